@@ -1,0 +1,348 @@
+"""The contract: what one Ideas API looks like, as data.
+
+The API's endpoint reference is not public, so nothing about it is code. These models say what can be expressed;
+``contract.yaml`` says what we take for granted until an operator knows better; ``contract_file`` reads and merges.
+
+Vocabulary
+    path (of a value)    dotted, into the JSON: ``author.id``. A list of paths means: the first that is present wins.
+                         ``@value`` is the item itself (a list of plain texts), ``@key`` its key in a keyed map,
+                         ``@index`` its position from 0, ``@body`` the whole response.
+    placeholder          ``{challenge_id}`` in a URL path: the value that the scope was planned for;
+                         ``{page}``, ``{size}``, ``{offset}``, ``{cursor}``: paging that travels in the URL's path.
+"""
+
+from __future__ import annotations
+
+import string
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+Json = Any
+Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+SendAs = Literal["form", "query", "json"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AuthRequest(_Model):
+    """One call of the auth flow: ``fields`` maps a parameter's name to a template such as ``{client_id}``."""
+
+    method: Literal["GET", "POST"] = "POST"
+    path: str
+    send_as: SendAs = "form"
+    fields: dict[str, str]
+
+    @model_validator(mode="after")
+    def _a_get_has_no_body(self) -> AuthRequest:
+        if self.method == "GET" and self.send_as != "query":
+            raise ValueError("a GET request has no body: set send_as to query, or method to POST")
+        return self
+
+
+class CodeRequest(AuthRequest):
+    """Client id and secret in, auth code out (or sent to the API client's endpoint, see ``callback``)."""
+
+    auth_code: Paths
+
+
+class TokenRequest(AuthRequest):
+    """Auth code, or refresh token, in; a token pair out. ``expires_in``: seconds, where the API says."""
+
+    access_token: Paths
+    refresh_token: Paths
+    expires_in: Paths = ()
+
+
+class ValidateRequest(AuthRequest):
+    """Access token in; ``valid`` is where the answer says yes or no. Absent there, a 2xx means valid."""
+
+    valid: Paths = ()
+
+
+class TokenHeader(_Model):
+    """The header that every API call carries."""
+
+    name: str
+    format: str
+
+    @field_validator("format")
+    @classmethod
+    def _names_the_token(cls, value: str) -> str:
+        if "{access_token}" not in value:
+            raise ValueError("the format must contain {access_token}, for example: Bearer {access_token}")
+        return value
+
+
+class Callback(_Model):
+    """The URL parameter in which the API passes the auth code to a configured endpoint."""
+
+    parameter: str
+
+
+class Auth(_Model):
+    code: CodeRequest
+    token: TokenRequest
+    refresh: TokenRequest
+    validate_: ValidateRequest = Field(alias="validate")
+    header: TokenHeader
+    callback: Callback
+
+
+class Total(_Model):
+    """Where the API says how many records a list has: in the body, or in a response header."""
+
+    body: Paths = ()
+    header: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Total:
+        if bool(self.body) == bool(self.header):
+            raise ValueError("say where the total is: either body (a path) or header (a name)")
+        return self
+
+
+class NoPaging(_Model):
+    """The whole list comes in one response."""
+
+    style: Literal["none"]
+    total: Total | None = None
+
+
+class PagePaging(_Model):
+    """Pages are numbered, ``first`` being 0 or 1."""
+
+    style: Literal["page"]
+    page_parameter: str = "page"
+    size_parameter: str | None = None
+    first: Literal[0, 1] = 1
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+class OffsetPaging(_Model):
+    """A page starts after ``offset`` records."""
+
+    style: Literal["offset"]
+    offset_parameter: str = "offset"
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+class CursorPaging(_Model):
+    """Each response names the next page in its body; an empty or absent cursor is the end."""
+
+    style: Literal["cursor"]
+    cursor_parameter: str = "cursor"
+    cursor: Paths
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+class NextLinkPaging(_Model):
+    """Each response gives the next page's URL, absolute or relative: at ``next`` in the body, or in ``Link``."""
+
+    style: Literal["next_link"]
+    next: Paths = ()
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+Paging = Annotated[
+    NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging, Field(discriminator="style")
+]
+
+
+class FieldSource(_Model):
+    """Where a column's value is, and what else means "none" there.
+
+    Short forms in YAML: ``title: title`` and ``title: [title, name]``.
+    ``epoch``: a number there counts seconds or milliseconds since 1970 (UTC).
+    """
+
+    paths: Paths
+    none: tuple[Json, ...] = ()
+    epoch: Literal["seconds", "milliseconds"] = "seconds"
+
+
+def _field_source(value: Any) -> Any:
+    return {"paths": value} if isinstance(value, str | list | tuple) else value
+
+
+Fields = dict[str, Annotated[FieldSource, BeforeValidator(_field_source)]]
+
+
+class Embedded(_Model):
+    """A list (or keyed map) inside a record that is a table of its own.
+
+    ``parent_key``: the column of this table that holds the record's own key.
+    A record without any of ``paths`` says nothing about its list; an empty one says that it is empty.
+    ``volatile``: as in a stream.
+    """
+
+    paths: Paths
+    parent_key: str
+    fields: Fields
+    volatile: tuple[str, ...] = ()
+
+
+class Each(_Model):
+    """One scope for every value of these warehouse columns: ``challenges.id``, ``comments.author_id``.
+
+    ``placeholder``: its name in the path; where the stream's table has a column of that name, the column gets the value.
+    ``moves``: a record can come to belong to another scope (an idea moved to another challenge).
+    ``declared``: a column of the parent that says how many records its list should have.
+    """
+
+    of: Paths
+    placeholder: str
+    moves: bool = False
+    declared: str | None = None
+
+    @field_validator("of")
+    @classmethod
+    def _table_and_column(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name.count(".") != 1:
+                raise ValueError(f"{name!r} is not a table and a column, such as ideas.id")
+        return value
+
+
+class Stream(_Model):
+    """One kind of record and how to read its lists. Its name is the name of its table.
+
+    ``records``: where the list is; ``@body`` for a bare array. A map of records keyed by id is read as their list.
+    ``reads``: ``list``, or ``one`` where each scope is a single record (a user's profile).
+    ``key``: the columns that make the id where the record brings none of its own.
+    ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, never compared.
+    """
+
+    method: Literal["GET", "POST"] = "GET"
+    path: str
+    send_as: SendAs = "query"
+    parameters: dict[str, str | int | bool] = {}
+    each: Each | None = None
+    reads: Literal["list", "one"] = "list"
+    records: Paths
+    key: tuple[str, ...] = ()
+    fields: Fields
+    timezone: str | None = None
+    volatile: tuple[str, ...] = ()
+    paging: Paging
+    embedded: dict[str, Embedded] = {}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Stream:
+        names = {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
+        allowed = {"page", "size", "offset", "cursor"} | ({self.each.placeholder} if self.each else set())
+        if unknown := names - allowed:
+            raise ValueError(f"the path has {{{min(unknown)}}}, which nothing fills: name it in each.placeholder")
+        if self.each and self.each.placeholder not in names:
+            raise ValueError(f"each scope is one {self.each.placeholder}, so the path must contain {{{self.each.placeholder}}}")
+        if self.method == "GET" and self.send_as != "query":
+            raise ValueError("a GET request has no body: set send_as to query, or method to POST")
+        if self.reads == "one" and not self.each:
+            raise ValueError("a stream that reads one record at a time needs each: the ids to read")
+        if self.reads == "one" and self.paging.style != "none":
+            raise ValueError("a single record has no pages: set paging.style to none")
+        if "id" not in self.fields and not self.key:
+            raise ValueError("a record needs an id: map the column id, or name the columns that make one in key")
+        return self
+
+
+class Limits(_Model):
+    """How hard the API may be asked. Times are in seconds.
+
+    ``attempts`` and ``deadline`` bound one request with all its retries, whichever comes first.
+    ``sweeps``: how often a list is read again while two readings disagree.
+    """
+
+    requests_per_second: float | None = Field(default=None, gt=0)
+    requests_per_hour: int | None = Field(default=None, gt=0)
+    concurrency: int = Field(default=8, ge=1, le=64)
+    connect_timeout: float = Field(default=10, gt=0)
+    read_timeout: float = Field(default=60, gt=0)
+    attempts: int = Field(default=6, ge=1)
+    deadline: float = Field(default=300, gt=0)
+    sweeps: int = Field(default=5, ge=2)
+
+
+class Contract(_Model):
+    """What one Ideas API looks like.
+
+    ``none_values``: JSON values that mean "none" in every column (a column can add its own).
+    ``not_stored``: names of fields that are kept out of ``_extra`` and of rejected records, at any depth.
+    ``error_paths``: a body that has a value at one of these, and no records, is an error whatever its status.
+    ``timezone``: of timestamps that name none.
+    """
+
+    version: Literal[1]
+    hosts: dict[str, str]
+    auth: Auth
+    limits: Limits
+    timezone: str
+    none_values: tuple[Json, ...]
+    not_stored: tuple[str, ...]
+    error_paths: Paths
+    streams: dict[str, Stream]
+
+    @field_validator("hosts")
+    @classmethod
+    def _urls(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, url in value.items():
+            if not url.startswith("https://"):
+                raise ValueError(f"{name}: {url!r} must start with https://")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is no time zone: use a name such as Europe/Madrid or UTC") from None
+        return value
+
+    @model_validator(mode="after")
+    def _streams_fit_together(self) -> Contract:
+        tables = self.tables()
+        for name, stream in self.streams.items():
+            if stream.timezone:
+                self._zone(stream.timezone)
+            for source in stream.each.of if stream.each else ():
+                if source.split(".")[0] not in tables:
+                    raise ValueError(f"streams.{name}.each.of: no stream fills the table of {source!r}")
+        self.order()
+        return self
+
+    def tables(self) -> dict[str, str]:
+        """Every table that the contract fills, with the stream that fills it."""
+        filled = {name: name for name in self.streams}
+        for name, stream in self.streams.items():
+            filled |= dict.fromkeys(stream.embedded, name)
+        return filled
+
+    def depends_on(self, stream: str) -> set[str]:
+        """The streams whose tables give this one its scopes."""
+        each = self.streams[stream].each
+        tables = self.tables()
+        return {tables[source.split(".")[0]] for source in each.of} - {stream} if each else set()
+
+    def order(self) -> list[str]:
+        """The streams, each after those that it depends on. Raises ValueError where that is a circle."""
+        done: list[str] = []
+        while len(done) < len(self.streams):
+            ready = [s for s in self.streams if s not in done and self.depends_on(s) <= set(done)]
+            if not ready:
+                raise ValueError(f"these streams wait for each other: {', '.join(set(self.streams) - set(done))}")
+            done += ready
+        return done
+
+    def stream_timezone(self, stream: str) -> str:
+        return self.streams[stream].timezone or self.timezone

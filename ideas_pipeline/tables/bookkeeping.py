@@ -1,0 +1,97 @@
+"""The tables that hold what the pipeline did, for anyone to query."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.community import METADATA
+
+SCHEMA_VERSION = 1
+PROGRAM = "ideas_pipeline"
+
+WAREHOUSE = sa.Table(
+    "_warehouse",
+    METADATA,
+    column("program", "id", "The program that owns this warehouse.", key=True),
+    column("schema_version", "integer", "The version of its tables.", required=True),
+    column("created_at", "timestamp", "When it was created.", required=True),
+    comment="One row: whose warehouse this is.",
+)
+
+SYNC_RUNS = sa.Table(
+    "_sync_runs",
+    METADATA,
+    column("run_id", "id", "The run.", key=True),
+    column("community", "id", "The community.", required=True),
+    column("source", "text", "The API's base URL.", required=True),
+    column("started_at", "timestamp", "When it started.", required=True),
+    column("finished_at", "timestamp", "When it ended; null while it runs, or where it was killed."),
+    column("verdict", "text", "running, complete, incomplete or failed.", required=True),
+    column("reason", "text", "Why it is not complete."),
+    comment="One row a run.",
+)
+
+SYNC_STREAMS = sa.Table(
+    "_sync_streams",
+    METADATA,
+    column("run_id", "id", "The run.", key=True),
+    column("community", "id", "The community.", key=True),
+    column("stream", "id", "The stream: challenges, ideas, …", key=True),
+    column("started_at", "timestamp", "When it started.", required=True),
+    column("finished_at", "timestamp", "When it ended; null while it runs, or where it was killed."),
+    column("verdict", "text", "running, complete, incomplete or failed.", required=True),
+    column("reason", "text", "Why it is not complete."),
+    column("scopes", "integer", "Lists that were to be read.", required=True),
+    column("scopes_complete", "integer", "Lists that were proven complete.", required=True),
+    column("requests", "integer", "Requests that were sent, retries and second readings included.", required=True),
+    column("retries", "integer", "Requests among them that were repeats of a failed one.", required=True),
+    column("seen", "integer", "Records read = inserted + updated + unchanged + rejected.", required=True),
+    column("inserted", "integer", "Rows new to the warehouse.", required=True),
+    column("updated", "integer", "Rows that differed, or came back.", required=True),
+    column("unchanged", "integer", "Rows that were the same, and not written.", required=True),
+    column("rejected", "integer", "Records that could not be typed (see _rejected_records).", required=True),
+    column("absent", "integer", "Rows that were proven absent, and marked.", required=True),
+    column("held", "integer", "Rows that look absent, but too many at once to be believed.", required=True),
+    comment="One row a stream and run.",
+)
+
+SYNC_SCOPES = sa.Table(
+    "_sync_scopes",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("stream", "id", "The stream: challenges, ideas, …", key=True),
+    column("scope", "id", "The list: the parent's id; empty where the stream is one list.", key=True),
+    column("run_id", "id", "The run.", key=True),
+    column("swept_at", "timestamp", "When the reading ended.", required=True),
+    column("verdict", "text", "complete, incomplete, or not_found (a single record that is not there).", required=True),
+    column("reason", "text", "Why it is not complete."),
+    column("total_first", "integer", "The API's total on the first page of the last reading."),
+    column("total_last", "integer", "The API's total on the last page of the last reading."),
+    column("declared", "integer", "The count that the parent declares."),
+    column("sweeps", "integer", "How often the list was read.", required=True),
+    column("pages", "integer", "Pages of the last reading.", required=True),
+    column("requests", "integer", "Requests that were sent for it, retries included.", required=True),
+    column("received", "integer", "Records received over all readings.", required=True),
+    column("seen", "integer", "Distinct records = inserted + updated + unchanged + rejected.", required=True),
+    column("inserted", "integer", "Rows new to the warehouse.", required=True),
+    column("updated", "integer", "Rows that differed, or came back.", required=True),
+    column("unchanged", "integer", "Rows that were the same, and not written.", required=True),
+    column("rejected", "integer", "Records that could not be typed.", required=True),
+    column("absent", "integer", "Rows that were proven absent, and marked.", required=True),
+    comment="One row a list and run: how it was read and what came of it.",
+)
+
+REJECTED_RECORDS = sa.Table(
+    "_rejected_records",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("table_name", "id", "The table for which it was meant.", key=True),
+    column("record_key", "id", "Its key as JSON, or a fingerprint where it has none.", key=True),
+    column("scope", "id", "The list in which it was.", required=True),
+    column("reason", "text", "What is wrong with it.", required=True),
+    column("payload", "json", "What was received, by column; fields that are not stored are left out.", pii="free_text"),
+    column("first_seen_at", "timestamp", "When it was first rejected.", required=True),
+    column("run_id", "id", "The run that last rejected it.", required=True),
+    comment="Records that could not be typed and wait for a mend. A record that loads again leaves this table.",
+)

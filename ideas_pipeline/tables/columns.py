@@ -1,0 +1,51 @@
+"""What a column can be: its kind, its meaning, and what it says about a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+Kind = Literal["id", "text", "integer", "number", "boolean", "timestamp", "json"]
+Pii = Literal["person_id", "name", "profile", "free_text"]
+
+# Text of any length everywhere; engines that cannot index that get a bound for the columns that are keys.
+_ID = sa.Text().with_variant(sa.String(255), "mysql", "mariadb", "mssql", "oracle")
+_TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
+    "id": _ID,
+    "text": sa.Text(),
+    "integer": sa.BigInteger(),
+    "number": sa.Double(),
+    "boolean": sa.Boolean(),
+    "timestamp": sa.DateTime(timezone=True),
+    "json": sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
+}
+
+
+def column(
+    name: str, kind: Kind, meaning: str, *, pii: Pii | None = None, key: bool = False, required: bool = False
+) -> sa.Column[Any]:
+    """A column of ``kind`` with its meaning in a sentence, and the class of personal data that it holds, if any."""
+    return sa.Column(
+        name,
+        _TYPES[kind],
+        primary_key=key,
+        nullable=not (key or required),
+        comment=meaning,
+        info={"kind": kind, "pii": pii},
+    )
+
+
+def kind(column: sa.Column[Any]) -> Kind:
+    return cast("Kind", column.info["kind"])
+
+
+def pii(column: sa.Column[Any]) -> Pii | None:
+    return cast("Pii | None", column.info["pii"])
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as SQLite holds it and as SQLAlchemy reads it back: ``2026-01-31 09:00:00.000000``, in UTC."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
