@@ -44,7 +44,9 @@ SYNC_STREAMS = sa.Table(
     column("reason", "text", "Why it is not complete."),
     column("scopes", "integer", "Lists that were to be read.", required=True),
     column("scopes_complete", "integer", "Lists that were proven complete.", required=True),
-    column("requests", "integer", "Requests that were sent, retries and second readings included.", required=True),
+    column(
+        "requests", "integer", "Requests that were sent, retries and second readings included.", required=True
+    ),
     column("retries", "integer", "Requests among them that were repeats of a failed one.", required=True),
     column("seen", "integer", "Records read = inserted + updated + unchanged + rejected.", required=True),
     column("inserted", "integer", "Rows new to the warehouse.", required=True),
@@ -64,7 +66,12 @@ SYNC_SCOPES = sa.Table(
     column("scope", "id", "The list: the parent's id; empty where the stream is one list.", key=True),
     column("run_id", "id", "The run.", key=True),
     column("swept_at", "timestamp", "When the reading ended.", required=True),
-    column("verdict", "text", "complete, incomplete, or not_found (a single record that is not there).", required=True),
+    column(
+        "verdict",
+        "text",
+        "complete, incomplete, or not_found (a single record that is not there).",
+        required=True,
+    ),
     column("reason", "text", "Why it is not complete."),
     column("total_first", "integer", "The API's total on the first page of the last reading."),
     column("total_last", "integer", "The API's total on the last page of the last reading."),
@@ -90,8 +97,26 @@ REJECTED_RECORDS = sa.Table(
     column("record_key", "id", "Its key as JSON, or a fingerprint where it has none.", key=True),
     column("scope", "id", "The list in which it was.", required=True),
     column("reason", "text", "What is wrong with it.", required=True),
-    column("payload", "json", "What was received, by column; fields that are not stored are left out.", pii="free_text"),
+    column(
+        "payload",
+        "json",
+        "What was received, by column; fields that are not stored are left out.",
+        pii="free_text",
+    ),
     column("first_seen_at", "timestamp", "When it was first rejected.", required=True),
     column("run_id", "id", "The run that last rejected it.", required=True),
     comment="Records that could not be typed and wait for a mend. A record that loads again leaves this table.",
+)
+
+ABSENCES = sa.Table(
+    "_absences",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("stream", "id", "The stream, which is the name of its table.", key=True),
+    column("id", "id", "The row's id.", key=True),
+    column("scope", "id", "The list from which it is missing.", required=True),
+    column("run_id", "id", "The run that noticed.", required=True),
+    column("noticed_at", "timestamp", "When it was first noticed.", required=True),
+    column("held_because", "text", "Why the absence is not believed; null until it has been judged."),
+    comment="Rows missing from a complete reading whose absence is not (yet) believed. Seen again, they leave this table.",
 )

@@ -25,16 +25,28 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
 
 
 def column(
-    name: str, kind: Kind, meaning: str, *, pii: Pii | None = None, key: bool = False, required: bool = False
+    name: str,
+    kind: Kind,
+    meaning: str,
+    *,
+    pii: Pii | None = None,
+    key: bool = False,
+    required: bool = False,
+    part_of: str | None = None,
+    refers_to: str | None = None,
 ) -> sa.Column[Any]:
-    """A column of ``kind`` with its meaning in a sentence, and the class of personal data that it holds, if any."""
+    """A column of ``kind`` with its meaning in a sentence, and the class of personal data that it holds, if any.
+
+    ``part_of``: the table (key: community, id) without whose row this row cannot be: an idea of a challenge.
+    ``refers_to``: the table whose row this one names, and may outlive: the author of an idea.
+    """
     return sa.Column(
         name,
         _TYPES[kind],
         primary_key=key,
         nullable=not (key or required),
         comment=meaning,
-        info={"kind": kind, "pii": pii},
+        info={"kind": kind, "pii": pii, "part_of": part_of, "refers_to": refers_to},
     )
 
 
@@ -44,6 +56,11 @@ def kind(column: sa.Column[Any]) -> Kind:
 
 def pii(column: sa.Column[Any]) -> Pii | None:
     return cast("Pii | None", column.info["pii"])
+
+
+def part_of(table: sa.Table) -> tuple[str, str] | None:
+    """The column of ``table`` that names its parent, and the parent's table; None for a table that stands alone."""
+    return next(((c.name, c.info["part_of"]) for c in table.columns if c.info["part_of"]), None)
 
 
 def utc_text(moment: datetime) -> str:

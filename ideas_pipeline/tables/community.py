@@ -24,9 +24,23 @@ def _table(name: str, meaning: str, *columns: sa.Column[Any]) -> sa.Table:
         *columns,
         column("_extra", "json", "Fields that the API sent and the contract does not map, as sent."),
         column("_first_seen_at", "timestamp", "When the pipeline first saw this row.", required=True),
-        column("_changed_at", "timestamp", "When the pipeline last wrote this row because it differed.", required=True),
-        column("_deleted_at", "timestamp", "When this row was proven absent from the source; null while it is there."),
-        column("_row_hash", "text", "Fingerprint of the row's meaning; volatile columns are left out.", required=True),
+        column(
+            "_changed_at",
+            "timestamp",
+            "When the pipeline last wrote this row because it differed.",
+            required=True,
+        ),
+        column(
+            "_deleted_at",
+            "timestamp",
+            "When this row was proven absent from the source; null while it is there.",
+        ),
+        column(
+            "_row_hash",
+            "text",
+            "Fingerprint of the row's meaning; volatile columns are left out.",
+            required=True,
+        ),
         column("_run_id", "id", "The run that last wrote this row (see _sync_runs).", required=True),
         comment=meaning,
     )
@@ -45,7 +59,11 @@ CHALLENGES = _table(
     column("allows_comments", "boolean", "Whether comments can be written."),
     column("joint_submissions", "boolean", "Whether an idea can have co-authors."),
     column("voting_type", "text", "thumbs, thumbs_up, stars, points or scorecard. A stage can have its own."),
-    column("blind_voting", "boolean", "True where scores are hidden, so that a null score does not mean no votes."),
+    column(
+        "blind_voting",
+        "boolean",
+        "True where scores are hidden, so that a null score does not mean no votes.",
+    ),
     column("idea_visibility", "text", "Who sees the ideas: everyone with access, or moderators only."),
     column("starts_at", "timestamp", "When the challenge opens."),
     column("deadline_at", "timestamp", "When posting ends; null where there is no deadline."),
@@ -60,7 +78,7 @@ CHALLENGES = _table(
 CHALLENGE_STAGES = _table(
     "challenge_stages",
     "A phase of a funnel challenge or a milestone of a milestone challenge.",
-    column("challenge_id", "id", "The challenge.", key=True),
+    column("challenge_id", "id", "The challenge.", key=True, part_of="challenges"),
     column("id", "id", "The stage's id; its position where the source gives none.", key=True),
     column("position", "integer", "Order within the challenge, as the source numbers it."),
     column("kind", "text", "phase, vote_target, refinement or approval."),
@@ -91,14 +109,16 @@ USERS = _table(
     column("idea_count", "integer", "Ideas, as declared by the source."),
     column("comment_count", "integer", "Comments, as declared by the source."),
     column("vote_count", "integer", "Votes, as declared by the source."),
-    column("avatar_url", "text", "The picture's address; signed and expiring, never compared.", pii="profile"),
+    column(
+        "avatar_url", "text", "The picture's address; signed and expiring, never compared.", pii="profile"
+    ),
     column("url", "text", "The profile's page.", pii="profile"),
 )
 
 USER_ANSWERS = _table(
     "user_answers",
     "A person's answer to a profile question.",
-    column("user_id", "id", "The person.", pii="person_id", key=True),
+    column("user_id", "id", "The person.", pii="person_id", key=True, part_of="users"),
     column("question_id", "id", "The question's id, or its key at the source.", key=True),
     column("label", "text", "The question."),
     column("value", "text", "The answer; JSON where it is a list or a map.", pii="profile"),
@@ -108,9 +128,15 @@ IDEAS = _table(
     "ideas",
     "An idea that was posted to a challenge. It can move to another challenge and keeps its id.",
     column("id", "id", "The idea's id at the source.", key=True),
-    column("challenge_id", "id", "The challenge under which the source lists it now."),
+    column("challenge_id", "id", "The challenge under which the source lists it now.", part_of="challenges"),
     column("stage_id", "id", "The phase or milestone it is in now."),
-    column("author_id", "id", "Who posted it; null where anonymous or the account was deleted.", pii="person_id"),
+    column(
+        "author_id",
+        "id",
+        "Who posted it; null where anonymous or the account was deleted.",
+        pii="person_id",
+        refers_to="users",
+    ),
     column("title", "text", "The idea's title.", pii="free_text"),
     column("body", "text", "The idea's text, HTML as the source holds it.", pii="free_text"),
     column("status", "text", "The source's own word for the idea's state."),
@@ -120,11 +146,17 @@ IDEAS = _table(
     column("score", "number", "Score. Its meaning follows the voting type: never compare across challenges."),
     column("score_type", "text", "How the score is made: sum, count or average."),
     column("vote_count", "integer", "Votes, as declared by the source (compare with the rows of votes)."),
-    column("comment_count", "integer", "Comments, as declared by the source (compare with the rows of comments)."),
+    column(
+        "comment_count", "integer", "Comments, as declared by the source (compare with the rows of comments)."
+    ),
     column("view_count", "integer", "Views, as declared by the source."),
     column("follower_count", "integer", "Followers, as declared by the source."),
     column("created_at", "timestamp", "When it was submitted."),
-    column("published_at", "timestamp", "When it became visible; later than created_at where it waited for approval."),
+    column(
+        "published_at",
+        "timestamp",
+        "When it became visible; later than created_at where it waited for approval.",
+    ),
     column("updated_at", "timestamp", "When the source says it last changed."),
     column("url", "text", "The idea's page."),
 )
@@ -132,7 +164,7 @@ IDEAS = _table(
 IDEA_LABELS = _table(
     "idea_labels",
     "A status label that an idea carries. Labels can be renamed: join on label_id, not on name.",
-    column("idea_id", "id", "The idea.", key=True),
+    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
     column("label_id", "id", "The label's id at the source.", key=True),
     column("name", "text", "The label's text when last read."),
     column("color", "text", "The label's colour."),
@@ -143,15 +175,15 @@ IDEA_LABELS = _table(
 IDEA_TAGS = _table(
     "idea_tags",
     "A tag on an idea.",
-    column("idea_id", "id", "The idea.", key=True),
+    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
     column("tag", "id", "The tag, as given.", key=True),
 )
 
 IDEA_COAUTHORS = _table(
     "idea_coauthors",
     "A person who submitted an idea jointly with its author.",
-    column("idea_id", "id", "The idea.", key=True),
-    column("user_id", "id", "The person.", pii="person_id", key=True),
+    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
+    column("user_id", "id", "The person.", pii="person_id", key=True, refers_to="users"),
     column("is_lead", "boolean", "Whether this is the lead author."),
     column("position", "integer", "Order of display."),
 )
@@ -159,7 +191,7 @@ IDEA_COAUTHORS = _table(
 IDEA_ANSWERS = _table(
     "idea_answers",
     "An answer to one of the additional questions of an idea's form.",
-    column("idea_id", "id", "The idea.", key=True),
+    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
     column("question_id", "id", "The question's id, or its key at the source.", key=True),
     column("label", "text", "The question."),
     column("type", "text", "The kind of question."),
@@ -169,8 +201,10 @@ IDEA_ANSWERS = _table(
 IDEA_ATTACHMENTS = _table(
     "idea_attachments",
     "A file, image or video attached to an idea.",
-    column("idea_id", "id", "The idea.", key=True),
-    column("attachment_id", "id", "The file's id; its name or position where the source gives none.", key=True),
+    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
+    column(
+        "attachment_id", "id", "The file's id; its name or position where the source gives none.", key=True
+    ),
     column("kind", "text", "file, image or video."),
     column("filename", "text", "The file's name.", pii="free_text"),
     column("mime_type", "text", "The file's media type."),
@@ -182,9 +216,20 @@ COMMENTS = _table(
     "comments",
     "A comment on an idea.",
     column("id", "id", "The comment's id at the source.", key=True),
-    column("idea_id", "id", "The idea under which the source lists it."),
-    column("parent_comment_id", "id", "The comment that it answers; null at the top of a thread."),
-    column("author_id", "id", "Who wrote it; null where the account was deleted.", pii="person_id"),
+    column("idea_id", "id", "The idea under which the source lists it.", part_of="ideas"),
+    column(
+        "parent_comment_id",
+        "id",
+        "The comment that it answers; null at the top of a thread.",
+        refers_to="comments",
+    ),
+    column(
+        "author_id",
+        "id",
+        "Who wrote it; null where the account was deleted.",
+        pii="person_id",
+        refers_to="users",
+    ),
     column("body", "text", "The comment's text, HTML as the source holds it.", pii="free_text"),
     column("is_author_comment", "boolean", "Whether it was written by an author of the idea."),
     column("status", "text", "visible, removed or cleared."),
@@ -196,9 +241,13 @@ COMMENTS = _table(
 VOTES = _table(
     "votes",
     "One person's vote on an idea (in a stage). Never add values of different voting types.",
-    column("id", "id", "The vote's id; made of idea, person and stage where the source gives none.", key=True),
-    column("idea_id", "id", "The idea."),
-    column("user_id", "id", "Who voted; null where the account was deleted.", pii="person_id"),
+    column(
+        "id", "id", "The vote's id; made of idea, person and stage where the source gives none.", key=True
+    ),
+    column("idea_id", "id", "The idea.", part_of="ideas"),
+    column(
+        "user_id", "id", "Who voted; null where the account was deleted.", pii="person_id", refers_to="users"
+    ),
     column("stage_id", "id", "The stage in which the vote was given."),
     column("voting_type", "text", "thumbs, thumbs_up, stars, points or scorecard."),
     column("value", "number", "The vote's value: +1 or -1, stars, points, or the average of the ratings."),
@@ -209,7 +258,7 @@ VOTES = _table(
 VOTE_RATINGS = _table(
     "vote_ratings",
     "One criterion's rating within a scorecard vote.",
-    column("vote_id", "id", "The vote.", key=True),
+    column("vote_id", "id", "The vote.", key=True, part_of="votes"),
     column("criterion_id", "id", "The criterion's id, or its key at the source.", key=True),
     column("criterion", "text", "The criterion's name."),
     column("rating", "number", "The rating."),
