@@ -154,9 +154,7 @@ class NextLinkPaging(_Model):
     total: Total | None = None
 
 
-Paging = Annotated[
-    NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging, Field(discriminator="style")
-]
+Paging = Annotated[NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging, Field(discriminator="style")]
 
 
 class FieldSource(_Model):
@@ -242,9 +240,7 @@ class Stream(_Model):
         names = {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
         allowed = {"page", "size", "offset", "cursor"} | ({self.each.placeholder} if self.each else set())
         if unknown := names - allowed:
-            raise ValueError(
-                f"the path has {{{min(unknown)}}}, which nothing fills: name it in each.placeholder"
-            )
+            raise ValueError(f"the path has {{{min(unknown)}}}, which nothing fills: name it in each.placeholder")
         if self.each and self.each.placeholder not in names:
             raise ValueError(
                 f"each scope is one {self.each.placeholder}, so the path must contain {{{self.each.placeholder}}}"
@@ -256,9 +252,7 @@ class Stream(_Model):
         if self.reads == "one" and self.paging.style != "none":
             raise ValueError("a single record has no pages: set paging.style to none")
         if "id" not in self.fields and not self.key:
-            raise ValueError(
-                "a record needs an id: map the column id, or name the columns that make one in key"
-            )
+            raise ValueError("a record needs an id: map the column id, or name the columns that make one in key")
         return self
 
 
@@ -346,9 +340,7 @@ class Contract(_Model):
         while len(done) < len(self.streams):
             ready = [s for s in self.streams if s not in done and self.depends_on(s) <= set(done)]
             if not ready:
-                raise ValueError(
-                    f"these streams wait for each other: {', '.join(set(self.streams) - set(done))}"
-                )
+                raise ValueError(f"these streams wait for each other: {', '.join(set(self.streams) - set(done))}")
             done += ready
         return done
 

@@ -44,9 +44,7 @@ SYNC_STREAMS = sa.Table(
     column("reason", "text", "Why it is not complete."),
     column("scopes", "integer", "Lists that were to be read.", required=True),
     column("scopes_complete", "integer", "Lists that were proven complete.", required=True),
-    column(
-        "requests", "integer", "Requests that were sent, retries and second readings included.", required=True
-    ),
+    column("requests", "integer", "Requests that were sent, retries and second readings included.", required=True),
     column("retries", "integer", "Requests among them that were repeats of a failed one.", required=True),
     column("seen", "integer", "Records read = inserted + updated + unchanged + rejected.", required=True),
     column("inserted", "integer", "Rows new to the warehouse.", required=True),
@@ -118,5 +116,5 @@ ABSENCES = sa.Table(
     column("run_id", "id", "The run that noticed.", required=True),
     column("noticed_at", "timestamp", "When it was first noticed.", required=True),
     column("held_because", "text", "Why the absence is not believed; null until it has been judged."),
-    comment="Rows missing from a complete reading whose absence is not (yet) believed. Seen again, they leave this table.",
+    comment="Rows missing from a complete reading whose absence is not (yet) believed. Seen again, they leave it.",
 )

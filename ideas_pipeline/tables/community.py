@@ -109,9 +109,7 @@ USERS = _table(
     column("idea_count", "integer", "Ideas, as declared by the source."),
     column("comment_count", "integer", "Comments, as declared by the source."),
     column("vote_count", "integer", "Votes, as declared by the source."),
-    column(
-        "avatar_url", "text", "The picture's address; signed and expiring, never compared.", pii="profile"
-    ),
+    column("avatar_url", "text", "The picture's address; signed and expiring, never compared.", pii="profile"),
     column("url", "text", "The profile's page.", pii="profile"),
 )
 
@@ -146,9 +144,7 @@ IDEAS = _table(
     column("score", "number", "Score. Its meaning follows the voting type: never compare across challenges."),
     column("score_type", "text", "How the score is made: sum, count or average."),
     column("vote_count", "integer", "Votes, as declared by the source (compare with the rows of votes)."),
-    column(
-        "comment_count", "integer", "Comments, as declared by the source (compare with the rows of comments)."
-    ),
+    column("comment_count", "integer", "Comments, as declared by the source (compare with the rows of comments)."),
     column("view_count", "integer", "Views, as declared by the source."),
     column("follower_count", "integer", "Followers, as declared by the source."),
     column("created_at", "timestamp", "When it was submitted."),
@@ -202,9 +198,7 @@ IDEA_ATTACHMENTS = _table(
     "idea_attachments",
     "A file, image or video attached to an idea.",
     column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
-    column(
-        "attachment_id", "id", "The file's id; its name or position where the source gives none.", key=True
-    ),
+    column("attachment_id", "id", "The file's id; its name or position where the source gives none.", key=True),
     column("kind", "text", "file, image or video."),
     column("filename", "text", "The file's name.", pii="free_text"),
     column("mime_type", "text", "The file's media type."),
@@ -241,13 +235,9 @@ COMMENTS = _table(
 VOTES = _table(
     "votes",
     "One person's vote on an idea (in a stage). Never add values of different voting types.",
-    column(
-        "id", "id", "The vote's id; made of idea, person and stage where the source gives none.", key=True
-    ),
+    column("id", "id", "The vote's id; made of idea, person and stage where the source gives none.", key=True),
     column("idea_id", "id", "The idea.", part_of="ideas"),
-    column(
-        "user_id", "id", "Who voted; null where the account was deleted.", pii="person_id", refers_to="users"
-    ),
+    column("user_id", "id", "Who voted; null where the account was deleted.", pii="person_id", refers_to="users"),
     column("stage_id", "id", "The stage in which the vote was given."),
     column("voting_type", "text", "thumbs, thumbs_up, stars, points or scorecard."),
     column("value", "number", "The vote's value: +1 or -1, stars, points, or the average of the ratings."),
