@@ -116,5 +116,5 @@ ABSENCES = sa.Table(
     column("run_id", "id", "The run that noticed.", required=True),
     column("noticed_at", "timestamp", "When it was first noticed.", required=True),
     column("held_because", "text", "Why the absence is not believed; null until it has been judged."),
-    comment="Rows missing from a complete reading whose absence is not (yet) believed. Seen again, they leave it.",
+    comment="Rows missing from a complete reading whose absence is not (yet) believed. Seen again, they leave.",
 )
