@@ -1,0 +1,174 @@
+"""All configuration: read once from the environment or ``.env``, validated, secrets never printed.
+
+A variable of the environment wins over the same one in ``.env``. An empty value counts as not set.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from ideas_pipeline.ideas_api.contract import Contract
+
+PREFIX = "IDEAS_"
+ENV_FILE = Path(".env")
+_OTHER_NAMES = {"IDEAS_DEBUG"}  # read by the command line alone
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class SettingsError(Exception):
+    """What is wrong with the configuration, a sentence a problem: which variable, what is wrong, what to do."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _is_a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        raise ValueError(name) from None
+    return name
+
+
+def _is_a_base_url(url: str) -> str:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not (secure and parts.hostname) or parts.username or parts.query or parts.fragment:
+        raise ValueError(url)
+    return url.rstrip("/") + "/"
+
+
+def _is_a_database_url(url: SecretStr) -> SecretStr:
+    if not urlsplit(url.get_secret_value()).scheme:
+        raise ValueError
+    return url
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+AnyPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class Settings(BaseModel):
+    """One community's configuration. Every field's description completes the sentence "IDEAS_… must be …".
+
+    Built directly, nothing is read from the environment; ``load_settings`` reads it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    community: Name = Field("community", description="a name of letters, digits, _ and -")
+    client_id: str | None = Field(None, repr=False, description="the API client's id")
+    client_secret: SecretStr | None = Field(None, description="the API client's secret")
+    api_region: str | None = Field(None, description="a region of the contract, such as EU")
+    api_base_url: Annotated[str, AfterValidator(_is_a_base_url)] | None = Field(
+        None, repr=False, description="an address such as https://api.example.com/v2/ (http only on this machine)"
+    )
+    contract: AnyPath | None = Field(None, description="the path of a contract file")
+    state_dir: AnyPath = Field(Path(".ideas"), description="the path of a folder")
+    warehouse_url: Annotated[SecretStr, AfterValidator(_is_a_database_url)] = Field(
+        default_factory=lambda data: SecretStr(f"sqlite:///{data['state_dir'] / 'warehouse.db'}"),
+        description="a database address: sqlite:///path.db or postgresql+psycopg://user:password@host/database",
+    )
+    token_store: AnyPath = Field(
+        default_factory=lambda data: data["state_dir"] / "tokens.json", description="the path of a file"
+    )
+    callback_host: str = Field("127.0.0.1", description="the address on which to listen for the auth code")
+    callback_port: int | None = Field(
+        None, ge=1, le=65535, description="a port from 1 to 65535 (only where the API client has an endpoint)"
+    )
+    callback_path: str = Field("/", pattern="^/", description="a path that starts with /")
+    callback_seconds: float = Field(120, gt=0, description="a number of seconds above 0")
+    schedule_hour: int = Field(2, ge=0, le=23, description="a whole hour from 0 to 23")
+    timezone: Annotated[str, AfterValidator(_is_a_zone)] = Field(
+        "UTC", description="a time zone's name, such as Europe/Madrid or UTC"
+    )
+    mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
+
+    @property
+    def simulated(self) -> bool:
+        """True where no API client is configured, so that the simulator stands in."""
+        return self.client_id is None and self.client_secret is None
+
+    def base_url(self, contract: Contract) -> str:
+        """The API's address, ending in ``/``. Raises SettingsError where neither region nor address says which."""
+        if self.api_base_url:
+            return self.api_base_url
+        known = ", ".join(contract.hosts)
+        if self.api_region is None:
+            raise SettingsError(f"IDEAS_API_REGION is not set. Set it to the region of your community: {known}.")
+        for region, url in contract.hosts.items():
+            if region.casefold() == self.api_region.casefold():
+                return url.rstrip("/") + "/"
+        raise SettingsError(f"IDEAS_API_REGION is {self.api_region!r}, which the contract does not know. Use {known}.")
+
+
+class _Environment(BaseSettings, Settings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+
+_SAFE_TO_SHOW = set(Settings.model_fields) - {"client_id", "client_secret", "warehouse_url", "api_base_url"}
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field: ``schedule_hour`` is ``IDEAS_SCHEDULE_HOUR``."""
+    return PREFIX + field.upper()
+
+
+def load_settings() -> Settings:
+    """The configuration in force: the environment, then ``.env`` in the working folder, then the defaults.
+
+    Raises SettingsError with every problem found. No message holds the value of a secret.
+    """
+    try:
+        written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{ENV_FILE} cannot be read ({type(error).__name__}). Mend or remove it.") from None
+    problems = _misspelt(written)
+    try:
+        settings = _Environment()
+    except ValidationError as error:
+        problems += [_sentence(e, written) for e in error.errors(include_url=False, include_context=False)]
+        raise SettingsError(*problems) from None
+    if (settings.client_id is None) != (settings.client_secret is None):
+        missing = variable("client_id" if settings.client_id is None else "client_secret")
+        problems.append(f"{missing} is not set, but its other half is. Set both, or neither to use the simulator.")
+    if problems:
+        raise SettingsError(*problems)
+    return settings
+
+
+def _misspelt(written: dict[str, str | None]) -> list[str]:
+    """Names that were meant for us. An unknown one in the environment may be another program's, unless it is close."""
+    known = {variable(field) for field in Settings.model_fields} | _OTHER_NAMES
+    problems = []
+    for name in sorted({*written, *os.environ}):
+        if not name.upper().startswith(PREFIX) or name.upper() in known:
+            continue
+        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+        if close:
+            problems.append(f"{name} is not a setting: did you mean {close[0]}?")
+        elif name in written:
+            problems.append(f"{name} in {ENV_FILE} is not a setting. Remove it; known are {', '.join(sorted(known))}.")
+    return problems
+
+
+def _sentence(error: Any, written: dict[str, str | None]) -> str:
+    field = str(error["loc"][0])
+    name = variable(field)
+    shown = f", not {error['input']!r}" if field in _SAFE_TO_SHOW else ""
+    in_environment = any(key.upper() == name and value for key, value in os.environ.items())
+    place = "the environment" if in_environment or name not in written else str(ENV_FILE)
+    return f"{name} must be {Settings.model_fields[field].description}{shown}. Correct it in {place}."
