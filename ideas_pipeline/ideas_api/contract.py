@@ -17,11 +17,22 @@ import string
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 Json = Any
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 SendAs = Literal["form", "query", "json"]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone: use a name such as Europe/Madrid or UTC") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class _Model(BaseModel):
@@ -193,7 +204,7 @@ class Embedded(_Model):
 class Each(_Model):
     """One scope for every value of these warehouse columns: ``challenges.id``, ``comments.author_id``.
 
-    ``placeholder``: its name in the path; where the stream's table has a column of that name, the column gets the value.
+    ``placeholder``: its name in the path; a column of that name in the stream's table gets the value.
     ``moves``: a record can come to belong to another scope (an idea moved to another challenge).
     ``declared``: a column of the parent that says how many records its list should have.
     """
@@ -230,7 +241,7 @@ class Stream(_Model):
     records: Paths
     key: tuple[str, ...] = ()
     fields: Fields
-    timezone: str | None = None
+    timezone: Zone | None = None
     volatile: tuple[str, ...] = ()
     paging: Paging
     embedded: dict[str, Embedded] = {}
@@ -286,7 +297,7 @@ class Contract(_Model):
     hosts: dict[str, str]
     auth: Auth
     limits: Limits
-    timezone: str
+    timezone: Zone
     none_values: tuple[Json, ...]
     not_stored: tuple[str, ...]
     error_paths: Paths
@@ -300,21 +311,10 @@ class Contract(_Model):
                 raise ValueError(f"{name}: {url!r} must start with https://")
         return value
 
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{value!r} is no time zone: use a name such as Europe/Madrid or UTC") from None
-        return value
-
     @model_validator(mode="after")
     def _streams_fit_together(self) -> Contract:
         tables = self.tables()
         for name, stream in self.streams.items():
-            if stream.timezone:
-                self._zone(stream.timezone)
             for source in stream.each.of if stream.each else ():
                 if source.split(".")[0] not in tables:
                     raise ValueError(f"streams.{name}.each.of: no stream fills the table of {source!r}")
