@@ -35,6 +35,7 @@ class IdeasApiError(Exception):
         self.scope = scope
         self.status = status
         self.hint = hint
+        self.requests = 1  # how many were sent before this was said; the transport knows better
 
     def at(self, stream: str, scope: str) -> IdeasApiError:
         """The same error, knowing where it happened. Returns itself, for ``raise error.at(…)``."""

@@ -1,0 +1,143 @@
+"""How a list comes in pages: which page to ask for, and which one follows.
+
+A position says where in a list a page begins: a page number, an offset, a cursor or a link, as the style has it.
+``""`` is the first page of a cursor or link list; ``None`` stands for the end, where a style can know it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ideas_pipeline.ideas_api.contract import (
+    CursorPaging,
+    Json,
+    NextLinkPaging,
+    NoPaging,
+    OffsetPaging,
+    PagePaging,
+    Total,
+)
+from ideas_pipeline.ideas_api.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.field_map import MISSING, present
+
+AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging
+Position = int | str
+
+_NEXT_LINK = re.compile(r'<([^>]*)>[^,]*;\s*rel\s*=\s*"?next"?', re.IGNORECASE)
+
+
+def first(paging: AnyPaging) -> Position:
+    """The position of a list's first page."""
+    match paging:
+        case PagePaging():
+            return paging.first
+        case OffsetPaging():
+            return 0
+        case _:
+            return ""
+
+
+def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
+    """What asks for the page at ``position``: parameters by name, as the contract names them.
+
+    A next link is an address of its own and brings its parameters along.
+    """
+    named: dict[str, Any] = {}
+    match paging:
+        case PagePaging():
+            named[paging.page_parameter] = position
+        case OffsetPaging():
+            named[paging.offset_parameter] = position
+        case CursorPaging() if position != "":
+            named[paging.cursor_parameter] = position
+        case NextLinkPaging() if position != "":
+            return {}
+        case NoPaging():
+            return {}
+    if paging.size_parameter:
+        named[paging.size_parameter] = paging.size
+    return named
+
+
+def placeholders(paging: AnyPaging, position: Position) -> dict[str, Any]:
+    """The same, for paging that travels in the URL's path: ``{page}``, ``{offset}``, ``{cursor}``, ``{size}``."""
+    size = None if isinstance(paging, NoPaging) else paging.size
+    return {"page": position, "offset": position, "cursor": position, "size": size}
+
+
+def following(
+    paging: AnyPaging, position: Position, count: int, body: Json, headers: Mapping[str, str], url: str
+) -> Position | None:
+    """The position after a page of ``count`` records that was read from ``url``; None at the end.
+
+    Numbered pages and offsets end with an empty page, never with a short one: a server may cap the size that it was
+    asked for. Raises UnexpectedResponse for a link that leads to another host: a token must not follow it.
+    """
+    match paging:
+        case PagePaging():
+            return int(position) + 1 if count else None
+        case OffsetPaging():
+            return int(position) + count if count else None
+        case CursorPaging():
+            cursor = present(body, paging.cursor)
+            return None if cursor is MISSING or cursor in (None, "", False) else str(cursor)
+        case NextLinkPaging():
+            return _next_link(paging, body, headers, url)
+        case NoPaging():
+            return None
+
+
+def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], url: str) -> str | None:
+    if paging.next:
+        link = present(body, paging.next)
+    else:
+        found = _NEXT_LINK.search(headers.get("Link", ""))
+        link = found.group(1) if found else None
+    if link is MISSING or link in (None, "", False):
+        return None
+    target = urljoin(url, str(link))
+    if urlsplit(target)[:2] != urlsplit(url)[:2]:
+        raise UnexpectedResponse(
+            f"the next page's link leads to another host, {urlsplit(target).hostname}",
+            hint="It was not followed, as the access token would go there. Check the region or the base URL.",
+        )
+    return target
+
+
+def rest(paging: AnyPaging, count: int, total: int | None) -> list[Position] | None:
+    """The positions of all pages after a first one of ``count`` records, where they can be told from the total.
+
+    None where pages can only be read one after the other.
+    """
+    if total is None or count == 0:
+        return None
+    match paging:
+        case PagePaging():
+            return list(range(paging.first + 1, paging.first + -(-total // count)))
+        case OffsetPaging():
+            return list(range(count, total, count))
+        case _:
+            return None
+
+
+def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int | None:
+    """How many records the API says that the list has; None where it does not say.
+
+    A number as text is read. Raises UnexpectedResponse for anything else.
+    """
+    if where is None:
+        return None
+    value = headers.get(where.header) if where.header else present(body, where.body)
+    if value is MISSING or value is None or value == "":
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        place = f"header {where.header}" if where.header else " or ".join(where.body)
+        raise UnexpectedResponse(
+            f"the total at {place} is no number but {type(value).__name__}",
+            hint="Mend paging.total in the contract, or set it to null if the API has no total.",
+        ) from None

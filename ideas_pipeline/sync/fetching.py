@@ -1,0 +1,91 @@
+"""Many lists at once: pages are fetched by a bounded pool of threads, the readings are advanced in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from ideas_pipeline.ideas_api.client import Page
+from ideas_pipeline.ideas_api.errors import (
+    AuthenticationError,
+    ContractError,
+    IdeasApiError,
+    RateLimited,
+    Unavailable,
+    UnexpectedResponse,
+)
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.pagination import Position
+from ideas_pipeline.sync.reading import Reading
+
+# Pages under way or waiting for a thread, per thread: enough that no thread idles while a batch is loaded.
+_AHEAD = 4
+
+# So many failed lists in a row, and none read in between: the API is down, and asking on would only take the night.
+_GIVE_UP_AFTER = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Records of a scope at first sight, when they were received (seconds since 1970), and whether that was all."""
+
+    reading: Reading
+    records: list[Record]
+    received_at: float
+    finished: bool
+
+
+def fetch(readings: Iterable[Reading], page: Callable[[str, Position], Page], *, concurrency: int) -> Iterator[Fetched]:
+    """Read all lists, ``concurrency`` pages at a time, and yield what comes, in the order in which it comes.
+
+    ``page`` is called from many threads with a scope and a position. A list that cannot be read is finished as
+    incomplete, and the others go on. Raises IdeasApiError where going on makes no sense: no token can be had, the
+    contract is unusable, the budget is spent, or one list after another fails.
+    """
+    done: SimpleQueue[tuple[Reading, Future[Page]]] = SimpleQueue()
+    under_way = 0
+    failures = 0
+    waiting = iter(readings)
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
+
+        def ask(reading: Reading, positions: list[Position]) -> int:
+            for position in positions:
+                future = pool.submit(page, reading.scope, position)
+                future.add_done_callback(lambda f: done.put((reading, f)))
+            return len(positions)
+
+        try:
+            while True:
+                while under_way < concurrency * _AHEAD and (reading := next(waiting, None)) is not None:
+                    under_way += ask(reading, reading.start())
+                if not under_way:
+                    return
+                reading, future = done.get()
+                under_way -= 1
+                error = future.exception()
+                if error is None:
+                    answer = future.result()
+                    fresh, follow = reading.take(answer)
+                    under_way += ask(reading, follow)
+                    failures = 0
+                    if fresh or reading.finished:
+                        yield Fetched(reading, fresh, answer.received_at, reading.finished)
+                elif isinstance(error, IdeasApiError) and not _hopeless(error):
+                    failures += isinstance(error, Unavailable | UnexpectedResponse)
+                    if failures >= _GIVE_UP_AFTER:
+                        raise error
+                    reading.fail(error)
+                    if reading.finished:
+                        yield Fetched(reading, [], 0.0, finished=True)
+                else:
+                    raise error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _hopeless(error: IdeasApiError) -> bool:
+    if isinstance(error, UnexpectedResponse):
+        return False
+    return isinstance(error, AuthenticationError | ContractError | RateLimited)

@@ -1,0 +1,75 @@
+"""What a sync has come to, as data, and what it tells while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from ideas_pipeline.ideas_api.errors import IdeasApiError
+
+Verdict = Literal["complete", "incomplete", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """One stream of one run. seen = inserted + updated + unchanged + rejected, always.
+
+    ``reason``: why it is not complete. ``error``: what ended it, where it failed.
+    ``absent``: rows proven absent and marked; ``held``: rows that look absent and are not believed to be.
+    """
+
+    stream: str
+    verdict: Verdict
+    reason: str | None = None
+    scopes: int = 0
+    scopes_complete: int = 0
+    requests: int = 0
+    retries: int = 0
+    seen: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    absent: int = 0
+    held: int = 0
+    error: IdeasApiError | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run: its streams in the order in which they were read."""
+
+    run_id: str
+    verdict: Verdict
+    streams: list[StreamResult]
+
+    @property
+    def changed(self) -> bool:
+        """Whether any row was written or marked."""
+        return any(s.inserted or s.updated or s.absent for s in self.streams)
+
+
+class Progress(Protocol):
+    """Hears what a sync does, from the thread that drives it."""
+
+    def stream_started(self, stream: str, scopes: int) -> None: ...
+
+    def scope_done(self, stream: str, rows: int, requests: int) -> None: ...
+
+    def stream_finished(self, result: StreamResult) -> None: ...
+
+
+class Silence:
+    """A progress that says nothing."""
+
+    def stream_started(self, stream: str, scopes: int) -> None: ...
+
+    def scope_done(self, stream: str, rows: int, requests: int) -> None: ...
+
+    def stream_finished(self, result: StreamResult) -> None: ...
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict of a whole whose parts have these."""
+    order: tuple[Verdict, ...] = ("failed", "incomplete", "complete")
+    return next((v for v in order if v in verdicts), "complete")
