@@ -1,0 +1,263 @@
+"""From a JSON record, whatever its shape, to values by column, as the contract maps them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from ideas_pipeline.ideas_api.contract import Contract, Embedded, FieldSource, Json, Paths
+from ideas_pipeline.ideas_api.errors import UnexpectedResponse
+
+MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+
+# JSON that is nested deeper than this is nobody's field; databases and encoders refuse it at various depths.
+_DEEPEST = 50
+_TOO_DEEP = "(nested too deeply to be stored)"
+
+_EMAIL = re.compile(r"\s*(?:[^<>@]*<)?(?:mailto:)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?\s*", re.IGNORECASE)
+
+# What is left of a record once the contract's paths are taken out: True where all of a value is read.
+_ReadTree = dict[str, Any]
+_Nones = dict[type, tuple[Json, ...]]
+_Candidates = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(slots=True)
+class Record:
+    """One record by column, with what the contract does not map (``extra``).
+
+    ``embedded``: the rows of other tables that came inside it; only tables whose list the record stated.
+    """
+
+    columns: dict[str, Json]
+    extra: dict[str, Json]
+    embedded: dict[str, list[Record]] = field(default_factory=dict)
+
+
+Mapper = Callable[[Json, str | None, int, str], Record]
+
+
+def present(value: Json, paths: Paths) -> Json:
+    """The first value that is not null at one of ``paths``; None where all are null; MISSING where none is there."""
+    found: Json = MISSING
+    for path in paths:
+        at = value
+        for step in () if path in ("@body", "@value") else path.split("."):
+            at = at.get(step, MISSING) if isinstance(at, dict) else MISSING
+        if at is not MISSING and at is not None:
+            return at
+        found = at if found is MISSING else found
+    return found
+
+
+def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
+    """The records of a response, each with its key where they came as a map keyed by id (else None).
+
+    A list, a map of objects, or one object; null and empty ones have no records.
+    Raises UnexpectedResponse where none of ``paths`` is there, or holds something else.
+    """
+    found = present(body, paths)
+    if found is MISSING or not (found is None or isinstance(found, list | dict)):
+        where = " or ".join(paths)
+        what = (
+            f"there is nothing at {where}; it is {_shape(body)}"
+            if found is MISSING
+            else f"at {where} is {_shape(found)}"
+        )
+        raise UnexpectedResponse(
+            f"the answer holds no list of records where the contract expects it: {what}",
+            hint="Set the stream's records to where the list is.",
+        )
+    if not found:
+        return []
+    if isinstance(found, list):
+        return [(None, record) for record in found]
+    if all(isinstance(record, dict) for record in found.values()):
+        return list(found.items())
+    return [(None, found)]
+
+
+def field_map(contract: Contract, stream: str) -> Mapper:
+    """A function (record, its key in a keyed map or None, its index from 0, scope) -> Record for ``stream``.
+
+    The column named by ``each.placeholder`` gets the scope. An id that the record lacks is made of the stream's
+    ``key`` columns, or is the scope where the stream reads one record at a time.
+    """
+    spec = contract.streams[stream]
+    item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
+    embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
+    is_list = spec.reads == "list"
+    placeholder = spec.each.placeholder if spec.each and is_list else None
+
+    def record_of(record: Json, key: str | None, index: int, scope: str) -> Record:
+        mapped = item(record, key, index)
+        columns = mapped.columns
+        if placeholder is not None:
+            columns[placeholder] = scope
+        if columns.get("id") is None:
+            columns["id"] = _made_id(columns, spec.key, placeholder) if is_list else scope
+        for table, each, rows_of in embedded:
+            stated = present(record, each.paths)
+            rows = MISSING if stated is MISSING else rows_of(stated, columns["id"])
+            if rows is not MISSING:
+                mapped.embedded[table] = rows
+        return mapped
+
+    return record_of
+
+
+def _embedded_map(contract: Contract, spec: Embedded) -> Callable[[Json, Json], list[Record]]:
+    """A function (list or map, the parent's id) -> rows; MISSING where it is neither, such as a mere count."""
+    item = _item_map(contract, spec.fields, [])
+    first = next(iter(spec.fields.values())).paths if spec.fields else ()
+    naming = tuple(path for path in first if not path.startswith("@"))
+    nones = _nones(contract.none_values)
+
+    def rows_of(stated: Json, parent: Json) -> Json:
+        pairs: list[tuple[str | None, Json]]
+        if stated is None or stated in nones.get(type(stated), ()):
+            pairs = []
+        elif isinstance(stated, list):
+            pairs = [(None, value) for value in stated]
+        elif isinstance(stated, str) or (isinstance(stated, dict) and _is_one_item(stated, naming)):
+            pairs = [(None, stated)]
+        elif isinstance(stated, dict):
+            pairs = list(stated.items())
+        else:
+            return MISSING
+        rows = [item(value, key, index) for index, (key, value) in enumerate(pairs) if value is not None]
+        for row in rows:
+            row.columns[spec.parent_key] = parent
+        return rows
+
+    return rows_of
+
+
+def _is_one_item(stated: dict[str, Json], naming: Paths) -> bool:
+    """Whether a map is a single item, not a map of items or of plain values by key."""
+    return not all(isinstance(value, dict) for value in stated.values()) and present(stated, naming) is not MISSING
+
+
+def _item_map(
+    contract: Contract, fields: Mapping[str, FieldSource], elsewhere: list[str]
+) -> Callable[[Json, str | None, int], Record]:
+    """A function (value, key, index) -> Record. ``elsewhere``: paths that others read, so not ``extra`` either."""
+    plan = [
+        (name, _candidates(source.paths), _nones(contract.none_values + source.none)) for name, source in fields.items()
+    ]
+    paths = [path for source in fields.values() for path in source.paths]
+    uses_place = any(path.startswith("@") for path in paths)
+    tree = _read_tree(paths + elsewhere)
+    read_whole = frozenset(name for name, below in tree.items() if below is True)
+    not_stored = frozenset(name.lower() for name in contract.not_stored)
+
+    def record_of(value: Json, key: str | None, index: int) -> Record:
+        record = value if isinstance(value, dict) else {}
+        source = record
+        if uses_place:
+            source = record | {"@value": value, "@body": value, "@index": index}
+            if key is not None:
+                source["@key"] = key
+        get = source.get
+        columns: dict[str, Json] = {}
+        for column, candidates, nones in plan:
+            columns[column] = None
+            for name, below in candidates:
+                found = get(name)
+                for step in below:
+                    found = found.get(step) if found.__class__ is dict else None
+                if found is None or ((empty := nones.get(found.__class__)) and found in empty):
+                    continue
+                columns[column] = found
+                break
+        extra = {} if record.keys() <= read_whole else _left(record, tree, not_stored, 0)
+        return Record(columns, extra)
+
+    return record_of
+
+
+def _candidates(paths: Paths) -> _Candidates:
+    return tuple((first, tuple(below)) for first, *below in (path.split(".") for path in paths))
+
+
+def _nones(values: tuple[Json, ...]) -> _Nones:
+    """The values that mean "none", by type, as in JSON: 0 is 0.0, but neither is false."""
+    nones: _Nones = {}
+    for value in values:
+        for kind in (int, float) if type(value) in (int, float) else (type(value),):
+            nones[kind] = (*nones.get(kind, ()), value)
+    return nones
+
+
+def _read_tree(paths: list[str]) -> _ReadTree:
+    tree: _ReadTree = {}
+    for path in sorted(paths):  # "stage" comes before "stage.id", and covers it
+        if path.startswith("@"):
+            continue
+        *way, last = path.split(".")
+        at: Any = tree
+        for step in way:
+            at = True if at is True else at.setdefault(step, {})
+        if at is not True:
+            at[last] = True
+    return tree
+
+
+def _left(record: dict[str, Json], read: _ReadTree, not_stored: frozenset[str], depth: int) -> dict[str, Json]:
+    """``record`` less what is read, less what must not be stored; maps that become empty go too."""
+    left: dict[str, Json] = {}
+    for name, value in record.items():
+        below = read.get(name)
+        if below is True or name.lower() in not_stored or _is_email(name):
+            continue
+        if below and not value:  # "author": [] is how some APIs write no author
+            continue
+        kept = _storable(value, below or {}, not_stored, depth + 1)
+        if kept is not MISSING:
+            left[name] = kept
+    return left
+
+
+def _storable(value: Json, read: _ReadTree, not_stored: frozenset[str], depth: int) -> Json:
+    if depth > _DEEPEST:
+        return _TOO_DEEP
+    if isinstance(value, dict):
+        left = _left(value, read, not_stored, depth)
+        return left if left or not value else MISSING
+    if isinstance(value, list):
+        items = [_storable(item, {}, not_stored, depth + 1) for item in value]
+        return [item for item in items if item is not MISSING]
+    return MISSING if isinstance(value, str) and _is_email(value) else value
+
+
+def _is_email(text: str) -> bool:
+    return "@" in text and len(text) < 400 and _EMAIL.fullmatch(text) is not None
+
+
+def _made_id(columns: dict[str, Json], key: tuple[str, ...], placeholder: str | None) -> str | None:
+    """A compact JSON list of the key columns' values as text; None where only the scope is known of them."""
+    values = {name: _id_text(columns.get(name)) for name in key}
+    if all(value is None for name, value in values.items() if name != placeholder):
+        return None
+    return orjson.dumps(list(values.values())).decode()
+
+
+def _id_text(value: Json) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def _shape(value: Json) -> str:
+    """The kind of a value and the names in it, never a value."""
+    if isinstance(value, dict):
+        names = ", ".join(sorted(name for name in value if not _is_email(name))[:10])
+        return f"a map of {names}" if names else "an empty map"
+    kinds = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
