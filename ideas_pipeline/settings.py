@@ -140,7 +140,9 @@ def load_settings() -> Settings:
     try:
         settings = _Environment()
     except ValidationError as error:
-        problems += [_sentence(e, written) for e in error.errors(include_url=False, include_context=False)]
+        found = error.errors(include_url=False, include_context=False)
+        # A default that is made of other fields is not made where one of them is wrong: no problem of its own.
+        problems += [_sentence(e, written) for e in found if e["type"] != "default_factory_not_called"]
         raise SettingsError(*problems) from None
     if (settings.client_id is None) != (settings.client_secret is None):
         missing = variable("client_id" if settings.client_id is None else "client_secret")

@@ -1,0 +1,75 @@
+# make demo, make test, make dev: each sets up .venv from the pinned versions first, where it must.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test dev bench lint format constraints clean clean-demo
+
+help:
+	@echo 'make demo         sync a simulated community into .demo/warehouse.db'
+	@echo 'make test         run every test'
+	@echo 'make dev          open the Dagster UI'
+	@echo 'make bench        measure a full sync'
+	@echo 'make lint         check format, style, types and layers'
+	@echo 'make format       format the code'
+	@echo 'make constraints  renew the pinned versions'
+	@echo 'make clean        remove the environment, the caches and the demo'
+
+demo: $(READY)
+	@$(BIN)/ideas-pipeline demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n 2
+
+dev: $(READY)
+	@mkdir -p .dagster
+	@echo 'The Dagster UI opens at http://127.0.0.1:3000 (Ctrl-C stops it).'
+	@DAGSTER_HOME="$(CURDIR)/.dagster" $(BIN)/dagster dev
+
+bench: $(READY)
+	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.full_sync
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Installed anew when the dependencies or their pins change. The build back end is pinned too, so it is installed first.
+$(READY): pyproject.toml constraints.txt
+	@$(call require_python)
+	@echo 'Setting up .venv (a minute or two, the first time) …'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+define require_python
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo 'Python 3.11 or newer is needed (apt-get install python3), or name one: make PYTHON=python3.12 …' >&2; exit 1; }; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo 'Python has no venv module: apt-get install python3-venv' >&2; exit 1; }
+endef
+
+constraints:
+	@$(call require_python)
+	rm -rf build/fresh-venv
+	$(PYTHON) -m venv build/fresh-venv
+	build/fresh-venv/bin/python -m pip install --quiet --upgrade setuptools
+	build/fresh-venv/bin/python -m pip install --quiet -e '.[dev]'
+	{ grep '^#' constraints.txt; build/fresh-venv/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/fresh-venv
+
+clean: clean-demo
+	rm -rf .venv .dagster build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-demo:
+	rm -rf .demo

@@ -1,0 +1,41 @@
+"""``ideas-pipeline demo``: the whole path against a simulated community."""
+
+from __future__ import annotations
+
+import click
+
+from ideas_pipeline.cli.sync import EXIT_CODES, run
+
+_SEED = 1
+
+
+@click.command()
+def demo() -> None:
+    """Sync a simulated community into .demo/warehouse.db, login and all.
+
+    The same community is simulated every time, so a second demo changes nothing.
+
+    \b
+    Example:  ideas-pipeline demo
+    """
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.settings import Settings
+    from ideas_pipeline.simulator.community import generate
+    from ideas_pipeline.simulator.simulator import Simulator
+
+    contract = load_contract(None)
+    with Simulator(contract, generate("small", seed=_SEED)) as simulator:
+        click.echo("This community is simulated: made-up people and ideas, served on this machine.")
+        settings = Settings(
+            community="demo",
+            client_id=simulator.client_id,
+            client_secret=SecretStr(simulator.client_secret),
+            api_base_url=simulator.base_url,
+            state_dir=Path(".demo"),
+        )
+        verdict = run(settings, contract)
+    raise click.exceptions.Exit(EXIT_CODES[verdict])

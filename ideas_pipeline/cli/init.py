@@ -1,0 +1,145 @@
+"""``ideas-pipeline init``: write a commented ``.env``."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+WHERE_FROM = """\
+The API client's id and secret come from your community, on its desktop version:
+  1. Click your user icon (top right) > Go to profile > API in the profile's menu bar.
+  2. Click "Apply for a new API client", say what it is for, click "Apply".
+     Leave the endpoint field empty: then the auth code comes back by itself.
+  3. A community administrator approves it. Its client id is then in the list.
+  4. Click "generate password", then "save". The password is the client secret:
+     copy it at once, as it is shown this one time only.
+The API sees what your account may see: use one with the rights that the warehouse should have."""
+
+_TEMPLATE = """\
+# Configuration of ideas_pipeline. A variable of the environment wins over the same one here.
+# This file holds a secret: it is readable by you alone. Never commit it.
+
+# The name of the community in the warehouse and in Dagster: letters, digits, _ and -
+IDEAS_COMMUNITY={IDEAS_COMMUNITY}
+
+# The API client: your profile > API > Apply for a new API client (leave the endpoint field empty),
+# then, once it is approved, "generate password". The password is shown once. Both empty: a simulated community.
+IDEAS_CLIENT_ID={IDEAS_CLIENT_ID}
+IDEAS_CLIENT_SECRET={IDEAS_CLIENT_SECRET}
+
+# The region of the community: {regions}
+IDEAS_API_REGION={IDEAS_API_REGION}
+# Or the API's whole address, which wins over the region:
+{base_url_mark}IDEAS_API_BASE_URL={IDEAS_API_BASE_URL}
+
+# The warehouse. Without it: SQLite in the state folder.
+{warehouse_mark}IDEAS_WAREHOUSE_URL={IDEAS_WAREHOUSE_URL}
+
+# A file of your own that says how your API differs from the default contract (see docs/contract.md).
+#IDEAS_CONTRACT=contract.yaml
+
+# Where the pipeline keeps its SQLite warehouse and its tokens.
+#IDEAS_STATE_DIR=.ideas
+#IDEAS_TOKEN_STORE=.ideas/tokens.json
+
+# Only where the API client has an endpoint: listen there for the auth code.
+#IDEAS_CALLBACK_PORT=8765
+#IDEAS_CALLBACK_HOST=127.0.0.1
+#IDEAS_CALLBACK_PATH=/
+#IDEAS_CALLBACK_SECONDS=120
+
+# When Dagster syncs every night.
+#IDEAS_SCHEDULE_HOUR=2
+#IDEAS_TIMEZONE=UTC
+
+# More rows than this share missing at once are not believed to be deleted.
+#IDEAS_MASS_ABSENCE_PERCENT=10
+"""
+
+
+@click.command()
+@click.option("--community", help="Its name in the warehouse.  [default: community]")
+@click.option("--region", help="Region of the community, such as EU.")
+@click.option("--base-url", default="", help="The API's address, where it is in no region.")
+@click.option("--client-id", help="Id of the API client.")
+@click.option("--warehouse-url", default="", help="Database address, such as postgresql+psycopg://user@host/database.")
+@click.option("--force", is_flag=True, help="Overwrite an existing .env.")
+def init(
+    community: str | None,
+    region: str | None,
+    base_url: str,
+    client_id: str | None,
+    warehouse_url: str,
+    force: bool,
+) -> None:
+    """Write a commented .env to fill in, or to be asked for on a terminal.
+
+    The client secret is asked for on a terminal only, unseen; elsewhere, write it into the file.
+
+    \b
+    Example:  ideas-pipeline init --community acme --region EU
+    """
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.settings import ENV_FILE, SettingsError
+
+    if ENV_FILE.exists() and not force:
+        raise SettingsError(f"{ENV_FILE} exists already. Edit it, or write a new one in its place with --force.")
+    regions = list(load_contract(None).hosts)
+    click.echo(WHERE_FROM + "\n")
+    client_secret = ""
+    if sys.stdin.isatty():
+        click.echo("Enter leaves a value empty, to be filled in later.\n")
+        community = community or click.prompt("Community's name", default="community")
+        if not base_url:
+            region = region or click.prompt(f"Region ({', '.join(regions)})", default="", show_default=False)
+        client_id = client_id or click.prompt("Client id", default="", show_default=False)
+        client_secret = click.prompt("Client secret (not shown)", default="", show_default=False, hide_input=True)
+    if region and region.upper() not in regions:
+        raise click.BadParameter(f"{region!r} is not one of {', '.join(regions)}", param_hint="--region")
+    values = {
+        "IDEAS_COMMUNITY": community or "community",
+        "IDEAS_CLIENT_ID": client_id or "",
+        "IDEAS_CLIENT_SECRET": client_secret,
+        "IDEAS_API_REGION": (region or "").upper(),
+        "IDEAS_API_BASE_URL": base_url,
+        "IDEAS_WAREHOUSE_URL": warehouse_url,
+    }
+    _write(ENV_FILE, values, regions)
+    missing = [name for name in ("IDEAS_CLIENT_ID", "IDEAS_CLIENT_SECRET") if not values[name]]
+    if not (values["IDEAS_API_REGION"] or base_url):
+        missing.append("IDEAS_API_REGION")
+    todo = f"Fill in {', '.join(missing)} there. Then run" if missing else "Next, run"
+    click.echo(f"Wrote {ENV_FILE}, readable by you alone. {todo}: ideas-pipeline check")
+
+
+def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
+    from dotenv import dotenv_values
+
+    from ideas_pipeline.settings import SettingsError
+
+    text = _TEMPLATE.format(
+        **{name: _quoted(value) for name, value in values.items()},
+        regions=", ".join(regions),
+        base_url_mark="" if values["IDEAS_API_BASE_URL"] else "#",
+        warehouse_mark="" if values["IDEAS_WAREHOUSE_URL"] else "#",
+    )
+    read = dotenv_values(stream=io.StringIO(text))
+    for name, value in values.items():
+        if (read.get(name) or "") != value:
+            raise SettingsError(f"The value of {name} cannot be written to {path}. Set it in the environment instead.")
+    # For its owner alone, before the secret is in it.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)
+        file.truncate()
+        file.write(text)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'" if value else ""

@@ -1,0 +1,51 @@
+"""``ideas-pipeline``: the commands, each in a module of its own, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = ("init", "check", "sync", "status", "simulate", "contract", "demo")
+
+
+class _Commands(click.Group):
+    """Finds ``sync`` as attribute ``sync`` of ``ideas_pipeline.cli.sync``, and turns what goes wrong into sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ideas_pipeline.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where errors become sentences
+            from ideas_pipeline.cli.failures import failure
+
+            raise failure(error) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ideas_pipeline")
+def main() -> None:
+    """Keep a SQL warehouse true to a Medallia Ideas (formerly Crowdicity) community.
+
+    \b
+    First time:   ideas-pipeline init      write .env with your API client's id and secret
+                  ideas-pipeline check     compare the live API with the contract
+                  ideas-pipeline sync      fill the warehouse
+    No API yet:   ideas-pipeline demo      the same against a simulated community
+
+    \b
+    Exit codes:   0 done, 1 failed, 2 usage or configuration, 3 done but incomplete.
+    IDEAS_DEBUG=1 adds the traceback to an error.
+    """

@@ -1,0 +1,121 @@
+"""What people see: tables and progress on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import IO, TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ideas_pipeline.sync.engine import Progress as SyncProgress
+    from ideas_pipeline.sync.engine import StreamResult
+
+_PLAIN_WIDTH = 200
+_SECONDS_BETWEEN_LINES = 10.0
+COLOURS = {"complete": "green", "yes": "green", "incomplete": "yellow", "no": "yellow", "failed": "red", "never": "red"}
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """A console on ``stream`` (standard output by default) that never cuts a line short where it is piped."""
+    stream = stream or sys.stdout
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Rows under headers: numbers to the right with thousands marked, verdicts in colour, None as a dash."""
+    rows = [list(row) for row in rows]
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for position, header in enumerate(headers):
+        numbers = any(isinstance(row[position], int) for row in rows)
+        shown.add_column(header, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(_cell(value) for value in row))
+    return shown
+
+
+def _cell(value: object) -> Text:
+    text = "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    return Text(text, style=COLOURS.get(text, ""))
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago ``then`` was, in the largest unit that fits: ``5 minutes ago``. Both aware, any zone."""
+    passed = max(now - then, timedelta())
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if count := int(passed.total_seconds() // length):
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+@contextmanager
+def progress() -> Iterator[SyncProgress]:
+    """A sync's progress on standard error: bars on a terminal, a line now and then elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<11}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("lists  {task.fields[rows]:>9,} rows  {task.fields[requests]:>7,} requests"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console(sys.stderr)) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def stream_started(self, stream: str, scopes: int) -> None:
+        self._tasks[stream] = self._bars.add_task(stream, total=scopes, rows=0, requests=0)
+
+    def scope_done(self, stream: str, rows: int, requests: int) -> None:
+        task = self._bars.tasks[self._tasks[stream]]
+        counts = {"rows": task.fields["rows"] + rows, "requests": task.fields["requests"] + requests}
+        self._bars.update(task.id, advance=1, **counts)
+
+    def stream_finished(self, result: StreamResult) -> None:
+        task = self._tasks.get(result.stream)
+        if task is not None:
+            self._bars.update(task, rows=result.seen, requests=result.requests)
+            self._bars.stop_task(task)
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._scopes: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._said = time.monotonic()
+
+    def stream_started(self, stream: str, scopes: int) -> None:
+        self._scopes[stream], self._done[stream] = scopes, 0
+        self._say(f"{stream}: reading {scopes:,} {_lists(scopes)}")
+
+    def scope_done(self, stream: str, rows: int, requests: int) -> None:
+        self._done[stream] += 1
+        if time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
+            self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} lists read")
+
+    def stream_finished(self, result: StreamResult) -> None:
+        self._say(f"{result.stream}: {result.verdict}, {result.seen:,} seen in {result.requests:,} requests")
+
+    def _say(self, line: str) -> None:
+        self._said = time.monotonic()
+        print(line, file=sys.stderr, flush=True)
+
+
+def _lists(count: int) -> str:
+    return "list" if count == 1 else "lists"

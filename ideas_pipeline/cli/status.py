@@ -1,0 +1,58 @@
+"""``ideas-pipeline status``: how true the warehouse is, stream by stream."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+def status(as_json: bool) -> None:
+    """Say when each stream was last proven complete, its rows, and what waits for a person.
+
+    \b
+    Examples:  ideas-pipeline status
+               ideas-pipeline status --json
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from ideas_pipeline.cli.output import ago, console, table
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    settings = load_settings()
+    warehouse = Warehouse.open(settings.warehouse_url.get_secret_value())
+    try:
+        streams = warehouse.status(settings.community)
+        place = warehouse.engine.url.render_as_string()
+    finally:
+        warehouse.close()
+    if as_json:
+        print(json.dumps({"warehouse": place, "streams": [asdict(s) for s in streams]}, indent=2, default=str))
+        return
+    out = console()
+    out.print(f"Community {settings.community} in {place}", markup=False)
+    if not streams:
+        out.print("Nothing was synced yet. Run: ideas-pipeline sync")
+        return
+    now = datetime.now(UTC)
+    headers = ("stream", "last run", "last proven complete", "rows", "deleted", "rejected", "held")
+    rows = []
+    for s in streams:
+        proven = (
+            f"{s.last_complete_at:%Y-%m-%d %H:%M} UTC, {ago(s.last_complete_at, now)}"
+            if s.last_complete_at
+            else "never"
+        )
+        rows.append((s.stream, s.verdict, proven, s.rows, s.deleted, s.rejects, s.held))
+    out.print(table(headers, rows))
+    for s in streams:
+        if s.reason:
+            out.print(f"{s.stream} is {s.verdict}: {s.reason}", markup=False)
+    if any(s.rejects for s in streams):
+        out.print("Rejected records wait in _rejected_records, with the reason.")
+    if any(s.held for s in streams):
+        out.print("Rows held in _absences are missing at the source, too many at once to be believed.")
