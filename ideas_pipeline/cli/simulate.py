@@ -1,0 +1,117 @@
+"""``ideas-pipeline simulate``: a stand-in for the Ideas API, to try things out on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import cast
+
+import click
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.ideas_api.errors import ContractError
+from ideas_pipeline.simulator.community import SIZES, Scale, generate
+from ideas_pipeline.simulator.folder import FolderError, read_folder
+from ideas_pipeline.simulator.server import read_faults
+from ideas_pipeline.simulator.simulator import Simulator, serve
+
+
+@click.command()
+@click.option(
+    "--scale", type=click.Choice(list(SIZES)), default="small", show_default=True, help="Size of the community."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same community.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Serve this folder instead: a *.jsonl file per table, fields named as columns.",
+)
+@click.option("--latency-ms", default=0, show_default=True, type=click.IntRange(min=0), help="Wait before each answer.")
+@click.option("--rate-limit", type=click.IntRange(min=1), help="Requests a second; more are refused with 429.")
+@click.option("--token-seconds", default=3600, show_default=True, type=click.IntRange(min=1), help="Life of a token.")
+@click.option("--token-uses", type=click.IntRange(min=1), help="Calls for which a token is good.")
+@click.option("--page-cap", type=click.IntRange(min=1), help="The largest page that is given, whatever is asked for.")
+@click.option(
+    "--fault", "fault_rules", multiple=True, help='A fault as JSON, such as \'{"kind": "status", "every": 7}\'.'
+)
+@click.option("--contract", type=click.Path(path_type=Path), help="Contract file, laid over the default one.")
+@click.option("--client-id", help="The API client's id; random unless given.")
+@click.option("--client-secret", help="The API client's secret; random unless given.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path), help="Write address, client id and secret here when ready."
+)
+def simulate(
+    scale: str,
+    seed: int,
+    folder: Path | None,
+    latency_ms: int,
+    rate_limit: int | None,
+    token_seconds: int,
+    token_uses: int | None,
+    page_cap: int | None,
+    fault_rules: tuple[str, ...],
+    contract: Path | None,
+    client_id: str | None,
+    client_secret: str | None,
+    host: str,
+    port: int,
+    ready_file: Path | None,
+) -> None:
+    """Serve a simulated Ideas API until it is stopped.
+
+    It is a stand-in: its community is made up (or your folder's), and it shows the API as the contract describes it.
+    """
+    try:
+        rules = [rule for text in fault_rules for rule in read_faults(text)]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from None
+    try:
+        simulator = Simulator(
+            load_contract(contract),
+            read_folder(folder) if folder else generate(cast("Scale", scale), seed),
+            latency=latency_ms / 1000,
+            rate_limit=rate_limit,
+            token_seconds=token_seconds,
+            token_uses=token_uses,
+            page_cap=page_cap,
+            host=host,
+            port=port,
+            client_id=client_id,
+            client_secret=client_secret,
+        )
+    except (ContractError, FolderError, ValueError) as error:
+        raise click.UsageError(str(error)) from None
+    for rule in rules:
+        simulator.faults.add(rule)
+    try:
+        serve(simulator, lambda ready: _announce(ready, ready_file))
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}, port {port}: {error.strerror}.") from None
+
+
+def _announce(simulator: Simulator, ready_file: Path | None) -> None:
+    api = {
+        "base_url": simulator.base_url,
+        "client_id": simulator.client_id,
+        "client_secret": simulator.client_secret,
+    }
+    click.echo(
+        "Ideas API (simulated) at {base_url}  client id {client_id}  client secret {client_secret}".format(**api)
+    )
+    click.echo(
+        "This is a stand-in for the Medallia Ideas API, not the real one. To use it, paste into another shell:\n"
+    )
+    click.echo(f"export IDEAS_API_BASE_URL={simulator.base_url}")
+    click.echo(f"export IDEAS_CLIENT_ID={simulator.client_id}")
+    click.echo(f"export IDEAS_CLIENT_SECRET={simulator.client_secret}")
+    click.echo("\nStop it with Ctrl-C.")
+    if ready_file:
+        # Complete and readable by its owner alone from the first moment that it exists under its name.
+        unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(api), encoding="utf-8")
+        unfinished.replace(ready_file)

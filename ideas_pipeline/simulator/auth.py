@@ -1,0 +1,213 @@
+"""The simulator's login: auth codes, token pairs, refreshing, validating, as the contract's ``auth`` says."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from ideas_pipeline.ideas_api.contract import Auth, AuthRequest, Json, TokenRequest
+from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, sent_parameters, template_pattern
+from ideas_pipeline.simulator.shape import put
+
+CODE_SECONDS = 60
+
+
+@dataclass
+class _Access:
+    expires: float
+    uses_left: int | None
+
+
+@dataclass
+class Counters:
+    """How often each thing happened. ``requests`` by stream; the auth flow's are auth.code, auth.token, …
+
+    ``refresh_reuses``: refresh tokens that came a second time, and were refused.
+    """
+
+    requests: Counter[str] = field(default_factory=Counter)
+    logins: int = 0
+    refreshes: int = 0
+    refresh_reuses: int = 0
+
+
+@dataclass
+class AuthServer:
+    """One API client and its codes and tokens.
+
+    ``endpoint``: codes are sent there as the contract's callback parameter, and not returned.
+    ``token_seconds`` and ``token_uses``: how long, and for how many API calls, an access token is good.
+    """
+
+    contract: Auth
+    client_id: str
+    client_secret: str
+    token_seconds: float
+    token_uses: int | None
+    endpoint: str | None
+    counters: Counters = field(default_factory=Counters)
+    issued: list[str] = field(default_factory=list)
+    revoked: bool = False
+
+    def __post_init__(self) -> None:
+        self._codes: dict[str, float] = {}
+        self._access: dict[str, _Access] = {}
+        self._refresh: set[str] = set()
+        self._spent_refresh: set[str] = set()
+        self._valid_from = 0.0
+        self._calls: set[asyncio.Task[None]] = set()
+        self._header = template_pattern(self.contract.header.format)
+        requests = {
+            "code": self.contract.code,
+            "token": self.contract.token,
+            "refresh": self.contract.refresh,
+            "validate": self.contract.validate_,
+        }
+        self.routes: dict[str, dict[str, AuthRequest]] = {}
+        for name, request in requests.items():
+            self.routes.setdefault(request.path.strip("/"), {})[name] = request
+
+    def expire_tokens(self) -> None:
+        """From now on every access token that was issued so far has expired; refresh tokens are still good."""
+        self._valid_from = time.monotonic() + self.token_seconds
+
+    def check_header(self, request: web.BaseRequest) -> None:
+        """Count one use of the access token in the request's header. Raises Refused(401)."""
+        name = self.contract.header.name
+        sent = request.headers.get(name)
+        if sent is None:
+            raise Refused(401, f"the header {name} is missing")
+        match = self._header.fullmatch(sent)
+        if match is None:
+            raise Refused(401, f"the header {name} is not of the form {self.contract.header.format}")
+        access = self._live(match["access_token"])
+        if access is None:
+            raise Refused(401, "the access token is unknown or has expired")
+        if access.uses_left is not None:
+            access.uses_left -= 1
+
+    async def answer(self, path: str, request: web.BaseRequest) -> Answer:
+        """The answer to a call of the auth flow. Raises Refused."""
+        candidates = self.routes[path]
+        right_method = {name: r for name, r in candidates.items() if r.method == request.method}
+        if not right_method:
+            raise Refused(405, f"the method must be {next(iter(candidates.values())).method}")
+        problem = Refused(400, "")
+        for name, expected in right_method.items():
+            try:
+                values = self._values(expected, await sent_parameters(request, expected.send_as))
+            except Refused as refused:
+                problem = refused
+            else:
+                steps: dict[str, Callable[[dict[str, str]], Answer]] = {
+                    "code": self._code,
+                    "token": self._token,
+                    "refresh": self._refreshed,
+                    "validate": self._validated,
+                }
+                return steps[name](values)
+        raise problem
+
+    def _values(self, expected: AuthRequest, sent: dict[str, Json]) -> dict[str, str]:
+        """The placeholders' values; exactly the contract's fields must have been sent."""
+        if sent.keys() != expected.fields.keys():
+            raise Refused(400, f"expected exactly these parameters: {', '.join(sorted(expected.fields))}")
+        values: dict[str, str] = {}
+        for name, template in expected.fields.items():
+            match = template_pattern(template, value=".*").fullmatch(str(sent[name]))
+            if match is None:
+                raise Refused(400, f"the parameter {name} does not have the expected form")
+            values |= match.groupdict()
+        return values
+
+    def _check_client(self, values: dict[str, str]) -> None:
+        right = {"client_id": self.client_id, "client_secret": self.client_secret}
+        if self.revoked or any(value != values.get(name, value) for name, value in right.items()):
+            raise Refused(401, "the API client is unknown, its secret is wrong, or it was revoked")
+
+    def _code(self, values: dict[str, str]) -> Answer:
+        self._check_client(values)
+        code = self._new_secret()
+        self._codes[code] = time.monotonic() + CODE_SECONDS
+        if self.endpoint:
+            call = asyncio.get_running_loop().create_task(self._send_code(self.endpoint, code))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            return _answer({"status": "sent"})
+        return _answer({self.contract.code.auth_code[0]: code})
+
+    async def _send_code(self, endpoint: str, code: str) -> None:
+        url = URL(endpoint).update_query({self.contract.callback.parameter: code})
+        try:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+                await session.get(url)
+        except (aiohttp.ClientError, TimeoutError):
+            return  # Like the real one, it does not tell anybody that the endpoint cannot be reached.
+
+    def _token(self, values: dict[str, str]) -> Answer:
+        self._check_client(values)
+        if self._codes.pop(values.get("auth_code", ""), 0.0) < time.monotonic():
+            raise Refused(400, "the auth code is unknown, was used before, or has expired")
+        self.counters.logins += 1
+        return self._pair(self.contract.token)
+
+    def _refreshed(self, values: dict[str, str]) -> Answer:
+        if self.revoked:
+            raise Refused(400, "the API client was revoked")
+        self._check_client(values)
+        token = values.get("refresh_token", "")
+        if token in self._spent_refresh:
+            self.counters.refresh_reuses += 1
+            raise Refused(400, "the refresh token was used before")
+        if token not in self._refresh:
+            raise Refused(400, "the refresh token is unknown")
+        self._refresh.remove(token)
+        self._spent_refresh.add(token)
+        self.counters.refreshes += 1
+        return self._pair(self.contract.refresh)
+
+    def _validated(self, values: dict[str, str]) -> Answer:
+        valid = self._live(values.get("access_token", "")) is not None
+        if places := self.contract.validate_.valid:
+            return _answer({places[0]: valid})
+        if not valid:
+            raise Refused(401, "the access token is unknown or has expired")
+        return _answer({})
+
+    def _pair(self, request: TokenRequest) -> Answer:
+        access, refresh = self._new_secret(), self._new_secret()
+        self._access[access] = _Access(time.monotonic() + self.token_seconds, self.token_uses)
+        self._refresh.add(refresh)
+        values: dict[str, Json] = {request.access_token[0]: access, request.refresh_token[0]: refresh}
+        if request.expires_in:
+            values[request.expires_in[0]] = int(self.token_seconds)
+        return _answer(values)
+
+    def _live(self, token: str) -> _Access | None:
+        access = self._access.get(token)
+        if access is None or self.revoked or access.uses_left == 0:
+            return None
+        return access if access.expires > max(time.monotonic(), self._valid_from) else None
+
+    def _new_secret(self) -> str:
+        secret = secrets.token_urlsafe(24)
+        self.issued.append(secret)
+        return secret
+
+
+def _answer(values: dict[str, Json]) -> Answer:
+    """A body with each value at its path; ``@body`` is a text that is the value itself."""
+    if "@body" in values:
+        return Answer(200, str(values["@body"]).encode(), content_type="text/plain")
+    body: dict[str, Json] = {}
+    for path, value in values.items():
+        put(body, path, value)
+    return Answer(200, json_bytes(body))

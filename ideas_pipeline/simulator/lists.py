@@ -1,0 +1,176 @@
+"""The body of one page of a list, or of one record: made once, kept until the community changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
+from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.paging import POSITION, Part, cursor
+from ideas_pipeline.simulator.shape import Quirks, Shape, put
+from ideas_pipeline.simulator.truth import Index, Tables
+
+_TEXTS = ("title", "body", "display_name", "name", "description")
+
+
+class Lists:
+    """Answers for the streams of ``contract`` from ``tables``. Call ``changed`` after the tables have changed."""
+
+    def __init__(self, contract: Contract, tables: Tables, quirks: Quirks) -> None:
+        self._contract = contract
+        self._tables = tables
+        self._quirks = quirks
+        self._shape = Shape(contract, tables, quirks)
+        for name, stream in contract.streams.items():
+            _check_room(name, stream)
+        self.changed()
+
+    def changed(self) -> None:
+        self._index = Index(self._tables)
+        self._records: dict[tuple[str, str], bytes] = {}
+        self._answers: dict[tuple[str, str, Part, URL | None], Answer] = {}
+
+    def prepare(self) -> None:
+        """Make the JSON of every record now, rather than when it is first asked for."""
+        for stream in self._contract.streams:
+            for key in self._tables.get(stream, {}):
+                self._record(stream, key)
+
+    def one(self, name: str, key: str, faults: list[Fault]) -> Answer:
+        """A single record by its id. Raises Refused(404)."""
+        if key not in self._tables.get(name, {}):
+            raise Refused(404, f"there is no such record in {name}")
+        record = orjson.Fragment(self._tampered(name, key, faults) or self._record(name, key))
+        return Answer(200, _body(self._contract.streams[name], record, {}))
+
+    def page(self, name: str, scope: str, part: Part, url: URL | None, faults: list[Fault]) -> Answer:
+        """A page of the list ``scope``. ``url``: that of the request, where pages are linked by URL.
+
+        Raises Refused(404) for an unknown parent.
+        """
+        if faults:
+            return self._page(name, scope, part, url, faults)
+        answer = self._answers.get((name, scope, part, url))
+        if answer is None:
+            answer = self._page(name, scope, part, url, faults)
+            if not self._quirks.signed_urls:
+                self._answers[name, scope, part, url] = answer
+        return answer
+
+    def _page(self, name: str, scope: str, part: Part, url: URL | None, faults: list[Fault]) -> Answer:
+        stream = self._contract.streams[name]
+        by_kind = {fault.kind: fault for fault in faults}
+        keys = self._keys(name, stream, scope)
+        start, size = part.start, part.size if part.size is not None else len(keys) or 1
+        number = start // size + 1
+        following = start + size if start + size < len(keys) else None
+
+        cut = by_kind.get("list_cut")
+        if cut and number >= cut.page:
+            shown, following = [], None
+        elif "page_twice" in by_kind:
+            shown = keys[max(0, start - size) : max(0, start - size) + size]
+        else:
+            shown = keys[start : start + size]
+        if "repeat_cursor" in by_kind:
+            following = start
+
+        extras: dict[str, Json] = {}
+        headers: dict[str, str] = {}
+        wrong = by_kind.get("wrong_total")
+        self._add_total(stream, len(keys) + (wrong.off_by if wrong else 0), extras, headers)
+        self._add_next(stream, scope, following, url, extras, headers)
+        return Answer(200, _body(stream, self._list(name, shown, faults), extras), headers)
+
+    def _keys(self, name: str, stream: Stream, scope: str) -> list[str]:
+        if not stream.each:
+            return list(self._tables.get(name, {}))
+        known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
+        if not known:
+            raise Refused(404, f"there is no {stream.each.placeholder} {scope}")
+        return self._index.keys(name, stream.each.placeholder).get(scope, [])
+
+    def _list(self, name: str, keys: list[str], faults: list[Fault]) -> orjson.Fragment:
+        rendered = {key: self._record(name, key) for key in keys}
+        for fault in faults:
+            if fault.kind.startswith("poison") and keys:
+                key = fault.record or keys[0]
+                if key in rendered and (poisoned := self._tampered(name, key, faults)):
+                    rendered[key] = poisoned
+        if self._quirks.keyed_lists:
+            members = (json_bytes(key) + b":" + record for key, record in rendered.items())
+            return orjson.Fragment(b"{" + b",".join(members) + b"}" if rendered else b"[]")
+        return orjson.Fragment(b"[" + b",".join(rendered.values()) + b"]")
+
+    def _record(self, name: str, key: str) -> bytes:
+        record = self._records.get((name, key))
+        if record is None:
+            record = json_bytes(self._shape.record(name, key, self._index))
+            if not self._quirks.signed_urls:
+                self._records[name, key] = record
+        return record
+
+    def _tampered(self, name: str, key: str, faults: list[Fault]) -> bytes | None:
+        """The record with a value that cannot be typed, or a text that cannot be stored; None without such a fault."""
+        kinds = {f.kind for f in faults if f.record in (None, key)}
+        fields = self._contract.streams[name].fields
+        record = self._shape.record(name, key, self._index)
+        if "poison_value" in kinds:
+            column = next(c for c in fields if c.endswith(("_at", "_count", "value")))
+            put(record, fields[column].paths[0], "not what it should be")
+        if "poison_text" in kinds:
+            column = next((c for c in _TEXTS if c in fields), None) or next(c for c in fields if c not in ("id",))
+            put(record, fields[column].paths[0], "before\x00between\ud800after")
+        return json_bytes(record) if kinds & {"poison_value", "poison_text"} else None
+
+    def _add_total(self, stream: Stream, count: int, extras: dict[str, Json], headers: dict[str, str]) -> None:
+        total = stream.paging.total
+        if total is None or self._quirks.total == "absent":
+            return
+        if total.header:
+            headers[total.header] = str(count)
+        else:
+            extras[total.body[0]] = str(count) if self._quirks.total == "text" else count
+
+    def _add_next(
+        self,
+        stream: Stream,
+        scope: str,
+        following: int | None,
+        url: URL | None,
+        extras: dict[str, Json],
+        headers: dict[str, str],
+    ) -> None:
+        if stream.paging.style == "cursor":
+            extras[stream.paging.cursor[0]] = None if following is None else cursor(scope, following)
+        elif stream.paging.style == "next_link" and url is not None:
+            link = None
+            if following is not None:
+                target = url.update_query({POSITION: cursor(scope, following)})
+                link = str(target.relative() if self._quirks.next_links == "relative" else target)
+            if stream.paging.next:
+                extras[stream.paging.next[0]] = link
+            elif link:
+                headers["Link"] = f'<{link}>; rel="next"'
+
+
+def _body(stream: Stream, records: orjson.Fragment, extras: dict[str, Json]) -> bytes:
+    if stream.records[0] == "@body":
+        return orjson.dumps(records)
+    body: dict[str, Any] = {}
+    put(body, stream.records[0], records)
+    for path, value in extras.items():
+        put(body, path, value)
+    return orjson.dumps(body)
+
+
+def _check_room(name: str, stream: Stream) -> None:
+    """A bare array has no room beside its records: such a contract describes no API that could be."""
+    paging = stream.paging
+    in_body = [paging.total.body if paging.total else (), getattr(paging, "cursor", ()), getattr(paging, "next", ())]
+    if stream.records[0] == "@body" and any(in_body):
+        raise ValueError(f"streams.{name}: where records are the whole body, nothing else (total, cursor, next) fits")

@@ -1,0 +1,203 @@
+"""The simulated Ideas API: takes a request, checks it against the contract, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.simulator import faults
+from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, refusal, sent_parameters, template_pattern
+from ideas_pipeline.simulator.auth import AuthServer
+from ideas_pipeline.simulator.lists import Lists
+from ideas_pipeline.simulator.paging import POSITION, wanted
+from ideas_pipeline.simulator.shape import Quirks
+from ideas_pipeline.simulator.truth import Tables
+
+BASE_PATH = "/v2/"
+CONTROL_PATH = "/_control/faults"
+_LOG_SIZE = 1_000_000  # requests; a simulator that runs for days forgets its oldest
+_PREPARED_ROWS = 200_000  # larger communities are rendered as they are asked for
+_PAGING_PLACES = ("page", "size", "offset", "cursor")
+_RULES: TypeAdapter[list[faults.Fault]] = TypeAdapter(list[faults.Fault])
+
+BeforePage = Callable[[str, str, Tables], None]
+
+
+class Request(NamedTuple):
+    """One request as the log keeps it. ``status`` 0: the connection was broken without an answer."""
+
+    method: str
+    path: str
+    stream: str
+    scope: str
+    status: int
+
+
+@dataclass
+class Route:
+    """What a path asks for."""
+
+    stream: str
+    scope: str = ""
+    in_path: dict[str, str] = field(default_factory=dict)
+
+
+class IdeasServer:
+    """The API's behaviour and its state, apart from the socket. Attributes can be changed while it serves.
+
+    ``latency``: seconds before each answer. ``rate_limit``: requests a second, 429 beyond.
+    ``page_cap``: no page is larger, whatever is asked for.
+    ``before_page(stream, scope, tables)`` is called before each page is made, and may change the tables.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        tables: Tables,
+        auth: AuthServer,
+        *,
+        latency: float,
+        rate_limit: int | None,
+        page_cap: int | None,
+        quirks: Quirks,
+    ) -> None:
+        self.contract = contract
+        self.tables = tables
+        self.auth = auth
+        self.latency = latency
+        self.rate_limit = rate_limit
+        self.page_cap = page_cap
+        self.faults = faults.Faults()
+        self.before_page: BeforePage | None = None
+        self.log: list[Request] = []
+        self.lists = Lists(contract, tables, quirks)
+        self._lock = threading.RLock()
+        self._recent: deque[float] = deque()
+        self._patterns = {
+            name: template_pattern(stream.path.strip("/"), value="[^/]*") for name, stream in contract.streams.items()
+        }
+
+    @contextmanager
+    def changing(self) -> Iterator[Tables]:
+        """The tables, to be changed: no page is made meanwhile."""
+        with self._lock:
+            try:
+                yield self.tables
+            finally:
+                self.lists.changed()
+
+    def prepare(self) -> None:
+        """Make the JSON of a community of moderate size beforehand: the first requests are then as fast as others."""
+        if sum(map(len, self.tables.values())) <= _PREPARED_ROWS:
+            self.lists.prepare()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        raw_path = request.rel_url.raw_path
+        if raw_path == CONTROL_PATH:
+            answer = await self._control(request)
+            return await faults.send(request, answer, [])
+        route = self._route(raw_path)
+        if route is None:
+            self._note(request, raw_path, Route(""), 404)
+            return await faults.send(request, refusal(404, "there is nothing at this address"), [])
+
+        taken = self.faults.take(route.stream, route.scope, raw_path)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        await faults.wait(taken)
+        try:
+            answer = faults.instead(request, taken) or await self._answer(request, raw_path, route, taken)
+        except Refused as refused:
+            headers = {"Retry-After": "1"} if refused.status == 429 else {}
+            answer = refusal(refused.status, refused.message, headers)
+        self._note(request, raw_path, route, answer.status)
+        return await faults.send(request, answer, taken)
+
+    def _route(self, raw_path: str) -> Route | None:
+        path = raw_path.removeprefix(BASE_PATH)
+        if path == raw_path:
+            return None
+        if path in self.auth.routes:
+            return Route("auth." + next(iter(self.auth.routes[path])))
+        for name, pattern in self._patterns.items():
+            if match := pattern.fullmatch(path):
+                values = {place: unquote(value) for place, value in match.groupdict().items()}
+                in_path = {place: values.pop(place) for place in _PAGING_PLACES if place in values}
+                return Route(name, next(iter(values.values()), ""), in_path)
+        return None
+
+    async def _answer(self, request: web.BaseRequest, raw_path: str, route: Route, taken: list[faults.Fault]) -> Answer:
+        if route.stream.startswith("auth."):
+            return await self.auth.answer(raw_path.removeprefix(BASE_PATH), request)
+        stream = self.contract.streams[route.stream]
+        if request.method != stream.method:
+            raise Refused(405, f"the method must be {stream.method}")
+        self._check_rate()
+        self.auth.check_header(request)
+        follows_link = stream.paging.style == "next_link" and POSITION in request.query
+        sent = await sent_parameters(request, "query" if follows_link else stream.send_as)
+        if stream.reads == "one":
+            wanted(stream, sent, route.in_path, None, route.scope)
+            with self._lock:
+                return self.lists.one(route.stream, route.scope, taken)
+        part = wanted(stream, sent, route.in_path, self.page_cap, route.scope)
+        with self._lock:
+            if self.before_page:
+                self.before_page(route.stream, route.scope, self.tables)
+                self.lists.changed()
+            url = request.url.update_query(sent) if stream.paging.style == "next_link" else None
+            return self.lists.page(route.stream, route.scope, part, url, taken)
+
+    def _check_rate(self) -> None:
+        if self.rate_limit is None:
+            return
+        now = time.monotonic()
+        while self._recent and self._recent[0] <= now - 1:
+            self._recent.popleft()
+        if len(self._recent) >= self.rate_limit:
+            raise Refused(429, f"more than {self.rate_limit} requests in a second")
+        self._recent.append(now)
+
+    def _note(self, request: web.BaseRequest, raw_path: str, route: Route, status: int) -> None:
+        self.auth.counters.requests[route.stream] += 1
+        self.log.append(Request(request.method, raw_path, route.stream, route.scope, status))
+        if len(self.log) > _LOG_SIZE:
+            del self.log[: _LOG_SIZE // 2]
+
+    async def _control(self, request: web.BaseRequest) -> Answer:
+        """POST a rule, or a list of rules, to add them; DELETE to go back to no faults."""
+        if request.method == "DELETE":
+            self.faults.clear()
+            return Answer(200, json_bytes({"rules": 0}))
+        if request.method != "POST":
+            return refusal(405, "POST a rule or a list of rules, or DELETE all rules")
+        try:
+            rules = read_faults(await request.read())
+        except ValueError as error:
+            return refusal(400, str(error))
+        for rule in rules:
+            self.faults.add(rule)
+        return Answer(200, json_bytes({"rules": len(rules)}))
+
+
+def read_faults(text: str | bytes) -> list[faults.Fault]:
+    """A rule, or a list of rules, as JSON. Raises ValueError with a sentence for each thing that is wrong."""
+    raw = text.strip()
+    if raw[:1] in ("{", b"{"):
+        raw = f"[{raw}]" if isinstance(raw, str) else b"[" + raw + b"]"
+    try:
+        return _RULES.validate_json(raw)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc'][1:])) or 'rule'}: {e['msg']}" for e in error.errors())
+        raise ValueError("; ".join(problems)) from None

@@ -1,0 +1,170 @@
+"""Rows as the contract says that the API shows them: each column at its first path, and the quirks of real APIs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, FieldSource, Json
+from ideas_pipeline.simulator.truth import Index, Row, Tables
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """Habits of real APIs, each off by default.
+
+    numbers_as_text   ``"12"``, ``"3.50"``
+    booleans          ``text``: "1" and "0"; ``number``: 1 and 0; ``empty_text``: "1" and ""
+    ids_as_numbers    ``12`` where an id is all digits
+    keyed_lists       records, and embedded items whose key may be ``@key``, as a map keyed by id
+    empty_as_list     ``[]`` where an object belongs and there is none
+    timestamps        ``naive``: local time of the contract's zone, without zone (the repeated hour in autumn is
+                      then ambiguous); ``epoch``: seconds, or milliseconds where the contract says so
+    no_timestamp      what stands for "none": ``"0000-00-00 00:00:00"``, ``0``, ``""``
+    extra_fields      fields that no contract maps, and people's names and e-mail addresses (see ``email_of``)
+    signed_urls       volatile addresses get a signature that differs at every call
+    total             the list's total as ``text``, or ``absent``
+    next_links        ``relative`` to the host
+    """
+
+    numbers_as_text: bool = False
+    booleans: Literal["json", "text", "number", "empty_text"] = "json"
+    ids_as_numbers: bool = False
+    keyed_lists: bool = False
+    empty_as_list: bool = False
+    timestamps: Literal["as_is", "naive", "epoch"] = "as_is"
+    no_timestamp: Json = None
+    extra_fields: bool = False
+    signed_urls: bool = False
+    total: Literal["number", "text", "absent"] = "number"
+    next_links: Literal["absolute", "relative"] = "absolute"
+
+
+_BOOLEANS: dict[str, tuple[Json, Json]] = {
+    "json": (False, True),
+    "text": ("0", "1"),
+    "number": (0, 1),
+    "empty_text": ("", "1"),
+}
+
+
+def email_of(user_id: str) -> str:
+    """The e-mail address that ``Quirks.extra_fields`` shows for a person: what a search for leaks looks for."""
+    return f"person-{user_id}@people.example"
+
+
+def put(target: dict[str, Any], path: str, value: Json) -> None:
+    """Set ``value`` at a dotted path, making the objects on the way."""
+    *parents, last = path.split(".")
+    for name in parents:
+        if not isinstance(target.get(name), dict):
+            target[name] = {}
+        target = target[name]
+    target[last] = value
+
+
+class Shape:
+    """Makes the JSON of one row of a stream, embedded lists included."""
+
+    def __init__(self, contract: Contract, tables: Tables, quirks: Quirks) -> None:
+        self._contract = contract
+        self._tables = tables
+        self._quirks = quirks
+        self._signatures: Iterator[int] = itertools.count(1)
+
+    def record(self, stream_name: str, key: str, index: Index) -> dict[str, Any]:
+        """The record of the row ``key``: columns that the contract does not map appear under their own names."""
+        stream = self._contract.streams[stream_name]
+        row = self._tables[stream_name][key]
+        zone = ZoneInfo(self._contract.stream_timezone(stream_name))
+        hidden = {"id"} | ({stream.each.placeholder} if stream.each else set())
+        record = self._fields(row, stream.fields, hidden, stream.volatile, zone)
+        for table, embedded in stream.embedded.items():
+            if table in self._tables:
+                rows = [self._tables[table][k] for k in index.keys(table, embedded.parent_key).get(key, ())]
+                put(record, embedded.paths[0], self._embedded(rows, embedded, zone))
+        if self._quirks.extra_fields:
+            self._add_extra_fields(record, stream_name, key, row, stream.fields)
+        return record
+
+    def _fields(
+        self, row: Row, fields: Fields, hidden: Collection[str], volatile: Collection[str], zone: ZoneInfo
+    ) -> dict[str, Any]:
+        record: dict[str, Any] = {}
+        for column, value in row.items():
+            source = fields.get(column)
+            if source is None and column in hidden:
+                continue
+            path = source.paths[0] if source else column
+            if path.startswith("@"):
+                continue
+            shown = self._value(column, value, source, zone)
+            if self._quirks.signed_urls and shown and column in volatile and column.endswith("url"):
+                shown = f"{shown}?__cld_token__=exp={next(self._signatures)}"
+            if shown is None and "." in path:
+                record.setdefault(path.split(".")[0], [] if self._quirks.empty_as_list else None)
+            else:
+                put(record, path, shown)
+        return record
+
+    def _embedded(self, rows: list[Row], embedded: Embedded, zone: ZoneInfo) -> Json:
+        first = {source.paths[0]: column for column, source in embedded.fields.items()}
+        items: list[Json] = []
+        for row in rows:
+            if "@value" in first:
+                items.append(self._value(first["@value"], row.get(first["@value"]), None, zone))
+            else:
+                items.append(self._fields(row, embedded.fields, {embedded.parent_key}, embedded.volatile, zone))
+        key_column = first.get("@key")
+        if key_column is None and self._quirks.keyed_lists:
+            key_column = next((c for c, source in embedded.fields.items() if "@key" in source.paths), None)
+        if key_column is None:
+            return items
+        keyed = {str(row[key_column]): item for row, item in zip(rows, items, strict=True)}
+        return keyed or ([] if self._quirks.empty_as_list or self._quirks.keyed_lists else {})
+
+    def _value(self, column: str, value: Json, source: FieldSource | None, zone: ZoneInfo) -> Json:
+        quirks = self._quirks
+        if column.endswith("_at"):
+            return self._timestamp(value, source, zone)
+        if isinstance(value, bool):
+            return _BOOLEANS[quirks.booleans][value]
+        if column == "id" or column.endswith("_id"):
+            is_number = isinstance(value, str) and value.isdecimal() and str(int(value)) == value
+            return int(value) if quirks.ids_as_numbers and is_number else value
+        if quirks.numbers_as_text and isinstance(value, int):
+            return str(value)
+        if quirks.numbers_as_text and isinstance(value, float):
+            return f"{value:.2f}" if round(value, 2) == value else repr(value)
+        return value
+
+    def _timestamp(self, value: Json, source: FieldSource | None, zone: ZoneInfo) -> Json:
+        if value is None:
+            return self._quirks.no_timestamp
+        if self._quirks.timestamps == "as_is":
+            return value
+        moment = datetime.fromisoformat(value)
+        if self._quirks.timestamps == "naive":
+            local = moment.astimezone(zone) if moment.tzinfo else moment
+            return local.replace(tzinfo=None).isoformat(sep=" ")
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).timestamp()
+        if source and source.epoch == "milliseconds":
+            return round(seconds * 1000)
+        return int(seconds) if seconds == int(seconds) else seconds
+
+    def _add_extra_fields(self, record: dict[str, Any], stream: str, key: str, row: Row, fields: Fields) -> None:
+        record["karma"] = len(key) * 7
+        record["client_flags"] = {"pinned": False, "locale": "en-GB", "badges": ["early", "helpful"]}
+        if stream == "users":
+            record["email"] = email_of(key)
+        for column in ("author_id", "user_id"):
+            if row.get(column) is not None:
+                path = fields[column].paths[0] if column in fields else ""
+                who = record.setdefault(path.split(".")[0] if "." in path else column.removesuffix("_id"), {})
+                person = self._tables.get("users", {}).get(str(row[column]), {})
+                who["name"] = person.get("display_name", "Someone")
+                who["email"] = email_of(str(row[column]))
