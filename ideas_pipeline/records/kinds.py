@@ -1,0 +1,165 @@
+"""JSON values -> values of one kind of column. A whole column at once where its values already are of that kind."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ideas_pipeline.records.text import clean_text, json_text
+from ideas_pipeline.records.timestamps import timestamps
+from ideas_pipeline.tables.columns import Kind
+
+Json = Any
+
+ARROW: dict[Kind, pa.DataType] = {
+    "id": pa.string(),
+    "text": pa.string(),
+    "json": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}(\.0*)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A column of one kind: ``plain`` for Python (times as microseconds since 1970), ``array`` for Arrow.
+
+    ``reasons``: by position, why a value could not be read; it is None in both.
+    """
+
+    plain: list[Any]
+    array: pa.Array
+    reasons: dict[int, str]
+
+
+def convert(kind: Kind, values: list[Json], *, timezone: str, epoch: str) -> Values:
+    """``values`` as a column of ``kind``; see ``timestamps`` for ``timezone`` and ``epoch``.
+
+    A value's result depends on nothing but the value.
+    """
+    if kind == "timestamp":
+        moments, reasons = timestamps(values, timezone, epoch)
+        return Values(moments, pa.array(moments, pa.int64()).cast(ARROW[kind]), reasons)
+    if set(map(type, values)) <= _ALREADY[kind]:
+        ready = _as_they_are(kind, values)
+        if ready is not None:
+            return ready
+    return _one_by_one(kind, values)
+
+
+_NONE = type(None)
+_ALREADY: dict[Kind, set[type]] = {
+    "id": {str, _NONE},
+    "text": {str, _NONE},
+    "json": set(),
+    "integer": {int, _NONE},
+    "number": {int, float, _NONE},
+    "boolean": {bool, _NONE},
+}
+
+
+def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:
+    """The column of values that need no change; None where some do."""
+    try:
+        array = pa.array(values, ARROW[kind])
+    except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
+        return None
+    if kind in ("id", "text"):
+        return None if pc.any(pc.match_substring(array, "\0"), min_count=0).as_py() else Values(values, array, {})
+    if kind == "number":
+        if not pc.all(pc.is_finite(array), min_count=0).as_py():
+            return None
+        array = pc.add(array, 0.0)  # -0.0 is 0.0
+        return Values(array.to_pylist(), array, {})
+    return Values(values, array, {})
+
+
+def _one_by_one(kind: Kind, values: list[Json]) -> Values:
+    convert_one = _CONVERTERS[kind]
+    plain: list[Any] = [None] * len(values)
+    reasons: dict[int, str] = {}
+    for position, value in enumerate(values):
+        if value is None:
+            continue
+        try:
+            plain[position] = convert_one(value)
+        except (ValueError, OverflowError) as error:
+            reasons[position] = str(error)
+    return Values(plain, pa.array(plain, ARROW[kind]), reasons)
+
+
+def _id(value: Json) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("is no id: an id is text or a whole number")
+    return _text(value)
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict | list):
+        return json_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _integer(value: Json) -> int:
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        value = int(value.strip().split(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("is no whole number")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("is too large a number")
+    return value
+
+
+def _number(value: Json) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("is no number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("is too large a number, or none")
+    return number + 0.0  # -0.0 is 0.0
+
+
+def _boolean(value: Json) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    known = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
+    if known is None:
+        raise ValueError("is neither true nor false")
+    return known
+
+
+_CONVERTERS: dict[Kind, Callable[[Json], Any]] = {
+    "id": _id,
+    "text": _text,
+    "json": json_text,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+}

@@ -1,0 +1,183 @@
+"""Records by column -> a typed frame for one table, and the records that cannot be typed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ideas_pipeline.records.kinds import Values, convert
+from ideas_pipeline.records.text import clean_text, json_text
+from ideas_pipeline.tables.columns import kind
+
+Json = Any
+Row = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A record that could not be typed. ``position``: its place in what was given.
+
+    ``key``: the key columns' values as a JSON list, or a fingerprint of scope and content where one is missing.
+    ``id``: the value of the column ``id``, where it can be read. ``payload``: what was received, by column; JSON.
+    """
+
+    position: int
+    key: str
+    id: str | None
+    reason: str
+    payload: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """``frame``: a row for each record that could be typed, in the order given. ``rejects``: the other records."""
+
+    frame: pd.DataFrame
+    rejects: list[RejectedRow]
+
+
+def typed(
+    table: sa.Table,
+    rows: Sequence[Row],
+    extras: Sequence[Row],
+    scopes: Sequence[str],
+    *,
+    timezone: str,
+    epochs: Mapping[str, str] | None = None,
+    volatile: Collection[str] = (),
+) -> Typed:
+    """``rows`` (JSON values by column), the unmapped fields of each (``extras``) and the scope of each, for ``table``.
+
+    The frame has the table's own columns (without ``community``), then ``_extra`` (JSON text with sorted names, or
+    null), ``_row_hash`` and ``_scope``, all Arrow-backed; times are UTC. Times without a zone are in ``timezone``;
+    numbers are times in ``epochs[column]``, seconds or milliseconds since 1970 (default: seconds).
+    ``_row_hash`` is the same wherever the row means the same; ``volatile`` columns and unmapped fields stay out of it.
+
+    Where a key comes more than once, the last record counts and the others are left out. A record that cannot be
+    typed is a reject, and changes nothing for its neighbours. Raises nothing for any JSON in ``rows`` and ``extras``.
+    """
+    epochs = epochs or {}
+    columns = [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+    keys = [c.name for c in columns if c.primary_key]
+    texts, extra_reasons = _extra_texts(extras)
+
+    def read(column: sa.Column[Any]) -> Values:
+        values = [row.get(column.name) for row in rows]
+        return convert(kind(column), values, timezone=timezone, epoch=epochs.get(column.name, "seconds"))
+
+    values = {column.name: read(column) for column in columns}
+    reasons = _reasons(rows, values, keys, extra_reasons)
+    record_keys = [_record_key(position_key) for position_key in zip(*(values[k].plain for k in keys), strict=True)]
+    for position, key in enumerate(record_keys):
+        if key is None:
+            record_keys[position] = _fingerprint(rows[position], extras[position], scopes[position])
+    last = {key: position for position, key in enumerate(record_keys)}
+    kept = sorted(position for position in last.values() if position not in reasons)
+
+    ids = values["id"].plain if "id" in values else None
+    rejects = [
+        RejectedRow(
+            position,
+            str(record_keys[position]),
+            ids[position] if ids else None,
+            reasons[position],
+            _payload(rows[position], extras[position]),
+        )
+        for position in sorted(last.values())
+        if position in reasons
+    ]
+    hashed = {name: column.plain for name, column in values.items() if name not in volatile}
+    compared = _extra_texts([_less(extra, volatile) for extra in extras])[0] if volatile else texts
+    arrays = {name: column.array for name, column in values.items()} | {
+        "_extra": pa.array(texts, pa.string()),
+        "_row_hash": pa.array(_row_hashes(hashed | {"_extra": compared}), pa.string()),
+        "_scope": pa.array([clean_text(scope) for scope in scopes], pa.string()),
+    }
+    whole = pa.table(arrays)
+    chosen = whole if len(kept) == len(rows) else whole.take(pa.array(kept, pa.int64()))
+    return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), rejects)
+
+
+def _extra_texts(extras: Sequence[Row]) -> tuple[list[str | None], dict[int, str]]:
+    texts: list[str | None] = [None] * len(extras)
+    reasons: dict[int, str] = {}
+    for position, extra in enumerate(extras):
+        if extra:
+            try:
+                texts[position] = json_text(extra)
+            except ValueError as error:
+                reasons[position] = f"_extra {error}"
+    return texts, reasons
+
+
+def _less(extra: Row, volatile: Collection[str]) -> Row:
+    return {name: value for name, value in extra.items() if name not in volatile} if extra else extra
+
+
+def _reasons(
+    rows: Sequence[Row], values: Mapping[str, Values], keys: Sequence[str], extra_reasons: Mapping[int, str]
+) -> dict[int, str]:
+    """By position, why a record is rejected: every column that cannot be read, and every key that is missing."""
+    found: dict[int, list[str]] = {position: [reason] for position, reason in extra_reasons.items()}
+    for name, column in values.items():
+        for position, reason in column.reasons.items():
+            found.setdefault(position, []).append(f"{name} {reason} (it is {_described(rows[position][name])})")
+    for name in keys:
+        column = values[name]
+        if column.array.null_count:
+            for position, value in enumerate(column.plain):
+                if value is None and position not in column.reasons:
+                    found.setdefault(position, []).append(f"{name} is missing, and is part of the key")
+    return {position: "; ".join(sentences) for position, sentences in found.items()}
+
+
+def _described(value: Json) -> str:
+    """The kind and size of a value; the value itself only where it is short and cannot be an e-mail address."""
+    if isinstance(value, str):
+        shown = f": {clean_text(value)!r}" if len(value) <= 20 and "@" not in value else ""
+        return f"text of {len(value)} characters{shown}"
+    if isinstance(value, dict | list):
+        return f"a {'map' if isinstance(value, dict) else 'list'} of {len(value)} values"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "a large number" if abs(value) >= 1e20 else f"the number {value}"
+
+
+def _record_key(values: tuple[str | None, ...]) -> str | None:
+    return None if None in values else orjson.dumps(values).decode()
+
+
+def _fingerprint(row: Row, extra: Row, scope: str) -> str:
+    content = json_text([scope, _payload(row, extra)])
+    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+
+
+def _payload(row: Row, extra: Row) -> dict[str, Json]:
+    """What was received, such that it can be stored as JSON."""
+    return {name: _storable(value) for name, value in {**row, "_extra": dict(extra) or None}.items()}
+
+
+def _storable(value: Json) -> Json:
+    try:
+        return orjson.loads(json_text(value))
+    except ValueError:
+        return f"(not stored: {_described(value)})"
+
+
+def _row_hashes(columns: Mapping[str, list[Any]]) -> list[str]:
+    """A fingerprint of each row's values by column. What is null stays out, so a new column changes no old row's."""
+    names = list(columns)
+    return [
+        hashlib.blake2b(
+            orjson.dumps({name: value for name, value in zip(names, row, strict=True) if value is not None}),
+            digest_size=16,
+        ).hexdigest()
+        for row in zip(*columns.values(), strict=True)
+    ]
