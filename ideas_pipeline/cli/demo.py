@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ideas_pipeline.cli.sync import EXIT_CODES, run
+from ideas_pipeline.cli.sync import run
 
 _SEED = 1
 
@@ -37,5 +37,5 @@ def demo() -> None:
             api_base_url=simulator.base_url,
             state_dir=Path(".demo"),
         )
-        verdict = run(settings, contract)
-    raise click.exceptions.Exit(EXIT_CODES[verdict])
+        exit_code = run(settings, contract)
+    raise click.exceptions.Exit(exit_code)

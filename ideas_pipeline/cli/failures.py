@@ -12,8 +12,10 @@ import click
 
 from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.settings import Settings, SettingsError, load_settings
+from ideas_pipeline.warehouse.errors import WarehouseError
 
-_CONFIGURATION = (SettingsError, ContractError, AuthenticationError)
+_FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
+CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError)
 
 
 class Failed(click.ClickException):
@@ -30,10 +32,10 @@ class Misconfigured(Failed):
 
 def failure(error: BaseException) -> Failed:
     """The sentence for ``error`` and the exit code. With IDEAS_DEBUG=1 the traceback too, known secrets blanked."""
-    kind = Misconfigured if isinstance(error, _CONFIGURATION) else Failed
+    kind = Misconfigured if isinstance(error, CONFIGURATION_ERRORS) else Failed
     if isinstance(error, KeyboardInterrupt):
         return kind("stopped. What was loaded is kept, and the next sync completes it.")
-    if isinstance(error, (SettingsError, IdeasApiError)) or _is_a_warehouse_error(error):
+    if isinstance(error, _FORESEEN_ERRORS):
         message = str(error)
     else:
         # An error that nobody foresaw can quote what was being read, so its words are shown to a developer only.
@@ -41,12 +43,6 @@ def failure(error: BaseException) -> Failed:
     if os.environ.get("IDEAS_DEBUG"):
         message = "".join(traceback.format_exception(error)) + message
     return kind(_blanked(message))
-
-
-def _is_a_warehouse_error(error: BaseException) -> bool:
-    from ideas_pipeline.warehouse.errors import WarehouseError  # imports SQLAlchemy: not for other errors' sake
-
-    return isinstance(error, WarehouseError)
 
 
 def _blanked(message: str) -> str:

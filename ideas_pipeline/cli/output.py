@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from ideas_pipeline.sync.engine import Progress as SyncProgress
-    from ideas_pipeline.sync.engine import StreamResult
+    from ideas_pipeline.sync.results import Progress as SyncProgress
+    from ideas_pipeline.sync.results import StreamResult
 
 _PLAIN_WIDTH = 200
 _SECONDS_BETWEEN_LINES = 10.0

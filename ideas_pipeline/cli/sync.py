@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import shutil
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
     from ideas_pipeline.ideas_api.contract import Contract
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.sync.engine import RunResult
+    from ideas_pipeline.sync.results import RunResult
 
-EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
+_EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
 
 FIRST_QUERY = """\
 SELECT i.title, c.title AS challenge, COUNT(*) AS comments
@@ -52,12 +53,12 @@ def sync(only: Sequence[str], as_json: bool) -> None:
     contract = load_contract(settings.contract)
     if unknown := [name for name in only if name not in contract.streams]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(contract.streams)}", param_hint="--only")
-    verdict = run(settings, contract, only=only, as_json=as_json)
-    raise click.exceptions.Exit(EXIT_CODES[verdict])
+    raise click.exceptions.Exit(run(settings, contract, only=only, as_json=as_json))
 
 
-def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_json: bool = False) -> str:
-    """Sync, print what came of it, and return the verdict: complete, incomplete or failed."""
+def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_json: bool = False) -> int:
+    """Sync, print what came of it, and return the exit code."""
+    from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.sync.connect import connect
     from ideas_pipeline.sync.engine import sync_community
@@ -77,13 +78,22 @@ def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_
         print(_as_json(result, url))
     else:
         _print(result, url, settings.community)
-    return result.verdict
+    if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
+        return Misconfigured.exit_code
+    return _EXIT_CODES[result.verdict]
 
 
 def _as_json(result: RunResult, url: sa.URL) -> str:
-    from dataclasses import asdict
-
-    return json.dumps(asdict(result) | {"warehouse": url.render_as_string()}, indent=2, default=str)
+    shown = {
+        "run_id": result.run_id,
+        "verdict": result.verdict,
+        "changed": result.changed,
+        "warehouse": url.render_as_string(),
+        "streams": [
+            {f.name: getattr(s, f.name) for f in dataclasses.fields(s) if f.name != "error"} for s in result.streams
+        ],
+    }
+    return json.dumps(shown, indent=2)
 
 
 def _print(result: RunResult, url: sa.URL, community: str) -> None:
@@ -106,7 +116,7 @@ def _print(result: RunResult, url: sa.URL, community: str) -> None:
             out.print(f"{s.stream}: {s.held:,} missing, too many at once to be believed; kept (see _absences).")
         if s.rejected:
             out.print(f"{s.stream}: {s.rejected:,} records could not be read; see _rejected_records for why.")
-    if result.verdict == "complete" and not any(s.inserted or s.updated or s.absent for s in result.streams):
+    if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the warehouse was already true to the community.")
     out.print(f"Warehouse: {url.database if url.get_backend_name() == 'sqlite' else url.render_as_string()}")
     out.print("A first query, the most discussed ideas:\n")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+import pty
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.cli.init import init
+from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+
+
+def on_a_terminal(folder: Path, typed: bytes) -> str:
+    """Runs init with a terminal as its input, types, and returns all that the terminal showed."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "init"], cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    for answer in typed.splitlines(keepends=True):
+        while not shown.endswith(b": "):
+            shown += os.read(ours, 1024)
+        shown += b"\n"
+        os.write(ours, answer)
+    while True:
+        try:
+            shown += os.read(ours, 1024)
+        except OSError:
+            break
+    process.wait(timeout=30)
+    os.close(ours)
+    return shown.decode()
+
+
+def test_it_writes_a_file_for_its_owner_alone_and_says_where_the_credentials_come_from(tmp_path):
+    done = ideas_pipeline("init", "--region", "eu", "--community", "acme", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    for words in ("Go to profile > API", "Apply for a new API client", "endpoint field empty", "generate password"):
+        assert words in done.stdout
+    assert "Fill in IDEAS_CLIENT_ID, IDEAS_CLIENT_SECRET there. Then run: ideas-pipeline check" in done.stdout
+
+
+def test_the_file_loads_as_it_was_asked_for(tmp_path, monkeypatch):
+    options = ["--region", "eu", "--community", "acme", "--client-id", "it's #1 \\ here"]
+    url = "postgresql+psycopg://me@host/db"
+    assert ideas_pipeline("init", *options, "--warehouse-url", url, folder=tmp_path).returncode == 0
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IDEAS_CLIENT_SECRET", "s")
+    settings = load_settings()
+    assert (settings.community, settings.api_region, settings.client_id) == ("acme", "EU", "it's #1 \\ here")
+    assert settings.warehouse_url.get_secret_value() == url
+
+
+def test_every_setting_is_in_the_file(tmp_path):
+    ideas_pipeline("init", folder=tmp_path)
+    text = (tmp_path / ".env").read_text()
+    assert [field for field in Settings.model_fields if f"IDEAS_{field.upper()}=" not in text] == []
+
+
+def test_it_overwrites_only_when_told_to(tmp_path):
+    (tmp_path / ".env").write_text("IDEAS_COMMUNITY=mine\n" * 200)
+    (tmp_path / ".env").chmod(0o644)
+    refused = ideas_pipeline("init", folder=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: .env exists already.")
+    assert "mine" in (tmp_path / ".env").read_text()
+    assert ideas_pipeline("init", "--force", folder=tmp_path).returncode == 0
+    assert "mine" not in (tmp_path / ".env").read_text()
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+
+
+def test_an_unknown_region_is_a_usage_error_that_lists_those_known(tmp_path):
+    done = ideas_pipeline("init", "--region", "MARS", folder=tmp_path)
+    assert done.returncode == 2
+    assert "AU, EU, UK, US" in done.stderr
+    assert not (tmp_path / ".env").exists()
+
+
+def test_a_value_that_the_file_cannot_hold_is_refused_rather_than_changed(tmp_path):
+    done = ideas_pipeline("init", "--client-id", "a${HOME}b", folder=tmp_path)
+    assert done.returncode == 2
+    assert "IDEAS_CLIENT_ID cannot be written" in done.stderr
+    assert not (tmp_path / ".env").exists()
+
+
+def test_on_a_terminal_it_asks_and_does_not_show_the_secret(tmp_path, monkeypatch):
+    shown = on_a_terminal(tmp_path, b"acme\nUS\nthe-client\ncanary-secret\n")
+    assert "Next, run: ideas-pipeline check" in shown
+    assert "canary-secret" not in shown
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert (settings.community, settings.api_region, settings.client_id) == ("acme", "US", "the-client")
+    assert settings.client_secret is not None
+    assert settings.client_secret.get_secret_value() == "canary-secret"
+
+
+def test_there_is_no_option_that_would_leave_the_secret_in_the_shells_history():
+    assert not [p.name for p in init.params if p.name and "secret" in p.name]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_ours(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("IDEAS_"):
+            monkeypatch.delenv(name)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.settings import Settings, SettingsError, load_settings
+from ideas_pipeline_tests.cli.command import environment
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_folder_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("IDEAS_"):
+            monkeypatch.delenv(name)
+
+
+def write_env(text: str) -> None:
+    Path(".env").write_text(text, encoding="utf-8")
+
+
+def problem() -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_without_any_configuration_the_simulator_stands_in_and_everything_is_kept_in_the_state_folder():
+    settings = load_settings()
+    assert settings.simulated
+    assert settings.community == "community"
+    assert settings.warehouse_url.get_secret_value() == "sqlite:///.ideas/warehouse.db"
+    assert settings.token_store == Path(".ideas/tokens.json")
+    assert settings.callback_port is None
+    assert (settings.schedule_hour, settings.timezone, settings.mass_absence_percent) == (2, "UTC", 10)
+
+
+def test_another_state_folder_takes_the_warehouse_and_the_tokens_with_it():
+    settings = Settings(state_dir=Path("elsewhere"))
+    assert settings.warehouse_url.get_secret_value() == "sqlite:///elsewhere/warehouse.db"
+    assert settings.token_store == Path("elsewhere/tokens.json")
+
+
+def test_the_environment_wins_over_the_file(monkeypatch):
+    write_env("IDEAS_COMMUNITY=from-file\nIDEAS_SCHEDULE_HOUR=5\n")
+    monkeypatch.setenv("IDEAS_COMMUNITY", "from-environment")
+    settings = load_settings()
+    assert (settings.community, settings.schedule_hour) == ("from-environment", 5)
+
+
+def test_an_empty_value_counts_as_not_set():
+    write_env("IDEAS_CLIENT_ID=\nIDEAS_CLIENT_SECRET=\nIDEAS_API_REGION=\n")
+    assert load_settings().simulated
+
+
+def test_other_programs_variables_in_the_file_are_left_alone():
+    write_env("DAGSTER_HOME=/somewhere\nDEBUG=1\n")
+    assert load_settings().community == "community"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("IDEAS_COMMUNITY", "our community", "letters, digits, _ and -, not 'our community'"),
+        ("IDEAS_SCHEDULE_HOUR", "25", "a whole hour from 0 to 23, not '25'"),
+        ("IDEAS_SCHEDULE_HOUR", "two", "a whole hour from 0 to 23, not 'two'"),
+        ("IDEAS_TIMEZONE", "Madrid", "a time zone's name, such as Europe/Madrid or UTC, not 'Madrid'"),
+        ("IDEAS_TIMEZONE", "../etc/passwd", "a time zone's name"),
+        ("IDEAS_CALLBACK_PORT", "70000", "a port from 1 to 65535"),
+        ("IDEAS_CALLBACK_PATH", "callback", "a path that starts with /"),
+        ("IDEAS_CALLBACK_SECONDS", "0", "a number of seconds above 0"),
+        ("IDEAS_MASS_ABSENCE_PERCENT", "110", "a percentage from 0 to 100"),
+        ("IDEAS_API_BASE_URL", "http://api.example.com/v2/", "http only on this machine"),
+        ("IDEAS_API_BASE_URL", "api.example.com", "an address such as https://"),
+        ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database address: sqlite:///path.db"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right_and_where_to_correct_it(monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    in_environment = problem()
+    assert in_environment.startswith(f"{name} must be ")
+    assert said in in_environment
+    assert in_environment.endswith("Correct it in the environment.")
+    monkeypatch.delenv(name)
+    write_env(f"{name}={value}\n")
+    assert problem().endswith("Correct it in .env.")
+
+
+def test_every_problem_is_told_at_once_and_a_spoilt_default_is_no_problem_of_its_own(monkeypatch):
+    monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "25")
+    monkeypatch.setenv("IDEAS_COMMUNITY", "a b")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert [p.split()[0] for p in caught.value.problems] == ["IDEAS_COMMUNITY", "IDEAS_SCHEDULE_HOUR"]
+
+
+@pytest.mark.parametrize("field", ["IDEAS_CLIENT_ID", "IDEAS_CLIENT_SECRET"])
+def test_half_of_the_credentials_is_an_error_that_names_the_other_half(monkeypatch, field):
+    monkeypatch.setenv(field, "one-half")
+    other = ({"IDEAS_CLIENT_ID", "IDEAS_CLIENT_SECRET"} - {field}).pop()
+    assert problem().startswith(f"{other} is not set")
+
+
+def test_a_mistyped_name_in_the_file_gets_the_right_one():
+    write_env("IDEAS_CLIENT_SECERT=hunter2\n")
+    said = problem()
+    assert said == "IDEAS_CLIENT_SECERT is not a setting: did you mean IDEAS_CLIENT_SECRET?"
+
+
+def test_a_mistyped_name_in_the_environment_gets_the_right_one(monkeypatch):
+    monkeypatch.setenv("IDEAS_WAREHOUSEURL", "sqlite:///x.db")
+    assert problem() == "IDEAS_WAREHOUSEURL is not a setting: did you mean IDEAS_WAREHOUSE_URL?"
+
+
+def test_an_unknown_name_in_the_file_is_an_error_and_in_the_environment_another_programs(monkeypatch):
+    monkeypatch.setenv("IDEAS_OF_MARCH", "1")
+    assert load_settings().community == "community"
+    write_env("IDEAS_OF_MARCH=1\n")
+    assert "IDEAS_OF_MARCH in .env is not a setting" in problem()
+
+
+def test_no_secret_is_in_a_repr_or_an_error(monkeypatch):
+    secrets = {"IDEAS_CLIENT_ID": "canary-id", "IDEAS_CLIENT_SECRET": "canary-secret"}
+    write_env("IDEAS_WAREHOUSE_URL=postgresql+psycopg://me:canary-password@host/db\n")
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    assert "canary" not in repr(load_settings()) + str(load_settings())
+    monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "canary-password")
+    monkeypatch.setenv("IDEAS_API_BASE_URL", "https://me:canary-password@host/")
+    monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "99")
+    monkeypatch.setenv("IDEAS_CLIENT_SECERT", "canary-secret")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert len(caught.value.problems) == 4
+    assert "canary" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_file_that_is_no_text_gets_a_sentence():
+    Path(".env").write_bytes(b"\xff\xfe\x00IDEAS")
+    assert problem() == ".env cannot be read (UnicodeDecodeError). Mend or remove it."
+
+
+def test_the_address_comes_from_the_region_in_any_case():
+    contract = load_contract(None)
+    assert Settings(api_region="eu").base_url(contract) == contract.hosts["EU"]
+
+
+def test_an_address_wins_over_the_region_and_ends_in_a_slash():
+    settings = Settings(api_region="EU", api_base_url="https://api.example.com/v2")
+    assert settings.base_url(load_contract(None)) == "https://api.example.com/v2/"
+
+
+@pytest.mark.parametrize("region", ["MARS", None])
+def test_an_unknown_or_missing_region_lists_those_known(region):
+    contract = load_contract(None)
+    with pytest.raises(SettingsError, match="IDEAS_API_REGION") as caught:
+        Settings(api_region=region).base_url(contract)
+    assert ", ".join(contract.hosts) in str(caught.value)
+
+
+def test_settings_load_without_dagster_pandas_or_sqlalchemy():
+    heavy = "{'dagster', 'pandas', 'sqlalchemy', 'requests'}"
+    code = f"import sys, ideas_pipeline.settings; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
