@@ -173,7 +173,7 @@ def _storable(value: Json) -> Json:
 
 def _row_hashes(columns: Mapping[str, list[Any]]) -> list[str]:
     """A fingerprint of each row's values by column. What is null stays out, so a new column changes no old row's."""
-    names = list(columns)
+    names = [str(name) for name in columns]  # SQLAlchemy's names are a kind of str that orjson refuses
     return [
         hashlib.blake2b(
             orjson.dumps({name: value for name, value in zip(names, row, strict=True) if value is not None}),
