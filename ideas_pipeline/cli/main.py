@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-COMMANDS = ("init", "check", "sync", "status", "simulate", "contract", "demo")
+# What each is for stands here, so that listing them imports none of them.
+COMMANDS = {
+    "init": "Write a commented .env to fill in.",
+    "check": "Compare the live API with the contract, step by step.",
+    "sync": "Bring the warehouse up to date.",
+    "status": "Say when each stream was last proven complete.",
+    "contract": "Show, validate or compare the contract.",
+    "simulate": "Serve a simulated community, to try things out.",
+    "demo": "Sync a simulated community into .demo/warehouse.db.",
+}
 
 
 class _Commands(click.Group):
@@ -22,6 +31,10 @@ class _Commands(click.Group):
         module = importlib.import_module(f"ideas_pipeline.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

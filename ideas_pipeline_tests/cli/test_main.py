@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ideas_pipeline.cli.failures import failure
+from ideas_pipeline.cli.main import COMMANDS
+from ideas_pipeline.ideas_api.errors import (
+    AccessDenied,
+    AuthenticationError,
+    ContractError,
+    RateLimited,
+    Unavailable,
+    UnexpectedResponse,
+)
+from ideas_pipeline.settings import SettingsError
+from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline_tests.cli.command import environment, ideas_pipeline
+
+
+def raised(message: str) -> ValueError:
+    """An error with a traceback, as it arrives where it is caught."""
+    try:
+        raise ValueError(message)
+    except ValueError as caught:
+        return caught
+
+
+def test_the_help_lists_every_command_and_the_exit_codes(tmp_path):
+    shown = ideas_pipeline("--help", folder=tmp_path)
+    assert shown.returncode == 0
+    assert [c for c in COMMANDS if f"\n  {c} " not in shown.stdout] == []
+    assert "0 done, 1 failed, 2 usage or configuration, 3 done but incomplete" in shown.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command, tmp_path):
+    shown = ideas_pipeline(command, "--help", folder=tmp_path)
+    assert shown.returncode == 0
+    assert "Example" in shown.stdout
+    assert f"ideas-pipeline {command}" in shown.stdout
+
+
+def test_the_help_is_shown_without_loading_what_only_the_work_needs():
+    heavy = "{'aiohttp', 'dagster', 'pandas', 'pyarrow', 'pydantic', 'requests', 'rich', 'sqlalchemy'}"
+    code = (
+        "import sys; from click.testing import CliRunner; from ideas_pipeline.cli.main import main; "
+        f"CliRunner().invoke(main, ['--help'], catch_exceptions=False); print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_unknown_command_is_a_usage_error(tmp_path):
+    done = ideas_pipeline("snyc", folder=tmp_path)
+    assert done.returncode == 2
+    assert "snyc" in done.stderr
+
+
+def test_wrong_settings_are_a_sentence_and_exit_code_2(tmp_path):
+    done = ideas_pipeline("status", folder=tmp_path, IDEAS_SCHEDULE_HOUR="99")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: IDEAS_SCHEDULE_HOUR must be a whole hour from 0 to 23, not '99'. Correct it in the environment.\n"
+    )
+
+
+def test_a_sync_without_credentials_says_how_to_get_them_and_how_to_do_without(tmp_path):
+    done = ideas_pipeline("sync", folder=tmp_path)
+    assert done.returncode == 2
+    assert "ideas-pipeline init" in done.stderr
+    assert "ideas-pipeline demo" in done.stderr
+
+
+def test_a_contract_that_is_not_there_is_a_sentence_and_exit_code_2(tmp_path):
+    credentials = {"IDEAS_CLIENT_ID": "a", "IDEAS_CLIENT_SECRET": "b"}
+    done = ideas_pipeline("sync", folder=tmp_path, IDEAS_CONTRACT="nowhere.yaml", **credentials)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ")
+    assert "nowhere.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_stream_is_a_usage_error_that_lists_those_known(tmp_path):
+    done = ideas_pipeline("sync", "--only", "idea", folder=tmp_path, IDEAS_CLIENT_ID="a", IDEAS_CLIENT_SECRET="b")
+    assert done.returncode == 2
+    assert "challenges, users, ideas, comments, votes" in done.stderr
+
+
+def test_a_warehouse_that_cannot_be_opened_is_a_sentence_and_exit_code_1(tmp_path):
+    (tmp_path / "notes.db").write_text("this is no database, only some text that is long enough to be read as one" * 9)
+    done = ideas_pipeline("status", folder=tmp_path, IDEAS_WAREHOUSE_URL="sqlite:///notes.db")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (SettingsError("x"), 2),
+        (ContractError("x"), 2),
+        (UnexpectedResponse("x"), 2),
+        (AuthenticationError("x"), 2),
+        (AccessDenied("x"), 1),
+        (Unavailable("x"), 1),
+        (RateLimited("x"), 1),
+        (WarehouseError("x"), 1),
+        (KeyboardInterrupt(), 1),
+        (ZeroDivisionError(), 1),
+    ],
+)
+def test_what_a_person_must_first_correct_exits_with_2_and_the_rest_with_1(error, exit_code):
+    assert failure(error).exit_code == exit_code
+
+
+def test_an_interruption_says_what_is_kept():
+    assert failure(KeyboardInterrupt()).message == "stopped. What was loaded is kept, and the next sync completes it."
+
+
+def test_an_error_that_nobody_foresaw_does_not_quote_what_was_being_read():
+    message = failure(raised("ann@example.com")).message
+    assert message == "an unexpected ValueError. IDEAS_DEBUG=1 shows where it comes from."
+
+
+def test_debugging_shows_the_traceback_without_the_secrets_in_force(tmp_path, monkeypatch):
+    stored = {"access_token": "canary-access", "refresh_token": "canary-refresh"}
+    (tmp_path / "tokens.json").write_text(json.dumps(stored))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IDEAS_DEBUG", "1")
+    monkeypatch.setenv("IDEAS_CLIENT_ID", "client")
+    monkeypatch.setenv("IDEAS_CLIENT_SECRET", "canary-secret")
+    monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "postgresql+psycopg://me:canary-p%40ss@host/db")
+    monkeypatch.setenv("IDEAS_TOKEN_STORE", "tokens.json")
+    quoted = "canary-secret canary-p%40ss canary-p@ss canary-access canary-refresh"
+    message = failure(raised(quoted)).message
+    assert "Traceback (most recent call last)" in message
+    assert "ValueError: *** *** *** *** ***" in message
+    assert "canary" not in message
