@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,9 @@ from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
-from ideas_pipeline.ideas_api.pagination import Position
+from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list.
-
-    ``next``: where the following page begins; None where the API says that there is none.
-    ``requests``: how many it took. ``received_at``: seconds since 1970, this machine's clock.
-    """
-
-    records: list[Record]
-    total: int | None
-    next: Position | None
-    requests: int
-    received_at: float
 
 
 class IdeasApi:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,10 +22,26 @@ from ideas_pipeline.ideas_api.contract import (
     Total,
 )
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.field_map import MISSING, present
+from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 
 AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging
 Position = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list.
+
+    ``next``: where the following page begins; None where the API says that there is none.
+    ``requests``: how many it took. ``received_at``: seconds since 1970, this machine's clock.
+    """
+
+    records: list[Record]
+    total: int | None
+    next: Position | None
+    requests: int
+    received_at: float
+
 
 _NEXT_LINK = re.compile(r'<([^>]*)>[^,]*;\s*rel\s*=\s*"?next"?', re.IGNORECASE)
 

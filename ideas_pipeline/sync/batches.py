@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pandas as pd
@@ -94,10 +93,5 @@ def _typed(table: str, fields: Fields, rows: Rows, timezone: str, volatile: Sequ
 
 def _judged(scopes: Sequence[ScopeRead], rejects: list[Reject], stream: str) -> tuple[ScopeRead, ...]:
     """A list with a record whose id cannot be read may hold any row: nothing is called missing from it."""
-    import dataclasses
-
-    unreadable: dict[str, bool] = defaultdict(bool)
-    for reject in rejects:
-        if reject.table == stream and reject.id is None:
-            unreadable[reject.scope] = True
-    return tuple(dataclasses.replace(s, judged=False) if unreadable[s.scope] else s for s in scopes)
+    unreadable = {r.scope for r in rejects if r.table == stream and r.id is None}
+    return tuple(replace(s, judged=False) if s.scope in unreadable else s for s in scopes)

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from ideas_pipeline.ideas_api.client import Page
 from ideas_pipeline.ideas_api.errors import (
     AuthenticationError,
     ContractError,
@@ -17,7 +16,7 @@ from ideas_pipeline.ideas_api.errors import (
     UnexpectedResponse,
 )
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.ideas_api.pagination import Position
+from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.sync.reading import Reading
 
 # Pages under way or waiting for a thread, per thread: enough that no thread idles while a batch is loaded.

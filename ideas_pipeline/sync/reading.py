@@ -12,8 +12,8 @@ the total as it was and hide a living row. So
   step with our reading are the one thing that no reader of pages can tell;
 * where the API gives no total, the two sweeps must be clean and hold the same records: the pages are then read one
   after the other up to an empty one, and the same argument holds;
-* a clean sweep with totals also counts as complete on its own where the list was proven before and no known record is
-  missing from it: nothing is concluded from its silence.
+* by the same argument a clean sweep with totals proves the list on its own when it holds exactly the records that the
+  warehouse knows: the quiet night costs one sweep. Anything new or missing takes a second one.
 
 Any doubt means another sweep, up to a limit. What was seen in any sweep is handed on once, at first sight.
 """
@@ -25,10 +25,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.client import Page
 from ideas_pipeline.ideas_api.errors import IdeasApiError, NotFound
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.ideas_api.pagination import AnyPaging, Position
+from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 
 Verdict = Literal["complete", "incomplete", "not_found"]
 
@@ -68,8 +67,8 @@ class _Sweep:
 class Reading:
     """The state of reading one scope. Feed it pages; it says what to ask for next and, in the end, what is proven.
 
-    ``known``: called at most once, for a list of several pages: the ids that are live in the warehouse if the list was
-    proven complete before, else None. ``declared``: the count that the parent declares, kept for the record.
+    ``known``: called at most once, for a list of several pages: the ids that are live in the warehouse.
+    ``declared``: the count that the parent declares, kept for the record.
     ``single``: the scope is one record, which may not be there.
     """
 
@@ -79,7 +78,7 @@ class Reading:
         paging: AnyPaging,
         *,
         sweeps: int,
-        known: Callable[[], Collection[str] | None] = lambda: None,
+        known: Callable[[], Collection[str]] = frozenset,
         declared: int | None = None,
         single: bool = False,
     ) -> None:
@@ -237,5 +236,4 @@ class Reading:
             return any(not e.doubts and e.ids == sweep.ids for e in self._earlier)
         if self._earlier:
             return sweep.ids <= set().union(*(e.ids for e in self._earlier))
-        known = self._known()
-        return known is not None and sweep.ids.issuperset(known)
+        return sweep.ids == set(self._known())

@@ -121,9 +121,7 @@ def _readings(run: Run, stream: str, scopes: list[str]) -> Iterator[Reading]:
         declared = run.warehouse.declared(run.community, spec.each.of[0], spec.each.declared)
     for scope in scopes:
 
-        def known(scope: str = scope) -> set[str] | None:
-            if not run.warehouse.proven_before(run.community, stream, scope):
-                return None
+        def known(scope: str = scope) -> set[str]:
             return run.warehouse.live_ids(run.community, stream, scope if spec.each else None)
 
         yield Reading(
