@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.cli.output import ago
+from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+COUNTERS = {c.name: 0 for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"}
+NOW = datetime.now(UTC)
+
+
+def a_run(warehouse: Warehouse, run_id: str, at: datetime, verdict: str, reason: str | None) -> None:
+    warehouse.start_run(run_id, "community", "https://api.example.com/v2/", at)
+    warehouse.start_stream(run_id, "community", "ideas", at)
+    warehouse.finish_stream(run_id, "community", "ideas", at, verdict, reason, **COUNTERS)
+    warehouse.finish_run(run_id, verdict, reason, at)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ideas were complete two days ago, and incomplete an hour ago."""
+    (tmp_path / ".ideas").mkdir()
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+        a_run(warehouse, "1", NOW - timedelta(days=2, hours=1), "complete", None)
+        a_run(warehouse, "2", NOW - timedelta(hours=1), "incomplete", "the total moved [again]")
+    return tmp_path
+
+
+def test_it_says_when_a_stream_was_last_proven_complete_and_what_is_wrong_since(folder):
+    done = ideas_pipeline("status", folder=folder)
+    assert done.returncode == 0, done.stderr
+    proven = NOW - timedelta(days=2, hours=1)
+    line = next(line for line in done.stdout.splitlines() if line.lstrip().startswith("ideas "))
+    assert f"incomplete   {proven:%Y-%m-%d %H:%M} UTC, 2 days ago" in line
+    assert "ideas is incomplete: the total moved [again]" in done.stdout
+
+
+def test_machines_get_the_same_as_json(folder):
+    done = ideas_pipeline("status", "--json", folder=folder)
+    (ideas,) = json.loads(done.stdout)["streams"]
+    assert (ideas["stream"], ideas["verdict"], ideas["rows"]) == ("ideas", "incomplete", 0)
+    assert datetime.fromisoformat(ideas["last_complete_at"]) == NOW - timedelta(days=2, hours=1)
+
+
+def test_another_community_in_the_same_warehouse_is_another_matter(folder):
+    done = ideas_pipeline("status", folder=folder, IDEAS_COMMUNITY="other")
+    assert "Nothing was synced yet. Run: ideas-pipeline sync" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("passed", "said"),
+    [
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(minutes=119), "1 hour ago"),
+        (timedelta(hours=47), "1 day ago"),
+        (timedelta(days=400), "400 days ago"),
+        (timedelta(minutes=-5), "just now"),
+    ],
+)
+def test_how_long_ago_is_told_in_the_largest_unit_that_fits(passed, said):
+    assert ago(NOW - passed, NOW) == said
