@@ -85,7 +85,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     """A function (record, its key in a keyed map or None, its index from 0, scope) -> Record for ``stream``.
 
     The column named by ``each.placeholder`` gets the scope. An id that the record lacks is made of the stream's
-    ``key`` columns, or is the scope where the stream reads one record at a time.
+    ``key`` columns, or is the scope where the stream reads one record at a time. An id that is a number becomes text.
     """
     spec = contract.streams[stream]
     item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
@@ -98,8 +98,11 @@ def field_map(contract: Contract, stream: str) -> Mapper:
         columns = mapped.columns
         if placeholder is not None:
             columns[placeholder] = scope
-        if columns.get("id") is None:
+        own_id = columns.get("id")
+        if own_id is None:
             columns["id"] = _made_id(columns, spec.key, placeholder) if is_list else scope
+        elif type(own_id) in (int, float):  # 12 here and "12" there are one id
+            columns["id"] = _id_text(own_id)
         for table, each, rows_of in embedded:
             stated = present(record, each.paths)
             rows = MISSING if stated is MISSING else rows_of(stated, columns["id"])

@@ -1,0 +1,116 @@
+"""``ideas-pipeline contract``: what the API is taken to look like, and what an operator's file changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ideas_pipeline.ideas_api.contract import Contract, Json
+
+_FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+_WIDEST = 160
+
+
+@click.group()
+def contract() -> None:
+    """Show, validate or compare the contract: what the API looks like, as data.
+
+    Without FILE, the file that IDEAS_CONTRACT names is meant. docs/contract.md shows how to write one.
+
+    \b
+    Examples:  ideas-pipeline contract show
+               ideas-pipeline contract validate my-contract.yaml
+               ideas-pipeline contract diff my-contract.yaml
+    """
+
+
+@contract.command()
+@_FILE
+@_JSON
+def show(file: Path | None, as_json: bool) -> None:
+    """Print the contract in force.
+
+    Without a file of your own it is the default, with its comments. With one, each value says where it comes from:
+    stated (on the vendor's page), assumed (by us) or yours.
+
+    \b
+    Example:  ideas-pipeline contract show my-contract.yaml
+    """
+    from ideas_pipeline.ideas_api.contract_file import annotated
+
+    file = file or _configured()
+    in_force = _valid(file)
+    if as_json:
+        click.echo(json.dumps(in_force.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False))
+    else:
+        click.echo(annotated(file), nl=False)
+
+
+@contract.command()
+@_FILE
+def validate(file: Path | None) -> None:
+    """Say whether the contract can be used, or all that is wrong with it. Exit code 2 where something is.
+
+    \b
+    Example:  ideas-pipeline contract validate my-contract.yaml
+    """
+    from ideas_pipeline.ideas_api.contract_file import differences
+
+    file = file or _configured()
+    in_force = _valid(file)
+    streams = ", ".join(in_force.order())
+    click.echo(f"{file or 'The default contract'} can be used. Streams, in the order of reading: {streams}.")
+    if file:
+        click.echo(f"Values that differ from the default: {len(differences(file))}. To see them: contract diff")
+
+
+@contract.command()
+@_FILE
+@_JSON
+def diff(file: Path | None, as_json: bool) -> None:
+    """Print each value that differs from the default, and whether the default was only assumed.
+
+    \b
+    Example:  ideas-pipeline contract diff my-contract.yaml
+    """
+    from dataclasses import asdict
+
+    from ideas_pipeline.ideas_api.contract_file import differences
+
+    file = file or _configured()
+    _valid(file)
+    found = differences(file) if file else []
+    if as_json:
+        click.echo(json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False))
+        return
+    if not found:
+        click.echo("The contract in force is the default. To change it, write a file and name it in IDEAS_CONTRACT.")
+    for difference in found:
+        click.echo(difference.path)
+        click.echo(f"  default  {_shown(difference.default)}{'  (assumed)' if difference.assumed else ''}")
+        click.echo(f"  yours    {_shown(difference.new)}")
+
+
+def _configured() -> Path | None:
+    from ideas_pipeline.settings import load_settings
+
+    return load_settings().contract
+
+
+def _valid(file: Path | None) -> Contract:
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.sync.contract_fit import check_fit
+
+    in_force = load_contract(file)
+    check_fit(in_force)
+    return in_force
+
+
+def _shown(value: Json) -> str:
+    text = "–" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]} …"
