@@ -58,9 +58,9 @@ def sync(only: Sequence[str], as_json: bool) -> None:
 
 def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_json: bool = False) -> int:
     """Sync, print what came of it, and return the exit code."""
+    from ideas_pipeline.cli.connect import connect
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.output import progress
-    from ideas_pipeline.sync.connect import connect
     from ideas_pipeline.sync.engine import sync_community
 
     with connect(settings, contract) as (api, warehouse):
