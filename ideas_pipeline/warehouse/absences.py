@@ -1,0 +1,137 @@
+"""Rows that a proven reading did not show. They wait in ``_absences`` until they are believed gone, or seen again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
+from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.live import is_live, scope_of
+from ideas_pipeline.warehouse.merge import mark_deleted
+from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
+
+
+def note_missing(
+    connection: sa.Connection,
+    stream: str,
+    community: str,
+    judged: sa.Table,
+    seen: sa.Table,
+    run_id: str,
+    at: datetime,
+) -> None:
+    """Rows whose id is in ``seen`` are no candidates; live rows of a scope in ``judged`` that are not in it, are."""
+    connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
+    table = TABLES[stream]
+    unseen = ~sa.exists().where(seen.c.id == table.c.id)
+    missing = sa.and_(scope_of(table).in_(sa.select(judged.c.id)), unseen)
+    _note(connection, stream, community, sa.select(table), missing, run_id, at)
+
+
+def note_orphans(connection: sa.Connection, community: str, stream: str, run_id: str, at: datetime) -> int:
+    """Live rows whose parent was marked deleted become candidates. Returns how many are new."""
+    table = TABLES[stream]
+    parent = part_of(table)
+    if not parent:
+        return 0
+    above = TABLES[parent[1]]
+    joined = sa.select(table).join(
+        above, sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]])
+    )
+    return _note(connection, stream, community, joined, above.c._deleted_at.is_not(None), run_id, at)
+
+
+def candidates(connection: sa.Connection, community: str, stream: str) -> dict[str, str]:
+    """The rows that look absent: id → the scope from which they are missing."""
+    rows = connection.execute(sa.select(ABSENCES.c.id, ABSENCES.c.scope).where(_of(community, stream)))
+    return dict(rows.tuples())
+
+
+def confirm(
+    connection: sa.Connection,
+    community: str,
+    stream: str,
+    ids: Collection[str],
+    run_id: str,
+    at: datetime,
+    embedded: Sequence[str],
+) -> dict[str, int]:
+    """Marks the candidates among ``ids`` deleted, with their rows in the tables ``embedded``.
+
+    Returns how many rows were marked, by scope, and adds that to this run's rows of ``_sync_scopes``. An id that is no
+    candidate (any more) is left alone.
+    """
+    table = TABLES[stream]
+    confirmed = staging_ids("absent")
+    waiting = candidates(connection, community, stream)
+    stage_ids(connection, confirmed, (id_ for id_ in ids if id_ in waiting))
+    gone = sa.select(confirmed.c.id)
+    marked = connection.execute(
+        sa.select(ABSENCES.c.scope, sa.func.count())
+        .join(table, sa.and_(table.c.community == ABSENCES.c.community, table.c.id == ABSENCES.c.id))
+        .where(_of(community, stream), is_live(table, community), ABSENCES.c.id.in_(gone))
+        .group_by(ABSENCES.c.scope)
+    )
+    by_scope: dict[str, int] = dict(marked.tuples())
+    mark_deleted(connection, table, sa.and_(table.c.community == community, table.c.id.in_(gone)), run_id, at)
+    for name in embedded:
+        part = TABLES[name]
+        mark_deleted(connection, part, sa.and_(part.c.community == community, scope_of(part).in_(gone)), run_id, at)
+    if by_scope:
+        connection.execute(
+            sa.update(SYNC_SCOPES)
+            .where(
+                SYNC_SCOPES.c.community == community,
+                SYNC_SCOPES.c.stream == stream,
+                SYNC_SCOPES.c.run_id == run_id,
+                SYNC_SCOPES.c.scope == sa.bindparam("in_scope"),
+            )
+            .values(absent=SYNC_SCOPES.c.absent + sa.bindparam("more")),
+            [{"in_scope": scope, "more": count} for scope, count in by_scope.items()],
+        )
+    connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(gone)))
+    confirmed.drop(connection, checkfirst=False)
+    return by_scope
+
+
+def hold(connection: sa.Connection, community: str, stream: str, ids: Collection[str], because: str) -> None:
+    """The candidates among ``ids`` stay, with the reason why they are not believed."""
+    held = staging_ids("held")
+    stage_ids(connection, held, ids)
+    connection.execute(
+        sa.update(ABSENCES)
+        .where(_of(community, stream), ABSENCES.c.id.in_(sa.select(held.c.id)))
+        .values(held_because=because)
+    )
+    held.drop(connection, checkfirst=False)
+
+
+def _note(
+    connection: sa.Connection,
+    stream: str,
+    community: str,
+    rows: sa.Select[tuple[object, ...]],
+    missing: sa.ColumnElement[bool],
+    run_id: str,
+    at: datetime,
+) -> int:
+    table = TABLES[stream]
+    noted = sa.exists().where(_of(community, stream), ABSENCES.c.id == table.c.id)
+    found = rows.where(is_live(table, community), missing, ~noted).with_only_columns(
+        sa.literal(community, ABSENCES.c.community.type),
+        sa.literal(stream, ABSENCES.c.stream.type),
+        table.c.id,
+        sa.func.coalesce(scope_of(table), ""),
+        sa.literal(run_id, ABSENCES.c.run_id.type),
+        sa.literal(at, ABSENCES.c.noticed_at.type),
+    )
+    names = ["community", "stream", "id", "scope", "run_id", "noticed_at"]
+    return connection.execute(sa.insert(ABSENCES).from_select(names, found)).rowcount
+
+
+def _of(community: str, stream: str) -> sa.ColumnElement[bool]:
+    return sa.and_(ABSENCES.c.community == community, ABSENCES.c.stream == stream)

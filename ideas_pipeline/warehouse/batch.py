@@ -1,0 +1,93 @@
+"""What a load takes and gives: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that could not be typed.
+
+    ``record_key``: the key's values (without the community) as a JSON array, or a fingerprint where it has none.
+    ``id``: the value of the table's own column ``id``, if it could be read.
+    """
+
+    table: str
+    scope: str
+    record_key: str
+    id: str | None
+    reason: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of records: ``seen`` is the sum of the other four, always."""
+
+    seen: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.seen + other.seen,
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.rejected + other.rejected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRead:
+    """How one list was read: a row of ``_sync_scopes``, less the counts that the load makes.
+
+    ``judged``: whether rows that are missing from it may be called absent. ``swept_at`` knows its zone.
+    ``present``: the ids that the list holds, where the batch's rows do not say it: rows of the scope were loaded by an
+    earlier batch, or an earlier sweep saw rows that are no longer in the list. ``earlier``: the counts of such batches.
+    """
+
+    scope: str
+    verdict: str
+    reason: str | None
+    swept_at: datetime
+    total_first: int | None
+    total_last: int | None
+    declared: int | None
+    sweeps: int
+    pages: int
+    requests: int
+    received: int
+    judged: bool
+    present: tuple[str, ...] | None = None
+    earlier: Counts = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one stream, loaded in one transaction, and the account of the scopes that end with it.
+
+    ``at`` knows its zone. A frame can hold rows of a scope that is not among ``scopes``: its account comes later.
+
+    ``frames``: table → rows, with unique keys. Columns: the table's own (not ``community``, no bookkeeping), ``_extra``
+    (JSON text or null), ``_row_hash`` and ``_scope`` (the scope in which the row was read). Arrow-backed types.
+    ``stated``: embedded table → ids of the records whose embedded list was stated in full. Rows of such a record that
+    are not in the frame are gone.
+    """
+
+    community: str
+    run_id: str
+    stream: str
+    at: datetime
+    scopes: tuple[ScopeRead, ...]
+    frames: Mapping[str, pd.DataFrame]
+    stated: Mapping[str, Sequence[str]]
+    rejects: tuple[Reject, ...]

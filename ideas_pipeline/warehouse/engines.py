@@ -1,0 +1,132 @@
+"""Connections to the warehouse: opened with a sentence for every way to fail, read without waiting, written by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.warehouse.errors import WarehouseError
+
+# Seconds. A writer waits for another's transaction this long, and for a silent server that long.
+_WRITER_WAITS = 300
+_CONNECTING_WAITS = 10
+# The lock that one writer holds in a PostgreSQL database; the number says nothing, it only has to be ours.
+_ADVISORY_LOCK = 4_922_716_035
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for the warehouse at ``url``, which is not yet connected. Raises WarehouseError.
+
+    ``postgresql://`` and ``postgres://`` mean psycopg. SQLite's folder is created.
+    """
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed)
+        arguments = {"connect_timeout": _CONNECTING_WAITS} if parsed.get_backend_name() == "postgresql" else {}
+        # A connection can rest for minutes while the API is read, and the server may have hung up meanwhile.
+        return sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+    except sa.exc.NoSuchModuleError:
+        raise WarehouseError(
+            f"No database is called {parsed.drivername!r}. Use a URL such as sqlite:///warehouse.db"
+            " or postgresql+psycopg://user:password@host/database."
+        ) from None
+    except (sa.exc.ArgumentError, ValueError):
+        # The URL itself is not repeated: it can hold a password.
+        raise WarehouseError(
+            "The warehouse's URL cannot be read. Write it as sqlite:///warehouse.db"
+            " or postgresql+psycopg://user:password@host/database; percent-encode : / @ in a password."
+        ) from None
+    except ModuleNotFoundError as error:
+        mend = "pip install 'ideas_pipeline[postgres]'" if error.name == "psycopg" else f"pip install {error.name}"
+        raise WarehouseError(
+            f"The driver for {parsed.drivername} is not installed ({error.name}). Install it: {mend}."
+        ) from None
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise WarehouseError("A SQLite warehouse needs a file: sqlite:///warehouse.db keeps it in this folder.")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"The folder of the warehouse {url.database} cannot be created: {error.strerror}. Choose another place."
+        ) from None
+    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": _WRITER_WAITS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        # The driver's own transactions begin too late to be consistent; ours begin below.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait for each other
+        connection.execute("PRAGMA synchronous=NORMAL")  # in WAL: a power cut can lose the last commits, nothing else
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A writer takes the lock before it reads: what it read cannot be changed by another before it writes.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that reads. It waits for no writer."""
+    with _said(engine, "read"), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that writes: all of it or, where it raises, nothing. It waits until no other writes."""
+    with _said(engine, "written"), engine.execution_options(writes=True).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        yield connection
+
+
+@contextmanager
+def _said(engine: sa.Engine, done: str) -> Iterator[None]:
+    """Turns a database's error into a sentence."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        # Only the first line, and not the error itself: what follows quotes rows, which can be personal.
+        what = (str(error.orig).strip().splitlines() or ["no reason given"])[0].rstrip(".")
+        if engine.url.password:
+            what = what.replace(str(engine.url.password), "***")
+        place = engine.url.set(query={}).render_as_string(hide_password=True)
+        raise WarehouseError(f"The warehouse {place} cannot be {done}: {what}. {_advice(what)}") from None
+
+
+def _advice(what: str) -> str:
+    """What to do about a database's message."""
+    advice = {
+        "password authentication failed": "Check the user and the password in the URL.",
+        "no password supplied": "Put the password into the URL.",
+        "could not translate host name": "Check the host's name in the URL.",
+        "failed to resolve host": "Check the host's name in the URL.",
+        "does not exist": "Check the URL; a database has to be created by its administrator.",
+        "permission denied": "Ask the database's administrator for the right to create and write tables.",
+        "connection": "Check that the server runs and can be reached from here.",
+        "unable to open database file": "Check that the path is a file in a folder that may be written.",
+        "not a database": "Name another file: this one is something else.",
+        "readonly": "Check who may write the file and its folder.",
+        "locked": "Another program has been writing it for minutes: let it finish or stop it.",
+        "disk": "Check the free space.",
+    }
+    return next((say for sign, say in advice.items() if sign in what.lower()), "Nothing of this step was kept.")
+
+
+def utc(moment: datetime) -> datetime:
+    """``moment`` in UTC, with its zone. One without a zone, as SQLite gives them back, is in UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

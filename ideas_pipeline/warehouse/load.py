@@ -1,0 +1,112 @@
+"""One batch into the warehouse: staged, merged, counted, judged, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.absences import note_missing
+from ideas_pipeline.warehouse.batch import Batch, Counts
+from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.merge import count, mark_unstated, merge
+from ideas_pipeline.warehouse.rejects import settle
+from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
+
+
+def load(connection: sa.Connection, batch: Batch) -> dict[str, Counts]:
+    """Loads ``batch``; returns what became of the stream's own records, by scope."""
+    at = utc(batch.at)
+    stream = batch.stream
+    names = list(dict.fromkeys([stream, *batch.frames, *batch.stated]))
+    staged = {name: staging_table(name) for name in names}
+    stated = {name: staging_ids(f"stated_{name}") for name in batch.stated}
+    scopes, judged, seen = staging_ids("scopes"), staging_ids("judged"), staging_ids("seen")
+    for name in names:
+        stage_frame(connection, staged[name], batch.frames.get(name))
+    for name, ids in batch.stated.items():
+        stage_ids(connection, stated[name], ids)
+    stage_ids(connection, scopes, (read.scope for read in batch.scopes))
+    stage_ids(connection, judged, (read.scope for read in batch.scopes if read.judged))
+    stage_ids(connection, seen, _seen(batch))
+
+    counts = _counts(batch, count(connection, TABLES[stream], staged[stream], batch.community))
+    for name in names:
+        merge(connection, TABLES[name], staged[name], batch.community, batch.run_id, at)
+    for name, parents in stated.items():
+        mark_unstated(connection, TABLES[name], staged[name], parents, batch.community, batch.run_id, at)
+    settle(connection, batch)
+    note_missing(connection, stream, batch.community, judged, seen, batch.run_id, at)
+    _record_scopes(connection, batch, scopes, counts)
+
+    for table in [*staged.values(), *stated.values(), scopes, judged, seen]:
+        table.drop(connection, checkfirst=False)
+    return counts
+
+
+def _seen(batch: Batch) -> Iterator[str]:
+    """The ids of the stream's records that were seen: those that a judged scope lists, else all that are here."""
+    listed = {read.scope: read.present for read in batch.scopes if read.judged and read.present is not None}
+    if batch.stream in batch.frames:
+        frame = batch.frames[batch.stream]
+        yield from frame["id"] if not listed else frame["id"][~frame["_scope"].isin(list(listed))]
+    for reject in batch.rejects:
+        if reject.table == batch.stream and reject.id is not None and reject.scope not in listed:
+            yield reject.id
+    for present in listed.values():
+        yield from present
+
+
+def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, Counts]:
+    """What became of each scope's records, from what the merge does and what was rejected."""
+    rejected = Counter(reject.scope for reject in batch.rejects if reject.table == batch.stream)
+    counts = {}
+    for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *rejected]):
+        inserted, updated, unchanged = merged.get(scope, (0, 0, 0))
+        seen = inserted + updated + unchanged + rejected[scope]
+        counts[scope] = Counts(seen, inserted, updated, unchanged, rejected[scope])
+    return counts
+
+
+def _record_scopes(connection: sa.Connection, batch: Batch, scopes: sa.Table, counts: dict[str, Counts]) -> None:
+    """Writes how each scope was read and what came of it. A second load of a scope in one run replaces the first."""
+    connection.execute(
+        sa.delete(SYNC_SCOPES).where(
+            SYNC_SCOPES.c.community == batch.community,
+            SYNC_SCOPES.c.stream == batch.stream,
+            SYNC_SCOPES.c.run_id == batch.run_id,
+            SYNC_SCOPES.c.scope.in_(sa.select(scopes.c.id)),
+        )
+    )
+    rows = []
+    for read in batch.scopes:
+        of_scope = read.earlier + counts[read.scope]
+        rows.append(
+            {
+                "community": batch.community,
+                "stream": batch.stream,
+                "scope": read.scope,
+                "run_id": batch.run_id,
+                "swept_at": utc(read.swept_at),
+                "verdict": read.verdict,
+                "reason": read.reason,
+                "total_first": read.total_first,
+                "total_last": read.total_last,
+                "declared": read.declared,
+                "sweeps": read.sweeps,
+                "pages": read.pages,
+                "requests": read.requests,
+                "received": read.received,
+                "seen": of_scope.seen,
+                "inserted": of_scope.inserted,
+                "updated": of_scope.updated,
+                "unchanged": of_scope.unchanged,
+                "rejected": of_scope.rejected,
+                "absent": 0,
+            }
+        )
+    copy(connection, SYNC_SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SYNC_SCOPES)))

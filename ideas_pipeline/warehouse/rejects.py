@@ -1,0 +1,98 @@
+"""Records that could not be typed wait in ``_rejected_records`` until they load, or are gone."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.engines import utc
+
+_R = REJECTED_RECORDS.c
+
+
+def settle(connection: sa.Connection, batch: Batch) -> None:
+    """Keeps the batch's rejects; lets go of those that loaded, and of those a judged scope no longer holds."""
+    tables = {batch.stream, *batch.frames, *batch.stated, *(reject.table for reject in batch.rejects)}
+    rows = connection.execute(
+        sa.select(_R.table_name, _R.record_key, _R.scope, _R.run_id).where(
+            _R.community == batch.community, _R.table_name.in_(sorted(tables))
+        )
+    )
+    waiting = {(table, key): (scope, run_id) for table, key, scope, run_id in rows}
+    rejects = {(reject.table, reject.record_key): reject for reject in batch.rejects}
+    judged = {read.scope for read in batch.scopes if read.judged}
+    loaded = _loaded({known for known in waiting if known not in rejects}, batch)
+    gone = [
+        known
+        for known, (scope, run_id) in waiting.items()
+        # This run's own were rejected by an earlier batch of the same scope.
+        if known not in rejects and (known in loaded or (scope in judged and run_id != batch.run_id))
+    ]
+
+    one = (
+        _R.community == batch.community,
+        _R.table_name == sa.bindparam("of_table"),
+        _R.record_key == sa.bindparam("of_key"),
+    )
+    if gone:
+        connection.execute(
+            sa.delete(REJECTED_RECORDS).where(*one), [{"of_table": table, "of_key": key} for table, key in gone]
+        )
+    again = [
+        {
+            "of_table": reject.table,
+            "of_key": reject.record_key,
+            "scope": reject.scope,
+            "reason": reject.reason,
+            "payload": reject.payload,
+            "run_id": batch.run_id,
+        }
+        for known, reject in rejects.items()
+        if known in waiting
+    ]
+    if again:
+        connection.execute(sa.update(REJECTED_RECORDS).where(*one), again)
+    new = [
+        {
+            "community": batch.community,
+            "table_name": reject.table,
+            "record_key": reject.record_key,
+            "scope": reject.scope,
+            "reason": reject.reason,
+            "payload": reject.payload,
+            "first_seen_at": utc(batch.at),
+            "run_id": batch.run_id,
+        }
+        for known, reject in rejects.items()
+        if known not in waiting
+    ]
+    if new:
+        connection.execute(sa.insert(REJECTED_RECORDS), new)
+
+
+def _loaded(waiting: set[tuple[str, str]], batch: Batch) -> set[tuple[str, str]]:
+    """Those (table, record key) of ``waiting`` whose key is the key of a row in the batch's frames."""
+    found: set[tuple[str, str]] = set()
+    for name in {table for table, _ in waiting} & set(batch.frames):
+        keys = _keys(TABLES[name], batch.frames[name])
+        found |= {(table, key) for table, key in waiting if table == name and _parsed(key) in keys}
+    return found
+
+
+def _keys(table: sa.Table, frame: pd.DataFrame) -> set[tuple[str, ...]]:
+    names = [c.name for c in table.primary_key.columns if c.name != "community"]
+    return set(zip(*(frame[name].tolist() for name in names), strict=True))
+
+
+def _parsed(record_key: str) -> tuple[str, ...] | None:
+    """The key's values as text; None for a fingerprint, which no row has."""
+    try:
+        values = json.loads(record_key)
+    except ValueError:
+        return None
+    return tuple(str(value) for value in values) if isinstance(values, list) else None

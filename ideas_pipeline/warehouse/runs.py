@@ -1,0 +1,155 @@
+"""The account of what the pipeline did: runs, streams, scopes, and how each stream stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.engines import utc
+
+_COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """How a stream stands. Times are in UTC.
+
+    ``verdict``, ``reason``, ``finished_at``: of its last run. ``last_complete_at``: when a run last proved it complete.
+    ``rows``: those that are there; ``deleted``: those marked absent; ``rejects``: records that wait to be mended, those
+    of its embedded tables included; ``held``: rows that look absent and are not believed to be.
+    """
+
+    stream: str
+    verdict: str
+    reason: str | None
+    finished_at: datetime | None
+    last_complete_at: datetime | None
+    rows: int
+    deleted: int
+    rejects: int
+    held: int
+
+
+def start_run(connection: sa.Connection, run_id: str, community: str, source: str, at: datetime) -> None:
+    """Notes that a run began; one that is started again begins anew."""
+    connection.execute(sa.delete(SYNC_RUNS).where(SYNC_RUNS.c.run_id == run_id))
+    connection.execute(
+        sa.insert(SYNC_RUNS).values(
+            run_id=run_id, community=community, source=source, started_at=utc(at), verdict="running"
+        )
+    )
+
+
+def finish_run(connection: sa.Connection, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:
+    connection.execute(
+        sa.update(SYNC_RUNS)
+        .where(SYNC_RUNS.c.run_id == run_id)
+        .values(verdict=verdict, reason=reason, finished_at=utc(at))
+    )
+
+
+def start_stream(connection: sa.Connection, run_id: str, community: str, stream: str, at: datetime) -> None:
+    """Notes that a run began with a stream; one that is started again begins anew."""
+    connection.execute(sa.delete(SYNC_STREAMS).where(*_one_stream(run_id, community, stream)))
+    connection.execute(
+        sa.insert(SYNC_STREAMS).values(
+            run_id=run_id,
+            community=community,
+            stream=stream,
+            started_at=utc(at),
+            verdict="running",
+            **dict.fromkeys(_COUNTERS, 0),
+        )
+    )
+
+
+def finish_stream(
+    connection: sa.Connection,
+    run_id: str,
+    community: str,
+    stream: str,
+    at: datetime,
+    verdict: str,
+    reason: str | None,
+    **counters: int,
+) -> None:
+    """Notes what came of a stream. ``counters``: the integer columns of ``_sync_streams``; the others stay."""
+    connection.execute(
+        sa.update(SYNC_STREAMS)
+        .where(*_one_stream(run_id, community, stream))
+        .values(verdict=verdict, reason=reason, finished_at=utc(at), **counters)
+    )
+
+
+def proven_before(connection: sa.Connection, community: str, stream: str, scope: str) -> bool:
+    """Whether this list was ever read and proven complete."""
+    scopes = SYNC_SCOPES.c
+    proven = sa.exists().where(
+        scopes.community == community, scopes.stream == stream, scopes.scope == scope, scopes.verdict == "complete"
+    )
+    return bool(connection.scalar(sa.select(proven)))
+
+
+def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
+    """How each stream of ``community`` that was ever run stands, in the order of their last runs."""
+    runs = connection.execute(
+        sa.select(SYNC_STREAMS).where(SYNC_STREAMS.c.community == community).order_by(SYNC_STREAMS.c.started_at)
+    ).all()
+    last = {run.stream: run for run in runs}
+    proven = {run.stream: run.finished_at for run in runs if run.verdict == "complete"}
+    rejects = _by(connection, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name, community)
+    held = _by(connection, ABSENCES, ABSENCES.c.stream, community, ABSENCES.c.held_because.is_not(None))
+    found = []
+    for stream, run in sorted(last.items(), key=lambda item: item[1].started_at):
+        table = TABLES[stream]
+        deleted = table.c._deleted_at.is_not(None)
+        rows = _by(connection, table, deleted, community)
+        found.append(
+            StreamStatus(
+                stream=stream,
+                verdict=run.verdict,
+                reason=run.reason,
+                finished_at=run.finished_at and utc(run.finished_at),
+                last_complete_at=utc(proven[stream]) if stream in proven else None,
+                rows=rows.get(False, 0),
+                deleted=rows.get(True, 0),
+                rejects=sum(rejects.get(name, 0) for name in [stream, *_embedded(stream)]),
+                held=held.get(stream, 0),
+            )
+        )
+    return found
+
+
+def _one_stream(run_id: str, community: str, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = SYNC_STREAMS.c
+    return columns.run_id == run_id, columns.community == community, columns.stream == stream
+
+
+def _embedded(stream: str) -> list[str]:
+    """The tables whose rows come inside the stream's records: those that name it in their key."""
+    parents = {name: part_of(table) for name, table in TABLES.items()}
+    return [
+        name
+        for name, parent in parents.items()
+        if parent and parent[1] == stream and TABLES[name].c[parent[0]].primary_key
+    ]
+
+
+def _by(
+    connection: sa.Connection,
+    table: sa.Table,
+    what: sa.ColumnElement[Any],
+    community: str,
+    which: sa.ColumnElement[bool] | None = None,
+) -> dict[Any, int]:
+    """How many rows of ``community`` the table has, by ``what``."""
+    rows = sa.select(what.label("what")).where(table.c.community == community)
+    counted = (rows if which is None else rows.where(which)).subquery()
+    query = sa.select(counted.c.what, sa.func.count()).group_by(counted.c.what)
+    return dict(connection.execute(query).tuples())

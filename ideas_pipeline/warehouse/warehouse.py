@@ -1,0 +1,143 @@
+"""The warehouse as the rest of the pipeline sees it: each call is one transaction.
+
+Times that come in know their zone. Whatever the database refuses is raised as WarehouseError, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ideas_pipeline.warehouse import absences, live, runs
+from ideas_pipeline.warehouse.batch import Batch, Counts
+from ideas_pipeline.warehouse.engines import make_engine, reading, writing
+from ideas_pipeline.warehouse.load import load
+from ideas_pipeline.warehouse.runs import StreamStatus
+from ideas_pipeline.warehouse.schema import prepare
+
+
+class Warehouse:
+    """An open warehouse. Threads may share it; ``close`` it, or use it in a ``with``."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Warehouse:
+        """Opens the warehouse at ``url``, and creates or migrates its tables. Raises WarehouseError."""
+        engine = make_engine(url)
+        try:
+            prepare(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start_run(self, run_id: str, community: str, source: str, at: datetime) -> None:
+        """Notes that a run began. ``source``: the API's base URL."""
+        with writing(self.engine) as connection:
+            runs.start_run(connection, run_id, community, source, at)
+
+    def finish_run(self, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:
+        """``verdict``: complete, incomplete or failed."""
+        with writing(self.engine) as connection:
+            runs.finish_run(connection, run_id, verdict, reason, at)
+
+    def start_stream(self, run_id: str, community: str, stream: str, at: datetime) -> None:
+        """Notes that a run began with a stream."""
+        with writing(self.engine) as connection:
+            runs.start_stream(connection, run_id, community, stream, at)
+
+    def finish_stream(
+        self,
+        run_id: str,
+        community: str,
+        stream: str,
+        at: datetime,
+        verdict: str,
+        reason: str | None,
+        **counters: int,
+    ) -> None:
+        """Notes what came of a stream. ``counters``: integer columns of ``_sync_streams``."""
+        with writing(self.engine) as connection:
+            runs.finish_stream(connection, run_id, community, stream, at, verdict, reason, **counters)
+
+    def values(self, community: str, sources: Sequence[str]) -> list[str]:
+        """The distinct values of columns (``table.column``) among live rows, sorted, without null."""
+        with reading(self.engine) as connection:
+            return live.values(connection, community, sources)
+
+    def declared(self, community: str, source: str, column: str) -> dict[str, int]:
+        """By the value of ``source`` (``ideas.id``), the count that a live row declares in ``column``."""
+        with reading(self.engine) as connection:
+            return live.declared(connection, community, source, column)
+
+    def live_ids(self, community: str, stream: str, scope: str | None) -> set[str]:
+        """The ids of the stream's live rows in ``scope``, or in all of its scopes where that is None."""
+        with reading(self.engine) as connection:
+            return live.live_ids(connection, community, stream, scope)
+
+    def live_counts(self, community: str, stream: str) -> dict[str, int]:
+        """The stream's live rows by scope; ``""`` is the scope of a stream that stands alone."""
+        with reading(self.engine) as connection:
+            return live.live_counts(connection, community, stream)
+
+    def proven_before(self, community: str, stream: str, scope: str) -> bool:
+        """Whether this list was ever read and proven complete."""
+        with reading(self.engine) as connection:
+            return runs.proven_before(connection, community, stream, scope)
+
+    def load(self, batch: Batch) -> dict[str, Counts]:
+        """Loads whole scopes, all or nothing. Returns what became of the stream's own records, by scope.
+
+        Rows missing from a judged scope become candidates (see ``candidates``), nothing more.
+        """
+        with writing(self.engine) as connection:
+            return load(connection, batch)
+
+    def note_orphans(self, community: str, stream: str, run_id: str, at: datetime) -> int:
+        """Live rows whose parent is marked deleted become candidates. Returns how many are new."""
+        with writing(self.engine) as connection:
+            return absences.note_orphans(connection, community, stream, run_id, at)
+
+    def candidates(self, community: str, stream: str) -> dict[str, str]:
+        """The rows that look absent: id → the scope from which they are missing."""
+        with reading(self.engine) as connection:
+            return absences.candidates(connection, community, stream)
+
+    def confirm_absences(
+        self,
+        community: str,
+        stream: str,
+        ids: Collection[str],
+        run_id: str,
+        at: datetime,
+        embedded: Sequence[str],
+    ) -> dict[str, int]:
+        """Marks the candidates among ``ids`` deleted, and their rows in the tables ``embedded``.
+
+        Returns how many rows of the stream were marked, by scope.
+        """
+        with writing(self.engine) as connection:
+            return absences.confirm(connection, community, stream, ids, run_id, at, embedded)
+
+    def hold_absences(self, community: str, stream: str, ids: Collection[str], because: str) -> None:
+        """The candidates among ``ids`` stay candidates, with the reason why they are not believed gone."""
+        with writing(self.engine) as connection:
+            absences.hold(connection, community, stream, ids, because)
+
+    def status(self, community: str) -> list[StreamStatus]:
+        """How each stream that was ever run stands."""
+        with reading(self.engine) as connection:
+            return runs.status(connection, community)

