@@ -32,7 +32,7 @@ SIZES: dict[Scale, Size] = {
 _START = datetime(2024, 1, 8, 9, tzinfo=UTC)
 _DAYS = 600
 _TYPES = ("standard", "funnel", "milestone")
-_VOTING = ("thumbs", "thumbs_up", "stars", "points", "scorecard")
+_VOTING = ("thumbs", "thumbs_up", "scorecard", "points", "stars")
 _SITE = "https://community.example"
 _EMBEDDED = (
     "challenge_stages",

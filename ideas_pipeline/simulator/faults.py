@@ -71,6 +71,11 @@ class Fault(BaseModel):
             raise ValueError("a redirect needs location: the URL to send the caller to")
         return self
 
+    @property
+    def effect(self) -> object:
+        """What it does: a request has no two faults to the same effect."""
+        return "answer" if self.kind in _INSTEAD | _AFTERWARDS else (self.kind, self.record)
+
     def concerns(self, stream: str, scope: str, path: str) -> bool:
         if self.stream is None and self.path is None and stream.startswith("auth."):
             return False
@@ -97,18 +102,23 @@ class Faults:
             self._rules.clear()
 
     def take(self, stream: str, scope: str, path: str) -> list[Fault]:
-        """The faults of this request, in the order of the rules; counts them."""
+        """The faults of this request, in the order of the rules; counts them.
+
+        Only one fault can replace or mistreat an answer: further such rules wait for the next request.
+        """
         if not self._rules:
             return []
-        taken: list[Fault] = []
+        taken: dict[object, Fault] = {}
         with self._lock:
             for fault, counts in self._rules:
-                if fault.concerns(stream, scope, path) and (fault.times is None or counts[1] < fault.times):
-                    counts[0] += 1
-                    if counts[0] % fault.every == 0:
-                        counts[1] += 1
-                        taken.append(fault)
-        return taken
+                spent = fault.times is not None and counts[1] >= fault.times
+                if spent or fault.effect in taken or not fault.concerns(stream, scope, path):
+                    continue
+                counts[0] += 1
+                if counts[0] % fault.every == 0:
+                    counts[1] += 1
+                    taken[fault.effect] = fault
+        return list(taken.values())
 
 
 async def wait(faults: list[Fault]) -> None:
