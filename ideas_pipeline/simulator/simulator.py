@@ -34,6 +34,9 @@ class Simulator(IdeasServer):
     host, port       where to listen; port 0 takes a free one
     client_id, client_secret    those of the API client; random unless given
 
+    While it serves: change the tables within ``changing()``, add to ``faults``, set ``before_page``, ``latency``,
+    ``rate_limit`` or ``page_cap``; ``auth.expire_tokens()`` and ``auth.revoked = True`` end tokens or the client.
+
     Raises OSError on entering where the port is taken, ValueError for a contract that no API could have.
     """
 

@@ -4,7 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,28 +19,36 @@ from ideas_pipeline.cli.simulate import simulate
 COMMAND = [sys.executable, "-c", "from ideas_pipeline.cli.simulate import simulate; simulate()"]
 
 
+@contextmanager
+def running(ready: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """The command in a process of its own, once it is ready, with what it wrote to its ready file."""
+    process = subprocess.Popen([*COMMAND, "--ready-file", str(ready), *options], stdout=subprocess.PIPE, text=True)
+    try:
+        while not ready.exists():
+            assert process.poll() is None, "the command ended early"
+            time.sleep(0.01)
+        yield process, json.loads(ready.read_text())
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
-    options = ["--ready-file", str(ready), "--client-id", "me", "--fault", '{"kind": "status", "stream": "auth.code"}']
-    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        lines = [process.stdout.readline()]
-        while "Ctrl-C" not in lines[-1]:
-            assert lines[-1], "the command ended early"
-            lines.append(process.stdout.readline())
-        while not ready.exists():
-            assert process.poll() is None
-        api = json.loads(ready.read_text())
+    fault = '{"kind": "status", "stream": "auth.code"}'
+    with running(ready, "--client-id", "me", "--fault", fault) as (process, api):
         client = {"client_id": "me", "client_secret": api["client_secret"]}
         answers = [requests.post(api["base_url"] + "auth/code", data=client).status_code for _ in range(2)]
         process.send_signal(number)
-        assert process.wait(20) == 0
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    lines = output.splitlines()
     assert answers == [503, 200]
     assert ready.stat().st_mode & 0o777 == 0o600
     assert all(value in lines[0] for value in api.values())
     assert "stand-in" in lines[1]
-    assert f"export IDEAS_API_BASE_URL={api['base_url']}\n" in lines
+    assert f"export IDEAS_API_BASE_URL={api['base_url']}" in lines
 
 
 @pytest.mark.parametrize(
@@ -54,13 +66,9 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(options: list[str], sent
 
 
 def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
-    ready = tmp_path / "ready.json"
-    with subprocess.Popen([*COMMAND, "--ready-file", str(ready)], stdout=subprocess.DEVNULL) as process:
-        while not ready.exists():
-            assert process.poll() is None
-        port = json.loads(ready.read_text())["base_url"].split(":")[2].split("/")[0]
+    with running(tmp_path / "ready.json") as (_, api):
+        port = str(urlsplit(api["base_url"]).port)
         second = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=30)
-        process.terminate()
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1, port {port}" in second.stderr
     assert "Traceback" not in second.stderr
