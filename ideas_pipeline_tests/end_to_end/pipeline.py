@@ -1,0 +1,62 @@
+"""The whole path, as a user's sync takes it, against a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.sync.engine import sync_community
+from ideas_pipeline.sync.results import RunResult, StreamResult
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+COMMUNITY = "c"
+
+
+def contract_with(changes: Mapping[str, Any]) -> Contract:
+    """The default contract, quick to give up and unlimited, with ``changes`` merged over it."""
+    quick = {"limits": {"requests_per_second": None, "attempts": 3, "deadline": 20, "read_timeout": 5}}
+    document = _merged(_merged(load_contract(None).model_dump(by_alias=True), quick), changes)
+    return Contract.model_validate(document)
+
+
+def paged(paging: Mapping[str, Any], **changes: Any) -> Contract:
+    """A contract all of whose lists are paged in this way."""
+    contract = load_contract(None)
+    streams = {name: {"paging": {"!": paging}} | changes for name in contract.streams}
+    return contract_with({"streams": streams})
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    if isinstance(changes, Mapping) and "!" in changes:
+        return changes["!"]
+    if isinstance(base, Mapping) and isinstance(changes, Mapping):
+        return {**base, **{k: _merged(base.get(k), v) for k, v in changes.items()}}
+    return changes
+
+
+@contextmanager
+def api_of(simulator: Simulator, folder: Path, contract: Contract | None = None) -> Iterator[IdeasApi]:
+    """A logged-out client of ``simulator`` whose tokens are kept in ``folder``."""
+    yield IdeasApi.connect(
+        contract or simulator.contract,
+        simulator.base_url,
+        Credentials(simulator.client_id, simulator.client_secret),
+        folder / "tokens.json",
+    )
+
+
+def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, **options: Any) -> RunResult:
+    """One sync of the simulated community."""
+    with api_of(simulator, folder, options.pop("contract", None)) as api:
+        return sync_community(api, warehouse, COMMUNITY, **options)
+
+
+def stream(result: RunResult, name: str) -> StreamResult:
+    return next(s for s in result.streams if s.stream == name)
