@@ -1,0 +1,72 @@
+"""Which addresses may be spoken to, and how much of them may be logged."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from urllib.parse import SplitResult, urlsplit
+
+from ideas_pipeline.ideas_api.errors import ContractError
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.poolmanager", "urllib3.util.retry")
+
+
+def checked_base_url(url: str) -> str:
+    """The URL with one slash at its end.
+
+    Raises ContractError unless it is HTTPS, or HTTP to this machine itself, without user name, query or fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        origin(parts)
+    except ValueError:
+        raise _unusable("it is no URL") from None
+    if not parts.hostname or parts.scheme not in _DEFAULT_PORTS:
+        raise _unusable("it must start with https:// and a host")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise _unusable("it must not hold a user name, a password, a query or a fragment")
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+        raise ContractError(
+            f"the API at {parts.hostname} would be asked without encryption",
+            hint="Use https:// (http:// is for this machine itself only: localhost, 127.0.0.1, ::1).",
+        )
+    return url.rstrip("/") + "/"
+
+
+def origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port, comparable. Raises ValueError for a port that is no number."""
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def hide_queries_in_logs() -> None:
+    """From now on urllib3 logs addresses without what follows the question mark: it can hold a secret or a code."""
+    for name in _LOGGERS:
+        # A filter that is there already is not added twice.
+        logging.getLogger(name).addFilter(_without_queries)
+
+
+def _without_queries(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(_cut(arg) for arg in record.args)
+    return True
+
+
+def _cut(arg: object) -> object:
+    return arg if isinstance(arg, int | float) else str(arg).partition("?")[0]
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _unusable(why: str) -> ContractError:
+    # The URL itself is not shown: it may hold a password.
+    return ContractError(
+        f"the API's base URL cannot be used: {why}",
+        hint="Set IDEAS_API_REGION to one of the contract's hosts, or IDEAS_API_BASE_URL to an address such as "
+        "https://api.example.com/v2/.",
+    )

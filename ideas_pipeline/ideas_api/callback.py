@@ -1,0 +1,133 @@
+"""A listener for the auth code, where the API sends it to the API client's endpoint."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ideas_pipeline.ideas_api.errors import AuthenticationError
+
+_SECONDS_PER_REQUEST = 10
+
+
+@dataclass(frozen=True)
+class ListenerSettings:
+    """Where to listen (``port`` 0: any free one), for which path, and for how many seconds."""
+
+    port: int
+    host: str = "127.0.0.1"
+    path: str = "/"
+    seconds: float = 120
+
+
+class Listener:
+    """An open listener. ``address``: where it really listens."""
+
+    def __init__(self, settings: ListenerSettings, address: str) -> None:
+        self.address = address
+        self.codes: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._seconds = settings.seconds
+
+    def wait(self) -> str:
+        """The auth code, the latest if several came. Raises AuthenticationError where none comes in time."""
+        try:
+            code = self.codes.get(timeout=self._seconds)
+        except queue.Empty:
+            code = ""
+        # A code that was asked for twice (the first answer was lost) comes twice: the later one counts.
+        while not self.codes.empty():
+            code = self.codes.get()
+        if not code:
+            raise AuthenticationError(
+                f"no auth code arrived at {self.address} within {self._seconds:g} seconds",
+                hint="Check that the endpoint of the API client leads there, and callback.parameter in the contract; "
+                "or leave the endpoint empty, and the code comes back in the answer.",
+            )
+        return code
+
+
+@contextmanager
+def listening(settings: ListenerSettings, parameter: str) -> Iterator[Listener]:
+    """Listen while the block runs. A GET of exactly the path, with exactly this one parameter, brings the code.
+
+    Anything else is refused, and nothing is logged. Raises AuthenticationError where the port cannot be opened.
+    """
+    try:
+        server = _server(settings)
+    except OSError as error:
+        raise AuthenticationError(
+            f"nothing can listen on {settings.host} port {settings.port}: {error.strerror or 'unknown reason'}",
+            hint="Choose another port with IDEAS_CALLBACK_PORT, and change the API client's endpoint with it.",
+        ) from None
+    with server:
+        listener = Listener(settings, f"http://{settings.host}:{server.server_address[1]}{settings.path}")
+        server.RequestHandlerClass = _handler(settings.path, parameter, listener.codes)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield listener
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A visitor that breaks off is no event; the base class would print a traceback."""
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+def _server(settings: ListenerSettings) -> _Server:
+    kind = _Server6 if ":" in settings.host else _Server
+    return kind((settings.host, settings.port), BaseHTTPRequestHandler)
+
+
+def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _SECONDS_PER_REQUEST
+
+        def do_GET(self) -> None:
+            status, code = _code_in(self.path, path, parameter)
+            text = b"Thank you: this window can be closed.\n" if code else b"This is not what was expected here.\n"
+            self.send_response_only(status)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+            if code:
+                codes.put(code)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """The request line holds the code: nothing of it is logged."""
+
+    return Handler
+
+
+def _code_in(target: str, path: str, parameter: str) -> tuple[HTTPStatus, str]:
+    """The status to answer with, and the code, empty where there is none."""
+    found, _, query = target.partition("?")
+    if found != path:
+        return HTTPStatus.NOT_FOUND, ""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=10)
+    except ValueError:
+        return HTTPStatus.BAD_REQUEST, ""
+    match pairs:
+        case [(name, code)] if name == parameter and code.strip():
+            return HTTPStatus.OK, code.strip()
+    return HTTPStatus.BAD_REQUEST, ""

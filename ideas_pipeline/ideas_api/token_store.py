@@ -1,0 +1,107 @@
+"""The tokens on disk: for the owner alone, replaced whole, locked between processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ideas_pipeline.ideas_api.errors import AuthenticationError
+
+_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+# Longer than any login with all its retries takes: whoever holds the lock for longer hangs.
+_LONGEST_WAIT = 1800.0
+_POLL = 0.01
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A token pair.
+
+    ``refresh_token``: empty where there is none to use.
+    ``expires_at``: seconds since 1970 from which the access token is not used any more; None where nobody knows.
+    ``issued_to``: a fingerprint of the client id and the API's address.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: float | None
+    issued_to: str
+
+
+class TokenStore:
+    """One file with one token pair. ``write`` and what belongs to it happen under ``lock``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Tokens | None:
+        """The stored pair; None where there is none, or the file makes no sense."""
+        try:
+            with self.path.open(encoding="utf-8") as file:
+                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & ~_OWNER_ONLY:
+                    self.path.chmod(_OWNER_ONLY)
+                return _tokens(json.load(file))
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def write(self, tokens: Tokens) -> None:
+        """Replace the pair. It is on disk when this returns. Raises AuthenticationError where that is not possible."""
+        try:
+            self._replace(json.dumps(asdict(tokens)))
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes and threads out. Raises AuthenticationError where that is not possible."""
+        lock = FileLock(f"{self.path}.lock", mode=_OWNER_ONLY, poll_interval=_POLL)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+            lock.acquire(timeout=_LONGEST_WAIT)
+        except Timeout:
+            raise AuthenticationError(
+                f"another process has held {self.path}.lock for {_LONGEST_WAIT / 60:.0f} minutes",
+                hint="Look for a run that hangs, and stop it.",
+            ) from None
+        except OSError as error:
+            raise self._unusable(error) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _replace(self, text: str) -> None:
+        # A fixed name, so that a killed process leaves no copies behind; the lock keeps writers apart.
+        new = self.path.with_name(f"{self.path.name}.new")
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self.path)
+
+    def _unusable(self, error: OSError) -> AuthenticationError:
+        return AuthenticationError(
+            f"the token store {self.path} cannot be written: {error.strerror or 'unknown reason'}",
+            hint="Set IDEAS_TOKEN_STORE to a file in a folder that this user may write to.",
+        )
+
+
+def _tokens(stored: object) -> Tokens | None:
+    match stored:
+        case {
+            "access_token": str(access),
+            "refresh_token": str(refresh),
+            "expires_at": float() | int() | None as expires_at,
+            "issued_to": str(issued_to),
+        }:
+            return Tokens(access, refresh, expires_at, issued_to)
+    return None
