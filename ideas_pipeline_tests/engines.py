@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,12 +28,17 @@ def postgresql_server() -> Iterator[sa.URL]:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: sa.URL) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database, which is dropped after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    _administer(postgresql_server, f"CREATE DATABASE {name}")
-    yield postgresql_server.set(database=name).render_as_string(hide_password=False)
-    _administer(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+def postgresql_url(postgresql_server: sa.URL) -> str:
+    """The URL of an empty PostgreSQL database: the one of this test process, emptied of what the last test left."""
+    # Emptying a database takes a tenth of the time of creating one and dropping it.
+    _administer(
+        postgresql_server,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "DROP SCHEMA public CASCADE",
+        "CREATE SCHEMA public",
+    )
+    return postgresql_server.render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def note_orphans(connection: sa.Connection, community: str, stream: str, run_id:
 def candidates(connection: sa.Connection, community: str, stream: str) -> dict[str, str]:
     """The rows that look absent: id → the scope from which they are missing."""
     rows = connection.execute(sa.select(ABSENCES.c.id, ABSENCES.c.scope).where(_of(community, stream)))
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 def confirm(
@@ -76,7 +76,7 @@ def confirm(
         .where(_of(community, stream), is_live(table, community), ABSENCES.c.id.in_(gone))
         .group_by(ABSENCES.c.scope)
     )
-    by_scope: dict[str, int] = dict(marked.tuples())
+    by_scope: dict[str, int] = dict(marked.all())
     mark_deleted(connection, table, sa.and_(table.c.community == community, table.c.id.in_(gone)), run_id, at)
     for name in embedded:
         part = TABLES[name]
@@ -130,7 +130,8 @@ def _note(
         sa.literal(at, ABSENCES.c.noticed_at.type),
     )
     names = ["community", "stream", "id", "scope", "run_id", "noticed_at"]
-    return connection.execute(sa.insert(ABSENCES).from_select(names, found)).rowcount
+    inserted = sa.insert(ABSENCES).from_select(names, found).execution_options(preserve_rowcount=True)
+    return connection.execute(inserted).rowcount
 
 
 def _of(community: str, stream: str) -> sa.ColumnElement[bool]:

@@ -53,7 +53,7 @@ def live_counts(connection: sa.Connection, community: str, stream: str) -> dict[
     scope = sa.func.coalesce(scope_of(table), "").label("scope")
     rows = sa.select(scope).where(is_live(table, community)).subquery()
     query = sa.select(rows.c.scope, sa.func.count()).group_by(rows.c.scope)
-    return dict(connection.execute(query).tuples())
+    return dict(connection.execute(query).all())
 
 
 def _column(source: str) -> tuple[sa.Table, sa.Column[str]]:

@@ -152,4 +152,4 @@ def _by(
     rows = sa.select(what.label("what")).where(table.c.community == community)
     counted = (rows if which is None else rows.where(which)).subquery()
     query = sa.select(counted.c.what, sa.func.count()).group_by(counted.c.what)
-    return dict(connection.execute(query).tuples())
+    return dict(connection.execute(query).all())

@@ -1,0 +1,132 @@
+"""What the warehouse can say about its own soundness: unproven lists, waiting rejects, held rows, broken references."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.engines import reading
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """How a stream was last read. ``verdict``: running (or killed), complete, incomplete or failed.
+
+    ``unproven``: the lists of that run that were read and not proven complete, ordered.
+    """
+
+    run_id: str
+    verdict: str
+    reason: str | None
+    scopes: int
+    scopes_complete: int
+    unproven: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenReference:
+    """``rows`` live rows of ``table`` name in ``column`` a row of ``target`` that is not there."""
+
+    table: str
+    column: str
+    target: str
+    rows: int
+
+
+def last_run(engine: sa.Engine, community: str, stream: str) -> LastRun | None:
+    """How ``stream`` was last read; None where it never was. Raises WarehouseError."""
+    runs, scopes = SYNC_STREAMS.c, SYNC_SCOPES.c
+    newest = (
+        sa.select(runs.run_id, runs.verdict, runs.reason, runs.scopes, runs.scopes_complete)
+        .where(runs.community == community, runs.stream == stream)
+        .order_by(runs.started_at.desc())
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        run = connection.execute(newest).one_or_none()
+        if run is None:
+            return None
+        unproven = connection.scalars(
+            sa.select(scopes.scope)
+            .where(scopes.community == community, scopes.stream == stream, scopes.run_id == run.run_id)
+            .where(scopes.verdict == "incomplete")
+            .order_by(scopes.scope)
+        ).all()
+    return LastRun(*run, unproven=list(unproven))
+
+
+def reject_reasons(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[str, int]:
+    """How many records wait for a mend, by table and reason, most frequent first. Raises WarehouseError.
+
+    A reason quotes what was received, which can be personal: that part is left out.
+    """
+    rejects = REJECTED_RECORDS.c
+    query = (
+        sa.select(rejects.table_name, rejects.reason, sa.func.count())
+        .where(rejects.community == community, rejects.table_name.in_(tables))
+        .group_by(rejects.table_name, rejects.reason)
+    )
+    counts: Counter[str] = Counter()
+    with reading(engine) as connection:
+        for table, reason, count in connection.execute(query):
+            counts[f"{table}: {reason.partition(' (it is ')[0]}"] += count
+    return dict(counts.most_common())
+
+
+def held_absences(engine: sa.Engine, community: str, stream: str) -> dict[str, int]:
+    """How many rows look absent and are not believed to be, by reason. Raises WarehouseError."""
+    held = ABSENCES.c
+    query = (
+        sa.select(held.held_because, sa.func.count())
+        .where(held.community == community, held.stream == stream, held.held_because.is_not(None))
+        .group_by(held.held_because)
+        .order_by(held.held_because)
+    )
+    with reading(engine) as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def referenced(tables: Collection[str]) -> set[str]:
+    """The tables that rows of ``tables`` name."""
+    return {_target(column) for table in tables for column in _references(table)}
+
+
+def broken_references(engine: sa.Engine, community: str, tables: Collection[str]) -> list[BrokenReference]:
+    """The references of ``tables``' live rows that lead nowhere. Raises WarehouseError.
+
+    A row that is part of another is broken where that one is missing or marked deleted; a row that only names another
+    (an author, who may have left) is broken where that one was never seen.
+    """
+    queries = [_dangling(community, table, column) for table in sorted(tables) for column in _references(table)]
+    if not queries:
+        return []
+    with reading(engine) as connection:
+        found = connection.execute(sa.union_all(*queries)).all()
+    return [BrokenReference(*row) for row in found if row.rows]
+
+
+def _references(table: str) -> list[sa.Column[Any]]:
+    return [c for c in TABLES[table].columns if _target(c)]
+
+
+def _target(column: sa.Column[Any]) -> str:
+    return column.info["part_of"] or column.info["refers_to"] or ""
+
+
+def _dangling(community: str, table: str, column: sa.Column[Any]) -> sa.Select[str, str, str, int]:
+    row, target = TABLES[table].c, TABLES[_target(column)].alias("target")
+    there = sa.exists().where(target.c.community == community, target.c.id == column)
+    if column.info["part_of"]:
+        there = there.where(target.c._deleted_at.is_(None))
+    return sa.select(
+        sa.literal(table).label("table"),
+        sa.literal(column.name).label("column"),
+        sa.literal(_target(column)).label("target"),
+        sa.func.count().label("rows"),
+    ).where(row.community == community, row._deleted_at.is_(None), column.is_not(None), ~there)
