@@ -1,0 +1,174 @@
+"""What is checked after each sync. A check says what happened, what it means for the numbers, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ideas_pipeline.defs.assets import asset_key
+from ideas_pipeline.defs.failures import failing_in_words
+from ideas_pipeline.defs.resources import WarehouseResource
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.settings import Settings
+from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.integrity import (
+    broken_references,
+    held_absences,
+    last_run,
+    referenced,
+    reject_reasons,
+)
+
+_SHOWN = 5
+
+
+def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChecksDefinition]:
+    """The checks of every stream: those of its own sync in one step, that of its references in another.
+
+    References are checked once every table that they lead to has been read, too.
+    """
+    return [
+        checks
+        for stream in contract.order()
+        for checks in (_sync_checks(settings, contract, stream), _reference_check(settings, contract, stream))
+    ]
+
+
+def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.AssetChecksDefinition:
+    key = asset_key(settings, stream)
+    tables = [stream, *contract.streams[stream].embedded]
+    personal = _scopes_are_people(contract, stream)
+
+    @dg.multi_asset_check(
+        name=f"{settings.community}__{stream}__sync_checks",
+        specs=[
+            dg.AssetCheckSpec("completeness", asset=key, description="Every list was read and proven complete."),
+            dg.AssetCheckSpec("rejects", asset=key, description="No record waits because it could not be read."),
+            dg.AssetCheckSpec("mass_absence", asset=key, description="No missing rows are held for a decision."),
+        ],
+    )
+    def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+        with failing_in_words():
+            engine = warehouse.warehouse.engine
+            results = [
+                _completeness(engine, settings.community, stream, scopes_are_people=personal),
+                _rejects(engine, settings.community, tables),
+                _mass_absence(engine, settings.community, stream),
+            ]
+        yield from results
+        # Dagster calls a run a success whatever its checks say: rows that are lost must turn it red.
+        errors = [r for r in results if not r.passed and r.severity == dg.AssetCheckSeverity.ERROR]
+        if errors:
+            raise dg.Failure(description="\n".join(str(r.description) for r in errors), allow_retries=False)
+
+    return sync_checks
+
+
+def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.AssetChecksDefinition:
+    filled = contract.tables()
+    tables = [stream, *contract.streams[stream].embedded]
+    others = sorted({filled[name] for name in referenced(tables) if name in filled} - {stream})
+
+    @dg.asset_check(
+        asset=asset_key(settings, stream),
+        name="referential_integrity",
+        description="Rows that are part of another, or name another, find it.",
+        additional_deps=[asset_key(settings, name) for name in others],
+    )
+    def referential_integrity(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        with failing_in_words():
+            broken = broken_references(warehouse.warehouse.engine, settings.community, tables)
+        if not broken:
+            return dg.AssetCheckResult(passed=True, description="Every reference leads to a row.")
+        found = {f"{b.table}.{b.column} → {b.target}": b.rows for b in broken}
+        return dg.AssetCheckResult(
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=(
+                f"{sum(found.values()):,} references lead nowhere: {_listed(found)}. A query that joins these tables "
+                "leaves such rows out, so its totals are lower than those of one table. Sync the tables they lead to; "
+                "if it stays, the API's account may not see those rows: check its rights."
+            ),
+            metadata=dict(found),
+        )
+
+    return referential_integrity
+
+
+def _completeness(engine: sa.Engine, community: str, stream: str, *, scopes_are_people: bool) -> dg.AssetCheckResult:
+    run = last_run(engine, community, stream)
+    if run is not None and run.verdict == "complete":
+        return _passed("completeness", f"{run.scopes:,} lists, all proven complete.", lists=run.scopes)
+    if run is None:
+        return _failed("completeness", f"{stream} was never read: the table says nothing yet. Materialize it.")
+    if run.verdict == "running":
+        said = f"The last reading of {stream} did not end: it still runs, or was killed."
+    else:
+        proven = f"{run.scopes_complete:,} of {run.scopes:,} lists were proven complete"
+        said = f"The last reading of {stream} is {run.verdict}: {proven}. {run.reason or ''}".rstrip(". ") + "."
+    shown = [] if scopes_are_people else [scope for scope in run.unproven if scope][:_SHOWN]
+    which = f" Lists: {', '.join(shown)}{' …' if len(run.unproven) > len(shown) else ''}." if shown else ""
+    return _failed(
+        "completeness",
+        f"{said}{which} What was read is loaded. New rows can be missing, and rows that are gone can still count as "
+        "there. Materialize again; if it stays, run `ideas-pipeline check` and look at _sync_scopes.",
+        lists=run.scopes,
+        proven=run.scopes_complete,
+    )
+
+
+def _rejects(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCheckResult:
+    reasons = reject_reasons(engine, community, tables)
+    if not reasons:
+        return _passed("rejects", "Every record could be read.", rejects=0)
+    total = sum(reasons.values())
+    return _failed(
+        "rejects",
+        f"{total:,} records could not be read and are in no table: {_listed(reasons)}. Counts are too low by as many. "
+        "_rejected_records holds them; correct the contract's fields, and the next sync loads them.",
+        severity=dg.AssetCheckSeverity.WARN,
+        rejects=total,
+    )
+
+
+def _mass_absence(engine: sa.Engine, community: str, stream: str) -> dg.AssetCheckResult:
+    held = held_absences(engine, community, stream)
+    if not held:
+        return _passed("mass_absence", "No missing rows are held.", held=0)
+    return _failed(
+        "mass_absence",
+        f"{sum(held.values()):,} rows of {stream} are missing from the source and kept as they were: "
+        f"{'; '.join(held)}. Until this is settled they count as there. If the API's account lost rights, restore them "
+        "and sync again. If the rows are really gone, sync once with IDEAS_MASS_ABSENCE_PERCENT=100.",
+        held=sum(held.values()),
+    )
+
+
+def _passed(name: str, description: str, **numbers: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True, check_name=name, description=description, metadata=dict(numbers))
+
+
+def _failed(
+    name: str,
+    description: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    **numbers: int,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=False, check_name=name, severity=severity, description=description, metadata=dict(numbers)
+    )
+
+
+def _listed(counted: dict[str, int]) -> str:
+    shown = [f"{what} ({count:,})" for what, count in list(counted.items())[:_SHOWN]]
+    return ", ".join(shown) + (" …" if len(counted) > len(shown) else "")
+
+
+def _scopes_are_people(contract: Contract, stream: str) -> bool:
+    """Whether each list of the stream is named by a person's id, which is no business of Dagster's log."""
+    each = contract.streams[stream].each
+    sources = [source.split(".") for source in each.of] if each else []
+    return any(pii(TABLES[table].c[column]) == "person_id" for table, column in sources)

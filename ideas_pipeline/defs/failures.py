@@ -1,0 +1,32 @@
+"""What went wrong, as Dagster shows it: the sentence first, and whether trying again can help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from ideas_pipeline.ideas_api.errors import IdeasApiError, Unavailable
+from ideas_pipeline.sync.results import StreamResult
+from ideas_pipeline.warehouse.errors import WarehouseError
+
+
+def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
+    """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
+    return dg.Failure(
+        description=result.reason,
+        metadata=metadata,
+        allow_retries=result.error is None or isinstance(result.error, Unavailable),
+    )
+
+
+@contextmanager
+def failing_in_words() -> Iterator[None]:
+    """Raises dg.Failure, with the sentence and no traceback of ours, for every error that was foreseen."""
+    try:
+        yield
+    except IdeasApiError as error:
+        raise dg.Failure(description=str(error), allow_retries=isinstance(error, Unavailable)) from None
+    except WarehouseError as error:
+        raise dg.Failure(description=str(error)) from None

@@ -1,0 +1,84 @@
+"""What the UI shows of a table: its columns as ``tables`` describes them, and what a sync came to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ideas_pipeline.sync.results import StreamResult
+from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+_PREVIEW_ROWS = 5
+_PREVIEW_COLUMNS = 8
+_PREVIEW_TEXT = 60
+
+
+def column_schema(table: sa.Table) -> dg.TableSchema:
+    return dg.TableSchema(columns=[_column(c) for c in table.columns])
+
+
+def _column(column: sa.Column[Any]) -> dg.TableColumn:
+    notes = ["part of the key"] if column.primary_key else []
+    notes += [f"part of a row of {column.info['part_of']}"] if column.info["part_of"] else []
+    notes += [f"names a row of {column.info['refers_to']}"] if column.info["refers_to"] else []
+    personal = pii(column)
+    return dg.TableColumn(
+        column.name,
+        kind(column),
+        description=column.comment,
+        constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), other=notes),
+        tags={"personal_data": personal} if personal else {},
+    )
+
+
+def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
+    """The sync's numbers and words, by the names that they have in ``_sync_streams``."""
+    told = asdict(result)
+    for name in ("stream", "error"):
+        del told[name]
+    return {
+        name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(value)
+        for name, value in told.items()
+        if value is not None
+    }
+
+
+def loaded(warehouse: Warehouse, community: str, stream: str, *, made_id: bool) -> dict[str, dg.MetadataValue]:
+    """How many rows there are now, and the first of them. ``made_id``: the id was made of other columns."""
+    return {
+        "dagster/row_count": dg.MetadataValue.int(sum(warehouse.live_counts(community, stream).values())),
+        "preview": dg.MetadataValue.md(_preview(warehouse.engine, community, TABLES[stream], made_id=made_id)),
+    }
+
+
+def _preview(engine: sa.Engine, community: str, table: sa.Table, *, made_id: bool) -> str:
+    """A few rows without anything about a person: Dagster keeps what it is shown, out of an erasure's reach."""
+    shown = [c for c in table.columns if not c.name.startswith("_") and c.name != "community" and pii(c) is None]
+    if made_id:  # it can have a person's id in it
+        shown = [c for c in shown if c.name != "id"]
+    shown = shown[:_PREVIEW_COLUMNS]
+    query = (
+        sa.select(*shown)
+        .where(table.c.community == community, table.c._deleted_at.is_(None))
+        .order_by(table.c.id)
+        .limit(_PREVIEW_ROWS)
+    )
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+    lines = [[c.name for c in shown], ["---"] * len(shown), *([_cell(v) for v in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = " ".join(str(value).split())
+    if len(text) > _PREVIEW_TEXT:
+        text = text[: _PREVIEW_TEXT - 1] + "…"
+    return text.replace("|", "\\|").replace("<", "&lt;")

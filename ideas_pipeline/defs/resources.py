@@ -1,0 +1,139 @@
+"""What the assets work with: the Ideas API and the warehouse, opened once a run, at first use."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.callback import ListenerSettings
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.settings import Settings, variable
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+
+class ApiResource(dg.ConfigurableResource[IdeasApi], ABC):
+    """Gives a ``client`` of an Ideas API."""
+
+    contract: str | None = Field(default=None, description="Path of a contract file; none means the default contract.")
+    token_store: str = Field(description="Path of the file that holds the access tokens between runs.")
+
+    @property
+    @abstractmethod
+    def client(self) -> IdeasApi:
+        """The API's client, the same one for a whole run. Raises IdeasApiError."""
+
+    def load_contract(self) -> Contract:
+        return load_contract(Path(self.contract) if self.contract else None)
+
+
+class IdeasApiResource(ApiResource):
+    """The Ideas API of a community, as the account of an API client. The first request logs in."""
+
+    # repr=False: an asset that prints its resources must not print these.
+    client_id: str = Field(repr=False, description="The API client's id.")
+    client_secret: str = Field(repr=False, description="The API client's secret.")
+    base_url: str = Field(description="The API's address, ending in a slash.")
+    callback_host: str = Field(default="127.0.0.1", description="Address on which to listen for the auth code.")
+    callback_port: int | None = Field(default=None, description="Port for it; none means that the code is returned.")
+    callback_path: str = Field(default="/", description="Path at which the auth code is expected.")
+    callback_seconds: float = Field(default=120, description="Seconds to wait for the auth code.")
+    _client: IdeasApi | None = PrivateAttr(default=None)
+
+    @property
+    def client(self) -> IdeasApi:
+        if self._client is None:
+            listener = self.callback_port and ListenerSettings(
+                host=self.callback_host, port=self.callback_port, path=self.callback_path, seconds=self.callback_seconds
+            )
+            self._client = IdeasApi.connect(
+                self.load_contract(),
+                self.base_url,
+                Credentials(self.client_id, self.client_secret),
+                Path(self.token_store),
+                listener or None,
+            )
+        return self._client
+
+
+class SimulatedIdeasApiResource(ApiResource):
+    """A simulated community, served from this process for the length of a run. It is the one of ``make demo``."""
+
+    _simulator: Simulator | None = PrivateAttr(default=None)
+    _client: IdeasApi | None = PrivateAttr(default=None)
+
+    @property
+    def client(self) -> IdeasApi:
+        if self._client is None:
+            contract = self.load_contract()
+            self._simulator = Simulator(contract, generate("small", seed=1)).__enter__()
+            self._client = IdeasApi.connect(
+                contract,
+                self._simulator.base_url,
+                Credentials(self._simulator.client_id, self._simulator.client_secret),
+                Path(self.token_store),
+            )
+        return self._client
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._simulator:
+            self._simulator.__exit__(None, None, None)
+
+
+class WarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """The SQL warehouse."""
+
+    # repr=False: it can hold a password.
+    url: str = Field(repr=False, description="The database's address, as SQLAlchemy writes it.")
+    _warehouse: Warehouse | None = PrivateAttr(default=None)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The open warehouse. Opened here and not in a set-up step, so that a failure is an asset's own sentence.
+
+        Raises WarehouseError.
+        """
+        if self._warehouse is None:
+            self._warehouse = Warehouse.open(self.url)
+        return self._warehouse
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._warehouse:
+            self._warehouse.close()
+
+
+def resources(settings: Settings, contract: Contract) -> dict[str, dg.ConfigurableResource[Any]]:
+    """The resources by name, as configured. Raises SettingsError where it is not said which API to use.
+
+    What is secret is named by its environment variable and read when a run starts: a value given here would be shown
+    in the UI and kept in Dagster's own database.
+    """
+    override = str(settings.contract) if settings.contract else None
+    token_store = str(settings.token_store)
+    url: str = settings.warehouse_url.get_secret_value()
+    if "warehouse_url" in settings.model_fields_set:
+        url = dg.EnvVar(variable("warehouse_url"))
+    api: ApiResource
+    if settings.simulated:
+        api = SimulatedIdeasApiResource(contract=override, token_store=token_store)
+    else:
+        api = IdeasApiResource(
+            contract=override,
+            token_store=token_store,
+            client_id=dg.EnvVar(variable("client_id")),
+            client_secret=dg.EnvVar(variable("client_secret")),
+            base_url=settings.base_url(contract),
+            callback_host=settings.callback_host,
+            callback_port=settings.callback_port,
+            callback_path=settings.callback_path,
+            callback_seconds=settings.callback_seconds,
+        )
+    return {"ideas_api": api, "warehouse": WarehouseResource(url=url)}
