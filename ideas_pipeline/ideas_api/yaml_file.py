@@ -62,8 +62,8 @@ def read(file: Path) -> Document:
 
 def parse(text: str, file: Path) -> Document:
     """As ``read``, for a text that is at hand; ``file`` is what errors name."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             return Document({}, {})
@@ -83,10 +83,10 @@ def parse(text: str, file: Path) -> Document:
             f"{file}{line}: this is not YAML: {error.problem}",
             hint="Look at the indentation (spaces, no tabs), the colons and the quotes there and on the line above.",
         ) from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise ContractError(f"{file} is not YAML: {_why(error)}") from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise ContractError(f"{file} is nested too deeply, or an alias (*name) refers to what it stands in") from None
 
 
 def _why(error: Exception) -> str:

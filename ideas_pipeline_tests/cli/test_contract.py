@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+
+import yaml
+
+from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+
+def test_show_prints_the_default_with_its_comments(tmp_path):
+    done = ideas_pipeline("contract", "show", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, DEFAULT_FILE.read_text(encoding="utf-8"))
+
+
+def test_show_marks_what_is_mine(tmp_path):
+    (tmp_path / "mine.yaml").write_text("limits: {concurrency: 3}\n")
+    done = ideas_pipeline("contract", "show", folder=tmp_path, IDEAS_CONTRACT="mine.yaml")
+    assert "concurrency: 3  # yours" in done.stdout
+    assert yaml.safe_load(done.stdout)["limits"]["concurrency"] == 3
+    as_json = ideas_pipeline("contract", "show", "--json", "mine.yaml", folder=tmp_path)
+    assert json.loads(as_json.stdout)["limits"]["concurrency"] == 3
+
+
+def test_validate_says_that_a_contract_can_be_used(tmp_path):
+    (tmp_path / "mine.yaml").write_text("limits: {concurrency: 3}\n")
+    done = ideas_pipeline("contract", "validate", "mine.yaml", folder=tmp_path)
+    assert done.returncode == 0
+    assert "mine.yaml can be used" in done.stdout
+    assert "differ from the default: 1" in done.stdout
+
+
+def test_validate_refuses_what_the_models_or_the_tables_do_not_know_with_exit_code_2(tmp_path):
+    for text, sentence in [
+        ("limits: {concurency: 3}", "did you mean concurrency?"),
+        ("streams: {ideas: {fields: {titel: title}}}", "did you mean title?"),
+    ]:
+        (tmp_path / "mine.yaml").write_text(text)
+        done = ideas_pipeline("contract", "validate", "mine.yaml", folder=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert sentence in done.stderr
+
+
+def test_diff_lists_what_differs_and_what_was_only_assumed(tmp_path):
+    (tmp_path / "mine.yaml").write_text("streams: {ideas: {fields: {title: headline}}}\n")
+    done = ideas_pipeline("contract", "diff", "mine.yaml", folder=tmp_path)
+    assert done.stdout.splitlines() == [
+        "streams.ideas.fields.title",
+        '  default  "title"  (assumed)',
+        '  yours    "headline"',
+    ]
+    as_json = ideas_pipeline("contract", "diff", "--json", folder=tmp_path, IDEAS_CONTRACT="mine.yaml")
+    assert json.loads(as_json.stdout) == [
+        {"path": "streams.ideas.fields.title", "default": "title", "new": "headline", "assumed": True}
+    ]
+
+
+def test_diff_without_a_file_says_that_nothing_differs(tmp_path):
+    assert "is the default" in ideas_pipeline("contract", "diff", folder=tmp_path).stdout

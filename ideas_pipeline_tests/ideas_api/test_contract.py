@@ -1,0 +1,100 @@
+"""What a contract can express, and what its models refuse. (How the file is read: test_contract_file.)"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE
+
+DEFAULT: dict[str, Any] = yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))
+
+
+def contract(**ideas: Any) -> Contract:
+    data = copy.deepcopy(DEFAULT)
+    data["streams"]["ideas"] |= ideas
+    return Contract.model_validate(data)
+
+
+def test_a_field_is_a_path_a_list_of_paths_or_a_map_with_what_means_none():
+    fields = (
+        contract(
+            fields={
+                "id": "id",
+                "title": ["title", "name"],
+                "created_at": {"paths": "at", "none": [0], "epoch": "milliseconds"},
+            }
+        )
+        .streams["ideas"]
+        .fields
+    )
+    assert fields["id"].paths == ("id",)
+    assert fields["title"].paths == ("title", "name")
+    assert (fields["created_at"].paths, fields["created_at"].none, fields["created_at"].epoch) == (
+        ("at",),
+        (0,),
+        "milliseconds",
+    )
+
+
+@pytest.mark.parametrize(
+    "paging",
+    [
+        {"style": "none"},
+        {"style": "page", "first": 0, "total": {"header": "X-Total-Count"}},
+        {"style": "offset", "size_parameter": "limit", "size": 50},
+        {"style": "cursor", "cursor": ["meta.next", "next"]},
+        {"style": "next_link"},
+        {"style": "next_link", "next": "links.next"},
+    ],
+)
+def test_every_paging_style_can_be_written(paging):
+    assert contract(paging=paging).streams["ideas"].paging.style == paging["style"]
+
+
+def test_paging_can_travel_in_the_path():
+    stream = contract(path="challenges/{challenge_id}/ideas/{page}/{size}").streams["ideas"]
+    assert stream.path.format(challenge_id=7, page=1, size=50) == "challenges/7/ideas/1/50"
+
+
+def test_streams_are_read_after_those_that_give_them_their_ids():
+    data = copy.deepcopy(DEFAULT)
+    data["streams"]["users"] |= {
+        "path": "users/{user_id}",
+        "reads": "one",
+        "each": {"of": ["ideas.author_id", "comments.author_id", "idea_coauthors.user_id"], "placeholder": "user_id"},
+        "paging": {"style": "none"},
+    }
+    built = Contract.model_validate(data)
+    assert built.depends_on("users") == {"ideas", "comments"}
+    assert built.order()[-1] == "users"
+
+
+def test_a_streams_own_time_zone_wins():
+    assert contract(timezone="Europe/Madrid").stream_timezone("ideas") == "Europe/Madrid"
+    assert contract().stream_timezone("ideas") == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("ideas", "sentence"),
+    [
+        ({"path": "ideas/{year}/{challenge_id}"}, "the path has {year}, which nothing fills"),
+        ({"path": "ideas"}, "the path must contain {challenge_id}"),
+        ({"send_as": "json"}, "a GET request has no body"),
+        ({"reads": "one"}, "a single record has no pages"),
+        ({"reads": "one", "each": None, "path": "ideas", "paging": {"style": "none"}}, "needs each"),
+        ({"fields": {"title": "title"}}, "a record needs an id"),
+        ({"each": {"of": ["id"], "placeholder": "challenge_id"}}, "'id' is not a table and a column"),
+        ({"paging": {"style": "page", "total": {"body": "a", "header": "b"}}}, "say where the total is"),
+        ({"timezone": "Madrid"}, "'Madrid' is no time zone"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_with_a_sentence(ideas, sentence):
+    with pytest.raises(ValidationError) as raised:
+        contract(**ideas)
+    assert sentence in str(raised.value)

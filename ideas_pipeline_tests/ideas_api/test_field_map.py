@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.ideas_api.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
+
+CONTRACT = load_contract(None)
+
+
+def mapped(stream: str, record: Any, key: str | None = None, scope: str = "7") -> Record:
+    return field_map(CONTRACT, stream)(record, key, 0, scope)
+
+
+def overridden(tmp_path: Path, text: str) -> Any:
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    return load_contract(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("body", "records"),
+    [
+        ({"data": [{"id": 1}, {"id": 2}]}, [(None, {"id": 1}), (None, {"id": 2})]),
+        ({"ideas": [{"id": 1}]}, [(None, {"id": 1})]),
+        ({"data": None, "ideas": [{"id": 1}]}, [(None, {"id": 1})]),
+        ({"data": {"12": {"id": 12}, "15": {"id": 15}}}, [("12", {"id": 12}), ("15", {"id": 15})]),
+        ({"data": {"id": 1, "title": "t"}}, [(None, {"id": 1, "title": "t"})]),
+        ({"data": [3, "x"]}, [(None, 3), (None, "x")]),
+        ({"data": []}, []),
+        ({"data": {}}, []),
+        ({"data": None}, []),
+    ],
+)
+def test_records_come_as_a_list_a_map_keyed_by_id_or_a_single_object(body, records):
+    assert records_in(body, ("data", "ideas")) == records
+
+
+def test_a_bare_array_is_at_body():
+    assert records_in([{"id": 1}], ("@body",)) == [(None, {"id": 1})]
+
+
+@pytest.mark.parametrize(
+    "body", [{"result": [], "mail@example.com": 1}, [], "text", None, 7, {"data": "secret"}, {"data": False}]
+)
+def test_a_body_without_records_is_told_by_paths_and_shapes_never_by_values(body):
+    with pytest.raises(UnexpectedResponse) as raised:
+        records_in(body, ("data", "meta.items"))
+    assert "data or meta.items" in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert "@example" not in str(raised.value)
+
+
+def test_the_first_value_that_is_not_null_is_found():
+    assert present({"a": None, "b": {"c": 0}}, ("a", "x.y", "b.c")) == 0
+    assert present({"a": None}, ("a", "b")) is None
+    assert present({"a": [1]}, ("a.b", "c")) is MISSING
+
+
+def test_the_first_present_path_wins_and_a_value_that_means_none_hands_on_to_the_next():
+    assert mapped("ideas", {"body": "b", "content": "c"}).columns["body"] == "b"
+    assert mapped("ideas", {"body": "", "description": [], "content": "c"}).columns["body"] == "c"
+    assert mapped("ideas", {"body": ""}).columns["body"] is None
+
+
+@pytest.mark.parametrize("none", [0, 0.0, "0", "", [], {}, "0000-00-00 00:00:00", None])
+def test_what_means_none_is_none(none):
+    assert mapped("ideas", {"id": 1, "created_at": none}).columns["created_at"] is None
+
+
+def test_zero_false_and_empty_are_not_the_same():
+    columns = mapped("ideas", {"id": 1, "is_anonymous": False, "score": 0, "created_at": False}).columns
+    assert columns["is_anonymous"] is False
+    assert columns["score"] == 0
+    assert columns["created_at"] is False
+
+
+def test_an_empty_list_where_an_object_belongs_is_nothing():
+    record = mapped("ideas", {"id": 1, "author": [], "stage": []})
+    assert (record.columns["author_id"], record.columns["stage_id"], record.extra) == (None, None, {})
+
+
+def test_every_record_gets_its_scope_and_an_id_that_is_text():
+    record = mapped("ideas", {"id": 12, "challenge": {"id": 99}}, scope="7")
+    assert (record.columns["id"], record.columns["challenge_id"]) == ("12", "7")
+    assert mapped("ideas", {"id": 12.0}).columns["id"] == "12"
+
+
+def test_an_id_is_made_of_the_key_where_the_record_has_none():
+    assert mapped("votes", {"user_id": 5, "stage_id": "s"}).columns["id"] == '["7","5","s"]'
+    assert mapped("votes", {"user_id": "5"}).columns["id"] == mapped("votes", {"user": {"id": 5.0}}).columns["id"]
+    assert mapped("votes", {"id": "v", "user_id": 5}).columns["id"] == "v"
+
+
+def test_a_record_that_has_nothing_of_its_key_has_no_id():
+    assert mapped("votes", {"value": 1}).columns["id"] is None
+
+
+def test_a_record_that_was_asked_for_by_its_id_has_that_id(tmp_path):
+    contract = overridden(
+        tmp_path,
+        "streams: {users: {path: 'u/{user_id}', reads: one, paging: {style: none}, "
+        "each: {of: ideas.author_id, placeholder: user_id}}}",
+    )
+    columns = field_map(contract, "users")({"name": "Ann"}, None, 0, "42").columns
+    assert columns["id"] == "42"
+    assert "user_id" not in columns
+
+
+def test_the_key_of_a_keyed_map_can_be_the_id(tmp_path):
+    contract = overridden(tmp_path, "streams: {ideas: {fields: {id: [id, '@key']}}}")
+    [(key, record)] = records_in({"data": {"12": {"title": "t"}}}, ("data",))
+    assert field_map(contract, "ideas")(record, key, 0, "7").columns["id"] == "12"
+
+
+def test_what_is_not_mapped_is_kept_leaf_by_leaf():
+    record = mapped(
+        "ideas", {"id": 1, "stage": {"id": 2, "name": "n"}, "rank": 3, "description": "d", "body": "b", "tags": []}
+    )
+    assert record.extra == {"stage": {"name": "n"}, "rank": 3}
+
+
+def test_personal_data_is_left_out_at_any_depth():
+    record = mapped(
+        "ideas",
+        {
+            "id": 1,
+            "author": {"id": 2, "name": "Ann", "email": "ann@example.com"},
+            "Email": "x",
+            "contact": "ann@example.com",
+            "owners": ["Ann <ann@example.com>", "group 7", {"E_Mail": "x", "seat": 4}],
+            "meta": {"by": " ann@example.com "},
+            "ann@example.com": True,
+            "note": "@ noon",
+        },
+    )
+    assert record.extra == {"owners": ["group 7", {"seat": 4}], "note": "@ noon"}
+
+
+def test_json_that_is_nested_beyond_reason_is_cut():
+    deep: Any = {}
+    for _ in range(900):
+        deep = {"a": [deep]}
+    assert "nested too deeply" in repr(mapped("ideas", {"id": 1, "deep": deep}).extra)
+
+
+@pytest.mark.parametrize(
+    ("stated", "rows"),
+    [
+        ([{"question_id": 3, "value": "yes"}], [(3, "yes")]),
+        ({"3": {"label": "Colour?", "answer": ["red"]}}, [("3", ["red"])]),
+        ({"colour": "red", "size": 5}, [("colour", "red"), ("size", 5)]),
+        ({"question_id": 3, "value": "yes"}, [(3, "yes")]),
+        ([None], []),
+        ([], []),
+        ({}, []),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_embedded_rows_come_as_a_list_a_keyed_map_or_plain_values(stated, rows):
+    answers = mapped("ideas", {"id": 12, "answers": stated}).embedded["idea_answers"]
+    assert [(row.columns["question_id"], row.columns["value"]) for row in answers] == rows
+    assert all(row.columns["idea_id"] == "12" for row in answers)
+
+
+def test_plain_values_and_positions_can_be_embedded_rows():
+    record = mapped("ideas", {"id": 1, "tags": ["a", "b"], "coauthors": [5, 6], "labels": {"l1": {"text": "Won"}}})
+    assert [row.columns["tag"] for row in record.embedded["idea_tags"]] == ["a", "b"]
+    assert [(r.columns["user_id"], r.columns["position"]) for r in record.embedded["idea_coauthors"]] == [
+        (5, 0),
+        (6, 1),
+    ]
+    assert [(r.columns["label_id"], r.columns["name"]) for r in record.embedded["idea_labels"]] == [("l1", "Won")]
+
+
+@pytest.mark.parametrize("record", [{"id": 1}, {"id": 1, "tags": 3}, {"id": 1, "tags": True}])
+def test_a_list_that_the_record_does_not_state_is_not_called_empty(record):
+    assert mapped("ideas", record).embedded == {}
+
+
+def test_rows_inside_a_vote_without_an_id_belong_to_the_id_that_was_made():
+    record = mapped("votes", {"user_id": 5, "ratings": {"c1": 4}})
+    [rating] = record.embedded["vote_ratings"]
+    assert (rating.columns["vote_id"], rating.columns["criterion_id"], rating.columns["rating"]) == (
+        '["7","5",null]',
+        "c1",
+        4,
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["id", "tags", "author", "answers", "title", "x", "@"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_any_json_is_mapped_to_every_column(record):
+    result = mapped("ideas", record)
+    assert set(result.columns) == {*CONTRACT.streams["ideas"].fields, "challenge_id"}
+
+
+@given(JSON)
+def test_any_body_gives_records_or_a_sentence(body):
+    try:
+        found = records_in(body, ("id", "x.id"))
+    except UnexpectedResponse:
+        return
+    for index, (key, record) in enumerate(found):
+        field_map(CONTRACT, "ideas")(record, key, index, "7")

@@ -1,0 +1,27 @@
+"""Rows to type, and what came of them, for the tests of ``records``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ideas_pipeline.records.typed import Typed, typed
+from ideas_pipeline.tables.community import TABLES
+
+
+def typed_rows(table: str, *rows: dict[str, Any], timezone: str = "UTC", **options: Any) -> Typed:
+    """The rows as ``typed`` makes them; a row's ``_extra`` are its unmapped fields, its scope is "7"."""
+    extras = [row.get("_extra", {}) for row in rows]
+    columns = [{name: value for name, value in row.items() if name != "_extra"} for row in rows]
+    return typed(TABLES[table], columns, extras, ["7"] * len(rows), timezone=timezone, **options)
+
+
+def loaded(result: Typed) -> list[dict[str, Any]]:
+    """The frame's rows, null as None."""
+    rows: list[dict[str, Any]] = result.frame.astype(object).where(result.frame.notna(), None).to_dict("records")
+    return rows
+
+
+def value(column: str, given: Any, table: str = "ideas", **options: Any) -> Any:
+    """What ``given`` becomes in ``column``; the reason where it is rejected."""
+    result = typed_rows(table, {"id": "1", column: given}, **options)
+    return result.rejects[0].reason if result.rejects else loaded(result)[0][column]

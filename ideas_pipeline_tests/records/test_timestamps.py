@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ideas_pipeline.records.timestamps import timestamps
+
+NINE = "2024-01-31T09:00:00"
+
+
+def moment(value, timezone="UTC", epoch="seconds"):
+    """The time in UTC as ISO text; the reason where it cannot be read."""
+    [micros], reasons = timestamps([value], timezone, epoch)
+    return reasons[0] if reasons else (datetime(1970, 1, 1) + (micros * (datetime.resolution))).isoformat()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-31T09:00:00Z",
+        "2024-01-31 09:00:00",
+        "2024-01-31T09:00:00.000+00:00",
+        "2024-01-31T11:00:00+02:00",
+        "2024-01-31T11:00:00+0200",
+        "2024-01-31 04:00:00 -05",
+        "2024-01-31T09:00",
+        "2024-01-31 09:00:00 UTC",
+        " 2024-01-31t09:00:00z ",
+        "2024-01-31T09:00:00,0000000000Z",
+        1706691600,
+        1706691600.0,
+        "1706691600",
+    ],
+)
+def test_one_moment_can_be_written_in_many_ways(text):
+    assert moment(text) == NINE
+
+
+def test_a_fraction_is_kept_to_the_microsecond():
+    assert moment("2024-01-31T09:00:00.1234567Z") == NINE + ".123456"
+    assert moment("2024-01-31T09:00:00.5") == NINE + ".500000"
+    assert moment(1706691600.25) == NINE + ".250000"
+
+
+def test_a_date_is_its_midnight():
+    assert moment("2024-01-31") == "2024-01-31T00:00:00"
+    assert moment("2024-01-31", "Europe/Madrid") == "2024-01-30T23:00:00"
+
+
+def test_numbers_count_what_the_contract_says():
+    assert moment(1706691600000, epoch="milliseconds") == NINE
+    assert moment("1706691600500", epoch="milliseconds") == NINE + ".500000"
+    assert moment(-1) == "1969-12-31T23:59:59"
+
+
+def test_a_time_without_a_zone_is_in_the_lists_zone_and_one_with_a_zone_is_not():
+    assert moment("2024-07-31 11:00:00", "Europe/Madrid") == "2024-07-31T09:00:00"
+    assert moment("2024-07-31 11:00:00Z", "Europe/Madrid") == "2024-07-31T11:00:00"
+
+
+@pytest.mark.parametrize("how", ["2024-10-27 02:30:00", "2024-10-27T02:30"])
+def test_of_an_hour_that_comes_twice_it_is_the_first(how):
+    assert moment(how, "Europe/Madrid") == "2024-10-27T00:30:00"
+
+
+def test_the_first_of_two_hours_is_the_first_in_dublin_too_where_winter_is_the_odd_time():
+    assert moment("2024-10-27 01:30:00", "Europe/Dublin") == "2024-10-27T00:30:00"
+
+
+@pytest.mark.parametrize("how", ["2024-03-31 02:30:00", "2024-03-31T02:30"])
+def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(how):
+    assert moment(how, "Europe/Madrid") == "2024-03-31T01:00:00"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("0000-00-00 00:00:00", "there is no such day or hour"),
+        ("2023-02-29", "there is no such day or hour"),
+        ("2024-01-31T25:00:00Z", "there is no such day or hour"),
+        ("2024-01-31T09:00:00+99:00", "there is no such zone"),
+        ("31/01/2024", "neither ISO 8601 nor a number"),
+        ("yesterday", "neither ISO 8601 nor a number"),
+        ("", "neither ISO 8601 nor a number"),
+        ("9" * 50, "neither ISO 8601 nor a number"),
+        (1706691600000, "not between the years 1 and 9999"),
+        (float("nan"), "not between the years 1 and 9999"),
+        (10**400, "not between the years 1 and 9999"),
+        ("9999-12-31T23:59:59-10:00", "not between the years 1 and 9999"),
+        ("0001-01-01T00:00:00+10:00", "not between the years 1 and 9999"),
+        (True, "is no time"),
+        ([1], "is no time"),
+    ],
+)
+def test_what_is_no_time_has_a_reason(value, reason):
+    assert reason in moment(value)
+
+
+def test_the_ends_of_the_calendar_are_times():
+    assert moment("9999-12-31T23:59:59Z") == "9999-12-31T23:59:59"
+    assert moment("9999-12-31") == "9999-12-31T00:00:00"
+    assert moment("0001-01-01 00:00:00") == "0001-01-01T00:00:00"
+
+
+ZONES = st.sampled_from(["UTC", "Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Europe/Dublin"])
+MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2036, 1, 1))
+
+
+@given(MOMENTS, ZONES)
+def test_every_real_local_time_is_read_as_its_first_occurrence(local, zone):
+    in_utc = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    exists = in_utc.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == local
+    if exists:
+        assert moment(local.isoformat(), zone) == in_utc.replace(tzinfo=None).isoformat()
+
+
+TEXTS = st.one_of(
+    MOMENTS.map(lambda m: m.isoformat()),
+    MOMENTS.map(lambda m: m.isoformat(" ", "seconds") + "Z"),
+    MOMENTS.map(lambda m: m.isoformat() + "+05:30"),
+    st.dates().map(str),
+    st.from_regex(
+        r"\A[0-9]{4}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-9]{2}:[0-9]{2}(\.[0-9]{1,8})?(Z|[+-][0-9]{2}:[0-9]{2})?\Z"
+    ),
+    st.integers(),
+    st.none(),
+    st.text(max_size=5),
+)
+
+
+@given(
+    st.one_of(
+        st.lists(TEXTS),
+        st.lists(MOMENTS.map(lambda m: m.isoformat())),
+        st.lists(MOMENTS.map(lambda m: m.isoformat() + "Z")),
+    ),
+    ZONES,
+)
+def test_a_values_neighbours_do_not_change_how_it_is_read(values, zone):
+    together, reasons = timestamps(values, zone)
+    for position, value in enumerate(values):
+        # A number beside it sends the value down the slow road.
+        [alone, _], alone_reasons = timestamps([value, 0], zone)
+        assert (alone, alone_reasons.get(0)) == (together[position], reasons.get(position))

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline_tests.records.rows import loaded, typed_rows
+
+
+def row_hash(table="ideas", timezone="UTC", volatile=(), **row):
+    [only] = loaded(typed_rows(table, {"id": "1", **row}, timezone=timezone, volatile=volatile))
+    return only["_row_hash"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_frame_has_the_tables_own_columns_in_arrow_types_however_many_rows(table, rows):
+    keys = {c.name: "k" for c in TABLES[table].primary_key.columns if c.name != "community"}
+    frame = typed_rows(table, *[keys] * rows).frame
+    own = [c.name for c in TABLES[table].columns if c.name != "community" and not c.name.startswith("_")]
+    assert list(frame.columns) == [*own, "_extra", "_row_hash", "_scope"]
+    assert len(frame) == rows
+    arrow = {
+        "id": pa.string(),
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+    }
+    for name in own:
+        assert frame[name].dtype == pd.ArrowDtype(arrow[TABLES[table].c[name].info["kind"]])
+
+
+def test_a_record_that_fails_is_a_reject_and_its_neighbours_load():
+    result = typed_rows(
+        "votes",
+        {"id": 1, "value": 1},
+        {"id": 2, "value": "n/a", "created_at": "soon", "_extra": {"x": 1}},
+        {"id": 3, "value": "-1"},
+    )
+    assert [(row["id"], row["value"]) for row in loaded(result)] == [("1", 1.0), ("3", -1.0)]
+    [reject] = result.rejects
+    assert (reject.position, reject.key, reject.id) == (1, '["2"]', "2")
+    assert reject.reason == (
+        "value is no number (it is text of 3 characters: 'n/a'); "
+        "created_at is no time: it is neither ISO 8601 nor a number (it is text of 4 characters: 'soon')"
+    )
+    assert reject.payload == {"id": 2, "value": "n/a", "created_at": "soon", "_extra": {"x": 1}}
+
+
+def test_a_record_without_its_key_is_a_reject_with_a_fingerprint():
+    result = typed_rows("idea_labels", {"idea_id": "1", "name": "Won"}, {"idea_id": "1", "name": "Lost"})
+    assert [reject.reason for reject in result.rejects] == ["label_id is missing, and is part of the key"] * 2
+    first, second = (reject.key for reject in result.rejects)
+    assert first.startswith("sha256:")
+    assert first != second
+    assert result.rejects[0].id is None
+    assert typed_rows("idea_labels", {"name": "Won", "idea_id": "1"}).rejects[0].key == first
+
+
+def test_a_key_that_cannot_be_read_is_a_reject_without_an_id():
+    [reject] = typed_rows("ideas", {"id": {"a": 1}}).rejects
+    assert reject.id is None
+    assert reject.key.startswith("sha256:")
+
+
+def test_of_records_with_one_key_the_last_counts():
+    rows = [{"id": 1, "title": "old"}, {"id": 2}, {"id": "1", "title": "new"}]
+    result = typed_rows("ideas", *rows)
+    assert [(row["id"], row["title"]) for row in loaded(result)] == [("2", None), ("1", "new")]
+    assert result.rejects == []
+
+
+def test_the_last_counts_whether_it_loads_or_not():
+    good, bad = {"id": 1, "score": 1}, {"id": 1, "score": "?"}
+    assert (len(typed_rows("ideas", good, bad).frame), len(typed_rows("ideas", good, bad).rejects)) == (0, 1)
+    assert (len(typed_rows("ideas", bad, good).frame), len(typed_rows("ideas", bad, good).rejects)) == (1, 0)
+
+
+def test_a_payload_can_always_be_stored():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    [reject] = typed_rows(
+        "ideas", {"id": 1, "title": deep, "score": 10**5000, "body": "\x00", "url": float("nan")}
+    ).rejects
+    assert json.loads(json.dumps(reject.payload)) == {
+        "id": 1,
+        "title": "(not stored: a list of 1 values)",
+        "score": "(not stored: a large number)",
+        "body": "\ufffd",
+        "url": None,
+        "_extra": None,
+    }
+
+
+def test_unmapped_fields_that_cannot_be_stored_reject_the_record():
+    deep = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    [reject] = typed_rows("ideas", {"id": 1, "_extra": {"x": deep}}).rejects
+    assert reject.reason == "_extra is nested too deeply"
+
+
+def test_what_means_the_same_has_the_same_fingerprint():
+    said = {"score": 3, "vote_count": "2", "created_at": "2024-07-31T11:00:00+02:00", "is_anonymous": 0}
+    same = {
+        "score": "3.0",
+        "vote_count": 2.0,
+        "created_at": "2024-07-31 09:00:00.000",
+        "is_anonymous": "no",
+        "title": None,
+    }
+    assert row_hash(**said) == row_hash(**same)
+    assert row_hash(created_at="2024-07-31 11:00:00", timezone="Europe/Madrid") == row_hash(created_at=1722416400)
+    assert row_hash(score=0.0) == row_hash(score=-0.0)
+    assert row_hash(_extra={"a": 1, "b": {"d": 1, "c": 2}}) == row_hash(_extra={"b": {"c": 2, "d": 1}, "a": 1})
+
+
+def test_any_change_of_meaning_changes_the_fingerprint():
+    rows = [{}, {"title": "a"}, {"body": "a"}, {"title": ""}, {"score": 0}, {"vote_count": 0}, {"is_anonymous": False}]
+    rows += [{"_extra": {"a": 1}}, {"_extra": {"a": 2}}, {"created_at": 0}, {"updated_at": 0}, {"stage_id": "0"}]
+    assert len({row_hash(**row) for row in rows}) == len(rows)
+
+
+def test_volatile_columns_and_fields_are_stored_but_not_compared():
+    signed = {"volatile": ("url", "thumb"), "title": "t"}
+    assert row_hash(**signed, url="a?sig=1", _extra={"thumb": 1}) == row_hash(**signed, url="a?sig=2", _extra={})
+    assert row_hash(**signed, _extra={"other": 1}) != row_hash(**signed)
+    [row] = loaded(typed_rows("ideas", {"id": 1, "url": "u", "_extra": {"thumb": 1}}, volatile=("url", "thumb")))
+    assert (row["url"], row["_extra"]) == ("u", '{"thumb":1}')
+
+
+def test_a_fingerprint_is_the_same_in_another_process():
+    code = (
+        "from ideas_pipeline_tests.records.rows import loaded, typed_rows;"
+        "print(loaded(typed_rows('ideas', {'id': 1, 'title': 'é', '_extra': {'b': 1, 'a': [None]}}))[0]['_row_hash'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == row_hash(title="é", _extra={"a": [None], "b": 1})
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=8)
+    | st.sampled_from(["1", "2024-01-31T09:00:00Z", "2024-01-31 09:00:00", 1, 2]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+VOTE = st.fixed_dictionaries(
+    {"id": st.sampled_from(["1", 1, 2, "3"]) | JSON},
+    optional={
+        **dict.fromkeys(("user_id", "voting_type", "value", "created_at", "updated_at"), JSON),
+        "_extra": st.dictionaries(st.text(max_size=3), JSON, max_size=3),
+    },
+)
+LABEL = st.fixed_dictionaries({"idea_id": JSON, "label_id": JSON}, optional={"position": JSON, "is_system": JSON})
+
+
+def outcome(result):
+    """What became of each record, by its key."""
+    by_key = {reject.key: (reject.reason, orjson.dumps(reject.payload)) for reject in result.rejects}
+    for row in loaded(result):
+        by_key[orjson.dumps([row["id"]]).decode()] = tuple(sorted((name, str(given)) for name, given in row.items()))
+    return by_key
+
+
+@given(st.lists(VOTE, max_size=6))
+def test_any_json_in_any_column_is_a_row_or_a_reject_once_for_each_key(rows):
+    result = typed_rows("votes", *rows)
+    alone = {key: what for row in rows for key, what in outcome(typed_rows("votes", row)).items()}
+    # Neither the neighbours nor their order changes what becomes of a record; of one key, the last counts.
+    assert outcome(result) == alone
+    assert len(result.frame) + len(result.rejects) == len(alone)
+
+
+@given(st.lists(LABEL, max_size=4))
+def test_the_same_holds_where_a_key_has_two_parts(rows):
+    result = typed_rows("idea_labels", *rows)
+    keys = {r.key for r in result.rejects} | {json.dumps([r["idea_id"], r["label_id"]]) for r in loaded(result)}
+    assert len(keys) == len(result.frame) + len(result.rejects)
+
+
+@given(st.lists(VOTE, max_size=4))
+def test_what_is_typed_once_is_typed_the_same_again(rows):
+    first = loaded(typed_rows("votes", *rows))
+    as_json = [
+        {name: given.isoformat() if isinstance(given, pd.Timestamp) else given for name, given in row.items()}
+        | {"_extra": json.loads(row["_extra"] or "{}")}
+        for row in first
+    ]
+    again = typed_rows("votes", *as_json)
+    assert [row["_row_hash"] for row in loaded(again)] == [row["_row_hash"] for row in first]
+    assert again.rejects == []

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.ideas_api.errors import ContractError
+from ideas_pipeline.sync.contract_fit import check_fit
+from ideas_pipeline.tables.community import TABLES
+
+
+def test_the_default_contract_fills_every_table():
+    contract = load_contract(None)
+    check_fit(contract)
+    assert set(contract.tables()) == set(TABLES)
+
+
+def test_the_default_contract_maps_every_column_of_every_table():
+    contract = load_contract(None)
+    for name, stream in contract.streams.items():
+        for table, fields, given in [
+            (name, stream.fields, {stream.each.placeholder} if stream.each else set()),
+            *((t, e.fields, {e.parent_key}) for t, e in stream.embedded.items()),
+        ]:
+            columns = {c.name for c in TABLES[table].columns if c.name != "community" and not c.name.startswith("_")}
+            assert set(fields) | given == columns, table
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        (
+            "comments: {fields: {bdoy: text}}",
+            "comments.fields: the table comments has no column bdoy; did you mean body?",
+        ),
+        ("comments: {each: {declared: comments}}", "each.declared: the table ideas has no column comments"),
+        ("comments: {each: {of: [ideas.idd]}}", "each.of: the table ideas has no column idd; did you mean id?"),
+        ("votes: {key: [idea_id, usr_id]}", "votes.key: usr_id has no value; did you mean user_id?"),
+        ("ideas: {each: null, path: ideas}", "ideas.fields: map challenge_id, which says to which row of challenges"),
+        (
+            "ideas: {embedded: {idea_tags: {fields: {tag: null}}}}",
+            "idea_tags.fields: map tag, which is part of the key",
+        ),
+        (
+            "ideas: {embedded: {idea_tags: {parent_key: id}}}",
+            "idea_tags.parent_key: the column that names the record is idea_id",
+        ),
+        (
+            "ideas: {embedded: {labels: {paths: x, parent_key: y, fields: {a: b}}}}",
+            "embedded.labels: no table of this name",
+        ),
+        (
+            "ideas: {embedded: {comments: {paths: x, parent_key: y, fields: {a: b}}}}",
+            "embedded.comments: no table of this",
+        ),
+        (
+            "votse: {path: v, records: data, fields: {id: id}, paging: {style: none}}",
+            "streams.votse: a stream fills the table of its name, and there is none; did you mean votes?",
+        ),
+    ],
+)
+def test_what_the_tables_do_not_have_or_lack_is_refused_with_a_sentence(tmp_path, override, sentence):
+    (tmp_path / "mine.yaml").write_text(f"streams: {{{override}}}")
+    with pytest.raises(ContractError) as raised:
+        check_fit(load_contract(tmp_path / "mine.yaml"))
+    assert sentence in str(raised.value)
+
+
+def test_a_flat_list_of_ideas_fits_once_the_challenge_is_mapped(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "streams: {ideas: {each: null, path: ideas, fields: {challenge_id: challenge.id}}}"
+    )
+    check_fit(load_contract(tmp_path / "mine.yaml"))
