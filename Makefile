@@ -24,7 +24,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -n 2
 
 dev: $(READY)
-	@mkdir -p .dagster
+	@mkdir -p .dagster && touch .dagster/dagster.yaml
 	@echo 'The Dagster UI opens at http://127.0.0.1:3000 (Ctrl-C stops it).'
 	@DAGSTER_HOME="$(CURDIR)/.dagster" $(BIN)/dagster dev
 

@@ -29,7 +29,7 @@ def demo() -> None:
 
     contract = load_contract(None)
     with Simulator(contract, generate("small", seed=_SEED)) as simulator:
-        click.echo("This community is simulated: made-up people and ideas, served on this machine.")
+        click.echo(f"This community is simulated: made-up people and ideas, served at {simulator.base_url}")
         settings = Settings(
             community="demo",
             client_id=simulator.client_id,

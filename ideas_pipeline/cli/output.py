@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -33,10 +33,13 @@ def console(stream: IO[str] | None = None) -> Console:
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Rows under headers: numbers to the right with thousands marked, verdicts in colour, None as a dash."""
     rows = [list(row) for row in rows]
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    # Nine columns of numbers fit on 80 characters; where space is short, only words give way.
+    shown = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     for position, header in enumerate(headers):
-        numbers = any(isinstance(row[position], int) for row in rows)
-        shown.add_column(header, justify="right" if numbers else "left", overflow="fold")
+        cells = [row[position] for row in rows]
+        numbers = any(isinstance(cell, int) for cell in cells)
+        words = any(" " in str(cell) for cell in cells)
+        shown.add_column(header, justify="right" if numbers else "left", no_wrap=not words)
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
     return shown
@@ -52,7 +55,7 @@ def ago(then: datetime, now: datetime) -> str:
     passed = max(now - then, timedelta())
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if count := int(passed.total_seconds() // length):
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{_count(count, unit)} ago"
     return "just now"
 
 
@@ -67,8 +70,7 @@ def progress() -> Iterator[SyncProgress]:
         TextColumn("{task.description:<11}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("lists  {task.fields[rows]:>9,} rows  {task.fields[requests]:>7,} requests"),
-        TimeElapsedColumn(),
+        TextColumn("lists {task.fields[rows]:>9,} rows {task.fields[requests]:>7,} requests"),
     )
     with Progress(*columns, console=console(sys.stderr)) as bars:
         yield _Bars(bars)
@@ -102,7 +104,7 @@ class _Lines:
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes[stream], self._done[stream] = scopes, 0
-        self._say(f"{stream}: reading {scopes:,} {_lists(scopes)}")
+        self._say(f"{stream}: reading {_count(scopes, 'list')}")
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         self._done[stream] += 1
@@ -110,12 +112,13 @@ class _Lines:
             self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} lists read")
 
     def stream_finished(self, result: StreamResult) -> None:
-        self._say(f"{result.stream}: {result.verdict}, {result.seen:,} seen in {result.requests:,} requests")
+        requests = _count(result.requests, "request")
+        self._say(f"{result.stream}: {result.verdict}, {result.seen:,} seen in {requests}")
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
         print(line, file=sys.stderr, flush=True)
 
 
-def _lists(count: int) -> str:
-    return "list" if count == 1 else "lists"
+def _count(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

@@ -39,14 +39,11 @@ def status(as_json: bool) -> None:
         out.print("Nothing was synced yet. Run: ideas-pipeline sync")
         return
     now = datetime.now(UTC)
-    headers = ("stream", "last run", "last proven complete", "rows", "deleted", "rejected", "held")
+    headers = ("stream", "last run", "last proven complete (UTC)", "rows", "deleted", "rejected", "held")
     rows = []
     for s in streams:
-        proven = (
-            f"{s.last_complete_at:%Y-%m-%d %H:%M} UTC, {ago(s.last_complete_at, now)}"
-            if s.last_complete_at
-            else "never"
-        )
+        last = s.last_complete_at
+        proven = f"{last:%Y-%m-%d %H:%M}, {ago(last, now)}" if last else "never"
         rows.append((s.stream, s.verdict, proven, s.rows, s.deleted, s.rejects, s.held))
     out.print(table(headers, rows))
     for s in streams:

@@ -105,7 +105,6 @@ def _print(result: RunResult, url: sa.URL, community: str) -> None:
         for s in result.streams
     ]
     out = console()
-    out.print()
     out.print(table(headers, rows))
     for s in result.streams:
         if s.reason:
