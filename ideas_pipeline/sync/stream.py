@@ -272,6 +272,6 @@ def _verdict(tally: _Tally, held: int, error: IdeasApiError | None) -> tuple[Ver
     if not missed and not held:
         return "complete", None
     reasons = [f"{reason} ({n} lists)" if n > 1 else reason for reason, n in tally.reasons.items()]
-    if missed and missed == tally.scopes:
+    if missed and missed == tally.scopes and not tally.counts.seen:
         return "failed", "; ".join(reasons[:5])
     return "incomplete", "; ".join(reasons[:5])

@@ -1,0 +1,247 @@
+"""What is gone at the source is marked, what merely looks gone is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
+from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, paged, stream, sync
+from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+
+CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(CONTRACT, generate("small", seed=3)) as running:
+        yield running
+
+
+def deleted(warehouse: Warehouse, table: sa.Table) -> set[str]:
+    with warehouse.engine.connect() as connection:
+        return set(connection.scalars(sa.select(table.c.id).where(table.c._deleted_at.is_not(None))))
+
+
+def remove_idea(tables: Tables, idea: str) -> None:
+    """The idea goes, and all that hangs on it."""
+    votes = {i for i, row in tables["votes"].items() if row["idea_id"] == idea}
+    tables["ideas"].pop(idea)
+    for name, rows in tables.items():
+        for key in [k for k, row in rows.items() if row.get("idea_id") == idea or row.get("vote_id") in votes]:
+            rows.pop(key)
+
+
+def busiest_idea(tables: Tables) -> str:
+    counts: dict[str, int] = {}
+    for row in tables["comments"].values():
+        counts[row["idea_id"]] = counts.get(row["idea_id"], 0) + 1
+    return max(counts, key=lambda i: counts[i])
+
+
+def test_a_deleted_comment_is_marked_with_the_moment_and_leaves_its_neighbours(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        gone = next(iter(tables["comments"]))
+        tables["comments"].pop(gone)
+    result = sync(simulator, warehouse, tmp_path)
+    assert stream(result, "comments").absent == 1
+    assert deleted(warehouse, COMMENTS) == {gone}
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def test_a_deleted_idea_takes_its_comments_votes_and_parts_with_it(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        counts = {i: sum(r["idea_id"] == i for r in tables["votes"].values()) for i in tables["ideas"]}
+        remove_idea(tables, sorted(tables["ideas"], key=lambda i: counts[i])[len(counts) // 2])
+    result = sync(simulator, warehouse, tmp_path)
+    assert stream(result, "ideas").absent == 1
+    assert result.verdict == "complete"
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def test_a_row_that_comes_back_is_revived(simulator: Simulator, warehouse: Warehouse, tmp_path: Path) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        key, row = next(iter(tables["users"].items()))
+        tables["users"].pop(key)
+    sync(simulator, warehouse, tmp_path)
+    assert deleted(warehouse, USERS) == {key}
+    with simulator.changing() as tables:
+        tables["users"][key] = row
+    result = sync(simulator, warehouse, tmp_path)
+    assert stream(result, "users").updated == 1
+    assert deleted(warehouse, USERS) == set()
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def test_an_idea_that_moved_between_two_syncs_is_moved_and_not_deleted(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        idea = busiest_idea(tables)
+        tables["ideas"][idea]["challenge_id"] = another_challenge(tables, idea)
+    result = sync(simulator, warehouse, tmp_path)
+    assert (stream(result, "ideas").absent, stream(result, "ideas").updated) == (0, 1)
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+@pytest.mark.parametrize("seen", ["in neither challenge", "in both challenges"])
+def test_an_idea_that_moves_while_the_challenges_are_read_is_not_deleted(
+    seen: str, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    idea = busiest_idea(simulator.tables)
+    old = simulator.tables["ideas"][idea]["challenge_id"]
+    new = another_challenge(simulator.tables, idea)
+    asked: list[str] = []
+
+    def move_between_the_two(name: str, scope: str, tables: Tables) -> None:
+        if name != "ideas":
+            return
+        asked.append(scope)
+        first, second = (new, old) if seen == "in neither challenge" else (old, new)
+        if scope == second and first in asked:
+            tables["ideas"][idea]["challenge_id"] = new
+
+    simulator.before_page = move_between_the_two
+    one_at_a_time = contract_with({**CONTRACT.model_dump(by_alias=True), "limits": {"concurrency": 1}})
+    result = sync(simulator, warehouse, tmp_path, contract=one_at_a_time)
+    assert stream(result, "ideas").absent == 0
+    assert deleted(warehouse, IDEAS) == set()
+    simulator.before_page = None
+    sync(simulator, warehouse, tmp_path)
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def another_challenge(tables: Tables, idea: str) -> str:
+    return next(c for c in tables["challenges"] if c != tables["ideas"][idea]["challenge_id"])
+
+
+def test_many_rows_missing_at_once_are_held_and_reported_not_deleted(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        hidden = dict(list(tables["users"].items())[:30])
+        for key in hidden:
+            tables["users"].pop(key)
+    result = sync(simulator, warehouse, tmp_path)
+    users = stream(result, "users")
+    assert (users.verdict, users.absent, users.held) == ("incomplete", 0, 30)
+    assert "30 of 120 rows of the stream are missing at once, more than 10 %" in str(users.reason)
+    assert deleted(warehouse, USERS) == set()
+    with warehouse.engine.connect() as connection:
+        reasons = connection.scalars(sa.select(ABSENCES.c.held_because)).all()
+    assert len(reasons) == 30
+    assert all(reasons)
+
+    with simulator.changing() as tables:
+        tables["users"].update(hidden)
+    again = sync(simulator, warehouse, tmp_path)
+    assert again.verdict == "complete"
+    with warehouse.engine.connect() as connection:
+        assert connection.execute(sa.select(ABSENCES)).all() == []
+
+
+def test_hidden_challenges_do_not_delete_the_ideas_below_them(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        sizes = {c: sum(r["challenge_id"] == c for r in tables["ideas"].values()) for c in tables["challenges"]}
+        for challenge in sorted(sizes, key=lambda c: sizes[c])[-3:]:
+            tables["challenges"].pop(challenge)
+    result = sync(simulator, warehouse, tmp_path)
+    assert stream(result, "ideas").held >= 20
+    assert deleted(warehouse, IDEAS) == set()
+    assert deleted(warehouse, COMMENTS) == set()
+
+
+def test_an_idea_whose_comments_cannot_be_read_keeps_them_and_the_others_go_on(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    idea = busiest_idea(simulator.tables)
+    with simulator.changing() as tables:
+        lost = next(i for i, row in tables["comments"].items() if row["idea_id"] == idea)
+        elsewhere = next(i for i, row in tables["comments"].items() if row["idea_id"] != idea)
+        tables["comments"].pop(lost)
+        tables["comments"].pop(elsewhere)
+    simulator.faults.add(Fault(kind="status", status=500, stream="comments", scope=idea, times=None))
+    result = sync(simulator, warehouse, tmp_path)
+    comments = stream(result, "comments")
+    assert comments.verdict == "incomplete"
+    assert comments.scopes_complete == comments.scopes - 1
+    assert deleted(warehouse, COMMENTS) == {elsewhere}
+    with warehouse.engine.connect() as connection:
+        verdict, reason = connection.execute(
+            sa.select(SYNC_SCOPES.c.verdict, SYNC_SCOPES.c.reason).where(
+                SYNC_SCOPES.c.run_id == result.run_id, SYNC_SCOPES.c.stream == "comments", SYNC_SCOPES.c.scope == idea
+            )
+        ).one()
+    assert verdict == "incomplete"
+    assert "500" in reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(kind="list_cut", stream="users", times=None, page=3), "records, 20 came"),
+        (Fault(kind="page_twice", stream="users", times=None, page=3, every=5), "came"),
+        (Fault(kind="wrong_total", stream="users", times=None), "records, 119 came"),
+    ],
+    ids=["a list cut short", "a page served twice", "a wrong total"],
+)
+def test_a_list_that_contradicts_itself_is_incomplete_and_nothing_is_called_absent(
+    fault: Fault, words: str, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        tables["users"].pop(next(reversed(tables["users"])))
+    simulator.faults.add(fault)
+    result = sync(simulator, warehouse, tmp_path)
+    users = stream(result, "users")
+    assert users.verdict == "incomplete"
+    assert words in str(users.reason)
+    assert deleted(warehouse, USERS) == set()
+    simulator.faults.clear()
+    assert stream(sync(simulator, warehouse, tmp_path), "users").absent == 1
+
+
+def test_rows_deleted_and_added_while_people_are_read_hide_nobody(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    lived = set(simulator.tables["users"])
+    pages = iter(range(10_000))
+
+    def swap(name: str, scope: str, tables: Tables) -> None:
+        if name == "users" and (n := next(pages)) in (3, 7):
+            gone = next(iter(tables["users"]))
+            lived.discard(gone)
+            row = tables["users"].pop(gone)
+            tables["users"][f"new{n}"] = {**row, "id": f"new{n}"}
+
+    simulator.before_page = swap
+    result = sync(simulator, warehouse, tmp_path)
+    assert stream(result, "users").verdict == "complete"
+    assert deleted(warehouse, USERS).isdisjoint(lived)
+    with warehouse.engine.connect() as connection:
+        live = set(connection.scalars(sa.select(USERS.c.id).where(USERS.c._deleted_at.is_(None))))
+    assert lived <= live
