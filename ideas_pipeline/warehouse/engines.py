@@ -99,9 +99,10 @@ def _said(engine: sa.Engine, done: str) -> Iterator[None]:
     """Turns a database's error into a sentence."""
     try:
         yield
-    except sa.exc.DBAPIError as error:
+    # The driver's own: the bulk doors speak with it directly.
+    except (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
         # Only the first line, and not the error itself: what follows quotes rows, which can be personal.
-        what = (str(error.orig).strip().splitlines() or ["no reason given"])[0].rstrip(".")
+        what = (str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"])[0].rstrip(".")
         if engine.url.password:
             what = what.replace(str(engine.url.password), "***")
         place = engine.url.set(query={}).render_as_string(hide_password=True)

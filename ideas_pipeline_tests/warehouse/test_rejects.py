@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import held, idea, label, load, night, read, reject
+
+
+def test_a_reject_waits_with_its_reason_and_payload(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1")], on=1, rejects=[reject("2")])
+    [row] = held(warehouse, REJECTED_RECORDS)
+    assert (row["table_name"], row["record_key"], row["scope"], row["run_id"]) == ("ideas", '["2"]', "c1", "night-1")
+    assert row["reason"] == "score is text that is no number"
+    assert row["payload"] == {"id": "2", "score": "high"}
+
+
+def test_a_reject_that_comes_again_is_kept_once_and_keeps_when_it_first_came(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=[reject("2")])
+    again = replace(reject("2", "c2"), reason="score is a list")
+    load(warehouse, "ideas", [], on=2, scopes=[read("c1"), read("c2")], rejects=[again])
+    [row] = held(warehouse, REJECTED_RECORDS)
+    assert (row["first_seen_at"], row["run_id"], row["scope"]) == (night(1), "night-2", "c2")
+    assert row["reason"] == "score is a list"
+
+
+def test_a_reject_leaves_when_its_record_loads_even_in_an_unproven_list(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=[reject("2"), reject("3")])
+    load(warehouse, "ideas", [idea("2")], on=2, scopes=[read("c1", judged=False)])
+    assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["3"]']
+
+
+def test_a_reject_of_an_embedded_table_leaves_when_its_record_loads(warehouse: Warehouse) -> None:
+    poor = replace(reject("l", table="idea_labels"), record_key='["1","l"]', id=None)
+    load(warehouse, "ideas", [idea("1")], on=1, rejects=[poor])
+    assert len(held(warehouse, REJECTED_RECORDS)) == 1
+    unproven = [read("c1", judged=False)]
+    load(warehouse, "ideas", [idea("1")], on=2, scopes=unproven, embedded={"idea_labels": [label("1", "l")]})
+    assert held(warehouse, REJECTED_RECORDS) == []
+
+
+def test_a_reject_leaves_when_its_list_is_proven_not_to_hold_it_any_more(warehouse: Warehouse) -> None:
+    keyless = replace(reject("x"), record_key="sha256:1f2e", id=None)
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1", judged=False)], rejects=[keyless])
+    load(warehouse, "ideas", [], on=2, scopes=[read("c1", judged=False), read("c2")])
+    assert len(held(warehouse, REJECTED_RECORDS)) == 1
+    load(warehouse, "ideas", [], on=3, scopes=[read("c1")])
+    assert held(warehouse, REJECTED_RECORDS) == []
+
+
+def test_a_reject_of_an_earlier_part_of_the_list_stays(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [], on=1, scopes=[], rejects=[reject("2")])
+    load(warehouse, "ideas", [idea("1")], on=1, scopes=[read("c1", present=("1", "2"))])
+    assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["2"]']

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.warehouse.runs import StreamStatus
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, read, reject
+
+
+def test_a_run_is_noted_when_it_starts_and_when_it_ends(warehouse: Warehouse) -> None:
+    warehouse.start_run("night-1", COMMUNITY, "https://api.example.com/v2", night(1))
+    [row] = held(warehouse, SYNC_RUNS)
+    assert (row["verdict"], row["started_at"], row["finished_at"]) == ("running", night(1), None)
+    warehouse.finish_run("night-1", "incomplete", "votes: the total moved", night(2))
+    [row] = held(warehouse, SYNC_RUNS)
+    assert (row["verdict"], row["reason"], row["finished_at"]) == ("incomplete", "votes: the total moved", night(2))
+
+
+def test_a_stream_started_again_in_a_run_begins_anew(warehouse: Warehouse) -> None:
+    for _ in range(2):
+        warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+        [row] = held(warehouse, SYNC_STREAMS)
+        assert (row["verdict"], row["seen"], row["finished_at"]) == ("running", 0, None)
+        warehouse.finish_stream("night-1", COMMUNITY, "ideas", night(1), "complete", None, seen=3, inserted=3)
+        [row] = held(warehouse, SYNC_STREAMS)
+        assert (row["verdict"], row["seen"], row["inserted"], row["held"]) == ("complete", 3, 3, 0)
+
+
+def test_a_list_is_proven_before_only_once_it_was_complete(warehouse: Warehouse) -> None:
+    assert not warehouse.proven_before(COMMUNITY, "ideas", "c1")
+    load(warehouse, "ideas", [idea("1")], on=1, scopes=[read("c1", judged=False)])
+    assert not warehouse.proven_before(COMMUNITY, "ideas", "c1")
+    load(warehouse, "ideas", [idea("1")], on=2, scopes=[read("c1")])
+    assert warehouse.proven_before(COMMUNITY, "ideas", "c1")
+    assert not warehouse.proven_before(COMMUNITY, "votes", "c1")
+
+
+def test_values_are_distinct_live_sorted_and_never_null(warehouse: Warehouse) -> None:
+    rows = [idea("1", author_id="u2"), idea("2", author_id="u1"), idea("3", author_id="u2"), idea("4", author_id="u9")]
+    load(warehouse, "ideas", [*rows, idea("5")], on=1)
+    load(warehouse, "comments", [{"id": "k", "idea_id": "1", "author_id": "u3", "_scope": "1"}], on=1)
+    load(warehouse, "ideas", [rows[0], rows[1], rows[2], idea("5")], on=2)
+    warehouse.confirm_absences(COMMUNITY, "ideas", ["4"], "night-2", night(2), [])
+    assert warehouse.values(COMMUNITY, ["ideas.author_id", "comments.author_id"]) == ["u1", "u2", "u3"]
+    assert warehouse.values("other", ["ideas.author_id"]) == []
+
+
+def test_declared_counts_leave_out_rows_that_declare_none(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1", vote_count=7), idea("2", vote_count=0), idea("3")], on=1)
+    assert warehouse.declared(COMMUNITY, "ideas.id", "vote_count") == {"1": 7, "2": 0}
+
+
+def test_live_rows_are_known_by_scope_and_all_together(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1"), idea("2"), idea("3", "c2")], on=1)
+    load(warehouse, "challenges", [{"id": "c1", "_scope": ""}, {"id": "c2", "_scope": ""}], on=1)
+    load(warehouse, "ideas", [idea("1")], on=2)
+    warehouse.confirm_absences(COMMUNITY, "ideas", ["2"], "night-2", night(2), [])
+    assert warehouse.live_ids(COMMUNITY, "ideas", "c1") == {"1"}
+    assert warehouse.live_ids(COMMUNITY, "ideas", None) == {"1", "3"}
+    assert warehouse.live_ids(COMMUNITY, "challenges", "") == {"c1", "c2"}
+    assert warehouse.live_counts(COMMUNITY, "ideas") == {"c1": 1, "c2": 1}
+    assert warehouse.live_counts(COMMUNITY, "challenges") == {"": 2}
+
+
+def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(warehouse: Warehouse) -> None:
+    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+    load(warehouse, "ideas", [idea("1"), idea("2"), idea("3")], on=1)
+    warehouse.finish_stream("night-1", COMMUNITY, "ideas", night(1), "complete", None)
+    warehouse.start_stream("night-2", COMMUNITY, "ideas", night(2))
+    rejects = [reject("5"), reject("l", table="idea_labels"), reject("v", table="votes")]
+    load(warehouse, "ideas", [idea("1")], on=2, rejects=rejects)
+    warehouse.confirm_absences(COMMUNITY, "ideas", ["2"], "night-2", night(2), [])
+    warehouse.hold_absences(COMMUNITY, "ideas", ["3"], "too many at once")
+    warehouse.finish_stream("night-2", COMMUNITY, "ideas", night(2), "incomplete", "a list was cut short")
+    warehouse.start_stream("night-2", COMMUNITY, "votes", night(3))
+    assert warehouse.status(COMMUNITY) == [
+        StreamStatus(
+            stream="ideas",
+            verdict="incomplete",
+            reason="a list was cut short",
+            finished_at=night(2),
+            last_complete_at=night(1),
+            rows=2,
+            deleted=1,
+            rejects=2,
+            held=1,
+        ),
+        StreamStatus("votes", "running", None, None, None, rows=0, deleted=0, rejects=1, held=0),
+    ]
+    assert warehouse.status("other") == []

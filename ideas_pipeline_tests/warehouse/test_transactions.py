@@ -1,0 +1,104 @@
+"""Readers see the state before or after; a crash leaves the state before; writers take turns."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.load import load as load_in
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, live, load, read
+
+_KILLED_IN_MID_LOAD = """
+import os, signal, sys
+from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.load import load
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import batch, idea
+
+with Warehouse.open(sys.argv[1]) as warehouse, writing(warehouse.engine) as connection:
+    load(connection, batch("ideas", [idea("2")], 2))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+_WRITES_MANY_TIMES = """
+import sys
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import batch, idea, read
+
+with Warehouse.open(sys.argv[1]) as warehouse:
+    for n in range(10):
+        warehouse.load(batch("ideas", [idea(f"{sys.argv[2]}-{n}")], 1, [read("c1", judged=False)]))
+"""
+
+
+def test_an_error_in_mid_load_leaves_the_state_before(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1")], on=1)
+    changed = batch("ideas", [idea("1", title="New"), idea("2")], 2, embedded={"idea_labels": [label("1", "hot")]})
+    with pytest.raises(KeyError, match="in mid-load"):
+        _load_and_fail(warehouse, changed)
+    assert live(warehouse, "ideas") == [("1",)]
+    assert live(warehouse, "idea_labels") == []
+    warehouse.load(changed)  # nothing of the first attempt is in the way
+    assert live(warehouse, "ideas") == [("1",), ("2",)]
+
+
+def _load_and_fail(warehouse: Warehouse, changed: Batch) -> None:
+    with writing(warehouse.engine) as connection:
+        load_in(connection, changed)
+        raise KeyError("in mid-load")
+
+
+def test_a_process_killed_in_mid_load_leaves_the_state_before(warehouse: Warehouse, warehouse_url: str) -> None:
+    load(warehouse, "ideas", [idea("1")], on=1)
+    killed = subprocess.run([sys.executable, "-c", _KILLED_IN_MID_LOAD, warehouse_url], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert live(warehouse, "ideas") == [("1",)]
+    load(warehouse, "ideas", [idea("2")], on=2)
+    assert live(warehouse, "ideas") == [("1",), ("2",)]
+
+
+def test_a_reader_is_not_kept_waiting_and_sees_before_or_after(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1", title="Old")], on=1)
+    titles = sa.text("SELECT title FROM ideas ORDER BY id")
+    with writing(warehouse.engine) as writer:
+        load_in(writer, batch("ideas", [idea("1", title="New"), idea("2", title="New")], 2))
+        with warehouse.engine.begin() as reader:
+            assert reader.scalars(titles).all() == ["Old"]
+        assert warehouse.live_ids(COMMUNITY, "ideas", None) == {"1"}
+    with warehouse.engine.begin() as reader:
+        assert reader.scalars(titles).all() == ["New", "New"]
+
+
+def test_a_second_writer_waits_for_the_first(warehouse: Warehouse) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with writing(warehouse.engine) as first:
+            second = pool.submit(load, warehouse, "ideas", [idea("1", title="Second")], on=2)
+            load_in(first, batch("ideas", [idea("1", title="First")], 1))
+            assert not second.done()
+        [count] = second.result().values()
+    assert (count.inserted, count.updated) == (0, 1)
+
+
+def test_processes_that_open_and_write_at_the_same_time_all_succeed(warehouse_url: str) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITES_MANY_TIMES, warehouse_url, name]) for name in ("a", "b", "c")
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    with Warehouse.open(warehouse_url) as warehouse:
+        assert len(live(warehouse, "ideas")) == 30
+
+
+def test_threads_share_a_warehouse(warehouse: Warehouse) -> None:
+    unproven = [read("c1", judged=False)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: load(warehouse, "ideas", [idea(str(n))], on=1, scopes=unproven), range(20)))
+        assert set(pool.map(lambda _: len(live(warehouse, "ideas")), range(8))) == {20}
