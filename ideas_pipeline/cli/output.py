@@ -16,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from ideas_pipeline.sync.results import Progress as SyncProgress
     from ideas_pipeline.sync.results import StreamResult
 
@@ -48,6 +50,11 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 def _cell(value: object) -> Text:
     text = "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
     return Text(text, style=COLOURS.get(text, ""))
+
+
+def place(url: sa.URL) -> str:
+    """Where a warehouse is, without its password, which can stand in the query string too."""
+    return str(url.database) if url.get_backend_name() == "sqlite" else url.set(query={}).render_as_string()
 
 
 def ago(then: datetime, now: datetime) -> str:

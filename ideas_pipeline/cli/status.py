@@ -19,7 +19,7 @@ def status(as_json: bool) -> None:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from ideas_pipeline.cli.output import ago, console, table
+    from ideas_pipeline.cli.output import ago, console, place, table
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -27,14 +27,14 @@ def status(as_json: bool) -> None:
     warehouse = Warehouse.open(settings.warehouse_url.get_secret_value())
     try:
         streams = warehouse.status(settings.community)
-        place = warehouse.engine.url.render_as_string()
+        where = place(warehouse.engine.url)
     finally:
         warehouse.close()
     if as_json:
-        print(json.dumps({"warehouse": place, "streams": [asdict(s) for s in streams]}, indent=2, default=str))
+        print(json.dumps({"warehouse": where, "streams": [asdict(s) for s in streams]}, indent=2, default=str))
         return
     out = console()
-    out.print(f"Community {settings.community} in {place}", markup=False)
+    out.print(f"Community {settings.community} in {where}", markup=False)
     if not streams:
         out.print("Nothing was synced yet. Run: ideas-pipeline sync")
         return

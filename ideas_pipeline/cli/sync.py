@@ -84,11 +84,13 @@ def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_
 
 
 def _as_json(result: RunResult, url: sa.URL) -> str:
+    from ideas_pipeline.cli.output import place
+
     shown = {
         "run_id": result.run_id,
         "verdict": result.verdict,
         "changed": result.changed,
-        "warehouse": url.render_as_string(),
+        "warehouse": place(url),
         "streams": [
             {f.name: getattr(s, f.name) for f in dataclasses.fields(s) if f.name != "error"} for s in result.streams
         ],
@@ -97,7 +99,7 @@ def _as_json(result: RunResult, url: sa.URL) -> str:
 
 
 def _print(result: RunResult, url: sa.URL, community: str) -> None:
-    from ideas_pipeline.cli.output import console, table
+    from ideas_pipeline.cli.output import console, place, table
 
     headers = ["stream", "scopes", "requests", "seen", "inserted", "updated", "unchanged", "rejected", "complete?"]
     rows = [
@@ -117,7 +119,7 @@ def _print(result: RunResult, url: sa.URL, community: str) -> None:
             out.print(f"{s.stream}: {s.rejected:,} records could not be read; see _rejected_records for why.")
     if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the warehouse was already true to the community.")
-    out.print(f"Warehouse: {url.database if url.get_backend_name() == 'sqlite' else url.render_as_string()}")
+    out.print(f"Warehouse: {place(url)}", markup=False)
     out.print("A first query, the most discussed ideas:\n")
     if url.get_backend_name() == "sqlite" and not shutil.which("sqlite3"):
         out.print("(the sqlite3 command is not installed here: apt-get install sqlite3)")
@@ -133,6 +135,7 @@ def query_command(url: sa.URL, query: str) -> str:
     if url.get_backend_name() == "sqlite":
         return f'sqlite3 -box {shlex.quote(url.database or ":memory:")} "{query}"'
     if url.get_backend_name() == "postgresql":
-        plain = url.set(drivername="postgresql", password=None).render_as_string()
+        parts = {"username": url.username, "host": url.host, "port": url.port, "database": url.database}
+        plain = type(url).create("postgresql", **parts).render_as_string()
         return f'psql {shlex.quote(plain)} -c "{query}"'
     return query

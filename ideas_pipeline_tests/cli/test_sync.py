@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.cli.sync import FIRST_QUERY, query_command
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+QUICK = "limits: {requests_per_second: null, attempts: 2, deadline: 5}\n"
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(load_contract(None), generate("small", seed=1)) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, simulator: Simulator) -> Path:
+    """A folder whose .env leads to the simulator."""
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    (tmp_path / ".env").write_text(
+        f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
+        f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=quick.yaml\n"
+    )
+    return tmp_path
+
+
+def rows(shown: str) -> dict[str, list[str]]:
+    """The table's rows by stream."""
+    lines = [line.split() for line in shown.splitlines()]
+    return {cells[0]: cells[1:] for cells in lines if len(cells) == 9 and cells[-1] in {"yes", "no"}}
+
+
+def test_a_first_sync_fills_the_warehouse_and_the_query_that_it_shows_can_be_pasted(folder):
+    done = ideas_pipeline("sync", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert list(rows(done.stdout)) == ["challenges", "users", "ideas", "comments", "votes"]
+    assert rows(done.stdout)["ideas"] == ["6", "6", "60", "60", "0", "0", "0", "yes"]
+    assert "Warehouse: .ideas/warehouse.db" in done.stdout
+    assert "Nothing changed" not in done.stdout
+    query = done.stdout[done.stdout.index("SELECT") : done.stdout.rindex('"')]
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        assert len(database.execute(query).fetchall()) == 10
+
+
+def test_a_second_sync_changes_nothing_and_says_so(folder):
+    ideas_pipeline("sync", folder=folder)
+    done = ideas_pipeline("sync", folder=folder)
+    assert "Nothing changed: the warehouse was already true to the community." in done.stdout
+    assert rows(done.stdout)["votes"][3:6] == ["0", "0", "900"]
+
+
+def test_progress_goes_to_standard_error_in_plain_lines_where_it_is_piped(folder):
+    done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
+    assert done.stderr.splitlines() == [
+        "challenges: reading 1 list",
+        "challenges: complete, 6 seen in 1 request",
+    ]
+
+
+def test_machines_get_json_and_nothing_else(folder):
+    done = ideas_pipeline("sync", "--json", "--only", "challenges", folder=folder)
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["changed"]) == ("complete", True)
+    (challenges,) = result["streams"]
+    assert (challenges["stream"], challenges["seen"], challenges["inserted"]) == ("challenges", 6, 6)
+
+
+def test_what_could_not_be_proven_is_said_and_exits_with_3(folder, simulator):
+    simulator.faults.add(Fault(kind="wrong_total", stream="users", times=None))
+    done = ideas_pipeline("sync", folder=folder)
+    assert done.returncode == 3, done.stderr
+    assert rows(done.stdout)["users"][-1] == "no"
+    assert "users is incomplete: " in done.stdout
+
+
+def test_a_stream_that_fails_exits_with_1_and_says_why(folder, simulator):
+    simulator.faults.add(Fault(kind="status", stream="challenges", status=503, times=None))
+    done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
+    assert done.returncode == 1
+    assert "challenges is failed: " in done.stdout
+    assert "HTTP 503" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_refused_credentials_are_a_matter_of_configuration_and_exit_with_2(folder):
+    done = ideas_pipeline("sync", folder=folder, IDEAS_CLIENT_SECRET="canary-wrong")
+    assert done.returncode == 2
+    assert "canary-wrong" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("sqlite:///my folder/w.db", "sqlite3 -box 'my folder/w.db' \"SELECT 1\""),
+        ("postgresql+psycopg://me:canary@host:5433/db", 'psql postgresql://me@host:5433/db -c "SELECT 1"'),
+        ("mysql+pymysql://me:canary@host/db", "SELECT 1"),
+    ],
+)
+def test_the_first_query_is_shown_for_the_shell_of_the_engine_without_a_password(url, command):
+    assert query_command(sa.make_url(url), "SELECT 1") == command
+
+
+def test_the_first_query_survives_the_shells_quotes():
+    quoted = subprocess.run(["sh", "-c", f'printf %s "{FIRST_QUERY}"'], capture_output=True, text=True, check=True)
+    assert quoted.stdout == FIRST_QUERY
