@@ -45,15 +45,14 @@ def batch(
     rejects = [Reject(stream, rows.scopes[r.position], r.key, r.id, r.reason, r.payload) for r in main.rejects]
     stated: dict[str, list[str]] = {}
     lost = {r.position for r in main.rejects}
-    parents = Rows()
-    for position, (record, scope) in enumerate(zip(rows.records, rows.scopes, strict=True)):
-        if position not in lost:
-            parents.add([record], scope)
+    # A record that came twice (an idea seen in two challenges) is loaded as it was last seen, its embedded lists too.
+    last = {str(r.columns.get("id")): n for n, r in enumerate(rows.records) if n not in lost}
+    parents = [(rows.records[n], rows.scopes[n]) for n in last.values()]
     for table, embedded in spec.embedded.items():
         items = Rows()
         owners: list[str] = []
         told: dict[str, None] = {}
-        for record, scope in zip(parents.records, parents.scopes, strict=True):
+        for record, scope in parents:
             if table in record.embedded:
                 owner = str(record.columns["id"])
                 told[owner] = None

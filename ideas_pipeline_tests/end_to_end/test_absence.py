@@ -36,7 +36,7 @@ def remove_idea(tables: Tables, idea: str) -> None:
     """The idea goes, and all that hangs on it."""
     votes = {i for i, row in tables["votes"].items() if row["idea_id"] == idea}
     tables["ideas"].pop(idea)
-    for name, rows in tables.items():
+    for rows in tables.values():
         for key in [k for k, row in rows.items() if row.get("idea_id") == idea or row.get("vote_id") in votes]:
             rows.pop(key)
 

@@ -130,7 +130,10 @@ def test_people_can_be_read_one_at_a_time_from_ids_seen_elsewhere(warehouse: War
                 "users": {
                     "path": "users/{user_id}",
                     "reads": "one",
-                    "each": {"of": ["ideas.author_id", "comments.author_id", "votes.user_id"], "placeholder": "user_id"},
+                    "each": {
+                        "of": ["ideas.author_id", "comments.author_id", "votes.user_id"],
+                        "placeholder": "user_id",
+                    },
                     "paging": {"!": {"style": "none"}},
                 }
             }

@@ -76,7 +76,9 @@ def assert_true_to(
     """The warehouse's live rows are the truth's rows: no row more, no row less, no value different."""
     for name in contract.tables():
         want, have = expected(contract, tables, name), actual(engine, community, name)
-        assert have.keys() == want.keys(), f"{name}: {_some(want.keys() - have.keys())} missing, {_some(have.keys() - want.keys())} too many"
+        assert have.keys() == want.keys(), (
+            f"{name}: {_some(want.keys() - have.keys())} missing, {_some(have.keys() - want.keys())} too many"
+        )
         for key, row in want.items():
             assert have[key] == row, f"{name} {key}"
 

@@ -1,0 +1,38 @@
+"""64 callers in two processes, a token that lasts a few calls, and refresh tokens that work once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+
+THREADS = 32
+CALLS = 10
+CHANGES = {"limits": {"concurrency": THREADS, "attempts": 6, "deadline": 60}}
+
+
+def _process(base_url: str, client_id: str, client_secret: str, store: Path) -> int:
+    """One worker process: many threads ask for the same list. Returns how many answers came."""
+    api = IdeasApi.connect(contract_with(CHANGES), base_url, Credentials(client_id, client_secret), store)
+    with ThreadPoolExecutor(THREADS) as pool:
+        pages = list(pool.map(lambda _: api.page("challenges", "", 1), range(THREADS * CALLS)))
+    return sum(len(page.records) == 6 for page in pages)
+
+
+def test_no_refresh_token_is_used_twice_and_no_request_is_lost(tmp_path: Path) -> None:
+    with (
+        Simulator(contract_with(CHANGES), generate("small", seed=1), token_uses=40) as simulator,
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes,
+    ):
+        arguments = (simulator.base_url, simulator.client_id, simulator.client_secret, tmp_path / "tokens.json")
+        workers = [processes.submit(_process, *arguments) for _ in range(2)]
+        assert [worker.result() for worker in workers] == [THREADS * CALLS] * 2
+        assert simulator.counters.refresh_reuses == 0
+        assert simulator.counters.logins == 1
+        assert simulator.counters.refreshes >= 2 * THREADS * CALLS // 40 - 1
