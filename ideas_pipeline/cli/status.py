@@ -48,7 +48,7 @@ def status(as_json: bool) -> None:
     out.print(table(headers, rows))
     for s in streams:
         if s.reason:
-            out.print(f"{s.stream} is {s.verdict}: {s.reason}", markup=False)
+            out.print(f"{s.stream} {'failed' if s.verdict == 'failed' else 'is incomplete'}: {s.reason}", markup=False)
     if any(s.rejects for s in streams):
         out.print("Rejected records wait in _rejected_records, with the reason.")
     if any(s.held for s in streams):

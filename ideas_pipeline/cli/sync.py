@@ -110,7 +110,7 @@ def _print(result: RunResult, url: sa.URL, community: str) -> None:
     out.print(table(headers, rows))
     for s in result.streams:
         if s.reason:
-            out.print(f"{s.stream} is {s.verdict}: {s.reason}", markup=False)
+            out.print(f"{s.stream} {'failed' if s.verdict == 'failed' else 'is incomplete'}: {s.reason}", markup=False)
         if s.absent:
             out.print(f"{s.stream}: {s.absent:,} no longer at the source, marked in _deleted_at.")
         if s.held:
@@ -135,7 +135,6 @@ def query_command(url: sa.URL, query: str) -> str:
     if url.get_backend_name() == "sqlite":
         return f'sqlite3 -box {shlex.quote(url.database or ":memory:")} "{query}"'
     if url.get_backend_name() == "postgresql":
-        parts = {"username": url.username, "host": url.host, "port": url.port, "database": url.database}
-        plain = type(url).create("postgresql", **parts).render_as_string()
-        return f'psql {shlex.quote(plain)} -c "{query}"'
+        plain = url.create("postgresql", url.username, host=url.host, port=url.port, database=url.database)
+        return f'psql {shlex.quote(plain.render_as_string())} -c "{query}"'
     return query

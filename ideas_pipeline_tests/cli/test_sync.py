@@ -89,7 +89,7 @@ def test_a_stream_that_fails_exits_with_1_and_says_why(folder, simulator):
     simulator.faults.add(Fault(kind="status", stream="challenges", status=503, times=None))
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.returncode == 1
-    assert "challenges is failed: " in done.stdout
+    assert "challenges failed: " in done.stdout
     assert "HTTP 503" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
