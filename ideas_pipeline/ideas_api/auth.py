@@ -175,12 +175,15 @@ class Auth:
 
     def _logged_in(self, stored: Tokens | None) -> Tokens:
         """New tokens for client id and secret. ``stored``: tokens that they once got."""
+        code = self._code(stored)
+        response = None
         try:
-            response = self._exchanged(self._code(stored))
+            response = self._exchanged(code)
         except RateLimited:
             raise
         except Unavailable:
-            # The code may have been spent by a request whose answer was lost.
+            _log.warning("The exchange of the auth code got no answer: asking for another code.")
+        if response is None:
             response = self._exchanged(self._code(stored))
         refuse_missing_route(response, "token", self._contract.token)
         if response.status >= 400:

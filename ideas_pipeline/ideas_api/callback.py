@@ -103,14 +103,14 @@ def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[B
 
         def do_GET(self) -> None:
             status, code = _code_in(self.path, path, parameter)
+            if code:
+                codes.put(code)
             text = b"Thank you: this window can be closed.\n" if code else b"This is not what was expected here.\n"
             self.send_response_only(status)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
-            if code:
-                codes.put(code)
 
         def log_message(self, format: str, *args: Any) -> None:
             """The request line holds the code: nothing of it is logged."""

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from ideas_pipeline.ideas_api.retry_after import http_date, pause
+
+NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        (" 1.5 ", 1.5),
+        ("0", 0),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
+        ("Tuesday, 14-Nov-23 22:14:20 GMT", 60),
+        ("Tue, 14 Nov 2023 23:14:20 +0100", 60),
+        ("1700000300", 300),
+        ("1700000300.5", 300.5),
+    ],
+)
+def test_seconds_dates_and_unix_times_are_understood(value: str, seconds: float) -> None:
+    assert pause(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("value", ["-5", "Tue, 14 Nov 2023 22:00:00 GMT", "1600000000"])
+def test_a_moment_that_is_over_means_no_pause(value: str) -> None:
+    assert pause(value, NOW) == 0
+
+
+@pytest.mark.parametrize("value", ["999999999", "1900000000", "Tue, 14 Nov 2099 22:00:00 GMT"])
+def test_a_pause_is_at_most_a_day(value: str) -> None:
+    assert pause(value, NOW) == 86400
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "nan", "inf", "12 minutes", "Tue, 99 Nov 2023 22:13:20 GMT"])
+def test_what_makes_no_sense_is_no_pause(value: str | None) -> None:
+    assert pause(value, NOW) is None
+
+
+def test_a_date_header_is_a_moment() -> None:
+    assert http_date("Tue, 14 Nov 2023 22:13:20 GMT") == NOW
+    assert http_date("yesterday") is None
+    assert http_date(None) is None

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.ideas_api.errors import AuthenticationError
+from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
+
+TOKENS = Tokens(access_token="canary-a", refresh_token="canary-b", expires_at=12.5, issued_to="who")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_is_written_is_read_and_the_folder_is_made(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path / "a" / "b" / "tokens.json")
+    assert store.read() is None
+    with store.lock():
+        store.write(TOKENS)
+    assert store.read() == TOKENS
+    assert _mode(store.path.parent) == 0o700
+
+
+def test_the_files_are_for_the_owner_alone_whatever_the_umask_and_leave_no_copies(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path / "tokens.json")
+    (tmp_path / "tokens.json.new").write_text("left behind by a killed process")
+    before = os.umask(0)
+    try:
+        with store.lock():
+            store.write(TOKENS)
+            assert _mode(tmp_path / "tokens.json.lock") == 0o600
+            store.write(TOKENS)
+    finally:
+        os.umask(before)
+    assert _mode(store.path) == 0o600
+    assert not (tmp_path / "tokens.json.new").exists()
+
+
+def test_a_file_that_others_can_read_is_closed_to_them_and_used(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path / "tokens.json")
+    store.write(TOKENS)
+    store.path.chmod(0o644)
+    assert store.read() == TOKENS
+    assert _mode(store.path) == 0o600
+
+
+@pytest.mark.parametrize("changed", [{"access_token": None}, {"expires_at": "soon"}, {"issued_to": 5}])
+def test_a_file_that_makes_no_sense_is_no_pair(tmp_path: Path, changed: dict[str, object]) -> None:
+    store = TokenStore(tmp_path / "tokens.json")
+    store.write(TOKENS)
+    store.path.write_text(json.dumps(json.loads(store.path.read_text()) | changed))
+    assert store.read() is None
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path / "tokens.json")
+    store.write(TOKENS)
+    over = threading.Event()
+    seen = []
+
+    def read() -> None:
+        while not over.is_set():
+            seen.append(store.read())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(50):
+        store.write(TOKENS)
+    over.set()
+    reader.join()
+    assert set(seen) == {TOKENS}
+
+
+def test_a_place_that_cannot_be_written_gets_its_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    store = TokenStore(tmp_path / "file" / "tokens.json")
+    with pytest.raises(AuthenticationError, match=r"token store .* cannot be written.*IDEAS_TOKEN_STORE"), store.lock():
+        pass
+    folder = TokenStore(tmp_path)
+    with pytest.raises(AuthenticationError, match="IDEAS_TOKEN_STORE"):
+        folder.write(TOKENS)
+    assert folder.read() is None
+
+
+def test_tokens_are_not_shown(tmp_path: Path) -> None:
+    assert "canary" not in f"{TOKENS!r} {TOKENS}"
+
+
+def _add_one(path: Path, times: int) -> None:
+    store = TokenStore(path)
+    for _ in range(times):
+        with store.lock():
+            tokens = store.read()
+            count = float(tokens.expires_at or 0) if tokens else 0.0
+            store.write(Tokens("a", "b", count + 1, "who"))
+
+
+def test_the_lock_keeps_processes_and_threads_apart(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=_add_one, args=(path, 20)) for _ in range(2)]
+    threads = [threading.Thread(target=_add_one, args=(path, 20)) for _ in range(2)]
+    for worker in processes + threads:
+        worker.start()
+    for worker in processes + threads:
+        worker.join(60)
+    tokens = TokenStore(path).read()
+    assert tokens is not None
+    assert tokens.expires_at == 80
