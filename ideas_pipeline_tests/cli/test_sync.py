@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
 
 QUICK = "limits: {requests_per_second: null, attempts: 2, deadline: 5}\n"
 
@@ -99,6 +100,21 @@ def test_refused_credentials_are_a_matter_of_configuration_and_exit_with_2(folde
     assert done.returncode == 2
     assert "canary-wrong" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator):
+    simulator.faults.add(Fault(kind="latency", stream="comments", seconds=2, times=None))
+    command = [*COMMAND, "sync"]
+    with subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while process.stderr.readline() != "comments: reading 60 lists\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert said == "Error: stopped. What was loaded is kept, and the next sync completes it.\n"
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        assert database.execute("SELECT COUNT(*) FROM ideas").fetchone() == (60,)
 
 
 @pytest.mark.parametrize(
