@@ -1,0 +1,94 @@
+"""The law of reading (see sync/test_reading_law.py) over real sockets: client, paging and engine together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.sync.fetching import fetch
+from ideas_pipeline.sync.reading import Reading
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, paged
+from ideas_pipeline_tests.end_to_end.test_truth import PAGING
+
+_PLACE = st.integers(0, 20)
+_CHANGE = st.one_of(
+    st.tuples(st.just("swap"), _PLACE, _PLACE),
+    st.tuples(st.just("insert"), _PLACE, _PLACE),
+    st.tuples(st.just("delete"), _PLACE, _PLACE),
+    st.tuples(st.just("move"), _PLACE, _PLACE),
+)
+_STORY = st.lists(st.lists(_CHANGE, max_size=2), min_size=10, max_size=25)
+
+
+@pytest.fixture(scope="module", params=PAGING)
+def api(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Simulator, IdeasApi]]:
+    paging: dict[str, Any] = {**PAGING[request.param]}
+    if "size" in paging:
+        paging["size"] = 3
+    folder: Path = tmp_path_factory.mktemp("law")
+    with Simulator(paged(paging), {"users": {}}) as simulator, api_of(simulator, folder) as client:
+        yield simulator, client
+
+
+class Story:
+    """Changes the list before each page that is served, and remembers who lived through it all."""
+
+    def __init__(self, size: int, changes: list[list[tuple[str, int, int]]]) -> None:
+        self.created = 0
+        self.first = {row["id"]: row for row in (self._new() for _ in range(size))}
+        self.lived = set(self.first)
+        self.ever = set(self.first)
+        self._changes = iter(changes)
+
+    def __call__(self, stream: str, scope: str, tables: Tables) -> None:
+        rows = list(tables["users"].values())
+        for kind, a, b in next(self._changes, []):
+            if kind in ("delete", "swap", "move") and rows:
+                taken = rows.pop(a % len(rows))
+                if kind == "move":
+                    rows.insert(b % (len(rows) + 1), taken)
+                else:
+                    self.lived.discard(taken["id"])
+            if kind in ("insert", "swap"):
+                rows.insert(b % (len(rows) + 1), self._new())
+        self.ever.update(row["id"] for row in rows)
+        tables["users"].clear()
+        tables["users"].update((row["id"], row) for row in rows)
+
+    def _new(self) -> Row:
+        self.created += 1
+        return {"id": f"u{self.created}", "display_name": f"Person {self.created}"}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(0, 12), changes=_STORY)
+def test_a_complete_reading_holds_every_row_that_lived_through_it(
+    api: tuple[Simulator, IdeasApi], size: int, changes: list[list[tuple[str, int, int]]]
+) -> None:
+    simulator, client = api
+    story = Story(size, changes)
+    with simulator.changing() as tables:
+        tables["users"] = dict(story.first)
+    simulator.before_page = story
+    reading = Reading("", client.contract.streams["users"].paging, sweeps=5)
+    brought = [
+        record.columns["id"]
+        for got in fetch([reading], lambda scope, position: client.page("users", scope, position), concurrency=4)
+        for record in got.records
+    ]
+    assert len(brought) == len(set(brought))
+    assert set(brought) <= story.ever
+    if reading.verdict == "complete":
+        assert story.lived <= reading.ids
+    else:
+        assert reading.reason
