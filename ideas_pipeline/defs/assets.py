@@ -1,8 +1,9 @@
 """An asset for each stream of the contract."""
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
+from urllib.parse import urlsplit
+
 import dagster as dg
-import sqlalchemy as sa
 
 from ideas_pipeline.defs.failures import failing_in_words, stream_failure
 from ideas_pipeline.defs.metadata import column_schema, counts, loaded
@@ -37,7 +38,7 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
         deps=[asset_key(settings, name) for name in sorted(contract.depends_on(stream))],
         group_name=GROUP,
         description="\n\n".join(about),
-        kinds={"api", sa.make_url(settings.warehouse_url.get_secret_value()).get_backend_name()},
+        kinds={"api", urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]},
         tags={"ideas_pipeline/simulated": "true"} if settings.simulated else {},
         metadata={
             "dagster/table_name": stream,

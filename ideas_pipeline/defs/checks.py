@@ -101,7 +101,7 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
 def _completeness(engine: sa.Engine, community: str, stream: str, *, scopes_are_people: bool) -> dg.AssetCheckResult:
     run = last_run(engine, community, stream)
     if run is not None and run.verdict == "complete":
-        return _passed("completeness", f"{run.scopes:,} lists, all proven complete.", lists=run.scopes)
+        return _passed("completeness", f"Lists read and proven complete: {run.scopes:,}.", lists=run.scopes)
     if run is None:
         return _failed("completeness", f"{stream} was never read: the table says nothing yet. Materialize it.")
     if run.verdict == "running":

@@ -14,8 +14,11 @@ from ideas_pipeline.warehouse.errors import WarehouseError
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
+    said = result.reason
+    if result.error is None:
+        said = f"{result.stream}: none of its {result.scopes:,} lists could be read whole. {said}"
     return dg.Failure(
-        description=result.reason,
+        description=said,
         metadata=metadata,
         allow_retries=result.error is None or isinstance(result.error, Unavailable),
     )

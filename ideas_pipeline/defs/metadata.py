@@ -51,10 +51,12 @@ def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
 
 def loaded(warehouse: Warehouse, community: str, stream: str, *, made_id: bool) -> dict[str, dg.MetadataValue]:
     """How many rows there are now, and the first of them. ``made_id``: the id was made of other columns."""
-    return {
-        "dagster/row_count": dg.MetadataValue.int(sum(warehouse.live_counts(community, stream).values())),
-        "preview": dg.MetadataValue.md(_preview(warehouse.engine, community, TABLES[stream], made_id=made_id)),
-    }
+    table = TABLES[stream]
+    rows = sum(warehouse.live_counts(community, stream).values())
+    told: dict[str, dg.MetadataValue] = {"dagster/row_count": dg.MetadataValue.int(rows)}
+    if pii(table.c.id) is None:  # a row that is a person is not shown at all
+        told["preview"] = dg.MetadataValue.md(_preview(warehouse.engine, community, table, made_id=made_id))
+    return told
 
 
 def _preview(engine: sa.Engine, community: str, table: sa.Table, *, made_id: bool) -> str:

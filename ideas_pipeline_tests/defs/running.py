@@ -1,0 +1,46 @@
+"""Running what the definitions define, in this process, and reading what Dagster recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from ideas_pipeline.definitions import build_defs
+
+
+def nightly_sync(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return build_defs().resolve_job_def("nightly_sync").execute_in_process(instance=instance, raise_on_error=False)
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
+    """What each asset that was materialized says, by stream."""
+    return {
+        event.materialization.asset_key.path[-1]: _plain(event.materialization.metadata)
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, tuple[str, dict[str, object]]]:
+    """The sentence of each step that failed, and its metadata, by step."""
+    found = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            said = event.step_failure_data.user_failure_data
+            assert said is not None, event.step_failure_data.error
+            found[str(event.step_key)] = (str(said.description), _plain(said.metadata))
+    return found
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    """Each check that was evaluated, by ``stream check``."""
+    return {f"{c.asset_key.path[-1]} {c.check_name}": c for c in result.get_asset_check_evaluations()}
+
+
+def failed_checks(result: dg.ExecuteInProcessResult) -> set[str]:
+    """The checks that did not pass, as ``stream check SEVERITY``."""
+    return {f"{name} {c.severity.value}" for name, c in checks(result).items() if not c.passed}
+
+
+def _plain(shown: Mapping[str, dg.MetadataValue]) -> dict[str, object]:
+    return {name: value.value for name, value in shown.items()}

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.defs.running import checks, failed_checks, failures, metadata, nightly_sync
+
+STREAMS = {"challenges", "users", "ideas", "comments", "votes"}
+
+
+def _rows(stream: str, folder: Path) -> int:
+    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as warehouse:
+        return sum(warehouse.live_counts("acme", stream).values())
+
+
+def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_checks(
+    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path
+) -> None:
+    result = nightly_sync(instance)
+
+    assert result.success
+    shown = metadata(result)
+    assert shown.keys() == STREAMS
+    for stream, told in shown.items():
+        there = len(simulator.tables[stream])
+        assert told["dagster/row_count"] == told["seen"] == told["inserted"] == there == _rows(stream, unconfigured)
+        assert told["verdict"] == "complete"
+        assert told["scopes"] == told["scopes_complete"]
+        assert told["updated"] == told["unchanged"] == told["rejected"] == told["absent"] == told["held"] == 0
+        assert told["retries"] == 0
+        assert told["run_id"] == result.run_id
+    assert sum(told["requests"] for told in shown.values()) == len([r for r in simulator.log if r.stream in STREAMS])
+    assert len(checks(result)) == 4 * len(STREAMS)
+    assert failed_checks(result) == set()
+
+
+def test_a_second_run_changes_nothing_and_does_not_log_in_again(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    nightly_sync(instance)
+    again = nightly_sync(instance)
+
+    assert again.success
+    for told in metadata(again).values():
+        assert told["unchanged"] == told["seen"] > 0
+        assert told["inserted"] == told["updated"] == told["absent"] == 0
+    assert simulator.counters.logins == 1
+
+
+def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
+    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path
+) -> None:
+    simulator.faults.add(Fault(kind="status", status=403, stream="comments", times=None))
+
+    result = nightly_sync(instance)
+
+    assert not result.success
+    said = failures(result)
+    assert said.keys() == {"acme__comments"}
+    sentence, numbers = said["acme__comments"]
+    assert sentence.startswith("comments: none of its 60 lists could be read whole. this account may not read ")
+    assert "(HTTP 403)" in sentence
+    assert numbers["verdict"] == "failed"
+    assert metadata(result).keys() == STREAMS - {"comments"}
+    assert _rows("ideas", unconfigured) == len(simulator.tables["ideas"])
+    assert _rows("votes", unconfigured) == len(simulator.tables["votes"])
+
+
+def test_a_warehouse_that_cannot_be_opened_is_a_sentence_without_its_password(
+    simulator: Simulator, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "postgresql+psycopg://ann:canary-password@127.0.0.1:1/ideas")
+
+    result = nightly_sync(instance)
+
+    said = failures(result)
+    assert "acme__challenges" in said
+    for sentence, _ in said.values():
+        assert sentence.startswith("The warehouse postgresql+psycopg://ann:***@127.0.0.1:1/ideas cannot be ")
+
+
+def test_assets_follow_the_contract_and_are_described_by_the_tables(simulator: Simulator) -> None:
+    graph = build_defs().resolve_asset_graph()
+
+    assert {key.path[-1] for key in graph.get_all_asset_keys()} == STREAMS
+    assert {key.path[0] for key in graph.get_all_asset_keys()} == {"acme"}
+    assert graph.get(dg.AssetKey(["acme", "comments"])).parent_keys == {dg.AssetKey(["acme", "ideas"])}
+    ideas = graph.get(dg.AssetKey(["acme", "ideas"]))
+    assert ideas.description.startswith(TABLES["ideas"].comment)
+    assert "idea_labels" in ideas.description
+    assert ideas.kinds == {"api", "sqlite"}
+    assert ideas.metadata["dagster/table_name"] == "ideas"
+    columns = {column.name: column for column in ideas.metadata["dagster/column_schema"].columns}
+    assert list(columns) == [column.name for column in TABLES["ideas"].columns]
+    assert columns["title"].description == "The idea's title."
+    assert columns["title"].tags == {"personal_data": "free_text"}
+    assert columns["created_at"].type == "timestamp"
+    assert columns["id"].constraints == dg.TableColumnConstraints(nullable=False, other=["part of the key"])
+    assert ideas.pools == {"ideas_api_acme"}
+
+
+def test_a_preview_shows_rows_and_nothing_about_a_person(
+    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path
+) -> None:
+    result = nightly_sync(instance)
+
+    shown = metadata(result)
+    assert "preview" not in shown["users"]
+    assert "| 501 | standard | How might we waste less? (1) |" in shown["challenges"]["preview"]
+    previews = {stream: told["preview"] for stream, told in shown.items() if "preview" in told}
+    with sa.create_engine(f"sqlite:///{unconfigured}/.ideas/warehouse.db").connect() as connection:
+        for stream, preview in previews.items():
+            lines = preview.splitlines()
+            named = {cell.strip() for cell in lines[0].strip("|").split("|")}
+            assert len(lines) > 3
+            assert not [c.name for c in TABLES[stream].columns if pii(c) and c.name in named]
+            for person in connection.scalars(sa.select(TABLES["users"].c.id)):
+                assert f" {person} " not in preview
+
+
+def test_without_configuration_a_simulated_community_stands_in_and_it_is_said(
+    unconfigured: Path, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    defs = build_defs()
+    result = nightly_sync(instance)
+
+    assert result.success
+    assert defs.metadata["simulated"].value is True
+    assert "Simulated: made-up people and ideas" in caplog.text
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.key.path[0] == "demo"
+        assert "Simulated" in str(spec.description)
+        assert spec.tags["ideas_pipeline/simulated"] == "true"
+    with Warehouse.open(f"sqlite:///{unconfigured}/.demo/warehouse.db") as warehouse:
+        assert {s.stream: s.verdict for s in warehouse.status("demo")} == dict.fromkeys(STREAMS, "complete")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
+from ideas_pipeline_tests.defs.running import checks, failed_checks, failures, metadata, nightly_sync
+
+
+def test_a_list_that_is_cut_short_fails_completeness_and_the_run_but_not_the_streams_after_it(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    with simulator.changing() as tables:
+        ideas = [idea for idea in tables["ideas"].values() if idea["challenge_id"] == "501"]
+        for number in range(30):  # a second page, in this list alone
+            tables["ideas"][f"more{number}"] = ideas[0] | {"id": f"more{number}"}
+    simulator.faults.add(Fault(kind="list_cut", stream="ideas", scope="501", times=None))
+
+    result = nightly_sync(instance)
+
+    assert not result.success
+    assert failed_checks(result) >= {"ideas completeness ERROR"}
+    said = checks(result)["ideas completeness"].description
+    assert "incomplete" in said
+    assert "Lists: 501." in said
+    assert "Materialize again" in said
+    assert failures(result).keys() == {"acme__ideas__sync_checks"}
+    assert failures(result)["acme__ideas__sync_checks"][0] == said
+    assert metadata(result)["ideas"]["verdict"] == "incomplete"
+    assert metadata(result)["comments"]["verdict"] == "complete"
+
+
+def test_a_record_that_cannot_be_read_is_a_warning_that_does_not_quote_it(
+    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path
+) -> None:
+    simulator.faults.add(Fault(kind="poison_value", stream="challenges", times=None))
+
+    result = nightly_sync(instance)
+
+    assert "challenges rejects WARN" in failed_checks(result)
+    check = checks(result)["challenges rejects"]
+    assert check.metadata["rejects"].value == metadata(result)["challenges"]["rejected"] == 1
+    assert "1 records could not be read" in check.description
+    with sa.create_engine(f"sqlite:///{unconfigured}/.ideas/warehouse.db").connect() as connection:
+        reason = connection.scalars(sa.select(REJECTED_RECORDS.c.reason)).one()
+    said, quote = reason.split(" (it is ")
+    assert said in check.description
+    assert quote not in check.description
+
+
+def test_a_reference_to_a_row_that_was_never_seen_is_a_warning_with_its_count(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    with simulator.changing() as tables:
+        author = next(idea["author_id"] for idea in tables["ideas"].values() if idea["author_id"])
+        orphans = sum(idea["author_id"] == author for idea in tables["ideas"].values())
+        del tables["users"][author]
+
+    result = nightly_sync(instance)
+
+    assert result.success
+    assert "ideas referential_integrity WARN" in failed_checks(result)
+    found = {k: v.value for k, v in checks(result)["ideas referential_integrity"].metadata.items()}
+    assert found["ideas.author_id → users"] == orphans
+    assert checks(result)["challenges referential_integrity"].passed
+
+
+def test_many_rows_missing_at_once_are_held_and_fail_the_run(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    nightly_sync(instance)
+    with simulator.changing() as tables:
+        missing = list(tables["comments"])[:200]
+        for key in missing:
+            del tables["comments"][key]
+
+    result = nightly_sync(instance)
+
+    assert not result.success
+    assert failed_checks(result) >= {"comments mass_absence ERROR", "comments completeness ERROR"}
+    assert "votes mass_absence ERROR" not in failed_checks(result)
+    assert checks(result)["comments mass_absence"].metadata["held"].value == len(missing)
+    assert metadata(result)["comments"]["absent"] == 0
