@@ -33,6 +33,7 @@ def sync_community(
 
     A stream that fails leaves the others' work in place, and the run goes on with the next, unless the API refuses the
     account. What a crash or a signal interrupts is kept up to the last batch. Raises ContractError, WarehouseError.
+    ``run_id``: several calls with one id are one run, as the assets of a Dagster run are.
     """
     check_fit(api.contract)
     started = datetime.now(UTC)
@@ -49,7 +50,8 @@ def sync_community(
     except BaseException as stop:
         warehouse.finish_run(run_id, "failed", f"stopped: {type(stop).__name__}", datetime.now(UTC))
         raise
-    verdict = worst([r.verdict for r in results])
-    reasons = [f"{r.stream}: {r.reason}" for r in results if r.reason]
-    warehouse.finish_run(run_id, verdict, "; ".join(reasons) or None, datetime.now(UTC))
-    return RunResult(run_id, verdict, results)
+    parts = warehouse.stream_verdicts(run_id)
+    reasons = [f"{stream}: {reason}" for stream, (_, reason) in parts.items() if reason]
+    whole = worst([verdict for verdict, _ in parts.values()])
+    warehouse.finish_run(run_id, whole, "; ".join(reasons) or None, datetime.now(UTC))
+    return RunResult(run_id, worst([r.verdict for r in results]), results)

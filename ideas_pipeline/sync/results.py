@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -69,7 +70,7 @@ class Silence:
     def stream_finished(self, result: StreamResult) -> None: ...
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
+def worst(verdicts: Collection[str]) -> Verdict:
     """The verdict of a whole whose parts have these."""
     order: tuple[Verdict, ...] = ("failed", "incomplete", "complete")
     return next((v for v in order if v in verdicts), "complete")

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import utc
@@ -37,13 +37,16 @@ class StreamStatus:
 
 
 def start_run(connection: sa.Connection, run_id: str, community: str, source: str, at: datetime) -> None:
-    """Notes that a run began; one that is started again begins anew."""
-    connection.execute(sa.delete(SYNC_RUNS).where(SYNC_RUNS.c.run_id == run_id))
-    connection.execute(
-        sa.insert(SYNC_RUNS).values(
-            run_id=run_id, community=community, source=source, started_at=utc(at), verdict="running"
-        )
+    """Notes that a run began; one that goes on, as each asset of a Dagster run does, keeps its beginning."""
+    going_on = connection.execute(
+        sa.update(SYNC_RUNS).where(SYNC_RUNS.c.run_id == run_id).values(verdict="running", finished_at=None)
     )
+    if not going_on.rowcount:
+        connection.execute(
+            sa.insert(SYNC_RUNS).values(
+                run_id=run_id, community=community, source=source, started_at=utc(at), verdict="running"
+            )
+        )
 
 
 def finish_run(connection: sa.Connection, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:
@@ -52,6 +55,17 @@ def finish_run(connection: sa.Connection, run_id: str, verdict: str, reason: str
         .where(SYNC_RUNS.c.run_id == run_id)
         .values(verdict=verdict, reason=reason, finished_at=utc(at))
     )
+
+
+def stream_verdicts(connection: sa.Connection, run_id: str) -> dict[str, tuple[str, str | None]]:
+    """The run's streams so far, in the order in which they began: verdict and reason."""
+    columns = SYNC_STREAMS.c
+    rows = connection.execute(
+        sa.select(columns.stream, columns.verdict, columns.reason)
+        .where(columns.run_id == run_id)
+        .order_by(columns.started_at)
+    )
+    return {row.stream: (row.verdict, row.reason) for row in rows}
 
 
 def start_stream(connection: sa.Connection, run_id: str, community: str, stream: str, at: datetime) -> None:
@@ -85,15 +99,6 @@ def finish_stream(
         .where(*_one_stream(run_id, community, stream))
         .values(verdict=verdict, reason=reason, finished_at=utc(at), **counters)
     )
-
-
-def proven_before(connection: sa.Connection, community: str, stream: str, scope: str) -> bool:
-    """Whether this list was ever read and proven complete."""
-    scopes = SYNC_SCOPES.c
-    proven = sa.exists().where(
-        scopes.community == community, scopes.stream == stream, scopes.scope == scope, scopes.verdict == "complete"
-    )
-    return bool(connection.scalar(sa.select(proven)))
 
 
 def status(connection: sa.Connection, community: str) -> list[StreamStatus]:

@@ -54,6 +54,11 @@ class Warehouse:
         with writing(self.engine) as connection:
             runs.finish_run(connection, run_id, verdict, reason, at)
 
+    def stream_verdicts(self, run_id: str) -> dict[str, tuple[str, str | None]]:
+        """The run's streams so far, in the order in which they began: verdict and reason."""
+        with reading(self.engine) as connection:
+            return runs.stream_verdicts(connection, run_id)
+
     def start_stream(self, run_id: str, community: str, stream: str, at: datetime) -> None:
         """Notes that a run began with a stream."""
         with writing(self.engine) as connection:
@@ -92,11 +97,6 @@ class Warehouse:
         """The stream's live rows by scope; ``""`` is the scope of a stream that stands alone."""
         with reading(self.engine) as connection:
             return live.live_counts(connection, community, stream)
-
-    def proven_before(self, community: str, stream: str, scope: str) -> bool:
-        """Whether this list was ever read and proven complete."""
-        with reading(self.engine) as connection:
-            return runs.proven_before(connection, community, stream, scope)
 
     def load(self, batch: Batch) -> dict[str, Counts]:
         """Loads whole scopes, all or nothing. Returns what became of the stream's own records, by scope.

@@ -25,15 +25,6 @@ def test_a_stream_started_again_in_a_run_begins_anew(warehouse: Warehouse) -> No
         assert (row["verdict"], row["seen"], row["inserted"], row["held"]) == ("complete", 3, 3, 0)
 
 
-def test_a_list_is_proven_before_only_once_it_was_complete(warehouse: Warehouse) -> None:
-    assert not warehouse.proven_before(COMMUNITY, "ideas", "c1")
-    load(warehouse, "ideas", [idea("1")], on=1, scopes=[read("c1", judged=False)])
-    assert not warehouse.proven_before(COMMUNITY, "ideas", "c1")
-    load(warehouse, "ideas", [idea("1")], on=2, scopes=[read("c1")])
-    assert warehouse.proven_before(COMMUNITY, "ideas", "c1")
-    assert not warehouse.proven_before(COMMUNITY, "votes", "c1")
-
-
 def test_values_are_distinct_live_sorted_and_never_null(warehouse: Warehouse) -> None:
     rows = [idea("1", author_id="u2"), idea("2", author_id="u1"), idea("3", author_id="u2"), idea("4", author_id="u9")]
     load(warehouse, "ideas", [*rows, idea("5")], on=1)
@@ -87,3 +78,15 @@ def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(warehouse:
         StreamStatus("votes", "running", None, None, None, rows=0, deleted=0, rejects=1, held=0),
     ]
     assert warehouse.status("other") == []
+
+
+def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehouse: Warehouse) -> None:
+    for hour, stream in enumerate(["challenges", "ideas"], start=1):
+        warehouse.start_run("night-1", COMMUNITY, "https://api.example.com/v2", night(hour))
+        warehouse.start_stream("night-1", COMMUNITY, stream, night(hour))
+        verdict, reason = ("complete", None) if stream == "challenges" else ("failed", "HTTP 403")
+        warehouse.finish_stream("night-1", COMMUNITY, stream, night(hour), verdict, reason)
+        warehouse.finish_run("night-1", verdict, reason, night(hour))
+    assert warehouse.stream_verdicts("night-1") == {"challenges": ("complete", None), "ideas": ("failed", "HTTP 403")}
+    [run] = held(warehouse, SYNC_RUNS)
+    assert (run["started_at"], run["finished_at"], run["verdict"]) == (night(1), night(2), "failed")
