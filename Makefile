@@ -24,7 +24,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -n 2
 
 dev: $(READY)
-	@mkdir -p .dagster && touch .dagster/dagster.yaml
+	@mkdir -p .dagster && cp deploy/dagster.yaml .dagster/
 	@echo 'The Dagster UI opens at http://127.0.0.1:3000 (Ctrl-C stops it).'
 	@DAGSTER_HOME="$(CURDIR)/.dagster" $(BIN)/dagster dev
 

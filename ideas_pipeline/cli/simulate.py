@@ -64,6 +64,10 @@ def simulate(
     """Serve a simulated Ideas API until it is stopped.
 
     It is a stand-in: its community is made up (or your folder's), and it shows the API as the contract describes it.
+
+    \b
+    Examples:  ideas-pipeline simulate --scale medium --latency-ms 40
+               ideas-pipeline simulate --from my_community/ --fault '{"kind": "status", "status": 503, "every": 7}'
     """
     try:
         rules = [rule for text in fault_rules for rule in read_faults(text)]

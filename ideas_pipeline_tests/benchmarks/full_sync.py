@@ -120,7 +120,9 @@ def main() -> None:
     parser.add_argument("--engine", choices=["sqlite", "postgresql"], action="append")
     arguments = parser.parse_args()
     minimum = fewest_requests(load_contract(None), generate("medium", seed=1))
-    print(f"{'engine':<12}{'wall s':>8}{'ideal s':>9}{'÷ ideal':>9}{'CPU s':>8}{'peak MB':>9}{'requests':>10}{'minimum':>9}")
+    print(
+        f"{'engine':<12}{'wall s':>8}{'ideal s':>9}{'÷ ideal':>9}{'CPU s':>8}{'peak MB':>9}{'requests':>10}{'minimum':>9}"
+    )
     for engine in arguments.engine or ["sqlite", "postgresql"]:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.warehouse.runs import StreamStatus
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, read, reject
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
 
 
 def test_a_run_is_noted_when_it_starts_and_when_it_ends(warehouse: Warehouse) -> None:
