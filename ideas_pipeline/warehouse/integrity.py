@@ -98,7 +98,7 @@ def referenced(tables: Collection[str]) -> set[str]:
 
 
 def broken_references(engine: sa.Engine, community: str, tables: Collection[str]) -> list[BrokenReference]:
-    """The references of ``tables``' live rows that lead nowhere. Raises WarehouseError.
+    """The references of ``tables``' live rows that lead nowhere, by table and column. Raises WarehouseError.
 
     A row that is part of another is broken where that one is missing or marked deleted; a row that only names another
     (an author, who may have left) is broken where that one was never seen.
@@ -108,7 +108,7 @@ def broken_references(engine: sa.Engine, community: str, tables: Collection[str]
         return []
     with reading(engine) as connection:
         found = connection.execute(sa.union_all(*queries)).all()
-    return [BrokenReference(*row) for row in found if row.rows]
+    return sorted((BrokenReference(*row) for row in found if row.rows), key=lambda b: (b.table, b.column))
 
 
 def _references(table: str) -> list[sa.Column[Any]]:

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ideas_pipeline.warehouse.integrity import (
+    BrokenReference,
+    LastRun,
+    broken_references,
+    held_absences,
+    last_run,
+    referenced,
+    reject_reasons,
+)
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, night, read, reject
+
+
+def test_a_stream_that_was_never_read_has_no_last_run(warehouse: Warehouse) -> None:
+    assert last_run(warehouse.engine, COMMUNITY, "ideas") is None
+
+
+def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None:
+    for on, unproven in ((1, ["c1", "c2"]), (2, ["c2"])):
+        warehouse.start_stream(f"night-{on}", COMMUNITY, "ideas", night(on))
+        scopes = [read(scope, judged=scope not in unproven) for scope in ("c1", "c2")]
+        load(warehouse, "ideas", [idea("1"), idea("2", "c2")], on=on, scopes=scopes)
+        counted = {"scopes": 2, "scopes_complete": 2 - len(unproven)}
+        warehouse.finish_stream(f"night-{on}", COMMUNITY, "ideas", night(on), "incomplete", "it moved", **counted)
+
+    assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun(
+        "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, unproven=["c2"]
+    )
+    assert last_run(warehouse.engine, "another", "ideas") is None
+
+
+def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> None:
+    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+
+    assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun("night-1", "running", None, 0, 0, [])
+
+
+def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Warehouse) -> None:
+    texts = [
+        "score is no number (it is text of 5 characters: 'María')",
+        "score is no number (it is a list of 2 values)",
+    ]
+    rejects = [replace(reject(str(n)), reason=reason) for n, reason in enumerate([*texts, "title has no text"])]
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
+
+    assert reject_reasons(warehouse.engine, COMMUNITY, ["ideas"]) == {
+        "ideas: score is no number": 2,
+        "ideas: title has no text": 1,
+    }
+    assert reject_reasons(warehouse.engine, COMMUNITY, ["votes"]) == {}
+
+
+def test_absences_are_counted_by_what_holds_them_once_they_are_judged(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1"), idea("2"), idea("3")], on=1)
+    load(warehouse, "ideas", [idea("1")], on=2)
+    assert held_absences(warehouse.engine, COMMUNITY, "ideas") == {}
+
+    warehouse.hold_absences(COMMUNITY, "ideas", ["2", "3"], "too many")
+
+    assert held_absences(warehouse.engine, COMMUNITY, "ideas") == {"too many": 2}
+
+
+def test_references_that_lead_nowhere_are_counted_by_column(warehouse: Warehouse) -> None:
+    load(warehouse, "challenges", [{"id": "c1", "_scope": ""}], on=1)
+    load(warehouse, "users", [{"id": "u1", "_scope": ""}], on=1)
+    ideas = [idea("1", author_id="u1"), idea("2", author_id="u2"), idea("3", "c9"), idea("4", author_id="u2")]
+    load(warehouse, "ideas", ideas, on=1, embedded={"idea_labels": [label("1", "l"), label("9", "l")]})
+
+    assert broken_references(warehouse.engine, COMMUNITY, ["ideas", "idea_labels"]) == [
+        BrokenReference("idea_labels", "idea_id", "ideas", 1),
+        BrokenReference("ideas", "author_id", "users", 2),
+        BrokenReference("ideas", "challenge_id", "challenges", 1),
+    ]
+    assert broken_references(warehouse.engine, COMMUNITY, ["challenges"]) == []
+
+
+def test_a_deleted_parent_breaks_what_is_part_of_it_and_not_what_only_names_it(warehouse: Warehouse) -> None:
+    load(warehouse, "challenges", [{"id": "c1", "_scope": ""}], on=1)
+    load(warehouse, "users", [{"id": "u1", "_scope": ""}], on=1)
+    load(warehouse, "ideas", [idea("1", author_id="u1")], on=1)
+    for stream, gone in (("users", "u1"), ("challenges", "c1")):
+        load(warehouse, stream, [], on=2, scopes=[read("")])
+        warehouse.confirm_absences(COMMUNITY, stream, [gone], "night-2", night(2), [])
+
+    assert broken_references(warehouse.engine, COMMUNITY, ["ideas"]) == [
+        BrokenReference("ideas", "challenge_id", "challenges", 1)
+    ]
+
+
+def test_a_comment_that_answers_a_missing_comment_is_a_broken_reference(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1")], on=1)
+    comments = [
+        {"id": "m1", "idea_id": "1", "_scope": "1"},
+        {"id": "m2", "idea_id": "1", "_scope": "1", "parent_comment_id": "m1"},
+        {"id": "m3", "idea_id": "1", "_scope": "1", "parent_comment_id": "m0"},
+    ]
+    load(warehouse, "comments", comments, on=1)
+
+    assert broken_references(warehouse.engine, COMMUNITY, ["comments"]) == [
+        BrokenReference("comments", "parent_comment_id", "comments", 1)
+    ]
+
+
+def test_the_tables_that_rows_name_are_known() -> None:
+    assert referenced(["comments"]) == {"ideas", "comments", "users"}
+    assert referenced(["challenges"]) == set()
