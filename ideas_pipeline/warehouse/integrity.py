@@ -89,7 +89,7 @@ def held_absences(engine: sa.Engine, community: str, stream: str) -> dict[str, i
         .order_by(held.held_because)
     )
     with reading(engine) as connection:
-        return {because: rows for because, rows in connection.execute(query)}
+        return dict(connection.execute(query).all())
 
 
 def referenced(tables: Collection[str]) -> set[str]:
