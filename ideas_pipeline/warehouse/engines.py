@@ -91,6 +91,8 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     with _said(engine, "written"), engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            # A batch touches few rows of a large table: look them up, do not read the table for each batch.
+            connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
         yield connection
 
 

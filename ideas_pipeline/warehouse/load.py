@@ -16,6 +16,7 @@ from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.merge import count, mark_unstated, merge
 from ideas_pipeline.warehouse.rejects import settle
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
+from ideas_pipeline.warehouse.statistics import refresh
 
 
 def load(connection: sa.Connection, batch: Batch) -> dict[str, Counts]:
@@ -34,6 +35,8 @@ def load(connection: sa.Connection, batch: Batch) -> dict[str, Counts]:
     stage_ids(connection, judged, (read.scope for read in batch.scopes if read.judged))
     stage_ids(connection, seen, _seen(batch))
 
+    for name in names:
+        refresh(connection, TABLES[name])
     counts = _counts(batch, count(connection, TABLES[stream], staged[stream], batch.community))
     for name in names:
         merge(connection, TABLES[name], staged[name], batch.community, batch.run_id, at)

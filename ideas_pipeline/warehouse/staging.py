@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -34,15 +35,8 @@ _MADE_BY_THE_MERGE = {"community", "_first_seen_at", "_changed_at", "_deleted_at
 @cache
 def staging_table(name: str) -> sa.Table:
     """The temporary table that takes the rows of the table ``name``, with the scope in which each was read."""
-    return _temporary(
-        name,
-        *(
-            sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable, info=c.info)
-            for c in TABLES[name].columns
-            if c.name not in _MADE_BY_THE_MERGE
-        ),
-        column("_scope", "id", "The scope.", required=True),
-    )
+    columns = [c for c in TABLES[name].columns if c.name not in _MADE_BY_THE_MERGE]
+    return _temporary(name, *columns, column("_scope", "id", "The scope.", required=True))
 
 
 @cache
@@ -51,8 +45,14 @@ def staging_ids(name: str) -> sa.Table:
     return _temporary(name, column("id", "id", "The id.", key=True))
 
 
-def _temporary(name: str, *columns: sa.Column[object]) -> sa.Table:
-    return sa.Table(f"_staged_{name}", sa.MetaData(), *columns, prefixes=["TEMPORARY"])
+def _temporary(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return sa.Table(
+        f"_staged_{name}",
+        sa.MetaData(),
+        # Without their comments, which would be a statement each.
+        *(sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable, info=c.info) for c in columns),
+        prefixes=["TEMPORARY"],
+    )
 
 
 def stage_frame(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame | None) -> None:
