@@ -1,0 +1,194 @@
+"""``ideas-pipeline check``: is the live API as the contract says, and if not, which lines would make it so?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from ideas_pipeline.ideas_api.client import IdeasApi
+    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.ideas_api.probe_step import Step
+    from ideas_pipeline.settings import Settings
+
+# A check is for a person who waits: it says soon that the API cannot be reached.
+_ATTEMPTS, _SECONDS = 2, 60
+
+
+@click.command()
+@click.option("--contract", type=click.Path(path_type=Path), help="Contract file, in place of IDEAS_CONTRACT.")
+@click.option("--verbose", is_flag=True, help="List everything that agrees, and the assumptions that are confirmed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
+    """Walk through the live API and compare it with the contract.
+
+    A few requests for each stream, reads only; the warehouse is left alone. Names and kinds of values are shown,
+    never values. Ends with the lines for your contract file that would settle the differences.
+
+    \b
+    Examples:  ideas-pipeline check
+               ideas-pipeline check --contract ours.yaml --verbose
+
+    \b
+    Exit codes:  0 all agrees, 1 the API failed, 2 configuration, contract or credentials,
+                 3 it works, but differs from the contract.
+    """
+    from ideas_pipeline.cli.output import console
+    from ideas_pipeline.ideas_api import probe
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.settings import SettingsError, load_settings
+    from ideas_pipeline.sync.contract_fit import check_fit
+
+    settings = load_settings()
+    if settings.simulated:
+        raise SettingsError(
+            "there is no API to check: IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set. Run `ideas-pipeline init`; "
+            "or `ideas-pipeline simulate` in another terminal, and paste the lines that it prints."
+        )
+    override = contract or settings.contract
+    expected = load_contract(override)
+    check_fit(expected)
+    limits = expected.limits.model_copy(update={"attempts": _ATTEMPTS, "deadline": _SECONDS})
+    base_url = settings.base_url(expected)
+    with console(sys.stderr).status("Asking the API …"):
+        patient = expected.model_copy(update={"limits": limits})
+        steps = list(probe.check(patient, lambda c: _connected(settings, base_url, c)))
+    assumed = _assumed(override)
+    confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
+    code = _exit_code(steps)
+    if as_json:
+        print(json.dumps(_as_json(steps, assumed, confirmed, base_url, code), indent=2, ensure_ascii=False))
+    else:
+        _print(console(), steps, verbose)
+        _print_assumed(console(), assumed, confirmed, verbose)
+    raise click.exceptions.Exit(code)
+
+
+def _connected(settings: Settings, base_url: str, contract: Contract) -> IdeasApi:
+    from ideas_pipeline.ideas_api.auth import Credentials
+    from ideas_pipeline.ideas_api.callback import ListenerSettings
+    from ideas_pipeline.ideas_api.client import IdeasApi
+
+    secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
+    listener = None
+    if settings.callback_port:
+        listener = ListenerSettings(
+            host=settings.callback_host,
+            port=settings.callback_port,
+            path=settings.callback_path,
+            seconds=settings.callback_seconds,
+        )
+    credentials = Credentials(settings.client_id or "", secret)
+    return IdeasApi.connect(contract, base_url, credentials, settings.token_store, listener)
+
+
+def _exit_code(steps: Sequence[Step]) -> int:
+    from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError
+
+    failures = [step.error for step in steps if step.error]
+    if any(isinstance(error, AuthenticationError | ContractError) for error in failures):
+        return 2
+    if failures:
+        return 1
+    return 3 if any(step.verdict == "differs" for step in steps) else 0
+
+
+def _assumed(override: Path | None) -> list[str]:
+    """The places of the default contract that are marked as assumed and that ``override`` does not set."""
+    from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE
+    from ideas_pipeline.ideas_api.yaml_file import read
+
+    own = read(override).places if override else {}
+    first_of_line: dict[int, tuple[str | int, ...]] = {}
+    for steps, place in read(DEFAULT_FILE).places.items():
+        if "# assumed" in place.text and (
+            place.line not in first_of_line or len(steps) < len(first_of_line[place.line])
+        ):
+            first_of_line[place.line] = steps
+    return [".".join(map(str, steps)) for steps in first_of_line.values() if steps not in own]
+
+
+def _as_yaml(mend: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(mend, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110)
+
+
+def _as_json(
+    steps: Sequence[Step], assumed: list[str], confirmed: list[str], base_url: str, code: int
+) -> dict[str, Any]:
+    from ideas_pipeline.ideas_api.probe_step import all_mends
+
+    hidden = ("error", "confirmed")
+    shown = [{name: value for name, value in vars(step).items() if name not in hidden} for step in steps]
+    return {
+        "base_url": base_url,
+        "exit_code": code,
+        "steps": shown,
+        "mend": all_mends(steps),
+        "assumed": {"confirmed": confirmed, "not_confirmed": [place for place in assumed if place not in confirmed]},
+    }
+
+
+def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
+    from ideas_pipeline.cli.output import table
+    from ideas_pipeline.ideas_api.probe_step import all_mends
+
+    rows = [(step.name, step.verdict, step.requests, step.records or None, _found(step)) for step in steps]
+    out.print(table(("step", "verdict", "requests", "records", "what was found"), rows))
+    for step in steps:
+        if step.reason and step.verdict == "failed":
+            out.print(f"{step.name} failed: {step.reason}. {step.hint or ''}".rstrip(), markup=False)
+        for sentence in step.differs:
+            out.print(f"{step.name} differs: {sentence}.", markup=False)
+        if verbose:
+            for sentence in (*step.agrees, *step.notes):
+                out.print(f"{step.name}: {sentence}.", markup=False)
+    _print_lists(out, steps)
+    if mend := all_mends(steps):
+        out.print("\nPut these lines into your contract file (IDEAS_CONTRACT names it), then check again.")
+        out.print("A field with null is left out; delete that line if your API does send the field at times.\n")
+        out.print(_as_yaml(mend), markup=False, soft_wrap=True)
+
+
+def _print_lists(out: Console, steps: Sequence[Step]) -> None:
+    not_mapped = [(s.name, f"{path} ({kinds})") for s in steps for path, kinds in s.not_mapped.items()]
+    not_sent = [(s.name, column) for s in steps for column in s.not_sent]
+    for heading, found in (
+        ("The API sends, and the contract does not map (it is kept in _extra):", not_mapped),
+        ("The contract maps, and no record had it:", not_sent),
+    ):
+        if found:
+            out.print(f"\n{heading}")
+        for name in dict.fromkeys(name for name, _ in found):
+            out.print(f"  {name}: {', '.join(what for of, what in found if of == name)}", markup=False, soft_wrap=True)
+
+
+def _found(step: Step) -> str:
+    if step.reason:
+        return step.reason
+    if step.differs:
+        more = f", and {len(step.differs) - 1} more" if len(step.differs) > 1 else ""
+        return step.differs[0] + more
+    return "; ".join(step.agrees or step.notes)
+
+
+def _print_assumed(out: Console, assumed: list[str], confirmed: list[str], verbose: bool) -> None:
+    more = "" if verbose else " (--verbose lists them)"
+    out.print(f"\n{len(confirmed)} of the contract's {len(assumed)} assumed values are confirmed by this API{more}.")
+    if verbose:
+        for heading, places in (
+            ("Confirmed", confirmed),
+            ("Still assumed", [p for p in assumed if p not in confirmed]),
+        ):
+            out.print(f"\n{heading}:")
+            for place in places:
+                out.print(f"  {place}", markup=False, soft_wrap=True)

@@ -1,0 +1,199 @@
+"""Reaching the API and getting in: host, login, header, validation, refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError, IdeasApiError
+from ideas_pipeline.ideas_api.probe_step import Step, mended
+from ideas_pipeline.ideas_api.retry_after import http_date
+
+_CLOCK_MINUTES = 5
+
+# What the vendor's page leaves out, as APIs of its kind have it. Tried only where the contract's own value is refused.
+_HEADERS = (
+    ("Authorization", "Bearer {access_token}"),
+    ("Authorization", "OAuth {access_token}"),
+    ("Authorization", "Token {access_token}"),
+    ("Authorization", "{access_token}"),
+    ("access_token", "{access_token}"),
+    ("Access-Token", "{access_token}"),
+    ("X-Access-Token", "{access_token}"),
+    ("X-Auth-Token", "{access_token}"),
+)
+_REFRESH_PATHS = ("auth/refresh", "auth", "auth/token", "auth/refresh_token")
+_VALIDATE_PATHS = ("auth/validate", "auth/check", "auth/verify", "auth/token/validate")
+
+Connect = Callable[[Contract], IdeasApi]
+
+
+def check_access(contract: Contract, connect: Connect) -> Iterator[tuple[Step, IdeasApi | None]]:
+    """The steps, each with the client to go on with once there is one. Raises no IdeasApiError."""
+    names = ["host", "login", "header", "validation", "refresh"]
+    opened: list[IdeasApi] = []
+
+    def connected(c: Contract) -> IdeasApi:
+        opened.append(connect(c))
+        return opened[-1]
+
+    def made(name: str, check: Callable[[Step], None]) -> Step:
+        step = Step(name)
+        before = sum(api.transport.requests for api in opened)
+        try:
+            check(step)
+        except IdeasApiError as error:
+            step.fail(error)
+        step.requests = sum(api.transport.requests for api in opened) - before
+        return step
+
+    try:
+        api = connected(contract)
+    except IdeasApiError as error:
+        step = Step(names.pop(0))
+        step.fail(error)
+        yield step, None
+        yield from _skipped(names, "the host cannot be used")
+        return
+    for check in (_check_host, _check_login):
+        step = made(names.pop(0), partial(check, api=api))
+        yield step, None
+        if step.verdict == "failed":
+            yield from _skipped(names, "it needs the step before")
+            return
+    step = made("header", partial(_check_header, api=api))
+    if step.verdict == "differs":
+        api = connected(mended(contract, step.mend))
+    yield step, api if step.verdict != "failed" else None
+    yield made("validation", partial(_check_validation, api=api, connect=connected)), None
+    yield made("refresh", partial(_check_refresh, api=api, connect=connected)), None
+
+
+def _skipped(names: Sequence[str], reason: str) -> Iterator[tuple[Step, None]]:
+    for name in names:
+        step = Step(name)
+        step.skip(reason)
+        yield step, None
+
+
+def _check_host(step: Step, api: IdeasApi) -> None:
+    # Whatever it says to a call without a token: that it answers at all is what counts.
+    response = api.transport.send("GET", "", plain=True)
+    step.agrees.append(f"{api.base_url} answers")
+    theirs = http_date(response.headers.get("Date"))
+    if theirs is None:
+        step.notes.append("the answer has no Date header to compare this machine's clock with")
+    elif abs(off := (response.received_at - theirs) / 60) > _CLOCK_MINUTES:
+        step.differ(f"this machine's clock is {abs(off):.0f} minutes {'ahead of' if off > 0 else 'behind'} the API's")
+    else:
+        step.agrees.append("this machine's clock agrees with the API's")
+
+
+def _check_login(step: Step, api: IdeasApi) -> None:
+    api.auth.login()
+    step.agrees.append("client id and secret give an auth code, and that gives an access and a refresh token")
+    for part, names in (
+        ("code", ("method", "path", "send_as", "fields", "auth_code")),
+        ("token", ("method", "path", "send_as", "fields", "access_token", "refresh_token")),
+    ):
+        step.confirmed += [f"auth.{part}.{name}" for name in names]
+
+
+def _check_header(step: Step, api: IdeasApi) -> None:
+    """Call the first list that needs no other, with the contract's header and then with the usual ones."""
+    header = api.contract.auth.header
+    stream = next((name for name in api.contract.order() if not api.contract.streams[name].each), None)
+    if stream is None:
+        step.skip("every stream needs ids of another one")
+        return
+    try:
+        api.response(stream, "", pagination.first(api.contract.streams[stream].paging))
+    except AuthenticationError as refused:
+        for name, template in _HEADERS:
+            if (name, template) != (header.name, header.format) and _is_accepted(api, stream, name, template):
+                sentence = f"the API refuses the header {header.name} as the contract has it, and takes {name}"
+                step.differ(sentence, place="auth.header", to={"name": name, "format": template})
+                return
+        raise refused
+    except IdeasApiError:
+        # Not this step's matter: the stream's own step says it.
+        step.notes.append(f"{stream} was not answered well, so it is not certain that the header is right")
+        return
+    step.agrees.append(f"an API call with the header {header.name} is accepted")
+    step.confirmed += ["auth.header.name", "auth.header.format"]
+
+
+def _is_accepted(api: IdeasApi, stream: str, name: str, template: str) -> bool:
+    spec = api.contract.streams[stream]
+    with api.auth.alone() as current:
+        own = api.contract.auth.header
+        before, after = own.format.split("{access_token}", 1)
+        token = current[own.name].removeprefix(before).removesuffix(after)
+        headers = {name: template.format(access_token=token)}
+        parameters = pagination.parameters(spec.paging, pagination.first(spec.paging)) | dict(spec.parameters)
+        sent: dict[str, Any] = {{"query": "params", "form": "form", "json": "json"}[spec.send_as]: parameters}
+        try:
+            return api.transport.send(spec.method, spec.path, headers=headers, **sent).status < 300
+        except IdeasApiError:
+            return False
+
+
+def _check_validation(step: Step, api: IdeasApi, connect: Connect) -> None:
+    own = api.contract.auth.validate_
+    try:
+        valid = api.auth.validate()
+    except (AuthenticationError, ContractError) as error:
+        for path in _VALIDATE_PATHS:
+            if path != own.path and _validates(connect(mended(api.contract, _at("validate", path)))):
+                step.differ(f"tokens are validated at {path}, not at {own.path}", place="auth.validate.path", to=path)
+                return
+        raise error
+    if not valid:
+        raise AuthenticationError(
+            "the API does not call a new access token valid", hint="Check auth.validate in the contract."
+        )
+    step.agrees.append("the API calls the access token valid")
+    step.confirmed += [f"auth.validate.{name}" for name in ("method", "path", "send_as", "fields", "valid")]
+
+
+def _validates(api: IdeasApi) -> bool:
+    try:
+        return api.auth.validate()
+    except IdeasApiError:
+        return False
+
+
+def _check_refresh(step: Step, api: IdeasApi, connect: Connect) -> None:
+    own = api.contract.auth.refresh
+    if _refreshes(api):
+        step.agrees.append("the refresh token gives a new pair")
+        names = ("method", "path", "send_as", "fields", "access_token", "refresh_token")
+        step.confirmed += [f"auth.refresh.{name}" for name in names]
+        return
+    for path in _REFRESH_PATHS:
+        if path != own.path and _refreshes(connect(mended(api.contract, _at("refresh", path)))):
+            step.differ(f"tokens are refreshed at {path}, not at {own.path}", place="auth.refresh.path", to=path)
+            return
+    step.differ(
+        f"the API refuses to refresh a new token at {own.path}, so each expired token costs a whole login; "
+        "see the API's reference, and set auth.refresh"
+    )
+
+
+def _refreshes(api: IdeasApi) -> bool:
+    """Whether a new pair comes from the refresh token, and not from logging in anew, which takes more requests."""
+    _, token = api.auth.header()
+    before = api.transport.requests - api.transport.retries
+    try:
+        api.auth.renew(token)
+    except ContractError:
+        return False
+    return api.transport.requests - api.transport.retries - before == 1
+
+
+def _at(part: str, path: str) -> dict[str, dict[str, dict[str, str]]]:
+    return {"auth": {part: {"path": path}}}

@@ -1,0 +1,192 @@
+"""Where the API probably has what the contract looks for elsewhere: by name, kind and place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import Any
+
+from ideas_pipeline.ideas_api.contract import Json, Stream
+from ideas_pipeline.ideas_api.field_map import MISSING, present
+from ideas_pipeline.ideas_api.probe_shapes import NOTHING, Kinds, is_keyed
+
+_LIKE_ENOUGH = 0.6
+_DEEPEST = 4
+
+# Words that APIs use for the same thing, each under the word that the contract's columns use.
+_SAME = {
+    "id": "id uid uuid guid identifier ref",
+    "title": "title subject headline heading name caption",
+    "body": "body text content message html",
+    "description": "description summary intro about",
+    "author": "author creator owner user member poster submitter person profile account by",
+    "created": "created creation posted submitted added",
+    "updated": "updated modified changed edited modification",
+    "at": "at on date time timestamp datetime",
+    "count": "count number num total nb",
+    "status": "status state",
+    "url": "url link permalink href uri",
+    "avatar": "avatar picture photo image",
+    "vote": "vote ballot",
+    "label": "label badge",
+    "tag": "tag keyword topic",
+    "attachment": "attachment file document",
+    "stage": "stage phase milestone step",
+    "parent": "parent reply",
+    "deadline": "deadline closes closing due",
+    "rating": "rating stars mark",
+}
+_WORD = {same: word for word, all_same in _SAME.items() for same in all_same.split()}
+
+_TOTAL_WORDS = {"total", "count", "found", "hits", "matches"}
+_NO_TOTAL_WORDS = {"page", "pages", "per", "limit", "current", "offset", "size"}
+_NEXT_LINKS = ("next", "links.next", "_links.next", "_links.next.href", "paging.next", "pagination.next", "meta.next")
+_NEXT_CURSORS = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "end_cursor")
+_PAGE_NAMES = ("page", "page_number", "pageNumber", "page_no", "current_page")
+_OFFSET_NAMES = ("offset", "skip", "start", "from")
+_SIZE_NAMES = ("per_page", "perPage", "page_size", "pageSize", "pagesize", "limit", "size")
+
+
+def likeness(wanted: str, offered: str, of: str = "") -> float:
+    """How alike two names are, 0 to 1; words for the same thing are equal.
+
+    ``of``: the table that they belong to: ``idea_title`` of ``ideas`` is its title.
+    """
+    ours, theirs = _words(wanted), _words(offered)
+    return max(_share(ours, theirs), _share(ours, theirs - _words(of)))
+
+
+def _share(ours: frozenset[str], theirs: frozenset[str]) -> float:
+    if not ours or not theirs:
+        return 0.0
+    same = sum(any(_are_alike(word, other) for other in theirs) for word in ours)
+    return same / (len(ours) + len(theirs) - same)
+
+
+def _are_alike(word: str, other: str) -> bool:
+    return word == other or (min(len(word), len(other)) > 3 and SequenceMatcher(None, word, other).ratio() > 0.8)
+
+
+def fits(column: str, kinds: Iterable[str]) -> bool:
+    """Whether values of these kinds can be those of a column of this name."""
+    seen = set(kinds) - NOTHING
+    if column == "id" or column.endswith("_id"):
+        return seen <= {"number", "text", "number as text"}
+    if column.endswith("_at"):
+        return seen <= {"number", "number as text", "time as text", "time without zone"}
+    if column.endswith("_count"):
+        return seen <= {"number", "number as text"}
+    if column.startswith("is_"):
+        return seen <= {"true/false", "number", "number as text", "text"}
+    return True
+
+
+def nearest(missing: Iterable[str], offered: Kinds, table: str) -> dict[str, str]:
+    """For each missing column of ``table`` the path that is most like it, where one is like enough.
+
+    No path is given out twice.
+    """
+    pairs = [
+        (likeness(column, path, table), column, path)
+        for column in missing
+        for path, kinds in offered.items()
+        if "*" not in path and set(kinds) - NOTHING and fits(column, kinds) and _is_scalar(column, kinds)
+    ]
+    chosen: dict[str, str] = {}
+    for score, column, path in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if score >= _LIKE_ENOUGH and column not in chosen and path not in chosen.values():
+            chosen[column] = path
+    return chosen
+
+
+def nearest_list(names: Iterable[str], offered: Kinds) -> str | None:
+    """The path of a list (or keyed map) whose name is most like one of ``names``, where one is like enough."""
+    lists = [path for path, kinds in offered.items() if any("list" in k or k == "map by key" for k in kinds)]
+    scored = [(likeness(name, path), path) for name in names for path in lists if "*" not in path]
+    score, path = max(scored, default=(0.0, ""))
+    return path if score >= _LIKE_ENOUGH else None
+
+
+def likely_records(body: Json, name: str, spec: Stream) -> str | None:
+    """The path in ``body`` that most probably holds the stream's records, or record."""
+    if spec.reads == "one":
+        maps = [(path, value) for path, value in _walk(body) if isinstance(value, dict)]
+        known = [(sum(present(m, f.paths) is not MISSING for f in spec.fields.values()), path) for path, m in maps]
+        score, path = max(known, default=(0, ""), key=lambda pair: (pair[0], -len(pair[1])))
+        return path if score else None
+    lists = {path: value for path, value in _walk(body) if isinstance(value, list) or is_keyed(value)}
+    full = {path: value for path, value in lists.items() if value and all(isinstance(v, dict) for v in _items(value))}
+    candidates = full or {path: value for path, value in lists.items() if not value}
+    return max(candidates, key=lambda p: (likeness(name, p), len(candidates[p]), -len(p)), default=None)
+
+
+def likely_total(body: Json, headers: Mapping[str, str], records: str, count: int) -> dict[str, str] | None:
+    """Where a number stands that is called a total and can be one of a list with ``count`` records in this page."""
+    found = {}
+    for path, value in _walk(body):
+        if not path.startswith(records) and _is_count(value, count) and _says_total(path):
+            found[path] = "body"
+    for name, value in headers.items():
+        if _is_count(value, count) and _says_total(name):
+            found[name] = "header"
+    if not found:
+        return None
+    best = min(found, key=lambda name: ("total" not in name.lower(), len(name)))
+    return {found[best]: best}
+
+
+def likely_paging(body: Json, headers: Mapping[str, str]) -> dict[str, Any] | None:
+    """The paging that the answer itself speaks of: a next link, a cursor, or parameters that it repeats."""
+    values = {path: value for path, value in _walk(body) if not isinstance(value, dict | list)}
+    if 'rel="next"' in headers.get("Link", ""):
+        return {"style": "next_link"}
+    for path, value in values.items():
+        if path.endswith(_NEXT_LINKS) and (("link" in path and value is None) or "/" in str(value)):
+            return {"style": "next_link", "next": path}
+    for path in values:
+        if path.rsplit(".", 1)[-1] in _NEXT_CURSORS:
+            return {"style": "cursor", "cursor": path}
+    names = {path.rsplit(".", 1)[-1] for path in values}
+    size = {"size_parameter": next((name for name in _SIZE_NAMES if name in names), None)}
+    for style, known in (("offset", _OFFSET_NAMES), ("page", _PAGE_NAMES)):
+        if name := next((name for name in known if name in names), None):
+            return {"style": style, f"{style}_parameter": name} | size
+    return None
+
+
+def _words(name: str) -> frozenset[str]:
+    parts = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower().replace(".", "_").replace("-", "_").split("_")
+    return frozenset(
+        _WORD.get(part, _WORD.get(part.removesuffix("s"), part.removesuffix("s"))) for part in parts if part
+    )
+
+
+def _is_scalar(column: str, kinds: Iterable[str]) -> bool:
+    return column == "value" or not any("list" in kind or kind == "map by key" for kind in set(kinds) - NOTHING)
+
+
+def _items(value: Json) -> list[Json]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _walk(body: Json) -> Iterator[tuple[str, Json]]:
+    """Every path in ``body`` with its value; lists are not gone into."""
+    todo: list[tuple[str, Json, int]] = [("@body", body, 0)]
+    while todo:
+        path, value, depth = todo.pop(0)
+        yield path, value
+        if isinstance(value, dict) and not is_keyed(value) and depth < _DEEPEST:
+            todo += [(f"{path}.{name}".removeprefix("@body."), below, depth + 1) for name, below in value.items()]
+
+
+def _is_count(value: Json, least: int) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return False
+    text = str(value)
+    return text.isdecimal() and len(text) < 19 and int(text) >= least
+
+
+def _says_total(name: str) -> bool:
+    words = set(re.split(r"[._-]", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
+    return bool(words & _TOTAL_WORDS) and not words & _NO_TOTAL_WORDS

@@ -1,0 +1,382 @@
+"""The check of a live API: whatever differs from our contract in the simulated one is found and can be mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ideas_pipeline.ideas_api import probe
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.ideas_api.errors import AccessDenied, AuthenticationError, NotFound, Unavailable
+from ideas_pipeline.ideas_api.probe_fields import check_fields
+from ideas_pipeline.ideas_api.probe_shapes import kinds_of
+from ideas_pipeline.ideas_api.probe_step import Step, all_mends, mended
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.shape import Quirks, email_of
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
+
+PERSONAL = ("display_name", "title", "body", "description", "url", "avatar_url", "filename", "created_at")
+STREAMS = ("challenges", "users", "ideas", "comments", "votes")
+
+
+@pytest.fixture
+def contract_of(tmp_path: Path) -> Callable[[dict[str, Any]], Contract]:
+    """The default contract with an override laid over it, as an operator's file is."""
+
+    def of(override: dict[str, Any]) -> Contract:
+        file = tmp_path / "override.yaml"
+        file.write_text(yaml.safe_dump(override), encoding="utf-8")
+        return load_contract(file)
+
+    return of
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> Callable[..., dict[str, Step]]:
+    """Check the simulator against a contract. The steps by name."""
+
+    def steps(simulator: Simulator, contract: Contract, secret: str | None = None) -> dict[str, Step]:
+        credentials = Credentials(simulator.client_id, secret or simulator.client_secret)
+        limits = contract.limits.model_copy(update={"attempts": 1})
+
+        def connect(c: Contract) -> IdeasApi:
+            return IdeasApi.connect(c, simulator.base_url, credentials, tmp_path / "tokens.json")
+
+        patient = contract.model_copy(update={"limits": limits})
+        return {step.name: step for step in probe.check(patient, connect)}
+
+    return steps
+
+
+@contextmanager
+def serving(contract: Contract, tables: Tables | None = None, **options: Any) -> Iterator[Simulator]:
+    with Simulator(contract, tables or generate("small", seed=1), **options) as simulator:
+        yield simulator
+
+
+def in_all_streams(part: dict[str, Any]) -> dict[str, Any]:
+    return {"streams": dict.fromkeys(STREAMS, part)}
+
+
+def paged(**paging: Any) -> dict[str, Any]:
+    return in_all_streams({"paging": paging})
+
+
+# What the API is really like (beside the contract), where that shows, and a part of the sentence that says so.
+DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a field has another name": (
+        {"streams": {"ideas": {"fields": {"title": "subject"}}}},
+        "ideas",
+        "ideas.title is missing, and the API sends subject (text)",
+    ),
+    "a key has another name": (
+        {"streams": {"ideas": {"fields": {"id": "uid"}}}},
+        "ideas",
+        "ideas.id is missing, and the API sends uid",
+    ),
+    "a nested author has another id": (
+        {"streams": {"comments": {"fields": {"author_id": {"paths": "creator.uid"}}}}},
+        "comments",
+        "comments.author_id is missing, and the API sends creator.uid",
+    ),
+    "a time has another name": (
+        {"streams": {"votes": {"fields": {"created_at": {"paths": "dateSubmitted"}}}}},
+        "votes",
+        "votes.created_at is missing, and the API sends dateSubmitted (time as text)",
+    ),
+    "an embedded list has another name": (
+        {"streams": {"ideas": {"embedded": {"idea_labels": {"paths": ["badges"]}}}}},
+        "ideas",
+        "the list for idea_labels is at badges, not at labels or status_labels",
+    ),
+    "a field of an embedded list has another name": (
+        {"streams": {"challenges": {"embedded": {"challenge_stages": {"fields": {"name": "heading"}}}}}},
+        "challenges",
+        "challenge_stages.name is missing, and the API sends stages[].heading (text)",
+    ),
+    "records are elsewhere": (
+        in_all_streams({"records": ["result.rows"]}),
+        "challenges",
+        "the records are at result.rows, not at data or challenges or items",
+    ),
+    "records are the whole body": (
+        in_all_streams({"records": ["@body"], "paging": {"total": {"header": "X-Total-Count"}}}),
+        "votes",
+        "the records are at the whole body, not at data or votes or items",
+    ),
+    "the total is elsewhere in the body": (
+        paged(total={"body": ["meta.totalRecords"]}),
+        "comments",
+        "the list's total is at meta.totalRecords",
+    ),
+    "the total is in a header": (paged(total={"header": "X-Total-Count"}), "users", "header X-Total-Count"),
+    "there is no total": (paged(total=None), "users", "the API says nowhere how many records a list has"),
+    "pages are numbered from 0": (paged(first=0), "ideas", "pages are numbered from 0"),
+    "the next page is a link": (
+        paged(style="next_link", next="links.next"),
+        "users",
+        "the API refuses the paging parameters (HTTP 400)",
+    ),
+    "the next page is a cursor": (
+        paged(style="cursor", cursor="meta.next_cursor"),
+        "users",
+        "the API refuses the paging parameters (HTTP 400)",
+    ),
+    "the token goes into another header": (
+        {"auth": {"header": {"name": "X-Access-Token", "format": "{access_token}"}}},
+        "header",
+        "the API refuses the header Authorization as the contract has it, and takes X-Access-Token",
+    ),
+    "the token goes bare into the header": (
+        {"auth": {"header": {"format": "{access_token}"}}},
+        "header",
+        "the API refuses the header Authorization as the contract has it",
+    ),
+    "tokens are refreshed at another address": (
+        {"auth": {"refresh": {"path": "auth/token"}}},
+        "refresh",
+        "tokens are refreshed at auth/token, not at auth/refresh",
+    ),
+    "tokens are validated at another address": (
+        {"auth": {"validate": {"path": "auth/check"}}},
+        "validation",
+        "tokens are validated at auth/check, not at auth/validate",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENCES)
+def test_a_difference_is_found_and_the_lines_that_it_suggests_mend_it(what, contract_of, walk):
+    override, where, sentence = DIFFERENCES[what]
+    with serving(contract_of(override)) as simulator:
+        steps = walk(simulator, load_contract(None))
+        assert steps[where].verdict == "differs"
+        assert sentence in " | ".join(steps[where].differs)
+
+        again = walk(simulator, contract_of(all_mends(steps.values())))
+        assert {name: step.differs for name, step in again.items() if step.verdict != "agrees"} == {}
+
+
+def test_an_api_that_is_as_the_contract_says_agrees_in_every_step(walk):
+    contract = load_contract(None)
+    with serving(contract) as simulator:
+        steps = walk(simulator, contract)
+    assert list(steps) == ["host", "login", "header", "validation", "refresh", *STREAMS]
+    assert {step.verdict for step in steps.values()} == {"agrees"}
+    assert all_mends(steps.values()) == {}
+
+
+def test_it_only_reads_and_asks_each_stream_three_times_at_most(walk):
+    contract = load_contract(None)
+    with serving(contract) as simulator:
+        steps = walk(simulator, contract)
+        reads = [request for request in simulator.log if request.stream in STREAMS]
+    assert {request.method for request in reads} == {"GET"}
+    assert max(steps[stream].requests for stream in STREAMS) <= 3
+    assert len(reads) == sum(steps[stream].requests for stream in STREAMS) + steps["header"].requests
+
+
+def test_it_confirms_what_the_api_has_shown_and_nothing_else(contract_of, walk):
+    with serving(contract_of({"streams": {"ideas": {"fields": {"title": "subject"}}}})) as simulator:
+        steps = walk(simulator, load_contract(None))
+    assert {"auth.header.name", "auth.header.format"} <= set(steps["header"].confirmed)
+    assert "auth.refresh.path" in steps["refresh"].confirmed
+    confirmed = set(steps["ideas"].confirmed)
+    assert {"path", "records", "fields.author_id", "paging.total", "paging.size_parameter"} <= {
+        place.removeprefix("streams.ideas.") for place in confirmed
+    }
+    assert "streams.ideas.fields.title" not in confirmed
+
+
+def test_a_capped_page_is_found_and_mended(contract_of, walk):
+    with serving(load_contract(None), page_cap=20) as simulator:
+        steps = walk(simulator, load_contract(None))
+        assert "100 records a page were asked for and 20 came" in steps["users"].differs[0]
+        assert all_mends(steps.values())["streams"]["users"] == {"paging": {"size": 20}}
+
+        again = walk(simulator, contract_of(all_mends(steps.values())))
+        assert {step.verdict for step in again.values()} == {"agrees"}
+
+
+def test_pages_that_our_contract_numbers_from_0_and_the_api_from_1(contract_of, walk):
+    with serving(load_contract(None)) as simulator:
+        steps = walk(simulator, contract_of(paged(first=0)))
+    assert "it may number pages from 1" in steps["users"].differs[0]
+    assert steps["users"].mend == {"streams": {"users": {"paging": {"first": 1}}}}
+
+
+def test_a_column_that_no_record_has_is_named_and_can_be_taken_out(contract_of, walk):
+    tables = generate("small", seed=1)
+    for row in tables["ideas"].values():
+        del row["view_count"]
+    with serving(load_contract(None), tables) as simulator:
+        steps = walk(simulator, load_contract(None))
+        assert steps["ideas"].not_sent == ["ideas.view_count"]
+        assert steps["ideas"].mend == {"streams": {"ideas": {"fields": {"view_count": None}}}}
+
+        again = walk(simulator, contract_of(all_mends(steps.values())))
+        assert again["ideas"].verdict == "agrees"
+
+
+def test_fields_that_the_contract_does_not_map_are_named_with_their_kinds(walk):
+    with serving(load_contract(None), quirks=Quirks(extra_fields=True)) as simulator:
+        steps = walk(simulator, load_contract(None))
+    assert steps["challenges"].verdict == "agrees"
+    assert steps["challenges"].not_mapped == {
+        "karma": "number",
+        "client_flags.pinned": "true/false",
+        "client_flags.locale": "text",
+        "client_flags.badges": "list of texts",
+    }
+
+
+def test_the_shapes_of_a_php_api_are_no_differences(contract_of, walk):
+    quirks = Quirks(
+        numbers_as_text=True,
+        booleans="empty_text",
+        ids_as_numbers=True,
+        keyed_lists=True,
+        empty_as_list=True,
+        timestamps="naive",
+        no_timestamp="0000-00-00 00:00:00",
+        total="text",
+    )
+    with serving(load_contract(None), quirks=quirks) as simulator:
+        steps = walk(simulator, load_contract(None))
+    assert {name: step.differs for name, step in steps.items() if step.verdict != "agrees"} == {}
+
+
+def test_profiles_that_can_only_be_read_one_at_a_time_are_read_by_ids_just_seen(contract_of, walk):
+    by_id = contract_of(
+        {
+            "streams": {
+                "users": {
+                    "path": "users/{user_id}",
+                    "reads": "one",
+                    "each": {"of": ["ideas.author_id"], "placeholder": "user_id"},
+                    "records": ["data"],
+                    "paging": {"style": "none"},
+                }
+            }
+        }
+    )
+    with serving(by_id) as simulator:
+        steps = walk(simulator, by_id)
+        read = [request.scope for request in simulator.log if request.stream == "users"]
+        authors = {row["author_id"] for row in simulator.tables["ideas"].values()}
+    assert (steps["users"].verdict, steps["users"].records) == ("agrees", 3)
+    assert set(read) <= authors
+
+
+def test_a_wrong_secret_fails_the_login_and_skips_what_needs_it(walk):
+    with serving(load_contract(None)) as simulator:
+        steps = walk(simulator, load_contract(None), secret="wrong-secret")
+    assert steps["host"].verdict == "agrees"
+    assert steps["login"].verdict == "failed"
+    assert isinstance(steps["login"].error, AuthenticationError)
+    assert steps["login"].hint
+    assert {steps[name].verdict for name in ("header", "validation", "refresh", *STREAMS)} == {"skipped"}
+
+
+def test_an_api_that_cannot_be_reached_fails_the_host(walk):
+    with serving(load_contract(None)) as simulator:
+        pass
+    steps = walk(simulator, load_contract(None))
+    assert isinstance(steps["host"].error, Unavailable)
+    assert {step.verdict for name, step in steps.items() if name != "host"} == {"skipped"}
+
+
+def test_a_wrong_stream_address_fails_that_stream_and_skips_its_children(contract_of, walk):
+    with serving(contract_of({"streams": {"challenges": {"path": "campaigns"}}})) as simulator:
+        steps = walk(simulator, load_contract(None))
+    assert isinstance(steps["challenges"].error, NotFound)
+    assert steps["users"].verdict == "agrees"
+    assert steps["ideas"].reason == "it needs challenges.id, and challenges could not be read"
+    assert steps["votes"].reason == "it needs ideas.id, and ideas could not be read"
+
+
+def test_a_stream_that_the_account_may_not_read_leaves_the_others_alone(walk):
+    with serving(load_contract(None)) as simulator:
+        simulator.faults.add(Fault(kind="status", status=403, stream="users", times=None))
+        steps = walk(simulator, load_contract(None))
+    assert isinstance(steps["users"].error, AccessDenied)
+    assert {steps[name].verdict for name in STREAMS if name != "users"} == {"agrees"}
+
+
+FAULTS = {
+    "page_twice": "the second page is the first one again",
+    "wrong_total": "the total, 121, does not add up: the last page holds 20, not 21",
+    "list_cut": "the second page is empty, though the total is 120",
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_paging_that_goes_wrong_is_found(kind, walk):
+    with serving(load_contract(None)) as simulator:
+        simulator.faults.add(Fault(kind=kind, stream="users", times=None))
+        steps = walk(simulator, load_contract(None))
+    assert FAULTS[kind] in steps["users"].differs[0]
+
+
+def test_an_error_in_place_of_records_is_a_failure(walk):
+    with serving(load_contract(None)) as simulator:
+        simulator.faults.add(Fault(kind="error_body", stream="votes", times=None))
+        steps = walk(simulator, load_contract(None))
+    assert steps["votes"].reason == "the API answered with an error instead of records (HTTP 200)"
+
+
+def test_a_community_without_anything_is_no_difference(walk):
+    with serving(load_contract(None), {"challenges": {}, "users": {}}) as simulator:
+        steps = walk(simulator, load_contract(None))
+    assert steps["challenges"].verdict == "empty"
+    assert steps["ideas"].reason == "it needs challenges.id, and none was seen"
+
+
+@pytest.mark.parametrize("what", ["records are elsewhere", "a nested author has another id", "there is no total"])
+def test_no_value_of_the_community_and_no_secret_is_in_the_findings(what, contract_of, walk):
+    quirks = Quirks(extra_fields=True, keyed_lists=True, ids_as_numbers=True)
+    with serving(contract_of(DIFFERENCES[what][0]), quirks=quirks) as simulator:
+        steps = walk(simulator, load_contract(None))
+        tables = simulator.tables
+        secrets = {simulator.client_secret, *simulator.issued_secrets}
+    said = json.dumps([asdict(step) | {"error": str(step.error)} for step in steps.values()], ensure_ascii=False)
+    values = {row[name] for t in tables.values() for row in t.values() for name in row if name in PERSONAL}
+    canaries = secrets | {text for text in values if isinstance(text, str) and len(text) > 4}
+    canaries |= {email_of(user) for user in tables["users"]}
+    assert len(canaries) > 500
+    assert [text for text in canaries if text in said] == []
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+NAMES = st.sampled_from(["id", "author", "labels", "title", "answers", "a b", "created_at", "12"]) | st.text()
+ANY_JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=20)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(records=st.lists(st.dictionaries(NAMES, ANY_JSON), min_size=1))
+def test_records_of_any_shape_can_be_looked_at(records):
+    step = Step("ideas")
+    check_fields(step, load_contract(None), "ideas", [(None, record) for record in records])
+    assert {path.split("[]")[0].split(".")[0] for path in step.not_mapped} <= {
+        name for record in records for name in record
+    } | {"*"}
+    assert mended(load_contract(None), step.mend)
+
+
+def test_names_in_a_map_that_may_be_those_of_people_are_not_shown():
+    records = [{"likes": {person: 1}, "by_id": {"7": {"n": 1}}} for person in ("maria", "otto", "li")]
+    assert kinds_of(records) == {"likes.*": {"number"}, "by_id": {"map by key"}}
