@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
 from ideas_pipeline.warehouse.errors import WarehouseError
 
@@ -66,7 +67,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     def _set_up(connection: Any, _record: Any) -> None:
         # The driver's own transactions begin too late to be consistent; ours begin below.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait for each other
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")  # in WAL: a power cut can lose the last commits, nothing else
 
     @sa.event.listens_for(engine, "begin")
@@ -76,6 +77,20 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+@retry(
+    retry=retry_if_exception_message(match="database is locked"),
+    wait=wait_random(0, 0.05),
+    stop=stop_after_delay(_CONNECTING_WAITS),
+    reraise=True,
+)
+def _use_wal(connection: Any) -> None:
+    """Lets readers and the writer not wait for each other.
+
+    Processes that open a new file at the same moment refuse each other this, without the wait that SQLite else does.
+    """
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager
