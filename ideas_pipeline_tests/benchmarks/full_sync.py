@@ -120,9 +120,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=["sqlite", "postgresql"], action="append")
     arguments = parser.parse_args()
     minimum = fewest_requests(load_contract(None), generate("medium", seed=1))
-    print(
-        f"{'engine':<12}{'wall s':>8}{'ideal s':>9}{'÷ ideal':>9}{'CPU s':>8}{'peak MB':>9}{'requests':>10}{'minimum':>9}"
-    )
+    print("engine       wall s  ideal s  ÷ ideal  CPU s  peak MB  requests  minimum")
     for engine in arguments.engine or ["sqlite", "postgresql"]:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -133,9 +131,8 @@ def main() -> None:
         cpu = statistics.median(r.cpu for r in runs)
         peak = max(r.peak_mb for r in runs)
         requests = max(r.requests for r in runs)
-        print(
-            f"{engine:<12}{wall:>8.1f}{ideal:>9.1f}{wall / ideal:>9.2f}{cpu:>8.1f}{peak:>9.0f}{requests:>10}{minimum:>9}"
-        )
+        times = f"{wall:>6.1f}{ideal:>9.1f}{wall / ideal:>9.2f}{cpu:>7.1f}"
+        print(f"{engine:<13}{times}{peak:>9.0f}{requests:>10}{minimum:>9}")
 
 
 if __name__ == "__main__":
