@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
@@ -61,8 +60,3 @@ def pii(column: sa.Column[Any]) -> Pii | None:
 def part_of(table: sa.Table) -> tuple[str, str] | None:
     """The column of ``table`` that names its parent, and the parent's table; None for a table that stands alone."""
     return next(((c.name, c.info["part_of"]) for c in table.columns if c.info["part_of"]), None)
-
-
-def utc_text(moment: datetime) -> str:
-    """A moment as SQLite holds it and as SQLAlchemy reads it back: ``2026-01-31 09:00:00.000000``, in UTC."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
