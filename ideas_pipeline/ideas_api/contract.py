@@ -207,12 +207,14 @@ class Each(_Model):
     ``placeholder``: its name in the path; a column of that name in the stream's table gets the value.
     ``moves``: a record can come to belong to another scope (an idea moved to another challenge).
     ``declared``: a column of the parent that says how many records its list should have.
+    ``changed_when``: columns of the parent that differ whenever the list has changed. Without them it is always read.
     """
 
     of: Paths
     placeholder: str
     moves: bool = False
     declared: str | None = None
+    changed_when: tuple[str, ...] = ()
 
     @field_validator("of")
     @classmethod
@@ -223,6 +225,24 @@ class Each(_Model):
         return value
 
 
+class Bound(_Model):
+    """A parameter that filters a list by time: records whose ``column`` is not before (or before) the moment sent.
+
+    ``format``: ``iso`` (2026-01-31T09:00:00Z), ``date`` (2026-01-31, in the stream's time zone) or ``epoch`` (seconds).
+    """
+
+    parameter: str
+    column: str
+    format: Literal["iso", "date", "epoch"] = "iso"
+
+
+class Account(_Model):
+    """Where the API says as whom it sees us. ``role``: a lesser one than before means that rows may be hidden."""
+
+    path: str
+    role: Paths
+
+
 class Stream(_Model):
     """One kind of record and how to read its lists. Its name is the name of its table.
 
@@ -230,6 +250,9 @@ class Stream(_Model):
     ``reads``: ``list``, or ``one`` where each scope is a single record (a user's profile).
     ``key``: the columns that make the id where the record brings none of its own.
     ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, never compared.
+    ``cursor``: the column that says to which day a record belongs, for backfills.
+    ``since``, ``until``: parameters that filter by time; ``lookback`` seconds are read anew each time.
+    ``hidden_by_rights``: records vanish when the account loses rights, so an absence waits for an operator.
     """
 
     method: Literal["GET", "POST"] = "GET"
@@ -243,6 +266,11 @@ class Stream(_Model):
     fields: Fields
     timezone: Zone | None = None
     volatile: tuple[str, ...] = ()
+    cursor: str = "created_at"
+    since: Bound | None = None
+    until: Bound | None = None
+    lookback: int = Field(default=3600, ge=0)
+    hidden_by_rights: bool = False
     paging: Paging
     embedded: dict[str, Embedded] = {}
 
@@ -296,6 +324,7 @@ class Contract(_Model):
     version: Literal[1]
     hosts: dict[str, str]
     auth: Auth
+    account: Account | None = None
     limits: Limits
     timezone: Zone
     none_values: tuple[Json, ...]

@@ -25,6 +25,15 @@ SYNC_RUNS = sa.Table(
     column("run_id", "id", "The run.", key=True),
     column("community", "id", "The community.", required=True),
     column("source", "text", "The API's base URL.", required=True),
+    column("mode", "text", "incremental, full, window or replay."),
+    column("window_from", "timestamp", "Of a window: the first moment, included."),
+    column("window_to", "timestamp", "Of a window: the last moment, not included."),
+    column(
+        "goal_since",
+        "timestamp",
+        "Of a full run: lists proven since then count as read (it goes on from a broken one).",
+    ),
+    column("account_role", "text", "The role of the API's account, as the API says it."),
     column("started_at", "timestamp", "When it started.", required=True),
     column("finished_at", "timestamp", "When it ended; null while it runs, or where it was killed."),
     column("verdict", "text", "running, complete, incomplete or failed.", required=True),
@@ -44,6 +53,8 @@ SYNC_STREAMS = sa.Table(
     column("reason", "text", "Why it is not complete."),
     column("scopes", "integer", "Lists that were to be read.", required=True),
     column("scopes_complete", "integer", "Lists that were proven complete.", required=True),
+    column("scopes_skipped", "integer", "Lists that were not read, as nothing says that they changed."),
+    column("hidden_changes", "integer", "Rows that had changed though their parent did not say so."),
     column("requests", "integer", "Requests that were sent, retries and second readings included.", required=True),
     column("retries", "integer", "Requests among them that were repeats of a failed one.", required=True),
     column("seen", "integer", "Records read = inserted + updated + unchanged + rejected.", required=True),
@@ -85,6 +96,33 @@ SYNC_SCOPES = sa.Table(
     column("rejected", "integer", "Records that could not be typed.", required=True),
     column("absent", "integer", "Rows that were proven absent, and marked.", required=True),
     comment="One row a list and run: how it was read and what came of it.",
+)
+
+SCOPES = sa.Table(
+    "_scopes",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("stream", "id", "The stream: challenges, ideas, …", key=True),
+    column("scope", "id", "The list: the parent's id; empty where the stream is one list.", key=True),
+    column(
+        "fingerprint", "text", "What the parent said when the list was last proven; a difference means: read it anew."
+    ),
+    column("completed_at", "timestamp", "When the list was last proven complete."),
+    column("watermark", "timestamp", "Records changed up to here have been read, where the API filters by time."),
+    column(
+        "suspect", "boolean", "Rows had changed though the parent did not say so; judged when the parent speaks next."
+    ),
+    column("run_id", "id", "The run that last proved it.", required=True),
+    comment="One row a list: how far it has been read. It moves only in the transaction that loads the list.",
+)
+
+ACCOUNT = sa.Table(
+    "_account",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("role", "text", "The role of the API's account under which absences are believed."),
+    column("accepted_at", "timestamp", "When it was first seen, or accepted by an operator.", required=True),
+    comment="What the API's account may see: a lesser role sees fewer rows, which are then not gone.",
 )
 
 REJECTED_RECORDS = sa.Table(
