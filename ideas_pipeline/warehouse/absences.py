@@ -51,6 +51,49 @@ def candidates(connection: sa.Connection, community: str, stream: str) -> dict[s
     return dict(rows.all())
 
 
+# The column of a stage whose start takes rows of the stream away, all at once and on purpose.
+_CLEARED_BY = {"votes": "resets_votes", "comments": "clears_comments"}
+
+
+def told_apart(
+    connection: sa.Connection, community: str, stream: str, run_id: str, at: datetime
+) -> dict[str, set[str]]:
+    """Why candidates are missing, where what else the warehouse holds explains it: reason → ids.
+
+    ``parent_gone``: their parent is marked deleted. ``cleared``: a stage of the idea's challenge that clears such rows
+    started after their list was last proven by an earlier run, and not after ``at``.
+    """
+    table = TABLES[stream]
+    parent = part_of(table)
+    if not parent:
+        return {}
+    above = TABLES[parent[1]]
+    waiting = sa.select(table.c.id).join(
+        ABSENCES, sa.and_(ABSENCES.c.id == table.c.id, _of(community, stream), table.c.community == community)
+    )
+    below = waiting.join(above, sa.and_(above.c.community == community, above.c.id == table.c[parent[0]]))
+    reasons = {"parent_gone": set(connection.scalars(below.where(above.c._deleted_at.is_not(None))))}
+    if stream in _CLEARED_BY:
+        stage = TABLES["challenge_stages"]
+        proven = (
+            sa.select(sa.func.max(SYNC_SCOPES.c.swept_at))
+            .where(
+                SYNC_SCOPES.c.community == community,
+                SYNC_SCOPES.c.stream == stream,
+                SYNC_SCOPES.c.scope == table.c[parent[0]],
+                SYNC_SCOPES.c.verdict == "complete",
+                SYNC_SCOPES.c.run_id != run_id,
+            )
+            .correlate(table)
+            .scalar_subquery()
+        )
+        cleared = below.join(
+            stage, sa.and_(stage.c.community == community, stage.c.challenge_id == above.c.challenge_id)
+        ).where(stage.c[_CLEARED_BY[stream]].is_(True), stage.c.starts_at <= at, stage.c.starts_at > proven)
+        reasons["cleared"] = set(connection.scalars(cleared)) - reasons["parent_gone"]
+    return {reason: ids for reason, ids in reasons.items() if ids}
+
+
 def confirm(
     connection: sa.Connection,
     community: str,
@@ -59,8 +102,9 @@ def confirm(
     run_id: str,
     at: datetime,
     embedded: Sequence[str],
+    because: str,
 ) -> dict[str, int]:
-    """Marks the candidates among ``ids`` deleted, with their rows in the tables ``embedded``.
+    """Marks the candidates among ``ids`` deleted ``because``, with their rows in the tables ``embedded``.
 
     Returns how many rows were marked, by scope, and adds that to this run's rows of ``_sync_scopes``. An id that is no
     candidate (any more) is left alone.
@@ -77,10 +121,11 @@ def confirm(
         .group_by(ABSENCES.c.scope)
     )
     by_scope: dict[str, int] = dict(marked.all())
-    mark_deleted(connection, table, sa.and_(table.c.community == community, table.c.id.in_(gone)), run_id, at)
+    mark_deleted(connection, table, sa.and_(table.c.community == community, table.c.id.in_(gone)), run_id, at, because)
     for name in embedded:
         part = TABLES[name]
-        mark_deleted(connection, part, sa.and_(part.c.community == community, scope_of(part).in_(gone)), run_id, at)
+        of_these = sa.and_(part.c.community == community, scope_of(part).in_(gone))
+        mark_deleted(connection, part, of_these, run_id, at, "parent_gone")
     if by_scope:
         connection.execute(
             sa.update(SYNC_SCOPES)

@@ -69,6 +69,10 @@ class ScopeRead:
     judged: bool
     present: tuple[str, ...] | None = None
     earlier: Counts = Counts()
+    remembered: bool = False
+    fingerprint: str | None = None
+    watermark: datetime | None = None
+    verifying: bool = False
 
 
 @dataclass(frozen=True, slots=True)

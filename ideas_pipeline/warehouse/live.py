@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -30,12 +31,14 @@ def values(connection: sa.Connection, community: str, sources: Sequence[str]) ->
     return sorted(found)
 
 
-def declared(connection: sa.Connection, community: str, source: str, column: str) -> dict[str, int]:
-    """By the value of ``source`` (``ideas.id``), what the row says in ``column`` (``vote_count``), where it does."""
+def parents(
+    connection: sa.Connection, community: str, source: str, columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """By the value of ``source`` (``ideas.id``), what the live row says in ``columns``."""
     table, key = _column(source)
-    count = table.c[column]
-    query = sa.select(key, count).where(is_live(table, community), key.is_not(None), count.is_not(None))
-    return {key: int(count) for key, count in connection.execute(query)}
+    query = sa.select(key.label("_of"), *(table.c[c] for c in columns)).where(is_live(table, community))
+    rows = connection.execute(query.where(key.is_not(None))).mappings()
+    return {row["_of"]: {c: row[c] for c in columns} for row in rows}
 
 
 def live_ids(connection: sa.Connection, community: str, stream: str, scope: str | None) -> set[str]:

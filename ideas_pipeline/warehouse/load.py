@@ -15,6 +15,7 @@ from ideas_pipeline.warehouse.batch import Batch, Counts
 from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.merge import count, mark_unstated, merge
 from ideas_pipeline.warehouse.rejects import settle
+from ideas_pipeline.warehouse.scopes import remember
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
 from ideas_pipeline.warehouse.statistics import refresh
 
@@ -45,6 +46,7 @@ def load(connection: sa.Connection, batch: Batch) -> dict[str, Counts]:
     settle(connection, batch)
     note_missing(connection, stream, batch.community, judged, seen, batch.run_id, at)
     _record_scopes(connection, batch, scopes, counts)
+    remember(connection, batch, counts)
 
     for table in [*staged.values(), *stated.values(), scopes, judged, seen]:
         table.drop(connection, checkfirst=False)

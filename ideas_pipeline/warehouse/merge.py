@@ -42,7 +42,7 @@ def merge(
     connection.execute(
         sa.update(table)
         .where(table.c.community == community, among, same_row(table, staged), _differs(table, staged))
-        .values(**values, _changed_at=at, _deleted_at=None, _run_id=run_id)
+        .values(**values, _changed_at=at, _deleted_at=None, _deleted_because=None, _run_id=run_id)
     )
     names = [c.name for c in staged.columns if c.name != "_scope"]
     moment = sa.literal(at, table.c._changed_at.type)
@@ -87,10 +87,15 @@ def mark_unstated(
 
 
 def mark_deleted(
-    connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool], run_id: str, at: datetime
+    connection: sa.Connection,
+    table: sa.Table,
+    which: sa.ColumnElement[bool],
+    run_id: str,
+    at: datetime,
+    because: str = "gone",
 ) -> None:
     """Marks the live rows among ``which`` as proven absent."""
-    gone: dict[str, Any] = {"_deleted_at": at, "_changed_at": at, "_run_id": run_id}
+    gone: dict[str, Any] = {"_deleted_at": at, "_deleted_because": because, "_changed_at": at, "_run_id": run_id}
     connection.execute(sa.update(table).where(which, table.c._deleted_at.is_(None)).values(**gone))
 
 

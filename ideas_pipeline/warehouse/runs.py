@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,17 +36,67 @@ class StreamStatus:
     held: int
 
 
-def start_run(connection: sa.Connection, run_id: str, community: str, source: str, at: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What a run sets out to do. Times know their zone.
+
+    ``source``: the API's base URL. ``mode``: incremental, full, window or replay. ``goal_since``: of a full run, since
+    when a list must have been proven to count as read. ``account_role``: as the API says it; None where it does not.
+    """
+
+    run_id: str
+    community: str
+    source: str
+    at: datetime
+    mode: str = "incremental"
+    window: tuple[datetime, datetime] | None = None
+    goal_since: datetime | None = None
+    account_role: str | None = None
+
+
+# A full run that broke off longer ago than this is not gone on with: what it read is too old to count.
+_GOAL_LASTS = timedelta(days=3)
+
+
+def start_run(connection: sa.Connection, start: RunStart) -> None:
     """Notes that a run began; one that goes on, as each asset of a Dagster run does, keeps its beginning."""
     going_on = connection.execute(
-        sa.update(SYNC_RUNS).where(SYNC_RUNS.c.run_id == run_id).values(verdict="running", finished_at=None)
+        sa.update(SYNC_RUNS).where(SYNC_RUNS.c.run_id == start.run_id).values(verdict="running", finished_at=None)
     )
     if not going_on.rowcount:
         connection.execute(
             sa.insert(SYNC_RUNS).values(
-                run_id=run_id, community=community, source=source, started_at=utc(at), verdict="running"
+                run_id=start.run_id,
+                community=start.community,
+                source=start.source,
+                started_at=utc(start.at),
+                verdict="running",
+                mode=start.mode,
+                window_from=start.window and utc(start.window[0]),
+                window_to=start.window and utc(start.window[1]),
+                goal_since=start.goal_since and utc(start.goal_since),
+                account_role=start.account_role,
             )
         )
+
+
+def full_goal(connection: sa.Connection, community: str, run_id: str, at: datetime) -> datetime:
+    """Since when a list must have been proven for a full run that starts ``at`` to count as read.
+
+    That is its own beginning; or, where the full run before it broke off, the goal of that one, so that it goes on.
+    """
+    runs = SYNC_RUNS.c
+    last = connection.execute(
+        sa.select(runs.run_id, runs.verdict, runs.goal_since)
+        .where(runs.community == community, runs.mode == "full", runs.goal_since.is_not(None))
+        .order_by(runs.started_at.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return at
+    goal = utc(last.goal_since)
+    broke_off = last.verdict in ("running", "failed") and at - goal < _GOAL_LASTS
+    return goal if broke_off or last.run_id == run_id else at
 
 
 def finish_run(connection: sa.Connection, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:

@@ -29,7 +29,7 @@ _ARROW: dict[Kind, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
-_MADE_BY_THE_MERGE = {"community", "_first_seen_at", "_changed_at", "_deleted_at", "_run_id"}
+_MADE_BY_THE_MERGE = {"community", "_first_seen_at", "_changed_at", "_deleted_at", "_deleted_because", "_run_id"}
 
 
 @cache

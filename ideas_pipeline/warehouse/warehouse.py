@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.warehouse import absences, live, runs
+from ideas_pipeline.warehouse import absences, account, live, runs, scopes
 from ideas_pipeline.warehouse.batch import Batch, Counts
 from ideas_pipeline.warehouse.engines import make_engine, reading, writing
 from ideas_pipeline.warehouse.load import load
-from ideas_pipeline.warehouse.runs import StreamStatus
+from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
 from ideas_pipeline.warehouse.schema import prepare
+from ideas_pipeline.warehouse.scopes import ScopeState
 
 
 class Warehouse:
@@ -44,10 +46,10 @@ class Warehouse:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start_run(self, run_id: str, community: str, source: str, at: datetime) -> None:
-        """Notes that a run began. ``source``: the API's base URL."""
+    def start_run(self, start: RunStart) -> None:
+        """Notes that a run began, or goes on."""
         with writing(self.engine) as connection:
-            runs.start_run(connection, run_id, community, source, at)
+            runs.start_run(connection, start)
 
     def finish_run(self, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:
         """``verdict``: complete, incomplete or failed."""
@@ -83,10 +85,35 @@ class Warehouse:
         with reading(self.engine) as connection:
             return live.values(connection, community, sources)
 
-    def declared(self, community: str, source: str, column: str) -> dict[str, int]:
-        """By the value of ``source`` (``ideas.id``), the count that a live row declares in ``column``."""
+    def parents(self, community: str, source: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """By the value of ``source`` (``ideas.id``), what the live row says in ``columns``."""
         with reading(self.engine) as connection:
-            return live.declared(connection, community, source, column)
+            return live.parents(connection, community, source, columns)
+
+    def scope_states(self, community: str, stream: str) -> dict[str, ScopeState]:
+        """How far each of the stream's lists has been read."""
+        with reading(self.engine) as connection:
+            return scopes.states(connection, community, stream)
+
+    def read_in_window(self, community: str, stream: str, start: datetime, end: datetime) -> set[str]:
+        """The lists that a broken run for just this window has read already."""
+        with reading(self.engine) as connection:
+            return scopes.read_in_window(connection, community, stream, start, end)
+
+    def full_goal(self, community: str, run_id: str, at: datetime) -> datetime:
+        """Since when a list must have been proven for a full run that starts ``at``: now, or a broken run's goal."""
+        with reading(self.engine) as connection:
+            return runs.full_goal(connection, community, run_id, at)
+
+    def role(self, community: str) -> tuple[bool, str | None]:
+        """Whether a role of the API's account was ever accepted, and which."""
+        with reading(self.engine) as connection:
+            return account.role(connection, community)
+
+    def accept_role(self, community: str, role: str | None, at: datetime) -> None:
+        """From now on, absences seen under ``role`` are believed."""
+        with writing(self.engine) as connection:
+            account.accept_role(connection, community, role, at)
 
     def live_ids(self, community: str, stream: str, scope: str | None) -> set[str]:
         """The ids of the stream's live rows in ``scope``, or in all of its scopes where that is None."""
@@ -124,18 +151,24 @@ class Warehouse:
         run_id: str,
         at: datetime,
         embedded: Sequence[str],
+        because: str = "gone",
     ) -> dict[str, int]:
-        """Marks the candidates among ``ids`` deleted, and their rows in the tables ``embedded``.
+        """Marks the candidates among ``ids`` deleted, and their rows in the tables ``embedded``, with the reason.
 
         Returns how many rows of the stream were marked, by scope.
         """
         with writing(self.engine) as connection:
-            return absences.confirm(connection, community, stream, ids, run_id, at, embedded)
+            return absences.confirm(connection, community, stream, ids, run_id, at, embedded, because)
 
     def hold_absences(self, community: str, stream: str, ids: Collection[str], because: str) -> None:
         """The candidates among ``ids`` stay candidates, with the reason why they are not believed gone."""
         with writing(self.engine) as connection:
             absences.hold(connection, community, stream, ids, because)
+
+    def told_apart(self, community: str, stream: str, run_id: str, at: datetime) -> dict[str, set[str]]:
+        """Why candidates are missing, where the warehouse knows: reason → ids (see ``absences.told_apart``)."""
+        with reading(self.engine) as connection:
+            return absences.told_apart(connection, community, stream, run_id, at)
 
     def status(self, community: str) -> list[StreamStatus]:
         """How each stream that was ever run stands."""
