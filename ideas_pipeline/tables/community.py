@@ -36,6 +36,11 @@ def _table(name: str, meaning: str, *columns: sa.Column[Any]) -> sa.Table:
             "When this row was proven absent from the source; null while it is there.",
         ),
         column(
+            "_deleted_because",
+            "text",
+            "Why it is absent: gone, parent_gone, cleared (by the start of a stage), or gone (confirmed).",
+        ),
+        column(
             "_row_hash",
             "text",
             "Fingerprint of the row's meaning; volatile columns are left out.",
