@@ -156,3 +156,25 @@ ABSENCES = sa.Table(
     column("held_because", "text", "Why the absence is not believed; null until it has been judged."),
     comment="Rows missing from a complete reading whose absence is not (yet) believed. Seen again, they leave.",
 )
+
+FIELDS = sa.Table(
+    "_fields",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("table_name", "id", "The table for which the records are meant.", key=True),
+    column("field", "id", "The column; or `_extra.NAME` for a field that the contract does not map.", key=True),
+    column("is_mapped", "boolean", "Whether it fills a column.", required=True),
+    column("kinds", "text", "What its values are: text, number, true/false, list, map. Nulls are not counted."),
+    column("records", "integer", "How many records had it, when it was last noted.", required=True),
+    column("of_records", "integer", "How many records were read then.", required=True),
+    column("first_seen_at", "timestamp", "When it was first seen.", required=True),
+    column(
+        "last_seen_at",
+        "timestamp",
+        "When it was last noted as there: when it appeared, came back, or changed, not every night.",
+        required=True,
+    ),
+    column("missing_since", "timestamp", "When it was noticed to be in no record any more; null while it is there."),
+    column("run_id", "id", "The run that last noted it.", required=True),
+    comment="One row a field that the API ever sent: what notices a new field, a changed one, one that vanished.",
+)

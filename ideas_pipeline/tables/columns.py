@@ -33,11 +33,13 @@ def column(
     required: bool = False,
     part_of: str | None = None,
     refers_to: str | None = None,
+    values: tuple[str, ...] = (),
 ) -> sa.Column[Any]:
     """A column of ``kind`` with its meaning in a sentence, and the class of personal data that it holds, if any.
 
     ``part_of``: the table (key: community, id) without whose row this row cannot be: an idea of a challenge.
     ``refers_to``: the table whose row this one names, and may outlive: the author of an idea.
+    ``values``: all that are known. Others load just as well, and are pointed out.
     """
     return sa.Column(
         name,
@@ -45,7 +47,7 @@ def column(
         primary_key=key,
         nullable=not (key or required),
         comment=meaning,
-        info={"kind": kind, "pii": pii, "part_of": part_of, "refers_to": refers_to},
+        info={"kind": kind, "pii": pii, "part_of": part_of, "refers_to": refers_to, "values": values},
     )
 
 
@@ -55,6 +57,11 @@ def kind(column: sa.Column[Any]) -> Kind:
 
 def pii(column: sa.Column[Any]) -> Pii | None:
     return cast("Pii | None", column.info["pii"])
+
+
+def known_values(column: sa.Column[Any]) -> tuple[str, ...]:
+    """The values that are known of a column; none where any value is as good as another."""
+    return cast("tuple[str, ...]", column.info["values"])
 
 
 def part_of(table: sa.Table) -> tuple[str, str] | None:
