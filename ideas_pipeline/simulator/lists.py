@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from yarl import URL
 
 from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
 from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes
+from ideas_pipeline.simulator.bounds import Span, within
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.paging import POSITION, Part, cursor
+from ideas_pipeline.simulator.rights import Account, visible
 from ideas_pipeline.simulator.shape import Quirks, Shape, put
 from ideas_pipeline.simulator.truth import Index, Tables
 
@@ -18,53 +21,58 @@ _TEXTS = ("title", "body", "display_name", "name", "description")
 
 
 class Lists:
-    """Answers for the streams of ``contract`` from ``tables``. Call ``changed`` after the tables have changed."""
+    """Answers for the streams of ``contract`` from ``tables``. Call ``changed`` when they or the ``account`` changed."""
 
     def __init__(self, contract: Contract, tables: Tables, quirks: Quirks) -> None:
         self._contract = contract
         self._tables = tables
+        self.account = Account()
         self._quirks = quirks
-        self._shape = Shape(contract, tables, quirks)
+        self._shape = Shape(contract, quirks)
         for name, stream in contract.streams.items():
             _check_room(name, stream)
         self.changed()
 
     def changed(self) -> None:
-        self._index = Index(self._tables)
+        self._shown = visible(self._tables, self.account)
+        self._index = Index(self._shown)
         self._records: dict[tuple[str, str], bytes] = {}
-        self._answers: dict[tuple[str, str, Part, URL | None], Answer] = {}
+        self._answers: dict[tuple[str, str, Part, Span, URL | None], Answer] = {}
 
     def prepare(self) -> None:
         """Make the JSON of every record now, rather than when it is first asked for."""
         for stream in self._contract.streams:
-            for key in self._tables.get(stream, {}):
+            for key in self._shown.get(stream, {}):
                 self._record(stream, key)
 
     def one(self, name: str, key: str, faults: list[Fault]) -> Answer:
         """A single record by its id. Raises Refused(404)."""
-        if key not in self._tables.get(name, {}):
+        if key not in self._shown.get(name, {}):
             raise Refused(404, f"there is no such record in {name}")
         record = orjson.Fragment(self._tampered(name, key, faults) or self._record(name, key))
         return Answer(200, _body(self._contract.streams[name], record, {}))
 
-    def page(self, name: str, scope: str, part: Part, url: URL | None, faults: list[Fault]) -> Answer:
+    def page(self, name: str, scope: str, part: Part, span: Span, url: URL | None, faults: list[Fault]) -> Answer:
         """A page of the list ``scope``. ``url``: that of the request, where pages are linked by URL.
 
         Raises Refused(404) for an unknown parent.
         """
         if faults:
-            return self._page(name, scope, part, url, faults)
-        answer = self._answers.get((name, scope, part, url))
+            return self._page(name, scope, part, span, url, faults)
+        answer = self._answers.get((name, scope, part, span, url))
         if answer is None:
-            answer = self._page(name, scope, part, url, faults)
+            answer = self._page(name, scope, part, span, url, faults)
             if not self._quirks.signed_urls:
-                self._answers[name, scope, part, url] = answer
+                self._answers[name, scope, part, span, url] = answer
         return answer
 
-    def _page(self, name: str, scope: str, part: Part, url: URL | None, faults: list[Fault]) -> Answer:
+    def _page(self, name: str, scope: str, part: Part, span: Span, url: URL | None, faults: list[Fault]) -> Answer:
         stream = self._contract.streams[name]
         by_kind = {fault.kind: fault for fault in faults}
         keys = self._keys(name, stream, scope)
+        if span != Span():
+            rows, zone = self._shown[name], ZoneInfo(self._contract.stream_timezone(name))
+            keys = [key for key in keys if within(rows[key], stream, span, zone)]
         start, size = part.start, part.size if part.size is not None else len(keys) or 1
         number = start // size + 1
         following = start + size if start + size < len(keys) else None
@@ -88,7 +96,7 @@ class Lists:
 
     def _keys(self, name: str, stream: Stream, scope: str) -> list[str]:
         if not stream.each:
-            return list(self._tables.get(name, {}))
+            return list(self._shown.get(name, {}))
         known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
         if not known:
             raise Refused(404, f"there is no {stream.each.placeholder} {scope}")

@@ -6,22 +6,25 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.contract import Contract, Json
 from ideas_pipeline.simulator import faults
 from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, refusal, sent_parameters, template_pattern
 from ideas_pipeline.simulator.auth import AuthServer
+from ideas_pipeline.simulator.bounds import asked
 from ideas_pipeline.simulator.lists import Lists
 from ideas_pipeline.simulator.paging import POSITION, wanted
-from ideas_pipeline.simulator.shape import Quirks
+from ideas_pipeline.simulator.rights import Account, Role, visible
+from ideas_pipeline.simulator.shape import Quirks, put
 from ideas_pipeline.simulator.truth import Tables
 
 BASE_PATH = "/v2/"
@@ -97,6 +100,18 @@ class IdeasServer:
             finally:
                 self.lists.changed()
 
+    def account(self, role: Role = "admin", hidden_challenges: Collection[str] = ()) -> None:
+        """From now on the API's account may see this (see ``rights``); without arguments, everything."""
+        with self._lock:
+            self.lists.account = Account(role, frozenset(hidden_challenges))
+            self.lists.changed()
+
+    def visible(self) -> Tables:
+        """What the account can see now, as a copy: what a warehouse's live rows must equal."""
+        with self._lock:
+            shown = visible(self.tables, self.lists.account)
+            return {table: {key: dict(row) for key, row in rows.items()} for table, rows in shown.items()}
+
     def prepare(self) -> None:
         """Make the JSON of a community of moderate size beforehand: the first requests are then as fast as others."""
         if sum(map(len, self.tables.values())) <= _PREPARED_ROWS:
@@ -130,6 +145,8 @@ class IdeasServer:
             return None
         if path in self.auth.routes:
             return Route("auth." + next(iter(self.auth.routes[path])))
+        if self.contract.account and path == self.contract.account.path.strip("/"):
+            return Route("account")
         for name, pattern in self._patterns.items():
             if match := pattern.fullmatch(path):
                 values = {place: unquote(value) for place, value in match.groupdict().items()}
@@ -140,6 +157,8 @@ class IdeasServer:
     async def _answer(self, request: web.BaseRequest, raw_path: str, route: Route, taken: list[faults.Fault]) -> Answer:
         if route.stream.startswith("auth."):
             return await self.auth.answer(raw_path.removeprefix(BASE_PATH), request)
+        if route.stream == "account":
+            return self._whoami(request)
         stream = self.contract.streams[route.stream]
         if request.method != stream.method:
             raise Refused(405, f"the method must be {stream.method}")
@@ -151,13 +170,24 @@ class IdeasServer:
             wanted(stream, sent, route.in_path, None, route.scope)
             with self._lock:
                 return self.lists.one(route.stream, route.scope, taken)
-        part = wanted(stream, sent, route.in_path, self.page_cap, route.scope)
+        span, rest = asked(stream, sent, ZoneInfo(self.contract.stream_timezone(route.stream)))
+        part = wanted(stream, rest, route.in_path, self.page_cap, route.scope)
         with self._lock:
             if self.before_page:
                 self.before_page(route.stream, route.scope, self.tables)
                 self.lists.changed()
             url = request.url.update_query(sent) if stream.paging.style == "next_link" else None
-            return self.lists.page(route.stream, route.scope, part, url, taken)
+            return self.lists.page(route.stream, route.scope, part, span, url, taken)
+
+    def _whoami(self, request: web.BaseRequest) -> Answer:
+        if request.method != "GET":
+            raise Refused(405, "the method must be GET")
+        self._check_rate()
+        self.auth.check_header(request)
+        body: dict[str, Json] = {}
+        if self.contract.account:
+            put(body, self.contract.account.role[0], self.lists.account.role)
+        return Answer(200, json_bytes(body))
 
     def _check_rate(self) -> None:
         if self.rate_limit is None:

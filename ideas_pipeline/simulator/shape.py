@@ -10,7 +10,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, FieldSource, Json
-from ideas_pipeline.simulator.truth import Index, Row, Tables
+from ideas_pipeline.simulator.truth import Index, Row
 
 
 @dataclass(frozen=True)
@@ -70,25 +70,25 @@ def put(target: dict[str, Any], path: str, value: Json) -> None:
 class Shape:
     """Makes the JSON of one row of a stream, embedded lists included."""
 
-    def __init__(self, contract: Contract, tables: Tables, quirks: Quirks) -> None:
+    def __init__(self, contract: Contract, quirks: Quirks) -> None:
         self._contract = contract
-        self._tables = tables
         self._quirks = quirks
         self._signatures: Iterator[int] = itertools.count(1)
 
     def record(self, stream_name: str, key: str, index: Index) -> dict[str, Any]:
         """The record of the row ``key``: columns that the contract does not map appear under their own names."""
         stream = self._contract.streams[stream_name]
-        row = self._tables[stream_name][key]
+        row = index.tables[stream_name][key]
         zone = ZoneInfo(self._contract.stream_timezone(stream_name))
         hidden = {"id"} | ({stream.each.placeholder} if stream.each else set())
         record = self._fields(row, stream.fields, hidden, stream.volatile, zone)
         for table, embedded in stream.embedded.items():
-            if table in self._tables:
-                rows = [self._tables[table][k] for k in index.keys(table, embedded.parent_key).get(key, ())]
+            if table in index.tables:
+                rows = [index.tables[table][k] for k in index.keys(table, embedded.parent_key).get(key, ())]
                 put(record, embedded.paths[0], self._embedded(rows, embedded, zone))
         if self._quirks.extra_fields:
-            self._add_extra_fields(record, stream_name, key, row, stream.fields)
+            people = index.tables.get("users", {})
+            self._add_extra_fields(record, stream_name, row, stream.fields, people)
         return record
 
     def _fields(
@@ -156,7 +156,10 @@ class Shape:
             return round(seconds * 1000)
         return int(seconds) if seconds == int(seconds) else seconds
 
-    def _add_extra_fields(self, record: dict[str, Any], stream: str, key: str, row: Row, fields: Fields) -> None:
+    def _add_extra_fields(
+        self, record: dict[str, Any], stream: str, row: Row, fields: Fields, people: dict[str, Row]
+    ) -> None:
+        key = str(row["id"])
         record["karma"] = len(key) * 7
         record["client_flags"] = {"pinned": False, "locale": "en-GB", "badges": ["early", "helpful"]}
         if stream == "users":
@@ -165,6 +168,6 @@ class Shape:
             if row.get(column) is not None:
                 path = fields[column].paths[0] if column in fields else ""
                 who = record.setdefault(path.split(".")[0] if "." in path else column.removesuffix("_id"), {})
-                person = self._tables.get("users", {}).get(str(row[column]), {})
+                person = people.get(str(row[column]), {})
                 who["name"] = person.get("display_name", "Someone")
                 who["email"] = email_of(str(row[column]))

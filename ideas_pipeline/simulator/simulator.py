@@ -35,7 +35,8 @@ class Simulator(IdeasServer):
     client_id, client_secret    those of the API client; random unless given
 
     While it serves: change the tables within ``changing()``, add to ``faults``, set ``before_page``, ``latency``,
-    ``rate_limit`` or ``page_cap``; ``auth.expire_tokens()`` and ``auth.revoked = True`` end tokens or the client.
+    ``rate_limit`` or ``page_cap``; ``account(…)`` says what the API's account may see;
+    ``auth.expire_tokens()`` and ``auth.revoked = True`` end tokens or the client.
 
     Raises OSError on entering where the port is taken, ValueError for a contract that no API could have.
     """

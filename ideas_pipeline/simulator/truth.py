@@ -13,7 +13,7 @@ class Index:
     """Which rows of a table have a value in a column. It knows the tables as they were when it was first asked."""
 
     def __init__(self, tables: Tables) -> None:
-        self._tables = tables
+        self.tables = tables
         self._keys: dict[tuple[str, str], dict[str, list[str]]] = {}
 
     def keys(self, table: str, column: str) -> dict[str, list[str]]:
@@ -21,7 +21,7 @@ class Index:
         found = self._keys.get((table, column))
         if found is None:
             found = self._keys[table, column] = {}
-            for key, row in self._tables.get(table, {}).items():
+            for key, row in self.tables.get(table, {}).items():
                 if (value := row.get(column)) is not None:
                     found.setdefault(str(value), []).append(key)
         return found
