@@ -46,9 +46,10 @@ _EMBEDDED = (
 )
 
 
-def generate(scale: Scale, seed: int = 1) -> Tables:
+def generate(scale: Scale | Size, seed: int = 1) -> Tables:
     """A community of the given size (see ``SIZES``); timestamps are ISO 8601 in UTC, ids are digits."""
-    return _Community(SIZES[scale], random.Random(seed)).tables  # noqa: S311 - it must be the same again
+    size = scale if isinstance(scale, Size) else SIZES[scale]
+    return _Community(size, random.Random(seed)).tables  # noqa: S311 - it must be the same again
 
 
 def _text(moment: datetime | None) -> str | None:

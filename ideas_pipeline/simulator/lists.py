@@ -21,7 +21,7 @@ _TEXTS = ("title", "body", "display_name", "name", "description")
 
 
 class Lists:
-    """Answers for the streams of ``contract`` from ``tables``. Call ``changed`` when they or the ``account`` changed."""
+    """Answers for the streams of ``contract`` from ``tables``. Call ``changed`` when they, or the ``account``, did."""
 
     def __init__(self, contract: Contract, tables: Tables, quirks: Quirks) -> None:
         self._contract = contract
