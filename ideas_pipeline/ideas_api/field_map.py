@@ -30,6 +30,8 @@ _Candidates = tuple[tuple[str, tuple[str, ...]], ...]
 class Record:
     """One record by column, with what the contract does not map (``extra``).
 
+    ``columns`` has what the record states: a column that it says to be none is None, one that it says nothing of (none
+    of its paths is there) is left out.
     ``embedded``: the rows of other tables that came inside it; only tables whose list the record stated.
     """
 
@@ -168,12 +170,17 @@ def _item_map(
         get = source.get
         columns: dict[str, Json] = {}
         for column, candidates, nones in plan:
-            columns[column] = None
             for name, below in candidates:
-                found = get(name)
+                found = get(name, MISSING)
                 for step in below:
-                    found = found.get(step) if found.__class__ is dict else None
+                    if found.__class__ is dict and found:
+                        found = found.get(step, MISSING)
+                    elif found is not MISSING:  # "author": null and "author": [] say that there is none
+                        found = None
+                if found is MISSING:
+                    continue
                 if found is None or ((empty := nones.get(found.__class__)) and found in empty):
+                    columns[column] = None
                     continue
                 columns[column] = found
                 break
