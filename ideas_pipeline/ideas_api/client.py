@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import string
+import time
 from collections.abc import Callable
-from functools import cached_property
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.account_lock import account_lock
+from ideas_pipeline.ideas_api.addresses import checked_base_url
 from ideas_pipeline.ideas_api.auth import Auth, AuthenticatedTransport, Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
-from ideas_pipeline.ideas_api.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
-from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.ideas_api.contract import Contract, Json, NextLinkPaging, Stream
+from ideas_pipeline.ideas_api.errors import AccessDenied, NotFound, RequestRefused, UnexpectedResponse
+from ideas_pipeline.ideas_api.field_map import present
+from ideas_pipeline.ideas_api.page_reader import PageReader
+from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
 
+Keep = Callable[[dict[str, Any], bytes], None]
+
 
 class IdeasApi:
-    """The Ideas API of one community, logged in as one account. Safe to use from many threads."""
+    """The Ideas API of one community, logged in as one account. Safe to use from many threads.
 
-    def __init__(self, contract: Contract, auth: Auth, transport: Transport) -> None:
+    ``keep``: set it to be handed each page as received: what tells where and when it was read, and the body's bytes.
+    It is called from many threads. A list that does not exist comes as status 404 or 410, without a body.
+    """
+
+    def __init__(self, contract: Contract, auth: Auth, transport: Transport, state: Path) -> None:
         self.contract = contract
         self.auth = auth
         self.transport = transport
+        self.keep: Keep | None = None
+        self._state = state
         self._authenticated = AuthenticatedTransport(auth, transport)
+        self._reader = PageReader(contract)
 
     @classmethod
     def connect(
@@ -36,25 +49,48 @@ class IdeasApi:
         base_url: str,
         credentials: Credentials,
         token_store: Path,
+        state: Path,
         listener: ListenerSettings | None = None,
     ) -> IdeasApi:
         """A client for ``base_url``. Nothing is sent yet: the first call logs in.
 
+        ``state``: the folder in which the processes of this machine share the account's budget and its lock.
+
         Raises ContractError for a base URL that is neither HTTPS nor loopback.
         """
-        transport = Transport(base_url, contract.limits)
+        account = credentials.fingerprint(checked_base_url(base_url))
+        transport = Transport(base_url, contract.limits, state / f"account-{account[:16]}.budget")
         auth = Auth(contract.auth, credentials, TokenStore(token_store), transport, listener)
-        return cls(contract, auth, transport)
+        return cls(contract, auth, transport, state)
 
     @property
     def base_url(self) -> str:
         return self.transport.base_url
 
-    @cached_property
-    def _mappers(self) -> dict[str, Callable[..., Record]]:
-        return {name: field_map(self.contract, name) for name in self.contract.streams}
+    @property
+    def retries(self) -> int:
+        """How many requests so far were repeats of a failed one."""
+        return self.transport.retries
 
-    def response(self, stream: str, scope: str, position: Position) -> Response:
+    def account_role(self) -> str | None:
+        """The role of the account that reads, as the contract's ``account`` finds it; None where it is not known.
+
+        Raises AuthenticationError, and Unavailable where the API does not answer at all.
+        """
+        account = self.contract.account
+        if account is None:
+            return None
+        try:
+            role = present(self._authenticated.send("GET", account.path).body, account.role)
+        except (AccessDenied, NotFound, RequestRefused, UnexpectedResponse):
+            return None
+        return str(role) if isinstance(role, str | int) else None
+
+    def alone(self, what: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Keep other runs away from the account, and wait for one that is under way (see ``account_lock``)."""
+        return account_lock(self._state, self.auth.account, what, say)
+
+    def response(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
         """The raw answer for one page. Raises IdeasApiError."""
         spec = self.contract.streams[stream]
         if spec.paging.style == "next_link" and position != "":
@@ -65,49 +101,40 @@ class IdeasApi:
         if spec.each:
             values[spec.each.placeholder] = scope
         path = spec.path.format(**{name: quote(str(values[name]), safe="") for name in in_path})
-        sent = dict(spec.parameters) | {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
+        sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds)
+        sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
         return self._authenticated.send(spec.method, path, stream=stream, scope=scope, **_as(spec, sent))
 
-    def page(self, stream: str, scope: str, position: Position) -> Page:
+    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
         """The page of ``stream``'s list ``scope`` at ``position`` (see ``pagination``), mapped to columns.
+
+        ``bounds``: only records of these times, where the contract knows how to ask for them.
 
         Raises IdeasApiError, which knows the stream and the scope.
         """
-        spec = self.contract.streams[stream]
-        response = self.response(stream, scope, position)
         try:
-            self._refuse_error_body(spec, response)
-            found = records_in(response.body, spec.records)
-            if spec.reads == "one" and len(found) > 1:
-                raise UnexpectedResponse(
-                    f"{len(found)} records where one was asked for", hint="Check reads and records in the contract."
-                )
-            mapper = self._mappers[stream]
-            records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
-            return Page(
-                records=records,
-                total=pagination.total_of(spec.paging.total, response.body, response.headers),
-                next=pagination.following(
-                    spec.paging, position, len(records), response.body, response.headers, response.url
-                ),
-                requests=response.requests,
-                received_at=response.received_at,
-            )
-        except UnexpectedResponse as error:
-            raise error.at(stream, scope) from None
+            response = self.response(stream, scope, position, bounds)
+        except NotFound as error:
+            if self.keep:
+                gone = {"status": error.status, "received_at": time.time()}
+                self.keep({"stream": stream, "scope": scope, "position": position, **gone}, b"")
+            raise
+        if self.keep:
+            header = {"stream": stream, "scope": scope, "position": position, **self._about(stream, response)}
+            self.keep(header, response.content)
+        return self._reader.page(stream, scope, position, response)
 
-    def _refuse_error_body(self, spec: Stream, response: Response) -> None:
-        """Some APIs answer 200 and an error. That is no empty list."""
-        body = response.body
-        if not isinstance(body, dict) or present(body, spec.records) is not MISSING:
-            return
-        error = present(body, self.contract.error_paths)
-        if error is not MISSING and error not in (None, "", [], {}, False, 0):
-            raise UnexpectedResponse(
-                "the API answered with an error instead of records",
-                status=response.status,
-                hint="Its text is not shown, as it may hold personal data. It is tried again on the next run.",
-            )
+    def _about(self, stream: str, response: Response) -> dict[str, Any]:
+        """What of an answer, beside its body, is needed to read it again. No token is in it."""
+        paging = self.contract.streams[stream].paging
+        read = [paging.total.header] if paging.total and paging.total.header else []
+        read += ["Link"] if isinstance(paging, NextLinkPaging) and not paging.next else []
+        return {
+            "status": response.status,
+            "received_at": response.received_at,
+            "address": response.url.partition("?")[0],
+            "headers": {name: response.headers[name] for name in read if name in response.headers},
+        }
 
 
 def _placeholders(path: str) -> list[str]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -30,7 +31,8 @@ from ideas_pipeline.ideas_api.failures import (
     spent_budget,
     unavailable,
 )
-from ideas_pipeline.ideas_api.rate_limit import Gate, RateLimit
+from ideas_pipeline.ideas_api.gate import Gate
+from ideas_pipeline.ideas_api.rate_limit import RateLimit
 
 _log = logging.getLogger(__name__)
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -47,7 +49,8 @@ class Response:
     """An answer.
 
     ``headers``: in any case of letters. ``body``: the parsed JSON; None where there is none.
-    ``text``: the whole body, filled for a ``plain`` request only. ``url``: what was asked, redirects followed.
+    ``text``: the whole body, filled for a ``plain`` request only. ``content``: its bytes, of any other good answer.
+    ``url``: what was asked, redirects followed.
     ``requests``: how many it took. ``received_at``: seconds since 1970, this machine's clock.
     """
 
@@ -58,6 +61,7 @@ class Response:
     url: str = field(repr=False)
     requests: int
     received_at: float
+    content: bytes = field(repr=False, default=b"")
 
 
 @dataclass(slots=True)
@@ -88,11 +92,12 @@ class _Call:
 class Transport:
     """One API's connections, for all threads.
 
-    ``base_url``: ends in a slash. ``requests``, ``retries``: totals of what was sent, retries included, and of retries.
+    ``base_url``: ends in a slash. ``budget``: the file in which all who use the account share its rates.
+    ``requests``, ``retries``: totals of what was sent, retries included, and of retries.
     Proxies and certificate bundles come from the environment, once; ~/.netrc and cookies are not used.
     """
 
-    def __init__(self, base_url: str, limits: Limits) -> None:
+    def __init__(self, base_url: str, limits: Limits, budget: Path) -> None:
         """Raises ContractError for a base URL that is neither HTTPS nor on this machine."""
         self.base_url = checked_base_url(base_url)
         self.requests = 0
@@ -100,7 +105,7 @@ class Transport:
         self._limits = limits
         self._lock = threading.Lock()
         self._gate = Gate(limits.concurrency)
-        self._rate_limit = RateLimit(limits)
+        self._rate_limit = RateLimit(limits, budget)
         self._proxies = requests.utils.get_environ_proxies(self.base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session = requests.Session()
@@ -154,6 +159,7 @@ class Transport:
         try:
             return self._retrying(self._attempt, call)
         except IdeasApiError as error:
+            error.requests = call.requests
             if stream:
                 error.at(stream, scope or "")
             raise
@@ -199,18 +205,19 @@ class Transport:
 
     def _exchange(self, call: _Call) -> tuple[requests.Response, bytes]:
         """One request and its whole answer. Raises Again, RateLimited, Unavailable."""
-        entered = self._gate.enter(call.remaining)
-        if entered is None:
+        if not self._gate.enter(call.remaining):
             raise unavailable(Again("all connections were busy"), call.requests)
         try:
             away = self._rate_limit.wait(call.remaining)
             if away is not None:
                 raise spent_budget(away)
+            # Not before: a request that waited here for its turn was sent after others had been refused.
+            sent = time.monotonic()
             response, content = self._exchange_now(call)
         finally:
             self._gate.leave()
         if response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            self._gate.overrun(entered)
+            self._gate.overrun(sent)
         else:
             self._gate.succeeded()
         return response, content
@@ -284,7 +291,8 @@ def _judged(call: _Call, response: requests.Response, content: bytes) -> Respons
         text = content.decode("utf-8", "replace") if call.plain else ""
     elif status != HTTPStatus.UNAUTHORIZED and not (call.plain and _is_refusal(status)):
         raise_for(response, call.prepared.method or "", call.path)
-    return Response(status, response.headers, body, text, call.url, call.requests, time.time())
+    kept = b"" if call.plain else content
+    return Response(status, response.headers, body, text, call.url, call.requests, time.time(), kept)
 
 
 def _is_refusal(status: int) -> bool:

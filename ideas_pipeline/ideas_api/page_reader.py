@@ -1,0 +1,76 @@
+"""From an answer to a page of records, as the contract describes both: the same for live and for archived answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
+from ideas_pipeline.ideas_api.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
+from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.ideas_api.transport import Response
+
+Found = list[tuple[str | None, Json]]
+
+
+class PageReader:
+    """Reads answers as ``contract`` says. Safe to use from many threads."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+
+    @cached_property
+    def _mappers(self) -> dict[str, Callable[..., Record]]:
+        return {name: field_map(self._contract, name) for name in self._contract.streams}
+
+    def page(self, stream: str, scope: str, position: Position, response: Response) -> Page:
+        """The page that came for ``position``. Raises UnexpectedResponse, which knows the stream and the scope."""
+        try:
+            found = self._found(stream, response)
+            mapper = self._mappers[stream]
+            records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
+            total, following = self._walk(stream, position, len(found), response)
+            return Page(records, total, following, response.requests, response.received_at)
+        except UnexpectedResponse as error:
+            raise error.at(stream, scope) from None
+
+    def outline(self, stream: str, position: Position, response: Response) -> tuple[int, int | None, Position | None]:
+        """How many records the answer holds, the total that it tells, and where the next page begins.
+
+        Raises UnexpectedResponse.
+        """
+        found = self._found(stream, response)
+        return len(found), *self._walk(stream, position, len(found), response)
+
+    def _found(self, stream: str, response: Response) -> Found:
+        spec = self._contract.streams[stream]
+        self._refuse_error_body(spec, response)
+        found = records_in(response.body, spec.records)
+        if spec.reads == "one" and len(found) > 1:
+            raise UnexpectedResponse(
+                f"{len(found)} records where one was asked for", hint="Check reads and records in the contract."
+            )
+        return found
+
+    def _walk(
+        self, stream: str, position: Position, count: int, response: Response
+    ) -> tuple[int | None, Position | None]:
+        paging = self._contract.streams[stream].paging
+        total = pagination.total_of(paging.total, response.body, response.headers)
+        following = pagination.following(paging, position, count, response.body, response.headers, response.url)
+        return total, following
+
+    def _refuse_error_body(self, spec: Stream, response: Response) -> None:
+        """Some APIs answer 200 and an error. That is no empty list."""
+        body = response.body
+        if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, [], {}):
+            return
+        error = present(body, self._contract.error_paths)
+        if error is not MISSING and error not in (None, "", [], {}, False, 0):
+            raise UnexpectedResponse(
+                "the API answered with an error instead of records",
+                status=response.status,
+                hint="Its text is not shown, as it may hold personal data. It is tried again on the next run.",
+            )
