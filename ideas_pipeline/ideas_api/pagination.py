@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from zoneinfo import ZoneInfo
 
 from ideas_pipeline.ideas_api.contract import (
+    Bound,
     CursorPaging,
     Json,
     NextLinkPaging,
     NoPaging,
     OffsetPaging,
     PagePaging,
+    Stream,
     Total,
 )
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
@@ -26,6 +30,22 @@ from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 
 AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging
 Position = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The times between which records are asked for: from ``since`` on, and before ``until``. Both know their zone."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether all records are asked for."""
+        return self.since is None and self.until is None
+
+
+ALL = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +97,26 @@ def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
     if paging.size_parameter:
         named[paging.size_parameter] = paging.size
     return named
+
+
+def bound_parameters(spec: Stream, bounds: Bounds) -> dict[str, Any]:
+    """What asks for the records between ``bounds``, as far as the contract knows how."""
+    zone = ZoneInfo(spec.timezone or "UTC")
+    named: dict[str, Any] = {}
+    for bound, moment in ((spec.since, bounds.since), (spec.until, bounds.until)):
+        if bound and moment:
+            named[bound.parameter] = _moment(bound, moment, zone)
+    return named
+
+
+def _moment(bound: Bound, moment: datetime, zone: ZoneInfo) -> str | int:
+    match bound.format:
+        case "epoch":
+            return int(moment.timestamp())
+        case "date":
+            return moment.astimezone(zone).date().isoformat()
+        case _:
+            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def placeholders(paging: AnyPaging, position: Position) -> dict[str, Any]:
@@ -138,6 +178,17 @@ def rest(paging: AnyPaging, count: int, total: int | None) -> list[Position] | N
             return list(range(count, total, count))
         case _:
             return None
+
+
+def after(paging: AnyPaging, count: int, page_size: int) -> list[Position]:
+    """The position of the page after ``count`` records, in pages of ``page_size``; none where it cannot be told."""
+    match paging:
+        case PagePaging():
+            return [paging.first + -(-count // page_size)]
+        case OffsetPaging():
+            return [count]
+        case _:
+            return []
 
 
 def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int | None:

@@ -7,43 +7,54 @@ be true is held for a person to look at.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# Fewer missing rows than this are never held: in a short list, one deletion is a large share.
-_ALWAYS_BELIEVED_BELOW = 20
+from ideas_pipeline.warehouse.batch import too_many
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The ids that are believed to be gone, and those that are not, with the reason."""
+    """The ids that are believed to be gone, by reason, and those that are not, by reason."""
 
-    gone: list[str] = field(default_factory=list)
+    gone: dict[str, list[str]] = field(default_factory=dict)
     held: dict[str, list[str]] = field(default_factory=dict)
 
 
-def judge(candidates: dict[str, str], live: dict[str, int], percent: float) -> Judgement:
-    """Judge ``candidates`` (id → scope) against the ``live`` rows of each scope.
+def judge(
+    missing: Mapping[str, str],
+    explained: Mapping[str, set[str]],
+    live: Mapping[str, int],
+    percent: float,
+    distrust: str | None,
+) -> Judgement:
+    """Judge ``missing`` (id → scope) against the ``live`` rows of each scope.
 
-    More than ``percent`` of a stream, or of one scope, and at least 20 rows: held. The others: gone.
+    ``explained``: reason → ids whose absence something else explains (their parent went, a stage cleared them): gone.
+    ``distrust``: why nothing that is unexplained may be believed, if so. Else more than ``percent`` of a stream, or of
+    one scope, and at least 20 rows: held. The others: gone.
     """
-    total = sum(live.values())
-    if _too_many(len(candidates), total, percent):
-        return Judgement(held={_reason(len(candidates), total, "the stream", percent): sorted(candidates)})
     judgement = Judgement()
-    missing = Counter(candidates.values())
-    for scope, count in sorted(missing.items()):
-        ids = sorted(i for i, s in candidates.items() if s == scope)
-        if _too_many(count, live.get(scope, 0), percent):
-            reason = _reason(count, live.get(scope, 0), f"list {scope}", percent)
-            judgement.held.setdefault(reason, []).extend(ids)
+    for reason, ids in explained.items():
+        if believed := sorted(ids & missing.keys()):
+            judgement.gone[reason] = believed
+    rest = {i: s for i, s in missing.items() if not any(i in ids for ids in explained.values())}
+    if not rest:
+        return judgement
+    total = sum(live.values())
+    if distrust or too_many(len(rest), total, percent):
+        judgement.held[distrust or _reason(len(rest), total, "the stream", percent)] = sorted(rest)
+        return judgement
+    by_scope: dict[str, list[str]] = defaultdict(list)
+    for id_, scope in sorted(rest.items()):
+        by_scope[scope].append(id_)
+    for scope, count in sorted(Counter(rest.values()).items()):
+        if too_many(count, live.get(scope, 0), percent):
+            judgement.held[_reason(count, live.get(scope, 0), f"list {scope}", percent)] = by_scope[scope]
         else:
-            judgement.gone.extend(ids)
+            judgement.gone.setdefault("gone", []).extend(by_scope[scope])
     return judgement
-
-
-def _too_many(count: int, total: int, percent: float) -> bool:
-    return count >= _ALWAYS_BELIEVED_BELOW and count > total * percent / 100
 
 
 def _reason(count: int, total: int, where: str, percent: float) -> str:

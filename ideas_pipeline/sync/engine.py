@@ -6,11 +6,14 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.errors import AuthenticationError
 from ideas_pipeline.sync.contract_fit import check_fit
+from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window, moves_state, name
+from ideas_pipeline.sync.planning import VERIFY_DAYS
 from ideas_pipeline.sync.results import Progress, RunResult, Silence, StreamResult, worst
-from ideas_pipeline.sync.stream import Run, sync_stream
+from ideas_pipeline.sync.run import PageSource, Run
+from ideas_pipeline.sync.stream import sync_stream
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 
@@ -20,38 +23,92 @@ def new_run_id(at: datetime) -> str:
 
 
 def sync_community(
-    api: IdeasApi,
+    api: PageSource,
     warehouse: Warehouse,
     community: str,
     *,
+    mode: Mode = Incremental(),  # noqa: B008 - it is frozen, so all callers may share it
     streams: Sequence[str] | None = None,
     mass_absence_percent: float = 10,
+    verify_days: int = VERIFY_DAYS,
     progress: Progress | None = None,
     run_id: str | None = None,
 ) -> RunResult:
     """Read the community (or only ``streams``) and bring the warehouse in line with it.
 
     A stream that fails leaves the others' work in place, and the run goes on with the next, unless the API refuses the
-    account. What a crash or a signal interrupts is kept up to the last batch. Raises ContractError, WarehouseError.
+    account. What a crash or a signal interrupts is kept up to the last batch, and the next run goes on from there.
     ``run_id``: several calls with one id are one run, as the assets of a Dagster run are.
+    Raises ContractError, WarehouseError.
     """
     check_fit(api.contract)
     started = datetime.now(UTC)
     run_id = run_id or new_run_id(started)
-    run = Run(api, warehouse, community, run_id, mass_absence_percent, progress or Silence())
-    warehouse.start_run(run_id, community, api.base_url, started)
+    goal = warehouse.full_goal(community, run_id, started) if isinstance(mode, Full) else started
+    role = api.account_role() if moves_state(mode) else None
+    distrust = _distrust(warehouse, community, role, started) if moves_state(mode) else None
+    warehouse.start_run(
+        RunStart(
+            run_id,
+            community,
+            api.base_url,
+            started,
+            mode=name(mode),
+            window=(mode.start, mode.end) if isinstance(mode, Window) else None,
+            goal_since=goal if isinstance(mode, Full) else None,
+            account_role=role,
+        )
+    )
+    run = Run(
+        api=api,
+        warehouse=warehouse,
+        community=community,
+        run_id=run_id,
+        mode=mode,
+        goal_since=goal,
+        verify_days=verify_days,
+        mass_absence_percent=mass_absence_percent,
+        distrust=distrust,
+        progress=progress or Silence(),
+    )
     results: list[StreamResult] = []
     try:
-        for stream in api.contract.order():
-            if streams is None or stream in streams:
-                results.append(sync_stream(run, stream))
-                if isinstance(results[-1].error, AuthenticationError):
-                    break
+        for stream in _wanted(api, mode, streams):
+            results.append(sync_stream(run, stream))
+            if isinstance(results[-1].error, AuthenticationError):
+                break
     except BaseException as stop:
-        warehouse.finish_run(run_id, "failed", f"stopped: {type(stop).__name__}", datetime.now(UTC))
+        warehouse.finish_run(run_id, community, "failed", f"stopped: {type(stop).__name__}", datetime.now(UTC))
         raise
-    parts = warehouse.stream_verdicts(run_id)
+    parts = warehouse.stream_verdicts(community, run_id)
     reasons = [f"{stream}: {reason}" for stream, (_, reason) in parts.items() if reason]
     whole = worst([verdict for verdict, _ in parts.values()])
-    warehouse.finish_run(run_id, whole, "; ".join(reasons) or None, datetime.now(UTC))
+    warehouse.finish_run(run_id, community, whole, "; ".join(reasons) or None, datetime.now(UTC))
+    everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
+    if distrust and everything and whole == "complete":
+        # All was read under the new role, and nothing had vanished.
+        warehouse.accept_role(community, role, datetime.now(UTC))
     return RunResult(run_id, worst([r.verdict for r in results]), results)
+
+
+def _wanted(api: PageSource, mode: Mode, streams: Sequence[str] | None) -> list[str]:
+    """The streams to read, in order. A window is asked for of the lists below others, unless streams are named."""
+    order = api.contract.order()
+    if streams is not None:
+        return [s for s in order if s in streams]
+    if isinstance(mode, Window):
+        return [s for s in order if api.contract.streams[s].each and api.contract.streams[s].reads == "list"]
+    return order
+
+
+def _distrust(warehouse: Warehouse, community: str, role: str | None, at: datetime) -> str | None:
+    """Why no absence may be believed: the account is not what it was, and may see less. The first role is accepted."""
+    known, accepted = warehouse.role(community)
+    if not known:
+        warehouse.accept_role(community, role, at)
+    if not known or role == accepted:
+        return None
+    return (
+        f"the API's account is now {role or 'of unknown role'} and was {accepted or 'of unknown role'}: "
+        "rows that are missing may be hidden from it. They are kept until it is what it was, or an operator confirms"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,11 +29,10 @@ _GIVE_UP_AFTER = 10
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Records of a scope at first sight, when they were received (seconds since 1970), and whether that was all."""
+    """Records of a scope at first sight, and whether that was all."""
 
     reading: Reading
     records: list[Record]
-    received_at: float
     finished: bool
 
 
@@ -44,21 +44,26 @@ def fetch(readings: Iterable[Reading], page: Callable[[str, Position], Page], *,
     contract is unusable, the budget is spent, or one list after another fails.
     """
     done: SimpleQueue[tuple[Reading, Future[Page]]] = SimpleQueue()
+    wanted: deque[tuple[Reading, Position]] = deque()
     under_way = 0
     failures = 0
     waiting = iter(readings)
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
 
-        def ask(reading: Reading, positions: list[Position]) -> int:
-            for position in positions:
-                future = pool.submit(page, reading.scope, position)
-                future.add_done_callback(lambda f: done.put((reading, f)))
-            return len(positions)
+        def ask(reading: Reading, position: Position) -> None:
+            future = pool.submit(page, reading.scope, position)
+            future.add_done_callback(lambda f: done.put((reading, f)))
 
         try:
             while True:
-                while under_way < concurrency * _AHEAD and (reading := next(waiting, None)) is not None:
-                    under_way += ask(reading, reading.start())
+                # No more than this is ever on its way, so that pages do not pile up while a batch is loaded.
+                while under_way < concurrency * _AHEAD:
+                    if not wanted:
+                        if (reading := next(waiting, None)) is None:
+                            break
+                        wanted.extend((reading, position) for position in reading.start())
+                    ask(*wanted.popleft())
+                    under_way += 1
                 if not under_way:
                     return
                 reading, future = done.get()
@@ -67,17 +72,17 @@ def fetch(readings: Iterable[Reading], page: Callable[[str, Position], Page], *,
                 if error is None:
                     answer = future.result()
                     fresh, follow = reading.take(answer)
-                    under_way += ask(reading, follow)
+                    wanted.extend((reading, position) for position in follow)
                     failures = 0
                     if fresh or reading.finished:
-                        yield Fetched(reading, fresh, answer.received_at, reading.finished)
+                        yield Fetched(reading, fresh, reading.finished)
                 elif isinstance(error, IdeasApiError) and not _hopeless(error):
                     failures += isinstance(error, Unavailable | UnexpectedResponse)
                     if failures >= _GIVE_UP_AFTER:
                         raise error
                     reading.fail(error)
                     if reading.finished:
-                        yield Fetched(reading, [], 0.0, finished=True)
+                        yield Fetched(reading, [], finished=True)
                 else:
                     raise error
         finally:

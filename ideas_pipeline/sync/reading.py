@@ -5,7 +5,8 @@ is read, and every count can be deceived: one row deleted before our place in th
 the total as it was and hide a living row. So
 
 * a sweep is *clean* when it could not see a contradiction: every page gave the same total, the distinct records are as
-  many as that total, none came twice, no page or cursor repeated;
+  many as that total, none came twice, no page or cursor repeated. A total is not taken at its word where the API
+  could go on: a next cursor or a full last page is followed once more, and must bring nothing new;
 * a clean sweep proves the list when everything in it had been seen by an earlier sweep of this reading. A row that was
   alive all along and is hidden from a clean sweep of n records means that one of those n was not in the list when the
   sweep began; had it been seen before that, it must have left and come back. Rows that come back with the same id in
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from ideas_pipeline.ideas_api import pagination
@@ -37,13 +39,18 @@ _STALE_PAGES = 2
 
 @dataclass(slots=True)
 class _Sweep:
-    """One walk through the list. ``planned``: all its pages were told from the total on the first one."""
+    """One walk through the list. ``planned``: all its pages were told from the total on the first one.
+
+    ``probed``: all records of the total have come, and a page beyond them was asked for to see that it is empty.
+    """
 
     ids: set[str] = field(default_factory=set)
     keyless: int = 0
     pages: int = 0
     stale: int = 0
+    page_size: int = 0
     planned: bool = False
+    probed: bool = False
     totals: list[int | None] = field(default_factory=list)
     asked: set[Position] = field(default_factory=set)
     open: int = 0
@@ -86,6 +93,7 @@ class Reading:
         self.declared = declared
         self.verdict: Verdict | None = None
         self.reason: str | None = None
+        self.started_at: datetime | None = None
         self.requests = 0
         self.received = 0
         self.sweeps = 0
@@ -130,6 +138,7 @@ class Reading:
 
     def start(self) -> list[Position]:
         """Begin a sweep: the pages to ask for."""
+        self.started_at = self.started_at or datetime.now(UTC)
         self.sweeps += 1
         self._sweep = _Sweep()
         return self._ask([pagination.first(self._paging)])
@@ -186,7 +195,8 @@ class Reading:
                 continue
             text = str(key)
             if text in sweep.ids:
-                sweep.doubts.add("a record came twice")
+                if not sweep.probed:  # beyond its end, a server may repeat itself
+                    sweep.doubts.add("a record came twice")
                 continue
             if text not in self._seen:
                 self._seen[text] = text
@@ -196,20 +206,33 @@ class Reading:
 
     def _follow(self, page: Page, *, news: int) -> list[Position]:
         sweep = self._sweep
-        if sweep.planned or (page.total is not None and sweep.count >= page.total):
-            return []
         if sweep.pages == 1:
-            rest = pagination.rest(self._paging, len(page.records), page.total)
-            if rest is not None:
+            sweep.page_size = len(page.records)
+            rest = pagination.rest(self._paging, sweep.page_size, page.total)
+            if rest:
                 sweep.planned = True
                 return self._ask(rest)
-        if page.next is None:
+        if sweep.open or sweep.probed:
+            return []
+        if page.total is not None and sweep.count >= page.total:
+            sweep.probed = True
+            return self._ask(self._beyond(page))
+        if sweep.planned or page.next is None:
             return []
         sweep.stale = 0 if news else sweep.stale + 1
         if sweep.stale >= _STALE_PAGES:
             sweep.doubts.add("pages brought nothing new and did not end")
             return []
         return self._ask([page.next])
+
+    def _beyond(self, page: Page) -> list[Position]:
+        """The page after all records of the total have come, where the API may have more: it must bring nothing new."""
+        sweep = self._sweep
+        if self._paging.style in ("cursor", "next_link"):
+            return [page.next] if page.next is not None and page.next not in sweep.asked else []
+        size = getattr(self._paging, "size", 0)
+        full = sweep.count % sweep.page_size == 0 if sweep.pages > 1 else sweep.page_size >= size
+        return pagination.after(self._paging, sweep.count, sweep.page_size) if sweep.count and full else []
 
     def _end_of_sweep(self, page: Page) -> list[Position]:
         sweep = self._sweep
@@ -228,7 +251,10 @@ class Reading:
 
     def _at_one_instant(self, page: Page) -> bool:
         """One response that says that it is all: by its style, by its total, or by being empty."""
-        return self._sweep.pages == 1 and (page.next is None or page.total is not None)
+        sweep = self._sweep
+        if sweep.probed:
+            return sweep.pages == 1 or (sweep.pages == 2 and sweep.page_size == sweep.count)
+        return sweep.pages == 1 and page.next is None
 
     def _proven(self) -> bool:
         sweep = self._sweep

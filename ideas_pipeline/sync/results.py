@@ -16,6 +16,9 @@ class StreamResult:
     """One stream of one run. seen = inserted + updated + unchanged + rejected, always.
 
     ``reason``: why it is not complete. ``error``: what ended it, where it failed.
+    ``scopes``: lists that were to be read; ``skipped``: lists that nothing says have changed.
+    ``hidden``: lists that had changed without their parent saying so, which is why all were read.
+    ``parts``: rows of embedded tables that were written or marked.
     ``absent``: rows proven absent and marked; ``held``: rows that look absent and are not believed to be.
     """
 
@@ -31,8 +34,11 @@ class StreamResult:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    parts: int = 0
     absent: int = 0
     held: int = 0
+    skipped: int = 0
+    hidden: int = 0
     error: IdeasApiError | None = field(default=None, compare=False)
 
 
@@ -47,7 +53,7 @@ class RunResult:
     @property
     def changed(self) -> bool:
         """Whether any row was written or marked."""
-        return any(s.inserted or s.updated or s.absent for s in self.streams)
+        return any(s.inserted or s.updated or s.parts or s.absent for s in self.streams)
 
 
 class Progress(Protocol):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.errors import IdeasApiError
-from ideas_pipeline.sync.absence import judge
-from ideas_pipeline.sync.batches import Rows, batch
+from ideas_pipeline.sync.batches import Rows
 from ideas_pipeline.sync.fetching import fetch
+from ideas_pipeline.sync.judging import judge_absences
+from ideas_pipeline.sync.loading import Tally, load_batch
+from ideas_pipeline.sync.modes import Replay, moves_state
+from ideas_pipeline.sync.planning import Task, plan
 from ideas_pipeline.sync.reading import Reading
-from ideas_pipeline.sync.results import Progress, StreamResult, Verdict
-from ideas_pipeline.warehouse.batch import Counts, ScopeRead
-from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline.sync.results import StreamResult, Verdict
+from ideas_pipeline.sync.run import Run
 
 # A batch is loaded when it holds so many records or finished lists, or after so many seconds:
 # large enough that a transaction's cost is spread, small enough that memory stays flat and little work is ever lost.
@@ -25,81 +25,45 @@ _BATCH_SCOPES = 500
 _BATCH_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What every stream of a run shares."""
-
-    api: IdeasApi
-    warehouse: Warehouse
-    community: str
-    run_id: str
-    mass_absence_percent: float
-    progress: Progress
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What the stream has come to so far."""
-
-    scopes: int = 0
-    complete: int = 0
-    requests: int = 0
-    counts: Counts = field(default_factory=Counts)
-    partly: dict[str, Counts] = field(default_factory=dict)  # scopes whose first records are loaded already
-    reasons: dict[str, int] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)  # id → scope, where records can move
-    twice: set[str] = field(default_factory=set)
-
-
 def sync_stream(run: Run, stream: str) -> StreamResult:
-    """Read all of ``stream``'s lists and bring the warehouse in line. Its scopes come from the warehouse's own rows.
+    """Read what the run's mode asks for of ``stream``'s lists, and bring the warehouse in line.
 
     Never raises IdeasApiError: a stream that cannot go on is returned as failed, with the error, and what was read
     before is loaded. Raises WarehouseError.
     """
-    spec = run.api.contract.streams[stream]
-    started = datetime.now(UTC)
-    retries = run.api.transport.retries
-    run.warehouse.start_stream(run.run_id, run.community, stream, started)
-    tally = _Tally()
+    retries = run.api.retries
+    run.warehouse.start_stream(run.run_id, run.community, stream, datetime.now(UTC))
+    tally = Tally()
     error: IdeasApiError | None = None
-    absent = held = 0
     try:
-        scopes = run.warehouse.values(run.community, spec.each.of) if spec.each else [""]
-        tally.scopes = len(scopes)
-        run.progress.stream_started(stream, len(scopes))
-        _read_and_load(run, stream, scopes, tally)
-        if spec.reads == "list":
-            absent, held = _judge_absences(run, stream, scopes, tally)
+        _doubt_unproven_parents(run, stream, tally)
+        tally.plan = plan(
+            run.warehouse,
+            run.community,
+            stream,
+            run.api.contract.streams[stream],
+            run.mode,
+            goal_since=run.goal_since,
+            verify_days=run.verify_days,
+        )
+        run.progress.stream_started(stream, len(tally.plan.tasks))
+        _read_and_load(run, stream, tally)
+        if moves_state(run.mode):
+            judge_absences(run, stream, tally)
     except IdeasApiError as failure:
         error = failure
-    verdict, reason = _verdict(tally, held, error)
-    result = StreamResult(
-        stream=stream,
-        verdict=verdict,
-        reason=reason,
-        scopes=tally.scopes,
-        scopes_complete=tally.complete,
-        requests=tally.requests,
-        retries=run.api.transport.retries - retries,
-        seen=tally.counts.seen,
-        inserted=tally.counts.inserted,
-        updated=tally.counts.updated,
-        unchanged=tally.counts.unchanged,
-        rejected=tally.counts.rejected,
-        absent=absent,
-        held=held,
-        error=error,
-    )
+    result = _result(stream, tally, run.api.retries - retries, error)
     run.warehouse.finish_stream(
         run.run_id,
         run.community,
         stream,
         datetime.now(UTC),
-        verdict,
-        reason,
+        result.verdict,
+        result.reason,
         scopes=result.scopes,
         scopes_complete=result.scopes_complete,
+        scopes_skipped=result.skipped,
+        hidden_changes=result.hidden,
         requests=result.requests,
         retries=result.retries,
         seen=result.seen,
@@ -107,36 +71,43 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         updated=result.updated,
         unchanged=result.unchanged,
         rejected=result.rejected,
-        absent=absent,
-        held=held,
+        parts=result.parts,
+        absent=result.absent,
+        held=result.held,
     )
     run.progress.stream_finished(result)
     return result
 
 
-def _readings(run: Run, stream: str, scopes: list[str]) -> Iterator[Reading]:
-    spec = run.api.contract.streams[stream]
-    declared: dict[str, int] = {}
-    if spec.each and spec.each.declared:
-        declared = run.warehouse.declared(run.community, spec.each.of[0], spec.each.declared)
-    for scope in scopes:
+def _doubt_unproven_parents(run: Run, stream: str, tally: Tally) -> None:
+    """Lists that hang on a stream which was not read whole may themselves be missing."""
+    if not isinstance(run.mode, Replay):
+        parents = run.api.contract.depends_on(stream)
+        for parent, wrong in run.warehouse.unproven(run.community, parents).items():
+            tally.doubt(f"its lists come from {parent}, which {wrong}")
 
-        def known(scope: str = scope) -> set[str]:
+
+def _readings(run: Run, stream: str, tasks: list[Task]) -> Iterator[Reading]:
+    spec = run.api.contract.streams[stream]
+    for task in tasks:
+
+        def known(scope: str = task.scope) -> set[str]:
             return run.warehouse.live_ids(run.community, stream, scope if spec.each else None)
 
         yield Reading(
-            scope,
+            task.scope,
             spec.paging,
             sweeps=run.api.contract.limits.sweeps,
-            known=known,
-            declared=declared.get(scope),
+            known=known if task.bounds.open else frozenset,
+            declared=task.declared,
             single=spec.reads == "one",
         )
 
 
-def _read_and_load(run: Run, stream: str, scopes: list[str], tally: _Tally) -> None:
+def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
     """Read the lists and load them batch by batch, on a thread of its own, while the next batch is being read."""
     spec = run.api.contract.streams[stream]
+    tasks = {task.scope: task for task in tally.plan.tasks}
     rows, finished = Rows(), list[Reading]()
     loading: Future[None] | None = None
     since = time.monotonic()
@@ -146,16 +117,15 @@ def _read_and_load(run: Run, stream: str, scopes: list[str], tally: _Tally) -> N
             nonlocal rows, finished, loading, since
             if loading:
                 loading.result()
-            loading = loader.submit(_load, run, stream, rows, finished, tally)
+            loading = loader.submit(load_batch, run, stream, rows, finished, tally, tasks)
             rows, finished, since = Rows(), [], time.monotonic()
 
         try:
-            fetched = fetch(
-                _readings(run, stream, scopes),
-                lambda scope, position: run.api.page(stream, scope, position),
+            for got in fetch(
+                _readings(run, stream, tally.plan.tasks),
+                lambda scope, position: run.api.page(stream, scope, position, tasks[scope].bounds),
                 concurrency=run.api.contract.limits.concurrency,
-            )
-            for got in fetched:
+            ):
                 scope = got.reading.scope
                 rows.add(got.records, scope)
                 if spec.each and spec.each.moves:
@@ -165,7 +135,6 @@ def _read_and_load(run: Run, stream: str, scopes: list[str], tally: _Tally) -> N
                             tally.twice.add(key)
                 if got.finished:
                     finished.append(got.reading)
-                    _count(tally, got.reading)
                     run.progress.scope_done(stream, len(got.reading.ids), got.reading.requests)
                 full = len(rows.records) >= _BATCH_RECORDS or len(finished) >= _BATCH_SCOPES
                 if full or time.monotonic() - since > _BATCH_SECONDS:
@@ -176,102 +145,36 @@ def _read_and_load(run: Run, stream: str, scopes: list[str], tally: _Tally) -> N
                 loading.result()
 
 
-def _count(tally: _Tally, reading: Reading) -> None:
-    tally.requests += reading.requests
-    if reading.verdict == "incomplete":
-        tally.reasons[reading.reason or ""] = tally.reasons.get(reading.reason or "", 0) + 1
-    else:
-        tally.complete += 1
-
-
-def _load(run: Run, stream: str, rows: Rows, finished: list[Reading], tally: _Tally) -> None:
-    """Load one batch: all its records, and the account of the lists that are finished with it."""
-    if not rows.records and not finished:
-        return
-    at = datetime.now(UTC)
-    lists = run.api.contract.streams[stream].reads == "list"
-    reads = [
-        ScopeRead(
-            scope=reading.scope,
-            verdict=reading.verdict or "incomplete",
-            reason=reading.reason,
-            swept_at=at,
-            total_first=reading.total_first,
-            total_last=reading.total_last,
-            declared=reading.declared,
-            sweeps=reading.sweeps,
-            pages=reading.pages,
-            requests=reading.requests,
-            received=reading.received,
-            judged=lists and reading.verdict == "complete",
-            present=tuple(reading.ids) if reading.some_left or reading.scope in tally.partly else None,
-            earlier=tally.partly.pop(reading.scope, Counts()),
-        )
-        for reading in finished
-    ]
-    done = {reading.scope for reading in finished}
-    load = batch(run.api.contract, stream, rows, reads, community=run.community, run_id=run.run_id, at=at)
-    for scope, counts in run.warehouse.load(load).items():
-        tally.counts += counts
-        if scope not in done:
-            tally.partly[scope] = tally.partly.get(scope, Counts()) + counts
-
-
-def _judge_absences(run: Run, stream: str, scopes: list[str], tally: _Tally) -> tuple[int, int]:
-    """Mark what is proven absent. Returns how many rows were marked and how many are held back."""
-    spec = run.api.contract.streams[stream]
-    warehouse = run.warehouse
-    warehouse.note_orphans(run.community, stream, run.run_id, datetime.now(UTC))
-    candidates = warehouse.candidates(run.community, stream)
-    if spec.each and spec.each.moves and (candidates or tally.twice):
-        whole = tally.complete == tally.scopes and _look_again(run, stream, scopes, candidates, tally)
-        candidates = warehouse.candidates(run.community, stream)
-        if not whole and candidates:
-            because = "another list of the stream could not be read whole, and the row may have moved there"
-            warehouse.hold_absences(run.community, stream, list(candidates), because)
-            return 0, len(candidates)
-    if not candidates:
-        return 0, 0
-    live = warehouse.live_counts(run.community, stream)
-    judgement = judge(candidates, live, run.mass_absence_percent)
-    for because, ids in judgement.held.items():
-        warehouse.hold_absences(run.community, stream, ids, because)
-        tally.reasons[because] = 0
-    marked = warehouse.confirm_absences(
-        run.community, stream, judgement.gone, run.run_id, datetime.now(UTC), embedded=list(spec.embedded)
+def _result(stream: str, tally: Tally, retries: int, error: IdeasApiError | None) -> StreamResult:
+    verdict, reason = _verdict(tally, error)
+    counts = tally.counts
+    return StreamResult(
+        stream=stream,
+        verdict=verdict,
+        reason=reason,
+        scopes=len(tally.plan.tasks),
+        scopes_complete=len(tally.proven),
+        requests=tally.requests,
+        retries=retries,
+        seen=counts.seen,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        rejected=counts.rejected,
+        parts=tally.parts,
+        absent=tally.absent,
+        held=tally.held,
+        skipped=tally.plan.skipped,
+        hidden=len(tally.plan.hidden),
+        error=error,
     )
-    return sum(marked.values()), sum(len(ids) for ids in judgement.held.values())
 
 
-def _look_again(run: Run, stream: str, scopes: list[str], candidates: dict[str, str], tally: _Tally) -> bool:
-    """Read every list once more for records that are missing from one, or were seen in two: they may have moved.
-
-    A record that moved from a list not yet read to one read already is in neither, though both were read whole.
-    Loads the records in question where they are found. Returns whether every list was proven complete.
-    """
-    sought = candidates.keys() | tally.twice
-    found, whole = Rows(), True
-    for got in fetch(
-        _readings(run, stream, scopes),
-        lambda scope, position: run.api.page(stream, scope, position),
-        concurrency=run.api.contract.limits.concurrency,
-    ):
-        found.add([r for r in got.records if str(r.columns.get("id")) in sought], got.reading.scope)
-        if got.finished:
-            tally.requests += got.reading.requests
-            whole = whole and got.reading.verdict == "complete"
-    if found.records:
-        _load(run, stream, found, [], tally)
-    return whole
-
-
-def _verdict(tally: _Tally, held: int, error: IdeasApiError | None) -> tuple[Verdict, str | None]:
+def _verdict(tally: Tally, error: IdeasApiError | None) -> tuple[Verdict, str | None]:
     if error:
         return "failed", str(error)
-    missed = tally.scopes - tally.complete
-    if not missed and not held:
+    if not tally.reasons:
         return "complete", None
     reasons = [f"{reason} ({n} lists)" if n > 1 else reason for reason, n in tally.reasons.items()]
-    if missed and missed == tally.scopes and not tally.counts.seen:
-        return "failed", "; ".join(reasons[:5])
-    return "incomplete", "; ".join(reasons[:5])
+    nothing = not tally.proven and not tally.counts.seen and not tally.plan.skipped
+    return "failed" if nothing else "incomplete", "; ".join(reasons[:5])

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.live import is_live, scope_of
 from ideas_pipeline.warehouse.merge import mark_deleted
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 
-def note_missing(
-    connection: sa.Connection,
-    stream: str,
-    community: str,
-    judged: sa.Table,
-    seen: sa.Table,
-    run_id: str,
-    at: datetime,
-) -> None:
-    """Rows whose id is in ``seen`` are no candidates; live rows of a scope in ``judged`` that are not in it, are."""
+def note_missing(connection: sa.Connection, batch: Batch, seen: sa.Table, at: datetime) -> None:
+    """Rows whose id is in ``seen`` are no candidates; live rows of a judged scope that are not in it, are.
+
+    So is the row of a single record that was not found. A row that another run wrote after the scope's reading began
+    is not missing from it.
+    """
+    community, stream, run_id = batch.community, batch.stream, batch.run_id
     connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
+    judged = [read for read in batch.scopes if read.judged]
+    began = min((read.started_at for read in judged if read.started_at), default=None)
+    scopes, lost = staging_ids("judged"), staging_ids("not_found")
+    stage_ids(connection, scopes, (read.scope for read in judged))
+    stage_ids(connection, lost, (read.scope for read in batch.scopes if read.verdict == "not_found"))
     table = TABLES[stream]
     unseen = ~sa.exists().where(seen.c.id == table.c.id)
-    missing = sa.and_(scope_of(table).in_(sa.select(judged.c.id)), unseen)
-    _note(connection, stream, community, sa.select(table), missing, run_id, at)
+    known = sa.or_(table.c._changed_at <= utc(began), table.c._run_id == run_id) if began else sa.true()
+    missing = sa.and_(scope_of(table).in_(sa.select(scopes.c.id)), unseen, known)
+    not_found = table.c.id.in_(sa.select(lost.c.id))
+    _note(connection, stream, community, sa.select(table), sa.or_(missing, not_found), run_id, at)
+    for staged in (scopes, lost):
+        staged.drop(connection, checkfirst=False)
 
 
 def note_orphans(connection: sa.Connection, community: str, stream: str, run_id: str, at: datetime) -> int:
@@ -45,10 +54,20 @@ def note_orphans(connection: sa.Connection, community: str, stream: str, run_id:
     return _note(connection, stream, community, joined, above.c._deleted_at.is_not(None), run_id, at)
 
 
-def candidates(connection: sa.Connection, community: str, stream: str) -> dict[str, str]:
-    """The rows that look absent: id → the scope from which they are missing."""
-    rows = connection.execute(sa.select(ABSENCES.c.id, ABSENCES.c.scope).where(_of(community, stream)))
-    return dict(rows.all())
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row that looks absent: the scope from which it is missing, and why that is not believed, if it was judged."""
+
+    scope: str
+    held_because: str | None
+
+
+def candidates(connection: sa.Connection, community: str, stream: str) -> dict[str, Candidate]:
+    """The rows that look absent, by id."""
+    rows = connection.execute(
+        sa.select(ABSENCES.c.id, ABSENCES.c.scope, ABSENCES.c.held_because).where(_of(community, stream))
+    )
+    return {id_: Candidate(scope, because) for id_, scope, because in rows}
 
 
 # The column of a stage whose start takes rows of the stream away, all at once and on purpose.
@@ -139,8 +158,22 @@ def confirm(
             [{"in_scope": scope, "more": count} for scope, count in by_scope.items()],
         )
     connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(gone)))
+    _forget_rejects_below(connection, community, stream, gone)
     confirmed.drop(connection, checkfirst=False)
     return by_scope
+
+
+def _forget_rejects_below(connection: sa.Connection, community: str, stream: str, gone: sa.Select[tuple[str]]) -> None:
+    """Records of lists that went with their parent can never load: they wait no longer."""
+    streams = {name for name, table in TABLES.items() if (part_of(table) or ("", ""))[1] == stream}
+    parts = {name for name, table in TABLES.items() if (part_of(table) or ("", ""))[1] in streams}
+    connection.execute(
+        sa.delete(REJECTED_RECORDS).where(
+            REJECTED_RECORDS.c.community == community,
+            REJECTED_RECORDS.c.table_name.in_(sorted(streams | parts)),
+            REJECTED_RECORDS.c.scope.in_(gone),
+        )
+    )
 
 
 def hold(connection: sa.Connection, community: str, stream: str, ids: Collection[str], because: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +73,7 @@ class ScopeRead:
     fingerprint: str | None = None
     watermark: datetime | None = None
     verifying: bool = False
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Batch:
     (JSON text or null), ``_row_hash`` and ``_scope`` (the scope in which the row was read). Arrow-backed types.
     ``stated``: embedded table → ids of the records whose embedded list was stated in full. Rows of such a record that
     are not in the frame are gone.
+    ``moves``: whether records can come to belong to another scope. ``mass_absence_percent``: a larger share of an
+    embedded table's rows (and at least 20) is not believed to be gone at once.
     """
 
     community: str
@@ -95,3 +98,29 @@ class Batch:
     frames: Mapping[str, pd.DataFrame]
     stated: Mapping[str, Sequence[str]]
     rejects: tuple[Reject, ...]
+    moves: bool = False
+    mass_absence_percent: float = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did.
+
+    ``counts``: what became of the stream's own records, by scope. ``parts``: rows of embedded tables that were written
+    or marked. ``parts_held``: by embedded table, rows that look gone, but too many at once to be believed.
+    ``shared``: by scope, records whose id belongs to a row of another scope, though records do not move.
+    """
+
+    counts: dict[str, Counts]
+    parts: int = 0
+    parts_held: dict[str, int] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+
+
+# Fewer rows than this are never too many at once: in a short list, one deletion is a large share.
+ALWAYS_BELIEVED_BELOW = 20
+
+
+def too_many(missing: int, rows: int, percent: float) -> bool:
+    """Whether so many of ``rows`` are missing at once that it is no longer likely that they are gone."""
+    return missing >= ALWAYS_BELIEVED_BELOW and missing > rows * percent / 100

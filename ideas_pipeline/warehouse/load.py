@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -11,46 +12,68 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.absences import note_missing
-from ideas_pipeline.warehouse.batch import Batch, Counts
+from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.engines import utc
-from ideas_pipeline.warehouse.merge import count, mark_unstated, merge
+from ideas_pipeline.warehouse.merge import count, mark_unstated, merge, shared
 from ideas_pipeline.warehouse.rejects import settle
 from ideas_pipeline.warehouse.scopes import remember
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
 from ideas_pipeline.warehouse.statistics import refresh
 
 
-def load(connection: sa.Connection, batch: Batch) -> dict[str, Counts]:
-    """Loads ``batch``; returns what became of the stream's own records, by scope."""
+def load(connection: sa.Connection, batch: Batch) -> Loaded:
+    """Loads ``batch``, and says what that did."""
     at = utc(batch.at)
     stream = batch.stream
     names = list(dict.fromkeys([stream, *batch.frames, *batch.stated]))
     staged = {name: staging_table(name) for name in names}
     stated = {name: staging_ids(f"stated_{name}") for name in batch.stated}
-    scopes, judged, seen = staging_ids("scopes"), staging_ids("judged"), staging_ids("seen")
+    seen = staging_ids("seen")
     for name in names:
         stage_frame(connection, staged[name], batch.frames.get(name))
     for name, ids in batch.stated.items():
         stage_ids(connection, stated[name], ids)
-    stage_ids(connection, scopes, (read.scope for read in batch.scopes))
-    stage_ids(connection, judged, (read.scope for read in batch.scopes if read.judged))
     stage_ids(connection, seen, _seen(batch))
 
     for name in names:
         refresh(connection, TABLES[name])
+    elsewhere = {} if batch.moves else shared(connection, TABLES[stream], staged[stream], batch.community)
     counts = _counts(batch, count(connection, TABLES[stream], staged[stream], batch.community))
+    parts, parts_held = 0, dict[str, int]()
     for name in names:
-        merge(connection, TABLES[name], staged[name], batch.community, batch.run_id, at)
+        written = merge(connection, TABLES[name], staged[name], batch.community, batch.run_id, at)
+        parts += written if name != stream else 0
     for name, parents in stated.items():
-        mark_unstated(connection, TABLES[name], staged[name], parents, batch.community, batch.run_id, at)
+        marked, held = mark_unstated(connection, TABLES[name], staged[name], parents, batch, at)
+        parts += marked
+        parts_held |= {name: held} if held else {}
     settle(connection, batch)
-    note_missing(connection, stream, batch.community, judged, seen, batch.run_id, at)
-    _record_scopes(connection, batch, scopes, counts)
+
+    # What contradicts itself is loaded, and nothing is concluded from it.
+    doubtful = dict.fromkeys(_scopes(batch) if parts_held else (), None) | dict.fromkeys(elsewhere, _SHARED)
+    reads = tuple(_doubted(read, doubtful[read.scope]) if read.scope in doubtful else read for read in batch.scopes)
+    batch = replace(batch, scopes=reads)
+    note_missing(connection, batch, seen, at)
+    _record_scopes(connection, batch, counts)
     remember(connection, batch, counts)
 
-    for table in [*staged.values(), *stated.values(), scopes, judged, seen]:
+    for table in [*staged.values(), *stated.values(), seen]:
         table.drop(connection, checkfirst=False)
-    return counts
+    return Loaded(counts, parts, parts_held, elsewhere)
+
+
+_SHARED = "ids are not unique: records here have the ids of rows of another list (see key in docs/contract.md)"
+
+
+def _scopes(batch: Batch) -> list[str]:
+    return [read.scope for read in batch.scopes]
+
+
+def _doubted(read: ScopeRead, reason: str | None) -> ScopeRead:
+    """The same reading, of which nothing is concluded or remembered; with a reason, it is incomplete."""
+    if reason is None:
+        return replace(read, remembered=False)
+    return replace(read, judged=False, remembered=False, verdict="incomplete", reason=reason)
 
 
 def _seen(batch: Batch) -> Iterator[str]:
@@ -77,8 +100,10 @@ def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, 
     return counts
 
 
-def _record_scopes(connection: sa.Connection, batch: Batch, scopes: sa.Table, counts: dict[str, Counts]) -> None:
+def _record_scopes(connection: sa.Connection, batch: Batch, counts: dict[str, Counts]) -> None:
     """Writes how each scope was read and what came of it. A second load of a scope in one run replaces the first."""
+    scopes = staging_ids("scopes")
+    stage_ids(connection, scopes, _scopes(batch))
     connection.execute(
         sa.delete(SYNC_SCOPES).where(
             SYNC_SCOPES.c.community == batch.community,
@@ -115,3 +140,4 @@ def _record_scopes(connection: sa.Connection, batch: Batch, scopes: sa.Table, co
             }
         )
     copy(connection, SYNC_SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SYNC_SCOPES)))
+    scopes.drop(connection, checkfirst=False)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.warehouse.batch import Batch, too_many
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
@@ -31,15 +32,32 @@ def count(
     return {scope: (int(new), int(changed), int(all_ - new - changed)) for scope, new, changed, all_ in rows}
 
 
+def shared(connection: sa.Connection, table: sa.Table, staged: sa.Table, community: str) -> dict[str, int]:
+    """How many staged rows, by scope, have the id of a live row of another parent."""
+    parent = part_of(table)
+    if not parent:
+        return {}
+    elsewhere = sa.and_(
+        table.c.community == community,
+        same_row(table, staged),
+        table.c._deleted_at.is_(None),
+        table.c[parent[0]] != staged.c[parent[0]],
+    )
+    rows = connection.execute(
+        sa.select(staged.c._scope, sa.func.count()).join(table, elsewhere).group_by(staged.c._scope)
+    )
+    return dict(rows.all())
+
+
 def merge(
     connection: sa.Connection, table: sa.Table, staged: sa.Table, community: str, run_id: str, at: datetime
-) -> None:
-    """Updates the rows that differ or come back, and inserts those that are new."""
+) -> int:
+    """Updates the rows that differ or come back, and inserts those that are new. Returns how many that were."""
     values = {c.name: c for c in staged.columns if not c.primary_key and c.name != "_scope"}
     # Says nothing new, but keeps SQLite from walking through the whole community to find a few rows.
     first = next(iter(staged.primary_key.columns))
     among = table.c[first.name].in_(sa.select(first).correlate(None))
-    connection.execute(
+    updated = connection.execute(
         sa.update(table)
         .where(table.c.community == community, among, same_row(table, staged), _differs(table, staged))
         .values(**values, _changed_at=at, _deleted_at=None, _deleted_because=None, _run_id=run_id)
@@ -47,7 +65,7 @@ def merge(
     names = [c.name for c in staged.columns if c.name != "_scope"]
     moment = sa.literal(at, table.c._changed_at.type)
     known = sa.exists().where(table.c.community == community, same_row(table, staged))
-    connection.execute(
+    inserted = connection.execute(
         sa.insert(table).from_select(
             ["community", *names, "_first_seen_at", "_changed_at", "_run_id"],
             sa.select(
@@ -59,6 +77,7 @@ def merge(
             ).where(~known),
         )
     )
+    return updated.rowcount + inserted.rowcount
 
 
 def mark_unstated(
@@ -66,24 +85,26 @@ def mark_unstated(
     table: sa.Table,
     staged: sa.Table,
     stated: sa.Table,
-    community: str,
-    run_id: str,
+    batch: Batch,
     at: datetime,
-) -> None:
-    """Marks the embedded rows that are gone: not staged, though their parent's list was stated in full."""
+) -> tuple[int, int]:
+    """Marks the embedded rows that are gone: not staged, though their parent's list was stated in full.
+
+    Returns how many were marked, and how many are held back because they are too many at once.
+    """
     parent = part_of(table)
     assert parent, f"{table.name} is no embedded table"  # noqa: S101  # a mistake of ours, not of a user
-    mark_deleted(
-        connection,
-        table,
-        sa.and_(
-            table.c.community == community,
-            table.c[parent[0]].in_(sa.select(stated.c.id)),
-            ~sa.exists().where(same_row(table, staged)),
-        ),
-        run_id,
-        at,
-    )
+    of_these = sa.and_(table.c.community == batch.community, table.c[parent[0]].in_(sa.select(stated.c.id)))
+    live = sa.and_(of_these, table.c._deleted_at.is_(None))
+    unstated = sa.and_(live, ~sa.exists().where(same_row(table, staged)))
+    missing = connection.scalar(sa.select(sa.func.count()).select_from(table).where(unstated)) or 0
+    if not missing:
+        return 0, 0
+    there = connection.scalar(sa.select(sa.func.count()).select_from(table).where(live)) or 0
+    if too_many(missing, there, batch.mass_absence_percent):
+        return 0, missing
+    mark_deleted(connection, table, unstated, batch.run_id, at)
+    return missing, 0
 
 
 def mark_deleted(

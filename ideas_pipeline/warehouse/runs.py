@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,7 +63,9 @@ _GOAL_LASTS = timedelta(days=3)
 def start_run(connection: sa.Connection, start: RunStart) -> None:
     """Notes that a run began; one that goes on, as each asset of a Dagster run does, keeps its beginning."""
     going_on = connection.execute(
-        sa.update(SYNC_RUNS).where(SYNC_RUNS.c.run_id == start.run_id).values(verdict="running", finished_at=None)
+        sa.update(SYNC_RUNS)
+        .where(SYNC_RUNS.c.run_id == start.run_id, SYNC_RUNS.c.community == start.community)
+        .values(verdict="running", finished_at=None)
     )
     if not going_on.rowcount:
         connection.execute(
@@ -99,23 +103,62 @@ def full_goal(connection: sa.Connection, community: str, run_id: str, at: dateti
     return goal if broke_off or last.run_id == run_id else at
 
 
-def finish_run(connection: sa.Connection, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:
+def finish_run(
+    connection: sa.Connection, run_id: str, community: str, verdict: str, reason: str | None, at: datetime
+) -> None:
     connection.execute(
         sa.update(SYNC_RUNS)
-        .where(SYNC_RUNS.c.run_id == run_id)
+        .where(SYNC_RUNS.c.run_id == run_id, SYNC_RUNS.c.community == community)
         .values(verdict=verdict, reason=reason, finished_at=utc(at))
     )
 
 
-def stream_verdicts(connection: sa.Connection, run_id: str) -> dict[str, tuple[str, str | None]]:
+def stream_verdicts(connection: sa.Connection, community: str, run_id: str) -> dict[str, tuple[str, str | None]]:
     """The run's streams so far, in the order in which they began: verdict and reason."""
     columns = SYNC_STREAMS.c
     rows = connection.execute(
         sa.select(columns.stream, columns.verdict, columns.reason)
-        .where(columns.run_id == run_id)
+        .where(columns.run_id == run_id, columns.community == community)
         .order_by(columns.started_at)
     )
     return {row.stream: (row.verdict, row.reason) for row in rows}
+
+
+def unproven(connection: sa.Connection, community: str, streams: Collection[str]) -> dict[str, str]:
+    """Those of ``streams`` whose last run did not read everything, with what is wrong.
+
+    Rows that are held back do not count: they are there, and their lists are read.
+    """
+    columns = SYNC_STREAMS.c
+    runs = connection.execute(
+        sa.select(SYNC_STREAMS)
+        .where(columns.community == community, columns.stream.in_(list(streams)))
+        .order_by(columns.started_at)
+    )
+    last = {run.stream: run for run in runs}
+    wrong = {}
+    for stream in streams:
+        run = last.get(stream)
+        if run is None:
+            wrong[stream] = "has never been read"
+        elif run.verdict in ("failed", "running"):
+            wrong[stream] = "could not be read"
+        elif run.scopes_complete < run.scopes:
+            wrong[stream] = "was not read whole"
+        elif unloaded := _unloaded(connection, community, stream):
+            wrong[stream] = f"has {unloaded} records that could not be typed and have no row"
+    return wrong
+
+
+def _unloaded(connection: sa.Connection, community: str, stream: str) -> int:
+    """How many rejected records of a stream have no row from before: what hangs on them is not read."""
+    rejects, table = REJECTED_RECORDS.c, TABLES[stream]
+    keys = connection.scalars(
+        sa.select(rejects.record_key).where(rejects.community == community, rejects.table_name == stream)
+    ).all()
+    ids = {json.loads(key)[0] for key in keys if key.startswith("[")}
+    there = set(connection.scalars(sa.select(table.c.id).where(table.c.community == community, table.c.id.in_(ids))))
+    return len(keys) - len(there)
 
 
 def start_stream(connection: sa.Connection, run_id: str, community: str, stream: str, at: datetime) -> None:

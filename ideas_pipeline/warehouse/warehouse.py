@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.warehouse import absences, account, live, runs, scopes
-from ideas_pipeline.warehouse.batch import Batch, Counts
+from ideas_pipeline.warehouse.absences import Candidate
+from ideas_pipeline.warehouse.batch import Batch, Loaded
 from ideas_pipeline.warehouse.engines import make_engine, reading, writing
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
@@ -51,15 +52,20 @@ class Warehouse:
         with writing(self.engine) as connection:
             runs.start_run(connection, start)
 
-    def finish_run(self, run_id: str, verdict: str, reason: str | None, at: datetime) -> None:
+    def finish_run(self, run_id: str, community: str, verdict: str, reason: str | None, at: datetime) -> None:
         """``verdict``: complete, incomplete or failed."""
         with writing(self.engine) as connection:
-            runs.finish_run(connection, run_id, verdict, reason, at)
+            runs.finish_run(connection, run_id, community, verdict, reason, at)
 
-    def stream_verdicts(self, run_id: str) -> dict[str, tuple[str, str | None]]:
+    def unproven(self, community: str, streams: Collection[str]) -> dict[str, str]:
+        """Those of ``streams`` whose last run did not read everything, with what is wrong."""
+        with reading(self.engine) as connection:
+            return runs.unproven(connection, community, streams)
+
+    def stream_verdicts(self, community: str, run_id: str) -> dict[str, tuple[str, str | None]]:
         """The run's streams so far, in the order in which they began: verdict and reason."""
         with reading(self.engine) as connection:
-            return runs.stream_verdicts(connection, run_id)
+            return runs.stream_verdicts(connection, community, run_id)
 
     def start_stream(self, run_id: str, community: str, stream: str, at: datetime) -> None:
         """Notes that a run began with a stream."""
@@ -125,8 +131,8 @@ class Warehouse:
         with reading(self.engine) as connection:
             return live.live_counts(connection, community, stream)
 
-    def load(self, batch: Batch) -> dict[str, Counts]:
-        """Loads whole scopes, all or nothing. Returns what became of the stream's own records, by scope.
+    def load(self, batch: Batch) -> Loaded:
+        """Loads whole scopes, all or nothing, and says what that did.
 
         Rows missing from a judged scope become candidates (see ``candidates``), nothing more.
         """
@@ -138,8 +144,8 @@ class Warehouse:
         with writing(self.engine) as connection:
             return absences.note_orphans(connection, community, stream, run_id, at)
 
-    def candidates(self, community: str, stream: str) -> dict[str, str]:
-        """The rows that look absent: id → the scope from which they are missing."""
+    def candidates(self, community: str, stream: str) -> dict[str, Candidate]:
+        """The rows that look absent, by id."""
         with reading(self.engine) as connection:
             return absences.candidates(connection, community, stream)
 

@@ -8,6 +8,7 @@ import pytest
 
 from ideas_pipeline.cli.output import ago
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 
@@ -16,10 +17,10 @@ NOW = datetime.now(UTC)
 
 
 def a_run(warehouse: Warehouse, run_id: str, at: datetime, verdict: str, reason: str | None) -> None:
-    warehouse.start_run(run_id, "community", "https://api.example.com/v2/", at)
+    warehouse.start_run(RunStart(run_id, "community", "https://api.example.com/v2/", at))
     warehouse.start_stream(run_id, "community", "ideas", at)
     warehouse.finish_stream(run_id, "community", "ideas", at, verdict, reason, **COUNTERS)
-    warehouse.finish_run(run_id, verdict, reason, at)
+    warehouse.finish_run(run_id, "community", verdict, reason, at)
 
 
 @pytest.fixture

@@ -155,7 +155,10 @@ def test_people_can_be_read_one_at_a_time_from_ids_seen_elsewhere(warehouse: War
 
 
 def fewest_requests(contract: Contract, tables: dict[str, Any], *, known: bool = False) -> int:
-    """One request a page; a list of several pages twice, unless it holds just what is known."""
+    """One request a page, and one beyond a last page that is full, as a total is not taken at its word.
+
+    A list of several pages is read twice, unless it holds just what is known.
+    """
     total = 0
     for name, spec in contract.streams.items():
         lists: dict[str, int] = {}
@@ -167,8 +170,10 @@ def fewest_requests(contract: Contract, tables: dict[str, Any], *, known: bool =
         else:
             lists[""] = len(tables[name])
         for count in lists.values():
-            pages = max(1, -(-count // getattr(spec.paging, "size", count or 1)))
-            total += pages if pages == 1 or known else 2 * pages
+            size = getattr(spec.paging, "size", count + 1)
+            pages = max(1, -(-count // size))
+            requests = pages + (count > 0 and count % size == 0)
+            total += requests if pages == 1 or known else 2 * requests
     return total
 
 

@@ -26,8 +26,25 @@ def read_whole(moving: MovingList, **options: object) -> Reading:
 
 @pytest.mark.parametrize("style", WITH_TOTAL)
 def test_a_list_in_one_response_with_its_total_is_complete_after_one_request(style: str) -> None:
-    reading = read_whole(MovingList(ids(SIZE), WITH_TOTAL[style]))
+    reading = read_whole(MovingList(ids(SIZE - 1), WITH_TOTAL[style]))
     assert (reading.verdict, reading.requests) == ("complete", 1)
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+def test_a_page_as_full_as_asked_for_is_not_taken_for_all_at_the_totals_word(style: str) -> None:
+    full = MovingList(ids(SIZE), WITH_TOTAL[style])
+    reading = read_whole(full)
+    assert (reading.verdict, reading.requests) == ("complete", 2)
+    of_the_page = MovingList(ids(3 * SIZE), WITH_TOTAL[style], claimed_total=SIZE)
+    assert read_whole(of_the_page).verdict == "incomplete"
+
+
+@pytest.mark.parametrize("style", PAGED)
+@pytest.mark.parametrize("claimed", [2 * SIZE, 2 * SIZE + 1])
+def test_a_total_that_is_too_low_is_not_believed(style: str, claimed: int) -> None:
+    reading = read_whole(MovingList(ids(4 * SIZE), WITH_TOTAL[style], claimed_total=claimed))
+    assert reading.verdict == "incomplete"
+    assert f"the API says {claimed} records" in str(reading.reason)
 
 
 def test_a_list_without_pages_is_complete_after_one_request_even_without_a_total() -> None:

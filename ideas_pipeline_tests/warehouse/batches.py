@@ -77,7 +77,7 @@ def load(
     rejects: Sequence[Reject] = (),
 ) -> dict[str, Counts]:
     """Loads ``rows`` on night ``on``, as run ``night-<on>``; each scope that a row names was read whole."""
-    return warehouse.load(batch(stream, rows, on, scopes, embedded, stated, rejects))
+    return warehouse.load(batch(stream, rows, on, scopes, embedded, stated, rejects)).counts
 
 
 def batch(
@@ -93,6 +93,11 @@ def batch(
     if scopes is None:
         scopes = [read(scope) for scope in dict.fromkeys(row["_scope"] for row in rows)]
     return Batch(COMMUNITY, f"night-{on}", stream, night(on), tuple(scopes), frames, dict(stated or {}), tuple(rejects))
+
+
+def candidates(warehouse: Warehouse, stream: str) -> dict[str, str]:
+    """The rows that look absent: id → the scope from which they are missing."""
+    return {id_: found.scope for id_, found in warehouse.candidates(COMMUNITY, stream).items()}
 
 
 def held(warehouse: Warehouse, table: sa.Table | str) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import (
     COMMUNITY,
     batch,
+    candidates,
     held,
     idea,
     label,
@@ -66,7 +67,7 @@ def test_a_row_listed_under_another_scope_moves(warehouse: Warehouse) -> None:
     counts = load(warehouse, "ideas", [idea("2", "c1"), idea("1", "c2")], on=2)
     assert [(row["id"], row["challenge_id"]) for row in held(warehouse, "ideas")] == [("1", "c2"), ("2", "c1")]
     assert counts == {"c1": Counts(seen=1, unchanged=1), "c2": Counts(seen=1, updated=1)}
-    assert warehouse.candidates(COMMUNITY, "ideas") == {}
+    assert candidates(warehouse, "ideas") == {}
 
 
 def test_counts_reconcile_by_scope_and_are_kept(warehouse: Warehouse) -> None:
@@ -118,7 +119,7 @@ def test_communities_do_not_touch_each_other(warehouse: Warehouse) -> None:
     other = type(theirs)(
         "other", "night-2", "ideas", night(2), theirs.scopes, theirs.frames, {"idea_labels": ["1"]}, ()
     )
-    assert warehouse.load(other) == {"c1": Counts(seen=1, inserted=1)}
+    assert warehouse.load(other).counts == {"c1": Counts(seen=1, inserted=1)}
     assert [(row["community"], row["title"]) for row in held(warehouse, "ideas")] == [
         (COMMUNITY, "Ours"),
         ("other", "Theirs"),
@@ -173,7 +174,7 @@ def test_many_loads_on_one_connection_each_start_with_empty_staging(warehouse: W
 def test_a_stream_without_a_frame_can_be_loaded(warehouse: Warehouse) -> None:
     empty = batch("ideas", [], 1, [read("c1")])
     nothing = type(empty)(COMMUNITY, "night-1", "ideas", night(1), empty.scopes, {}, {}, ())
-    assert warehouse.load(nothing) == {"c1": Counts()}
+    assert warehouse.load(nothing).counts == {"c1": Counts()}
 
 
 def test_a_key_that_comes_twice_in_a_frame_loads_nothing(warehouse: Warehouse) -> None:

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.warehouse.runs import StreamStatus
+from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
 
 
 def test_a_run_is_noted_when_it_starts_and_when_it_ends(warehouse: Warehouse) -> None:
-    warehouse.start_run("night-1", COMMUNITY, "https://api.example.com/v2", night(1))
+    warehouse.start_run(RunStart("night-1", COMMUNITY, "https://api.example.com/v2", night(1)))
     [row] = held(warehouse, SYNC_RUNS)
     assert (row["verdict"], row["started_at"], row["finished_at"]) == ("running", night(1), None)
-    warehouse.finish_run("night-1", "incomplete", "votes: the total moved", night(2))
+    warehouse.finish_run("night-1", COMMUNITY, "incomplete", "votes: the total moved", night(2))
     [row] = held(warehouse, SYNC_RUNS)
     assert (row["verdict"], row["reason"], row["finished_at"]) == ("incomplete", "votes: the total moved", night(2))
 
@@ -35,9 +35,13 @@ def test_values_are_distinct_live_sorted_and_never_null(warehouse: Warehouse) ->
     assert warehouse.values("other", ["ideas.author_id"]) == []
 
 
-def test_declared_counts_leave_out_rows_that_declare_none(warehouse: Warehouse) -> None:
+def test_what_parents_say_is_known_by_their_key(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1", vote_count=7), idea("2", vote_count=0), idea("3")], on=1)
-    assert warehouse.declared(COMMUNITY, "ideas.id", "vote_count") == {"1": 7, "2": 0}
+    assert warehouse.parents(COMMUNITY, "ideas.id", ["vote_count", "score"]) == {
+        "1": {"vote_count": 7, "score": None},
+        "2": {"vote_count": 0, "score": None},
+        "3": {"vote_count": None, "score": None},
+    }
 
 
 def test_live_rows_are_known_by_scope_and_all_together(warehouse: Warehouse) -> None:
@@ -82,11 +86,14 @@ def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(warehouse:
 
 def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehouse: Warehouse) -> None:
     for hour, stream in enumerate(["challenges", "ideas"], start=1):
-        warehouse.start_run("night-1", COMMUNITY, "https://api.example.com/v2", night(hour))
+        warehouse.start_run(RunStart("night-1", COMMUNITY, "https://api.example.com/v2", night(hour)))
         warehouse.start_stream("night-1", COMMUNITY, stream, night(hour))
         verdict, reason = ("complete", None) if stream == "challenges" else ("failed", "HTTP 403")
         warehouse.finish_stream("night-1", COMMUNITY, stream, night(hour), verdict, reason)
-        warehouse.finish_run("night-1", verdict, reason, night(hour))
-    assert warehouse.stream_verdicts("night-1") == {"challenges": ("complete", None), "ideas": ("failed", "HTTP 403")}
+        warehouse.finish_run("night-1", COMMUNITY, verdict, reason, night(hour))
+    assert warehouse.stream_verdicts(COMMUNITY, "night-1") == {
+        "challenges": ("complete", None),
+        "ideas": ("failed", "HTTP 403"),
+    }
     [run] = held(warehouse, SYNC_RUNS)
     assert (run["started_at"], run["finished_at"], run["verdict"]) == (night(1), night(2), "failed")
