@@ -13,6 +13,8 @@ COMMANDS = {
     "check": "Compare the live API with the contract, step by step.",
     "sync": "Bring the warehouse up to date.",
     "status": "Say when each stream was last proven complete.",
+    "rejects": "List, show or retry records that could not be read.",
+    "absences": "List rows that look gone, or confirm that they are.",
     "contract": "Show, validate or compare the contract.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",

@@ -8,6 +8,8 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.defs.assets import asset_key
+from ideas_pipeline.defs.check_results import SHOWN, failed, listed, passed
+from ideas_pipeline.defs.drift_checks import drift_check_specs, drift_results
 from ideas_pipeline.defs.failures import failing_in_words
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.ideas_api.contract import Contract
@@ -19,10 +21,7 @@ from ideas_pipeline.warehouse.integrity import (
     held_absences,
     last_run,
     referenced,
-    reject_reasons,
 )
-
-_SHOWN = 5
 
 
 def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChecksDefinition]:
@@ -39,15 +38,14 @@ def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChe
 
 def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.AssetChecksDefinition:
     key = asset_key(settings, stream)
-    tables = [stream, *contract.streams[stream].embedded]
     personal = _scopes_are_people(contract, stream)
 
     @dg.multi_asset_check(
         name=f"{settings.community}__{stream}__sync_checks",
         specs=[
             dg.AssetCheckSpec("completeness", asset=key, description="Every list was read and proven complete."),
-            dg.AssetCheckSpec("rejects", asset=key, description="No record waits because it could not be read."),
             dg.AssetCheckSpec("mass_absence", asset=key, description="No missing rows are held for a decision."),
+            *drift_check_specs(key),
         ],
     )
     def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
@@ -55,8 +53,8 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
             engine = warehouse.warehouse.engine
             results = [
                 _completeness(engine, settings.community, stream, scopes_are_people=personal),
-                _rejects(engine, settings.community, tables),
                 _mass_absence(engine, settings.community, stream),
+                *drift_results(engine, settings.community, contract, stream),
             ]
         yield from results
         # Dagster calls a run a success whatever its checks say: rows that are lost must turn it red.
@@ -88,7 +86,7 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
             description=(
-                f"{sum(found.values()):,} references lead nowhere: {_listed(found)}. A query that joins these tables "
+                f"{sum(found.values()):,} references lead nowhere: {listed(found)}. A query that joins these tables "
                 "leaves such rows out, so its totals are lower than those of one table. Sync the tables they lead to; "
                 "if it stays, the API's account may not see those rows: check its rights."
             ),
@@ -101,17 +99,17 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
 def _completeness(engine: sa.Engine, community: str, stream: str, *, scopes_are_people: bool) -> dg.AssetCheckResult:
     run = last_run(engine, community, stream)
     if run is not None and run.verdict == "complete":
-        return _passed("completeness", f"Lists read and proven complete: {run.scopes:,}.", lists=run.scopes)
+        return passed("completeness", f"Lists read and proven complete: {run.scopes:,}.", lists=run.scopes)
     if run is None:
-        return _failed("completeness", f"{stream} was never read: the table says nothing yet. Materialize it.")
+        return failed("completeness", f"{stream} was never read: the table says nothing yet. Materialize it.")
     if run.verdict == "running":
         said = f"The last reading of {stream} did not end: it still runs, or was killed."
     else:
         proven = f"{run.scopes_complete:,} of {run.scopes:,} lists were proven complete"
         said = f"The last reading of {stream} is {run.verdict}: {proven}. {run.reason or ''}".rstrip(". ") + "."
-    shown = [] if scopes_are_people else [scope for scope in run.unproven if scope][:_SHOWN]
+    shown = [] if scopes_are_people else [scope for scope in run.unproven if scope][:SHOWN]
     which = f" Lists: {', '.join(shown)}{' …' if len(run.unproven) > len(shown) else ''}." if shown else ""
-    return _failed(
+    return failed(
         "completeness",
         f"{said}{which} What was read is loaded. New rows can be missing, and rows that are gone can still count as "
         "there. Materialize again; if it stays, run `ideas-pipeline check` and look at _sync_scopes.",
@@ -120,51 +118,17 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, scopes_are_
     )
 
 
-def _rejects(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCheckResult:
-    reasons = reject_reasons(engine, community, tables)
-    if not reasons:
-        return _passed("rejects", "Every record could be read.", rejects=0)
-    total = sum(reasons.values())
-    return _failed(
-        "rejects",
-        f"{total:,} records could not be read and are in no table: {_listed(reasons)}. Counts are too low by as many. "
-        "_rejected_records holds them; correct the contract's fields, and the next sync loads them.",
-        severity=dg.AssetCheckSeverity.WARN,
-        rejects=total,
-    )
-
-
 def _mass_absence(engine: sa.Engine, community: str, stream: str) -> dg.AssetCheckResult:
     held = held_absences(engine, community, stream)
     if not held:
-        return _passed("mass_absence", "No missing rows are held.", held=0)
-    return _failed(
+        return passed("mass_absence", "No missing rows are held.", held=0)
+    return failed(
         "mass_absence",
         f"{sum(held.values()):,} rows of {stream} are missing from the source and kept as they were: "
         f"{'; '.join(held)}. Until this is settled they count as there. If the API's account lost rights, restore them "
-        "and sync again. If the rows are really gone, sync once with IDEAS_MASS_ABSENCE_PERCENT=100.",
+        f"and sync again. If the rows are really gone: `ideas-pipeline absences confirm --stream {stream}`.",
         held=sum(held.values()),
     )
-
-
-def _passed(name: str, description: str, **numbers: int) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=True, check_name=name, description=description, metadata=dict(numbers))
-
-
-def _failed(
-    name: str,
-    description: str,
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    **numbers: int,
-) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=False, check_name=name, severity=severity, description=description, metadata=dict(numbers)
-    )
-
-
-def _listed(counted: dict[str, int]) -> str:
-    shown = [f"{what} ({count:,})" for what, count in list(counted.items())[:_SHOWN]]
-    return ", ".join(shown) + (" …" if len(counted) > len(shown) else "")
 
 
 def _scopes_are_people(contract: Contract, stream: str) -> bool:

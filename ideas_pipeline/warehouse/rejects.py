@@ -3,16 +3,94 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.engines import reading, utc, writing
 
 _R = REJECTED_RECORDS.c
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A rejected record. Times are in UTC. ``payload`` can be personal, and ``reason`` can quote it."""
+
+    table: str
+    key: str
+    scope: str
+    reason: str
+    payload: dict[str, Any]
+    first_seen_at: datetime
+    run_id: str
+
+
+def waiting(engine: sa.Engine, community: str, table: str | None = None) -> list[Waiting]:
+    """The rejected records, of all tables or one, in the order in which they came. Raises WarehouseError."""
+    query = sa.select(REJECTED_RECORDS).where(_R.community == community)
+    if table is not None:
+        query = query.where(_R.table_name == table)
+    with reading(engine) as connection:
+        return [
+            Waiting(
+                table=row.table_name,
+                key=row.record_key,
+                scope=row.scope,
+                reason=row.reason,
+                payload=row.payload or {},
+                first_seen_at=utc(row.first_seen_at),
+                run_id=row.run_id,
+            )
+            for row in connection.execute(query.order_by(_R.first_seen_at, _R.table_name, _R.record_key))
+        ]
+
+
+def live_and_rejected(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[str, tuple[int, int]]:
+    """By table that has rejects: its live rows, and its rejected records. Raises WarehouseError."""
+    rejects = (
+        sa.select(_R.table_name, sa.func.count())
+        .where(_R.community == community, _R.table_name.in_(tables))
+        .group_by(_R.table_name)
+        .order_by(_R.table_name)
+    )
+    found = {}
+    with reading(engine) as connection:
+        for name, rejected in connection.execute(rejects).all():
+            table = TABLES[name]
+            live = sa.select(sa.func.count()).where(table.c.community == community, table.c._deleted_at.is_(None))
+            found[name] = (connection.execute(live).scalar_one(), rejected)
+    return found
+
+
+def settle_retried(
+    engine: sa.Engine, community: str, stream: str, done: Collection[Waiting], lists: Collection[str]
+) -> None:
+    """Lets go of the rejects that are ``done``, and has ``lists`` of ``stream`` read whole by the next run.
+
+    Raises WarehouseError.
+    """
+    with writing(engine) as connection:
+        if done:
+            connection.execute(
+                sa.delete(REJECTED_RECORDS).where(
+                    _R.community == community,
+                    _R.table_name == sa.bindparam("of_table"),
+                    _R.record_key == sa.bindparam("of_key"),
+                ),
+                [{"of_table": reject.table, "of_key": reject.key} for reject in done],
+            )
+        connection.execute(
+            sa.delete(SCOPES).where(
+                SCOPES.c.community == community, SCOPES.c.stream == stream, SCOPES.c.scope.in_(lists)
+            )
+        )
 
 
 def settle(connection: sa.Connection, batch: Batch) -> None:

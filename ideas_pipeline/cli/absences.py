@@ -1,0 +1,143 @@
+"""``ideas-pipeline absences``: rows that look gone, and the word of a person that they are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ideas_pipeline.settings import Settings
+    from ideas_pipeline.warehouse.held import Held
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+_BECAUSE = "gone (confirmed)"
+
+
+@click.group()
+def absences() -> None:
+    """List the rows whose absence is not believed, or confirm that they are gone.
+
+    \b
+    Examples:  ideas-pipeline absences list
+               ideas-pipeline absences confirm --stream comments --dry-run
+    """
+
+
+@absences.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+def list_(as_json: bool) -> None:
+    """Count the held rows by stream, list and reason.
+
+    \b
+    Example:  ideas-pipeline absences list
+    """
+    from ideas_pipeline.cli.output import console, table
+
+    with _held() as (_, _, found):
+        pass
+    counts = Counter((row.stream, row.scope, row.because) for row in found)
+    if as_json:
+        names = ("stream", "scope", "reason", "rows")
+        print(json.dumps([dict(zip(names, (*what, n), strict=True)) for what, n in counts.items()], indent=2))
+        return
+    out = console()
+    if not counts:
+        out.print("No row is held: whatever is missing at the source was believed, or came back.")
+        return
+    rows = [(stream, scope or "(all)", count, because) for (stream, scope, because), count in counts.items()]
+    out.print(table(("stream", "list", "rows", "why it is not believed"), rows))
+    out.print(
+        "They count as there. If the API's account lost rights, give them back and sync: the rows are seen again."
+    )
+    out.print("If they are gone:  ideas-pipeline absences confirm --stream STREAM")
+
+
+@absences.command()
+@click.option("--stream", metavar="STREAM", help="Held rows of this stream, such as comments.")
+@click.option("--scope", metavar="LIST", help="Only those of this list: the id of a challenge, of an idea.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Only the row with this id. Repeatable.")
+@click.option("--dry-run", is_flag=True, help="Say what would be marked, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, yes: bool) -> None:
+    """Mark held rows as deleted, because you know that they are gone.
+
+    The role that the API's account has now counts as the right one from then on: what is missing under it in later
+    runs is believed again. A row that is seen again comes back by itself.
+
+    \b
+    Examples:  ideas-pipeline absences confirm --stream comments --scope 4711
+               ideas-pipeline absences confirm --id 815 --yes
+    """
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.settings import load_settings
+
+    if stream is None and not ids:
+        raise click.UsageError("Say which rows: --stream STREAM, with --scope LIST or not, or --id ID.")
+    if scope is not None and stream is None:
+        raise click.UsageError("--scope needs --stream: lists of different streams can have the same id.")
+    contract = load_contract(load_settings().contract)
+    if stream is not None and stream not in contract.streams:
+        raise click.BadParameter(f"{stream!r} is none of {', '.join(contract.streams)}", param_hint="--stream")
+    with _held() as (settings, warehouse, found):
+        chosen = [
+            row
+            for row in found
+            if stream in (None, row.stream) and scope in (None, row.scope) and (not ids or row.id in ids)
+        ]
+        counts = Counter(row.stream for row in chosen)
+        if unknown := set(ids) - {row.id for row in chosen}:
+            raise click.BadParameter(f"no row {min(unknown)} is held there. See: absences list", param_hint="--id")
+        if ids and len(counts) > 1:
+            raise click.UsageError(f"Rows of {' and '.join(counts)} have such ids. Say which: --stream STREAM")
+        if not chosen:
+            click.echo("No such row is held: nothing to confirm.")
+            return
+        what = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+        if dry_run:
+            click.echo(f"{what} would be marked as deleted. Nothing was changed.")
+            return
+        if not yes:
+            click.confirm(f"Mark {what} as deleted?", abort=True)
+        marked = _mark(settings, warehouse, chosen, {name: list(contract.streams[name].embedded) for name in counts})
+    click.echo(f"Marked as deleted: {marked:,}. The next sync judges what hangs on them, such as their comments.")
+
+
+def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[str]]) -> int:
+    """Marks the rows, as a run of its own, and accepts the account's present role. Returns how many were marked."""
+    from datetime import UTC, datetime
+
+    from ideas_pipeline.sync.engine import new_run_id
+    from ideas_pipeline.warehouse.held import present_role
+    from ideas_pipeline.warehouse.runs import RunStart
+
+    now = datetime.now(UTC)
+    run_id = new_run_id(now)
+    community = settings.community
+    role = present_role(warehouse.engine, community)
+    warehouse.start_run(RunStart(run_id, community, "(an operator)", now, mode="confirm"))
+    marked = 0
+    for stream, parts in embedded.items():
+        ids = [row.id for row in rows if row.stream == stream]
+        by_scope = warehouse.confirm_absences(community, stream, ids, run_id, now, embedded=parts, because=_BECAUSE)
+        marked += sum(by_scope.values())
+    warehouse.accept_role(community, role, now)
+    warehouse.finish_run(community, run_id, "complete", None, now)
+    return marked
+
+
+@contextmanager
+def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
+    from contextlib import closing
+
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.warehouse.held import held
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    settings = load_settings()
+    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+        yield settings, warehouse, held(warehouse.engine, settings.community)

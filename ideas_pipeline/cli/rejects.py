@@ -1,0 +1,167 @@
+"""``ideas-pipeline rejects``: records that could not be read, and a second try for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ideas_pipeline.settings import Settings
+    from ideas_pipeline.warehouse.rejects import Waiting
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+_TABLE = click.option("--table", metavar="TABLE", help="Only records meant for this table, such as ideas.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+
+
+@click.group()
+def rejects() -> None:
+    """List, show or retry the records that could not be read.
+
+    \b
+    Examples:  ideas-pipeline rejects list --table ideas
+               ideas-pipeline rejects show ideas:4711
+               ideas-pipeline rejects retry
+    """
+
+
+@rejects.command("list")
+@_TABLE
+@_JSON
+def list_(table: str | None, as_json: bool) -> None:
+    """Name the rejected records and what is wrong with each, without what they hold.
+
+    \b
+    Example:  ideas-pipeline rejects list --table ideas
+    """
+    from ideas_pipeline.cli.output import console
+    from ideas_pipeline.cli.output import table as table_of
+
+    with _waiting(table) as (_, _, found):
+        pass
+    rows = [(_name(reject), _unquoted(reject.reason), f"{reject.first_seen_at:%Y-%m-%d %H:%M}") for reject in found]
+    if as_json:
+        print(
+            json.dumps([dict(zip(("record", "reason", "first_seen_at"), row, strict=True)) for row in rows], indent=2)
+        )
+        return
+    out = console()
+    if not rows:
+        out.print("No record waits: every one could be read.")
+        return
+    out.print(table_of(("record", "what is wrong with it", "first seen (UTC)"), rows))
+    out.print("To see one:  ideas-pipeline rejects show RECORD")
+    out.print("After mending the contract:  ideas-pipeline rejects retry")
+
+
+@rejects.command()
+@click.argument("records", nargs=-1, required=True, metavar="RECORD…")
+def show(records: Sequence[str]) -> None:
+    """Show rejected records whole, as JSON. What they hold can be personal.
+
+    \b
+    Example:  ideas-pipeline rejects show ideas:4711
+    """
+    with _waiting(None) as (_, _, found):
+        by_name = {_name(reject): reject for reject in found}
+    if unknown := [name for name in records if name not in by_name]:
+        raise click.BadParameter(
+            f"no record {unknown[0]} waits. `ideas-pipeline rejects list` names them.", param_hint="RECORD"
+        )
+    click.echo("What follows can hold personal data: do not paste it where others read it.", err=True)
+    shown = [
+        {
+            "record": name,
+            "table": by_name[name].table,
+            "key": by_name[name].key,
+            "list": by_name[name].scope,
+            "reason": by_name[name].reason,
+            "first_seen_at": by_name[name].first_seen_at.isoformat(),
+            "run_id": by_name[name].run_id,
+            "payload": by_name[name].payload,
+        }
+        for name in records
+    ]
+    print(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@rejects.command()
+@_TABLE
+@_JSON
+def retry(table: str | None, as_json: bool) -> None:
+    """Read rejected records once more, from what was kept of them, with the contract in force. Asks no API.
+
+    Those that can be read now are loaded; the others stay, with the new reason.
+
+    \b
+    Example:  ideas-pipeline rejects retry --table ideas
+
+    \b
+    Exit codes:  0 all loaded, or none waited; 3 some could still not be read.
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from ideas_pipeline.cli.output import console
+    from ideas_pipeline.cli.output import table as table_of
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.sync.contract_fit import check_fit
+    from ideas_pipeline.sync.engine import new_run_id
+    from ideas_pipeline.sync.retry import retry_rejects
+
+    contract = load_contract(load_settings().contract)
+    check_fit(contract)
+    with _waiting(table) as (settings, warehouse, found):
+        now = datetime.now(UTC)
+        results = retry_rejects(warehouse, contract, settings.community, found, new_run_id(now), now) if found else []
+    if as_json:
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    elif not results:
+        console().print("No record waits: there is nothing to retry.")
+    else:
+        rows = [(result.table, result.loaded, result.left) for result in results]
+        console().print(table_of(("table", "loaded", "left"), rows))
+        if any(result.left for result in results):
+            console().print("Those that are left have the new reason: ideas-pipeline rejects list")
+    raise click.exceptions.Exit(3 if any(result.left for result in results) else 0)
+
+
+@contextmanager
+def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Waiting]]]:
+    from contextlib import closing
+
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.tables.community import TABLES
+    from ideas_pipeline.warehouse.rejects import waiting
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    if table is not None and table not in TABLES:
+        raise click.BadParameter(f"{table!r} is none of {', '.join(TABLES)}", param_hint="--table")
+    settings = load_settings()
+    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+        yield settings, warehouse, waiting(warehouse.engine, settings.community, table)
+
+
+def _name(reject: Waiting) -> str:
+    """``ideas:4711``; where the key is no id, or says who somebody is, a fingerprint of it: ``users:~1a2b3c4d5e``."""
+    from hashlib import sha256
+
+    from ideas_pipeline.tables.columns import pii
+    from ideas_pipeline.tables.community import TABLES
+
+    keys = [c for c in TABLES[reject.table].primary_key.columns if c.name != "community"]
+    values = [] if reject.key.startswith("sha256:") else json.loads(reject.key)
+    personal = any(pii(c) for c in keys) or any("[" in str(value) for value in values)  # a made id can name a person
+    if values and not personal:
+        return f"{reject.table}:{'/'.join(map(str, values))}"
+    return f"{reject.table}:~{sha256(reject.key.encode()).hexdigest()[:10]}"
+
+
+def _unquoted(reason: str) -> str:
+    """The reasons without what was received."""
+    return "; ".join(part.partition(" (it is ")[0] for part in reason.split("; "))

@@ -1,0 +1,144 @@
+"""Which fields a stream's records have, against those that they had before: new, of another kind, vanished.
+
+A field that a record leaves out can mean that there is no value, or that the API has stopped to send the field. One
+record cannot tell. A run can: where all of its records so far lack a field that nearly all had before, the field has
+vanished, nothing is known of its value, and the rows keep the value that they have. Else it means none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain
+
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.contract import Contract, Fields
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.records.kinds import convert
+from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse import drift
+from ideas_pipeline.warehouse.drift import EXTRA, Field
+
+# A field has vanished where fewer than one in so many runs would show none of it by chance.
+_ONE_IN = 1_000
+
+_KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "true/false", list: "list", dict: "map"}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the records of a table had in this run, so far. A null is had, and is of no kind."""
+
+    records: int = 0
+    had: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+class Drift:
+    """The fields of one stream and its embedded tables in one run. For one thread at a time."""
+
+    def __init__(self, engine: sa.Engine, community: str, contract: Contract, stream: str) -> None:
+        """Reads what is known from earlier runs. Raises WarehouseError."""
+        self._engine = engine
+        self._community = community
+        spec = contract.streams[stream]
+        self._mapped: dict[str, Fields] = {stream: spec.fields, **{t: e.fields for t, e in spec.embedded.items()}}
+        self._tables = list(self._mapped)
+        known = drift.fields(engine, community, self._tables)
+        # A column that was taken out of the contract is nobody's loss.
+        known = [f for f in known if not f.is_mapped or f.field in self._mapped[f.table]]
+        self._known = {table: {f.field: f for f in known if f.table == table} for table in self._tables}
+        self._seen = {table: _Seen() for table in self._tables}
+
+    def observe(self, records: Sequence[Record]) -> None:
+        """Counts what ``records`` of the stream have: as they came, before anything is taken out of them."""
+        for table in self._tables:
+            _count(self._rows(records, table), self._seen[table])
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Gives the observed ``records`` the stored values of fields that vanished: as they are to be stored, right
+        before they are typed. Raises WarehouseError."""
+        for table in self._tables:
+            vanished = self._vanished(table)
+            if vanished and (rows := self._rows(records, table)):
+                self._keep(table, vanished, rows)
+
+    def note(self, run_id: str, at: datetime) -> None:
+        """Remembers what is new, at the end of the stream. Writes nothing on a quiet night. Raises WarehouseError."""
+        changed = [f for table in self._tables for f in _changes(table, self._known[table], self._seen[table], at)]
+        drift.note(self._engine, self._community, run_id, changed)
+
+    def _vanished(self, table: str) -> list[str]:
+        """The columns that no record of this run has, and that are not missing by chance."""
+        seen = self._seen[table]
+        keys = {c.name for c in TABLES[table].primary_key.columns}
+        return [
+            known.field
+            for known in self._known[table].values()
+            if known.is_mapped and known.field not in keys
+            if not seen.had[known.field] and (known.missing_since or _is_no_chance(known, seen.records))
+        ]
+
+    def _keep(self, table: str, columns: list[str], rows: Sequence[Record]) -> None:
+        keys = [c for c in TABLES[table].primary_key.columns if c.name != "community"]
+        values = [
+            convert(kind(c), [r.columns.get(c.name) for r in rows], timezone="UTC", epoch="seconds").plain for c in keys
+        ]
+        owners = {owner for owner in values[0] if owner is not None}
+        stored = drift.stored(self._engine, self._community, table, columns, owners)
+        for row, key in zip(rows, zip(*values, strict=True), strict=True):
+            for name, value in stored.get(key, {}).items():
+                row.columns.setdefault(name, value)
+
+    def _rows(self, records: Sequence[Record], table: str) -> Sequence[Record]:
+        if table == self._tables[0]:
+            return records
+        return list(chain.from_iterable(r.embedded[table] for r in records if table in r.embedded))
+
+
+def _count(rows: Sequence[Record], seen: _Seen) -> None:
+    """Thousands of records have a few shapes: the shapes are counted, then taken apart."""
+    seen.records += len(rows)
+    shapes = Counter((tuple(r.columns), tuple(map(type, r.columns.values()))) for r in rows)
+    extras = Counter((tuple(r.extra), tuple(map(type, r.extra.values()))) for r in rows if r.extra)
+    for counted, prefix in ((shapes, ""), (extras, EXTRA)):
+        for (names, types), count in counted.items():
+            for name, value_type in zip(names, types, strict=True):
+                seen.had[prefix + name] += count
+                if value_type in _KINDS:
+                    seen.kinds[prefix + name].add(_KINDS[value_type])
+
+
+def _changes(table: str, known: dict[str, Field], seen: _Seen, at: datetime) -> Iterator[Field]:
+    """The fields that appeared, are of a new kind, vanished or came back; and those counted among twice as many."""
+    n = seen.records
+    for name, had in seen.had.items():
+        kinds = frozenset(seen.kinds[name])
+        before = known.get(name)
+        if before is None:
+            yield Field(table, name, not name.startswith(EXTRA), kinds, had, n, at, at, None)
+        elif before.missing_since or not kinds <= before.kinds or n >= 2 * before.of_records:
+            more = n >= before.of_records
+            yield replace(
+                before,
+                kinds=kinds | before.kinds,
+                records=had if more else before.records,
+                of_records=n if more else before.of_records,
+                last_seen_at=at,
+                missing_since=None,
+            )
+    for before in known.values():
+        # A field that only some records have can be missing from a few lists that are alike.
+        enough = before.records == before.of_records or 2 * n >= before.of_records
+        if not seen.had[before.field] and not before.missing_since and enough and _is_no_chance(before, n):
+            yield replace(before, missing_since=at)
+
+
+def _is_no_chance(known: Field, records: int) -> bool:
+    """Whether so many records would hardly lack the field if it came as often as before."""
+    share = (known.records + 1) / (known.of_records + 2)  # never quite all, as only so many were seen
+    return (1 - share) ** records < 1 / _ONE_IN
