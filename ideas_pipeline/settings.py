@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ideas_pipeline import env_file
 
 if TYPE_CHECKING:
     from ideas_pipeline.ideas_api.contract import Contract
@@ -36,8 +38,9 @@ class SettingsError(Exception):
 def _is_a_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except ZoneInfoNotFoundError:
-        raise ValueError(name) from None
+    # "Europe" is a folder of zones, and fails as one.
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError from None
     return name
 
 
@@ -55,8 +58,15 @@ def _is_a_database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _in_full(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user
+        raise ValueError from None
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
-AnyPath = Annotated[Path, AfterValidator(Path.expanduser)]
+AnyPath = Annotated[Path, AfterValidator(_in_full)]
 
 
 class Settings(BaseModel):
@@ -65,7 +75,7 @@ class Settings(BaseModel):
     Built directly, nothing is read from the environment; ``load_settings`` reads it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     community: Name = Field("community", description="a name of letters, digits, _ and -")
     client_id: str | None = Field(None, repr=False, description="the API client's id")
@@ -114,9 +124,19 @@ class Settings(BaseModel):
 
 
 class _Environment(BaseSettings, Settings):
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what is given, which is the file's."""
+        return env_settings, init_settings
 
 
 _SAFE_TO_SHOW = set(Settings.model_fields) - {"client_id", "client_secret", "warehouse_url", "api_base_url"}
@@ -133,16 +153,14 @@ def load_settings() -> Settings:
     Raises SettingsError with every problem found. No message holds the value of a secret.
     """
     try:
-        written = dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{ENV_FILE} cannot be read ({type(error).__name__}). Mend or remove it.") from None
+        written = env_file.read(ENV_FILE, PREFIX)
+    except env_file.EnvFileError as error:
+        raise SettingsError(str(error)) from None
     problems = _misspelt(written)
     try:
-        settings = _Environment()
+        settings = _Environment(**_by_field(written))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
-        # A default that is made of other fields is not made where one of them is wrong: no problem of its own.
-        problems += [_sentence(e, written) for e in found if e["type"] != "default_factory_not_called"]
+        problems += [f"{said} Correct it in {_place(name, written)}." for name, said in _sentences(error)]
         raise SettingsError(*problems) from None
     if (settings.client_id is None) != (settings.client_secret is None):
         missing = variable("client_id" if settings.client_id is None else "client_secret")
@@ -152,7 +170,21 @@ def load_settings() -> Settings:
     return settings
 
 
-def _misspelt(written: dict[str, str | None]) -> list[str]:
+def check_values(values: Mapping[str, str]) -> None:
+    """Raises SettingsError with a sentence for each of ``values``, by variable, that would not do as a setting."""
+    try:
+        Settings.model_validate(_by_field(values))
+    except ValidationError as error:
+        raise SettingsError(*(said for _, said in _sentences(error))) from None
+
+
+def _by_field(values: Mapping[str, str]) -> dict[str, Any]:
+    """Those that are settings, and set, by field."""
+    names = {name.upper(): value for name, value in values.items()}
+    return {field: names[variable(field)] for field in Settings.model_fields if names.get(variable(field))}
+
+
+def _misspelt(written: Mapping[str, str]) -> list[str]:
     """Names that were meant for us. An unknown one in the environment may be another program's, unless it is close."""
     known = {variable(field) for field in Settings.model_fields} | _OTHER_NAMES
     problems = []
@@ -167,10 +199,16 @@ def _misspelt(written: dict[str, str | None]) -> list[str]:
     return problems
 
 
-def _sentence(error: Any, written: dict[str, str | None]) -> str:
-    field = str(error["loc"][0])
-    name = variable(field)
-    shown = f", not {error['input']!r}" if field in _SAFE_TO_SHOW else ""
+def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """The variable that each problem is about, and the problem."""
+    for problem in error.errors(include_url=False, include_context=False):
+        # A default that is made of other fields is not made where one of them is wrong: no problem of its own.
+        if problem["type"] != "default_factory_not_called":
+            field = str(problem["loc"][0])
+            shown = f", not {problem['input']!r}" if field in _SAFE_TO_SHOW else ""
+            yield variable(field), f"{variable(field)} must be {Settings.model_fields[field].description}{shown}."
+
+
+def _place(name: str, written: Mapping[str, str]) -> str:
     in_environment = any(key.upper() == name and value for key, value in os.environ.items())
-    place = "the environment" if in_environment or name not in written else str(ENV_FILE)
-    return f"{name} must be {Settings.model_fields[field].description}{shown}. Correct it in {place}."
+    return "the environment" if in_environment or name not in {key.upper() for key in written} else str(ENV_FILE)

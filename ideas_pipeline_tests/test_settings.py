@@ -71,6 +71,9 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_SCHEDULE_HOUR", "two", "a whole hour from 0 to 23, not 'two'"),
         ("IDEAS_TIMEZONE", "Madrid", "a time zone's name, such as Europe/Madrid or UTC, not 'Madrid'"),
         ("IDEAS_TIMEZONE", "../etc/passwd", "a time zone's name"),
+        ("IDEAS_TIMEZONE", "Europe", "a time zone's name, such as Europe/Madrid or UTC, not 'Europe'"),
+        ("IDEAS_STATE_DIR", "~nobody_x/x", "the path of a folder, not '~nobody_x/x'"),
+        ("IDEAS_CALLBACK_SECONDS", "inf", "a number of seconds above 0"),
         ("IDEAS_CALLBACK_PORT", "70000", "a port from 1 to 65535"),
         ("IDEAS_CALLBACK_PATH", "callback", "a path that starts with /"),
         ("IDEAS_CALLBACK_SECONDS", "0", "a number of seconds above 0"),
@@ -143,7 +146,41 @@ def test_no_secret_is_in_a_repr_or_an_error(monkeypatch):
 
 def test_a_file_that_is_no_text_gets_a_sentence():
     Path(".env").write_bytes(b"\xff\xfe\x00IDEAS")
-    assert problem() == ".env cannot be read (UnicodeDecodeError). Mend or remove it."
+    assert problem() == ".env is not text in UTF-8. Mend or remove it."
+
+
+def test_a_folder_in_the_place_of_the_file_gets_a_sentence():
+    Path(".env").mkdir()
+    assert problem() == ".env is a folder, not a file. Rename or remove it."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# mine\n\nwhat is this\n", "line 3: this is not NAME=value"),
+        ("IDEAS_CLIENT_ID\n", "line 1: this is not NAME=value"),
+        (
+            "IDEAS_COMMUNITY=a\nIDEAS_CLIENT_SECRET='canary\n",
+            "line 2: this is not NAME=value, or a quote is not closed",
+        ),
+        ("IDEAS_CLIENT_ID='canary\nA=1\nB='\n", "line 1: the value of IDEAS_CLIENT_ID goes on in the next line"),
+        ("IDEAS_CLIENT_SECRET='canary-${HOME}'\n", "line 1: the value of IDEAS_CLIENT_SECRET holds ${…}"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_as_it_stands_is_refused_by_its_number(text, said):
+    write_env(text)
+    assert problem().startswith(f".env, {said}")
+    assert "canary" not in problem()
+
+
+def test_every_line_that_is_wrong_is_told_at_once():
+    write_env("what is this\nIDEAS_COMMUNITY=a\nand this\n")
+    assert [line.partition(":")[0] for line in problem().splitlines()] == [".env, line 1", ".env, line 3"]
+
+
+def test_values_in_quotes_with_comments_and_export_are_read_as_shells_do():
+    write_env("\ufeffexport IDEAS_COMMUNITY='acme' # ours\nIDEAS_API_REGION=\"EU\"\n")
+    assert (load_settings().community, load_settings().api_region) == ("acme", "EU")
 
 
 def test_the_address_comes_from_the_region_in_any_case():
