@@ -126,7 +126,7 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
         by_scope = warehouse.confirm_absences(community, stream, ids, run_id, now, embedded=parts, because=_BECAUSE)
         marked += sum(by_scope.values())
     warehouse.accept_role(community, role, now)
-    warehouse.finish_run(community, run_id, "complete", None, now)
+    warehouse.finish_run(run_id, community, "complete", None, now)
     return marked
 
 

@@ -57,7 +57,7 @@ class Drift:
     def observe(self, records: Sequence[Record]) -> None:
         """Counts what ``records`` of the stream have: as they came, before anything is taken out of them."""
         for table in self._tables:
-            _count(self._rows(records, table), self._seen[table])
+            _count(self._rows(records, table), self._mapped[table], self._seen[table])
 
     def keep(self, records: Sequence[Record]) -> None:
         """Gives the observed ``records`` the stored values of fields that vanished: as they are to be stored, right
@@ -100,14 +100,16 @@ class Drift:
         return list(chain.from_iterable(r.embedded[table] for r in records if table in r.embedded))
 
 
-def _count(rows: Sequence[Record], seen: _Seen) -> None:
-    """Thousands of records have a few shapes: the shapes are counted, then taken apart."""
+def _count(rows: Sequence[Record], mapped: Fields, seen: _Seen) -> None:
+    """Counts what the API sent; a record's scope is our own. Thousands of records have but a few shapes."""
     seen.records += len(rows)
     shapes = Counter((tuple(r.columns), tuple(map(type, r.columns.values()))) for r in rows)
     extras = Counter((tuple(r.extra), tuple(map(type, r.extra.values()))) for r in rows if r.extra)
     for counted, prefix in ((shapes, ""), (extras, EXTRA)):
         for (names, types), count in counted.items():
             for name, value_type in zip(names, types, strict=True):
+                if not prefix and name not in mapped:
+                    continue
                 seen.had[prefix + name] += count
                 if value_type in _KINDS:
                     seen.kinds[prefix + name].add(_KINDS[value_type])

@@ -48,7 +48,7 @@ def retry_rejects(
         if mine := [reject for reject in rejects if filled.get(reject.table) == stream]:
             results += _retry_stream(warehouse, contract, community, stream, mine, run_id, at)
     verdict = "incomplete" if any(result.left for result in results) else "complete"
-    warehouse.finish_run(community, run_id, verdict, None, at)
+    warehouse.finish_run(run_id, community, verdict, None, at)
     return results
 
 

@@ -53,7 +53,7 @@ def _free_columns(contract: Contract, table: str, filled: set[tuple[str, str]]) 
     each = contract.streams[stream].each
     given = {each.placeholder} if each and table == stream else set()
     return [
-        c.name
+        str(c.name)  # SQLAlchemy's names are a kind of str that YAML refuses
         for c in TABLES[table].columns
         if not c.primary_key and not c.name.startswith("_") and (table, c.name) not in filled and c.name not in given
     ]

@@ -42,7 +42,7 @@ def present_role(engine: sa.Engine, community: str) -> str | None:
     runs = SYNC_RUNS.c
     query = (
         sa.select(runs.account_role)
-        .where(runs.community == community, runs.mode.in_(["incremental", "full", "window"]))
+        .where(runs.community == community, runs.mode.in_(["incremental", "full"]))
         .order_by(runs.started_at.desc())
         .limit(1)
     )

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.ideas_api.field_map import field_map
+from ideas_pipeline.sync.batches import About, Rows, batch
+from ideas_pipeline.sync.drift import Drift
+from ideas_pipeline.tables.bookkeeping import FIELDS
+from ideas_pipeline.warehouse.batch import Counts
+from ideas_pipeline.warehouse.drift import Field, fields
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, night
+
+CONTRACT = load_contract(None)
+IDEA: dict[str, Any] = {
+    "stage_id": "s1",
+    "author": {"id": "u1"},
+    "title": "Trees \N{DECIDUOUS TREE}",
+    "is_anonymous": False,
+    "score": 4.25,
+    "vote_count": 7,
+    "created_at": "2026-01-01T10:00:00.123456+02:00",
+    "updated_at": 1767261600,
+    "labels": [{"id": 1, "name": "Won", "color": "green", "is_system": True}],
+}
+
+
+def ideas(count: int = 40, **more: Any) -> list[dict[str, Any]]:
+    return [{"id": str(number), **IDEA, **more} for number in range(count)]
+
+
+def without(records: Sequence[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    return [{name: value for name, value in record.items() if name not in names} for record in records]
+
+
+def run(
+    warehouse: Warehouse, on: int, *batches: Sequence[dict[str, Any]], contract: Contract = CONTRACT
+) -> list[Counts]:
+    """One run that reads the ideas of challenge c1, batch by batch, on night ``on``."""
+    drift = Drift(warehouse.engine, COMMUNITY, contract, "ideas")
+    record_of = field_map(contract, "ideas")
+    counts = []
+    for records in batches:
+        rows = Rows()
+        rows.add([record_of(record, None, index, "c1") for index, record in enumerate(records)], "c1")
+        drift.observe(rows.records)
+        drift.keep(rows.records)
+        made = batch(About(contract, "ideas", COMMUNITY, f"night-{on}", night(on)), rows)
+        counts.append(warehouse.load(made).counts["c1"])
+    drift.note(f"night-{on}", night(on))
+    return counts
+
+
+def known(warehouse: Warehouse, table: str = "ideas") -> dict[str, Field]:
+    return {field.field: field for field in fields(warehouse.engine, COMMUNITY, [table])}
+
+
+def column(warehouse: Warehouse, name: str, table: str = "ideas") -> set[Any]:
+    return {row[name] for row in held(warehouse, table)}
+
+
+def test_a_first_run_remembers_every_field_with_its_kind_and_in_how_many_records_it_was(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas(30, karma=5) + ideas(40, title=None)[30:])
+    found = known(warehouse)
+    assert {"id", "author_id", "title", "score", "_extra.karma"} <= set(found)
+    assert not {"body", "challenge_id"} & set(found)
+    assert (found["title"].kinds, found["title"].records, found["title"].of_records) == ({"text"}, 40, 40)
+    assert (found["_extra.karma"].is_mapped, found["_extra.karma"].records) == (False, 30)
+    assert found["is_anonymous"].kinds == {"true/false"}
+    assert known(warehouse, "idea_labels")["color"].records == 40
+
+
+def test_a_night_with_the_same_fields_writes_nothing(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    before = held(warehouse, FIELDS)
+    run(warehouse, 2, ideas())
+    run(warehouse, 3, ideas(2))
+    run(warehouse, 4)
+    assert held(warehouse, FIELDS) == before
+
+
+def test_a_new_field_and_a_new_kind_are_noted_when_they_come(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, ideas(3, karma=5, score="4.25"))
+    found = known(warehouse)
+    assert (found["_extra.karma"].first_seen_at, found["_extra.karma"].kinds) == (night(2), {"number"})
+    assert (found["score"].kinds, found["score"].last_seen_at, found["score"].of_records) == (
+        {"number", "text"},
+        night(2),
+        40,
+    )
+    assert found["title"].last_seen_at == night(1)
+
+
+def test_a_field_that_vanished_is_noted_and_every_row_keeps_what_it_had(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    [counts] = run(warehouse, 2, without(ideas(41), "title"))
+    assert known(warehouse)["title"].missing_since == night(2)
+    assert (counts.unchanged, counts.inserted, counts.updated) == (40, 1, 0)
+    assert [row["title"] for row in held(warehouse, "ideas") if row["id"] == "40"] == [None]
+    assert column(warehouse, "title") == {IDEA["title"], None}
+
+
+def test_whatever_kind_of_value_is_kept_it_is_the_same_value(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    before = held(warehouse, "ideas"), held(warehouse, "idea_labels")
+    [counts] = run(warehouse, 2, [{"id": record["id"], "labels": [{"id": "1"}]} for record in ideas()])
+    assert counts.unchanged == 40
+    assert (held(warehouse, "ideas"), held(warehouse, "idea_labels")) == before
+
+
+def test_a_field_that_is_stated_as_null_is_empty_and_has_not_vanished(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, ideas(title=None, author=[]))
+    assert column(warehouse, "title") == column(warehouse, "author_id") == {None}
+    assert known(warehouse)["title"].missing_since is None
+
+
+def test_a_field_that_is_left_out_where_there_is_none_means_none(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas(20) + without(ideas(40), "score")[20:])
+    run(warehouse, 2, ideas(1) + without(ideas(40), "score")[1:])
+    assert [row["id"] for row in held(warehouse, "ideas") if row["score"] is not None] == ["0"]
+    assert known(warehouse)["score"].missing_since is None
+
+
+def test_a_field_that_only_some_records_have_is_not_missed_in_a_short_run(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas(20) + without(ideas(40), "score")[20:])
+    run(warehouse, 2, without(ideas(15), "score"))
+    assert known(warehouse)["score"].missing_since is None
+    run(warehouse, 3, without(ideas(40), "score"))
+    assert known(warehouse)["score"].missing_since == night(3)
+
+
+def test_a_field_that_was_seen_earlier_in_the_run_has_not_vanished(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, ideas(20), without(ideas(40), "title")[20:])
+    assert known(warehouse)["title"].missing_since is None
+    assert column(warehouse, "title") == {IDEA["title"], None}
+
+
+def test_a_field_that_comes_back_is_there_again(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, without(ideas(), "title"))
+    run(warehouse, 3, ideas(title="New"))
+    found = known(warehouse)["title"]
+    assert (found.missing_since, found.last_seen_at, found.first_seen_at) == (None, night(3), night(1))
+    assert column(warehouse, "title") == {"New"}
+
+
+def test_a_vanished_field_stays_vanished_and_kept_however_little_a_night_reads(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, without(ideas(), "title"))
+    [counts] = run(warehouse, 3, without(ideas(1), "title"))
+    assert counts.unchanged == 1
+    assert known(warehouse)["title"].missing_since == night(2)
+
+
+def test_a_field_inside_an_embedded_list_is_kept_as_well(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, ideas(labels=[{"id": 1, "name": "Lost", "is_system": True}]))
+    assert column(warehouse, "name", "idea_labels") == {"Lost"}
+    assert column(warehouse, "color", "idea_labels") == {"green"}
+    assert known(warehouse, "idea_labels")["color"].missing_since == night(2)
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_column_that_is_taken_out_of_the_contract_is_emptied_and_not_missed(warehouse: Warehouse, sent: bool) -> None:
+    document = CONTRACT.model_dump(by_alias=True)
+    del document["streams"]["ideas"]["fields"]["title"]
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, ideas() if sent else without(ideas(), "title"), contract=Contract.model_validate(document))
+    assert column(warehouse, "title") == {None}
+    assert known(warehouse)["title"].missing_since is None
+
+
+def test_a_field_that_is_sent_under_another_name_the_contract_knows_has_not_vanished(warehouse: Warehouse) -> None:
+    contract = contract_with({"streams": {"ideas": {"fields": {"title": {"paths": ["title", "subject"]}}}}})
+    run(warehouse, 1, ideas(), contract=contract)
+    run(warehouse, 2, without(ideas(subject="Bees"), "title"), contract=contract)
+    assert known(warehouse)["title"].missing_since is None
+    assert column(warehouse, "title") == {"Bees"}
