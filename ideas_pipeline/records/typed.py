@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +19,8 @@ from ideas_pipeline.tables.columns import kind
 
 Json = Any
 Row = Mapping[str, Json]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,20 @@ def typed(
     whole = pa.table(arrays)
     chosen = whole if len(kept) == len(rows) else whole.take(pa.array(kept, pa.int64()))
     return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), rejects)
+
+
+def row_hash(table: sa.Table, row: Row, extra: Row, volatile: Collection[str]) -> str:
+    """The ``_row_hash`` that ``typed`` gives to a row of ``table`` with these values, as a database gives them back:
+    its own columns in ``row``; times without a zone are in UTC."""
+    own = [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+    values = {c.name: [_plain(row[c.name])] for c in own if c.name not in volatile}
+    return _row_hashes(values | {"_extra": _extra_texts([_less(extra, volatile)])[0]})[0]
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return ((value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _extra_texts(extras: Sequence[Row]) -> tuple[list[str | None], dict[int, str]]:

@@ -184,3 +184,29 @@ FIELDS = sa.Table(
     column("run_id", "id", "The run that last noted it.", required=True),
     comment="One row a field that the API ever sent: what notices a new field, a changed one, one that vanished.",
 )
+
+ERASURES = sa.Table(
+    "_erasures",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("surrogate", "id", "What stands for the person wherever the id stood.", key=True),
+    column("erased_at", "timestamp", "When it was decided.", key=True),
+    column(
+        "applied_at",
+        "timestamp",
+        "When this warehouse was blanked (again, where a backup was restored).",
+        required=True,
+    ),
+    column(
+        "because",
+        "text",
+        "asked, deleted at the source, or there again (at the source, and kept out no more).",
+        required=True,
+    ),
+    column("command", "text", "What did it: erase, or sync.", required=True),
+    column("texts", "boolean", "Whether what the person wrote was blanked, too.", required=True),
+    column("words", "json", "Keyed hashes of the names and addresses that are kept out.", required=True),
+    column("key_fingerprint", "text", "Which key the hashes were made with.", required=True),
+    column("rows", "json", "Rows that were blanked by table, for all who were erased at applied_at together."),
+    comment="One row an erasure, without personal data. It also keeps the person out of later syncs: never delete it.",
+)

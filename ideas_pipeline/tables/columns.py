@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 Kind = Literal["id", "text", "integer", "number", "boolean", "timestamp", "json"]
-Pii = Literal["person_id", "name", "profile", "free_text"]
+Pii = Literal["person_id", "email", "name", "profile", "free_text"]
 
 # Text of any length everywhere; engines that cannot index that get a bound for the columns that are keys.
 _ID = sa.Text().with_variant(sa.String(255), "mysql", "mariadb", "mssql", "oracle")

@@ -122,6 +122,9 @@ USERS = _table(
     "A person's account, as far as the API's account may see it.",
     column("id", "id", "The account's id at the source.", pii="person_id", key=True),
     column("display_name", "text", "The name shown in the community.", pii="name"),
+    column(
+        "email", "text", "The e-mail address or its hash; null unless IDEAS_PII_EMAIL is keep or hash.", pii="email"
+    ),
     column("role", "text", "user or admin.", values=("user", "admin")),
     column(
         "status",

@@ -1,0 +1,157 @@
+"""Erased people out of pages as they were received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, Paths
+from ideas_pipeline.ideas_api.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
+from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, text_columns
+from ideas_pipeline.privacy.key import is_surrogate
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
+
+Json = Any
+
+
+class ArchivedPages:
+    """``page`` is what an archive is to be put through. A mapped field keeps its value unless it names an erased
+    person; all else is cleaned as unmapped fields are."""
+
+    def __init__(self, contract: Contract, blanker: Blanker) -> None:
+        self._contract = contract
+        self._blanker = blanker
+
+    def page(self, header: Mapping[str, Any], body: bytes) -> bytes | None:
+        """The body without erased people: the same object where nothing was to change, None where the page cannot be
+        kept. ``header``: with ``stream`` and ``scope``."""
+        people = self._blanker.people
+        stream = str(header["stream"])
+        if stream in people.scopes and self._blanker.id(people.scopes[stream], header["scope"]) != header["scope"]:
+            return None  # the list, and its address, are the person's own
+        if not body:
+            return body
+        try:
+            document, before = orjson.loads(body), orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None  # nothing can be read from it, and nobody can say what is in it
+        document = self._cleaned(stream, document)
+        return body if document == before else orjson.dumps(document)
+
+    def _cleaned(self, stream: str, document: Json) -> Json:
+        spec = self._contract.streams.get(stream)
+        read: dict[int, set[str]] = {}
+        if isinstance(document, dict):
+            read[id(document)] = set()
+        if spec:
+            for path in spec.records:
+                _follow(document, path, read)
+            try:
+                records = records_in(document, spec.records)
+            except UnexpectedResponse:
+                records = []
+            self._rekey(stream, present(document, spec.records), spec.fields, read)
+            for _, record in records:
+                if isinstance(record, dict):
+                    self._record(stream, record, read)
+        return self._blanker.json(document, read)
+
+    def _record(self, stream: str, record: dict[str, Json], read: dict[int, set[str]]) -> None:
+        spec = self._contract.streams[stream]
+        who = self._row(stream, record, spec.fields, read)
+        if who is not None and stream in ABOUT_A_PERSON:
+            kept = {path: present(record, (path,)) for c in KEPT[stream] for path in _paths(spec.fields, c)}
+            record.clear()
+            for path, value in kept.items():
+                if value is not MISSING:
+                    _put(record, path, value)
+            return
+        hides = who is not None and author_column(stream) is not None and self._blanker.erased.hides_texts(who)
+        if hides:
+            _drop_texts(stream, record, spec.fields)
+        for table, embedded in spec.embedded.items():
+            for path in embedded.paths:
+                read[id(record)].add(path.split(".")[0])
+                self._parts(table, embedded, record, path, read, without_texts=hides)
+
+    def _parts(
+        self,
+        table: str,
+        embedded: Embedded,
+        record: dict[str, Json],
+        path: str,
+        read: dict[int, set[str]],
+        *,
+        without_texts: bool,
+    ) -> None:
+        _follow(record, path, read)
+        stated = present(record, (path,))
+        if without_texts and text_columns(table):
+            _put(record, path, [])
+            return
+        plain = {c for c, s in embedded.fields.items() if "@value" in s.paths} & self._blanker.people.pointers[
+            table
+        ].keys()
+        if isinstance(stated, list) and plain:
+            stated[:] = [v if isinstance(v, dict | list) else self._blanker.id("users", v) for v in stated]
+        self._rekey(table, stated, embedded.fields, read)
+        items = stated if isinstance(stated, list) else list(stated.values()) if isinstance(stated, dict) else []
+        for item in items:
+            if isinstance(item, dict):
+                self._row(table, item, embedded.fields, read)
+
+    def _row(self, table: str, row: dict[str, Json], fields: Fields, read: dict[int, set[str]]) -> str | None:
+        """Puts surrogates where the contract reads ids of people. Returns the one that the row names."""
+        read[id(row)] = {p for s in fields.values() for p in s.paths if "." not in p}
+        who = None
+        for column, target in self._blanker.people.pointers[table].items():
+            for path in _paths(fields, column):
+                value = present(row, (path,))
+                if value is MISSING or value is None:
+                    continue
+                new = self._blanker.id(target, value)
+                if new != value:
+                    _put(row, path, new)
+                if target == "users" and is_surrogate(str(new)):
+                    who = str(new)
+        return who
+
+    def _rekey(self, table: str, stated: Json, fields: Fields, read: dict[int, set[str]]) -> None:
+        """In a map by id, the ids that are people's."""
+        column = "id" if "id" in fields else next((c for c, s in fields.items() if "@key" in s.paths), None)
+        target = self._blanker.people.pointers[table].get(column or "")
+        if not isinstance(stated, dict) or target is None:
+            return
+        renamed = {self._blanker.id(target, key): value for key, value in stated.items()}
+        stated.clear()
+        stated.update(renamed)
+        read[id(stated)] = set(renamed)
+
+
+def _paths(fields: Fields, column: str) -> Paths:
+    return tuple(p for p in fields[column].paths if not p.startswith("@")) if column in fields else ()
+
+
+def _follow(value: Json, path: str, read: dict[int, set[str]]) -> None:
+    """The maps on the way to ``path`` are the contract's own, and no copies of a person."""
+    for step in () if path.startswith("@") else path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, dict):
+            read.setdefault(id(value), set())
+
+
+def _put(row: dict[str, Json], path: str, value: Json) -> None:
+    *way, last = path.split(".")
+    for step in way:
+        row = row.setdefault(step, {})
+    row[last] = value
+
+
+def _drop_texts(table: str, row: dict[str, Json], fields: Fields) -> None:
+    for column in text_columns(table):
+        for path in _paths(fields, column):
+            if present(row, (path,)) is not MISSING:
+                _put(row, path, None)

@@ -1,0 +1,232 @@
+"""Erased people out of rows: the same for a record that just came and for a row that has long been stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy.erased import ErasedPeople
+from ideas_pipeline.privacy.key import is_surrogate
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
+from ideas_pipeline.tables.columns import part_of, pii
+from ideas_pipeline.tables.community import TABLES
+
+Json = Any
+_GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()
+
+# What is left of an erased person's own rows: what counts need, and nothing that tells one from another.
+KEPT = {
+    "users": {"id", "idea_count", "comment_count", "vote_count"},
+    "user_answers": {"user_id", "question_id", "label"},
+}
+
+# An id as short as 42 means a person only where its name says so; a longer one is nothing else by chance.
+_SHORT = 6
+_WHO = (
+    "author|user|owner|creator|member|person|people|voter|commenter|assignee|moderator|participant|contributor"
+    "|follower|liker|mention|winner|expert|reviewer|submitter|sponsor|account|profile"
+)
+_NAMES_A_PERSON = re.compile(rf"(.*_)?(({_WHO})s?|by)(_?ids?)?", re.IGNORECASE)
+_SAYS_NOTHING = {"id", "_id", "uid", "uuid", "pk", "key"}
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Where the rows of a contract's tables say who somebody is.
+
+    ``pointers``: by table, the columns that hold a person's id (``users``) or an id that was made of one (the table
+    whose id it is). ``made``: by table, at which positions of a made id a person stands.
+    ``scopes``: the streams whose lists are found by such an id, with what it is the id of.
+    """
+
+    pointers: dict[str, dict[str, str]] = field(default_factory=dict)
+    made: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    scopes: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, contract: Contract) -> People:
+        made = {}
+        for name, stream in contract.streams.items():
+            at = [n for n, c in enumerate(stream.key) if c in TABLES[name].c and pii(TABLES[name].c[c]) == "person_id"]
+            if at:
+                made[name] = tuple(at)
+        pointers = {
+            table.name: {str(c.name): target for c in table.columns if (target := _target(table, c, made))}
+            for table in TABLES.values()
+        }
+        scopes = {}
+        for name, stream in contract.streams.items():
+            for source in stream.each.of if stream.each else ():
+                table, column = source.split(".")
+                if target := pointers[table].get(column):
+                    scopes[name] = target
+        return cls(pointers, made, scopes)
+
+
+def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, ...]]) -> str | None:
+    if pii(column) == "person_id":
+        return "users"
+    if column.name == "id" and table.name in made:
+        return table.name
+    named = column.info["part_of"] or column.info["refers_to"]
+    return named if named in made else None
+
+
+def author_column(table: str) -> str | None:
+    """The column of ``table`` that says who wrote its texts."""
+    texts = any(pii(c) == "free_text" for c in TABLES[table].columns)
+    return next((c.name for c in TABLES[table].columns if texts and pii(c) == "person_id"), None)
+
+
+def text_columns(table: str) -> list[str]:
+    return [c.name for c in TABLES[table].columns if pii(c) == "free_text"]
+
+
+class Blanker:
+    """Takes ``erased`` people out of rows of the tables that ``people`` describes."""
+
+    def __init__(self, people: People, erased: ErasedPeople) -> None:
+        self.people = people
+        self.erased = erased
+
+    def record(self, table: str, record: Record) -> None:
+        """The record and what came inside it, in place."""
+        self.row(table, record.columns, record.extra)
+        author = author_column(table)
+        hidden = author is not None and self._hides_texts(record.columns.get(author))
+        for name, parts in record.embedded.items():
+            for part in parts:
+                self.row(name, part.columns, part.extra, without_texts=hidden)
+
+    def row(self, table: str, columns: dict[str, Json], extra: dict[str, Json], *, without_texts: bool = False) -> None:
+        """A row's columns and extra fields, in place. ``without_texts``: of an author whose texts are erased."""
+        who = None
+        for name, target in self.people.pointers[table].items():
+            if columns.get(name) is not None:
+                columns[name] = self.id(target, columns[name])
+                if target == "users" and is_surrogate(str(columns[name])):
+                    who = columns[name]
+        if who is not None and table in ABOUT_A_PERSON:
+            self._blank_person(table, columns, extra)
+            return
+        if extra:
+            cleaned = self.json(extra)
+            extra.clear()
+            extra.update(cleaned)
+        if without_texts or (who is not None and author_column(table) and self._hides_texts(who)):
+            self._blank_texts(table, columns)
+
+    def id(self, of: str, value: Json) -> Json:
+        """``value``, an id of the table ``of``, without the erased person that it is, or was made of."""
+        text = id_text(value)
+        if text is None:
+            return value
+        if of == "users":
+            return self.erased.surrogate(text) or value
+        parts = _parts(text)
+        found = False
+        for at in self.people.made[of]:
+            if at < len(parts) and isinstance(parts[at], str) and (surrogate := self.erased.surrogate(parts[at])):
+                parts[at], found = surrogate, True
+        return orjson.dumps(parts).decode() if found else value
+
+    def json(self, value: Json, read: Mapping[int, Set[str]] = MappingProxyType({})) -> Json:
+        """A map of fields that no contract describes, without erased people: their ids become surrogates where it is
+        sure that they are people's; names and addresses go, with all else in a map that such an id or name is in.
+
+        ``read``: the maps (by their ``id()``) that a contract describes, each with the names that are left as they are.
+        The outermost map counts as described, too.
+        """
+        return self._left(value, "", {id(value): set(), **read})
+
+    def _left(self, value: Json, name: str, read: Mapping[int, Set[str]]) -> Json:
+        if isinstance(value, dict):
+            return self._left_of_map(value, name, read)
+        if isinstance(value, list):
+            return [kept for item in value if (kept := self._left(item, name, read)) is not _GONE]
+        if isinstance(value, str) and self.erased.is_word(value):
+            return _GONE
+        return self._someone(value, name) or value
+
+    def _left_of_map(self, value: dict[str, Json], name: str, read: Mapping[int, Set[str]]) -> Json:
+        if id(value) not in read:
+            ids = {key: who for key, item in value.items() if (who := self._someone(item, _named(name, key)))}
+            if ids or any(isinstance(item, str) and self.erased.is_word(item) for item in value.values()):
+                return ids or _GONE
+        described = read.get(id(value), frozenset())
+        left = {}
+        for key, item in value.items():
+            as_it_is = key in described
+            if not as_it_is and self.erased.is_word(key):
+                continue
+            whole = as_it_is and not isinstance(item, dict | list)
+            kept = item if whole else self._left(item, _named(name, key), read)
+            if kept is not _GONE:
+                left[key if as_it_is else self._someone(key, name) or key] = kept
+        return left
+
+    def _someone(self, value: Json, name: str) -> str | None:
+        """The surrogate, where ``value`` is an erased person's id."""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return None
+        text = str(value)
+        if len(text) > 255 or (len(text) < _SHORT and not _NAMES_A_PERSON.fullmatch(name)):
+            return None
+        return self.erased.surrogate(text)
+
+    def _hides_texts(self, who: Json) -> bool:
+        return isinstance(who, str) and self.erased.hides_texts(who)
+
+    def _blank_person(self, table: str, columns: dict[str, Json], extra: dict[str, Json]) -> None:
+        for column in TABLES[table].columns:
+            if column.name not in KEPT[table] and column.name != "community" and not column.name.startswith("_"):
+                columns[column.name] = None
+        if table == "users":
+            columns["status"] = "erased"
+        extra.clear()
+
+    def _blank_texts(self, table: str, columns: dict[str, Json]) -> None:
+        keys = [c.name for c in TABLES[table].primary_key.columns if c.name != "community"]
+        for name in text_columns(table):
+            value = columns.get(name)
+            for key in keys:  # a file that has no id is known by its name
+                if value is not None and columns.get(key) == value:
+                    columns[key] = self.erased.key.word(str(value))
+            columns[name] = None
+
+
+def id_text(value: Json) -> str | None:
+    """An id as the text that the warehouse holds; None where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _parts(made: str) -> list[Json]:
+    """The values of which an id was made; none where the source gave it."""
+    try:
+        parts = orjson.loads(made) if made.startswith("[") else []
+    except ValueError:
+        return []
+    return parts if isinstance(parts, list) else []
+
+
+def _named(above: str, name: str) -> str:
+    """The name of a value within a map; one that says nothing by itself, such as ``id``, gives way to the map's own."""
+    return above if name.lower() in _SAYS_NOTHING or name.isdecimal() else name
+
+
+def parts_with_texts() -> dict[str, str]:
+    """Tables whose texts were written by the author of the row that they are part of, with that row's table."""
+    parents = {t.name: (part_of(t) or ("", ""))[1] for t in TABLES.values() if text_columns(t.name)}
+    return {
+        name: above for name, above in parents.items() if above and not author_column(name) and author_column(above)
+    }

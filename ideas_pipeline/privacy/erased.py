@@ -1,0 +1,201 @@
+"""The list of erased people: nothing but keyed hashes. It outlives the database that they were erased from."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from filelock import FileLock
+
+from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.privacy.key import Key, is_surrogate
+
+# Who wanted it: an operator, for ever; or the source, where the account is gone, until the account is there again.
+Because = Literal["asked", "deleted at the source", "there again"]
+
+_LONGEST_WORD = 320  # the longest address that there can be; names are shorter
+_LONGEST_WAIT = 60.0
+_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """One person of one community. ``words``: hashes of the names and addresses under which the person was known.
+
+    ``texts``: what the person wrote is blanked as well. ``at``: when it was decided; it knows its zone.
+    """
+
+    community: str
+    surrogate: str
+    at: datetime
+    because: Because
+    texts: bool = False
+    words: frozenset[str] = frozenset()
+
+    @property
+    def in_force(self) -> bool:
+        return self.because != "there again"
+
+
+class ErasedPeople:
+    """The people of ``community`` who are kept out, as listed in ``file`` (none: nobody is, and nobody can be).
+
+    Threads and processes share it: what one of them adds, the others know at their next ``refresh``.
+    """
+
+    def __init__(self, community: str, key: Key, file: Path | None) -> None:
+        self.community = community
+        self.key = key
+        self._file = file
+        self._lock = threading.Lock()
+        self._read_as: tuple[int, ...] | None = None
+        self._all: dict[tuple[str, str], Erased] = {}
+        self._ours: dict[str, Erased] = {}
+        self._words: frozenset[str] = frozenset()
+        self.refresh()
+
+    def __bool__(self) -> bool:
+        return bool(self._ours)
+
+    def refresh(self) -> None:
+        """Reads the list anew if it has changed. Raises PrivacyError where it cannot be used."""
+        if self._file is None:
+            return
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return
+        state = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if state != self._read_as:
+            with self._lock:
+                self._take(_read(self._file, self.key))
+                self._read_as = state
+
+    def surrogate(self, person: str) -> str | None:
+        """What stands for ``person``, if the person was erased; an id that stands for one already is its own."""
+        if is_surrogate(person):
+            return person
+        made = self.key.surrogate(self.community, person)
+        return made if made in self._ours else None
+
+    def hides_texts(self, surrogate: str) -> bool:
+        """Whether what this erased person wrote is kept out as well."""
+        return surrogate in self._ours and self._ours[surrogate].texts
+
+    def is_word(self, text: str) -> bool:
+        """Whether ``text`` is a name or an address of an erased person, and nothing else."""
+        return bool(self._words) and 0 < len(text) <= _LONGEST_WORD and self.key.word(text) in self._words
+
+    def list_of(self, surrogate: str) -> Erased | None:
+        """What the list says of a person."""
+        return self._ours.get(surrogate)
+
+    def known_as(self, text: str) -> Erased | None:
+        """The erased person one of whose names or addresses is ``text``."""
+        word = self.key.word(text)
+        return next((e for e in self._ours.values() if word in e.words), None)
+
+    def supposing(self, person: str, words: Iterable[str], *, texts: bool) -> ErasedPeople:
+        """This list as it would be with ``person`` on it. It is on no disk."""
+        supposed = ErasedPeople(self.community, self.key, None)
+        supposed._take(self._all | {(e.community, e.surrogate): e for e in [self._asked(person, words, texts)]})
+        return supposed
+
+    def entries(self) -> list[Erased]:
+        """All that the list says of this community: those who came back, too."""
+        with self._lock:
+            return [e for e in self._all.values() if e.community == self.community]
+
+    def add(self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False) -> Erased:
+        """Lists ``person``, with the ``words`` (hashes, see ``Key.word``) by which the person is known; on disk when
+        this returns. Raises PrivacyError where that cannot be done."""
+        entry = replace(self._asked(person, words, texts), because=because)
+        self.merge([entry])
+        return self._all[entry.community, entry.surrogate]
+
+    def _asked(self, person: str, words: Iterable[str], texts: bool) -> Erased:
+        surrogate = self.key.surrogate(self.community, person)
+        return Erased(self.community, surrogate, datetime.now(UTC), "asked", texts, frozenset(words))
+
+    def merge(self, entries: Iterable[Erased]) -> None:
+        """Adds what another list says: what was decided last counts, and what is known of a person adds up."""
+        if self._file is None:
+            raise PrivacyError("Nobody can be erased without a place for the list. Set IDEAS_STATE_DIR.")
+        with self._writing() as listed:
+            before = dict(listed)
+            for entry in entries:
+                known = listed.get((entry.community, entry.surrogate))
+                listed[entry.community, entry.surrogate] = entry if known is None else _joined(known, entry)
+            if listed != before:
+                _replace(self._file, listed, self.key)
+        self.refresh()
+
+    @contextmanager
+    def _writing(self) -> Iterator[dict[tuple[str, str], Erased]]:
+        assert self._file  # noqa: S101 - merge has looked
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+            with FileLock(f"{self._file}.lock", timeout=_LONGEST_WAIT, mode=_OWNER_ONLY):
+                yield _read(self._file, self.key)
+        except (OSError, TimeoutError) as error:
+            why = getattr(error, "strerror", None) or "another process holds it"
+            raise PrivacyError(f"The list of erased people {self._file} cannot be written: {why}.") from None
+
+    def _take(self, listed: dict[tuple[str, str], Erased]) -> None:
+        ours = {s: e for (community, s), e in listed.items() if community == self.community and e.in_force}
+        self._all, self._ours = listed, ours
+        self._words = frozenset().union(*(e.words for e in ours.values()))
+
+
+def _joined(known: Erased, entry: Erased) -> Erased:
+    # Asked for once is asked for ever, whatever the source did before or since.
+    latest = max(known, entry, key=lambda e: (e.because == "asked", e.at))
+    if not latest.in_force:
+        return latest
+    return replace(latest, texts=known.texts or entry.texts, words=known.words | entry.words)
+
+
+def _read(file: Path, key: Key) -> dict[tuple[str, str], Erased]:
+    try:
+        stored: Any = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise PrivacyError(
+            f"The list of erased people {file} cannot be read. Restore it from a backup: without it they could return."
+        ) from None
+    if stored["key"] != key.fingerprint:
+        raise other_key(str(file))
+    entries = [
+        Erased(**{**e, "at": datetime.fromisoformat(e["at"]), "words": frozenset(e["words"])}) for e in stored["people"]
+    ]
+    return {(e.community, e.surrogate): e for e in entries}
+
+
+def other_key(where: str) -> PrivacyError:
+    """For a list that cannot be consulted."""
+    return PrivacyError(
+        f"The list of erased people in {where} was made with another key, so that nobody on it would be recognised."
+        " Restore that key (IDEAS_PII_KEY, or pii.key in IDEAS_STATE_DIR); until then nothing is read or written."
+    )
+
+
+def _replace(file: Path, listed: dict[tuple[str, str], Erased], key: Key) -> None:
+    people = [{**asdict(e), "at": e.at.isoformat(), "words": sorted(e.words)} for e in listed.values()]
+    # A fixed name, so that a killed process leaves no copies behind; the lock keeps writers apart.
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(orjson.dumps({"key": key.fingerprint, "people": people}, option=orjson.OPT_INDENT_2))
+        opened.flush()
+        os.fsync(opened.fileno())
+    new.replace(file)

@@ -1,0 +1,92 @@
+"""The secret that makes a person's id, address or name into something that tells nobody who it was."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import orjson
+
+from ideas_pipeline.privacy.errors import PrivacyError
+
+_SURROGATE = "erased-"
+_HEX = 32  # 128 bits: no two people are ever alike
+_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+
+
+class Key:
+    """``given`` (IDEAS_PII_KEY), or else what is in ``file``, which is made for its owner alone when first needed.
+
+    The same key makes the same of the same; without it, nothing that it made can be traced back, or guessed.
+    """
+
+    def __init__(self, given: str | None, file: Path | None) -> None:
+        self._given = given
+        self._file = file
+        # A vote says the same few thousand ids again and again.
+        self._made = lru_cache(maxsize=1 << 16)(self._make)
+
+    def surrogate(self, community: str, person: str) -> str:
+        """What stands for an erased person wherever the id stood."""
+        return person if is_surrogate(person) else _SURROGATE + self._made("person", community, person)
+
+    def word(self, text: str) -> str:
+        """What stands for a name or an address, however it is spaced and capitalised: 32 hex characters."""
+        return self._made("word", " ".join(text.split()).casefold())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """By which it can be told whether two lists were made with one key."""
+        return self._make("key")
+
+    def _make(self, *parts: str) -> str:
+        return hmac.digest(self._secret, orjson.dumps([_encodable(p) for p in parts]), "sha256").hex()[:_HEX]
+
+    @cached_property
+    def _secret(self) -> bytes:
+        if self._given:
+            return self._given.encode()
+        if self._file is None:
+            raise PrivacyError("There is no key to hash with. Set IDEAS_PII_KEY.")
+        try:
+            return _made_once(self._file)
+        except OSError as error:
+            raise PrivacyError(
+                f"The key file {self._file} cannot be used: {error.strerror or 'unknown reason'}."
+                " Set IDEAS_PII_KEY, or IDEAS_STATE_DIR to a folder that this user may write to."
+            ) from None
+
+
+def is_surrogate(text: str) -> bool:
+    """Whether an id stands for an erased person already."""
+    return text.startswith(_SURROGATE) and len(text) == len(_SURROGATE) + _HEX
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()  # lone surrogates are no text
+
+
+def _made_once(file: Path) -> bytes:
+    """What is in ``file``. Of processes that make it at the same moment, one wins, and all use what it wrote."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+        new = file.with_name(f"{file.name}.{secrets.token_hex(4)}.new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(secrets.token_hex(32))
+            opened.flush()
+            os.fsync(opened.fileno())
+        try:
+            os.link(new, file)
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    found = file.read_bytes().strip()
+    if not found:
+        raise PrivacyError(f"The key file {file} is empty. Restore it from a backup.")
+    return found

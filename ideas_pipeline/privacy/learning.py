@@ -1,0 +1,46 @@
+"""What people's own records tell of those who were erased: other ids, new names, and that an account is there again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ideas_pipeline.ideas_api.pagination import Page
+from ideas_pipeline.privacy.blank import id_text
+from ideas_pipeline.privacy.erased import ErasedPeople
+from ideas_pipeline.privacy.key import Key, is_surrogate
+
+_HASH = re.compile("[0-9a-f]{32}")
+_SHORTEST = 3  # what is shorter is no name by which anyone could be found
+
+
+def words_of(key: Key, values: Iterable[object]) -> set[str]:
+    """Names and addresses as the list holds them; what is stored as a hash is one already."""
+    texts = [v for v in values if isinstance(v, str) and len(v.strip()) >= _SHORTEST]
+    return {key.word(text) for text in texts} | {text for text in texts if _HASH.fullmatch(text)}
+
+
+def learn(erased: ErasedPeople, page: Page) -> None:
+    """Adds what a page of ``users`` shows to the list.
+
+    An erased address under another id is the same person, who stays erased. An account that was erased because it was
+    deleted at the source, and is seen there since, was not deleted: it is kept out no more.
+    """
+    for record in page.records:
+        person = id_text(record.columns.get("id"))
+        if person is None or is_surrogate(person):
+            continue
+        email, name = record.columns.get("email"), record.columns.get("display_name")
+        words = words_of(erased.key, [email, name])
+        surrogate = erased.surrogate(person)
+        entry = erased.list_of(surrogate) if surrogate else None
+        if entry is None:
+            same = erased.known_as(email) if isinstance(email, str) and erased.is_word(email) else None
+            if same:
+                erased.add(person, words, because=same.because, texts=same.texts)
+        elif entry.because != "asked" and page.received_at > entry.at.timestamp():
+            erased.merge([replace(entry, because="there again", at=datetime.now(UTC), words=frozenset())])
+        elif not words <= entry.words:
+            erased.merge([replace(entry, words=entry.words | words)])

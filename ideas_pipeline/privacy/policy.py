@@ -1,0 +1,77 @@
+"""What becomes of personal data before any of it is stored: kept, hashed with a key, or dropped, by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy.key import Key
+from ideas_pipeline.records.text import json_text
+from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.community import TABLES
+
+Choice = Literal["keep", "hash", "drop"]
+
+# Tables whose rows are about a person, and not merely by one: what they hold beside the columns is a profile, too.
+ABOUT_A_PERSON = ("users", "user_answers")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The choice for each class of personal data (see ``tables``). A person's id is always kept."""
+
+    email: Choice = "drop"
+    name: Choice = "keep"
+    profile: Choice = "keep"
+    free_text: Choice = "keep"
+
+
+def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> None:
+    """Does to the columns and extras of ``table``'s records what ``policy`` says. Only text can be hashed: a time or
+    a number of a class that is to be hashed is dropped."""
+    plan, clears = _plan(policy, table)
+    if not plan and not clears:
+        return
+    keys = [c.name for c in TABLES[table].primary_key.columns]
+    for record in records:
+        columns = record.columns
+        for name, hashed in plan:
+            value = columns.get(name)
+            if value is None:
+                continue
+            columns[name] = key.word(_text(value)) if hashed else None
+            for part in keys:  # a file that has no id is known by its name
+                if columns.get(part) == value:
+                    columns[part] = key.word(_text(value))
+        if clears:
+            record.extra.clear()
+
+
+@cache
+def _plan(policy: Policy, table: str) -> tuple[tuple[tuple[str, bool], ...], bool]:
+    """The columns that are not kept, and whether each is hashed; whether extras are a profile that is not kept."""
+    chosen = {c.name: _choice(policy, c) for c in TABLES[table].columns}
+    plan = tuple((str(name), choice == "hash") for name, choice in chosen.items() if choice != "keep")
+    return plan, table in ABOUT_A_PERSON and policy.profile != "keep"
+
+
+def _choice(policy: Policy, column: sa.Column[Any]) -> Choice:
+    of = pii(column)
+    if of is None or of == "person_id":
+        return "keep"
+    choice: Choice = getattr(policy, of)
+    return "drop" if choice == "hash" and kind(column) not in ("id", "text") else choice
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json_text(value)
+    except ValueError:
+        return ""
