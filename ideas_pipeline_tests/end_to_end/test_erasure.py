@@ -1,0 +1,219 @@
+"""A person who was erased stays erased: after a replay, a full sync, and the restore of a backup."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.archive.blocks import records
+from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.privacy.policy import Policy
+from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.shape import Quirks, email_of
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.sync.engine import sync_community
+from ideas_pipeline.sync.modes import Full, Mode
+from ideas_pipeline.sync.private import PrivatePages
+from ideas_pipeline.sync.results import RunResult
+from ideas_pipeline.tables.bookkeeping import ERASURES
+from ideas_pipeline.tables.community import METADATA, TABLES
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
+from ideas_pipeline_tests.end_to_end.test_canary import dumped
+
+PERSON, NAME = "u-7391-qzx", "Quirina Zoltánfy"
+NEEDLES = [PERSON, NAME, email_of(PERSON)]
+PEOPLE_COLUMNS = {"ideas": "author_id", "comments": "author_id", "votes": "user_id", "idea_coauthors": "user_id"}
+
+
+def votes_without_ids() -> Contract:
+    """The API gives votes no id, so that it is made of idea, person and stage; and addresses are read."""
+    fields = contract_with({}).streams["votes"].fields
+    return contract_with(
+        {
+            "streams": {
+                "votes": {"fields": {"!": {name: source for name, source in fields.items() if name != "id"}}},
+                "users": {"fields": {"email": ["email"]}},
+            }
+        }
+    )
+
+
+def community() -> Tables:
+    """One of the most active goes by a name that is found nowhere else, and is copied into others' records."""
+    tables = generate("small", seed=3)
+    authors = [row["author_id"] for row in tables["ideas"].values()]
+    one = max({a for a in authors if a in tables["users"]}, key=authors.count)
+    for rows in tables.values():
+        for row in rows.values():
+            for column in ("author_id", "user_id"):
+                if row.get(column) == one:
+                    row[column] = PERSON
+    person = tables["users"].pop(one)
+    tables["users"][PERSON] = person | {"id": PERSON, "display_name": NAME, "url": f"https://c.example/{PERSON}"}
+    tables["user_answers"]["q"] = {"user_id": PERSON, "question_id": "team", "label": "Team?", "value": f"{NAME}s"}
+    first, second, *_ = tables["ideas"].values()
+    first["last_commenter"] = {"id": PERSON, "full_name": NAME, "mail_of": email_of(PERSON)}
+    second["posted_for_name"] = NAME.upper()
+    second["seen_by"] = [{"uid": PERSON, "at": 1}, {"uid": "someone-else", "at": 2}]
+    votes = list(tables["votes"].values())
+    assert any(v["user_id"] == PERSON for v in votes)
+    return tables
+
+
+@contextmanager
+def simulated() -> Iterator[Simulator]:
+    with Simulator(votes_without_ids(), community(), quirks=Quirks(extra_fields=True)) as running:
+        yield running
+
+
+def privacy_of(folder: Path, policy: Policy = Policy(email="hash"), **options: Any) -> Privacy:
+    return Privacy(votes_without_ids(), COMMUNITY, policy, folder=folder, archive=folder / "archive", **options)
+
+
+def night(
+    simulator: Simulator, warehouse: Warehouse, folder: Path, mode: Mode = Full(), privacy: Privacy | None = None
+) -> RunResult:
+    """One run as the engine makes it: the list is enforced around it, pages are archived and prepared."""
+    privacy = privacy or privacy_of(folder)
+    privacy.begin(warehouse)
+    number = len(list((folder / "archive").glob("*")))
+    with api_of(simulator, folder) as api, Writer(folder / "archive" / f"run-{number}") as writer:
+
+        def keep(header: dict[str, Any], body: bytes) -> None:
+            kept = privacy.archivable(header, body)
+            if kept is not None:
+                writer.add(header, kept)
+
+        api.keep = keep
+        result = sync_community(PrivatePages(api, privacy), warehouse, COMMUNITY, mode=mode)
+    privacy.finish(warehouse)
+    return result
+
+
+def everything(warehouse: Warehouse, folder: Path, logs: str) -> dict[str, bytes]:
+    """All that the pipeline keeps anywhere, as bytes in which a text would be found."""
+    found = {"the database": dumped(warehouse), "the logs": logs.encode()}
+    if warehouse.engine.dialect.name == "postgresql":
+        with warehouse.engine.connect() as connection:
+            statistics = connection.exec_driver_sql("SELECT * FROM pg_stats WHERE schemaname = 'public'").all()
+        found["the planner's statistics"] = repr(statistics).encode()
+    for file in folder.rglob("*"):
+        if file.is_file():
+            found[file.name] = file.read_bytes()
+    for file in (folder / "archive").rglob("*.zst"):
+        found[f"archived {file}"] = b"".join(repr(header).encode() + body for _, header, body in records(file))
+    return found
+
+
+def places_with_the_person(warehouse: Warehouse, folder: Path, logs: str) -> set[str]:
+    escaped = [NAME.encode("unicode_escape").decode().replace("\\xe1", "\\u00e1"), NAME.upper()]
+    return {
+        place
+        for place, content in everything(warehouse, folder, logs).items()
+        for needle in [*NEEDLES, *escaped]
+        if needle.encode() in content
+    }
+
+
+def people_named(warehouse: Warehouse) -> dict[str, int]:
+    """How many live rows of each table name anybody at all."""
+    with warehouse.engine.connect() as connection:
+        counts = {
+            table: connection.scalar(
+                sa.select(sa.func.count())
+                .select_from(TABLES[table])
+                .where(TABLES[table].c[column].is_not(None), TABLES[table].c._deleted_at.is_(None))
+            )
+            for table, column in {**PEOPLE_COLUMNS, "users": "id", "user_answers": "user_id"}.items()
+        }
+    return {table: int(count or 0) for table, count in counts.items()}
+
+
+@contextmanager
+def backup(warehouse: Warehouse, folder: Path) -> Iterator[Any]:
+    """What the warehouse holds now, and a function that puts it back, whatever happened since."""
+    if warehouse.engine.dialect.name == "sqlite":
+        file, copy = Path(str(warehouse.engine.url.database)), folder / "backup.db"
+        with warehouse.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql(f"VACUUM INTO '{copy}'")
+
+        def restore() -> None:
+            warehouse.engine.dispose()
+            for part in file.parent.glob(f"{file.name}*"):
+                part.unlink()
+            shutil.copy(copy, file)
+    else:
+        with warehouse.engine.connect() as connection:
+            rows = {
+                t: [dict(r) for r in connection.execute(sa.select(t)).mappings()] for t in METADATA.sorted_tables
+            }
+
+        def restore() -> None:
+            with warehouse.engine.begin() as connection:
+                for table, held in rows.items():
+                    connection.execute(sa.delete(table))
+                    if held:
+                        connection.execute(sa.insert(table), held)
+
+    yield restore
+
+
+def test_an_erased_person_is_found_nowhere_whatever_comes_after(
+    warehouse: Warehouse, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state, safe = tmp_path / "state", tmp_path / "safe"
+    safe.mkdir()
+    with caplog.at_level(logging.DEBUG), simulated() as running:
+        assert night(running, warehouse, state).verdict == "complete"
+        before = people_named(warehouse)
+        assert {"the database"} < places_with_the_person(warehouse, state, caplog.text)
+        with backup(warehouse, safe) as restore:
+            caplog.clear()
+            erasure = privacy_of(state).erase(warehouse, PERSON)
+            assert erasure.left == ()
+            assert {"users", "ideas", "comments", "votes", "user_answers"} <= erasure.rows.keys()
+            assert erasure.pages > 0
+            assert places_with_the_person(warehouse, state, caplog.text) == set()
+            assert people_named(warehouse) == before, "counts stay whole"
+
+            result = night(running, warehouse, state)
+            assert places_with_the_person(warehouse, state, caplog.text) == set()
+            assert people_named(warehouse) == before
+            assert not result.changed, "the source's rows, without the person, are the rows that are there"
+
+            restore()
+            assert "the database" in places_with_the_person(warehouse, state, "")
+            assert night(running, warehouse, state).verdict == "complete"
+            assert places_with_the_person(warehouse, state, caplog.text) == set()
+            assert people_named(warehouse) == before
+
+
+def test_the_list_is_found_in_the_warehouse_where_the_state_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:
+    with simulated() as running:
+        night(running, warehouse, tmp_path / "one", privacy=privacy_of(tmp_path / "one", key="our own key"))
+        privacy_of(tmp_path / "one", key="our own key").erase(warehouse, PERSON)
+        night(running, warehouse, tmp_path / "two", privacy=privacy_of(tmp_path / "two", key="our own key"))
+    assert places_with_the_person(warehouse, tmp_path / "two", "") == set()
+
+
+def test_the_audit_says_what_was_blanked_and_not_who(warehouse: Warehouse, tmp_path: Path) -> None:
+    with simulated() as running:
+        night(running, warehouse, tmp_path)
+    erasure = privacy_of(tmp_path).erase(warehouse, PERSON)
+    with warehouse.engine.connect() as connection:
+        (line,) = connection.execute(sa.select(ERASURES)).mappings().all()
+    assert (line["surrogate"], line["command"], line["because"]) == (erasure.surrogate, "erase", "asked")
+    assert line["rows"] == dict(erasure.rows)
+    assert not any(needle in repr(line) for needle in NEEDLES)
