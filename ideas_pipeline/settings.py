@@ -103,12 +103,18 @@ class Settings(BaseModel):
     timezone: Annotated[str, AfterValidator(_is_a_zone)] = Field(
         "UTC", description="a time zone's name, such as Europe/Madrid or UTC"
     )
+    archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to keep no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
 
     @property
     def simulated(self) -> bool:
         """True where no API client is configured, so that the simulator stands in."""
         return self.client_id is None and self.client_secret is None
+
+    @property
+    def archive(self) -> Path:
+        """The folder of the pages of this community, as they were received."""
+        return self.state_dir / "archive" / self.community
 
     def base_url(self, contract: Contract) -> str:
         """The API's address, ending in ``/``. Raises SettingsError where neither region nor address says which."""

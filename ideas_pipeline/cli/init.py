@@ -43,9 +43,12 @@ IDEAS_API_REGION={IDEAS_API_REGION}
 # A file of your own that says how your API differs from the default contract (see docs/contract.md).
 #IDEAS_CONTRACT=contract.yaml
 
-# Where the pipeline keeps its SQLite warehouse and its tokens.
+# Where the pipeline keeps its SQLite warehouse, its tokens and its archive.
 #IDEAS_STATE_DIR=.ideas
 #IDEAS_TOKEN_STORE=.ideas/tokens.json
+
+# For how many days the pages are kept as they were received (for `ideas-pipeline replay`); 0 keeps none.
+#IDEAS_ARCHIVE_DAYS=30
 
 # Only where the API client has an endpoint: listen there for the auth code.
 #IDEAS_CALLBACK_PORT=8765

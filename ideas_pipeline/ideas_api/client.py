@@ -38,7 +38,7 @@ class IdeasApi:
         self.auth = auth
         self.transport = transport
         self.keep: Keep | None = None
-        self._state = state
+        self.state = state
         self._authenticated = AuthenticatedTransport(auth, transport)
         self._reader = PageReader(contract)
 
@@ -88,7 +88,7 @@ class IdeasApi:
 
     def alone(self, what: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
         """Keep other runs away from the account, and wait for one that is under way (see ``account_lock``)."""
-        return account_lock(self._state, self.auth.account, what, say)
+        return account_lock(self.state, self.auth.account, what, say)
 
     def response(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
         """The raw answer for one page. Raises IdeasApiError."""
@@ -112,16 +112,15 @@ class IdeasApi:
 
         Raises IdeasApiError, which knows the stream and the scope.
         """
+        place = {"stream": stream, "scope": scope, "position": position, "bounded": not bounds.open}
         try:
             response = self.response(stream, scope, position, bounds)
         except NotFound as error:
             if self.keep:
-                gone = {"status": error.status, "received_at": time.time()}
-                self.keep({"stream": stream, "scope": scope, "position": position, **gone}, b"")
+                self.keep(place | {"status": error.status, "received_at": time.time()}, b"")
             raise
         if self.keep:
-            header = {"stream": stream, "scope": scope, "position": position, **self._about(stream, response)}
-            self.keep(header, response.content)
+            self.keep(place | self._about(stream, response), response.content)
         return self._reader.page(stream, scope, position, response)
 
     def _about(self, stream: str, response: Response) -> dict[str, Any]:

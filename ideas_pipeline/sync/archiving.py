@@ -1,0 +1,32 @@
+"""Keeps every page that a run receives, as it was received."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ideas_pipeline.archive.files import sweep
+from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.ideas_api.client import IdeasApi
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def archiving(api: IdeasApi, folder: Path, run_id: str, days: int) -> Iterator[None]:
+    """Within the block, what ``api`` receives is archived in ``folder`` (the community's) as the run ``run_id``.
+
+    First, runs older than ``days`` days are removed; 0 keeps none, and archives nothing. A folder that cannot be
+    written to is a warning: the run itself is worth more.
+    """
+    sweep(folder, days)
+    with ExitStack() as stack:
+        if days:
+            try:
+                api.keep = stack.enter_context(Writer(folder / run_id)).add
+                stack.callback(setattr, api, "keep", None)
+            except OSError as error:
+                _log.warning("This run is not archived: %s cannot be written to (%s).", folder, error.strerror)
+        yield
