@@ -87,7 +87,7 @@ def _connected(settings: Settings, base_url: str, contract: Contract) -> IdeasAp
             seconds=settings.callback_seconds,
         )
     credentials = Credentials(settings.client_id or "", secret)
-    return IdeasApi.connect(contract, base_url, credentials, settings.token_store, listener)
+    return IdeasApi.connect(contract, base_url, credentials, settings.token_store, settings.state_dir, listener)
 
 
 def _exit_code(steps: Sequence[Step]) -> int:

@@ -29,6 +29,7 @@ def api_of(settings: Settings, contract: Contract) -> IdeasApi:
         settings.base_url(contract),
         Credentials(settings.client_id or "", secret),
         settings.token_store,
+        settings.state_dir,
         listener,
     )
 

@@ -66,6 +66,11 @@ def ago(then: datetime, now: datetime) -> str:
     return "just now"
 
 
+def say(sentence: str) -> None:
+    """A line on standard error."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def progress() -> Iterator[SyncProgress]:
     """A sync's progress on standard error: bars on a terminal, a line now and then elsewhere."""
@@ -124,7 +129,7 @@ class _Lines:
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
-        print(line, file=sys.stderr, flush=True)
+        say(line)
 
 
 def _count(count: int, thing: str) -> str:

@@ -60,11 +60,11 @@ def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_
     """Sync, print what came of it, and return the exit code."""
     from ideas_pipeline.cli.connect import connect
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
-    from ideas_pipeline.cli.output import progress
+    from ideas_pipeline.cli.output import progress, say
     from ideas_pipeline.sync.engine import sync_community
 
     with connect(settings, contract) as (api, warehouse):
-        with progress() as shown:
+        with api.alone("ideas-pipeline sync", say), progress() as shown:
             result = sync_community(
                 api,
                 warehouse,

@@ -25,6 +25,7 @@ class ApiResource(dg.ConfigurableResource[IdeasApi], ABC):
 
     contract: str | None = Field(default=None, description="Path of a contract file; none means the default contract.")
     token_store: str = Field(description="Path of the file that holds the access tokens between runs.")
+    state_dir: str = Field(description="Path of the folder in which runs share the account's budget and its lock.")
 
     @property
     @abstractmethod
@@ -59,6 +60,7 @@ class IdeasApiResource(ApiResource):
                 self.base_url,
                 Credentials(self.client_id, self.client_secret),
                 Path(self.token_store),
+                Path(self.state_dir),
                 listener or None,
             )
         return self._client
@@ -80,6 +82,7 @@ class SimulatedIdeasApiResource(ApiResource):
                 self._simulator.base_url,
                 Credentials(self._simulator.client_id, self._simulator.client_secret),
                 Path(self.token_store),
+                Path(self.state_dir),
             )
         return self._client
 
@@ -117,17 +120,17 @@ def resources(settings: Settings, contract: Contract) -> dict[str, dg.Configurab
     in the UI and kept in Dagster's own database.
     """
     override = str(settings.contract) if settings.contract else None
-    token_store = str(settings.token_store)
+    folders = {"token_store": str(settings.token_store), "state_dir": str(settings.state_dir)}
     url: str = settings.warehouse_url.get_secret_value()
     if "warehouse_url" in settings.model_fields_set:
         url = dg.EnvVar(variable("warehouse_url"))
     api: ApiResource
     if settings.simulated:
-        api = SimulatedIdeasApiResource(contract=override, token_store=token_store)
+        api = SimulatedIdeasApiResource(contract=override, **folders)
     else:
         api = IdeasApiResource(
             contract=override,
-            token_store=token_store,
+            **folders,
             client_id=dg.EnvVar(variable("client_id")),
             client_secret=dg.EnvVar(variable("client_secret")),
             base_url=settings.base_url(contract),

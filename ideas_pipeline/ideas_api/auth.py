@@ -39,11 +39,16 @@ class Credentials:
     client_id: str
     client_secret: str = field(repr=False)
 
+    def fingerprint(self, base_url: str) -> str:
+        """Names the account at this address, and tells nobody which it is."""
+        return hashlib.sha256(f"{base_url}\n{self.client_id}".encode()).hexdigest()
+
 
 class Auth:
     """One account's access to one API. Safe to use from many threads, and from many processes with one token store.
 
     A refresh token and an auth code are taken to be good for one use: neither is ever sent twice.
+    ``account``: the account's fingerprint.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class Auth:
         self._store = store
         self._transport = transport
         self._listener = listener
-        self._issued_to = hashlib.sha256(f"{transport.base_url}\n{credentials.client_id}".encode()).hexdigest()
+        self.account = credentials.fingerprint(transport.base_url)
         self._lock = threading.Lock()
         self._current: tuple[Tokens, dict[str, str]] | None = None
         # The last attempt at a new token that failed, and how many did.
@@ -143,7 +148,7 @@ class Auth:
 
     def _stored(self) -> Tokens | None:
         stored = self._store.read()
-        return stored if stored and stored.issued_to == self._issued_to else None
+        return stored if stored and stored.issued_to == self.account else None
 
     def _obtained(self, stored: Tokens | None) -> Tokens:
         """New tokens, by refresh or by login. They are in the store when this returns. Under the store's lock."""
@@ -224,7 +229,7 @@ class Auth:
         """The token pair of an answer, stored before anybody uses it."""
         access = token_at(response, route, "access_token", request.access_token)
         refresh = token_at(response, route, "refresh_token", request.refresh_token)
-        tokens = Tokens(access, refresh, expiry(response, request.expires_in), self._issued_to)
+        tokens = Tokens(access, refresh, expiry(response, request.expires_in), self.account)
         self._store.write(tokens)
         return tokens
 

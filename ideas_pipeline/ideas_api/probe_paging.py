@@ -31,7 +31,7 @@ def with_paging(api: IdeasApi, stream: str, **changes: Any) -> IdeasApi:
     spec = api.contract.streams[stream]
     paging = spec.paging.model_copy(update=changes)
     streams = api.contract.streams | {stream: spec.model_copy(update={"paging": paging})}
-    return IdeasApi(api.contract.model_copy(update={"streams": streams}), api.auth, api.transport)
+    return IdeasApi(api.contract.model_copy(update={"streams": streams}), api.auth, api.transport, api.state)
 
 
 def page_of(spec: Stream, position: Position, response: Response) -> Page:

@@ -112,7 +112,7 @@ def _ask(step: Step, api: IdeasApi, stream: str, scope: str) -> Response:
 
 
 def _with(api: IdeasApi, mend: dict[str, Any]) -> IdeasApi:
-    return IdeasApi(mended(api.contract, mend), api.auth, api.transport)
+    return IdeasApi(mended(api.contract, mend), api.auth, api.transport, api.state)
 
 
 def _hides_records(contract: Contract, stream: str, response: Response) -> bool:

@@ -1,121 +1,169 @@
-"""How often and how many at once: the contract's rates, and a bound on requests in flight that gives way."""
+"""How often: the contract's requests per second and per hour, shared by all processes of this machine.
+
+A small file holds what was used. Each request takes the next free moment from it, under a lock, and is sent at that
+moment: so the requests of many threads and processes are evenly spaced, and nobody asks twice. (pyrate-limiter's SQLite
+bucket keeps a row for each request of the last hour, answers "try again" to all who wait at the same moment, and waits
+for hours after the clock was set back.)
+"""
 
 from __future__ import annotations
 
-import math
+import logging
+import os
+import stat
 import threading
 import time
-from typing import cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from pyrate_limiter import Duration, InMemoryBucket, Rate, RateItem
+import orjson
+from filelock import lock_descriptor, unlock_descriptor
 
 from ideas_pipeline.ideas_api.contract import Limits
+from ideas_pipeline.ideas_api.errors import ContractError
 
-_ENTRIES_BETWEEN_CLEANINGS = 1000
-_SUCCESSES_PER_STEP = 20
+_log = logging.getLogger(__name__)
+_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+_MINUTE, _HOUR = 60, 3600
+# The lock is held for a tenth of a millisecond.
+_POLL = 0.002
+_LARGEST_FILE = 1 << 16
 
 
 class RateLimit:
-    """The contract's requests per second and per hour, for all threads of this process."""
+    """The contract's rates, for all threads and processes that name the same ``file``. No rates: no file, no cost.
 
-    def __init__(self, limits: Limits) -> None:
-        rates = _rates(limits)
-        self._bucket = InMemoryBucket(rates) if rates else None
+    In any hour no more requests are permitted than ``requests_per_hour``; as requests are counted by the minute, it can
+    be a minute longer until they are forgotten. A request whose permission was taken counts, whether it is sent or not.
+    """
+
+    def __init__(self, limits: Limits, file: Path) -> None:
+        self._gap = 1 / limits.requests_per_second if limits.requests_per_second else 0.0
+        self._per_hour = limits.requests_per_hour
+        self._file = file
         self._lock = threading.Lock()
-        self._permissions = 0
 
     def wait(self, longest: float) -> float | None:
         """Wait for permission to send one request, at most ``longest`` seconds.
 
-        None: go ahead. A number: permission is that many seconds away, which is too long; nothing was waited for then.
+        None: go ahead. A number: permission is that many seconds away, which is too long; nothing was waited for then,
+        and nothing used. Raises ContractError where the file cannot be used.
         """
-        if self._bucket is None:
+        if not self._gap and self._per_hour is None:
             return None
-        ends = time.monotonic() + longest
-        while True:
-            away = self._permission(self._bucket)
-            if away == 0:
-                return None
-            if time.monotonic() + away > ends:
+        with self._lock, _opened(self._file) as file:
+            now = time.time()
+            used = _read(file, now, self._file)
+            moment = self._free(used, now)
+            away = moment - now
+            if away > longest:
                 return away
-            time.sleep(away)
+            _write(file, used.with_one_more(moment, self._gap, now))
+        time.sleep(away)
+        return None
 
-    def _permission(self, bucket: InMemoryBucket) -> float:
-        """Take a permission and return 0, or return the seconds until there may be one."""
-        with self._lock:
-            now = time.monotonic_ns() // 1_000_000
-            item = RateItem("request", now)
-            if not bucket.put(item):
-                # This bucket answers at once; its siblings on a server would not.
-                return max(cast(int, bucket.waiting(item)), 1) / 1000
-            self._permissions += 1
-            if self._permissions % _ENTRIES_BETWEEN_CLEANINGS == 0:
-                bucket.leak(now)
-            return 0.0
-
-
-def _rates(limits: Limits) -> list[Rate]:
-    rates = []
-    per_second, per_hour = limits.requests_per_second, limits.requests_per_hour
-    if per_second:
-        # Half a request per second is one in two seconds.
-        whole = max(1, math.floor(per_second))
-        rates.append(Rate(whole, math.ceil(1000 * whole / per_second)))
-    if per_hour:
-        hourly = Rate(per_hour, Duration.HOUR)
-        # The library refuses a rate that can never bind beside the other one.
-        rates = [rate for rate in rates if rate.limit < hourly.limit]
-        if not rates or per_hour / hourly.interval <= rates[0].limit / rates[0].interval:
-            rates.append(hourly)
-    return rates
+    def _free(self, used: _Used, now: float) -> float:
+        """The first moment at which one more request is allowed."""
+        moment = max(now, used.next)
+        if self._per_hour is None:
+            return moment
+        too_many = used.since(moment - _HOUR) + 1 - self._per_hour
+        for minute in sorted(used.minutes):
+            if too_many <= 0:
+                break
+            if _forgotten_at(minute) > moment:
+                too_many -= used.minutes[minute]
+                moment = _forgotten_at(minute)
+        return moment
 
 
-class Gate:
-    """At most ``most`` requests in flight: half as many when the server is overrun, one more after a good run."""
+@dataclass(frozen=True)
+class _Used:
+    """``next``: seconds since 1970 before which nothing more is sent. ``minutes``: requests by minute since 1970.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open = most
-        self._inside = 0
-        self._successes = 0
-        self._last_halved = 0.0
-        self._changed = threading.Condition()
+    ``written``: seconds since 1970.
+    """
 
-    @property
-    def open(self) -> int:
-        """How many may be in flight now."""
-        return self._open
+    next: float = 0.0
+    written: float = 0.0
+    minutes: dict[int, int] = field(default_factory=dict)
 
-    def enter(self, longest: float) -> float | None:
-        """Take a place: the moment of it, for ``overrun``. None where none came free in ``longest`` seconds."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._inside < self._open, timeout=longest):
-                return None
-            self._inside += 1
-        return time.monotonic()
+    def since(self, start: float) -> int:
+        return sum(count for minute, count in self.minutes.items() if (minute + 1) * _MINUTE > start)
 
-    def leave(self) -> None:
-        """Give the place back."""
-        with self._changed:
-            self._inside -= 1
-            self._changed.notify()
+    def with_one_more(self, moment: float, gap: float, now: float) -> _Used:
+        minutes = {minute: count for minute, count in self.minutes.items() if _forgotten_at(minute) > now}
+        minute = int(moment // _MINUTE)
+        minutes[minute] = minutes.get(minute, 0) + 1
+        return _Used(moment + gap, now, minutes)
 
-    def overrun(self, entered: float) -> None:
-        """The server refused, being overrun, a request that had entered at this moment."""
-        with self._changed:
-            self._successes = 0
-            # Requests that were already under way at the last halving say nothing new.
-            if entered > self._last_halved:
-                self._open = max(1, self._open // 2)
-                self._last_halved = time.monotonic()
+    def moved_back(self, seconds: float) -> _Used:
+        minutes: dict[int, int] = {}
+        for minute, count in self.minutes.items():
+            # Rounded to the later minute: a request is never forgotten too early.
+            earlier = minute - int(seconds // _MINUTE)
+            minutes[earlier] = minutes.get(earlier, 0) + count
+        return _Used(self.next - seconds, self.written - seconds, minutes)
 
-    def succeeded(self) -> None:
-        """A request went through."""
-        if self._open == self._most:
-            return
-        with self._changed:
-            self._successes += 1
-            if self._successes >= _SUCCESSES_PER_STEP and self._open < self._most:
-                self._open += 1
-                self._successes = 0
-                self._changed.notify()
+
+def _forgotten_at(minute: int) -> float:
+    return (minute + 1) * _MINUTE + _HOUR
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """The file, locked. The system frees the lock of a process that dies. Raises ContractError."""
+    try:
+        descriptor = _descriptor(path)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    try:
+        lock_descriptor(descriptor, poll_interval=_POLL)
+        try:
+            yield descriptor
+        finally:
+            unlock_descriptor(descriptor)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    finally:
+        os.close(descriptor)
+
+
+def _descriptor(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+        return os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+
+
+def _read(file: int, now: float, path: Path) -> _Used:
+    """What was used. Where the file makes no sense: nothing, and the log says so."""
+    os.lseek(file, 0, os.SEEK_SET)
+    line = os.read(file, _LARGEST_FILE).partition(b"\n")[0]
+    if not line:
+        return _Used()
+    try:
+        stored = orjson.loads(line)
+        minutes = {int(minute): int(count) for minute, count in stored["minutes"].items()}
+        used = _Used(float(stored["next"]), float(stored["written"]), minutes)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        _log.warning("%s makes no sense: the requests of the last hour are counted anew.", path)
+        return _Used()
+    # Where the clock was set back, what was noted moves with it, or nothing would be sent until it has caught up.
+    return used.moved_back(used.written - now) if used.written > now else used
+
+
+def _write(file: int, used: _Used) -> None:
+    # One call, so a killed process leaves the old or the new; what is left of a longer one is behind the line's end.
+    os.lseek(file, 0, os.SEEK_SET)
+    os.write(file, orjson.dumps(used, option=orjson.OPT_NON_STR_KEYS) + b"\n")
+
+
+def _unusable(path: Path, error: OSError) -> ContractError:
+    return ContractError(
+        f"the contract's limits cannot be kept, as {path} cannot be written: {error.strerror or 'unknown reason'}",
+        hint="Set IDEAS_STATE_DIR to a folder that this user may write to.",
+    )

@@ -13,6 +13,7 @@ from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
+from ideas_pipeline.sync.modes import Full
 from ideas_pipeline.sync.results import RunResult, StreamResult
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -49,11 +50,13 @@ def api_of(simulator: Simulator, folder: Path, contract: Contract | None = None)
         simulator.base_url,
         Credentials(simulator.client_id, simulator.client_secret),
         folder / "tokens.json",
+        folder,
     )
 
 
 def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, **options: Any) -> RunResult:
-    """One sync of the simulated community."""
+    """One sync of the simulated community, of every list unless another mode is asked for."""
+    options.setdefault("mode", Full())
     with api_of(simulator, folder, options.pop("contract", None)) as api:
         return sync_community(api, warehouse, COMMUNITY, **options)
 

@@ -19,7 +19,7 @@ CHANGES = {"limits": {"concurrency": THREADS, "attempts": 6, "deadline": 60}}
 
 def _process(base_url: str, client_id: str, client_secret: str, store: Path) -> int:
     """One worker process: many threads ask for the same list. Returns how many answers came."""
-    api = IdeasApi.connect(contract_with(CHANGES), base_url, Credentials(client_id, client_secret), store)
+    api = IdeasApi.connect(contract_with(CHANGES), base_url, Credentials(client_id, client_secret), store, store.parent)
     with ThreadPoolExecutor(THREADS) as pool:
         pages = list(pool.map(lambda _: api.page("challenges", "", 1), range(THREADS * CALLS)))
     return sum(len(page.records) == 6 for page in pages)

@@ -38,7 +38,7 @@ class Caller:
     def __init__(
         self, base_url: str, store: Path, listener: ListenerSettings | None = None, **changed: dict[str, Any]
     ) -> None:
-        self.transport = Transport(base_url, limits(concurrency=32))
+        self.transport = Transport(base_url, limits(concurrency=32), store.parent / "budget")
         self.store = TokenStore(store)
         credentials = Credentials(CLIENT_ID, CLIENT_SECRET)
         self.auth = Auth(contract_auth(**changed), credentials, self.store, self.transport, listener)
@@ -509,4 +509,4 @@ def _free_port() -> int:
 
 
 def _transport(server: ScriptedServer) -> Transport:
-    return Transport(server.base_url, limits())
+    return Transport(server.base_url, limits(), Path("unused"))

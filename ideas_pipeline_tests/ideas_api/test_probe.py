@@ -54,7 +54,7 @@ def walk(tmp_path: Path) -> Callable[..., dict[str, Step]]:
         limits = contract.limits.model_copy(update={"attempts": 1})
 
         def connect(c: Contract) -> IdeasApi:
-            return IdeasApi.connect(c, simulator.base_url, credentials, tmp_path / "tokens.json")
+            return IdeasApi.connect(c, simulator.base_url, credentials, tmp_path / "tokens.json", tmp_path)
 
         patient = contract.model_copy(update={"limits": limits})
         return {step.name: step for step in probe.check(patient, connect)}

@@ -22,15 +22,16 @@ from ideas_pipeline.ideas_api.errors import (
     RequestRefused,
     Unavailable,
 )
-from ideas_pipeline.ideas_api.rate_limit import Gate, RateLimit
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, ScriptedServer, in_turn, limits, serving
 
+# Without rates in the contract no budget is kept, and no file is made.
+UNUSED = Path("unused")
 FINE = Answer(body={"fine": True})
 
 
 def transport(server: ScriptedServer, **changed: Any) -> Transport:
-    return Transport(server.base_url, limits(**changed))
+    return Transport(server.base_url, limits(**changed), UNUSED)
 
 
 def test_an_answer_has_status_headers_in_any_case_and_parsed_body() -> None:
@@ -197,17 +198,6 @@ def test_a_server_that_says_nothing_is_not_waited_for_beyond_the_deadline() -> N
         silent.set()
 
 
-def test_the_contracts_own_budget_is_kept() -> None:
-    with serving(in_turn(FINE)) as server:
-        sender = transport(server, requests_per_hour=3)
-        for _ in range(3):
-            sender.send("GET", "ideas")
-        with pytest.raises(RateLimited, match=r"requests_per_hour") as caught:
-            sender.send("GET", "ideas")
-    assert caught.value.retry_after == pytest.approx(3600, abs=60)
-    assert len(server.requests) == 3
-
-
 def test_what_may_have_been_processed_is_not_sent_again_when_that_could_spend_something() -> None:
     with serving(in_turn(Answer(reset=True), FINE)) as server, pytest.raises(Unavailable, match=r"asked once"):
         transport(server).send("POST", "auth/refresh", form={"refresh_token": "once"}, idempotent=False)
@@ -270,19 +260,19 @@ def test_the_header_is_not_sent_to_a_next_page_on_another_host() -> None:
 )
 def test_a_base_url_that_is_not_safe_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ContractError) as caught:
-        Transport(url, limits())
+        Transport(url, limits(), UNUSED)
     assert "canary" not in str(caught.value)
     assert "https://" in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["https://example.com/v2", "http://localhost:1/v2/", "http://[::1]:1/v2"])
 def test_https_and_this_machine_are_spoken_to(url: str) -> None:
-    assert Transport(url, limits()).base_url.endswith("/v2/")
+    assert Transport(url, limits(), UNUSED).base_url.endswith("/v2/")
 
 
 def test_a_server_without_tls_gets_its_sentence_and_no_second_attempt() -> None:
     with serving(in_turn(FINE)) as server:
-        sender = Transport(server.base_url.replace("http:", "https:"), limits())
+        sender = Transport(server.base_url.replace("http:", "https:"), limits(), UNUSED)
         with pytest.raises(Unavailable, match=r"no encrypted connection to 127\.0\.0\.1"):
             sender.send("GET", "ideas")
     assert sender.requests == 1
@@ -333,69 +323,3 @@ def test_no_log_line_and_no_exception_holds_the_query_or_a_header(caplog: pytest
         assert canary not in f"{error} {error!r} {vars(error)}"
         assert error.__context__ is None
         assert error.__cause__ is None
-
-
-def test_the_gate_halves_once_per_overrun_and_creeps_back() -> None:
-    gate = Gate(8)
-    entered = [gate.enter(1) for _ in range(4)]
-    for moment in entered:
-        assert moment is not None
-        gate.overrun(moment)
-        gate.leave()
-    assert gate.open == 4, "four requests that were under way together are one overrun"
-    for _ in range(20):
-        gate.succeeded()
-    assert gate.open == 5
-    for _ in range(500):
-        gate.succeeded()
-    assert gate.open == 8
-
-
-def test_the_gate_never_closes_and_gives_up_waiting() -> None:
-    gate = Gate(1)
-    moment = gate.enter(1)
-    assert moment is not None
-    gate.overrun(moment)
-    assert gate.open == 1
-    assert gate.enter(0.01) is None
-    gate.leave()
-    assert gate.enter(0.01) is not None
-
-
-def test_fewer_requests_are_in_flight_after_the_server_was_overrun() -> None:
-    inside = 0
-    most = 0
-    lock = threading.Lock()
-
-    def count() -> None:
-        nonlocal inside, most
-        with lock:
-            inside += 1
-            most = max(most, inside)
-        time.sleep(0.005)
-        with lock:
-            inside -= 1
-
-    refused = Answer(503, headers={"Retry-After": "0"})
-    with serving(in_turn(refused, Answer(body={}, before=count))) as server, ThreadPoolExecutor(16) as pool:
-        sender = transport(server, concurrency=8)
-        sender.send("GET", "ideas")
-        list(pool.map(lambda n: sender.send("GET", f"ideas/{n}"), range(15)))
-    assert most <= 4
-
-
-@pytest.mark.parametrize(
-    ("per_second", "per_hour", "at_once"),
-    [(5, None, 5), (0.5, None, 1), (2.5, None, 2), (5, 3, 3), (None, 4, 4), (2, 1_000_000, 2), (5, 5, 5)],
-)
-def test_any_rates_of_the_contract_can_be_kept(per_second: float | None, per_hour: int | None, at_once: int) -> None:
-    rate = RateLimit(limits(requests_per_second=per_second, requests_per_hour=per_hour))
-    assert [rate.wait(0) for _ in range(at_once)] == [None] * at_once
-    away = rate.wait(0)
-    assert away is not None
-    assert away > 0
-
-
-def test_without_rates_nobody_waits() -> None:
-    rate = RateLimit(limits())
-    assert {rate.wait(0) for _ in range(1000)} == {None}

@@ -1,0 +1,96 @@
+"""One run at a time uses an API account: the others wait, and say for whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ideas_pipeline.ideas_api.errors import AuthenticationError, Unavailable
+
+_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+# A full read of a large community takes hours; what waits for longer would only meet the next night's run.
+_LONGEST_WAIT = 6 * 3600.0
+_POLL = 0.2
+_SECONDS_BETWEEN_SENTENCES = 60.0
+
+
+@contextmanager
+def account_lock(
+    folder: Path, account: str, what: str, say: Callable[[str], None], *, longest: float = _LONGEST_WAIT
+) -> Iterator[None]:
+    """Keep other runs, of this process or another, away from an API account. The system ends it when the process dies.
+
+    ``folder``: the state folder. ``account``: the account's fingerprint. ``what``: who we are, in words and without
+    secrets, such as ``ideas-pipeline sync``; others are told. ``say`` gets a sentence at once and then each minute
+    while another run holds the account. Taken again by the thread that holds it, it does nothing.
+    Raises Unavailable after ``longest`` seconds of waiting, AuthenticationError where the folder cannot be used.
+    """
+    path = folder / f"account-{account[:16]}.lock"
+    holder = path.with_suffix(".holder")
+    # One object for each file, so that a thread knows its own lock again.
+    lock = FileLock(path, mode=_OWNER_ONLY, is_singleton=True)
+    if lock.is_locked:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+        _acquire(lock, holder, say, longest)
+        _note(holder, what)
+    except OSError as error:
+        lock.release()
+        raise AuthenticationError(
+            f"the API account cannot be kept for one run alone: {path}: {error.strerror or 'unknown reason'}",
+            hint="Set IDEAS_STATE_DIR to a folder that this user may write to.",
+        ) from None
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], longest: float) -> None:
+    ends = time.monotonic() + longest
+    patience = 0.0
+    while True:
+        with suppress(Timeout):
+            lock.acquire(timeout=patience, poll_interval=_POLL)
+            return
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise Unavailable(
+                f"{_who(holder)}, and {_length(longest)} were waited for it",
+                hint="If it hangs, stop it. What is still to be read, the next run reads.",
+            )
+        say(f"Waiting: {_who(holder)}. One run at a time uses an account.")
+        patience = min(_SECONDS_BETWEEN_SENTENCES, left)
+
+
+def _note(holder: Path, what: str) -> None:
+    """Say in a file who holds the lock. The lock's own file cannot: those who try the lock empty it."""
+    new = holder.with_suffix(".new")
+    new.write_text(json.dumps({"what": what, "process": os.getpid(), "since": time.time()}), encoding="utf-8")
+    new.chmod(_OWNER_ONLY)
+    new.replace(holder)
+
+
+def _who(holder: Path) -> str:
+    try:
+        noted = json.loads(holder.read_bytes())
+        since = datetime.fromtimestamp(noted["since"], UTC)
+        who = f"{noted['what']} (process {noted['process']}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
+    except (OSError, ValueError, TypeError, KeyError):
+        who = "another run"
+    return f"this API account is used by {who}"
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 3600:.1f} hours"

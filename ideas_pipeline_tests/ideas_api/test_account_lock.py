@@ -1,0 +1,155 @@
+"""One run at a time uses an API account."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.ideas_api.account_lock import account_lock
+from ideas_pipeline.ideas_api.errors import AuthenticationError, Unavailable
+from ideas_pipeline_tests.cli.command import environment
+
+ACCOUNT, OTHER = "a" * 64, "b" * 64
+HOLD = """
+import sys
+from pathlib import Path
+from ideas_pipeline.ideas_api.account_lock import account_lock
+with account_lock(Path(sys.argv[1]), sys.argv[2], "ideas-pipeline backfill", print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_holds(folder: Path, account: str = ACCOUNT) -> Iterator[subprocess.Popen[str]]:
+    """Until its standard input ends, or it is killed."""
+    command = [sys.executable, "-c", HOLD, str(folder), account]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            yield holder
+        finally:
+            holder.kill()
+
+
+def silent(sentence: str) -> None:
+    raise AssertionError(f"nobody is waited for, but it said: {sentence}")
+
+
+def test_nobody_waits_for_an_account_that_is_free_or_for_another_one(tmp_path: Path) -> None:
+    with another_process_holds(tmp_path, OTHER), account_lock(tmp_path, ACCOUNT, "us", silent):
+        pass
+    with account_lock(tmp_path, ACCOUNT, "us again", silent):
+        pass
+
+
+def test_a_second_run_waits_and_says_for_which_process_and_since_when(tmp_path: Path) -> None:
+    said: list[str] = []
+    with another_process_holds(tmp_path) as holder:
+
+        def say(sentence: str) -> None:
+            said.append(sentence)
+            assert holder.stdin is not None
+            holder.stdin.close()
+
+        with account_lock(tmp_path, ACCOUNT, "us", say):
+            assert holder.wait(10) == 0
+    (sentence,) = said
+    who = f"this API account is used by ideas-pipeline backfill (process {holder.pid}, since 20"
+    assert sentence.startswith(f"Waiting: {who}")
+    assert sentence.endswith("UTC). One run at a time uses an account.")
+    assert ACCOUNT not in sentence
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    with another_process_holds(tmp_path) as holder:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        with account_lock(tmp_path, ACCOUNT, "us", silent):
+            pass
+
+
+def test_waiting_ends_with_a_sentence(tmp_path: Path) -> None:
+    said: list[str] = []
+    with (
+        another_process_holds(tmp_path) as holder,
+        pytest.raises(Unavailable, match=rf"process {holder.pid}, .* were waited for it") as caught,
+        account_lock(tmp_path, ACCOUNT, "us", said.append, longest=0.1),
+    ):
+        pass
+    assert len(said) == 1
+    assert "If it hangs, stop it." in str(caught.value)
+
+
+def test_two_threads_of_one_process_are_two_runs(tmp_path: Path) -> None:
+    said = threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        with account_lock(tmp_path, ACCOUNT, "the second", lambda _: said.set()):
+            order.append("second")
+
+    with account_lock(tmp_path, ACCOUNT, "the first", silent):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert said.wait(10)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_the_thread_that_holds_it_may_take_it_again(tmp_path: Path) -> None:
+    refused: list[str] = []
+    with account_lock(tmp_path, ACCOUNT, "a backfill", silent):
+        with account_lock(tmp_path, ACCOUNT, "its first day", silent):
+            pass
+        thread = threading.Thread(target=_refused, args=(tmp_path, refused))
+        thread.start()
+        thread.join()
+    assert "used by a backfill" in refused[0], "it is still held, and still says by whom"
+
+
+def _refused(folder: Path, refused: list[str]) -> None:
+    with pytest.raises(Unavailable) as caught, account_lock(folder, ACCOUNT, "another", silent, longest=0):
+        pass
+    refused.append(str(caught.value))
+
+
+def test_an_error_inside_is_passed_on_and_frees_the_account(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="ours"), account_lock(tmp_path, ACCOUNT, "us", silent):
+        raise OSError("ours")
+    with account_lock(tmp_path, ACCOUNT, "us", silent):
+        pass
+
+
+def test_a_folder_that_cannot_be_used_gets_its_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(AuthenticationError, match="IDEAS_STATE_DIR"),
+        account_lock(tmp_path / "file" / "state", ACCOUNT, "us", silent),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("note", ["[]", "{", '{"what": "x", "process": 1, "since": "y"}', None])
+def test_a_note_that_makes_no_sense_does_no_harm(tmp_path: Path, note: str | None) -> None:
+    with another_process_holds(tmp_path):
+        (holder,) = tmp_path.glob("*.holder")
+        assert stat.S_IMODE(holder.stat().st_mode) == 0o600
+        holder.write_text(note) if note else holder.unlink()
+        with (
+            pytest.raises(Unavailable, match="used by another run"),
+            account_lock(tmp_path, ACCOUNT, "us", silent, longest=0),
+        ):
+            pass

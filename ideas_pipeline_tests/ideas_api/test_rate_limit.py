@@ -1,0 +1,190 @@
+"""The contract's rates, shared by whoever uses the account on this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.ideas_api.errors import ContractError, RateLimited
+from ideas_pipeline.ideas_api.rate_limit import RateLimit
+from ideas_pipeline.ideas_api.transport import Transport
+from ideas_pipeline_tests.cli.command import environment
+from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, limits, serving
+
+HOUR = 3600
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "account.budget"
+
+
+def rate(file: Path, per_second: float | None = None, per_hour: int | None = None) -> RateLimit:
+    return RateLimit(limits(requests_per_second=per_second, requests_per_hour=per_hour), file)
+
+
+def rewritten(file: Path, seconds: float) -> None:
+    """What was noted, as if it had been noted that many seconds later."""
+    noted = json.loads(file.read_bytes())
+    minutes = {str(int(minute) + int(seconds // 60)): count for minute, count in noted["minutes"].items()}
+    moments = {name: noted[name] + seconds for name in ("next", "written")}
+    file.write_text(json.dumps(moments | {"minutes": minutes}))
+
+
+def test_without_rates_nobody_waits_and_no_file_is_made(file: Path) -> None:
+    unlimited = rate(file)
+    assert {unlimited.wait(0) for _ in range(1000)} == {None}
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("per_second", [20, 2.5, 0.5, 0.01])
+def test_requests_are_evenly_spaced(file: Path, per_second: float) -> None:
+    assert rate(file, per_second).wait(0) is None
+    away = rate(file, per_second).wait(0)
+    assert away == pytest.approx(1 / per_second, rel=0.5)
+
+
+def test_a_permission_that_is_too_far_away_is_not_used_up(file: Path) -> None:
+    slow = rate(file, per_second=0.1)
+    slow.wait(0)
+    first, second = slow.wait(1), slow.wait(1)
+    assert first is not None
+    assert second is not None
+    assert second <= first
+
+
+def _take(file: Path, per_second: float, permissions: int) -> list[float]:
+    """One process: four threads that take permissions. The moments at which they had them."""
+    shared = rate(file, per_second)
+
+    def take(_: int) -> float:
+        assert shared.wait(60) is None
+        return time.time()
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(take, range(permissions)))
+
+
+def test_threads_of_several_processes_keep_one_rate_together(file: Path) -> None:
+    started = time.time()
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as processes:
+        taken = [processes.submit(_take, file, 100, 40) for _ in range(3)]
+        moments = sorted(moment for process in taken for moment in process.result())
+    assert len(moments) == 120
+    # Whatever the machine does, nobody went ahead of its turn: the n-th not before n hundredths of a second.
+    assert all(moment - started >= 0.01 * n - 0.001 for n, moment in enumerate(moments))
+    assert sum(json.loads(file.read_bytes())["minutes"].values()) == 120
+
+
+def test_an_hours_budget_is_shared_and_says_when_it_is_free_again(file: Path) -> None:
+    assert [rate(file, per_hour=3).wait(0) for _ in range(3)] == [None] * 3
+    away = rate(file, per_hour=3).wait(300)
+    assert away is not None
+    assert HOUR - 1 <= away <= HOUR + 60
+    assert rate(file, per_hour=4).wait(0) is None, "a larger limit in the contract holds at once"
+
+
+def test_a_budget_is_free_again_as_the_requests_of_an_hour_ago_are_forgotten(file: Path) -> None:
+    rate(file, per_hour=2).wait(0)
+    rewritten(file, -30 * 60)
+    rate(file, per_hour=2).wait(0)
+    away = rate(file, per_hour=2).wait(0)
+    assert away is not None
+    assert away <= 31 * 60, "the first one's place"
+    rewritten(file, -31 * 60)
+    assert rate(file, per_hour=2).wait(0) is None
+    assert rate(file, per_hour=2).wait(0) is not None
+
+
+def test_both_rates_hold_together(file: Path) -> None:
+    both = rate(file, per_second=1000, per_hour=5)
+    assert [both.wait(1) for _ in range(5)] == [None] * 5
+    assert (both.wait(1) or 0) > HOUR - 1
+
+
+def test_a_clock_that_is_set_back_neither_blocks_nor_frees_the_budget(file: Path) -> None:
+    for _ in range(3):
+        rate(file, per_second=1000, per_hour=3).wait(1)
+    rewritten(file, 5 * HOUR)
+    away = rate(file, per_second=1000, per_hour=3).wait(1)
+    assert away is not None
+    assert HOUR - 60 <= away <= HOUR + 120
+    assert rate(file, per_second=1000, per_hour=4).wait(1) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null\n", b'{"next": "x"}', b"\x00" * 100, b"\xff\n"])
+def test_a_file_that_makes_no_sense_is_begun_anew(file: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert rate(file, per_hour=1).wait(0) is None
+    assert rate(file, per_hour=1).wait(0) is not None
+    assert ("makes no sense" in caplog.text) == bool(content)
+
+
+def test_a_file_that_cannot_be_written_gets_its_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ContractError, match="IDEAS_STATE_DIR"):
+        rate(tmp_path / "file" / "account.budget", per_hour=1).wait(0)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ContractError, match="Is a directory"):
+        rate(tmp_path / "folder", per_hour=1).wait(0)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from ideas_pipeline.ideas_api.rate_limit import _opened
+with _opened(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_process_that_held_the_file_holds_nothing(file: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(file)]
+    with subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(rate(file, per_hour=1).wait, 0)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.05)
+            holder.kill()
+            assert waiting.result(10) is None
+
+
+def test_a_spent_budget_sends_nothing_and_says_when_to_come_back(file: Path) -> None:
+    with serving(in_turn(Answer())) as server:
+        sender = Transport(server.base_url, limits(requests_per_hour=3), file)
+        for _ in range(3):
+            sender.send("GET", "ideas")
+        with pytest.raises(RateLimited, match=r"used up\. Come back after 20.* UTC, in \d+ min") as caught:
+            sender.send("GET", "ideas")
+    assert caught.value.retry_after == pytest.approx(HOUR, abs=60)
+    assert caught.value.requests == 0
+    assert len(server.requests) == 3
+
+
+def test_each_retry_and_each_redirect_counts(file: Path) -> None:
+    there = Answer(302, headers={"Location": "there"})
+    with serving(in_turn(Answer(503), there, Answer(503, headers={"Retry-After": "0"}))) as server:
+        sender = Transport(server.base_url, limits(requests_per_hour=3, attempts=10), file)
+        with pytest.raises(RateLimited, match="requests_per_hour") as caught:
+            sender.send("GET", "ideas")
+    assert len(server.requests) == caught.value.requests == 3
+
+
+def test_the_file_is_for_its_owner_and_names_nobody(file: Path) -> None:
+    rate(file, per_hour=1).wait(0)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_bytes()).keys() == {"next", "written", "minutes"}
