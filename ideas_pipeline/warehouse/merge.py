@@ -75,7 +75,8 @@ def merge(
                 moment,
                 sa.literal(run_id, table.c._run_id.type),
             ).where(~known),
-        )
+        ),
+        execution_options={"preserve_rowcount": True},
     )
     return updated.rowcount + inserted.rowcount
 

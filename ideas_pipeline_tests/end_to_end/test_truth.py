@@ -76,7 +76,7 @@ def test_the_warehouse_equals_the_source_and_a_second_sync_changes_nothing(
 
         written = last_written(warehouse.engine)
         second = sync(simulator, warehouse, tmp_path)
-        assert (second.verdict, second.changed) == ("complete", False)
+        assert (second.verdict, second.changed) == ("complete", False), [s.parts for s in second.streams]
         assert last_written(warehouse.engine) == written
     assert_counts_reconcile(warehouse.engine)
 
@@ -102,7 +102,7 @@ def test_the_habits_of_real_apis_do_not_change_what_is_stored(
         if not quirks.signed_urls:
             assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
         second = sync(simulator, warehouse, tmp_path)
-        assert (second.verdict, second.changed) == ("complete", False)
+        assert (second.verdict, second.changed) == ("complete", False), [s.parts for s in second.streams]
 
 
 def test_a_server_that_caps_the_page_size_is_read_whole(warehouse: Warehouse, tmp_path: Path) -> None:
