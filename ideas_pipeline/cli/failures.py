@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import traceback
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import click
 
 from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.settings import Settings, SettingsError, load_settings
-from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
-CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError)
+CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError, WarehouseMisconfigured)
+# User and password of a URL end at its last @, whatever a careless password holds.
+_PASSWORD = re.compile(r"://[^:/@]*:(.*)@|[?&]password=([^&]*)")
 
 
 class Failed(click.ClickException):
@@ -46,22 +49,29 @@ def failure(error: BaseException) -> Failed:
 
 
 def _blanked(message: str) -> str:
-    try:
-        secrets = sorted(_secrets(load_settings()), key=len, reverse=True)
-    except SettingsError:
-        secrets = []
-    for secret in secrets:
+    for secret in sorted(_secrets(), key=len, reverse=True):
         message = message.replace(secret, "***")
     return message
 
 
-def _secrets(settings: Settings) -> Iterator[str]:
-    if settings.client_secret:
-        yield settings.client_secret.get_secret_value()
-    if password := urlsplit(settings.warehouse_url.get_secret_value()).password:
-        yield from (password, unquote(password))
+def _secrets() -> set[str]:
+    """The secrets in force, as far as they can be known: saying what went wrong must not itself go wrong."""
+    found: set[str] = set()
+    try:
+        settings = load_settings()
+        found |= {settings.client_secret.get_secret_value()} if settings.client_secret else set()
+        for passwords in _PASSWORD.findall(settings.warehouse_url.get_secret_value()):
+            found |= {form for password in passwords for form in (password, unquote(password))}
+        found |= set(_stored(settings))
+    except Exception:  # noqa: BLE001, S110 - whatever it is, the error that is being told matters more
+        pass
+    return found - {""}
+
+
+def _stored(settings: Settings) -> Iterator[str]:
     try:
         stored = json.loads(settings.token_store.read_bytes())
     except (OSError, ValueError):
         return
-    yield from (value for key, value in stored.items() if "token" in key and isinstance(value, str) and value)
+    if isinstance(stored, dict):
+        yield from (value for key, value in stored.items() if "token" in key and isinstance(value, str))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 import click
 
@@ -15,6 +19,7 @@ COMMANDS = {
     "status": "Say when each stream was last proven complete.",
     "rejects": "List, show or retry records that could not be read.",
     "absences": "List rows that look gone, or confirm that they are.",
+    "replay": "Rebuild the tables from archived pages, without the API.",
     "contract": "Show, validate or compare the contract.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",
@@ -38,15 +43,56 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        output = _Output(sys.stdout)
+        sys.stdout = cast("TextIO", output)
+        try:
+            return super().main(*args, **extra)
+        finally:
+            if output.refused:  # Python tries again when it ends, and would complain.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click deals with them; the last is no failure: whoever read the output has seen enough
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where errors become sentences
             from ideas_pipeline.cli.failures import failure
 
             raise failure(error) from None
+
+
+class _Output:
+    """Standard output, which says that it is the output that takes no more: a full disk, say."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.refused = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._said():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._said():
+            self._stream.flush()
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.refused = True
+            raise click.ClickException(f"the output cannot be written: {error.strerror}.") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
-from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 # Seconds. A writer waits for another's transaction this long, and for a silent server that long.
 _WRITER_WAITS = 300
@@ -21,46 +22,65 @@ _ADVISORY_LOCK = 4_922_716_035
 
 
 def make_engine(url: str) -> sa.Engine:
-    """An engine for the warehouse at ``url``, which is not yet connected. Raises WarehouseError.
+    """An engine for the warehouse at ``url``, which is not yet connected. Raises WarehouseMisconfigured.
 
-    ``postgresql://`` and ``postgres://`` mean psycopg. SQLite's folder is created.
+    ``postgresql://`` and ``postgres://`` mean psycopg. SQLite's folder and file are created, for their owner alone.
     """
+    parsed = _parsed(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        parsed = sa.make_url(url)
-        if parsed.drivername in ("postgres", "postgresql"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
         arguments = {"connect_timeout": _CONNECTING_WAITS} if parsed.get_backend_name() == "postgresql" else {}
         # A connection can rest for minutes while the API is read, and the server may have hung up meanwhile.
         return sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
     except sa.exc.NoSuchModuleError:
-        raise WarehouseError(
+        raise WarehouseMisconfigured(
             f"No database is called {parsed.drivername!r}. Use a URL such as sqlite:///warehouse.db"
             " or postgresql+psycopg://user:password@host/database."
         ) from None
     except (sa.exc.ArgumentError, ValueError):
-        # The URL itself is not repeated: it can hold a password.
-        raise WarehouseError(
-            "The warehouse's URL cannot be read. Write it as sqlite:///warehouse.db"
-            " or postgresql+psycopg://user:password@host/database; percent-encode : / @ in a password."
-        ) from None
+        raise _unreadable() from None
     except ModuleNotFoundError as error:
         mend = "pip install 'ideas_pipeline[postgres]'" if error.name == "psycopg" else f"pip install {error.name}"
-        raise WarehouseError(
+        raise WarehouseMisconfigured(
             f"The driver for {parsed.drivername} is not installed ({error.name}). Install it: {mend}."
         ) from None
 
 
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise _unreadable() from None
+    # With a second @, part of the password would be taken for the host, and be shown.
+    if parsed.get_backend_name() != "sqlite" and url.count("@") > 1:
+        raise WarehouseMisconfigured(
+            "The warehouse's URL has more than one @. Write %40 for each that is part of a name"
+            " or a password; the one before the host stays."
+        )
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise WarehouseMisconfigured("The port in the warehouse's URL must be a number from 1 to 65535.")
+    return parsed
+
+
+def _unreadable() -> WarehouseMisconfigured:
+    # The URL itself is not repeated: it can hold a password.
+    return WarehouseMisconfigured(
+        "The warehouse's URL cannot be read. Write it as sqlite:///warehouse.db"
+        " or postgresql+psycopg://user:password@host/database; percent-encode : / @ in a password."
+    )
+
+
 def _sqlite(url: sa.URL) -> sa.Engine:
     if not url.database or url.database == ":memory:":
-        raise WarehouseError("A SQLite warehouse needs a file: sqlite:///warehouse.db keeps it in this folder.")
-    try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WarehouseError(
-            f"The folder of the warehouse {url.database} cannot be created: {error.strerror}. Choose another place."
-        ) from None
+        raise WarehouseMisconfigured("A SQLite warehouse needs a file: sqlite:///warehouse.db keeps it in this folder.")
+    if url.query or url.host:
+        raise WarehouseMisconfigured(
+            "The address of a SQLite warehouse is sqlite:/// and the file's path, with nothing between or after."
+        )
+    _create_for_its_owner(Path(url.database))
     engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": _WRITER_WAITS})
 
     @sa.event.listens_for(engine, "connect")
@@ -77,6 +97,19 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _create_for_its_owner(file: Path) -> None:
+    """The file and its folder, where missing. SQLite gives the files that it puts beside it the same rights."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise WarehouseMisconfigured(
+            f"The folder of the warehouse {file} cannot be created: {error.strerror}. Choose another place."
+        ) from None
+    # What is there already is its owner's business; what cannot be created, opening it will say.
+    with suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @retry(
@@ -123,14 +156,19 @@ def _said(engine: sa.Engine, done: str) -> Iterator[None]:
         if engine.url.password:
             what = what.replace(str(engine.url.password), "***")
         place = engine.url.set(query={}).render_as_string(hide_password=True)
-        raise WarehouseError(f"The warehouse {place} cannot be {done}: {what}. {_advice(what)}") from None
+        kind, advice = _advice(what)
+        raise kind(f"The warehouse {place} cannot be {done}: {what}. {advice}") from None
 
 
-def _advice(what: str) -> str:
-    """What to do about a database's message."""
-    advice = {
+def _advice(what: str) -> tuple[type[WarehouseError], str]:
+    """Whose matter a database's message is, and what to do about it."""
+    correct = {
         "password authentication failed": "Check the user and the password in the URL.",
         "no password supplied": "Put the password into the URL.",
+        "invalid connection option": "Correct or remove it, after the ? in the URL.",
+        "invalid uri query parameter": "Correct or remove it, after the ? in the URL.",
+    }
+    advice = {
         "could not translate host name": "Check the host's name in the URL.",
         "failed to resolve host": "Check the host's name in the URL.",
         "does not exist": "Check the URL; a database has to be created by its administrator.",
@@ -142,7 +180,11 @@ def _advice(what: str) -> str:
         "locked": "Another program has been writing it for minutes: let it finish or stop it.",
         "disk": "Check the free space.",
     }
-    return next((say for sign, say in advice.items() if sign in what.lower()), "Nothing of this step was kept.")
+    for kind, signs in ((WarehouseMisconfigured, correct), (WarehouseError, advice)):
+        for sign, say in signs.items():
+            if sign in what.lower():
+                return kind, say
+    return WarehouseError, "Nothing of this step was kept."
 
 
 def utc(moment: datetime) -> datetime:

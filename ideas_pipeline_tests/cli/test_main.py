@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,8 @@ from ideas_pipeline.ideas_api.errors import (
     UnexpectedResponse,
 )
 from ideas_pipeline.settings import SettingsError
-from ideas_pipeline.warehouse.errors import WarehouseError
-from ideas_pipeline_tests.cli.command import environment, ideas_pipeline
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
 
 
 def raised(message: str) -> ValueError:
@@ -99,6 +100,62 @@ def test_a_warehouse_that_cannot_be_opened_is_a_sentence_and_exit_code_1(tmp_pat
 
 
 @pytest.mark.parametrize(
+    "variables",
+    [
+        {"IDEAS_WAREHOUSE_URL": "postgresql+psycopg://u:canary@canary@127.0.0.1:1/db"},
+        {"IDEAS_WAREHOUSE_URL": "postgresql+psycopg://u:canary@127.0.0.1:1/db?bogus=1"},
+        {"IDEAS_WAREHOUSE_URL": "sqlite://"},
+        {"IDEAS_STATE_DIR": "a-file"},
+        {"IDEAS_STATE_DIR": "~no_such_user/x"},
+        {"IDEAS_TIMEZONE": "Europe"},
+    ],
+)
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_setting_that_cannot_be_used_is_one_error_and_exit_code_2(variables, debug, tmp_path):
+    (tmp_path / "a-file").touch()
+    done = ideas_pipeline("status", folder=tmp_path, IDEAS_DEBUG=debug, **variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("Traceback") == len(debug)
+    assert "canary" not in done.stderr
+
+
+def test_a_line_of_the_env_file_that_makes_no_sense_is_told_once(tmp_path):
+    (tmp_path / ".env").write_text("what is this\nIDEAS_CLIENT_SECRET='canary\n")
+    done = ideas_pipeline("status", folder=tmp_path)
+    assert done.returncode == 2
+    assert [line.rpartition(".env, ")[2][:6] for line in done.stderr.splitlines()] == ["line 1", "line 2"]
+    assert "canary" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["contract", "show"], ["status"], ["--help"]])
+def test_an_output_that_takes_no_more_is_said_to_be_so(arguments, unbuffered, tmp_path):
+    variables = environment(PYTHONUNBUFFERED=unbuffered)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=tmp_path, env=variables, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, "contract", "show"],
+        cwd=tmp_path,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
     ("error", "exit_code"),
     [
         (SettingsError("x"), 2),
@@ -109,6 +166,7 @@ def test_a_warehouse_that_cannot_be_opened_is_a_sentence_and_exit_code_1(tmp_pat
         (Unavailable("x"), 1),
         (RateLimited("x"), 1),
         (WarehouseError("x"), 1),
+        (WarehouseMisconfigured("x"), 2),
         (KeyboardInterrupt(), 1),
         (ZeroDivisionError(), 1),
     ],

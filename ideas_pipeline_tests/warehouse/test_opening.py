@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.tables.community import METADATA
-from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import held, idea, live, load
 
@@ -120,6 +121,22 @@ def test_a_missing_folder_is_created(tmp_path: Path) -> None:
     assert (tmp_path / "a/b/warehouse.db").is_file()
 
 
+def test_what_it_creates_on_disk_is_its_owners_alone(tmp_path: Path) -> None:
+    with Warehouse.open(f"sqlite:///{tmp_path}/state/warehouse.db") as warehouse:
+        load(warehouse, "ideas", [idea("1")], on=1)
+        files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "state").iterdir()}
+    assert files == {"warehouse.db": 0o600, "warehouse.db-wal": 0o600, "warehouse.db-shm": 0o600}
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+def test_the_rights_of_a_file_that_is_there_are_its_owners_business(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.db"
+    file.touch()
+    file.chmod(0o640)
+    Warehouse.open(f"sqlite:///{file}").close()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
 def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "warehouse.db"
     file.write_text("Dear diary, " * 1000)
@@ -140,8 +157,14 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
         ("mysql+pymysql://me:s3cret@host/db", r"not installed \(pymysql\)\. Install it: pip install pymysql"),
         ("postgresql://me:s3cret@127.0.0.1:1/db", r"Check that the server runs and can be reached from here"),
         ("postgres://me:s3cret@nowhere.invalid/db", r"Check the host's name in the URL"),
+        ("postgresql://me:pw@s3cret@127.0.0.1:1/db", r"has more than one @\. Write %40 for each"),
+        ("postgresql://me:pw@/s3cret@127.0.0.1:1/db", r"has more than one @\. Write %40 for each"),
+        ("postgresql://me:s3cret@127.0.0.1:99999/db", r"port in the warehouse's URL must be a number from 1 to 65535"),
+        ("postgresql://me:s3cret@127.0.0.1:1/db?bogus=1", r'option "bogus"\. Correct or remove it'),
+        ("sqlite:///{folder}/new.db?password=s3cret", r"with nothing between or after"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_url_that_leads_nowhere_is_answered_in_words(tmp_path: Path, url: str, sentence: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WarehouseError, match=sentence) as refused:
@@ -168,6 +191,7 @@ def test_a_wrong_password_is_answered_in_words_without_it(postgresql_server: sa.
             connection.exec_driver_sql("DROP ROLE clerk")
     engine.dispose()
     assert "wr0ng" not in str(refused.value)
+    assert isinstance(refused.value, WarehouseMisconfigured)
 
 
 def test_a_database_that_does_not_exist_is_answered_in_words(postgresql_server: sa.URL) -> None:
