@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComme
 
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.tables.community import METADATA
+from ideas_pipeline.tables.history import IDEA_HISTORY  # noqa: F401  # METADATA knows a table once it is imported
 from ideas_pipeline.warehouse.engines import reading, writing
 from ideas_pipeline.warehouse.errors import WarehouseError
 
