@@ -11,7 +11,7 @@ help:
 	@echo 'make demo         sync a simulated community into .demo/warehouse.db'
 	@echo 'make test         run every test'
 	@echo 'make dev          open the Dagster UI'
-	@echo 'make bench        measure a full sync'
+	@echo 'make bench        measure a full sync, and a night'
 	@echo 'make lint         check format, style, types and layers'
 	@echo 'make format       format the code'
 	@echo 'make constraints  renew the pinned versions'
@@ -30,6 +30,7 @@ dev: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.full_sync
+	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.nightly
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
