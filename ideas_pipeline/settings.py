@@ -17,9 +17,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ideas_pipeline import env_file
+from ideas_pipeline.privacy.choices import Choice, Policy
 
 if TYPE_CHECKING:
     from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.privacy.privacy import Privacy
 
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
@@ -69,6 +71,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 AnyPath = Annotated[Path, AfterValidator(_in_full)]
 
 
+_CHOICE = "keep, hash or drop"
+
+
 class Settings(BaseModel):
     """One community's configuration. Every field's description completes the sentence "IDEAS_… must be …".
 
@@ -105,6 +110,12 @@ class Settings(BaseModel):
     )
     archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to keep no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
+    pii_email: Choice = Field("drop", description=_CHOICE)
+    pii_name: Choice = Field("keep", description=_CHOICE)
+    pii_profile: Choice = Field("keep", description=_CHOICE)
+    pii_free_text: Choice = Field("keep", description=_CHOICE)
+    pii_key: SecretStr | None = Field(None, min_length=16, description="a secret of at least 16 characters")
+    erase_deleted_accounts: bool = Field(True, description="true or false")
 
     @property
     def simulated(self) -> bool:
@@ -115,6 +126,14 @@ class Settings(BaseModel):
     def archive(self) -> Path:
         """The folder of the pages of this community, as they were received."""
         return self.state_dir / "archive" / self.community
+
+    def privacy(self, contract: Contract) -> Privacy:
+        """What may be stored of people, and who was erased. Raises PrivacyError where it cannot be known."""
+        from ideas_pipeline.privacy.privacy import Privacy
+
+        policy = Policy(self.pii_email, self.pii_name, self.pii_profile, self.pii_free_text)
+        key = self.pii_key.get_secret_value() if self.pii_key else None
+        return Privacy(contract, self.community, policy, folder=self.state_dir, key=key, archive=self.archive)
 
     def base_url(self, contract: Contract) -> str:
         """The API's address, ending in ``/``. Raises SettingsError where neither region nor address says which."""
@@ -145,7 +164,13 @@ class _Environment(BaseSettings, Settings):
         return env_settings, init_settings
 
 
-_SAFE_TO_SHOW = set(Settings.model_fields) - {"client_id", "client_secret", "warehouse_url", "api_base_url"}
+_SAFE_TO_SHOW = set(Settings.model_fields) - {
+    "client_id",
+    "client_secret",
+    "warehouse_url",
+    "api_base_url",
+    "pii_key",
+}
 
 
 def variable(field: str) -> str:

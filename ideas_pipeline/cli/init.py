@@ -62,6 +62,19 @@ IDEAS_API_REGION={IDEAS_API_REGION}
 
 # More rows than this share missing at once are not believed to be deleted.
 #IDEAS_MASS_ABSENCE_PERCENT=10
+
+# What is stored of people, by class: keep, hash (with a key) or drop. A person's id is always kept.
+#IDEAS_PII_EMAIL=drop
+#IDEAS_PII_NAME=keep
+#IDEAS_PII_PROFILE=keep
+#IDEAS_PII_FREE_TEXT=keep
+
+# The key to hash with. Without it: pii.key in the state folder, made when first needed. Keep a copy: without it,
+# nobody who was erased would be recognised.
+#IDEAS_PII_KEY=
+
+# Whether a full run erases whoever deleted their account at the source.
+#IDEAS_ERASE_DELETED_ACCOUNTS=true
 """
 
 

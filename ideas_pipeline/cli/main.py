@@ -20,6 +20,7 @@ COMMANDS = {
     "rejects": "List, show or retry records that could not be read.",
     "absences": "List rows that look gone, or confirm that they are.",
     "replay": "Rebuild the tables from archived pages, without the API.",
+    "erase": "Blank a person everywhere, and keep the person out.",
     "contract": "Show, validate or compare the contract.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",

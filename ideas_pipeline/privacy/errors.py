@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ideas_pipeline.warehouse.errors import WarehouseMisconfigured
 
-class PrivacyError(Exception):
-    """What is wrong and what to do. Never names a person or an address."""
+
+class PrivacyError(WarehouseMisconfigured):
+    """Why it cannot be known who was erased, and what to do. Never names a person or an address.
+
+    As for any warehouse that cannot be used as it stands, a person must act before anything is read or written.
+    """

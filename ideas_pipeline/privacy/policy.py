@@ -1,34 +1,22 @@
-"""What becomes of personal data before any of it is stored: kept, hashed with a key, or dropped, by class."""
+"""What becomes of personal data before any of it is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy.choices import Choice, Policy
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.records.text import json_text
 from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import TABLES
 
-Choice = Literal["keep", "hash", "drop"]
-
 # Tables whose rows are about a person, and not merely by one: what they hold beside the columns is a profile, too.
 ABOUT_A_PERSON = ("users", "user_answers")
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The choice for each class of personal data (see ``tables``). A person's id is always kept."""
-
-    email: Choice = "drop"
-    name: Choice = "keep"
-    profile: Choice = "keep"
-    free_text: Choice = "keep"
 
 
 def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> None:

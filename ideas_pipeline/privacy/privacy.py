@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +17,14 @@ from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy import audit
 from ideas_pipeline.privacy.archived import ArchivedPages
 from ideas_pipeline.privacy.blank import Blanker, People
+from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.compact import compact
 from ideas_pipeline.privacy.deleted import deleted_accounts
 from ideas_pipeline.privacy.erased import Erased, ErasedPeople
 from ideas_pipeline.privacy.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.learning import learn, words_of
-from ideas_pipeline.privacy.policy import Policy, apply
+from ideas_pipeline.privacy.policy import apply
 from ideas_pipeline.privacy.scrub import scrub
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, writing
@@ -90,9 +91,15 @@ class Privacy:
             apply(self._policy, self._key, table, records)
         return page
 
-    def archivable(self, header: Mapping[str, Any], body: bytes) -> bytes | None:
-        """A page as received, as it may be archived: without erased people; None where it may not be."""
-        return self._pages.page(header, body) if self._erased else body
+    def filtering(self, keep: Callable[[dict[str, Any], bytes], None]) -> Callable[[dict[str, Any], bytes], None]:
+        """``keep``, which archives a page as received, such that it is given none with an erased person in it."""
+
+        def kept(header: dict[str, Any], body: bytes) -> None:
+            allowed = self._pages.page(header, body) if self._erased else body
+            if allowed is not None:
+                keep(header, allowed)
+
+        return kept
 
     def reads(self, stream: str, scope: str) -> bool:
         """Whether a list can be asked for: the source knows no surrogates."""

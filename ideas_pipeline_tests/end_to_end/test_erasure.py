@@ -15,14 +15,14 @@ import sqlalchemy as sa
 from ideas_pipeline.archive.blocks import records
 from ideas_pipeline.archive.writing import Writer
 from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.privacy.policy import Policy
+from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full, Mode
+from ideas_pipeline.sync.modes import Full
 from ideas_pipeline.sync.private import PrivatePages
 from ideas_pipeline.sync.results import RunResult
 from ideas_pipeline.tables.bookkeeping import ERASURES
@@ -77,26 +77,20 @@ def simulated() -> Iterator[Simulator]:
         yield running
 
 
-def privacy_of(folder: Path, policy: Policy = Policy(email="hash"), **options: Any) -> Privacy:
-    return Privacy(votes_without_ids(), COMMUNITY, policy, folder=folder, archive=folder / "archive", **options)
+def privacy_of(folder: Path, **options: Any) -> Privacy:
+    return Privacy(
+        votes_without_ids(), COMMUNITY, Policy(email="hash"), folder=folder, archive=folder / "archive", **options
+    )
 
 
-def night(
-    simulator: Simulator, warehouse: Warehouse, folder: Path, mode: Mode = Full(), privacy: Privacy | None = None
-) -> RunResult:
+def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Privacy | None = None) -> RunResult:
     """One run as the engine makes it: the list is enforced around it, pages are archived and prepared."""
     privacy = privacy or privacy_of(folder)
     privacy.begin(warehouse)
     number = len(list((folder / "archive").glob("*")))
     with api_of(simulator, folder) as api, Writer(folder / "archive" / f"run-{number}") as writer:
-
-        def keep(header: dict[str, Any], body: bytes) -> None:
-            kept = privacy.archivable(header, body)
-            if kept is not None:
-                writer.add(header, kept)
-
-        api.keep = keep
-        result = sync_community(PrivatePages(api, privacy), warehouse, COMMUNITY, mode=mode)
+        api.keep = privacy.filtering(writer.add)
+        result = sync_community(PrivatePages(api, privacy), warehouse, COMMUNITY, mode=Full())
     privacy.finish(warehouse)
     return result
 
@@ -156,9 +150,7 @@ def backup(warehouse: Warehouse, folder: Path) -> Iterator[Any]:
             shutil.copy(copy, file)
     else:
         with warehouse.engine.connect() as connection:
-            rows = {
-                t: [dict(r) for r in connection.execute(sa.select(t)).mappings()] for t in METADATA.sorted_tables
-            }
+            rows = {t: [dict(r) for r in connection.execute(sa.select(t)).mappings()] for t in METADATA.sorted_tables}
 
         def restore() -> None:
             with warehouse.engine.begin() as connection:

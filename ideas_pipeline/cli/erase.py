@@ -1,0 +1,99 @@
+"""``ideas-pipeline erase``: a person out of the warehouse, its rejects and the archive, for ever."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ideas_pipeline.privacy.privacy import Privacy
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+_INCOMPLETE = 3
+
+
+@click.command()
+@click.option("--user", metavar="ID", help="The person's id at the source.")
+@click.option(
+    "--email", metavar="ADDRESS", help="Or the e-mail address, where addresses are stored; - reads it from a prompt."
+)
+@click.option("--texts", is_flag=True, help="Blank what the person wrote, too: titles, bodies, comments, answers.")
+@click.option("--dry-run", is_flag=True, help="Count the rows that would be blanked, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_json: bool, yes: bool) -> None:
+    """Blank a person in every table, rejected record and archived page, and keep the person out from now on.
+
+    The same surrogate takes the place of the id everywhere, so that counts stay whole. What the person wrote stays,
+    as it does at the source, unless --texts is given. Syncs, replays and restored backups do not bring the person back,
+    as long as the state folder or the warehouse, and the key, are kept. It cannot be undone.
+
+    \b
+    Examples:  ideas-pipeline erase --user 4711 --dry-run
+               ideas-pipeline erase --email - --texts
+    """
+    from contextlib import closing
+
+    from ideas_pipeline.cli.failures import Failed
+    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    if (user is None) == (email is None):
+        raise click.UsageError("Say who: either --user ID or --email ADDRESS.")
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json asks nothing: add --yes, or --dry-run.")
+    address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
+    settings = load_settings()
+    privacy = settings.privacy(load_contract(settings.contract))
+    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+        privacy.begin(warehouse)
+        person = user if address is None else privacy.person_with(warehouse, address)
+        if person is None:
+            raise Failed(
+                "nobody is stored with this e-mail address. Addresses are stored only where IDEAS_PII_EMAIL is keep or"
+                f" hash (it is {settings.pii_email}). Name the person with --user ID."
+            )
+        known = [address] if address else []
+        if dry_run:
+            _say_what_would_be(privacy.would_erase(warehouse, person, texts=texts), as_json)
+            return
+        if not yes:
+            _ask(privacy, warehouse, person, texts)
+        erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
+    if as_json:
+        told = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}
+        print(json.dumps(told | {"left": list(erasure.left)}, indent=2))
+    else:
+        _print(erasure.rows)
+        click.echo(f"Erased. {erasure.surrogate} stands for the person now. Archived pages changed: {erasure.pages:,}.")
+        for sentence in erasure.left:
+            click.echo(sentence, err=True)
+    if erasure.left:
+        raise click.exceptions.Exit(_INCOMPLETE)
+
+
+def _ask(privacy: Privacy, warehouse: Warehouse, person: str, texts: bool) -> None:
+    rows = privacy.would_erase(warehouse, person, texts=texts)
+    _print(rows)
+    what = "Blank these rows for ever" if rows else "Nothing is stored of this person. Keep the person out for ever"
+    click.confirm(f"{what}?", abort=True)
+
+
+def _say_what_would_be(rows: Mapping[str, int], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"rows": dict(rows)}, indent=2))
+        return
+    _print(rows)
+    click.echo("Nothing was changed: this is what would be blanked, archived pages aside.")
+
+
+def _print(rows: Mapping[str, int]) -> None:
+    from ideas_pipeline.cli.output import console, table
+
+    if rows:
+        console().print(table(("table", "rows"), list(rows.items())))

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(load_contract(None), generate("small", seed=1)) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, simulator: Simulator) -> Path:
+    """A folder with a synced warehouse."""
+    (tmp_path / "quick.yaml").write_text("limits: {requests_per_second: null}\n")
+    (tmp_path / ".env").write_text(
+        f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
+        f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=quick.yaml\n"
+    )
+    done = ideas_pipeline("sync", "--only", "challenges", "--only", "users", "--only", "ideas", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def author(folder: Path) -> tuple[str, str]:
+    """Somebody who posted: id and name."""
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        query = "SELECT u.id, u.display_name FROM users u JOIN ideas i ON i.author_id = u.id LIMIT 1"
+        id_, name = database.execute(query).fetchone()
+    return id_, name
+
+
+def test_a_dry_run_counts_rows_by_table_and_changes_nothing(folder):
+    before = (folder / ".ideas/warehouse.db").read_bytes()
+    person, name = author(folder)
+    done = ideas_pipeline("erase", "--user", person, "--dry-run", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert rows["users"] == 1
+    assert rows["ideas"] >= 1
+    assert author(folder) == (person, name)
+    assert not (folder / ".ideas/suppressed.json").exists()
+    assert (folder / ".ideas/warehouse.db").read_bytes() == before
+
+
+def test_an_erased_person_is_gone_and_the_output_says_what_was_blanked_and_not_who(folder):
+    person, name = author(folder)
+    done = ideas_pipeline("erase", "--user", person, "--yes", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Erased. erased-" in done.stdout
+    assert name not in done.stdout + done.stderr
+    assert name.encode() not in (folder / ".ideas/warehouse.db").read_bytes()
+    again = ideas_pipeline("erase", "--user", person, "--dry-run", "--json", folder=folder)
+    assert json.loads(again.stdout)["rows"] == {}
+
+
+def test_without_a_yes_nothing_is_erased(folder):
+    person = author(folder)
+    done = ideas_pipeline("erase", "--user", person[0], folder=folder)
+    assert done.returncode == 1
+    assert "Blank these rows for ever?" in done.stdout
+    assert author(folder) == person
+
+
+def test_an_address_that_is_not_stored_is_said_without_repeating_it(folder):
+    done = ideas_pipeline("erase", "--email", "canary@people.example", "--yes", folder=folder)
+    assert done.returncode == 1
+    assert "nobody is stored with this e-mail address" in done.stderr
+    assert "IDEAS_PII_EMAIL" in done.stderr
+    assert "canary" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--user", "1", "--email", "a@b.example"], ["--user", "1", "--json"]])
+def test_what_is_not_said_clearly_is_a_matter_of_usage(arguments, tmp_path):
+    done = ideas_pipeline("erase", *arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
