@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -39,6 +44,7 @@ from ideas_pipeline.simulator.simulator import Simulator, serve
 @click.option("--contract", type=click.Path(path_type=Path), help="Contract file, laid over the default one.")
 @click.option("--client-id", help="The API client's id; random unless given.")
 @click.option("--client-secret", help="The API client's secret; random unless given.")
+@click.option("--endpoint", help="The API client's endpoint: auth codes are sent to this address, not returned.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option(
@@ -57,6 +63,7 @@ def simulate(
     contract: Path | None,
     client_id: str | None,
     client_secret: str | None,
+    endpoint: str | None,
     host: str,
     port: int,
     ready_file: Path | None,
@@ -67,6 +74,7 @@ def simulate(
 
     \b
     Examples:  ideas-pipeline simulate --scale medium --latency-ms 40
+               ideas-pipeline simulate --endpoint http://127.0.0.1:8765/
                ideas-pipeline simulate --from my_community/ --fault '{"kind": "status", "status": 503, "every": 7}'
     """
     try:
@@ -82,6 +90,7 @@ def simulate(
             token_seconds=token_seconds,
             token_uses=token_uses,
             page_cap=page_cap,
+            endpoint=endpoint,
             host=host,
             port=port,
             client_id=client_id,
@@ -91,13 +100,42 @@ def simulate(
         raise click.UsageError(str(error)) from None
     for rule in rules:
         simulator.faults.add(rule)
+    with _ready_file(ready_file) as write:
+        try:
+            serve(simulator, lambda ready: _announce(ready, endpoint, write))
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "there can be no such host"
+            raise click.ClickException(f"cannot listen on {host}, port {port}: {why}.") from None
+
+
+@contextmanager
+def _ready_file(file: Path | None) -> Iterator[Callable[[str], None]]:
+    """A function that makes the file with a text: complete, and for its owner alone, as soon as it has its name.
+
+    Raises BadParameter where that will not be possible.
+    """
+    if file is None:
+        yield lambda text: None
+        return
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        serve(simulator, lambda ready: _announce(ready, ready_file))
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        unfinished.touch(mode=0o600)
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}, port {port}: {error.strerror}.") from None
+        raise click.BadParameter(f"{file} cannot be written: {error.strerror}.", param_hint="--ready-file") from None
+
+    def write(text: str) -> None:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(file)
+
+    try:
+        yield write
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-def _announce(simulator: Simulator, ready_file: Path | None) -> None:
+def _announce(simulator: Simulator, endpoint: str | None, write_ready_file: Callable[[str], None]) -> None:
     api = {
         "base_url": simulator.base_url,
         "client_id": simulator.client_id,
@@ -109,13 +147,15 @@ def _announce(simulator: Simulator, ready_file: Path | None) -> None:
     click.echo(
         "This is a stand-in for the Medallia Ideas API, not the real one. To use it, paste into another shell:\n"
     )
-    click.echo(f"export IDEAS_API_BASE_URL={simulator.base_url}")
-    click.echo(f"export IDEAS_CLIENT_ID={simulator.client_id}")
-    click.echo(f"export IDEAS_CLIENT_SECRET={simulator.client_secret}")
+    variables = {
+        "IDEAS_API_BASE_URL": simulator.base_url,
+        "IDEAS_CLIENT_ID": simulator.client_id,
+        "IDEAS_CLIENT_SECRET": simulator.client_secret,
+    }
+    if endpoint:
+        url = urlsplit(endpoint)
+        variables |= {"IDEAS_CALLBACK_PORT": str(url.port or 80), "IDEAS_CALLBACK_PATH": url.path or "/"}
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
     click.echo("\nStop it with Ctrl-C.")
-    if ready_file:
-        # Complete and readable by its owner alone from the first moment that it exists under its name.
-        unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(api), encoding="utf-8")
-        unfinished.replace(ready_file)
+    write_ready_file(json.dumps(api))

@@ -9,7 +9,7 @@ import dagster as dg
 
 from ideas_pipeline.ideas_api.errors import IdeasApiError, Unavailable
 from ideas_pipeline.sync.results import StreamResult
-from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
@@ -32,4 +32,5 @@ def failing_in_words() -> Iterator[None]:
     except IdeasApiError as error:
         raise dg.Failure(description=str(error), allow_retries=isinstance(error, Unavailable)) from None
     except WarehouseError as error:
-        raise dg.Failure(description=str(error)) from None
+        again = not isinstance(error, WarehouseMisconfigured)
+        raise dg.Failure(description=str(error), allow_retries=again) from None

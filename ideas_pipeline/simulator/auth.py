@@ -58,6 +58,8 @@ class AuthServer:
     revoked: bool = False
 
     def __post_init__(self) -> None:
+        if self.endpoint is not None and not _is_address(self.endpoint):
+            raise ValueError("the endpoint must be an address such as http://127.0.0.1:8765/")
         self._codes: dict[str, float] = {}
         self._access: dict[str, _Access] = {}
         self._refresh: set[str] = set()
@@ -201,6 +203,14 @@ class AuthServer:
         secret = secrets.token_urlsafe(24)
         self.issued.append(secret)
         return secret
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = URL(text)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 def _answer(values: dict[str, Json]) -> Answer:

@@ -38,7 +38,8 @@ class Simulator(IdeasServer):
     ``rate_limit`` or ``page_cap``; ``account(…)`` says what the API's account may see;
     ``auth.expire_tokens()`` and ``auth.revoked = True`` end tokens or the client.
 
-    Raises OSError on entering where the port is taken, ValueError for a contract that no API could have.
+    Raises OSError or UnicodeError on entering where it cannot listen, ValueError for a contract that no API could have
+    and for an endpoint that is no address.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Simulator(IdeasServer):
 
     def __enter__(self) -> Self:
         ready: Future[int] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="simulator", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="simulator", daemon=True)
         self._thread.start()
         host = "127.0.0.1" if self._host == "0.0.0.0" else self._host  # noqa: S104 - compared, not bound
         self.base_url = f"http://{f'[{host}]' if ':' in host else host}:{ready.result()}{BASE_PATH}"
@@ -109,14 +110,20 @@ class Simulator(IdeasServer):
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
+    def _run(self, ready: Future[int]) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except BaseException as error:
+            if ready.done():
+                raise
+            # Who waits for the start must hear that there is none, whatever it was.
+            ready.set_exception(error)
+
     async def _serve(self, ready: Future[int]) -> None:
         runner = web.ServerRunner(web.Server(self.handle, access_log=None), shutdown_timeout=0.5)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, backlog=512).start()
-        except OSError as error:
-            ready.set_exception(error)
-        else:
             self._loop = asyncio.get_running_loop()
             self._stop = asyncio.Event()
             ready.set_result(runner.addresses[0][1])

@@ -14,7 +14,7 @@ from ideas_pipeline.ideas_api.errors import (
     Unavailable,
 )
 from ideas_pipeline.sync.results import StreamResult
-from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 OF_NO_USE = [AuthenticationError, AccessDenied, ContractError, RequestRefused]
 OF_USE = [Unavailable, RateLimited]
@@ -41,6 +41,7 @@ def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> No
         (ContractError("no such host", hint="Mend it."), False),
         (Unavailable("no answer"), True),
         (WarehouseError("W"), True),
+        (WarehouseMisconfigured("W"), False),
     ],
 )
 def test_a_foreseen_error_becomes_its_sentence_without_the_traceback(error: Exception, retries: bool) -> None:

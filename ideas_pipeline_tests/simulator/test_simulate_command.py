@@ -57,6 +57,10 @@ def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp
         (["--from", "no/such/folder"], "is not a folder"),
         (["--fault", '{"kind": "gremlins"}'], "kind: Input should be"),
         (["--scale", "huge"], "'small', 'medium', 'large'"),
+        (["--endpoint", "nowhere"], "the endpoint must be an address such as"),
+        (["--endpoint", "ftp://host/"], "the endpoint must be an address such as"),
+        (["--ready-file", "/nope/x"], "--ready-file: /nope/x cannot be written: No such file or directory."),
+        (["--ready-file", "/tmp"], "--ready-file: /tmp cannot be written: Is a directory."),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_sentence(options: list[str], sentence: str) -> None:
@@ -72,3 +76,26 @@ def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1, port {port}" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize("host", ["bogus..host", "192.0.2.1", "nowhere.invalid"])
+def test_a_host_on_which_nobody_can_listen_is_said_to_be_so(host: str, tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    command = [*COMMAND, "--host", host, "--ready-file", str(ready)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: cannot listen on {host}, port 0: ")
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lines_to_paste_survive_a_shell_whatever_the_secret(tmp_path: Path) -> None:
+    secret = """it's "$HOME" `date` \\ #1"""
+    endpoint = ["--endpoint", "http://127.0.0.1:8765/code"]
+    with running(tmp_path / "ready.json", "--client-secret", secret, *endpoint) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    lines = [line for line in output.splitlines() if line.startswith("export ")]
+    show = 'printf "%s\\n" "$IDEAS_CLIENT_SECRET" "$IDEAS_CALLBACK_PORT" "$IDEAS_CALLBACK_PATH"'
+    pasted = subprocess.run(["sh", "-c", "\n".join([*lines, show])], capture_output=True, text=True, check=True)
+    assert pasted.stdout.splitlines() == [secret, "8765", "/code"]
