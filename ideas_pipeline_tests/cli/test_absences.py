@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, night, read
+
+WHY = "3 of 4 rows of list c1 are missing at once"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ideas 1, 2 (of c1) and 3 (of c2) are missing, and held; 4 is there. The account is a moderator by now."""
+    (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\n")
+    (tmp_path / ".ideas").mkdir()
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+        warehouse.accept_role(COMMUNITY, "admin", night(1))
+        start = RunStart("night-2", COMMUNITY, "https://api.example.com/", night(2), account_role="moderator")
+        warehouse.start_run(start)
+        rows = [idea("1"), idea("2"), idea("3", "c2"), idea("4")]
+        load(warehouse, "ideas", rows, on=1, embedded={"idea_labels": [label("1", "l"), label("4", "l")]})
+        load(warehouse, "comments", [{"id": "1", "idea_id": "1", "_scope": "1"}], on=1)
+        load(warehouse, "ideas", [idea("4")], on=2, scopes=[read("c1"), read("c2")])
+        load(warehouse, "comments", [], on=2, scopes=[read("1")])
+        warehouse.hold_absences(COMMUNITY, "ideas", ["1", "2"], WHY)
+        warehouse.hold_absences(COMMUNITY, "ideas", ["3"], "the account lost rights")
+        warehouse.hold_absences(COMMUNITY, "comments", ["1"], "the account lost rights")
+    return tmp_path
+
+
+def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        return database.execute(query).fetchall()
+
+
+def deleted(folder: Path) -> list[tuple[object, ...]]:
+    return rows(folder, "SELECT id, _deleted_because FROM ideas WHERE _deleted_at IS NOT NULL ORDER BY id")
+
+
+def test_the_list_counts_held_rows_by_stream_list_and_reason(folder):
+    done = ideas_pipeline("absences", "list", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert [tuple(row.values()) for row in json.loads(done.stdout)] == [
+        ("comments", "1", "the account lost rights", 1),
+        ("ideas", "c1", WHY, 2),
+        ("ideas", "c2", "the account lost rights", 1),
+    ]
+    shown = ideas_pipeline("absences", "list", folder=folder)
+    assert WHY in shown.stdout
+    assert "absences confirm --stream STREAM" in shown.stdout
+
+
+def test_a_dry_run_says_what_would_be_marked_and_changes_nothing(folder):
+    done = ideas_pipeline("absences", "confirm", "--stream", "ideas", "--dry-run", folder=folder)
+    assert (done.returncode, done.stdout) == (0, "3 of ideas would be marked as deleted. Nothing was changed.\n")
+    assert deleted(folder) == []
+    assert rows(folder, "SELECT role FROM _account") == [("admin",)]
+
+
+def test_confirmed_rows_are_marked_with_their_parts_and_the_reason(folder):
+    done = ideas_pipeline("absences", "confirm", "--stream", "ideas", "--scope", "c1", "--yes", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Marked as deleted: 2." in done.stdout
+    assert deleted(folder) == [("1", "gone (confirmed)"), ("2", "gone (confirmed)")]
+    labels = rows(folder, "SELECT idea_id FROM idea_labels WHERE _deleted_at IS NOT NULL")
+    assert labels == [("1",)]
+    assert rows(folder, "SELECT stream, id FROM _absences ORDER BY 1") == [("comments", "1"), ("ideas", "3")]
+    assert rows(folder, "SELECT mode, verdict FROM _sync_runs WHERE mode = 'confirm'") == [("confirm", "complete")]
+
+
+def test_the_role_that_the_account_has_now_counts_as_the_right_one_from_then_on(folder):
+    ideas_pipeline("absences", "confirm", "--stream", "ideas", "--yes", folder=folder)
+    assert rows(folder, "SELECT role FROM _account") == [("moderator",)]
+
+
+def test_single_rows_can_be_confirmed_by_their_id(folder):
+    done = ideas_pipeline("absences", "confirm", "--id", "2", "--id", "3", "--yes", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert [id_ for id_, _ in deleted(folder)] == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Say which rows: --stream STREAM"),
+        (["--scope", "c1", "--id", "1"], "--scope needs --stream"),
+        (["--stream", "idea"], "'idea' is none of challenges"),
+        (["--id", "1"], "Rows of comments and ideas have such ids. Say which: --stream STREAM"),
+        (["--id", "4"], "no row 4 is held there"),
+        (["--stream", "comments", "--id", "2"], "no row 2 is held there"),
+    ],
+)
+def test_what_does_not_say_which_rows_is_a_usage_error(arguments, sentence, folder):
+    done = ideas_pipeline("absences", "confirm", *arguments, "--yes", folder=folder)
+    assert done.returncode == 2
+    assert sentence in " ".join(done.stderr.split())
+    assert deleted(folder) == []
+
+
+def test_without_an_answer_nothing_is_marked(folder):
+    done = ideas_pipeline("absences", "confirm", "--stream", "ideas", folder=folder)
+    assert done.returncode == 1
+    assert "Mark 3 of ideas as deleted?" in done.stdout
+    assert deleted(folder) == []
+
+
+def test_a_community_without_held_rows_is_told_so(folder):
+    done = ideas_pipeline("absences", "list", folder=folder, IDEAS_COMMUNITY="other")
+    assert "No row is held" in done.stdout
+    done = ideas_pipeline("absences", "confirm", "--stream", "ideas", folder=folder, IDEAS_COMMUNITY="other")
+    assert (done.returncode, done.stdout) == (0, "No such row is held: nothing to confirm.\n")

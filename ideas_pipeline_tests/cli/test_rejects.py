@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.warehouse.batch import Reject
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, load, read
+
+SCORE = Reject(
+    "ideas",
+    "c1",
+    '["4711"]',
+    "4711",
+    "score is no number (it is text of 3 characters: 'n/a')",
+    {"id": "4711", "title": "canary-title", "score": "n/a"},
+)
+PERSON = Reject("users", "", '["canary-person"]', "canary-person", "points is no whole number", {"id": "canary-person"})
+VOTE = Reject("votes", "9", '["[\\"9\\",\\"canary-person\\",null]"]', "x", "value is no number", {"value": "n/a"})
+KEYLESS = Reject("comments", "9", "sha256:0a1b2c3d", None, "id is missing, and is part of the key", {"body": "x"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A community four of whose records could not be read, and whose contract still cannot."""
+    (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\nIDEAS_CONTRACT=ours.yaml\n")
+    (tmp_path / "ours.yaml").write_text("{}\n")
+    (tmp_path / ".ideas").mkdir()
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+        for reject, scope in ((SCORE, "c1"), (PERSON, ""), (VOTE, "9"), (KEYLESS, "9")):
+            load(warehouse, reject.table, [], on=1, scopes=[read(scope, judged=False)], rejects=[reject])
+    return tmp_path
+
+
+def listed(folder: Path, *more: str) -> list[dict[str, str]]:
+    done = ideas_pipeline("rejects", "list", "--json", *more, folder=folder)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
+
+
+def test_the_list_says_what_is_wrong_and_nothing_that_a_record_holds(folder):
+    done = ideas_pipeline("rejects", "list", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "ideas:4711" in done.stdout
+    assert "score is no number" in done.stdout
+    assert "ideas-pipeline rejects retry" in done.stdout
+    assert "canary" not in done.stdout
+    assert "n/a" not in done.stdout
+
+
+def test_a_record_whose_key_says_who_somebody_is_has_a_name_that_does_not(folder):
+    names = [row["record"] for row in listed(folder)]
+    assert sorted(name.split(":")[0] for name in names) == ["comments", "ideas", "users", "votes"]
+    assert sum(":~" in name for name in names) == 3
+    assert "canary" not in str(names)
+
+
+def test_the_list_can_be_of_one_table(folder):
+    assert [row["record"] for row in listed(folder, "--table", "ideas")] == ["ideas:4711"]
+    done = ideas_pipeline("rejects", "list", "--table", "idea", folder=folder)
+    assert done.returncode == 2
+    assert "'idea' is none of challenges" in done.stderr
+
+
+def test_show_has_all_of_a_record_and_warns_that_it_can_be_personal(folder):
+    person = next(row["record"] for row in listed(folder, "--table", "users"))
+    done = ideas_pipeline("rejects", "show", "ideas:4711", person, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "personal data" in done.stderr
+    idea, user = json.loads(done.stdout)
+    assert (idea["payload"]["title"], idea["reason"], idea["list"]) == ("canary-title", SCORE.reason, "c1")
+    assert user["payload"] == {"id": "canary-person"}
+
+
+def test_a_record_that_does_not_wait_is_a_usage_error(folder):
+    done = ideas_pipeline("rejects", "show", "ideas:1", folder=folder)
+    assert done.returncode == 2
+    assert "no record ideas:1 waits. `ideas-pipeline rejects list` names them." in done.stderr
+
+
+def test_what_cannot_be_read_yet_is_left_and_exits_with_3(folder):
+    done = ideas_pipeline("rejects", "retry", "--json", folder=folder)
+    assert done.returncode == 3, done.stderr
+    assert {row["table"]: (row["loaded"], row["left"]) for row in json.loads(done.stdout)} == {
+        "users": (1, 0),
+        "ideas": (0, 1),
+        "comments": (0, 1),
+        "votes": (0, 1),
+    }
+
+
+def test_a_mended_contract_lets_a_record_in(folder):
+    (folder / "ours.yaml").write_text('streams: {ideas: {fields: {score: {paths: score, none: ["n/a"]}}}}\n')
+    done = ideas_pipeline("rejects", "retry", "--table", "ideas", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-3:] == ["ideas", "1", "0"]
+    assert [row["record"] for row in listed(folder, "--table", "ideas")] == []
+    assert len(listed(folder)) == 3
+    again = ideas_pipeline("rejects", "retry", "--table", "ideas", folder=folder)
+    assert (again.returncode, again.stdout) == (0, "No record waits: there is nothing to retry.\n")
+
+
+def test_a_community_without_rejects_is_told_so(folder):
+    done = ideas_pipeline("rejects", "list", folder=folder, IDEAS_COMMUNITY="other")
+    assert done.stdout == "No record waits: every one could be read.\n"

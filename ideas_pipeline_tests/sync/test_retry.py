@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.field_map import field_map
+from ideas_pipeline.sync.batches import About, Rows, batch
+from ideas_pipeline.sync.retry import Retried, retry_rejects
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.warehouse.rejects import waiting
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load, night, read
+
+DEFAULT = contract_with({})
+
+
+def came(warehouse: Warehouse, stream: str, *records: Mapping[str, Any], contract: Contract = DEFAULT) -> None:
+    """``records`` came from the API in night 1, in the list ``p1``."""
+    rows = Rows()
+    record_of = field_map(contract, stream)
+    rows.add([record_of(dict(record), None, 0, "p1") for record in records], "p1")
+    warehouse.load(batch(About(contract, stream, COMMUNITY, "night-1", night(1)), rows))
+
+
+def retry(warehouse: Warehouse, changes: Mapping[str, Any]) -> list[Retried]:
+    """A retry in night 2, with ``changes`` to the contract."""
+    rejects = waiting(warehouse.engine, COMMUNITY)
+    return retry_rejects(warehouse, contract_with(changes), COMMUNITY, rejects, "retry-2", night(2))
+
+
+def fields(stream: str, **mapped: Any) -> dict[str, Any]:
+    return {"streams": {stream: {"fields": {column: {"!": source} for column, source in mapped.items()}}}}
+
+
+def test_a_record_loads_once_the_contract_says_what_means_none(warehouse: Warehouse) -> None:
+    came(warehouse, "ideas", {"id": 1, "score": "n/a", "title": "Trees", "karma": 5}, {"id": 2, "score": 3})
+    assert retry(warehouse, fields("ideas", score={"paths": "score", "none": ["n/a"]})) == [Retried("ideas", 1, 0)]
+    row = held(warehouse, "ideas")[0]
+    assert (row["id"], row["challenge_id"], row["title"], row["score"]) == ("1", "p1", "Trees", None)
+    assert (row["_extra"], row["_first_seen_at"], row["_run_id"]) == ({"karma": 5}, night(2), "retry-2")
+    assert held(warehouse, REJECTED_RECORDS) == []
+
+
+def test_a_record_loads_once_the_contract_reads_the_value_elsewhere(warehouse: Warehouse) -> None:
+    came(warehouse, "ideas", {"id": 1, "score": {"sum": 9}, "points": 9, "author": {"id": 7}})
+    assert retry(warehouse, fields("ideas", score="points")) == [Retried("ideas", 1, 0)]
+    [row] = held(warehouse, "ideas")
+    assert (row["score"], row["author_id"], row["_extra"]) == (9.0, "7", None)
+
+
+def test_a_record_whose_key_was_not_found_gets_its_key(warehouse: Warehouse) -> None:
+    came(warehouse, "ideas", {"idea_no": 8, "title": "Trees"})
+    assert waiting(warehouse.engine, COMMUNITY)[0].key.startswith("sha256:")
+    assert retry(warehouse, fields("ideas", id="idea_no")) == [Retried("ideas", 1, 0)]
+    assert [row["id"] for row in held(warehouse, "ideas")] == ["8"]
+    assert held(warehouse, REJECTED_RECORDS) == []
+
+
+def test_a_record_that_still_cannot_be_read_stays_with_the_new_reason_and_its_age(warehouse: Warehouse) -> None:
+    came(warehouse, "ideas", {"id": 1, "score": "high", "vote_count": "many"}, {"id": 2, "score": "low"})
+    assert retry(warehouse, fields("ideas", score={"paths": "score", "none": ["high", "low"]})) == [
+        Retried("ideas", 1, 1)
+    ]
+    [left] = waiting(warehouse.engine, COMMUNITY)
+    assert (left.key, left.first_seen_at, left.run_id) == ('["1"]', night(1), "retry-2")
+    assert left.reason.startswith("vote_count is no whole number")
+    assert [row["id"] for row in held(warehouse, "ideas")] == ["2"]
+
+
+def test_a_part_of_a_record_is_retried_by_itself(warehouse: Warehouse) -> None:
+    labels = [{"id": 1, "name": "Won", "position": "first"}, {"id": 2, "name": "Blue", "position": 2}]
+    came(warehouse, "ideas", {"id": 1, "labels": labels})
+    position = {"position": {"!": {"paths": ["position", "@index"], "none": ["first"]}}}
+    mended = {"streams": {"ideas": {"embedded": {"idea_labels": {"fields": position}}}}}
+    assert retry(warehouse, mended) == [Retried("idea_labels", 1, 0)]
+    found = [(r["idea_id"], r["label_id"], r["name"], r["_deleted_at"]) for r in held(warehouse, "idea_labels")]
+    assert found == [("1", "1", "Won", None), ("1", "2", "Blue", None)]
+    assert [row["_run_id"] for row in held(warehouse, "ideas")] == ["night-1"]
+
+
+def test_the_list_of_a_record_with_parts_is_read_anew_by_the_next_run(warehouse: Warehouse) -> None:
+    came(warehouse, "ideas", {"id": 1, "score": "n/a", "labels": [{"id": 1}]})
+    proven = [read(scope, remembered=True, fingerprint="f") for scope in ("p1", "p2")]
+    load(warehouse, "ideas", [], on=1, scopes=[read("p1", judged=False)])
+    load(warehouse, "comments", [], on=1, scopes=[read("p1", remembered=True, fingerprint="f")])
+    came(warehouse, "ideas", {"id": 1, "score": "n/a", "labels": [{"id": 1}]})
+    load(warehouse, "ideas", [], on=1, scopes=proven)
+    retry(warehouse, fields("ideas", score={"paths": "score", "none": ["n/a"]}))
+    assert [(row["stream"], row["scope"]) for row in held(warehouse, SCOPES)] == [("comments", "p1"), ("ideas", "p2")]
+
+
+def test_a_retry_is_a_run_that_says_nothing_of_how_the_streams_stand(warehouse: Warehouse) -> None:
+    came(warehouse, "ideas", {"id": 1, "score": "n/a"})
+    retry(warehouse, {})
+    [run] = held(warehouse, SYNC_RUNS)
+    assert (run["run_id"], run["mode"], run["verdict"]) == ("retry-2", "retry", "incomplete")
+    assert held(warehouse, SYNC_STREAMS) == []
+
+
+def test_what_no_database_could_hold_was_not_kept_and_is_not_made_up(warehouse: Warehouse) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    came(warehouse, "ideas", {"id": 1, "title": deep, "score": "n/a"})
+    came(warehouse, "ideas", {"id": 2, "title": ["x"] * 2, "score": "n/a"})
+    results = retry(warehouse, fields("ideas", score={"paths": "score", "none": ["n/a"]}))
+    assert results == [Retried("ideas", 1, 1)]
+    assert [row["title"] for row in held(warehouse, "ideas")] == ['["x","x"]']
+    assert [reject.key for reject in waiting(warehouse.engine, COMMUNITY)] == ['["1"]']
