@@ -1,0 +1,94 @@
+"""Call-back mode: the API client has an endpoint, so the auth code is sent there and a sync listens for it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+
+PATH = "/ideas/code"
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def api_that_sends_codes_to(endpoint: str, folder: Path) -> Iterator[dict[str, str]]:
+    """``ideas-pipeline simulate`` in a process of its own; yields the variables that lead a sync to it."""
+    ready = folder / "ready.json"
+    command = [*COMMAND, "simulate", "--endpoint", endpoint, "--ready-file", str(ready)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
+        try:
+            while not ready.exists():
+                assert process.poll() is None, "the simulator ended early"
+                time.sleep(0.01)
+            api = json.loads(ready.read_text())
+            yield {
+                "IDEAS_API_BASE_URL": api["base_url"],
+                "IDEAS_CLIENT_ID": api["client_id"],
+                "IDEAS_CLIENT_SECRET": api["client_secret"],
+                "IDEAS_CALLBACK_PATH": PATH,
+            }
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def api(port: int, tmp_path: Path) -> Iterator[dict[str, str]]:
+    with api_that_sends_codes_to(f"http://127.0.0.1:{port}{PATH}", tmp_path) as variables:
+        yield variables | {"IDEAS_CALLBACK_PORT": str(port)}
+
+
+def only_challenges(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return ideas_pipeline("sync", "--only", "challenges", folder=folder, **variables)
+
+
+def test_a_sync_that_listens_at_the_endpoint_gets_its_code_and_fills_the_warehouse(
+    api: dict[str, str], tmp_path: Path
+) -> None:
+    done = only_challenges(tmp_path, **api)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "challenges: complete" in done.stderr
+
+
+def test_a_check_listens_too(api: dict[str, str], tmp_path: Path) -> None:
+    done = ideas_pipeline("check", folder=tmp_path, **api)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_port_in_use_is_said_to_be_so(api: dict[str, str], port: int, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        done = only_challenges(tmp_path, **api)
+    assert done.returncode == 2
+    assert f"nothing can listen on 127.0.0.1 port {port}: Address already in use" in done.stdout + done.stderr
+    assert "Choose another port with IDEAS_CALLBACK_PORT" in done.stdout + done.stderr
+
+
+def test_a_code_that_is_sent_elsewhere_is_waited_for_no_longer_than_the_time_limit(
+    api: dict[str, str], port: int, tmp_path: Path
+) -> None:
+    elsewhere = api | {"IDEAS_CALLBACK_PATH": "/elsewhere", "IDEAS_CALLBACK_SECONDS": "0.5"}
+    done = only_challenges(tmp_path, **elsewhere)
+    assert done.returncode == 2
+    assert f"no auth code arrived at http://127.0.0.1:{port}/elsewhere within 0.5 seconds" in done.stdout + done.stderr
+
+
+def test_a_sync_that_does_not_listen_is_told_that_the_code_went_to_the_endpoint(
+    api: dict[str, str], tmp_path: Path
+) -> None:
+    done = only_challenges(tmp_path, **(api | {"IDEAS_CALLBACK_PORT": ""}))
+    assert done.returncode == 2
+    assert "it was probably sent to the API client's endpoint" in done.stdout + done.stderr
+    assert "set IDEAS_CALLBACK_PORT" in done.stdout + done.stderr
