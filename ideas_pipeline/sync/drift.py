@@ -17,8 +17,10 @@ import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.contract import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy.key import is_surrogate
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 from ideas_pipeline.records.kinds import convert
-from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import drift
 from ideas_pipeline.warehouse.drift import EXTRA, Field
@@ -55,13 +57,18 @@ class Drift:
         self._seen = {table: _Seen() for table in self._tables}
 
     def observe(self, records: Sequence[Record]) -> None:
-        """Counts what ``records`` of the stream have: as they came, before anything is taken out of them."""
+        """Counts what ``records`` of the stream have."""
         for table in self._tables:
-            _count(self._rows(records, table), self._mapped[table], self._seen[table])
+            rows = self._rows(records, table)
+            if table in ABOUT_A_PERSON:
+                rows = _not_erased(rows, table)
+            _count(rows, self._mapped[table], self._seen[table])
 
     def keep(self, records: Sequence[Record]) -> None:
-        """Gives the observed ``records`` the stored values of fields that vanished: as they are to be stored, right
-        before they are typed. Raises WarehouseError."""
+        """Gives the observed ``records`` the stored values of fields that vanished. Raises WarehouseError.
+
+        What is stored has been through the privacy policy already: after this, the records are typed and nothing else.
+        """
         for table in self._tables:
             vanished = self._vanished(table)
             if vanished and (rows := self._rows(records, table)):
@@ -98,6 +105,12 @@ class Drift:
         if table == self._tables[0]:
             return records
         return list(chain.from_iterable(r.embedded[table] for r in records if table in r.embedded))
+
+
+def _not_erased(rows: Sequence[Record], table: str) -> list[Record]:
+    """The rows without those of erased people, whose columns are null by our doing: the API may not send them."""
+    person = next(c.name for c in TABLES[table].primary_key.columns if pii(c) == "person_id")
+    return [row for row in rows if not is_surrogate(str(row.columns.get(person)))]
 
 
 def _count(rows: Sequence[Record], mapped: Fields, seen: _Seen) -> None:

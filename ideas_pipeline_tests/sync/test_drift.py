@@ -8,6 +8,7 @@ import pytest
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.ideas_api.field_map import field_map
+from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.sync.batches import About, Rows, batch
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.tables.bookkeeping import FIELDS
@@ -40,18 +41,22 @@ def without(records: Sequence[dict[str, Any]], *names: str) -> list[dict[str, An
 
 
 def run(
-    warehouse: Warehouse, on: int, *batches: Sequence[dict[str, Any]], contract: Contract = CONTRACT
+    warehouse: Warehouse,
+    on: int,
+    *batches: Sequence[dict[str, Any]],
+    contract: Contract = CONTRACT,
+    stream: str = "ideas",
 ) -> list[Counts]:
-    """One run that reads the ideas of challenge c1, batch by batch, on night ``on``."""
-    drift = Drift(warehouse.engine, COMMUNITY, contract, "ideas")
-    record_of = field_map(contract, "ideas")
+    """One run that reads the list c1 of the stream, batch by batch, on night ``on``."""
+    drift = Drift(warehouse.engine, COMMUNITY, contract, stream)
+    record_of = field_map(contract, stream)
     counts = []
     for records in batches:
         rows = Rows()
         rows.add([record_of(record, None, index, "c1") for index, record in enumerate(records)], "c1")
         drift.observe(rows.records)
         drift.keep(rows.records)
-        made = batch(About(contract, "ideas", COMMUNITY, f"night-{on}", night(on)), rows)
+        made = batch(About(contract, stream, COMMUNITY, f"night-{on}", night(on)), rows)
         counts.append(warehouse.load(made).counts["c1"])
     drift.note(f"night-{on}", night(on))
     return counts
@@ -185,3 +190,13 @@ def test_a_field_that_is_sent_under_another_name_the_contract_knows_has_not_vani
     run(warehouse, 2, without(ideas(subject="Bees"), "title"), contract=contract)
     assert known(warehouse)["title"].missing_since is None
     assert column(warehouse, "title") == {"Bees"}
+
+
+def test_what_was_blanked_of_an_erased_person_hides_no_field_that_vanished(warehouse: Warehouse) -> None:
+    surrogate = Key("k" * 40, None).surrogate(COMMUNITY, "7")
+    people = [{"id": str(number), "display_name": "Ann", "points": 5} for number in range(40)]
+    run(warehouse, 1, people, stream="users")
+    erased = {"id": surrogate, "display_name": None, "points": None, "status": "erased"}
+    run(warehouse, 2, [*without(people, "points"), erased], stream="users")
+    assert known(warehouse, "users")["points"].missing_since == night(2)
+    assert [row["points"] for row in held(warehouse, "users") if row["id"] != surrogate] == [5] * 40
