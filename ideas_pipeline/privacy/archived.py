@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ import orjson
 from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, Paths
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
-from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, text_columns
+from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, is_about_who, text_columns
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 
@@ -61,7 +61,8 @@ class ArchivedPages:
 
     def _record(self, stream: str, record: dict[str, Json], read: dict[int, set[str]]) -> None:
         spec = self._contract.streams[stream]
-        who = self._row(stream, record, spec.fields, read)
+        lists = [path for embedded in spec.embedded.values() for path in embedded.paths]
+        who = self._row(stream, record, spec.fields, read, lists)
         if who is not None and stream in ABOUT_A_PERSON:
             kept = {path: present(record, (path,)) for c in KEPT[stream] for path in _paths(spec.fields, c)}
             record.clear()
@@ -103,9 +104,20 @@ class ArchivedPages:
             if isinstance(item, dict):
                 self._row(table, item, embedded.fields, read)
 
-    def _row(self, table: str, row: dict[str, Json], fields: Fields, read: dict[int, set[str]]) -> str | None:
-        """Puts surrogates where the contract reads ids of people. Returns the one that the row names."""
-        read[id(row)] = {p for s in fields.values() for p in s.paths if "." not in p}
+    def _row(
+        self,
+        table: str,
+        row: dict[str, Json],
+        fields: Fields,
+        read: dict[int, set[str]],
+        elsewhere: Collection[str] = (),
+    ) -> str | None:
+        """Puts surrogates where the contract reads ids of people. Returns the one that the row names.
+
+        ``elsewhere``: paths of embedded lists.
+        """
+        paths = [path for source in fields.values() for path in source.paths]
+        read[id(row)] = {path for path in paths if "." not in path}
         who = None
         for column, target in self._blanker.people.pointers[table].items():
             for path in _paths(fields, column):
@@ -117,6 +129,10 @@ class ArchivedPages:
                     _put(row, path, new)
                 if target == "users" and is_surrogate(str(new)):
                     who = str(new)
+        if who is not None:
+            mapped = {path.split(".")[0] for path in [*paths, *elsewhere]}
+            for name in [name for name in row if name not in mapped and is_about_who(table, name)]:
+                del row[name]
         return who
 
     def _rekey(self, table: str, stated: Json, fields: Fields, read: dict[int, set[str]]) -> None:

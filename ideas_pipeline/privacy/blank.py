@@ -35,6 +35,11 @@ _WHO = (
     "|follower|liker|mention|winner|expert|reviewer|submitter|sponsor|account|profile"
 )
 _NAMES_A_PERSON = re.compile(rf"(.*_)?(({_WHO})s?|by)(_?ids?)?", re.IGNORECASE)
+# Beside an erased person's id, such a field is about the person.
+_ABOUT_WHO = re.compile(
+    rf"({_WHO})s?(_.*)?|(display|full|first|last|given|family|nick|user|real)_?name|name|avatar(_.*)?|picture|photo|bio",
+    re.IGNORECASE,
+)
 _SAYS_NOTHING = {"id", "_id", "uid", "uuid", "pk", "key"}
 
 
@@ -80,6 +85,12 @@ def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, 
     return named if named in made else None
 
 
+def is_about_who(table: str, name: str) -> bool:
+    """Whether an unmapped field of a row of ``table`` is about the person whom the row names."""
+    is_link = any(c.primary_key and pii(c) == "person_id" for c in TABLES[table].columns)
+    return is_link or _ABOUT_WHO.fullmatch(name) is not None
+
+
 def author_column(table: str) -> str | None:
     """The column of ``table`` that says who wrote its texts."""
     texts = any(pii(c) == "free_text" for c in TABLES[table].columns)
@@ -118,7 +129,8 @@ class Blanker:
             self._blank_person(table, columns, extra)
             return
         if extra:
-            cleaned = self.json(extra)
+            beside = set() if who is None else {name for name in extra if is_about_who(table, name)}
+            cleaned = self.json({name: value for name, value in extra.items() if name not in beside})
             extra.clear()
             extra.update(cleaned)
         if without_texts or (who is not None and author_column(table) and self._hides_texts(who)):

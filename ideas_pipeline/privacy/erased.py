@@ -71,7 +71,7 @@ class ErasedPeople:
             return
         try:
             found = self._file.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         state = (found.st_mtime_ns, found.st_ino, found.st_size)
         if state != self._read_as:
@@ -166,7 +166,7 @@ def _joined(known: Erased, entry: Erased) -> Erased:
 def _read(file: Path, key: Key) -> dict[tuple[str, str], Erased]:
     try:
         stored: Any = orjson.loads(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError):
         raise PrivacyError(

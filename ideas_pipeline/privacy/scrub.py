@@ -27,7 +27,8 @@ def scrub(connection: sa.Connection, contract: Contract, blanker: Blanker, at: d
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
-    people = people_in(connection, blanker)
+    # Whose texts are to go may have been blanked before, when they were to stay.
+    people = people_in(connection, blanker) + _writers(blanker)
     volatile = {name: stream.volatile for name, stream in contract.streams.items()}
     for stream in contract.streams.values():
         volatile |= {name: embedded.volatile for name, embedded in stream.embedded.items()}
@@ -105,8 +106,13 @@ def _scrub_table(
 def _without_texts(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> list[str]:
     """The ids of the rows whose author's texts are erased."""
     author = author_column(table.name)
-    writers = [e.surrogate for e in blanker.erased.entries() if e.in_force and e.texts]
+    writers = _writers(blanker)
     if author is None or "id" not in table.c or not writers:
         return []
     query = sa.select(table.c.id).where(table.c.community == blanker.erased.community, table.c[author].in_(writers))
     return list(connection.scalars(query))
+
+
+def _writers(blanker: Blanker) -> list[str]:
+    """The surrogates of those whose texts are erased."""
+    return [entry.surrogate for entry in blanker.erased.entries() if entry.in_force and entry.texts]

@@ -1,0 +1,39 @@
+"""Records, lists and contracts for the tests of this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy.blank import Blanker, People
+from ideas_pipeline.privacy.erased import ErasedPeople
+from ideas_pipeline.privacy.key import Key
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+
+COMMUNITY = "c"
+KEY = Key("a key for tests alone", None)
+
+
+def list_in(folder: Path, community: str = COMMUNITY, key: Key = KEY) -> ErasedPeople:
+    return ErasedPeople(community, key, folder / "suppressed.json")
+
+
+def erased(folder: Path, person: str, *words: str, texts: bool = False) -> ErasedPeople:
+    """A list with one person on it."""
+    people = list_in(folder)
+    people.add(person, {KEY.word(word) for word in words}, texts=texts)
+    return people
+
+
+def blanker(people: ErasedPeople, contract: Contract | None = None) -> Blanker:
+    return Blanker(People.of(contract or contract_with({})), people)
+
+
+def surrogate(person: str) -> str:
+    return KEY.surrogate(COMMUNITY, person)
+
+
+def record(extra: dict[str, Any] | None = None, **columns: Any) -> Record:
+    return Record(columns, extra or {})

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ideas_pipeline_tests.privacy.people import blanker, erased, record, surrogate
+
+ANN = "person-4711"
+
+
+@pytest.fixture
+def rows(tmp_path):
+    return blanker(erased(tmp_path, ANN, "Ann Lee", "ann@people.example"))
+
+
+@pytest.fixture
+def short(tmp_path):
+    return blanker(erased(tmp_path, "42", "Ann Lee"))
+
+
+def test_a_persons_own_row_keeps_what_counts_need_and_nothing_else(rows):
+    user = record({"bio": "x"}, id=ANN, display_name="Ann Lee", idea_count=3, points=7, role="user", status="active")
+    user.embedded["user_answers"] = [record(user_id=ANN, question_id="q", label="Team?", value="Blue")]
+    rows.record("users", user)
+    stated = {name: value for name, value in user.columns.items() if value is not None}
+    assert stated == {"id": surrogate(ANN), "idea_count": 3, "status": "erased"}
+    assert {"display_name", "email", "points", "url"} <= user.columns.keys(), "none is stated, or old values would stay"
+    assert user.extra == {}
+    (answer,) = user.embedded["user_answers"]
+    assert (answer.columns["user_id"], answer.columns["value"]) == (surrogate(ANN), None)
+
+
+def test_what_a_person_wrote_stays_under_the_surrogate(rows):
+    idea = record(id="5", author_id=ANN, title="Trees", body="More of them")
+    rows.record("ideas", idea)
+    assert idea.columns == {"id": "5", "author_id": surrogate(ANN), "title": "Trees", "body": "More of them"}
+
+
+def test_what_a_person_wrote_goes_where_that_was_asked_for(tmp_path):
+    rows = blanker(erased(tmp_path, ANN, texts=True))
+    idea = record(id="5", author_id=ANN, title="Trees", vote_count=2)
+    idea.embedded["idea_answers"] = [record(idea_id="5", question_id="q", value="Because")]
+    rows.record("ideas", idea)
+    assert (idea.columns["title"], idea.columns["vote_count"]) == (None, 2)
+    assert idea.embedded["idea_answers"][0].columns["value"] is None
+
+
+def test_an_id_that_was_made_of_a_persons_is_made_anew_with_all_that_refers_to_it(short):
+    made = json.dumps(["42", "42", None], separators=(",", ":"))
+    vote = record(id=made, idea_id="42", user_id="42")
+    vote.embedded["vote_ratings"] = [record(vote_id=made, criterion_id="1")]
+    short.record("votes", vote)
+    new = json.dumps(["42", surrogate("42"), None], separators=(",", ":"))
+    assert (vote.columns["id"], vote.columns["idea_id"]) == (new, "42")
+    assert vote.embedded["vote_ratings"][0].columns["vote_id"] == new
+
+
+def test_everybody_else_is_left_alone(rows):
+    extra = {"karma": 4711, "last": {"id": "person-1", "name": "Bob"}, "tags": ["a", None], "flag": True}
+    vote = record(dict(extra), id="1", idea_id="5", user_id="person-1")
+    rows.record("votes", vote)
+    assert vote.columns == {"id": "1", "idea_id": "5", "user_id": "person-1"}
+    assert vote.extra == extra
+
+
+@pytest.mark.parametrize(
+    ("extra", "left"),
+    [
+        ({"last": {"id": ANN, "name": "Ann L.", "age": 40}}, {"last": {"id": surrogate(ANN)}}),
+        ({"last": {"name": "ann lee", "age": 40}, "karma": 1}, {"karma": 1}),
+        ({"shown_name": "Ann Lee", "karma": 1}, {"karma": 1}),
+        ({"sent": ["ann@people.example", "bob"]}, {"sent": ["bob"]}),
+        ({"seen": {ANN: {"times": 2}}}, {"seen": {surrogate(ANN): {"times": 2}}}),
+        ({"deep": [[{"who": {"uid": ANN, "city": "Rome"}}]]}, {"deep": [[{"who": {"uid": surrogate(ANN)}}]]}),
+    ],
+    ids=["map with the id", "map with the name", "name", "address in a list", "map by id", "deep inside"],
+)
+def test_copies_of_a_person_in_fields_that_nobody_maps_are_found(rows, extra, left):
+    idea = record(extra, id="5", author_id="person-1")
+    rows.record("ideas", idea)
+    assert idea.extra == left
+
+
+def test_beside_an_erased_persons_id_fields_about_the_person_go_though_they_say_another_name(rows):
+    vote = record({"user_name": "A. Lee", "avatar": "https://x", "client": "web"}, id="1", user_id=ANN)
+    rows.record("votes", vote)
+    assert vote.extra == {"client": "web"}
+    other = record({"user_name": "Bob", "avatar": "https://x"}, id="2", user_id="person-1")
+    rows.record("votes", other)
+    assert other.extra == {"user_name": "Bob", "avatar": "https://x"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "left"),
+    [
+        ({"category": {"id": 42, "name": "Transport"}, "views": 42}, None),
+        ({"author_count": 42, "stage": {"id": "42"}}, None),
+        ({"last_author": {"id": 42, "name": "A."}}, {"last_author": {"id": surrogate("42")}}),
+        ({"assignee_id": 42, "created_by": "42"}, {"assignee_id": surrogate("42"), "created_by": surrogate("42")}),
+        ({"participants": [41, 42]}, {"participants": [41, surrogate("42")]}),
+        ({"followers": {"42": {"since": 1}, "41": {}}}, {"followers": {surrogate("42"): {"since": 1}, "41": {}}}),
+    ],
+)
+def test_a_short_id_means_a_person_only_where_its_name_says_so(short, extra, left):
+    assert short.json(extra) == (left or extra)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from ideas_pipeline.privacy.choices import Policy
+from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.privacy.key import Key
+from ideas_pipeline.privacy.policy import apply
+from ideas_pipeline_tests.privacy.people import KEY, record
+
+
+def test_by_default_an_address_is_dropped_and_everything_else_is_kept():
+    user = record(id="1", display_name="Ann", email="ann@people.example", last_seen_at="2026-01-01")
+    apply(Policy(), KEY, "users", [user])
+    assert user.columns == {"id": "1", "display_name": "Ann", "email": None, "last_seen_at": "2026-01-01"}
+
+
+def test_a_hash_is_the_same_for_the_same_address_however_it_is_written():
+    users = [record(id=str(n), email=email) for n, email in enumerate(["Ann@People.example ", "ann@people.example"])]
+    apply(Policy(email="hash"), KEY, "users", users)
+    first, second = (user.columns["email"] for user in users)
+    assert first == second
+    assert len(first) == 32
+    assert set(first) <= set("0123456789abcdef")
+
+
+def test_another_key_gives_another_hash():
+    assert Key("one key of somebody", None).word("ann") != Key("one key of another", None).word("ann")
+
+
+def test_what_is_no_text_cannot_be_hashed_and_is_dropped():
+    user = record(id="1", last_seen_at="2026-01-01", url="https://c.example/ann")
+    apply(Policy(profile="hash"), KEY, "users", [user])
+    assert user.columns["last_seen_at"] is None
+    assert user.columns["url"] == KEY.word("https://c.example/ann")
+
+
+@pytest.mark.parametrize("choice", ["drop", "hash"])
+def test_unmapped_fields_of_people_are_a_profile(choice):
+    user, idea = record({"bio": "I live in Rome"}, id="1"), record({"karma": 3}, id="5", title="T")
+    apply(Policy(profile=choice), KEY, "users", [user])
+    apply(Policy(profile=choice), KEY, "ideas", [idea])
+    assert user.extra == {}
+    assert idea.extra == {"karma": 3}
+
+
+def test_a_dropped_text_does_not_stay_behind_as_an_id_that_was_made_of_it():
+    file = record(idea_id="5", attachment_id="letter of Ann.pdf", filename="letter of Ann.pdf")
+    apply(Policy(free_text="drop"), KEY, "idea_attachments", [file])
+    assert file.columns == {"idea_id": "5", "attachment_id": KEY.word("letter of Ann.pdf"), "filename": None}
+
+
+def test_a_persons_id_is_always_kept():
+    vote = record(id="1", user_id="7", value=1)
+    apply(Policy("drop", "drop", "drop", "drop"), KEY, "votes", [vote])
+    assert vote.columns == {"id": "1", "user_id": "7", "value": 1}
+
+
+def test_without_a_key_nothing_can_be_hashed_and_that_is_said():
+    with pytest.raises(PrivacyError, match="IDEAS_PII_KEY"):
+        apply(Policy(email="hash"), Key(None, None), "users", [record(id="1", email="a@b.example")])

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.privacy.scrub import scrub
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.batch import Reject
+from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.privacy.people import KEY, blanker, list_in
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, read
+
+ANN, WORDS = "person-4711", ("Ann Lee", "ann@people.example")
+AT = datetime(2026, 2, 1, tzinfo=UTC)
+ANONYMOUS = KEY.surrogate(COMMUNITY, ANN)
+
+
+def people_one_by_one() -> Contract:
+    each = {"of": ["ideas.author_id"], "placeholder": "user_id"}
+    one = {"path": "users/{user_id}", "reads": "one", "each": each, "paging": {"!": {"style": "none"}}}
+    return contract_with({"streams": {"users": one}})
+
+
+def erase(
+    warehouse: Warehouse, folder: Path, *, texts: bool = False, contract: Contract | None = None
+) -> dict[str, int]:
+    people = list_in(folder, community=COMMUNITY)
+    people.add(ANN, {KEY.word(word) for word in WORDS}, texts=texts)
+    contract = contract or contract_with({})
+    with writing(warehouse.engine) as connection:
+        return scrub(connection, contract, blanker(people, contract), AT)
+
+
+def only(warehouse: Warehouse, table: sa.Table | str, **where: str) -> dict[str, object]:
+    (row,) = (r for r in held(warehouse, table) if where.items() <= r.items())
+    return row
+
+
+def test_history_of_what_is_deleted_is_blanked_as_well(warehouse, tmp_path):
+    load(warehouse, "users", [{"id": ANN, "_scope": "", "display_name": "Ann Lee"}], on=1, scopes=[read("")])
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.update(TABLES["users"]).values(_deleted_at=AT))
+    assert erase(warehouse, tmp_path) == {"users": 1}
+    user = only(warehouse, "users")
+    assert (user["id"], user["display_name"], user["status"]) == (ANONYMOUS, None, "erased")
+    assert user["_deleted_at"] == AT
+    assert user["_changed_at"] == AT, "whoever copies what changed hears of it"
+
+
+def test_a_row_that_came_back_takes_the_place_of_the_one_that_was_blanked(warehouse, tmp_path):
+    load(warehouse, "users", [{"id": ANN, "_scope": "", "display_name": "Ann Lee"}], on=1, scopes=[read("")])
+    erase(warehouse, tmp_path)
+    load(
+        warehouse, "users", [{"id": ANN, "_scope": "", "display_name": "Ann L."}], on=2, scopes=[read("", judged=False)]
+    )
+    assert len(held(warehouse, "users")) == 2
+    erase(warehouse, tmp_path)
+    assert [row["id"] for row in held(warehouse, "users")] == [ANONYMOUS]
+
+
+def test_another_communitys_rows_are_another_persons(warehouse, tmp_path):
+    load(warehouse, "ideas", [idea("1", author_id=ANN)], on=1)
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.update(TABLES["ideas"]).values(community="other"))
+    assert erase(warehouse, tmp_path) == {}
+    assert only(warehouse, "ideas")["author_id"] == ANN
+
+
+def test_texts_go_only_where_that_was_asked_for_with_what_hangs_on_them(warehouse, tmp_path):
+    answer = {"idea_id": "1", "question_id": "q", "value": "Because", "_scope": "c1"}
+    ideas = [idea("1", author_id=ANN, title="Trees"), idea("2", author_id="person-1", title="Bees")]
+    load(warehouse, "ideas", ideas, on=1, embedded={"idea_answers": [answer]}, stated={"idea_answers": ["1"]})
+    erase(warehouse, tmp_path)
+    assert [row["title"] for row in held(warehouse, "ideas")] == ["Trees", "Bees"]
+    assert only(warehouse, "idea_answers")["value"] == "Because"
+    erase(warehouse, tmp_path, texts=True)
+    assert [row["title"] for row in held(warehouse, "ideas")] == [None, "Bees"]
+    assert only(warehouse, "idea_answers")["value"] is None
+
+
+def test_rejected_records_are_blanked_by_column_key_and_reason(warehouse, tmp_path):
+    user = {"id": ANN, "display_name": "Ann Lee", "points": "Ann's", "_extra": {"bio": "x"}}
+    tag = {"idea_id": "1", "user_id": ANN, "position": "first", "_extra": None}
+    other = {"id": "9", "author_id": "person-1", "score": "high", "_extra": {"seen_by": {"id": ANN, "n": "Ann"}}}
+    quoted = 'points is no whole number (it is text of 5 characters: "Ann\'s")'
+    rejects = [
+        Reject("users", "", json.dumps([ANN]), ANN, quoted, user),
+        Reject("idea_coauthors", "c1", json.dumps(["1", ANN]), None, "position is no whole number", tag),
+        Reject("ideas", "c1", json.dumps(["9"]), "9", "score is no number", other),
+    ]
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
+    assert erase(warehouse, tmp_path) == {"_rejected_records": 3}
+    kept = {row["table_name"]: row for row in held(warehouse, REJECTED_RECORDS)}
+    assert json.loads(kept["users"]["record_key"]) == [ANONYMOUS]
+    assert kept["users"]["reason"] == "points is no whole number"
+    assert json.loads(kept["idea_coauthors"]["record_key"]) == ["1", ANONYMOUS]
+    assert kept["ideas"]["payload"] == other | {"_extra": {"seen_by": {"id": ANONYMOUS}}}
+    shown = repr(list(kept.values()))
+    assert "Ann" not in shown
+    assert ANN not in shown
+
+
+def test_absences_and_the_accounts_of_lists_name_the_surrogate(warehouse, tmp_path):
+    with warehouse.engine.begin() as connection:
+        at = {"community": COMMUNITY, "stream": "users", "run_id": "r"}
+        connection.execute(sa.insert(ABSENCES).values(**at, id=ANN, scope=ANN, noticed_at=AT))
+        connection.execute(sa.insert(SCOPES).values(**at, scope=ANN))
+        row = {c.name: 0 for c in SYNC_SCOPES.columns if c.info["kind"] == "integer"}
+        reason = f"users {ANN}: it is not there; list {ANN}: gone"
+        connection.execute(
+            sa.insert(SYNC_SCOPES).values(**row, **at, scope=ANN, swept_at=AT, verdict="not_found", reason=reason)
+        )
+    blanked = erase(warehouse, tmp_path, contract=people_one_by_one())
+    assert blanked == {"_absences": 1, "_scopes": 1, "_sync_scopes": 2}
+    absence = only(warehouse, ABSENCES)
+    assert (absence["id"], absence["scope"]) == (ANONYMOUS, ANONYMOUS)
+    assert only(warehouse, SCOPES)["scope"] == ANONYMOUS
+    account = only(warehouse, SYNC_SCOPES)
+    assert account["scope"] == ANONYMOUS
+    assert account["reason"] == f"users {ANONYMOUS}: it is not there; list {ANONYMOUS}: gone"
+
+
+def test_a_second_time_changes_nothing(warehouse, tmp_path):
+    load(warehouse, "ideas", [idea("1", author_id=ANN), idea("2", author_id="person-1")], on=1)
+    assert erase(warehouse, tmp_path) == {"ideas": 1}
+    assert erase(warehouse, tmp_path) == {}
