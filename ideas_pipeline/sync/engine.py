@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ideas_pipeline.ideas_api.errors import AuthenticationError
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.contract_fit import check_fit
 from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window, moves_state, name
 from ideas_pipeline.sync.planning import VERIFY_DAYS
@@ -33,12 +34,14 @@ def sync_community(
     verify_days: int = VERIFY_DAYS,
     progress: Progress | None = None,
     run_id: str | None = None,
+    privacy: Privacy | None = None,
 ) -> RunResult:
     """Read the community (or only ``streams``) and bring the warehouse in line with it.
 
     A stream that fails leaves the others' work in place, and the run goes on with the next, unless the API refuses the
     account. What a crash or a signal interrupts is kept up to the last batch, and the next run goes on from there.
     ``run_id``: several calls with one id are one run, as the assets of a Dagster run are.
+    ``privacy``: what may be stored of people; None stores what the API sends.
     Raises ContractError, WarehouseError.
     """
     check_fit(api.contract)
@@ -70,9 +73,12 @@ def sync_community(
         mass_absence_percent=mass_absence_percent,
         distrust=distrust,
         progress=progress or Silence(),
+        privacy=privacy,
     )
     results: list[StreamResult] = []
     try:
+        if privacy:
+            privacy.begin(warehouse)
         for stream in _wanted(api, mode, streams):
             results.append(sync_stream(run, stream))
             if isinstance(results[-1].error, AuthenticationError):
@@ -81,13 +87,17 @@ def sync_community(
         warehouse.finish_run(run_id, community, "failed", f"stopped: {type(stop).__name__}", datetime.now(UTC))
         raise
     parts = warehouse.stream_verdicts(community, run_id)
+    everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
     reasons = [f"{stream}: {reason}" for stream, (_, reason) in parts.items() if reason]
     whole = worst([verdict for verdict, _ in parts.values()])
     warehouse.finish_run(run_id, community, whole, "; ".join(reasons) or None, datetime.now(UTC))
-    everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
     if distrust and everything and whole == "complete":
         # All was read under the new role, and nothing had vanished.
         warehouse.accept_role(community, role, datetime.now(UTC))
+    if privacy:
+        if everything and whole == "complete":
+            privacy.erase_deleted(warehouse)
+        privacy.finish(warehouse)
     return RunResult(run_id, worst([r.verdict for r in results]), results)
 
 

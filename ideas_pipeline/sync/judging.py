@@ -74,7 +74,7 @@ def _look_again(run: Run, stream: str, tally: Tally, sought: set[str]) -> bool:
         found = Rows()
         for got in fetch(
             (Reading(scope, spec.paging, sweeps=run.api.contract.limits.sweeps) for scope in lists),
-            lambda scope, position: run.api.page(stream, scope, position, tasks[scope].bounds),
+            lambda scope, position: run.page(stream, scope, position),
             concurrency=run.api.contract.limits.concurrency,
         ):
             found.add([r for r in got.records if str(r.columns.get("id")) in sought], got.reading.scope)
@@ -97,7 +97,7 @@ def _lists_same(run: Run, parent: str) -> bool:
     verdict = None
     for got in fetch(
         [Reading("", spec.paging, sweeps=run.api.contract.limits.sweeps)],
-        lambda scope, position: run.api.page(parent, scope, position, Task("").bounds),
+        lambda scope, position: run.page(parent, scope, position),
         concurrency=1,
     ):
         seen |= got.reading.ids

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ideas_pipeline.sync.batches import About, Rows, batch, shared, unreadable, watermarks
+from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.modes import Window, moves_state
 from ideas_pipeline.sync.planning import Plan, Task
 from ideas_pipeline.sync.reading import Reading
@@ -20,11 +21,13 @@ _SHARED_IDS = "ids are not unique: records of this list have the ids of another'
 class Tally:
     """What the stream has come to so far.
 
-    ``proven``: the lists that were proven complete. ``reasons``: why it is not complete, with how many lists say so.
-    ``partly``: lists whose first records are loaded already. ``unreadable``: lists with a record whose id cannot be
-    read. ``homes``, ``twice``: where records can move, in which list each was seen, and those seen in two.
+    ``drift``: which fields came. ``proven``: the lists that were proven complete. ``reasons``: why it is not complete,
+    with how many lists say so. ``partly``: lists whose first records are loaded already. ``unreadable``: lists with a
+    record whose id cannot be read. ``homes``, ``twice``: where records can move, in which list each was seen, and those
+    that were seen in two.
     """
 
+    drift: Drift
     plan: Plan = field(default_factory=lambda: Plan([]))
     proven: set[str] = field(default_factory=set)
     requests: int = 0
@@ -60,6 +63,8 @@ def load_batch(
         mass_absence_percent=run.mass_absence_percent,
         window=(run.mode.start, run.mode.end) if isinstance(run.mode, Window) else None,
     )
+    tally.drift.observe(rows.records)
+    tally.drift.keep(rows.records)
     made = batch(about, rows)
     tally.unreadable |= unreadable(stream, made.rejects)
     if spec.since:

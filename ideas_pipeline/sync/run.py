@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.pagination import Bounds, Page, Position
+from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.modes import Mode
 from ideas_pipeline.sync.results import Progress
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -41,6 +42,7 @@ class Run:
     """``goal_since``: of a full run, since when a proven list counts as read. Times know their zone.
 
     ``distrust``: why an absence that nothing explains may not be believed in this run, if so.
+    ``privacy``: what may be stored of people; None stores what the API sends.
     """
 
     api: PageSource
@@ -53,3 +55,9 @@ class Run:
     mass_absence_percent: float
     distrust: str | None
     progress: Progress
+    privacy: Privacy | None = None
+
+    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
+        """One page of a list, as it may be stored. Called from many threads. Raises IdeasApiError."""
+        page = self.api.page(stream, scope, position, bounds)
+        return self.privacy.prepared(stream, page) if self.privacy else page

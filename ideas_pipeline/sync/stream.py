@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from ideas_pipeline.ideas_api.errors import IdeasApiError
 from ideas_pipeline.sync.batches import Rows
+from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.judging import judge_absences
 from ideas_pipeline.sync.loading import Tally, load_batch
@@ -33,7 +34,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     """
     retries = run.api.retries
     run.warehouse.start_stream(run.run_id, run.community, stream, datetime.now(UTC))
-    tally = Tally()
+    tally = Tally(Drift(run.warehouse.engine, run.community, run.api.contract, stream))
     error: IdeasApiError | None = None
     try:
         _doubt_unproven_parents(run, stream, tally)
@@ -49,6 +50,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         run.progress.stream_started(stream, len(tally.plan.tasks))
         _read_and_load(run, stream, tally)
         if moves_state(run.mode):
+            tally.drift.note(run.run_id, datetime.now(UTC))
             judge_absences(run, stream, tally)
     except IdeasApiError as failure:
         error = failure
@@ -90,6 +92,8 @@ def _doubt_unproven_parents(run: Run, stream: str, tally: Tally) -> None:
 def _readings(run: Run, stream: str, tasks: list[Task]) -> Iterator[Reading]:
     spec = run.api.contract.streams[stream]
     for task in tasks:
+        if run.privacy and not run.privacy.reads(stream, task.scope):
+            continue
 
         def known(scope: str = task.scope) -> set[str]:
             return run.warehouse.live_ids(run.community, stream, scope if spec.each else None)
@@ -123,7 +127,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
         try:
             for got in fetch(
                 _readings(run, stream, tally.plan.tasks),
-                lambda scope, position: run.api.page(stream, scope, position, tasks[scope].bounds),
+                lambda scope, position: run.page(stream, scope, position, tasks[scope].bounds),
                 concurrency=run.api.contract.limits.concurrency,
             ):
                 scope = got.reading.scope

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.live import is_live, scope_of
@@ -145,6 +146,8 @@ def confirm(
         part = TABLES[name]
         of_these = sa.and_(part.c.community == community, scope_of(part).in_(gone))
         mark_deleted(connection, part, of_these, run_id, at, "parent_gone")
+    if stream == "ideas":
+        history.record(connection, community, gone, run_id, at)
     if by_scope:
         connection.execute(
             sa.update(SYNC_SCOPES)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.absences import note_missing
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.engines import utc
@@ -47,6 +48,8 @@ def load(connection: sa.Connection, batch: Batch) -> Loaded:
         marked, held = mark_unstated(connection, TABLES[name], staged[name], parents, batch, at)
         parts += marked
         parts_held |= {name: held} if held else {}
+    if stream == "ideas":
+        history.record(connection, batch.community, sa.select(staged[stream].c.id), batch.run_id, at)
     settle(connection, batch)
 
     # What contradicts itself is loaded, and nothing is concluded from it.
