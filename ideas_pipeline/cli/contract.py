@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,8 @@ def diff(file: Path | None, as_json: bool) -> None:
     _valid(file)
     found = differences(file) if file else []
     if as_json:
-        click.echo(json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False))
+        as_json_text = json.dumps([asdict(difference) for difference in found], indent=2, ensure_ascii=False)
+        click.echo(_without_passwords(as_json_text))
         return
     if not found:
         click.echo("The contract in force is the default. To change it, write a file and name it in IDEAS_CONTRACT.")
@@ -103,14 +105,16 @@ def _configured() -> Path | None:
 
 
 def _valid(file: Path | None) -> Contract:
-    from ideas_pipeline.ideas_api.contract_file import load_contract
-    from ideas_pipeline.sync.contract_fit import check_fit
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
-    in_force = load_contract(file)
-    check_fit(in_force)
-    return in_force
+    return load_fitting_contract(file)
+
+
+def _without_passwords(text: str) -> str:
+    """``text`` without the user and the password that an address in it may hold."""
+    return re.sub(r"://[^/\s\"]*@", "://***@", text)
 
 
 def _shown(value: Json) -> str:
-    text = "–" if value is None else json.dumps(value, ensure_ascii=False)
+    text = "–" if value is None else _without_passwords(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _WIDEST else f"{text[:_WIDEST]} …"

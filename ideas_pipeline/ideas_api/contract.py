@@ -14,38 +14,40 @@ Vocabulary
 from __future__ import annotations
 
 import string
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from ideas_pipeline.ideas_api.contract_values import Address, HeaderName, UrlPath, Zone, refuse_other_placeholders
 
 Json = Any
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 SendAs = Literal["form", "query", "json"]
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone: use a name such as Europe/Madrid or UTC") from None
-    return name
-
-
-Zone = Annotated[str, AfterValidator(_known_zone)]
-
-
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AuthRequest(_Model):
     """One call of the auth flow: ``fields`` maps a parameter's name to a template such as ``{client_id}``."""
 
+    placeholders: ClassVar[tuple[str, ...]] = ()
+
     method: Literal["GET", "POST"] = "POST"
-    path: str
+    path: UrlPath
     send_as: SendAs = "form"
     fields: dict[str, str]
+
+    @field_validator("fields")
+    @classmethod
+    def _can_be_filled(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, template in value.items():
+            try:
+                refuse_other_placeholders(template, cls.placeholders)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return value
 
     @model_validator(mode="after")
     def _a_get_has_no_body(self) -> AuthRequest:
@@ -57,19 +59,31 @@ class AuthRequest(_Model):
 class CodeRequest(AuthRequest):
     """Client id and secret in, auth code out (or sent to the API client's endpoint, see ``callback``)."""
 
+    placeholders: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
+
     auth_code: Paths
 
 
 class TokenRequest(AuthRequest):
-    """Auth code, or refresh token, in; a token pair out. ``expires_in``: seconds, where the API says."""
+    """Auth code in, a token pair out. ``expires_in``: seconds, where the API says."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("auth_code", "client_id", "client_secret")
 
     access_token: Paths
     refresh_token: Paths
     expires_in: Paths = ()
 
 
+class RefreshRequest(TokenRequest):
+    """Refresh token in, a token pair out."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("refresh_token", "access_token", "client_id", "client_secret")
+
+
 class ValidateRequest(AuthRequest):
     """Access token in; ``valid`` is where the answer says yes or no. Absent there, a 2xx means valid."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("access_token", "client_id", "client_secret")
 
     valid: Paths = ()
 
@@ -77,7 +91,7 @@ class ValidateRequest(AuthRequest):
 class TokenHeader(_Model):
     """The header that every API call carries."""
 
-    name: str
+    name: HeaderName
     format: str
 
     @field_validator("format")
@@ -85,6 +99,9 @@ class TokenHeader(_Model):
     def _names_the_token(cls, value: str) -> str:
         if "{access_token}" not in value:
             raise ValueError("the format must contain {access_token}, for example: Bearer {access_token}")
+        if not value.isprintable():
+            raise ValueError("a header's value has no line breaks or control characters")
+        refuse_other_placeholders(value, ["access_token"])
         return value
 
 
@@ -97,7 +114,7 @@ class Callback(_Model):
 class Auth(_Model):
     code: CodeRequest
     token: TokenRequest
-    refresh: TokenRequest
+    refresh: RefreshRequest
     validate_: ValidateRequest = Field(alias="validate")
     header: TokenHeader
     callback: Callback
@@ -107,7 +124,7 @@ class Total(_Model):
     """Where the API says how many records a list has: in the body, or in a response header."""
 
     body: Paths = ()
-    header: str | None = None
+    header: HeaderName | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Total:
@@ -239,7 +256,7 @@ class Bound(_Model):
 class Account(_Model):
     """Where the API says as whom it sees us. ``role``: a lesser one than before means that rows may be hidden."""
 
-    path: str
+    path: UrlPath
     role: Paths
 
 
@@ -256,7 +273,7 @@ class Stream(_Model):
     """
 
     method: Literal["GET", "POST"] = "GET"
-    path: str
+    path: UrlPath
     send_as: SendAs = "query"
     parameters: dict[str, str | int | bool] = {}
     each: Each | None = None
@@ -322,7 +339,7 @@ class Contract(_Model):
     """
 
     version: Literal[1]
-    hosts: dict[str, str]
+    hosts: dict[str, Address]
     auth: Auth
     account: Account | None = None
     limits: Limits
@@ -331,14 +348,6 @@ class Contract(_Model):
     not_stored: tuple[str, ...]
     error_paths: Paths
     streams: dict[str, Stream]
-
-    @field_validator("hosts")
-    @classmethod
-    def _urls(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, url in value.items():
-            if not url.startswith("https://"):
-                raise ValueError(f"{name}: {url!r} must start with https://")
-        return value
 
     @model_validator(mode="after")
     def _streams_fit_together(self) -> Contract:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from ideas_pipeline.ideas_api.contract import (
     OffsetPaging,
     PagePaging,
 )
-from ideas_pipeline.ideas_api.contract_mistakes import mistakes
+from ideas_pipeline.ideas_api.contract_mistakes import Mistake, mistakes, nothing_to_take_out
 from ideas_pipeline.ideas_api.errors import ContractError
 from ideas_pipeline.ideas_api.yaml_file import Document, Json, Place, Steps, parse, read
 
@@ -49,21 +49,37 @@ class Difference:
     assumed: bool
 
 
-def load_contract(override: Path | None) -> Contract:
+def load_contract(
+    override: Path | None, *, more_mistakes: Callable[[Json], Iterable[Mistake]] = lambda data: ()
+) -> Contract:
     """The default contract, with the file ``override`` merged over it.
 
     Maps merge; any other value replaces the default's; null takes a value (or a whole stream) out.
     Raises ContractError that lists every mistake: file, line, YAML path, what is wrong and what would be right.
+    ``more_mistakes``: finds in the merged data, which may have any shape, what the contract's models cannot know.
     """
-    merged = _merged(override)
+    nulls: list[Steps] = []
+    merged = _merged(override, nulls)
+    found = nothing_to_take_out(nulls, _default().data, merged)
+    contract = None
     try:
-        return Contract.model_validate(merged.data)
+        contract = Contract.model_validate(merged.data)
     except ValidationError as error:
-        raise ContractError(
-            "the contract cannot be used:\n"
-            + "\n".join(mistakes(error, merged))
-            + "\nMend these lines, then run: ideas-pipeline contract validate"
-        ) from None
+        found += mistakes(error, merged)
+    told = {mistake.steps for mistake in found}
+    found += [mistake for mistake in more_mistakes(merged.data) if mistake.steps not in told]
+    if found or not contract:
+        raise unusable([mistake.line(merged) for mistake in found])
+    return contract
+
+
+def unusable(lines: Iterable[str]) -> ContractError:
+    """The error for a contract with these mistakes."""
+    return ContractError(
+        "the contract cannot be used:\n"
+        + "\n".join(lines)
+        + "\nMend these lines, then run: ideas-pipeline contract validate"
+    )
 
 
 def differences(override: Path) -> list[Difference]:
@@ -109,22 +125,25 @@ def _default() -> Document:
     return read(DEFAULT_FILE)
 
 
-def _merged(override: Path | None) -> Document:
+def _merged(override: Path | None, nulls: list[Steps] | None = None) -> Document:
+    """``nulls``: gets the names that the override would take out and that are not in the default."""
     default = _default()
     if override is None:
         return default
     own = read(override)
-    data = _merge(default.data, own.data, ())
-    places = {steps: place for steps, place in (default.places | own.places).items() if _has(data, steps)}
-    return Document(data, places)
+    data = _merge(default.data, own.data, (), [] if nulls is None else nulls)
+    places = {steps: place for steps, place in default.places.items() if _has(data, steps)}
+    return Document(data, places | own.places)
 
 
-def _merge(default: Json, own: Json, steps: Steps) -> Json:
-    if not (isinstance(default, dict) and isinstance(own, dict)):
+def _merge(default: Json, own: Json, steps: Steps, nulls: list[Steps]) -> Json:
+    if not isinstance(own, dict):
         return own
+    default = default if isinstance(default, dict) else {}
+    nulls += [(*steps, name) for name, value in own.items() if value is None and name not in default]
     # A total is in one place only, so naming another place is not an addition.
     if steps[-1:] == ("total",):
-        return {name: value for name, value in own.items() if value is not None}
+        default = {}
     # Another style of paging keeps of the default what that style knows, too: size, total.
     if steps[-1:] == ("paging",) and (names := _PAGING_NAMES.get(str(own.get("style")))):
         default = {name: value for name, value in default.items() if name in names}
@@ -132,17 +151,9 @@ def _merge(default: Json, own: Json, steps: Steps) -> Json:
     for name, value in own.items():
         if value is None:
             result.pop(name, None)
-        elif name in result:
-            result[name] = _merge(result[name], value, (*steps, name))
         else:
-            result[name] = _without_nulls(value)
+            result[name] = _merge(result.get(name), value, (*steps, name), nulls)
     return result
-
-
-def _without_nulls(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
-    return value
 
 
 def _differences(default: Json, new: Json, steps: Steps) -> Iterator[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -29,25 +29,56 @@ _SHOULD_BE = {
 }
 
 
-def mistakes(error: ValidationError, document: Document) -> list[str]:
-    """One sentence for each mistake that the contract's models found in ``document``."""
-    return [_sentence(mistake, document) for mistake in error.errors(include_url=False, include_input=False)]
+class Mistake(NamedTuple):
+    """What is wrong with the value at ``steps``, said so that it goes on after the value's path."""
+
+    steps: Steps
+    what: str
+
+    def line(self, document: Document) -> str:
+        """The sentence, with the file and the line where they are known."""
+        return f"  {_place(document, self.steps)}{'.'.join(map(str, self.steps))} {self.what}"
 
 
-def _sentence(mistake: Any, document: Document) -> str:
+def mistakes(error: ValidationError, document: Document) -> list[Mistake]:
+    """What the contract's models found in ``document``."""
+    return [_mistake(found, document) for found in error.errors(include_url=False, include_input=False)]
+
+
+def nothing_to_take_out(nulls: Iterable[Steps], default: Json, document: Document) -> list[Mistake]:
+    """Those of ``nulls``, none of which is in the default, that name what no contract has: they are misspelt."""
+    found = []
+    for steps in nulls:
+        schema = _schema_at(steps[:-1], document.data) or {}
+        names = {*schema.get("properties", ()), *(_value(default, steps[:-1]) or ())}
+        if steps[-1] not in names:
+            what = f"is null, which takes a value out, and there is none of this name{nearest(str(steps[-1]), names)}"
+            found.append(Mistake(steps, what))
+    return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence that refuses ``name``: what may have been meant."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return f"{meant} Known are: {', '.join(names)}" if names else ""
+
+
+def _mistake(mistake: Any, document: Document) -> Mistake:
     steps = _steps_in_file(mistake["loc"], document.data)
     kind, context = mistake["type"], mistake.get("ctx", {})
     schema = _schema_at(steps if kind not in ("extra_forbidden", "missing") else steps[:-1], document.data)
     if kind == "missing":
         what = f"is missing{_purpose(schema)}"
     elif kind == "extra_forbidden":
-        what = f"is not known here{_nearest(str(steps[-1]), schema)}{_purpose(schema)}"
+        what = f"is not known here{nearest(str(steps[-1]), (schema or {}).get('properties', ()))}{_purpose(schema)}"
     elif kind == "union_tag_not_found":
         what = f"needs {context['discriminator'].strip(chr(39))}, which says how pages are asked for"
     elif kind == "union_tag_invalid":
         steps = (*steps, "style")
         styles = context["expected_tags"].replace("'", "")
-        what = f"is {context['tag']!r}{_nearest(context['tag'], None, styles.split(', '))}"
+        what = f"is {context['tag']!r}{nearest(context['tag'], styles.split(', '))}"
     elif kind == "value_error":
         what = f"is wrong: {context['error']}"
         if not steps:
@@ -56,7 +87,7 @@ def _sentence(mistake: Any, document: Document) -> str:
         what = f"{_SHOULD_BE[kind]}, and is {_shape(_value(document.data, steps))}"
     else:
         what = mistake["msg"].replace("Input should be", "should be")
-    return f"  {_place(document, steps)}{'.'.join(map(str, steps))} {what}"
+    return Mistake(steps, what)
 
 
 def _own_steps(error: str) -> tuple[Steps, str]:
@@ -84,13 +115,6 @@ def _place(document: Document, steps: Steps) -> str:
     while steps and steps not in document.places:
         steps = steps[:-1]
     return f"{document.places[steps]}: " if steps else ""
-
-
-def _nearest(name: str, schema: Json, names: Iterable[str] = ()) -> str:
-    known = sorted(names or (schema or {}).get("properties", ()))
-    near = get_close_matches(name, known, n=1)
-    meant = f"; did you mean {near[0]}?" if near else "."
-    return f"{meant} Known are: {', '.join(known)}" if known else ""
 
 
 def _purpose(schema: Json) -> str:

@@ -3,93 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract, Each, Embedded, Stream
-from ideas_pipeline.ideas_api.errors import ContractError
+from ideas_pipeline.ideas_api.contract import Contract, Json
+from ideas_pipeline.ideas_api.contract_file import load_contract, unusable
+from ideas_pipeline.ideas_api.contract_mistakes import Mistake, nearest
+from ideas_pipeline.ideas_api.yaml_file import Steps
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
+
+
+def load_fitting_contract(override: Path | None) -> Contract:
+    """As ``load_contract``, and ContractError also tells, by file and line, what does not fit the tables."""
+    return load_contract(override, more_mistakes=_mistakes)
 
 
 def check_fit(contract: Contract) -> None:
     """Raises ContractError, a line for each mistake, where ``contract`` names a table or column that does not exist,
     or leaves a key, or the column that says whose row it is, without a value."""
-    mistakes = [m for name, stream in contract.streams.items() for m in _stream_mistakes(name, stream)]
-    if mistakes:
-        raise ContractError(
-            "the contract does not fit the warehouse's tables:\n"
-            + "\n".join(f"  {mistake}" for mistake in mistakes)
-            + "\nMend these lines, then run: ideas-pipeline contract validate"
-        )
+    if found := list(_mistakes(contract.model_dump(by_alias=True))):
+        raise unusable(f"  {'.'.join(map(str, mistake.steps))} {mistake.what}" for mistake in found)
 
 
-def _stream_mistakes(name: str, stream: Stream) -> Iterator[str]:
-    at = f"streams.{name}"
+def _mistakes(contract: Json) -> Iterator[Mistake]:
+    """What does not fit in a contract as plain data. What has not even the right shape is passed over."""
+    for name, stream in _map(_map(contract).get("streams")).items():
+        yield from _stream_mistakes(("streams", name), name, _map(stream))
+
+
+def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[Mistake]:
     streams = [table for table, columns in TABLES.items() if _keys(columns) == ["id"]]
     if name not in streams:
-        yield f"{at}: a stream fills the table of its name, and there is none{_nearest(name, streams)}"
+        yield Mistake(
+            at, f"fills no table: a stream has the name of its table, and there is none{nearest(name, streams)}"
+        )
         return
-    table = TABLES[name]
-    yield from _unknown_columns(f"{at}.fields", stream.fields, table)
-    filled = set(stream.fields) | ({stream.each.placeholder} if stream.each and stream.reads == "list" else set())
-    for column in stream.key:
+    table, fields, each = TABLES[name], _map(stream.get("fields")), _map(stream.get("each"))
+    yield from _unknown_keys((*at, "fields"), fields, table)
+    filled = set(fields)
+    if each and stream.get("reads", "list") == "list":
+        filled.add(str(each.get("placeholder")))
+    for column in _texts(stream.get("key")):
         if column not in filled:
-            yield f"{at}.key: {column} has no value{_nearest(column, filled)}"
+            yield Mistake((*at, "key"), f"is wrong: {column} has no value{nearest(column, filled)}")
     owner = part_of(table)
     if owner and owner[0] not in filled:
-        yield f"{at}.fields: map {owner[0]}, which says to which row of {owner[1]} a record belongs"
-    if stream.each:
-        yield from _each_mistakes(f"{at}.each", stream.each)
-    for embedded_name, embedded in stream.embedded.items():
-        yield from _embedded_mistakes(f"{at}.embedded.{embedded_name}", embedded_name, embedded, name)
+        what = f"lacks {owner[0]}: map it, as it says to which row of {owner[1]} a record belongs"
+        yield Mistake((*at, "fields"), what)
+    yield from _each_mistakes((*at, "each"), each)
+    for embedded_name, embedded in _map(stream.get("embedded")).items():
+        yield from _embedded_mistakes((*at, "embedded", embedded_name), embedded_name, _map(embedded), name)
 
 
-def _each_mistakes(at: str, each: Each) -> Iterator[str]:
-    for source in each.of:
-        table, column = source.split(".")
+def _each_mistakes(at: Steps, each: dict[str, Json]) -> Iterator[Mistake]:
+    for source in _texts(each.get("of")):
+        table, _, column = source.partition(".")
         if table not in TABLES:
-            yield f"{at}.of: there is no table {table}{_nearest(table, TABLES)}"
+            yield Mistake((*at, "of"), f"is wrong: there is no table {table}{nearest(table, TABLES)}")
             continue
-        yield from _unknown_columns(f"{at}.of", [column], TABLES[table])
-        if each.declared:
-            yield from _unknown_columns(f"{at}.declared", [each.declared], TABLES[table])
+        if column:
+            yield from _unknown_column((*at, "of"), column, TABLES[table])
+        for declared in _texts(each.get("declared")):
+            yield from _unknown_column((*at, "declared"), declared, TABLES[table])
 
 
-def _embedded_mistakes(at: str, name: str, embedded: Embedded, stream: str) -> Iterator[str]:
+def _embedded_mistakes(at: Steps, name: str, embedded: dict[str, Json], stream: str) -> Iterator[Mistake]:
     known = [table for table, columns in TABLES.items() if (part_of(columns) or ("", ""))[1] == stream]
     inside = [table for table in known if _keys(TABLES[table]) != ["id"]]
     if name not in inside:
-        yield f"{at}: no table of this name holds what is inside a record of {stream}{_nearest(name, inside)}"
+        yield Mistake(
+            at, f"fills no table: none of this name holds what is inside a record of {stream}{nearest(name, inside)}"
+        )
         return
-    table = TABLES[name]
-    owner = part_of(table)
-    if owner and embedded.parent_key != owner[0]:
-        yield f"{at}.parent_key: the column that names the record is {owner[0]}, not {embedded.parent_key}"
-    yield from _unknown_columns(f"{at}.fields", embedded.fields, table)
+    table, fields = TABLES[name], _map(embedded.get("fields"))
+    owner = (part_of(table) or ("",))[0]
+    for column in _texts(embedded.get("parent_key")):
+        if column != owner:
+            yield Mistake((*at, "parent_key"), f"is wrong: the column that names the record is {owner}, not {column}")
+    yield from _unknown_keys((*at, "fields"), fields, table)
     for column in _keys(table):
-        if column not in embedded.fields and column != (owner or ("",))[0]:
-            yield f"{at}.fields: map {column}, which is part of the key"
+        if column not in fields and column != owner:
+            yield Mistake((*at, "fields"), f"lacks {column}: map it, as it is part of the key")
 
 
-def _unknown_columns(at: str, names: Iterable[str], table: sa.Table) -> Iterator[str]:
-    columns = _own_columns(table)
-    for name in names:
-        if name not in columns:
-            yield f"{at}: the table {table.name} has no column {name}{_nearest(name, columns)}"
+def _unknown_keys(at: Steps, fields: Iterable[str], table: sa.Table) -> Iterator[Mistake]:
+    for name in fields:
+        yield from _unknown_column((*at, name), name, table)
 
 
-def _own_columns(table: sa.Table) -> list[str]:
-    return [c.name for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+def _unknown_column(at: Steps, name: str, table: sa.Table) -> Iterator[Mistake]:
+    columns = [c.name for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+    if name not in columns:
+        yield Mistake(at, f"is wrong: the table {table.name} has no column {name}{nearest(name, columns)}")
 
 
 def _keys(table: sa.Table) -> list[str]:
     return [c.name for c in table.primary_key.columns if c.name != "community"]
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    meant = f"; did you mean {near[0]}?" if near else "."
-    return f"{meant} Known are: {', '.join(names)}" if names else ""
+def _map(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Json) -> list[str]:
+    """The texts in a list, or in what stands for one."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return [value for value in values if isinstance(value, str)]

@@ -32,8 +32,14 @@ def test_validate_says_that_a_contract_can_be_used(tmp_path):
 
 def test_validate_refuses_what_the_models_or_the_tables_do_not_know_with_exit_code_2(tmp_path):
     for text, sentence in [
-        ("limits: {concurency: 3}", "did you mean concurrency?"),
-        ("streams: {ideas: {fields: {titel: title}}}", "did you mean title?"),
+        (
+            "limits: {concurency: 3}",
+            "mine.yaml, line 1: limits.concurency is not known here; did you mean concurrency?",
+        ),
+        (
+            "streams: {ideas: {fields: {titel: title}}}",
+            "mine.yaml, line 1: streams.ideas.fields.titel is wrong: the table ideas has no column titel; did you mean",
+        ),
     ]:
         (tmp_path / "mine.yaml").write_text(text)
         done = ideas_pipeline("contract", "validate", "mine.yaml", folder=tmp_path)
@@ -53,6 +59,15 @@ def test_diff_lists_what_differs_and_what_was_only_assumed(tmp_path):
     assert json.loads(as_json.stdout) == [
         {"path": "streams.ideas.fields.title", "default": "title", "new": "headline", "assumed": True}
     ]
+
+
+def test_no_password_in_an_address_is_ever_shown(tmp_path):
+    (tmp_path / "mine.yaml").write_text("streams: {users: {parameters: {from: 'https://me:canary@host/x'}}}")
+    for arguments in (["diff", "mine.yaml"], ["diff", "mine.yaml", "--json"]):
+        done = ideas_pipeline("contract", *arguments, folder=tmp_path)
+        assert done.returncode == 0
+        assert "https://***@host/x" in done.stdout
+        assert "canary" not in done.stdout
 
 
 def test_diff_without_a_file_says_that_nothing_differs(tmp_path):

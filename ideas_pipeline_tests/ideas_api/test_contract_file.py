@@ -101,7 +101,7 @@ streams:
         )
     )
     assert sorted(mistake.split(" is ")[0].split(" should ")[0] for mistake in found) == [
-        "line 1: hosts",
+        "line 1: hosts.XX",
         "line 2: auth.header.format",
         "line 3: limits.concurrency",
         "line 4: timezone",
@@ -113,6 +113,68 @@ streams:
         "line 9: streams.votes.embedded",
         "line 9: streams.votes.paging.style",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("streams: {idea: null}", "streams.idea is null, which takes a value out, and there is none of this name; did"),
+        ("streams: {ideas: {fields: {tittle: null}}}", "streams.ideas.fields.tittle is null, which takes a value out"),
+        ("streams: {ideas: {pagin: null}}", "streams.ideas.pagin is null, which takes a value out"),
+        (
+            "auth: {code: {fields: {client_id: '{clientid}'}}}",
+            "client_id: nothing fills {clientid}. Known are: {client_",
+        ),
+        ("auth: {token: {fields: {a: '{refresh_token}'}}}", "a: nothing fills {refresh_token}. Known are: {auth_code}"),
+        ("auth: {refresh: {fields: {a: '{auth_code}'}}}", "a: nothing fills {auth_code}. Known are: {refresh_token}"),
+        ("auth: {code: {fields: {a: '{'}}}", "a: a { or } has no partner"),
+        ('auth: {header: {name: "X-A\\r\\nX-B"}}', "auth.header.name is wrong: a header's name has only letters"),
+        ('auth: {header: {format: "{access_token}\\nX-B: 1"}}', "auth.header.format is wrong: a header's value has no"),
+        ("auth: {header: {format: '{access_token} {x}'}}", "auth.header.format is wrong: nothing fills {x}"),
+        (
+            "streams: {users: {paging: {total: {header: 'X Y'}}}}",
+            "paging.total.header is wrong: a header's name has only",
+        ),
+        ("limits: {deadline: .inf}", "limits.deadline should be a finite number"),
+        ("limits: {read_timeout: .nan}", "limits.read_timeout should be a finite number"),
+        (
+            "streams: {users: {path: 'https://me:canary@host/x'}}",
+            "streams.users.path is wrong: it must be a path below",
+        ),
+        ("streams: {users: {path: '//host/x'}}", "streams.users.path is wrong: it must be a path below"),
+        ("streams: {users: {path: 'a/../../x'}}", "streams.users.path is wrong: it must not hold the steps . or .."),
+        ("streams: {users: {path: 'a/%2E%2e/x'}}", "streams.users.path is wrong: it must not hold the steps . or .."),
+        (
+            "auth: {code: {path: 'https://host/x'}}",
+            "auth.code.path is wrong: it must be a path below the API's address",
+        ),
+        ("account: {path: ../me}", "account.path is wrong: it must not hold the steps . or .."),
+        (
+            "hosts: {EU: 'https://me:canary@host/'}",
+            "hosts.EU is wrong: it must start with https:// and a host, without",
+        ),
+        ("hosts: {EU: 'http://host/'}", "hosts.EU is wrong: it must start with https://"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_with_a_sentence_and_its_line(override, text, said):
+    [mistake] = mistakes(override(text))
+    assert mistake.startswith("line 1: ")
+    assert said in mistake
+    assert "canary" not in mistake
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "streams: {challenges: {each: null, timezone: null}}",
+        "streams: {ideas: {fields: {title: {paths: x, none: null}}}}",
+        "streams: {ideas: {paging: {style: none, page_parameter: null}}}",
+        "streams: {ideas: {paging: {total: {header: X-Total, body: null}}}}",
+        "auth: {code: {fields: {id: '{client_id}', client_id: null}}}",
+    ],
+)
+def test_null_for_what_a_contract_can_have_is_no_mistake(override, text):
+    load_contract(override(text))
 
 
 def test_a_mistake_between_streams_names_its_line_too(override):

@@ -4,7 +4,7 @@ import pytest
 
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.ideas_api.errors import ContractError
-from ideas_pipeline.sync.contract_fit import check_fit
+from ideas_pipeline.sync.contract_fit import check_fit, load_fitting_contract
 from ideas_pipeline.tables.community import TABLES
 
 
@@ -30,31 +30,37 @@ def test_the_default_contract_maps_every_column_of_every_table():
     [
         (
             "comments: {fields: {bdoy: text}}",
-            "comments.fields: the table comments has no column bdoy; did you mean body?",
+            "comments.fields.bdoy is wrong: the table comments has no column bdoy; did you mean body?",
         ),
-        ("comments: {each: {declared: comments}}", "each.declared: the table ideas has no column comments"),
-        ("comments: {each: {of: [ideas.idd]}}", "each.of: the table ideas has no column idd; did you mean id?"),
-        ("votes: {key: [idea_id, usr_id]}", "votes.key: usr_id has no value; did you mean user_id?"),
-        ("ideas: {each: null, path: ideas}", "ideas.fields: map challenge_id, which says to which row of challenges"),
+        ("comments: {each: {declared: comments}}", "each.declared is wrong: the table ideas has no column comments"),
+        (
+            "comments: {each: {of: [ideas.idd]}}",
+            "each.of is wrong: the table ideas has no column idd; did you mean id?",
+        ),
+        ("votes: {key: [idea_id, usr_id]}", "votes.key is wrong: usr_id has no value; did you mean user_id?"),
+        (
+            "ideas: {each: null, path: ideas}",
+            "ideas.fields lacks challenge_id: map it, as it says to which row of challenges",
+        ),
         (
             "ideas: {embedded: {idea_tags: {fields: {tag: null}}}}",
-            "idea_tags.fields: map tag, which is part of the key",
+            "idea_tags.fields lacks tag: map it, as it is part of the key",
         ),
         (
             "ideas: {embedded: {idea_tags: {parent_key: id}}}",
-            "idea_tags.parent_key: the column that names the record is idea_id",
+            "idea_tags.parent_key is wrong: the column that names the record is idea_id",
         ),
         (
             "ideas: {embedded: {labels: {paths: x, parent_key: y, fields: {a: b}}}}",
-            "embedded.labels: no table of this name",
+            "embedded.labels fills no table: none of this name",
         ),
         (
             "ideas: {embedded: {comments: {paths: x, parent_key: y, fields: {a: b}}}}",
-            "embedded.comments: no table of this",
+            "embedded.comments fills no table: none of this",
         ),
         (
             "votse: {path: v, records: data, fields: {id: id}, paging: {style: none}}",
-            "streams.votse: a stream fills the table of its name, and there is none; did you mean votes?",
+            "streams.votse fills no table: a stream has the name of its table, and there is none; did you mean votes?",
         ),
     ],
 )
@@ -70,3 +76,41 @@ def test_a_flat_list_of_ideas_fits_once_the_challenge_is_mapped(tmp_path):
         "streams: {ideas: {each: null, path: ideas, fields: {challenge_id: challenge.id}}}"
     )
     check_fit(load_contract(tmp_path / "mine.yaml"))
+
+
+def test_all_mistakes_are_told_at_once_with_file_and_line_whoever_finds_them(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        """\
+streams:
+  ideas:
+    timezone: Nowhere
+    fields:
+      titel: headline
+      tittle: null
+  comments:
+    each: {of: [idaes.id]}
+  idea: null
+  votes: [1]
+limits: {concurrency: .inf}
+"""
+    )
+    with pytest.raises(ContractError) as raised:
+        load_fitting_contract(file)
+    said = [line.removeprefix(f"  {file}, ") for line in str(raised.value).splitlines()[1:-1]]
+    assert sorted(" ".join(line.split()[:3]) for line in said) == [
+        "line 10: streams.votes",
+        "line 11: limits.concurrency",
+        "line 3: streams.ideas.timezone",
+        "line 5: streams.ideas.fields.titel",
+        "line 6: streams.ideas.fields.tittle",
+        "line 8: streams.comments.each.of",
+        "line 9: streams.idea",
+    ]
+
+
+def test_what_the_models_and_the_tables_both_refuse_is_told_once(tmp_path):
+    (tmp_path / "mine.yaml").write_text("streams: {comments: {each: {of: [idaes.id]}}}")
+    with pytest.raises(ContractError) as raised:
+        load_fitting_contract(tmp_path / "mine.yaml")
+    assert str(raised.value).count("streams.comments.each.of") == 1

@@ -1,0 +1,64 @@
+"""Kinds of text in a contract that must be right before anything is sent: addresses, headers, templates, zones."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone: use a name such as Europe/Madrid or UTC") from None
+    return name
+
+
+def _below_the_base(path: str) -> str:
+    # Neither the path nor the address is repeated in an error: a secret may stand there by mistake.
+    if "://" in path or path.startswith("//"):
+        raise ValueError("it must be a path below the API's address, not an address of its own")
+    if {"..", "."} & set(unquote(path).split("/")):
+        raise ValueError("it must not hold the steps . or .., which lead elsewhere")
+    if not path.isprintable() or " " in path:
+        raise ValueError("it must not hold spaces, line breaks or control characters")
+    return path
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment or not url.isprintable():
+        raise ValueError("it must start with https:// and a host, without user, password, query or fragment")
+    return url
+
+
+def _header_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise ValueError("a header's name has only letters, digits and -")
+    return name
+
+
+def refuse_other_placeholders(template: str, known: Iterable[str]) -> None:
+    """Raises ValueError where ``template`` has a placeholder that nothing fills."""
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    except ValueError:
+        raise ValueError("a { or } has no partner: write {{ or }} for one that is sent as it is") from None
+    if unknown := sorted(names - set(known)):
+        raise ValueError(f"nothing fills {{{unknown[0]}}}. Known are: {', '.join(f'{{{name}}}' for name in known)}")
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+UrlPath = Annotated[str, AfterValidator(_below_the_base)]
+Address = Annotated[str, AfterValidator(_address)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
