@@ -1,0 +1,91 @@
+"""Rights that shrink: the API shows less and does not say why. Nothing is gone for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.sync.modes import Full, Incremental, Mode
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.living import CONTRACT, village
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
+from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+
+MODES = pytest.mark.parametrize("mode", [Incremental(), Full()], ids=["incremental", "full"])
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(CONTRACT, village(seed=5)) as running:
+        yield running
+
+
+def marked(warehouse: Warehouse) -> dict[str, int]:
+    """Rows marked as deleted, and intervals of history that ended: by table."""
+    found: dict[str, int] = {}
+    with warehouse.engine.connect() as connection:
+        for name, table in TABLES.items():
+            column = table.c.get("_deleted_at", table.c.get("observed_to"))
+            if column is not None:
+                query = sa.select(sa.func.count()).select_from(table).where(column.is_not(None))
+                found[name] = connection.scalar(query) or 0
+    assert IDEA_HISTORY.name in found or IDEA_HISTORY.name not in TABLES
+    return {name: count for name, count in found.items() if count}
+
+
+@MODES
+def test_hiding_half_of_the_challenges_deletes_nothing_and_all_is_well_when_they_return(
+    mode: Mode, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    assert sync(simulator, warehouse, tmp_path, mode=Full()).verdict == "complete"
+    challenges = list(simulator.tables["challenges"])
+    simulator.account(hidden_challenges=challenges[::2])
+    for _ in range(2):  # a second night believes no more than the first
+        night = sync(simulator, warehouse, tmp_path, mode=mode)
+        assert night.verdict == "incomplete"
+        reasons = [s.reason for s in night.streams if s.stream == "challenges"]
+        assert "hidden from its account" in str(reasons)
+        assert marked(warehouse) == {}
+    simulator.account()
+    assert sync(simulator, warehouse, tmp_path, mode=mode).verdict == "complete"
+    assert marked(warehouse) == {}
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+@MODES
+def test_an_account_that_is_demoted_to_a_plain_user_deletes_nothing(
+    mode: Mode, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path, mode=Full())
+    simulator.account(role="user")
+    assert simulator.visible()["ideas"].keys() < simulator.tables["ideas"].keys()
+    for _ in range(2):
+        night = sync(simulator, warehouse, tmp_path, mode=mode)
+        assert night.verdict == "incomplete"
+        assert "is now user and was admin" in " ".join(str(s.reason) for s in night.streams)
+        assert marked(warehouse) == {}
+    simulator.account(role="admin")
+    assert sync(simulator, warehouse, tmp_path, mode=mode).verdict == "complete"
+    assert marked(warehouse) == {}
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def test_what_else_changes_while_rights_are_small_is_loaded(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path, mode=Full())
+    hidden, *shown = simulator.tables["challenges"]
+    simulator.account(hidden_challenges=[hidden])
+    with simulator.changing() as tables:
+        idea = next(row for row in tables["ideas"].values() if row["challenge_id"] in shown)
+        idea["title"] = "Changed meanwhile"
+    sync(simulator, warehouse, tmp_path, mode=Incremental())
+    ideas = TABLES["ideas"]
+    with warehouse.engine.connect() as connection:
+        assert connection.scalar(sa.select(ideas.c.title).where(ideas.c.id == idea["id"])) == "Changed meanwhile"
