@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -71,6 +72,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 AnyPath = Annotated[Path, AfterValidator(_in_full)]
 
 
+Weekday = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 _CHOICE = "keep, hash or drop"
 
 
@@ -108,6 +110,9 @@ class Settings(BaseModel):
     timezone: Annotated[str, AfterValidator(_is_a_zone)] = Field(
         "UTC", description="a time zone's name, such as Europe/Madrid or UTC"
     )
+    full_weekday: Weekday = Field("sunday", description=f"one of {', '.join(get_args(Weekday))}")
+    verify_days: int = Field(14, ge=1, description="a whole number of days above 0")
+    start_date: date = Field(date(2020, 1, 1), description="a date such as 2020-01-31")
     archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to keep no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
     pii_email: Choice = Field("drop", description=_CHOICE)

@@ -60,6 +60,13 @@ IDEAS_API_REGION={IDEAS_API_REGION}
 #IDEAS_SCHEDULE_HOUR=2
 #IDEAS_TIMEZONE=UTC
 
+# The night on which everything is read, whatever seems unchanged; and within how many nights every list is read anew.
+#IDEAS_FULL_WEEKDAY=sunday
+#IDEAS_VERIFY_DAYS=14
+
+# The first day that can be backfilled from Dagster.
+#IDEAS_START_DATE=2020-01-01
+
 # More rows than this share missing at once are not believed to be deleted.
 #IDEAS_MASS_ABSENCE_PERCENT=10
 
