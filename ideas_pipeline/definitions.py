@@ -11,10 +11,10 @@ import dagster as dg
 
 from ideas_pipeline.defs.assets import SIMULATED, community_assets
 from ideas_pipeline.defs.checks import community_checks
-from ideas_pipeline.defs.jobs import nightly_schedule, nightly_sync
+from ideas_pipeline.defs.jobs import jobs, schedules
 from ideas_pipeline.defs.resources import resources
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
 # What `make demo` uses, so that the UI shows the same warehouse.
 _DEMO: dict[str, Any] = {"community": "demo", "state_dir": Path(".demo")}
@@ -26,16 +26,16 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
     Raises SettingsError or ContractError with sentences, which Dagster shows where the location does not load.
     """
     settings = load_settings()
-    contract = load_contract(settings.contract)
+    contract = load_fitting_contract(settings.contract)
     if settings.simulated:
-        kept = {"contract", "schedule_hour", "timezone", "mass_absence_percent"}
-        settings = Settings(**_DEMO, **settings.model_dump(include=kept))
+        own = {*_DEMO, "warehouse_url", "token_store"}
+        settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
         logging.getLogger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
     return dg.Definitions(
         assets=community_assets(settings, contract),
         asset_checks=community_checks(settings, contract),
-        jobs=[nightly_sync()],
-        schedules=[nightly_schedule(settings)],
+        jobs=jobs(),
+        schedules=schedules(settings),
         resources={**resources(settings, contract), **(resource_overrides or {})},
         # A process for each step would cost seconds and a login each, and a sync has its own concurrency.
         executor=dg.in_process_executor,

@@ -43,9 +43,8 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.ideas_api import probe
-    from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import SettingsError, load_settings
-    from ideas_pipeline.sync.contract_fit import check_fit
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()
     if settings.simulated:
@@ -54,8 +53,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
             "or `ideas-pipeline simulate` in another terminal, and paste the lines that it prints."
         )
     override = contract or settings.contract
-    expected = load_contract(override)
-    check_fit(expected)
+    expected = load_fitting_contract(override)
     limits = expected.limits.model_copy(update={"attempts": _ATTEMPTS, "deadline": _SECONDS})
     base_url = settings.base_url(expected)
     with console(sys.stderr).status("Asking the API …"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 import click
+from pydantic import SecretStr
 
 from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.settings import Settings, SettingsError, load_settings
@@ -59,7 +60,7 @@ def _secrets() -> set[str]:
     found: set[str] = set()
     try:
         settings = load_settings()
-        found |= {settings.client_secret.get_secret_value()} if settings.client_secret else set()
+        found |= {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
         for passwords in _PASSWORD.findall(settings.warehouse_url.get_secret_value()):
             found |= {form for password in passwords for form in (password, unquote(password))}
         found |= set(_stored(settings))

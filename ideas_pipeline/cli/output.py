@@ -57,6 +57,17 @@ def place(url: sa.URL) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else url.set(query={}).render_as_string()
 
 
+def came_to(stream: str, verdict: str, reason: str) -> str:
+    """Why a stream is not complete, as a sentence. A reason that names the stream, or one of its lists, does not twice.
+
+    ``ideas 12: the API did not answer`` becomes ``ideas 12 failed: the API did not answer``.
+    """
+    where, colon, what = reason.partition(": ")
+    if not (colon and (where == stream or where.startswith(f"{stream} "))):
+        where, what = stream, reason
+    return f"{where} {'failed' if verdict == 'failed' else 'is incomplete'}: {what}"
+
+
 def ago(then: datetime, now: datetime) -> str:
     """How long ago ``then`` was, in the largest unit that fits: ``5 minutes ago``. Both aware, any zone."""
     passed = max(now - then, timedelta())
@@ -64,6 +75,14 @@ def ago(then: datetime, now: datetime) -> str:
         if count := int(passed.total_seconds() // length):
             return f"{_count(count, unit)} ago"
     return "just now"
+
+
+def length(seconds: float) -> str:
+    """How long something takes, roughly, in the largest unit that fits: ``3 minutes``."""
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * size:
+            return _count(round(seconds / size), unit)
+    return _count(max(1, round(seconds)), "second")
 
 
 def say(sentence: str) -> None:

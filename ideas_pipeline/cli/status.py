@@ -19,7 +19,7 @@ def status(as_json: bool) -> None:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from ideas_pipeline.cli.output import ago, console, place, table
+    from ideas_pipeline.cli.output import ago, came_to, console, place, table
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -48,7 +48,7 @@ def status(as_json: bool) -> None:
     out.print(table(headers, rows))
     for s in streams:
         if s.reason:
-            out.print(f"{s.stream} {'failed' if s.verdict == 'failed' else 'is incomplete'}: {s.reason}", markup=False)
+            out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
     if any(s.rejects for s in streams):
         out.print("Rejected records wait in _rejected_records, with the reason.")
     if any(s.held for s in streams):

@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ideas_pipeline.ideas_api.contract import Contract
     from ideas_pipeline.settings import Settings
+    from ideas_pipeline.sync.modes import Mode
     from ideas_pipeline.sync.results import RunResult
 
 _EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
@@ -31,18 +33,32 @@ GROUP BY i.id, i.title, c.title ORDER BY comments DESC LIMIT 10;"""
 
 @click.command()
 @click.option("--only", multiple=True, metavar="STREAM", help="Sync this stream alone, such as ideas. Repeatable.")
+@click.option("--full", is_flag=True, help="Read every list, whatever seems unchanged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
-def sync(only: Sequence[str], as_json: bool) -> None:
-    """Read the community and bring the warehouse up to date.
+def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
+    """Read what may have changed in the community, and bring the warehouse up to date.
 
-    What was read is kept whatever happens later; the same community twice changes nothing.
+    What was read is kept whatever happens later; the same community twice changes nothing. Each sync also reads a
+    share of the rest anew; with --full it reads everything.
 
     \b
     Examples:  ideas-pipeline sync
+               ideas-pipeline sync --full
                ideas-pipeline sync --only ideas --only comments --json
     """
-    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.sync.modes import Full, Incremental
+
+    settings, contract = configured()
+    if unknown := [name for name in only if name not in contract.streams]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(contract.streams)}", param_hint="--only")
+    mode = Full() if full else Incremental()
+    raise click.exceptions.Exit(run(settings, contract, "ideas-pipeline sync", mode, only=only, as_json=as_json))
+
+
+def configured() -> tuple[Settings, Contract]:
+    """Settings that name a community, and its contract. Raises SettingsError, ContractError."""
     from ideas_pipeline.settings import SettingsError, load_settings
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()
     if settings.simulated:
@@ -50,34 +66,48 @@ def sync(only: Sequence[str], as_json: bool) -> None:
             "IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set. "
             "Run `ideas-pipeline init`, or `ideas-pipeline demo` for a simulated community."
         )
-    contract = load_contract(settings.contract)
-    if unknown := [name for name in only if name not in contract.streams]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(contract.streams)}", param_hint="--only")
-    raise click.exceptions.Exit(run(settings, contract, only=only, as_json=as_json))
+    return settings, load_fitting_contract(settings.contract)
 
 
-def run(settings: Settings, contract: Contract, *, only: Sequence[str] = (), as_json: bool = False) -> int:
-    """Sync, print what came of it, and return the exit code."""
+def run(
+    settings: Settings, contract: Contract, what: str, mode: Mode, *, only: Sequence[str] = (), as_json: bool = False
+) -> int:
+    """Sync, print what came of it, and return the exit code. ``what``: the command, for others who wait for it."""
     from ideas_pipeline.cli.connect import connect
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.output import progress, say
-    from ideas_pipeline.sync.engine import sync_community
+    from ideas_pipeline.sync.archiving import archiving
+    from ideas_pipeline.sync.engine import new_run_id, sync_community
+    from ideas_pipeline.sync.modes import Window
+
+    run_id = new_run_id(datetime.now(UTC))
 
     with connect(settings, contract) as (api, warehouse):
-        with api.alone("ideas-pipeline sync", say), progress() as shown:
+        with (
+            api.alone(what, say),
+            archiving(api, settings.archive, run_id, settings.archive_days),
+            progress() as shown,
+        ):
             result = sync_community(
                 api,
                 warehouse,
                 settings.community,
+                mode=mode,
                 streams=list(only) or None,
                 mass_absence_percent=settings.mass_absence_percent,
+                verify_days=settings.verify_days,
                 progress=shown,
+                run_id=run_id,
+                privacy=settings.privacy(contract),
             )
         url = warehouse.engine.url
+        rows_there = any(s.rows for s in warehouse.status(settings.community))
     if as_json:
         print(_as_json(result, url))
     else:
-        _print(result, url, settings.community)
+        _print(result, url)
+        if rows_there and not isinstance(mode, Window):
+            _print_first_query(url, settings.community)
     if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
         return Misconfigured.exit_code
     return _EXIT_CODES[result.verdict]
@@ -98,8 +128,8 @@ def _as_json(result: RunResult, url: sa.URL) -> str:
     return json.dumps(shown, indent=2)
 
 
-def _print(result: RunResult, url: sa.URL, community: str) -> None:
-    from ideas_pipeline.cli.output import console, place, table
+def _print(result: RunResult, url: sa.URL) -> None:
+    from ideas_pipeline.cli.output import came_to, console, place, table
 
     headers = ["stream", "scopes", "requests", "seen", "inserted", "updated", "unchanged", "rejected", "complete?"]
     rows = [
@@ -110,7 +140,7 @@ def _print(result: RunResult, url: sa.URL, community: str) -> None:
     out.print(table(headers, rows))
     for s in result.streams:
         if s.reason:
-            out.print(f"{s.stream} {'failed' if s.verdict == 'failed' else 'is incomplete'}: {s.reason}", markup=False)
+            out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
         if s.absent:
             out.print(f"{s.stream}: {s.absent:,} no longer at the source, marked in _deleted_at.")
         if s.held:
@@ -120,6 +150,12 @@ def _print(result: RunResult, url: sa.URL, community: str) -> None:
     if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the warehouse was already true to the community.")
     out.print(f"Warehouse: {place(url)}", markup=False)
+
+
+def _print_first_query(url: sa.URL, community: str) -> None:
+    from ideas_pipeline.cli.output import console
+
+    out = console()
     out.print("A first query, the most discussed ideas:\n")
     if url.get_backend_name() == "sqlite" and not shutil.which("sqlite3"):
         out.print("(the sqlite3 command is not installed here: apt-get install sqlite3)")

@@ -16,7 +16,6 @@ from typing import Any
 from ideas_pipeline.ideas_api import contract
 from ideas_pipeline.ideas_api.auth_answers import (
     expiry,
-    filled,
     is_yes,
     new_token_refused,
     refuse_missing_route,
@@ -236,7 +235,7 @@ class Auth:
     def _ask(self, route: str, request: contract.AuthRequest, *, idempotent: bool = True, **values: str) -> Response:
         """Send one request of the flow. A refusal is returned. Raises ContractError, Unavailable."""
         known = {"client_id": self._credentials.client_id, "client_secret": self._credentials.client_secret} | values
-        sent = filled(route, request.fields, known)
+        sent = {name: template.format_map(known) for name, template in request.fields.items()}
         as_what = {"query": "params", "form": "form", "json": "json"}[request.send_as]
         content: dict[str, Any] = {as_what: sent}
         return self._transport.send(request.method, request.path, idempotent=idempotent, plain=True, **content)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from ideas_pipeline.ideas_api.contract import AuthRequest
-from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError
+from ideas_pipeline.ideas_api.errors import AuthenticationError
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.retry_after import http_date
 from ideas_pipeline.ideas_api.transport import Response
@@ -16,18 +15,6 @@ from ideas_pipeline.ideas_api.transport import Response
 _SKEW_SECONDS = 30.0
 _SKEW_SHARE = 0.1
 _NO_SUCH_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
-
-
-def filled(route: str, fields: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a request. Raises ContractError where a template names what the flow does not have."""
-    try:
-        return {name: template.format_map(values) for name, template in fields.items()}
-    except (KeyError, ValueError, IndexError, AttributeError):
-        pass
-    raise ContractError(
-        f"auth.{route}.fields in the contract cannot be filled",
-        hint=f"The values known there are {', '.join(f'{{{name}}}' for name in sorted(values))}.",
-    )
 
 
 def value_at(response: Response, paths: tuple[str, ...]) -> Any:

@@ -50,8 +50,11 @@ def _header_name(name: str) -> str:
 
 def refuse_other_placeholders(template: str, known: Iterable[str]) -> None:
     """Raises ValueError where ``template`` has a placeholder that nothing fills."""
+    names = set()
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        for _, name, form, conversion in string.Formatter().parse(template):
+            if name is not None:
+                names.add(name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else ""))
     except ValueError:
         raise ValueError("a { or } has no partner: write {{ or }} for one that is sent as it is") from None
     if unknown := sorted(names - set(known)):

@@ -30,7 +30,8 @@ def check_fit(contract: Contract) -> None:
 def _mistakes(contract: Json) -> Iterator[Mistake]:
     """What does not fit in a contract as plain data. What has not even the right shape is passed over."""
     for name, stream in _map(_map(contract).get("streams")).items():
-        yield from _stream_mistakes(("streams", name), name, _map(stream))
+        if isinstance(stream, dict):
+            yield from _stream_mistakes(("streams", name), name, stream)
 
 
 def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[Mistake]:
@@ -54,7 +55,8 @@ def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[
         yield Mistake((*at, "fields"), what)
     yield from _each_mistakes((*at, "each"), each)
     for embedded_name, embedded in _map(stream.get("embedded")).items():
-        yield from _embedded_mistakes((*at, "embedded", embedded_name), embedded_name, _map(embedded), name)
+        if isinstance(embedded, dict):
+            yield from _embedded_mistakes((*at, "embedded", embedded_name), embedded_name, embedded, name)
 
 
 def _each_mistakes(at: Steps, each: dict[str, Json]) -> Iterator[Mistake]:

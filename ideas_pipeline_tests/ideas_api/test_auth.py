@@ -20,7 +20,6 @@ from ideas_pipeline.ideas_api.auth import Auth, AuthenticatedTransport, Credenti
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.errors import (
     AuthenticationError,
-    ContractError,
     IdeasApiError,
     NotFound,
     RateLimited,
@@ -412,12 +411,6 @@ def test_a_route_that_the_api_does_not_have(store: Path, path: str, route: str) 
     said = _said(api, store)
     assert f"the API has no POST {path} (HTTP 404)" in said
     assert f"auth.{route} in the contract" in said
-
-
-def test_a_field_of_the_contract_that_cannot_be_filled(store: Path) -> None:
-    said = _said(ScriptedAuth(), store, ContractError, code={"fields": {"user": "{user_name}"}})
-    assert "auth.code.fields in the contract cannot be filled" in said
-    assert "{client_id}, {client_secret}" in said
 
 
 def test_a_new_token_that_is_refused_at_once(store: Path) -> None:
