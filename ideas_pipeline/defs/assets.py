@@ -5,17 +5,23 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from ideas_pipeline.defs.failures import failing_in_words, stream_failure
+from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
 from ideas_pipeline.defs.metadata import column_schema, counts, loaded
+from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, window_asked_for
 from ideas_pipeline.defs.progress import LoggedProgress
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
+from ideas_pipeline.sync.modes import Full, Incremental
+from ideas_pipeline.sync.windows import dated
 from ideas_pipeline.tables.community import TABLES
 
 GROUP = "community"
 SIMULATED = "Simulated: made-up people and ideas, because no API client is configured."
+# A run with this tag reads every list. A tag, as one is set for a whole run, by a job or in the launchpad.
+FULL = {"ideas_pipeline/mode": "full"}
 
 
 def community_assets(settings: Settings, contract: Contract) -> list[dg.AssetsDefinition]:
@@ -28,46 +34,106 @@ def asset_key(settings: Settings, stream: str) -> dg.AssetKey:
 
 
 def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.AssetsDefinition:
+    """A graph of two steps: the first waits for the streams before this one, the second syncs.
+
+    A step of an asset with days that takes its input from another asset with days fails in a run without days:
+    Dagster asks for the days of the input. A step that takes it from a step of its own is not asked.
+    """
     embedded = list(contract.streams[stream].embedded)
+    has_days = stream in dated(contract)
     about = [str(TABLES[stream].comment)]
     about += [f"With it: {', '.join(f'`{name}`' for name in embedded)}."] if embedded else []
+    about += [ABOUT] if has_days else []
     about += [f"**{SIMULATED}**"] if settings.simulated else []
+    before = sorted(contract.depends_on(stream))
+    name = f"{settings.community}__{stream}".replace("-", "_")
 
-    @dg.asset(
-        key=asset_key(settings, stream),
-        deps=[asset_key(settings, name) for name in sorted(contract.depends_on(stream))],
-        group_name=GROUP,
-        description="\n\n".join(about),
-        kinds={"api", urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]},
-        tags={"ideas_pipeline/simulated": "true"} if settings.simulated else {},
-        metadata={
-            "dagster/table_name": stream,
-            "dagster/column_schema": column_schema(TABLES[stream]),
-            **{f"columns of {name}": column_schema(TABLES[name]) for name in embedded},
+    @dg.op(name=f"{name}__wait", ins={parent: dg.In(dg.Nothing) for parent in before}, out=dg.Out(dg.Nothing))
+    def wait() -> None:
+        """Wait for the tables that say what lists there are."""
+
+    graph = dg.GraphDefinition(
+        name=name,
+        node_defs=[wait, _sync_op(f"{name}__sync", settings, contract, stream, has_days=has_days)],
+        dependencies={
+            dg.NodeInvocation(f"{name}__wait", alias="wait"): {},
+            dg.NodeInvocation(f"{name}__sync", alias="sync"): {"before": dg.DependencyDefinition("wait")},
         },
+        input_mappings=[
+            dg.InputMapping(graph_input_name=parent, mapped_node_name="wait", mapped_node_input_name=parent)
+            for parent in before
+        ],
+        output_mappings=[
+            dg.OutputMapping(graph_output_name="table", mapped_node_name="sync", mapped_node_output_name="result")
+        ],
+    )
+    database = urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]
+    tags = {"dagster/kind/api": "", f"dagster/kind/{database}": ""}
+    tags |= {"ideas_pipeline/simulated": "true"} if settings.simulated else {}
+    return dg.AssetsDefinition.from_graph(
+        graph,
+        keys_by_input_name={parent: asset_key(settings, parent) for parent in before},
+        keys_by_output_name={"table": asset_key(settings, stream)},
+        group_name=GROUP,
+        descriptions_by_output_name={"table": "\n\n".join(about)},
+        tags_by_output_name={"table": tags},
+        metadata_by_output_name={
+            "table": {
+                "dagster/table_name": stream,
+                "dagster/column_schema": column_schema(TABLES[stream]),
+                **{f"columns of {table}": column_schema(TABLES[table]) for table in embedded},
+            }
+        },
+        partitions_def=days(settings) if has_days else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if has_days else None,
+    )
+
+
+def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, has_days: bool) -> dg.OpDefinition:
+    @dg.op(
+        name=name,
+        ins={"before": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
         # One account, one run at a time: two would share its rate limit and read each other's half-written lists.
         pool=f"ideas_api_{settings.community}",
     )
-    def stream_asset(
-        context: dg.AssetExecutionContext, ideas_api: ApiResource, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult[None]:
+    def sync(context: dg.AssetExecutionContext, ideas_api: ApiResource, warehouse: WarehouseResource) -> None:
+        """Read the stream and bring its tables up to date."""
+        window = window_asked_for(context) if has_days else None
+        # A window is a run of its own: streams without days may be synced beside it.
+        run_id = f"{context.run.run_id}-days" if window else context.run.run_id
+        whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         with failing_in_words():
-            run = sync_community(
-                ideas_api.client,
-                warehouse.warehouse,
-                settings.community,
-                streams=[stream],
-                mass_absence_percent=settings.mass_absence_percent,
-                progress=LoggedProgress(context.log),
-                run_id=context.run.run_id,
-            )
+            api = ideas_api.client
+            with (
+                api.alone(f"Dagster's run {context.run.run_id}", context.log.info),
+                archiving(api, settings.archive, run_id, settings.archive_days),
+            ):
+                run = sync_community(
+                    api,
+                    warehouse.warehouse,
+                    settings.community,
+                    mode=window or whole,
+                    streams=[stream],
+                    mass_absence_percent=settings.mass_absence_percent,
+                    verify_days=settings.verify_days,
+                    progress=LoggedProgress(context.log),
+                    run_id=run_id,
+                    privacy=settings.privacy(contract),
+                )
             (result,) = run.streams
             told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
             if result.verdict == "failed":
                 raise stream_failure(result, told)
-            made_id = bool(contract.streams[stream].key)
-            return dg.MaterializeResult(
-                metadata=told | loaded(warehouse.warehouse, settings.community, stream, made_id=made_id)
-            )
+            if window and result.verdict != "complete":
+                raise days_not_marked(result, told)
+            context.add_asset_metadata(told)
+            if window:
+                there = day_counts(warehouse.warehouse, settings, contract, stream, context.partition_keys, window)
+                for day, rows in there.items():
+                    context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
+            else:
+                made_id = bool(contract.streams[stream].key)
+                context.add_asset_metadata(loaded(warehouse.warehouse, settings.community, stream, made_id=made_id))
 
-    return stream_asset
+    return sync

@@ -24,6 +24,18 @@ def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) 
     )
 
 
+def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
+    """Some days were not read whole: what was read is loaded, and none of them may be called there."""
+    return dg.Failure(
+        description=(
+            f"{result.stream}: {result.scopes_complete:,} of {result.scopes:,} lists were proven complete, so none of "
+            f"the days is marked. {result.reason}. What was read is loaded. Launch the same days again."
+        ),
+        metadata=metadata,
+        allow_retries=False,
+    )
+
+
 @contextmanager
 def failing_in_words() -> Iterator[None]:
     """Raises dg.Failure, with the sentence and no traceback of ours, for every error that was foreseen."""

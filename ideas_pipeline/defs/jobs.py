@@ -1,33 +1,55 @@
-"""The nightly job and its schedule."""
+"""The nightly and the weekly job, and their schedules."""
 
 from __future__ import annotations
 
+from typing import get_args
+
 import dagster as dg
 
-from ideas_pipeline.defs.assets import GROUP
-from ideas_pipeline.settings import Settings
+from ideas_pipeline.defs.assets import FULL, GROUP
+from ideas_pipeline.settings import Settings, Weekday
 
-JOB = "nightly_sync"
-
-
-def nightly_sync() -> dg.UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        JOB,
-        selection=dg.AssetSelection.groups(GROUP),
-        description="Reads the whole community, brings the warehouse up to date, and checks what came of it.",
-    )
+NIGHTLY = "nightly_sync"
+WEEKLY = "weekly_full"
 
 
-def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """At the configured hour of the configured time zone (IDEAS_SCHEDULE_HOUR, IDEAS_TIMEZONE)."""
+def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+    community = dg.AssetSelection.groups(GROUP)
+    return [
+        dg.define_asset_job(
+            NIGHTLY,
+            selection=community,
+            description="Reads what may have changed, brings the warehouse up to date, and checks what came of it.",
+        ),
+        dg.define_asset_job(
+            WEEKLY,
+            selection=community,
+            tags=FULL,
+            description="Reads every list of the community, whatever seems unchanged, and checks what came of it.",
+        ),
+    ]
+
+
+def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """At IDEAS_SCHEDULE_HOUR in IDEAS_TIMEZONE: the weekly job on IDEAS_FULL_WEEKDAY, the nightly one on the others."""
+    weekdays = get_args(Weekday)  # as cron counts them: Sunday is 0
+    full = weekdays.index(settings.full_weekday)
+    others = ",".join(str(day) for day in range(len(weekdays)) if day != full)
+    return [
+        _schedule(settings, NIGHTLY, others, f"Every day but {settings.full_weekday.capitalize()}"),
+        _schedule(settings, WEEKLY, str(full), f"Every {settings.full_weekday.capitalize()}"),
+    ]
+
+
+def _schedule(settings: Settings, job: str, weekdays: str, when: str) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
-        name=f"{JOB}_schedule",
-        job_name=JOB,
-        cron_schedule=f"0 {settings.schedule_hour} * * *",
+        name=f"{job}_schedule",
+        job_name=job,
+        cron_schedule=f"0 {settings.schedule_hour} * * {weekdays}",
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=(
-            f"Every night at {settings.schedule_hour:02}:00 ({settings.timezone}). "
+            f"{when} at {settings.schedule_hour:02}:00 ({settings.timezone}). "
             "It is stopped until you start it, here or with `dagster schedule start`."
         ),
     )
