@@ -138,7 +138,15 @@ class Settings(BaseModel):
 
         policy = Policy(self.pii_email, self.pii_name, self.pii_profile, self.pii_free_text)
         key = self.pii_key.get_secret_value() if self.pii_key else None
-        return Privacy(contract, self.community, policy, folder=self.state_dir, key=key, archive=self.archive)
+        return Privacy(
+            contract,
+            self.community,
+            policy,
+            folder=self.state_dir,
+            key=key,
+            archive=self.archive,
+            erases_deleted=self.erase_deleted_accounts,
+        )
 
     def base_url(self, contract: Contract) -> str:
         """The API's address, ending in ``/``. Raises SettingsError where neither region nor address says which."""

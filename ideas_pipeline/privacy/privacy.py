@@ -52,6 +52,7 @@ class Privacy:
 
     ``folder``: where key and list are kept (IDEAS_STATE_DIR); without one, nobody can be erased or hashed.
     ``key``: IDEAS_PII_KEY, where it is set. ``archive``: the folder of the community's raw pages, if there are any.
+    ``erases_deleted``: whether ``erase_deleted`` does anything.
     Raises PrivacyError where there is a list and it cannot be used.
     """
 
@@ -64,11 +65,13 @@ class Privacy:
         folder: Path | None = None,
         key: str | None = None,
         archive: Path | None = None,
+        erases_deleted: bool = True,
     ) -> None:
         self._contract = contract
         self._community = community
         self._policy = policy
         self._archive = archive
+        self._erases_deleted = erases_deleted and folder is not None
         self._key = Key(key, folder / KEY_FILE if folder else None)
         self._people = People.of(contract)
         self._erased = ErasedPeople(community, self._key, folder / LIST_FILE if folder else None)
@@ -124,6 +127,8 @@ class Privacy:
     def erase_deleted(self, warehouse: Warehouse) -> int:
         """Erases whom the source has deleted (see ``deleted_accounts``); returns how many. For the end of a full run
         that proved ``users`` and whatever names them. An account that is there again is let in again."""
+        if not self._erases_deleted:
+            return 0
         with reading(warehouse.engine) as connection:
             people = deleted_accounts(connection, self._community)
         for person in people:

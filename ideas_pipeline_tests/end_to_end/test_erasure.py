@@ -15,18 +15,22 @@ import sqlalchemy as sa
 from ideas_pipeline.archive.blocks import records
 from ideas_pipeline.archive.writing import Writer
 from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.choices import Policy
+from ideas_pipeline.privacy.errors import PrivacyError
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full
-from ideas_pipeline.sync.private import PrivatePages
+from ideas_pipeline.sync.modes import Full, Replay
+from ideas_pipeline.sync.replay import ArchivedApi
 from ideas_pipeline.sync.results import RunResult
 from ideas_pipeline.tables.bookkeeping import ERASURES
 from ideas_pipeline.tables.community import METADATA, TABLES
+from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.readings import last_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
@@ -71,28 +75,36 @@ def community() -> Tables:
     return tables
 
 
+def people_one_by_one() -> Contract:
+    each = {"of": ["ideas.author_id", "comments.author_id", "votes.user_id"], "placeholder": "user_id"}
+    one = {"path": "users/{user_id}", "reads": "one", "each": each, "paging": {"!": {"style": "none"}}}
+    return contract_with({"streams": {"users": one}})
+
+
 @contextmanager
-def simulated() -> Iterator[Simulator]:
-    with Simulator(votes_without_ids(), community(), quirks=Quirks(extra_fields=True)) as running:
+def simulated(contract: Contract) -> Iterator[Simulator]:
+    with Simulator(contract, community(), quirks=Quirks(extra_fields=True)) as running:
         yield running
 
 
-def privacy_of(folder: Path, **options: Any) -> Privacy:
-    return Privacy(
-        votes_without_ids(), COMMUNITY, Policy(email="hash"), folder=folder, archive=folder / "archive", **options
-    )
+def privacy_of(contract: Contract, folder: Path, key: str | None = None) -> Privacy:
+    return Privacy(contract, COMMUNITY, Policy(email="hash"), folder=folder, key=key, archive=folder / "archive")
 
 
 def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Privacy | None = None) -> RunResult:
-    """One run as the engine makes it: the list is enforced around it, pages are archived and prepared."""
-    privacy = privacy or privacy_of(folder)
-    privacy.begin(warehouse)
-    number = len(list((folder / "archive").glob("*")))
-    with api_of(simulator, folder) as api, Writer(folder / "archive" / f"run-{number}") as writer:
+    """One full run, archived."""
+    privacy = privacy or privacy_of(simulator.contract, folder)
+    run_id = f"run-{len(list((folder / 'archive').glob('*')))}"
+    with api_of(simulator, folder) as api, Writer(folder / "archive" / run_id) as writer:
         api.keep = privacy.filtering(writer.add)
-        result = sync_community(PrivatePages(api, privacy), warehouse, COMMUNITY, mode=Full())
-    privacy.finish(warehouse)
-    return result
+        return sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id=run_id, privacy=privacy)
+
+
+def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:
+    archived = ArchivedApi(
+        contract, folder / "archive", lambda stream: last_readings(warehouse.engine, COMMUNITY, stream)
+    )
+    return sync_community(archived, warehouse, COMMUNITY, mode=Replay(), privacy=privacy_of(contract, folder))
 
 
 def everything(warehouse: Warehouse, folder: Path, logs: str) -> dict[str, bytes]:
@@ -162,23 +174,28 @@ def backup(warehouse: Warehouse, folder: Path) -> Iterator[Any]:
     yield restore
 
 
+@pytest.mark.parametrize("contract", [votes_without_ids(), people_one_by_one()], ids=["made ids", "one by one"])
 def test_an_erased_person_is_found_nowhere_whatever_comes_after(
-    warehouse: Warehouse, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    contract: Contract, warehouse: Warehouse, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     state, safe = tmp_path / "state", tmp_path / "safe"
     safe.mkdir()
-    with caplog.at_level(logging.DEBUG), simulated() as running:
+    with caplog.at_level(logging.DEBUG), simulated(contract) as running:
         assert night(running, warehouse, state).verdict == "complete"
         before = people_named(warehouse)
         assert {"the database"} < places_with_the_person(warehouse, state, caplog.text)
         with backup(warehouse, safe) as restore:
             caplog.clear()
-            erasure = privacy_of(state).erase(warehouse, PERSON)
+            erasure = privacy_of(contract, state).erase(warehouse, PERSON)
             assert erasure.left == ()
             assert {"users", "ideas", "comments", "votes", "user_answers"} <= erasure.rows.keys()
             assert erasure.pages > 0
             assert places_with_the_person(warehouse, state, caplog.text) == set()
             assert people_named(warehouse) == before, "counts stay whole"
+
+            result = replay(contract, warehouse, state)
+            assert places_with_the_person(warehouse, state, caplog.text) == set()
+            assert not result.changed
 
             result = night(running, warehouse, state)
             assert places_with_the_person(warehouse, state, caplog.text) == set()
@@ -192,20 +209,117 @@ def test_an_erased_person_is_found_nowhere_whatever_comes_after(
             assert people_named(warehouse) == before
 
 
+def test_texts_that_were_erased_do_not_come_back_either(sqlite_url: str, tmp_path: Path) -> None:
+    contract = contract_with({})
+    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+        with running.changing() as tables:
+            mine = [row for row in tables["comments"].values() if row["author_id"] == PERSON]
+            for number, row in enumerate(mine):
+                row["body"] = f"what only I could write {number}"
+        night(running, warehouse, tmp_path)
+        assert b"what only I could write" in dumped(warehouse)
+        privacy_of(contract, tmp_path).erase(warehouse, PERSON, texts=True)
+        for happens in (lambda: None, lambda: night(running, warehouse, tmp_path)):
+            happens()
+            held = everything(warehouse, tmp_path, "")
+            assert [place for place, content in held.items() if b"what only I could write" in content] == []
+
+
+def test_a_person_who_is_erased_in_mid_run_is_erased_when_it_ends(warehouse: Warehouse, tmp_path: Path) -> None:
+    contract = contract_with({})
+
+    class Erasing(Privacy):
+        """Somebody erases the person just when the run has read about the person."""
+
+        def prepared(self, stream: str, page: Page) -> Page:
+            page = super().prepared(stream, page)
+            if any(record.columns["id"] == PERSON for record in page.records):
+                privacy_of(contract, tmp_path).erase(warehouse, PERSON)
+            return page
+
+        def finish(self, warehouse: Warehouse) -> None:
+            assert "the database" in places_with_the_person(warehouse, tmp_path, "")
+            super().finish(warehouse)
+
+    with simulated(contract) as running, api_of(running, tmp_path) as api:
+        privacy = Erasing(contract, COMMUNITY, folder=tmp_path)
+        sync_community(api, warehouse, COMMUNITY, mode=Full(), privacy=privacy)
+    assert places_with_the_person(warehouse, tmp_path, "") == set()
+
+
+def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_deletion(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    contract = contract_with({})
+    with simulated(contract) as running:
+        night(running, warehouse, tmp_path)
+        with running.changing() as tables:
+            account = tables["users"].pop(PERSON)
+            member = next(r["author_id"] for r in tables["ideas"].values() if r["author_id"] in tables["users"])
+            left = tables["users"].pop(member)
+            for table, column in PEOPLE_COLUMNS.items():
+                for key, row in list(tables[table].items()):
+                    if row.get(column) == PERSON:
+                        row[column] = None
+                        if table == "idea_coauthors":
+                            del tables[table][key]
+            for idea in tables["ideas"].values():
+                for name in ("last_commenter", "posted_for_name", "seen_by"):
+                    idea.pop(name, None)
+        night(running, warehouse, tmp_path)
+        assert places_with_the_person(warehouse, tmp_path, "") == set()
+        assert left["display_name"].encode() in dumped(warehouse), "who left is still named by what was posted"
+        assert not night(running, warehouse, tmp_path).changed
+
+        with running.changing() as tables:
+            tables["users"][PERSON] = account
+        night(running, warehouse, tmp_path)
+        assert PERSON in warehouse.live_ids(COMMUNITY, "users", None)
+
+
 def test_the_list_is_found_in_the_warehouse_where_the_state_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:
-    with simulated() as running:
-        night(running, warehouse, tmp_path / "one", privacy=privacy_of(tmp_path / "one", key="our own key"))
-        privacy_of(tmp_path / "one", key="our own key").erase(warehouse, PERSON)
-        night(running, warehouse, tmp_path / "two", privacy=privacy_of(tmp_path / "two", key="our own key"))
-    assert places_with_the_person(warehouse, tmp_path / "two", "") == set()
+    contract, key = contract_with({}), "a key of our own"
+    with simulated(contract) as running:
+        night(running, warehouse, tmp_path / "one", privacy_of(contract, tmp_path / "one", key))
+        privacy_of(contract, tmp_path / "one", key).erase(warehouse, PERSON)
+        night(running, warehouse, tmp_path / "two", privacy_of(contract, tmp_path / "two", key))
+        assert places_with_the_person(warehouse, tmp_path / "two", "") == set()
+        with pytest.raises(PrivacyError, match="another key"):
+            privacy_of(contract, tmp_path / "three").begin(warehouse)
 
 
 def test_the_audit_says_what_was_blanked_and_not_who(warehouse: Warehouse, tmp_path: Path) -> None:
-    with simulated() as running:
+    contract = contract_with({})
+    with simulated(contract) as running:
         night(running, warehouse, tmp_path)
-    erasure = privacy_of(tmp_path).erase(warehouse, PERSON)
+    erasure = privacy_of(contract, tmp_path).erase(warehouse, PERSON)
     with warehouse.engine.connect() as connection:
         (line,) = connection.execute(sa.select(ERASURES)).mappings().all()
     assert (line["surrogate"], line["command"], line["because"]) == (erasure.surrogate, "erase", "asked")
     assert line["rows"] == dict(erasure.rows)
     assert not any(needle in repr(line) for needle in NEEDLES)
+
+
+def test_an_address_finds_the_person_where_it_is_stored_or_hashed(sqlite_url: str, tmp_path: Path) -> None:
+    contract = votes_without_ids()
+    privacy = privacy_of(contract, tmp_path)
+    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+        night(running, warehouse, tmp_path, privacy)
+        assert email_of(PERSON).encode() not in dumped(warehouse)
+        assert privacy.person_with(warehouse, f" {email_of(PERSON).upper()}") == PERSON
+        assert privacy.person_with(warehouse, "nobody@people.example") is None
+
+
+def test_bytes_that_another_reader_holds_on_to_are_said_and_gone_the_second_time(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ideas_pipeline.privacy.compact._WAIT_SECONDS", 0)
+    contract = contract_with({})
+    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+        night(running, warehouse, tmp_path)
+        with reading(warehouse.engine) as connection:
+            connection.execute(sa.select(TABLES["users"])).first()
+            (left,) = privacy_of(contract, tmp_path).erase(warehouse, PERSON).left
+            assert "Run the same command again" in left
+        assert privacy_of(contract, tmp_path).erase(warehouse, PERSON).left == ()
+        assert places_with_the_person(warehouse, tmp_path, "") == set()
