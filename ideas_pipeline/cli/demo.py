@@ -26,6 +26,7 @@ def demo() -> None:
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.simulator.community import generate
     from ideas_pipeline.simulator.simulator import Simulator
+    from ideas_pipeline.sync.modes import Incremental
 
     contract = load_contract(None)
     with Simulator(contract, generate("small", seed=_SEED)) as simulator:
@@ -37,5 +38,5 @@ def demo() -> None:
             api_base_url=simulator.base_url,
             state_dir=Path(".demo"),
         )
-        exit_code = run(settings, contract)
+        exit_code = run(settings, contract, "ideas-pipeline demo", Incremental())
     raise click.exceptions.Exit(exit_code)

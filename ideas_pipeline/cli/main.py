@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "Write a commented .env to fill in.",
     "check": "Compare the live API with the contract, step by step.",
     "sync": "Bring the warehouse up to date.",
+    "backfill": "Read some days anew, or say what that would cost.",
     "status": "Say when each stream was last proven complete.",
     "rejects": "List, show or retry records that could not be read.",
     "absences": "List rows that look gone, or confirm that they are.",

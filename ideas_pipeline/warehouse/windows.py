@@ -34,9 +34,10 @@ def rows_by_day(
     # Named in a query of its own: PostgreSQL does not see that two equal expressions with parameters are equal.
     rows = sa.select(*(part.label(f"part_{n}") for n, part in enumerate(quarters)))
     found = rows.where(is_live(table, community), table.c[column] >= utc(start), table.c[column] < utc(end)).subquery()
+    counted = sa.select(*found.c).add_columns(sa.func.count()).group_by(*found.c)
     days: Counter[date] = Counter()
     with reading(engine) as connection:
-        for row in connection.execute(sa.select(*found.c, sa.func.count()).group_by(*found.c)):
+        for row in connection.execute(counted):
             year, month, day, hour, quarter, count = row
             began = datetime(year, month, day, hour, quarter * 15, tzinfo=UTC)
             days[began.astimezone(ZoneInfo(zone)).date()] += count
