@@ -63,6 +63,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             since=since and since.replace(tzinfo=ZoneInfo(settings.timezone)),
             streams=list(only) or None,
             progress=shown,
+            privacy=settings.privacy(contract),
         )
     _print(result, as_json=as_json)
     raise click.exceptions.Exit(_EXIT_CODES[result.verdict])

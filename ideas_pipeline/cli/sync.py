@@ -81,11 +81,11 @@ def run(
     from ideas_pipeline.sync.modes import Window
 
     run_id = new_run_id(datetime.now(UTC))
-
+    privacy = settings.privacy(contract)
     with connect(settings, contract) as (api, warehouse):
         with (
             api.alone(what, say),
-            archiving(api, settings.archive, run_id, settings.archive_days),
+            archiving(api, settings.archive, run_id, settings.archive_days, privacy),
             progress() as shown,
         ):
             result = sync_community(
@@ -98,7 +98,7 @@ def run(
                 verify_days=settings.verify_days,
                 progress=shown,
                 run_id=run_id,
-                privacy=settings.privacy(contract),
+                privacy=privacy,
             )
         url = warehouse.engine.url
         rows_there = any(s.rows for s in warehouse.status(settings.community))

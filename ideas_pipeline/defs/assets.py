@@ -105,9 +105,10 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         with failing_in_words():
             api = ideas_api.client
+            privacy = settings.privacy(contract)
             with (
                 api.alone(f"Dagster's run {context.run.run_id}", context.log.info),
-                archiving(api, settings.archive, run_id, settings.archive_days),
+                archiving(api, settings.archive, run_id, settings.archive_days, privacy),
             ):
                 run = sync_community(
                     api,
@@ -119,7 +120,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
                     verify_days=settings.verify_days,
                     progress=LoggedProgress(context.log),
                     run_id=run_id,
-                    privacy=settings.privacy(contract),
+                    privacy=privacy,
                 )
             (result,) = run.streams
             told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}

@@ -25,6 +25,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.modes import Replay
 from ideas_pipeline.sync.results import Progress, RunResult
@@ -47,14 +48,15 @@ def replay(
     since: datetime | None = None,
     streams: Sequence[str] | None = None,
     progress: Progress | None = None,
+    privacy: Privacy | None = None,
 ) -> RunResult:
     """Load what is archived in ``folder`` (the community's) since ``since`` (knows its zone), as ``contract`` says.
 
     Concludes nothing from what is missing and moves no state of the nightly runs. A list that is not archived whole is
-    incomplete. Raises as ``sync_community`` does, and OSError.
+    incomplete. ``privacy``: what may be stored of people. Raises as ``sync_community`` does, and OSError.
     """
     api = ArchivedApi(contract, folder, lambda stream: last_readings(warehouse.engine, community, stream), since=since)
-    return sync_community(api, warehouse, community, streams=streams, mode=Replay(), progress=progress)
+    return sync_community(api, warehouse, community, streams=streams, mode=Replay(), progress=progress, privacy=privacy)
 
 
 class _Held(NamedTuple):
