@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Mapping
@@ -108,27 +107,44 @@ def init(
     Example:  ideas-pipeline init --community acme --region EU
     """
     from ideas_pipeline.ideas_api.contract_file import load_contract
-    from ideas_pipeline.settings import ENV_FILE, SettingsError
+    from ideas_pipeline.settings import ENV_FILE, SettingsError, check_values
 
     if ENV_FILE.exists() and not force:
         raise SettingsError(f"{ENV_FILE} exists already. Edit it, or write a new one in its place with --force.")
     regions = list(load_contract(None).hosts)
+
+    def region_in(text: str) -> str:
+        if text and text.upper() not in regions:
+            raise click.BadParameter(f"{text!r} is not one of {', '.join(regions)}", param_hint="--region")
+        return text.upper()
+
+    def name_in(text: str) -> str:
+        try:
+            check_values({"IDEAS_COMMUNITY": text})
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from None
+        return text
+
+    region = region_in(region or "")
+    check_values(
+        {"IDEAS_COMMUNITY": community or "", "IDEAS_API_BASE_URL": base_url, "IDEAS_WAREHOUSE_URL": warehouse_url}
+    )
     click.echo(WHERE_FROM + "\n")
     client_secret = ""
     if sys.stdin.isatty():
         click.echo("Enter leaves a value empty, to be filled in later.\n")
-        community = community or click.prompt("Community's name", default="community")
+        # What is typed wrong is asked for again.
+        community = community or click.prompt("Community's name", default="community", value_proc=name_in)
         if not base_url:
-            region = region or click.prompt(f"Region ({', '.join(regions)})", default="", show_default=False)
+            asked = f"Region ({', '.join(regions)})"
+            region = region or click.prompt(asked, default="", show_default=False, value_proc=region_in)
         client_id = client_id or click.prompt("Client id", default="", show_default=False)
         client_secret = click.prompt("Client secret (not shown)", default="", show_default=False, hide_input=True)
-    if region and region.upper() not in regions:
-        raise click.BadParameter(f"{region!r} is not one of {', '.join(regions)}", param_hint="--region")
     values = {
         "IDEAS_COMMUNITY": community or "community",
         "IDEAS_CLIENT_ID": client_id or "",
         "IDEAS_CLIENT_SECRET": client_secret,
-        "IDEAS_API_REGION": (region or "").upper(),
+        "IDEAS_API_REGION": region,
         "IDEAS_API_BASE_URL": base_url,
         "IDEAS_WAREHOUSE_URL": warehouse_url,
     }
@@ -141,9 +157,8 @@ def init(
 
 
 def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
-    from dotenv import dotenv_values
-
-    from ideas_pipeline.settings import SettingsError
+    from ideas_pipeline.env_file import EnvFileError, parse
+    from ideas_pipeline.settings import PREFIX, SettingsError
 
     text = _TEMPLATE.format(
         **{name: _quoted(value) for name, value in values.items()},
@@ -151,12 +166,19 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
         base_url_mark="" if values["IDEAS_API_BASE_URL"] else "#",
         warehouse_mark="" if values["IDEAS_WAREHOUSE_URL"] else "#",
     )
-    read = dotenv_values(stream=io.StringIO(text))
-    for name, value in values.items():
-        if (read.get(name) or "") != value:
-            raise SettingsError(f"The value of {name} cannot be written to {path}. Set it in the environment instead.")
+    try:
+        read = parse(text, str(path), PREFIX)
+    except EnvFileError as error:
+        raise SettingsError(str(error)) from None
+    if changed := [name for name, value in values.items() if read.get(name, "") != value]:
+        raise SettingsError(
+            f"The value of {changed[0]} cannot be written to {path}. Set it in the environment instead."
+        )
     # For its owner alone, before the secret is in it.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}.") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, 0o600)
         file.truncate()

@@ -74,6 +74,12 @@ def test_it_overwrites_only_when_told_to(tmp_path):
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
 
 
+def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / ".env").mkdir()
+    done = ideas_pipeline("init", "--force", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "Error: .env cannot be written: Is a directory.\n")
+
+
 def test_an_unknown_region_is_a_usage_error_that_lists_those_known(tmp_path):
     done = ideas_pipeline("init", "--region", "MARS", folder=tmp_path)
     assert done.returncode == 2
@@ -81,10 +87,37 @@ def test_an_unknown_region_is_a_usage_error_that_lists_those_known(tmp_path):
     assert not (tmp_path / ".env").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--community", "our community"], "IDEAS_COMMUNITY must be a name of letters, digits, _ and -"),
+        (["--base-url", "http://me:canary@api.example.com/"], "IDEAS_API_BASE_URL must be an address such as https://"),
+        (["--warehouse-url", "canary.db"], "IDEAS_WAREHOUSE_URL must be a database address: sqlite:///path.db"),
+    ],
+)
+def test_a_value_that_would_be_refused_later_is_refused_at_once(options, said, tmp_path):
+    done = ideas_pipeline("init", *options, folder=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "canary" not in done.stdout + done.stderr
+    assert not (tmp_path / ".env").exists()
+
+
+def test_on_a_terminal_what_is_typed_wrong_is_asked_for_again(tmp_path, monkeypatch):
+    shown = on_a_terminal(tmp_path, b"our community\nacme\nMARS\nEU\n\n\n")
+    assert "must be a name of letters, digits" in shown
+    assert "'MARS' is not one of" in shown
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IDEAS_CLIENT_ID", "a")
+    monkeypatch.setenv("IDEAS_CLIENT_SECRET", "b")
+    assert (load_settings().community, load_settings().api_region) == ("acme", "EU")
+
+
 def test_a_value_that_the_file_cannot_hold_is_refused_rather_than_changed(tmp_path):
     done = ideas_pipeline("init", "--client-id", "a${HOME}b", folder=tmp_path)
     assert done.returncode == 2
-    assert "IDEAS_CLIENT_ID cannot be written" in done.stderr
+    assert "IDEAS_CLIENT_ID" in done.stderr
+    assert "in the environment instead" in done.stderr
     assert not (tmp_path / ".env").exists()
 
 

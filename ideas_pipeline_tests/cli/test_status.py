@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.cli.output import ago
+from ideas_pipeline.cli.output import ago, came_to
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -68,3 +68,16 @@ def test_another_community_in_the_same_warehouse_is_another_matter(folder):
 )
 def test_how_long_ago_is_told_in_the_largest_unit_that_fits(passed, said):
     assert ago(NOW - passed, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("ideas: the API refuses", "ideas failed: the API refuses"),
+        ("ideas 12: no answer: none", "ideas 12 failed: no answer: none"),
+        ("the total moved: 3, then 4", "ideas failed: the total moved: 3, then 4"),
+        ("ideas", "ideas failed: ideas"),
+    ],
+)
+def test_what_a_stream_came_to_names_it_once(reason, said):
+    assert came_to("ideas", "failed", reason) == said

@@ -90,8 +90,9 @@ def test_a_stream_that_fails_exits_with_1_and_says_why(folder, simulator):
     simulator.faults.add(Fault(kind="status", stream="challenges", status=503, times=None))
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.returncode == 1
-    assert "challenges failed: " in done.stdout
+    assert "challenges failed: the API" in done.stdout
     assert "HTTP 503" in done.stdout
+    assert "A first query" not in done.stdout  # there is nothing to be found with it
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -100,6 +101,8 @@ def test_refused_credentials_are_a_matter_of_configuration_and_exit_with_2(folde
     assert done.returncode == 2
     assert "canary-wrong" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    assert "A first query" not in done.stdout
+    assert (done.stdout + done.stderr).count("the API refuses the client id and secret") == 1
 
 
 def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator):
