@@ -60,9 +60,12 @@ def _secrets() -> set[str]:
     found: set[str] = set()
     try:
         settings = load_settings()
-        found |= {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
-        for passwords in _PASSWORD.findall(settings.warehouse_url.get_secret_value()):
-            found |= {form for password in passwords for form in (password, unquote(password))}
+        for name, value in settings:
+            if name == "warehouse_url":  # of which the password alone is secret
+                passwords = [password for both in _PASSWORD.findall(value.get_secret_value()) for password in both]
+                found |= {*passwords, *map(unquote, passwords)}
+            elif isinstance(value, SecretStr):
+                found.add(value.get_secret_value())
         found |= set(_stored(settings))
     except Exception:  # noqa: BLE001, S110 - whatever it is, the error that is being told matters more
         pass

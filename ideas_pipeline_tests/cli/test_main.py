@@ -96,6 +96,7 @@ def test_a_warehouse_that_cannot_be_opened_is_a_sentence_and_exit_code_1(tmp_pat
     done = ideas_pipeline("status", folder=tmp_path, IDEAS_WAREHOUSE_URL="sqlite:///notes.db")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")
+    assert done.stderr.startswith("Error: The warehouse sqlite:///notes.db cannot be read: ")
     assert "Traceback" not in done.stderr
 
 
