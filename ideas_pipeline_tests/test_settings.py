@@ -77,6 +77,7 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_CALLBACK_PORT", "70000", "a port from 1 to 65535"),
         ("IDEAS_CALLBACK_PATH", "callback", "a path that starts with /"),
         ("IDEAS_CALLBACK_SECONDS", "0", "a number of seconds above 0"),
+        ("IDEAS_ARCHIVE_DAYS", "-1", "a whole number of days, or 0 to keep no pages, not '-1'"),
         ("IDEAS_MASS_ABSENCE_PERCENT", "110", "a percentage from 0 to 100"),
         ("IDEAS_API_BASE_URL", "http://api.example.com/v2/", "http only on this machine"),
         ("IDEAS_API_BASE_URL", "api.example.com", "an address such as https://"),

@@ -41,13 +41,13 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
 
     from ideas_pipeline.archive.files import runs_in
     from ideas_pipeline.cli.output import progress
-    from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import SettingsError, load_settings
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.sync.replay import replay as replay_archive
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    contract = load_contract(settings.contract)
+    contract = load_fitting_contract(settings.contract)
     if unknown := [name for name in only if name not in contract.streams]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(contract.streams)}", param_hint="--only")
     if not runs_in(settings.archive):

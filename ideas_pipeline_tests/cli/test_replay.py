@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+WRONG = "limits: {requests_per_second: null}\nstreams: {ideas: {fields: {title: status}}}\n"
+RIGHT = "limits: {requests_per_second: null}\n"
+
+
+@pytest.fixture(scope="module")
+def community() -> Iterator[Simulator]:
+    with Simulator(load_contract(None), generate("small", seed=1)) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, community: Simulator) -> Path:
+    """A folder in which a community was synced with a contract that takes the title from the wrong place."""
+    (tmp_path / "contract.yaml").write_text(WRONG)
+    (tmp_path / ".env").write_text(
+        f"IDEAS_CLIENT_ID={community.client_id}\nIDEAS_CLIENT_SECRET={community.client_secret}\n"
+        f"IDEAS_API_BASE_URL={community.base_url}\nIDEAS_CONTRACT=contract.yaml\n"
+    )
+    done = ideas_pipeline("sync", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def switch_off_the_api(folder: Path) -> None:
+    """Not even its address or the credentials are needed."""
+    (folder / ".env").write_text("IDEAS_CONTRACT=contract.yaml\n")
+
+
+def titles(folder: Path) -> dict[str, str]:
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        return dict(database.execute("SELECT id, title FROM ideas WHERE _deleted_at IS NULL"))
+
+
+def test_a_mended_contract_and_a_replay_mend_the_tables_without_the_api(folder, community):
+    truth = {row["id"]: row["title"] for row in community.tables["ideas"].values()}
+    assert titles(folder) != truth
+    switch_off_the_api(folder)
+    (folder / "contract.yaml").write_text(RIGHT)
+    done = ideas_pipeline("replay", folder=folder)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    assert titles(folder) == truth
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["ideas", "6", "60", "0", "60", "0", "0", "yes"] in lines
+
+    again = ideas_pipeline("replay", folder=folder)
+    assert "Nothing changed: the tables are already as the contract says." in again.stdout
+
+
+def test_machines_get_json_and_one_stream_can_be_replayed_alone(folder):
+    (folder / "contract.yaml").write_text(RIGHT)
+    done = ideas_pipeline("replay", "--only", "ideas", "--json", folder=folder)
+    result = json.loads(done.stdout)
+    assert (result["verdict"], [s["stream"] for s in result["streams"]]) == ("complete", ["ideas"])
+    assert (result["streams"][0]["updated"], result["streams"][0]["requests"]) == (60, 0)
+
+
+def test_what_is_not_archived_is_said_and_exits_with_3(folder):
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        database.execute("UPDATE ideas SET _deleted_at = NULL, id = 'unknown' WHERE id = (SELECT MIN(id) FROM ideas)")
+    done = ideas_pipeline("replay", "--only", "comments", folder=folder)
+    assert done.returncode == 3, done.stderr
+    assert "comments is incomplete: the archive does not hold this list; a sync reads it" in done.stdout
+
+
+def test_an_empty_archive_is_a_matter_of_configuration(tmp_path):
+    done = ideas_pipeline("replay", folder=tmp_path)
+    assert done.returncode == 2
+    assert "Nothing is archived in .ideas/archive/community. A sync archives what it reads" in done.stderr
+
+
+def test_an_unknown_stream_or_day_is_refused_with_what_would_be_right(folder):
+    assert "'idea' is none of challenges" in ideas_pipeline("replay", "--only", "idea", folder=folder).stderr
+    done = ideas_pipeline("replay", "--since", "yesterday", folder=folder)
+    assert (done.returncode, "'%Y-%m-%d'" in done.stderr) == (2, True)
+
+
+def test_pages_from_before_a_day_are_not_used(folder):
+    assert ideas_pipeline("replay", "--since", "2020-01-31", folder=folder).returncode == 0
+    done = ideas_pipeline("replay", "--since", "2999-01-31", folder=folder)
+    assert done.returncode == 1
+    assert "challenges failed: the archive does not hold this list; a sync reads it" in done.stdout
+
+
+def test_with_zero_days_nothing_is_archived(folder):
+    assert list((folder / ".ideas/archive/community").rglob("*.zst"))
+    ideas_pipeline("sync", folder=folder, IDEAS_ARCHIVE_DAYS="0")
+    assert not list((folder / ".ideas").rglob("*.zst"))
