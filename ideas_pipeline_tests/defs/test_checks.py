@@ -11,7 +11,7 @@ from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline_tests.defs.running import checks, failed_checks, failures, metadata, nightly_sync
 
 
-def test_a_list_that_is_cut_short_fails_completeness_and_the_run_but_not_the_streams_after_it(
+def test_a_list_that_is_cut_short_fails_the_run_and_the_streams_that_hang_on_it_and_all_that_came_is_loaded(
     simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     with simulator.changing() as tables:
@@ -28,10 +28,12 @@ def test_a_list_that_is_cut_short_fails_completeness_and_the_run_but_not_the_str
     assert "incomplete" in said
     assert "Lists: 501." in said
     assert "Materialize again" in said
-    assert failures(result).keys() == {"acme__ideas__sync_checks"}
     assert failures(result)["acme__ideas__sync_checks"][0] == said
     assert metadata(result)["ideas"]["verdict"] == "incomplete"
-    assert metadata(result)["comments"]["verdict"] == "complete"
+    assert metadata(result)["users"]["verdict"] == "complete"
+    # Ideas that are missing have comments and votes that are missing.
+    assert failed_checks(result) >= {"comments completeness ERROR", "votes completeness ERROR"}
+    assert int(str(metadata(result)["comments"]["inserted"])) > 0
 
 
 def test_a_record_that_cannot_be_read_is_a_warning_that_does_not_quote_it(
@@ -76,7 +78,8 @@ def test_many_rows_missing_at_once_are_held_and_fail_the_run(
     with simulator.changing() as tables:
         missing = list(tables["comments"])[:200]
         for key in missing:
-            del tables["comments"][key]
+            idea = tables["ideas"][tables["comments"].pop(key)["idea_id"]]
+            idea["updated_at"] = "2030-01-01T00:00:00Z"  # or nobody would look at its comments tonight
 
     result = nightly_sync(instance)
 
