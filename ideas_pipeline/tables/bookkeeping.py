@@ -25,7 +25,7 @@ SYNC_RUNS = sa.Table(
     column("run_id", "id", "The run.", key=True),
     column("community", "id", "The community.", key=True),
     column("source", "text", "The API's base URL.", required=True),
-    column("mode", "text", "incremental, full, window or replay."),
+    column("mode", "text", "incremental, full, window, replay; retry and confirm are an operator's."),
     column("window_from", "timestamp", "Of a window: the first moment, included."),
     column("window_to", "timestamp", "Of a window: the last moment, not included."),
     column(
