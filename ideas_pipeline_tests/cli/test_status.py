@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from ideas_pipeline.cli.output import ago, came_to
-from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
@@ -81,3 +82,34 @@ def test_how_long_ago_is_told_in_the_largest_unit_that_fits(passed, said):
 )
 def test_what_a_stream_came_to_names_it_once(reason, said):
     assert came_to("ideas", "failed", reason) == said
+
+
+def test_a_run_that_did_not_end_is_named_with_what_it_has_read(folder):
+    window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as warehouse:
+        start = RunStart("3", "community", "https://api.example.com/v2/", NOW, mode="window", window=window)
+        warehouse.start_run(start)
+        warehouse.start_stream("3", "community", "comments", NOW)
+        with warehouse.engine.begin() as connection:
+            counters = {c.name: 0 for c in SYNC_SCOPES.columns if c.info["kind"] == "integer"}
+            connection.execute(
+                sa.insert(SYNC_SCOPES),
+                [
+                    {"community": "community", "stream": "comments", "scope": scope, "run_id": "3"}
+                    | counters
+                    | {"swept_at": NOW, "verdict": "complete"}
+                    for scope in ("1", "2")
+                ],
+            )
+
+    done = ideas_pipeline("status", folder=folder, IDEAS_TIMEZONE="Europe/Madrid")
+
+    said = f"The backfill from 2026-03-01 01:00 to before 2026-04-01 02:00 that began {NOW:%Y-%m-%d %H:%M} UTC"
+    assert f"{said} still runs, or was killed. Lists that it has read: comments 2." in done.stdout
+    assert "The same backfill goes on from there." in done.stdout
+    unfinished = json.loads(ideas_pipeline("status", "--json", folder=folder).stdout)["unfinished"]
+    assert (unfinished["run_id"], unfinished["lists"]) == ("3", {"comments": 2})
+
+
+def test_where_the_last_run_came_to_its_end_nothing_is_unfinished(folder):
+    assert json.loads(ideas_pipeline("status", "--json", folder=folder).stdout)["unfinished"] is None

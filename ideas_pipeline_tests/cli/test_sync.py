@@ -57,7 +57,7 @@ def test_a_first_sync_fills_the_warehouse_and_the_query_that_it_shows_can_be_pas
 
 def test_a_second_sync_changes_nothing_and_says_so(folder):
     ideas_pipeline("sync", folder=folder)
-    done = ideas_pipeline("sync", folder=folder)
+    done = ideas_pipeline("sync", "--full", folder=folder)
     assert "Nothing changed: the warehouse was already true to the community." in done.stdout
     assert rows(done.stdout)["votes"][3:6] == ["0", "0", "900"]
 
@@ -135,3 +135,11 @@ def test_the_first_query_is_shown_for_the_shell_of_the_engine_without_a_password
 def test_the_first_query_survives_the_shells_quotes():
     quoted = subprocess.run(["sh", "-c", f'printf %s "{FIRST_QUERY}"'], capture_output=True, text=True, check=True)
     assert quoted.stdout == FIRST_QUERY
+
+
+def test_a_full_sync_reads_every_list_and_another_one_only_a_share(folder):
+    ideas_pipeline("sync", folder=folder)
+    share = json.loads(ideas_pipeline("sync", "--json", "--only", "votes", folder=folder).stdout)
+    full = json.loads(ideas_pipeline("sync", "--full", "--json", "--only", "votes", folder=folder).stdout)
+    assert [(s["scopes"], s["skipped"]) for s in share["streams"]] == [(5, 55)]
+    assert [(s["scopes"], s["skipped"]) for s in full["streams"]] == [(60, 0)]

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import dagster as dg
 
 from ideas_pipeline.definitions import build_defs
 
 
-def nightly_sync(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    return build_defs().resolve_job_def("nightly_sync").execute_in_process(instance=instance, raise_on_error=False)
+def nightly_sync(instance: dg.DagsterInstance, job: str = "nightly_sync") -> dg.ExecuteInProcessResult:
+    return build_defs().resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+
+
+def days(instance: dg.DagsterInstance, first: date, last: date, *streams: str) -> dg.ExecuteInProcessResult:
+    """One run for the days from ``first`` to ``last`` of some streams of the community ``acme``, as a backfill has."""
+    return (
+        build_defs()
+        .resolve_job_def("nightly_sync")
+        .execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(["acme", stream]) for stream in streams],
+            tags={
+                "dagster/asset_partition_range_start": first.isoformat(),
+                "dagster/asset_partition_range_end": last.isoformat(),
+            },
+        )
+    )
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:

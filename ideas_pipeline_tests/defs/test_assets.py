@@ -39,7 +39,7 @@ def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_check
         assert told["retries"] == 0
         assert told["run_id"] == result.run_id
     assert sum(told["requests"] for told in shown.values()) == len([r for r in simulator.log if r.stream in STREAMS])
-    assert len(checks(result)) == 4 * len(STREAMS)
+    assert len(checks(result)) == 7 * len(STREAMS)
     assert failed_checks(result) == set()
 
 
@@ -65,8 +65,8 @@ def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
 
     assert not result.success
     said = failures(result)
-    assert said.keys() == {"acme__comments"}
-    sentence, numbers = said["acme__comments"]
+    assert said.keys() == {"acme__comments.sync"}
+    sentence, numbers = said["acme__comments.sync"]
     assert sentence.startswith("comments: none of its 60 lists could be read whole. this account may not read ")
     assert "(HTTP 403)" in sentence
     assert numbers["verdict"] == "failed"
@@ -83,7 +83,7 @@ def test_a_warehouse_that_cannot_be_opened_is_a_sentence_without_its_password(
     result = nightly_sync(instance)
 
     said = failures(result)
-    assert "acme__challenges" in said
+    assert "acme__challenges.sync" in said
     for sentence, _ in said.values():
         assert sentence.startswith("The warehouse postgresql+psycopg://ann:***@127.0.0.1:1/ideas cannot be ")
 

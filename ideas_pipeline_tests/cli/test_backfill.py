@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+DAYS = ("--from", "2025-03-01", "--to", "2025-03-31")
+LISTS = ("ideas", "comments", "votes")
+
+
+def contract(**of_lists: Any) -> dict[str, Any]:
+    streams = {name: {"paging": {"size": 4}} | of_lists for name in LISTS}
+    return {"limits": {"requests_per_second": None}, "streams": streams}
+
+
+def bound(name: str) -> dict[str, Any]:
+    return {name: {"parameter": name, "column": "created_at"}}
+
+
+CONTRACTS = {
+    "filtered on this side": contract(),
+    "filtered on this side, without totals": contract(paging={"size": 4, "total": None}),
+    "filtered by the API": contract(**bound("since"), **bound("until")),
+    "filtered by the API from below, without totals": contract(paging={"size": 4, "total": None}, **bound("since")),
+}
+
+
+@pytest.fixture(params=CONTRACTS.values(), ids=CONTRACTS.keys())
+def any_contract(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found: dict[str, Any] = request.param
+    return found
+
+
+@pytest.fixture
+def simulator(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A simulated community and, in the test's folder, a .env that leads to it."""
+    chosen = request.getfixturevalue("any_contract") if "any_contract" in request.fixturenames else contract()
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(chosen))
+    with Simulator(load_contract(tmp_path / "mine.yaml"), generate("small", seed=1)) as running:
+        (tmp_path / ".env").write_text(
+            f"IDEAS_CLIENT_ID={running.client_id}\nIDEAS_CLIENT_SECRET={running.client_secret}\n"
+            f"IDEAS_API_BASE_URL={running.base_url}\nIDEAS_CONTRACT=mine.yaml\nIDEAS_TIMEZONE=Europe/Madrid\n"
+        )
+        yield running
+
+
+def asked(simulator: Simulator) -> int:
+    return len([entry for entry in simulator.log if entry.stream in LISTS])
+
+
+def test_a_dry_run_sends_nothing_and_says_how_many_requests_the_backfill_then_sends(
+    any_contract: dict[str, Any], simulator: Simulator, tmp_path: Path
+) -> None:
+    ideas_pipeline("sync", folder=tmp_path)
+    before = len(simulator.log)
+    told = json.loads(ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path).stdout)
+    assert len(simulator.log) == before
+    simulator.reset_log()
+
+    done = ideas_pipeline("backfill", *DAYS, folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    sent = asked(simulator)
+    assert sent >= 126
+    assert abs(told["requests"] - sent) <= 0.05 * sent
+    assert sum(s["requests"] for s in told["streams"]) == told["requests"]
+
+
+def test_a_dry_run_says_the_window_in_words_what_is_asked_for_and_on_what_it_is_based(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    ideas_pipeline("sync", folder=tmp_path)
+
+    done = ideas_pipeline("backfill", *DAYS, "--only", "ideas", "--dry-run", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "From 2025-03-01 00:00 to before 2025-04-01 00:00 in Europe/Madrid: 31 days, 743 hours." in done.stdout
+    (ideas,) = [line.split() for line in done.stdout.splitlines() if line.startswith("ideas ")]
+    assert (ideas[1], ideas[3]) == ("6", "everything")
+    assert "the contract names no since and until" in done.stdout
+    assert "Told from the lists as they were last read." in done.stdout
+
+
+def test_the_contract_s_limits_decide_how_long_it_takes(simulator: Simulator, tmp_path: Path) -> None:
+    ideas_pipeline("sync", folder=tmp_path)
+    limits = {"limits": {"requests_per_second": 0.5, "requests_per_hour": 100}}
+    (tmp_path / "slow.yaml").write_text(yaml.safe_dump(contract() | limits))
+
+    done = ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path, IDEAS_CONTRACT="slow.yaml")
+
+    told = json.loads(done.stdout)
+    assert told["because"] == "the contract's limit of 100 requests an hour"
+    assert told["seconds"] == 36 * told["requests"]
+
+
+def test_a_backfill_mends_its_days_and_no_others(simulator: Simulator, tmp_path: Path) -> None:
+    ideas_pipeline("sync", folder=tmp_path)
+    with simulator.changing() as tables:
+        march = [c for c in tables["comments"].values() if "2025-03-02" <= c["created_at"] < "2025-03-31"]
+        february = [c for c in tables["comments"].values() if "2025-02-02" <= c["created_at"] < "2025-02-28"]
+        march[0]["body"] = february[0]["body"] = "edited in place"
+
+    done = ideas_pipeline("backfill", *DAYS, "--only", "comments", "--json", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    (comments,) = json.loads(done.stdout)["streams"]
+    assert (comments["stream"], comments["updated"], comments["absent"]) == ("comments", 1, 0)
+    assert done.stderr.startswith("From 2025-03-01 00:00 to before 2025-04-01 00:00 in Europe/Madrid")
+    with sqlite3.connect(tmp_path / ".ideas/warehouse.db") as database:
+        edited = database.execute("SELECT id FROM comments WHERE body = 'edited in place'").fetchall()
+    assert edited == [(march[0]["id"],)]
+
+
+def test_a_dry_run_of_an_empty_warehouse_says_what_to_run_first(simulator: Simulator, tmp_path: Path) -> None:
+    done = ideas_pipeline("backfill", *DAYS, "--dry-run", folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "Run first: ideas-pipeline sync" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--from", "2025-03-02", "--to", "2025-03-01"), "--to: it is before --from"),
+        (("--from", "yesterday", "--to", "2025-03-01"), "'yesterday' does not match the format '%Y-%m-%d'"),
+        ((*DAYS, "--only", "users"), "--only: 'users' is none of ideas, comments, votes"),
+        (("--from", "2025-03-02"), "Missing option '--to'"),
+    ],
+)
+def test_what_cannot_be_a_window_is_refused_with_a_sentence(
+    arguments: tuple[str, ...], said: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    done = ideas_pipeline("backfill", *arguments, folder=tmp_path)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not simulator.log
