@@ -194,6 +194,7 @@ def test_however_often_a_sync_is_killed_no_half_loaded_table_is_seen_and_nothing
         assert not sync(simulator, warehouse, tmp_path, mode=Full()).changed
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_from_its_finished_lists(sqlite_url: str, tmp_path: Path) -> None:
     """The real command in a process of its own, killed with SIGKILL while it reads votes, and started again."""
     contract = tmp_path / "contract.yaml"
