@@ -1,0 +1,82 @@
+"""Dagster's own processes, as an operator starts them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).parents[1]
+DAGSTER = [sys.executable, "-m", "dagster"]
+WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
+
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
+    loadStatus locationOrLoadError { ... on RepositoryLocation { name } ... on PythonError { message } } } } } }"""
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """This process's environment with ``variables``, and a Dagster instance in ``folder`` set up as we deploy it."""
+    home = folder / "dagster"
+    home.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "deploy" / "dagster.yaml", home)
+    return os.environ | {"PYTHONPATH": str(ROOT), "DAGSTER_HOME": str(home)} | variables
+
+
+@contextmanager
+def dagster_dev(folder: Path, **variables: str) -> Iterator[str]:
+    """``dagster dev`` as ``make dev`` starts it, in ``folder``; its GraphQL address. It logs to ``dev.log``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (folder / "dev.log").open("w") as log:
+        process = subprocess.Popen(
+            [*DAGSTER, "dev", *WORKSPACE, "-h", "127.0.0.1", "-p", str(port)],
+            cwd=folder,
+            env=environment(folder, **variables),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield f"http://127.0.0.1:{port}/graphql"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
+
+
+def ask(ui: str, query: str, **variables: Any) -> Any:
+    """What GraphQL answers."""
+    answer = requests.post(ui, json={"query": query, "variables": variables}, timeout=30).json()
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]
+
+
+def until(answered: Callable[[], Any]) -> Any:
+    """Asks until there is an answer. One that never comes fails by pytest's time limit."""
+    while True:
+        try:
+            if answer := answered():
+                return answer
+        except requests.ConnectionError:
+            pass  # it is still starting
+        time.sleep(0.5)
+
+
+def loaded(ui: str) -> list[Any]:
+    """Waits until the location is loaded, and says what it is."""
+
+    def entries() -> Any:
+        found = ask(ui, LOCATIONS)["workspaceOrError"]["locationEntries"]
+        return found if found and found[0]["loadStatus"] == "LOADED" else None
+
+    return [entry["locationOrLoadError"] for entry in until(entries)]
