@@ -43,7 +43,7 @@ def unfinished_run(engine: sa.Engine, community: str) -> Unfinished | None:
         counted = sa.select(scopes.stream, sa.func.count()).where(
             scopes.run_id == run.run_id, scopes.community == community
         )
-        read = dict(connection.execute(counted.group_by(scopes.stream)).all())
+        read: dict[str, int] = dict(connection.execute(counted.group_by(scopes.stream)).all())
     return Unfinished(
         run_id=run.run_id,
         mode=run.mode or "incremental",
