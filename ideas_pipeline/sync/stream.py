@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from ideas_pipeline.ideas_api.errors import IdeasApiError
+from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.batches import Rows
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
@@ -24,6 +25,9 @@ from ideas_pipeline.sync.run import Run
 _BATCH_RECORDS = 4_000
 _BATCH_SCOPES = 500
 _BATCH_SECONDS = 10.0
+# A list is loaded when it has been read to its end, so that nobody sees half of it, unless this many records of lists
+# that are still being read wait in memory.
+_UNFINISHED_RECORDS = 20_000
 
 
 def sync_stream(run: Run, stream: str) -> StreamResult:
@@ -113,6 +117,8 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
     spec = run.api.contract.streams[stream]
     tasks = {task.scope: task for task in tally.plan.tasks}
     rows, finished = Rows(), list[Reading]()
+    unfinished: dict[str, list[Record]] = {}
+    waiting = 0
     loading: Future[None] | None = None
     since = time.monotonic()
     with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
@@ -131,15 +137,22 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
                 concurrency=run.api.contract.limits.concurrency,
             ):
                 scope = got.reading.scope
-                rows.add(got.records, scope)
+                unfinished.setdefault(scope, []).extend(got.records)
+                waiting += len(got.records)
                 if spec.each and spec.each.moves:
                     for record in got.records:
                         key = str(record.columns.get("id"))
                         if tally.homes.setdefault(key, scope) != scope:
                             tally.twice.add(key)
                 if got.finished:
+                    waiting -= len(unfinished[scope])
+                    rows.add(unfinished.pop(scope), scope)
                     finished.append(got.reading)
                     run.progress.scope_done(stream, len(got.reading.ids), got.reading.requests)
+                if waiting >= _UNFINISHED_RECORDS:
+                    for open_scope, records in unfinished.items():
+                        rows.add(records, open_scope)
+                    unfinished, waiting = {}, 0
                 full = len(rows.records) >= _BATCH_RECORDS or len(finished) >= _BATCH_SCOPES
                 if full or time.monotonic() - since > _BATCH_SECONDS:
                     flush()
