@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from ideas_pipeline.ideas_api.contract import Json
 from ideas_pipeline.simulator import words
 from ideas_pipeline.simulator.counts import declare_counts
+from ideas_pipeline.simulator.shape import email_of
 from ideas_pipeline.simulator.truth import Row, Tables
 
 Scale = Literal["small", "medium", "large"]
@@ -111,6 +112,7 @@ class _Community:
             row = {
                 "id": key,
                 "display_name": f"{rng.choice(words.FIRST_NAMES)} {rng.choice(words.LAST_NAMES)}",
+                "email": email_of(key),
                 "role": "admin" if number < 2 else "user",
                 "status": status,
                 "joined_at": _text(joined),

@@ -53,7 +53,7 @@ _BOOLEANS: dict[str, tuple[Json, Json]] = {
 
 
 def email_of(user_id: str) -> str:
-    """The e-mail address that ``Quirks.extra_fields`` shows for a person: what a search for leaks looks for."""
+    """The e-mail address of a made-up person: what a search for leaks looks for."""
     return f"person-{user_id}@people.example"
 
 

@@ -45,6 +45,7 @@ def sync_community(
     Raises ContractError, WarehouseError.
     """
     check_fit(api.contract)
+    privacy = privacy or Privacy(api.contract, community)
     started = datetime.now(UTC)
     run_id = run_id or new_run_id(started)
     goal = warehouse.full_goal(community, run_id, started) if isinstance(mode, Full) else started
