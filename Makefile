@@ -5,11 +5,12 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev bench lint format constraints clean clean-demo
+.PHONY: help demo test soak dev bench lint format constraints clean clean-demo
 
 help:
 	@echo 'make demo         sync a simulated community into .demo/warehouse.db'
 	@echo 'make test         run every test'
+	@echo 'make soak         200 kills on each engine, and many stories of a living community'
 	@echo 'make dev          open the Dagster UI'
 	@echo 'make bench        measure a full sync, and a night'
 	@echo 'make lint         check format, style, types and layers'
@@ -22,6 +23,10 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2
+
+soak: $(READY)
+	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
+		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py
 
 dev: $(READY)
 	@mkdir -p .dagster && cp deploy/dagster.yaml .dagster/
