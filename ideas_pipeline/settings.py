@@ -113,6 +113,13 @@ class Settings(BaseModel):
     full_weekday: Weekday = Field("sunday", description=f"one of {', '.join(get_args(Weekday))}")
     verify_days: int = Field(14, ge=1, description="a whole number of days above 0")
     start_date: date = Field(date(2020, 1, 1), description="a date such as 2020-01-31")
+    # As Dagster reads an owner: it refuses any other.
+    owner: str | None = Field(
+        None,
+        repr=False,
+        pattern=r"^(team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$",
+        description="team:NAME or an e-mail address",
+    )
     archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to keep no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
     pii_email: Choice = Field("drop", description=_CHOICE)
@@ -182,6 +189,7 @@ _SAFE_TO_SHOW = set(Settings.model_fields) - {
     "client_secret",
     "warehouse_url",
     "api_base_url",
+    "owner",
     "pii_key",
 }
 

@@ -66,6 +66,9 @@ IDEAS_API_REGION={IDEAS_API_REGION}
 # The first day that can be backfilled from Dagster.
 #IDEAS_START_DATE=2020-01-01
 
+# Who is named in Dagster as the owner of the tables: team:NAME, or an e-mail address.
+#IDEAS_OWNER=team:data
+
 # More rows than this share missing at once are not believed to be deleted.
 #IDEAS_MASS_ABSENCE_PERCENT=10
 
