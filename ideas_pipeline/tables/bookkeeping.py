@@ -210,3 +210,15 @@ ERASURES = sa.Table(
     column("rows", "json", "Rows that were blanked by table, for all who were erased at applied_at together."),
     comment="One row an erasure, without personal data. It also keeps the person out of later syncs: never delete it.",
 )
+
+MARTS = sa.Table(
+    "_marts",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("mart", "id", "The mart, which is the name of its table.", key=True),
+    column("rows", "integer", "How many rows it has.", required=True),
+    column("as_of", "timestamp", "The moment up to which what still lasts is counted.", required=True),
+    column("timezone", "text", "The time zone whose days and months it counts by.", required=True),
+    column("built_at", "timestamp", "When it was built.", required=True),
+    comment="One row a mart: when it was last built. All marts of a community are built in one transaction.",
+)

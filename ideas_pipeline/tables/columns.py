@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-Kind = Literal["id", "text", "integer", "number", "boolean", "timestamp", "json"]
+Kind = Literal["id", "text", "integer", "number", "boolean", "timestamp", "date", "json"]
 Pii = Literal["person_id", "email", "name", "profile", "free_text"]
 
 # Text of any length everywhere; engines that cannot index that get a bound for the columns that are keys.
@@ -19,6 +19,7 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     "number": sa.Double(),
     "boolean": sa.Boolean(),
     "timestamp": sa.DateTime(timezone=True),
+    "date": sa.Date(),
     "json": sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
 }
 

@@ -1,0 +1,127 @@
+"""Building the marts: all of a community's in one transaction, so that they agree and nobody sees half."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts import (
+    adoption,
+    challenge_votes,
+    challenges,
+    cohorts,
+    concentration,
+    contributors,
+    daily_activity,
+    engagement,
+    facts,
+    funnel,
+    idea_lifecycle,
+    moderation,
+    people,
+    response_times,
+    stage_times,
+)
+from ideas_pipeline.marts.mart import Asked, Mart
+from ideas_pipeline.marts.sql import DIALECTS
+from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.errors import WarehouseError
+
+# In the order in which they are built: some are made of others.
+MARTS: dict[str, Mart] = {
+    str(module.MART.table.name): module.MART
+    for module in (
+        daily_activity,
+        challenges,
+        challenge_votes,
+        funnel,
+        stage_times,
+        idea_lifecycle,
+        response_times,
+        adoption,
+        contributors,
+        engagement,
+        concentration,
+        cohorts,
+        moderation,
+        people,
+    )
+}
+
+
+def build_marts(engine: sa.Engine, community: str, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
+    """Builds every mart of the community anew from the tables, and says how many rows each has.
+
+    ``timezone``: whose days and months are counted, by its IANA name. ``as_of`` (it knows its zone): up to when what
+    lasts is counted; now by default. Readers see all marts as they were before, or all as they are after.
+    Raises WarehouseError, also on an engine whose dates are not known here; the marts are then as they were.
+    """
+    if engine.dialect.name not in DIALECTS:
+        raise WarehouseError(
+            f"The marts can be built on {' and '.join(DIALECTS)} only, not on {engine.dialect.name}. "
+            "The tables of the community are there all the same."
+        )
+    built_at = datetime.now(UTC)
+    asked = Asked(community, as_of or built_at, timezone, engine.dialect.name)
+    rows: dict[str, int] = {}
+    with writing(engine) as connection:
+        _prepare(connection)
+        facts.fill(connection, asked)
+        for name, mart in MARTS.items():
+            rows[name] = _build(connection, mart, asked)
+        facts.drop(connection)
+        connection.execute(sa.delete(BOOKS).where(BOOKS.c.community == community))
+        same = {"community": community, "as_of": asked.as_of, "timezone": timezone, "built_at": built_at}
+        connection.execute(sa.insert(BOOKS), [{"mart": name, "rows": count, **same} for name, count in rows.items()])
+    return rows
+
+
+def _build(connection: sa.Connection, mart: Mart, asked: Asked) -> int:
+    table = mart.table
+    connection.execute(sa.delete(table).where(table.c.community == asked.community))
+    made = mart.select(asked).subquery()
+    rows = sa.select(sa.literal(asked.community, table.c.community.type), *made.c)
+    connection.execute(sa.insert(table).from_select([c.name for c in table.columns], rows))
+    count = sa.select(sa.func.count()).select_from(table).where(table.c.community == asked.community)
+    return connection.scalar(count) or 0
+
+
+def forget(connection: sa.Connection, community: str, people: list[str]) -> dict[str, int]:
+    """Takes the people with these ids out of every mart that names people, until the marts are built anew.
+
+    Returns how many rows went, by mart.
+    """
+    there = set(sa.inspect(connection).get_table_names())
+    gone = {}
+    for name, mart in MARTS.items():
+        for column in mart.table.columns:
+            if pii(column) == "person_id" and name in there:
+                mine = sa.and_(mart.table.c.community == community, column.in_(people))
+                deleted = sa.delete(mart.table).where(mine).execution_options(preserve_rowcount=True)
+                gone[name] = connection.execute(deleted).rowcount
+    return gone
+
+
+def _prepare(connection: sa.Connection) -> None:
+    """Creates the marts' tables. One of another shape is dropped first: all that it held is made anew."""
+    inspector = sa.inspect(connection)
+    there = {name: cs for (_, name), cs in inspector.get_multi_columns().items()}
+    for mart in MARTS.values():
+        table = mart.table
+        if table.name in there and _shape(connection, there[table.name]) != _shape(
+            connection, [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in table.columns]
+        ):
+            table.drop(connection)
+        elif table.name in there:
+            continue
+        table.create(connection)
+
+
+def _shape(connection: sa.Connection, columns: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, bool]]:
+    dialect = connection.dialect
+    return [(c["name"], c["type"].compile(dialect=dialect), bool(c["nullable"])) for c in columns]

@@ -1,0 +1,51 @@
+"""``mart_challenge_votes``: a challenge's votes by their type, as values of different types must not be added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.facts import ACTS
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import count_if, share
+from ideas_pipeline.tables.columns import column
+
+TABLE = mart_table(
+    "mart_challenge_votes",
+    "One row a challenge and type of vote: votes that are there. What a sum or an average of values means follows "
+    "the type (thumbs: sum; thumbs_up: count; stars, scorecard: average; points: sum).",
+    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("voting_type", "id", "thumbs, thumbs_up, stars, points, scorecard; unknown where none is given.", key=True),
+    column("votes", "integer", "Votes.", required=True),
+    column("voters", "integer", "Different people who gave them.", required=True),
+    column("ideas", "integer", "Ideas that got one.", required=True),
+    column("votes_against", "integer", "Votes with a value below 0.", required=True),
+    column("value_sum", "number", "Sum of the values."),
+    column("value_average", "number", "value_sum ÷ votes that have a value."),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    c = ACTS.c
+    votes = (
+        sa.select(
+            c.challenge_id, sa.func.coalesce(c.voting_type, "unknown").label("type"), c.user_id, c.idea_id, c.value
+        )
+        .where(c.kind == "vote", c.is_there, c.challenge_id.is_not(None))
+        .subquery()
+    )
+    v = votes.c
+    return sa.select(
+        v.challenge_id,
+        v.type,
+        sa.func.count(),
+        sa.func.count(sa.distinct(v.user_id)),
+        sa.func.count(sa.distinct(v.idea_id)),
+        count_if(v.value < 0),
+        sa.func.sum(v.value),
+        share(sa.func.sum(v.value), sa.func.count(v.value)),
+    ).group_by(v.challenge_id, v.type)
+
+
+MART = Mart(TABLE, _select, reads=("ideas", "votes", "users"))

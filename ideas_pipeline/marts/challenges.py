@@ -1,0 +1,144 @@
+"""``mart_challenges``: each challenge in one row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.facts import ACTS, PEOPLE
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import count_if, share
+from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.community import CHALLENGES
+from ideas_pipeline.warehouse.live import is_live
+
+TABLE = mart_table(
+    "mart_challenges",
+    "One row a challenge: what is there now, who took part, and shares with what they are shares of. "
+    "Removed ideas and banned people are left out (see mart_moderation); votes by type are in mart_challenge_votes.",
+    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("title", "text", "Its title."),
+    column("type", "text", "standard, funnel or milestone."),
+    column("starts_at", "timestamp", "When it opens."),
+    column("deadline_at", "timestamp", "When posting ends."),
+    column("ideas", "integer", "Ideas.", required=True),
+    column("joint_ideas", "integer", "Those with a co-author.", required=True),
+    column("idea_authors", "integer", "Different people who submitted one, co-authors included.", required=True),
+    column("comments", "integer", "Comments that are there.", required=True),
+    column("ideas_commented", "integer", "Ideas with a comment.", required=True),
+    column("votes", "integer", "Votes that are there, of whatever type: never add their values.", required=True),
+    column("voters", "integer", "Different people who gave one.", required=True),
+    column("ideas_voted", "integer", "Ideas with a vote.", required=True),
+    column("ideas_without_response", "integer", "Ideas with neither.", required=True),
+    column("cleared", "integer", "Votes and comments that the start of a stage cleared.", required=True),
+    column("contributors", "integer", "Different people who submitted, commented or voted, ever.", required=True),
+    column("registered_contributors", "integer", "Those among them who are registered now.", required=True),
+    column("registered", "integer", "People registered in the community now.", required=True),
+    column("participation_rate", "number", "registered_contributors ÷ registered."),
+    column("comments_per_idea", "number", "comments ÷ ideas."),
+    column("votes_per_idea", "number", "votes ÷ ideas."),
+    column("without_response_rate", "number", "ideas_without_response ÷ ideas."),
+    column("last_contribution_at", "timestamp", "When something was last done there."),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    c, challenge = ACTS.c, CHALLENGES.c
+    by_idea = (
+        sa.select(
+            c.challenge_id,
+            c.idea_id,
+            sa.func.max(sa.case((c.kind == "joint_idea", 1), else_=0)).label("joint"),
+            count_if(sa.and_(c.kind == "comment", c.is_there)).label("comments"),
+            count_if(sa.and_(c.kind == "vote", c.is_there)).label("votes"),
+            count_if(~c.is_there).label("cleared"),
+            sa.func.max(c.at).label("last_at"),
+        )
+        .group_by(c.challenge_id, c.idea_id)
+        .subquery()
+    )
+    i = by_idea.c
+    ideas = (
+        sa.select(
+            i.challenge_id,
+            sa.func.count().label("ideas"),
+            sa.func.sum(i.joint).label("joint_ideas"),
+            sa.func.sum(i.comments).label("comments"),
+            count_if(i.comments > 0).label("ideas_commented"),
+            sa.func.sum(i.votes).label("votes"),
+            count_if(i.votes > 0).label("ideas_voted"),
+            count_if(sa.and_(i.comments == 0, i.votes == 0)).label("ideas_without_response"),
+            sa.func.sum(i.cleared).label("cleared"),
+            sa.func.max(i.last_at).label("last_at"),
+        )
+        .group_by(i.challenge_id)
+        .subquery()
+    )
+    people = _people()
+    registered = sa.select(sa.func.count()).select_from(PEOPLE).where(PEOPLE.c.is_registered).scalar_subquery()
+
+    def count(of: sa.Subquery, name: str) -> sa.ColumnElement[Any]:
+        return sa.cast(sa.func.coalesce(of.c[name], 0), sa.BigInteger)
+
+    return (
+        sa.select(
+            challenge.id,
+            challenge.title,
+            challenge.type,
+            challenge.starts_at,
+            challenge.deadline_at,
+            count(ideas, "ideas"),
+            count(ideas, "joint_ideas"),
+            count(people, "idea_authors"),
+            count(ideas, "comments"),
+            count(ideas, "ideas_commented"),
+            count(ideas, "votes"),
+            count(people, "voters"),
+            count(ideas, "ideas_voted"),
+            count(ideas, "ideas_without_response"),
+            count(ideas, "cleared"),
+            count(people, "contributors"),
+            count(people, "registered_contributors"),
+            registered,
+            share(count(people, "registered_contributors"), registered),
+            share(count(ideas, "comments"), count(ideas, "ideas")),
+            share(count(ideas, "votes"), count(ideas, "ideas")),
+            share(count(ideas, "ideas_without_response"), count(ideas, "ideas")),
+            ideas.c.last_at,
+        )
+        .outerjoin_from(CHALLENGES, ideas, ideas.c.challenge_id == challenge.id)
+        .outerjoin(people, people.c.challenge_id == challenge.id)
+        .where(is_live(CHALLENGES, asked.community))
+    )
+
+
+def _people() -> sa.Subquery:
+    """By challenge, how many different people did what."""
+    c = ACTS.c
+    each = (
+        sa.select(
+            c.challenge_id,
+            c.user_id,
+            sa.func.max(sa.case((c.kind.in_(("idea", "joint_idea")), 1), else_=0)).label("wrote"),
+            sa.func.max(sa.case((sa.and_(c.kind == "vote", c.is_there), 1), else_=0)).label("voted"),
+        )
+        .where(c.user_id.is_not(None))
+        .group_by(c.challenge_id, c.user_id)
+        .subquery()
+    )
+    return (
+        sa.select(
+            each.c.challenge_id,
+            sa.func.count().label("contributors"),
+            count_if(PEOPLE.c.is_registered).label("registered_contributors"),
+            sa.func.sum(each.c.wrote).label("idea_authors"),
+            sa.func.sum(each.c.voted).label("voters"),
+        )
+        .outerjoin_from(each, PEOPLE, PEOPLE.c.user_id == each.c.user_id)
+        .group_by(each.c.challenge_id)
+        .subquery()
+    )
+
+
+MART = Mart(TABLE, _select, reads=("challenges", "ideas", "idea_coauthors", "comments", "votes", "users"))

@@ -1,0 +1,94 @@
+"""``mart_contributors``: each person in one row, and what the person did, counted from what is in the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.facts import ACTS, PEOPLE
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import count_if
+from ideas_pipeline.tables.columns import column
+
+LEVELS = ("all_rounder", "generator", "feedbacker", "viewer", "idle", "inactive")
+
+TABLE = mart_table(
+    "mart_contributors",
+    "One row a person who is registered or has contributed; banned people are left out. Names are in users. "
+    "Contributions without a person (anonymous, or a deleted account that the source no longer names) are nobody's.",
+    column("user_id", "id", "The person.", pii="person_id", key=True, refers_to="users"),
+    column("is_registered", "boolean", "Whether the person is registered now.", required=True),
+    column("ideas", "integer", "Ideas submitted as the author.", required=True),
+    column("joint_ideas", "integer", "Ideas submitted as a co-author.", required=True),
+    column("comments", "integer", "Comments written, those that a stage's start cleared included.", required=True),
+    column("votes", "integer", "Votes given, those that a stage's start cleared included.", required=True),
+    column("contributions", "integer", "All of these together.", required=True),
+    column("active_days", "integer", "Different days on which the person contributed.", required=True),
+    column("first_contribution_at", "timestamp", "When the person first contributed."),
+    column("last_contribution_at", "timestamp", "When the person last contributed."),
+    column(
+        "engagement_level",
+        "text",
+        "all_rounder (ideas, and comments or votes), generator (ideas), feedbacker (comments or votes); without a "
+        "contribution: viewer (has visited), idle (never has), inactive (no visits are known of anybody).",
+        required=True,
+        values=LEVELS,
+    ),
+    column("rank", "integer", "Place by contributions, from 1; equal ones by the date of the first. Null without any."),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    c = ACTS.c
+    kinds = {"ideas": "idea", "joint_ideas": "joint_idea", "comments": "comment", "votes": "vote"}
+    done = (
+        sa.select(
+            c.user_id,
+            *(count_if(c.kind == kind).label(name) for name, kind in kinds.items()),
+            sa.func.count().label("contributions"),
+            sa.func.count(sa.distinct(c.day)).label("active_days"),
+            sa.func.min(c.at).label("first_at"),
+            sa.func.max(c.at).label("last_at"),
+        )
+        .where(c.user_id.is_not(None))
+        .group_by(c.user_id)
+        .subquery()
+    )
+    ranks = sa.select(
+        done.c.user_id,
+        sa.func.row_number()
+        .over(order_by=(done.c.contributions.desc(), done.c.first_at, done.c.user_id))
+        .label("rank"),
+    ).subquery()
+    registered = sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)
+    everybody = registered.union(sa.select(done.c.user_id)).subquery()
+    known, d = PEOPLE.c, done.c
+    visits_known = sa.exists().where(PEOPLE.c.was_seen)
+    posted = d.ideas + d.joint_ideas > 0
+    reacted = d.comments + d.votes > 0
+    level = sa.case(
+        (sa.and_(posted, reacted), "all_rounder"),
+        (posted, "generator"),
+        (reacted, "feedbacker"),
+        (known.was_seen, "viewer"),
+        (visits_known, "idle"),
+        else_="inactive",
+    )
+    return (
+        sa.select(
+            everybody.c.user_id,
+            sa.func.coalesce(known.is_registered, sa.false()),
+            *(sa.func.coalesce(d[name], 0) for name in (*kinds, "contributions", "active_days")),
+            d.first_at,
+            d.last_at,
+            level,
+            ranks.c.rank,
+        )
+        .outerjoin_from(everybody, PEOPLE, known.user_id == everybody.c.user_id)
+        .outerjoin(done, d.user_id == everybody.c.user_id)
+        .outerjoin(ranks, ranks.c.user_id == everybody.c.user_id)
+    )
+
+
+MART = Mart(TABLE, _select, reads=("users", "ideas", "idea_coauthors", "comments", "votes"))

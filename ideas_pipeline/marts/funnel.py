@@ -1,0 +1,144 @@
+"""``mart_funnel``: how far the ideas of each challenge came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.facts import COUNTED_IDEAS, STAGES, STAYS
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import count_if, share
+from ideas_pipeline.tables.columns import column
+
+TABLE = mart_table(
+    "mart_funnel",
+    "One row a stage of a challenge. An idea has reached a stage when it was seen in it or in a later one, whether it "
+    "is still there or not; so reached never rises along the stages. What was before the first sync was not seen: see "
+    "not_observed.",
+    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("stage_id", "id", "The stage.", key=True),
+    column("place", "integer", "Its place among the challenge's stages, from 1.", required=True),
+    column("name", "text", "Its name."),
+    column("kind", "text", "phase, vote_target, refinement or approval."),
+    column("ideas", "integer", "Ideas that were ever seen in a stage of the challenge.", required=True),
+    column("reached", "integer", "Those that ever reached this stage.", required=True),
+    column("entered", "integer", "Those that were seen in it.", required=True),
+    column("skipped", "integer", "Those that reached it by being seen in a later one alone.", required=True),
+    column(
+        "not_observed",
+        "integer",
+        "Those that were past it when they were first seen: entered or skipped, nobody knows. "
+        "reached = entered + skipped + not_observed.",
+        required=True,
+    ),
+    column("re_entered", "integer", "Those that were seen to come back to it after another stage.", required=True),
+    column("currently_in", "integer", "Ideas that are in it now.", required=True),
+    column("next_reached", "integer", "Ideas that reached the next stage; null for the last."),
+    column("conversion", "number", "next_reached ÷ reached."),
+    column("reached_rate", "number", "reached ÷ ideas."),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    stage = STAGES.c
+    reach, entries = _reach(), _entries()
+    each = (
+        sa.select(
+            stage.challenge_id,
+            stage.stage_id,
+            sa.func.count(reach.c.idea_id).label("ideas"),
+            count_if(reach.c.furthest >= stage.place).label("reached"),
+            count_if(entries.c.entries > 0).label("entered"),
+            count_if(
+                sa.and_(
+                    entries.c.entries.is_(None),
+                    reach.c.furthest >= stage.place,
+                    stage.place < reach.c.first_seen_in,
+                )
+            ).label("not_observed"),
+            count_if(entries.c.entries > 1).label("re_entered"),
+        )
+        .outerjoin_from(STAGES, reach, reach.c.challenge_id == stage.challenge_id)
+        .outerjoin(
+            entries,
+            sa.and_(
+                entries.c.idea_id == reach.c.idea_id,
+                entries.c.challenge_id == stage.challenge_id,
+                entries.c.stage_id == stage.stage_id,
+            ),
+        )
+        .group_by(stage.challenge_id, stage.stage_id)
+        .subquery()
+    )
+    idea = COUNTED_IDEAS.c
+    now = (
+        sa.select(idea.challenge_id, idea.stage_id, sa.func.count().label("ideas"))
+        .group_by(idea.challenge_id, idea.stage_id)
+        .subquery()
+    )
+    c = each.c
+    following = sa.func.lead(c.reached).over(partition_by=stage.challenge_id, order_by=stage.place)
+    whole = (
+        sa.select(
+            stage.challenge_id,
+            stage.stage_id,
+            stage.place,
+            stage.name,
+            stage.kind,
+            c.ideas,
+            c.reached,
+            c.entered,
+            (c.reached - c.entered - c.not_observed).label("skipped"),
+            c.not_observed,
+            c.re_entered,
+            sa.func.coalesce(now.c.ideas, 0).label("currently_in"),
+            following.label("next_reached"),
+        )
+        .join(STAGES, sa.and_(stage.challenge_id == c.challenge_id, stage.stage_id == c.stage_id))
+        .outerjoin(now, sa.and_(now.c.challenge_id == c.challenge_id, now.c.stage_id == c.stage_id))
+        .subquery()
+    )
+    return sa.select(*whole.c, share(whole.c.next_reached, whole.c.reached), share(whole.c.reached, whole.c.ideas))
+
+
+def _reach() -> sa.Subquery:
+    """By challenge and idea: the furthest place that it was seen in; the first, where what was before is not known."""
+    of_stage = sa.and_(STAGES.c.challenge_id == STAYS.c.challenge_id, STAGES.c.stage_id == STAYS.c.stage_id)
+    placed = (
+        sa.select(
+            STAYS.c.challenge_id,
+            STAYS.c.idea_id,
+            STAGES.c.place,
+            STAYS.c.is_left_censored,
+            sa.func.row_number()
+            .over(partition_by=(STAYS.c.challenge_id, STAYS.c.idea_id), order_by=(STAYS.c.began, STAGES.c.place))
+            .label("number"),
+        )
+        .join(STAGES, of_stage)
+        .subquery()
+    )
+    c = placed.c
+    unknown_before = sa.and_(c.number == 1, c.is_left_censored)
+    return (
+        sa.select(
+            c.challenge_id,
+            c.idea_id,
+            sa.func.max(c.place).label("furthest"),
+            sa.func.max(sa.case((unknown_before, c.place))).label("first_seen_in"),
+        )
+        .group_by(c.challenge_id, c.idea_id)
+        .subquery()
+    )
+
+
+def _entries() -> sa.Subquery:
+    c = STAYS.c
+    return (
+        sa.select(c.challenge_id, c.stage_id, c.idea_id, count_if(c.is_entry).label("entries"))
+        .group_by(c.challenge_id, c.stage_id, c.idea_id)
+        .subquery()
+    )
+
+
+MART = Mart(TABLE, _select, reads=("challenge_stages", "ideas", "idea_history", "users"))

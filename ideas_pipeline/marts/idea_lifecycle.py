@@ -1,0 +1,105 @@
+"""``mart_idea_lifecycle``: each idea's way: response, age, stage, adoption."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.adoption import adopted_ideas, classes_exist
+from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS, STAYS
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import moment, seconds_between
+from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.community import USERS
+
+TABLE = mart_table(
+    "mart_idea_lifecycle",
+    "One row an idea that is there and not removed. Titles are in ideas. A response is a comment by someone other than "
+    "the idea's author and co-authors, also when a stage's start cleared it later.",
+    column("idea_id", "id", "The idea.", key=True, refers_to="ideas"),
+    column("challenge_id", "id", "The challenge it is in now.", refers_to="challenges"),
+    column("stage_id", "id", "The stage it is in now."),
+    column("submitted_at", "timestamp", "When it was submitted.", required=True),
+    column("published_at", "timestamp", "When it became visible."),
+    column("age_seconds", "integer", "From its submission to now (see _marts.as_of).", required=True),
+    column("stage_since", "timestamp", "When it was first seen in its present stage (again)."),
+    column("stage_age_seconds", "integer", "From then to now."),
+    column("responses", "integer", "Responses.", required=True),
+    column("first_response_at", "timestamp", "When the first was written."),
+    column("seconds_to_first_response", "integer", "From submission to it; null where there is none."),
+    column(
+        "seconds_to_first_admin_response",
+        "integer",
+        "From submission to the first response by an admin. Who moderates a challenge is not known.",
+    ),
+    column("votes", "integer", "Votes that are there.", required=True),
+    column(
+        "is_adopted",
+        "boolean",
+        "Whether it ever carried a label that label_classes calls adopted; null while that table is empty.",
+    ),
+    column("adopted_at", "timestamp", "When such a label was first seen on it."),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    idea, now = COUNTED_IDEAS.c, moment(asked.as_of)
+    responses = _responses(asked)
+    votes = (
+        sa.select(ACTS.c.idea_id, sa.func.count().label("votes"))
+        .where(ACTS.c.kind == "vote", ACTS.c.is_there)
+        .group_by(ACTS.c.idea_id)
+        .subquery()
+    )
+    stage = (
+        sa.select(STAYS.c.idea_id, STAYS.c.stage_id, sa.func.max(STAYS.c.began).label("since"))
+        .where(STAYS.c.ended.is_(None))
+        .group_by(STAYS.c.idea_id, STAYS.c.stage_id)
+        .subquery()
+    )
+    adopted = adopted_ideas(asked)
+    return (
+        sa.select(
+            idea.idea_id,
+            idea.challenge_id,
+            idea.stage_id,
+            idea.created_at,
+            idea.published_at,
+            seconds_between(idea.created_at, now, asked),
+            stage.c.since,
+            seconds_between(stage.c.since, now, asked),
+            sa.func.coalesce(responses.c.responses, 0),
+            responses.c.first_at,
+            seconds_between(idea.created_at, responses.c.first_at, asked),
+            seconds_between(idea.created_at, responses.c.first_by_admin_at, asked),
+            sa.func.coalesce(votes.c.votes, 0),
+            sa.case((classes_exist(asked), sa.case((adopted.c.idea_id.is_not(None), sa.true()), else_=sa.false()))),
+            adopted.c.at,
+        )
+        .outerjoin_from(COUNTED_IDEAS, responses, responses.c.idea_id == idea.idea_id)
+        .outerjoin(votes, votes.c.idea_id == idea.idea_id)
+        .outerjoin(stage, sa.and_(stage.c.idea_id == idea.idea_id, stage.c.stage_id == idea.stage_id))
+        .outerjoin(adopted, adopted.c.idea_id == idea.idea_id)
+    )
+
+
+def _responses(asked: Asked) -> sa.Subquery:
+    c = ACTS.c
+    admins = sa.select(USERS.c.id).where(USERS.c.community == asked.community, USERS.c.role == "admin")
+    return (
+        sa.select(
+            c.idea_id,
+            sa.func.count().label("responses"),
+            sa.func.min(c.at).label("first_at"),
+            sa.func.min(sa.case((c.user_id.in_(admins), c.at))).label("first_by_admin_at"),
+        )
+        .where(c.kind == "comment", ~c.by_author)
+        .group_by(c.idea_id)
+        .subquery()
+    )
+
+
+MART = Mart(
+    TABLE, _select, reads=("ideas", "idea_coauthors", "idea_labels", "idea_history", "comments", "votes", "users")
+)

@@ -1,0 +1,34 @@
+"""``mart_people``: how many people there are by status, banned ones included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import count_if
+from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.community import USERS
+from ideas_pipeline.warehouse.live import is_live
+
+TABLE = mart_table(
+    "mart_people",
+    "One row a status of people, as far as the API's account may see them.",
+    column("status", "id", "active, banned, removed, deleted, invited, erased; unknown where none is given.", key=True),
+    column("people", "integer", "People with it.", required=True),
+    column("admins", "integer", "Those among them who are admins.", required=True),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    c = USERS.c
+    people = (
+        sa.select(sa.func.coalesce(c.status, "unknown").label("status"), c.role)
+        .where(is_live(USERS, asked.community))
+        .subquery()
+    )
+    return sa.select(people.c.status, sa.func.count(), count_if(people.c.role == "admin")).group_by(people.c.status)
+
+
+MART = Mart(TABLE, _select, reads=("users",))

@@ -1,0 +1,92 @@
+"""``mart_stage_times``: how long ideas stay in each stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.facts import STAGES, STAYS
+from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.sql import count_if, moment, percentiles, seconds_between
+from ideas_pipeline.tables.columns import column
+
+TABLE = mart_table(
+    "mart_stage_times",
+    "One row a stage of a challenge: the time that ideas were seen in it, all stays of an idea together. Stays that "
+    "last count up to now (see _marts.as_of). Times are as fine as the schedule of the syncs.",
+    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("stage_id", "id", "The stage.", key=True),
+    column("name", "text", "Its name."),
+    column("ideas", "integer", "Ideas that were seen in it: what the median is of.", required=True),
+    column("began_unseen", "integer", "Those whose first stay may have begun before it was seen.", required=True),
+    column("median_seconds", "integer", "Median time of an idea in the stage, in seconds."),
+    column("p90_seconds", "integer", "90th percentile of it: 90 % of the ideas took no longer."),
+    column("still_in", "integer", "Ideas that are in it now.", required=True),
+    column("median_age_seconds", "integer", "Median time since they came into it (again)."),
+    column("oldest_age_seconds", "integer", "The longest of these times."),
+)
+
+
+def _select(asked: Asked) -> sa.Select[Any]:
+    c, now = STAYS.c, moment(asked.as_of)
+    lasted = seconds_between(c.began, sa.func.coalesce(c.ended, now), asked)
+    stays = sa.select(
+        c.challenge_id,
+        c.stage_id,
+        c.idea_id,
+        lasted.label("lasted"),
+        sa.case((c.ended.is_(None), lasted)).label("age"),
+        sa.case((c.is_left_censored, 1), else_=0).label("unseen"),
+    ).subquery()
+    s = stays.c
+    by_idea = (
+        sa.select(
+            s.challenge_id,
+            s.stage_id,
+            s.idea_id,
+            sa.cast(sa.func.sum(s.lasted), sa.BigInteger).label("lasted"),
+            sa.func.min(s.age).label("age"),
+            sa.func.max(s.unseen).label("unseen"),
+        )
+        .group_by(s.challenge_id, s.stage_id, s.idea_id)
+        .subquery()
+    )
+    of_stage = ("challenge_id", "stage_id")
+    times = percentiles(by_idea, of_stage, "lasted", {"median": 50, "p90": 90})
+    ages = percentiles(by_idea, of_stage, "age", {"median": 50, "oldest": 100})
+    i = by_idea.c
+    counts = (
+        sa.select(
+            i.challenge_id,
+            i.stage_id,
+            sa.func.count().label("ideas"),
+            sa.func.sum(i.unseen).label("unseen"),
+            count_if(i.age.is_not(None)).label("still_in"),
+        )
+        .group_by(i.challenge_id, i.stage_id)
+        .subquery()
+    )
+
+    def same(other: sa.FromClause) -> sa.ColumnElement[bool]:
+        return sa.and_(*(other.c[name] == STAGES.c[name] for name in of_stage))
+
+    return (
+        sa.select(
+            STAGES.c.challenge_id,
+            STAGES.c.stage_id,
+            STAGES.c.name,
+            *(sa.func.coalesce(counts.c[name], 0) for name in ("ideas", "unseen")),
+            times.c.median,
+            times.c.p90,
+            sa.func.coalesce(counts.c.still_in, 0),
+            ages.c.median,
+            ages.c.oldest,
+        )
+        .outerjoin_from(STAGES, counts, same(counts))
+        .outerjoin(times, same(times))
+        .outerjoin(ages, same(ages))
+    )
+
+
+MART = Mart(TABLE, _select, reads=("challenge_stages", "ideas", "idea_history", "users"))
