@@ -18,6 +18,7 @@ from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.contract import Contract, Json, NextLinkPaging, Stream
 from ideas_pipeline.ideas_api.errors import AccessDenied, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import present
+from ideas_pipeline.ideas_api.made_ids import in_the_path
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.token_store import TokenStore
@@ -98,12 +99,20 @@ class IdeasApi:
         in_path = _placeholders(spec.path)
         values = pagination.placeholders(spec.paging, position)
         named = pagination.parameters(spec.paging, position)
-        if spec.each:
-            values[spec.each.placeholder] = scope
+        values |= self._scope_in_path(stream, scope)
         path = spec.path.format(**{name: quote(str(values[name]), safe="") for name in in_path})
         sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds)
         sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
         return self._authenticated.send(spec.method, path, stream=stream, scope=scope, **_as(spec, sent))
+
+    def _scope_in_path(self, stream: str, scope: str) -> dict[str, str]:
+        try:
+            return in_the_path(self.contract, stream, scope)
+        except KeyError:
+            raise NotFound(
+                "the id of this list's parent is from before the contract's key was changed",
+                hint="Sync in full, and confirm that the rows with such ids are gone: ideas-pipeline absences confirm",
+            ).at(stream, scope) from None
 
     def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
         """The page of ``stream``'s list ``scope`` at ``position`` (see ``pagination``), mapped to columns.

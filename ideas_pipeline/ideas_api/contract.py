@@ -260,12 +260,19 @@ class Account(_Model):
     role: Paths
 
 
+_PAGING_PLACES = {"page", "size", "offset", "cursor"}
+
+
+def _unfilled(names: set[str]) -> str:
+    return f"the path has {{{min(names)}}}, which nothing fills: name it in each.placeholder"
+
+
 class Stream(_Model):
     """One kind of record and how to read its lists. Its name is the name of its table.
 
     ``records``: where the list is; ``@body`` for a bare array. A map of records keyed by id is read as their list.
     ``reads``: ``list``, or ``one`` where each scope is a single record (a user's profile).
-    ``key``: the columns that make the id where the record brings none of its own.
+    ``key``: the columns that make the id where the record brings none of its own; every id, where ``id`` is among them.
     ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, never compared.
     ``cursor``: the column that says to which day a record belongs, for backfills.
     ``since``, ``until``: parameters that filter by time; ``lookback`` seconds are read anew each time.
@@ -293,11 +300,9 @@ class Stream(_Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Stream:
-        names = {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
-        allowed = {"page", "size", "offset", "cursor"} | ({self.each.placeholder} if self.each else set())
-        if unknown := names - allowed:
-            raise ValueError(f"the path has {{{min(unknown)}}}, which nothing fills: name it in each.placeholder")
-        if self.each and self.each.placeholder not in names:
+        if not self.each and (unknown := self.placeholders() - _PAGING_PLACES):
+            raise ValueError(_unfilled(unknown))
+        if self.each and self.each.placeholder not in self.placeholders():
             raise ValueError(
                 f"each scope is one {self.each.placeholder}, so the path must contain {{{self.each.placeholder}}}"
             )
@@ -309,7 +314,13 @@ class Stream(_Model):
             raise ValueError("a single record has no pages: set paging.style to none")
         if "id" not in self.fields and not self.key:
             raise ValueError("a record needs an id: map the column id, or name the columns that make one in key")
+        if "id" in self.key and ("id" not in self.fields or self.reads == "one"):
+            raise ValueError("a key with id needs records of a list that have one: map the column id")
         return self
+
+    def placeholders(self) -> set[str]:
+        """The names in the path."""
+        return {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
 
 
 class Limits(_Model):
@@ -356,8 +367,16 @@ class Contract(_Model):
             for source in stream.each.of if stream.each else ():
                 if source.split(".")[0] not in tables:
                     raise ValueError(f"streams.{name}.each.of: no stream fills the table of {source!r}")
+            if unknown := stream.placeholders() - self._filled(stream):
+                raise ValueError(f"streams.{name}.path: {_unfilled(unknown)}")
         self.order()
         return self
+
+    def _filled(self, stream: Stream) -> set[str]:
+        """What there is for a list's path: its place among the pages, its parent's id, what makes that id unique."""
+        parents = [self.streams.get(source.removesuffix(".id")) for source in stream.each.of] if stream.each else []
+        made_of = {column for parent in parents if parent and "id" in parent.key for column in parent.key}
+        return (made_of - {"id"}) | _PAGING_PLACES | ({stream.each.placeholder} if stream.each else set())
 
     def tables(self) -> dict[str, str]:
         """Every table that the contract fills, with the stream that fills it."""

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from ideas_pipeline.ideas_api.contract import Contract, Embedded, FieldSource, Json, Paths
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.made_ids import every_id_is_made, id_text, made_id, make_ids
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
@@ -87,13 +86,15 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     """A function (record, its key in a keyed map or None, its index from 0, scope) -> Record for ``stream``.
 
     The column named by ``each.placeholder`` gets the scope. An id that the record lacks is made of the stream's
-    ``key`` columns, or is the scope where the stream reads one record at a time. An id that is a number becomes text.
+    ``key`` columns, as every id is where ``id`` is one of them; it is the scope where the stream reads one record at a
+    time. An id that is a number becomes text.
     """
     spec = contract.streams[stream]
     item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
     embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
     is_list = spec.reads == "list"
     placeholder = spec.each.placeholder if spec.each and is_list else None
+    makes_every_id = every_id_is_made(spec)
 
     def record_of(record: Json, key: str | None, index: int, scope: str) -> Record:
         mapped = item(record, key, index)
@@ -101,10 +102,12 @@ def field_map(contract: Contract, stream: str) -> Mapper:
         if placeholder is not None:
             columns[placeholder] = scope
         own_id = columns.get("id")
-        if own_id is None:
-            columns["id"] = _made_id(columns, spec.key, placeholder) if is_list else scope
+        if makes_every_id:
+            make_ids(columns, stream, spec.key)
+        elif own_id is None:
+            columns["id"] = made_id(columns, spec.key, placeholder) if is_list else scope
         elif type(own_id) in (int, float):  # 12 here and "12" there are one id
-            columns["id"] = _id_text(own_id)
+            columns["id"] = id_text(own_id)
         for table, each, rows_of in embedded:
             stated = present(record, each.paths)
             rows = MISSING if stated is MISSING else rows_of(stated, columns["id"])
@@ -246,22 +249,6 @@ def _storable(value: Json, read: _ReadTree, not_stored: frozenset[str], depth: i
 
 def _is_email(text: str) -> bool:
     return "@" in text and len(text) < 400 and _EMAIL.fullmatch(text) is not None
-
-
-def _made_id(columns: dict[str, Json], key: tuple[str, ...], placeholder: str | None) -> str | None:
-    """A compact JSON list of the key columns' values as text; None where only the scope is known of them."""
-    values = {name: _id_text(columns.get(name)) for name in key}
-    if all(value is None for name, value in values.items() if name != placeholder):
-        return None
-    return orjson.dumps(list(values.values())).decode()
-
-
-def _id_text(value: Json) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
 
 
 def _shape(value: Json) -> str:

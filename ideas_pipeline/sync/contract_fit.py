@@ -29,9 +29,11 @@ def check_fit(contract: Contract) -> None:
 
 def _mistakes(contract: Json) -> Iterator[Mistake]:
     """What does not fit in a contract as plain data. What has not even the right shape is passed over."""
-    for name, stream in _map(_map(contract).get("streams")).items():
-        if isinstance(stream, dict):
-            yield from _stream_mistakes(("streams", name), name, stream)
+    streams = {name: stream for name, stream in _map(_map(contract).get("streams")).items() if isinstance(stream, dict)}
+    for name, stream in streams.items():
+        yield from _stream_mistakes(("streams", name), name, stream)
+        if name in TABLES and "id" in _texts(stream.get("key")):
+            yield from _made_id_mistakes(streams, name)
 
 
 def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[Mistake]:
@@ -57,6 +59,48 @@ def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[
     for embedded_name, embedded in _map(stream.get("embedded")).items():
         if isinstance(embedded, dict):
             yield from _embedded_mistakes((*at, "embedded", embedded_name), embedded_name, embedded, name)
+
+
+def _made_id_mistakes(streams: dict[str, dict[str, Json]], name: str) -> Iterator[Mistake]:
+    """Why the ids of the stream ``name`` cannot be made of a key with id, or cannot be used where they are named."""
+    stream, owner = streams[name], (part_of(TABLES[name]) or ("", ""))[0]
+    at = ("streams", name)
+    if not owner:
+        yield Mistake((*at, "key"), f"cannot hold id: {name} is one list, in which each id must be unique")
+        return
+    if set(_texts(stream.get("key"))) != {owner, "id"}:
+        what = f"cannot make unique ids: with id, it holds {owner} and nothing else, as an id is unique in its list"
+        yield Mistake((*at, "key"), what)
+    if _map(stream.get("each")).get("moves"):
+        what = f"cannot be true: a record that moves keeps its id, and this one is made of {owner} (see key)"
+        yield Mistake((*at, "each", "moves"), what)
+    for other, spec in streams.items():
+        if other in TABLES and other != name:
+            yield from _naming_mistakes(("streams", other), other, spec, name, owner)
+
+
+def _naming_mistakes(at: Steps, stream: str, spec: dict[str, Json], target: str, owner: str) -> Iterator[Mistake]:
+    """What keeps ``stream`` from naming rows of ``target``, whose ids are made of ``owner`` and the source's id."""
+    for column in _map(spec.get("fields")):
+        if _target(stream, column) == target:
+            what = f"cannot name a row of {target}, whose ids are made of a key: use each, with of: [{target}.id]"
+            yield Mistake((*at, "fields", column), what)
+    sources = _texts(_map(spec.get("each")).get("of"))
+    for source in sources:
+        if _target(*source.partition(".")[::2]) == target:
+            yield Mistake((*at, "each", "of"), f"is wrong: {source} is made of a key. Name {target}.id instead")
+    if f"{target}.id" in sources:
+        if len(sources) > 1:
+            yield Mistake((*at, "each", "of"), f"is wrong: {target}.id is made of a key, so it must stand alone")
+        if f"{{{owner}}}" not in str(spec.get("path")):
+            what = f"must contain {{{owner}}}, too: ids of {target} are unique only together with it (see its key)"
+            yield Mistake((*at, "path"), what)
+
+
+def _target(table: str, column: str) -> str:
+    """The table whose row the column names; empty where it names none."""
+    info = TABLES[table].c[column].info if table in TABLES and column in TABLES[table].c else {}
+    return str(info.get("part_of") or info.get("refers_to") or "")
 
 
 def _each_mistakes(at: Steps, each: dict[str, Json]) -> Iterator[Mistake]:

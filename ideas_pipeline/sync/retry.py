@@ -10,6 +10,7 @@ from typing import Any
 
 from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields
 from ideas_pipeline.ideas_api.field_map import Record, field_map
+from ideas_pipeline.ideas_api.made_ids import every_id_is_made, own_ids
 from ideas_pipeline.records.typed import Typed, typed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
@@ -124,7 +125,8 @@ def _mapper(contract: Contract, stream: str, table: str) -> Callable[[Waiting], 
     places = [column for column, source in fields.items() if all(path.startswith("@") for path in source.paths)]
 
     def again(reject: Waiting) -> Record:
-        sent = _as_sent(reject.payload, fields)
+        made = table == stream and every_id_is_made(spec)
+        sent = _as_sent(own_ids(reject.payload, stream, spec.key) if made else reject.payload, fields)
         if table == stream:
             record = record_of(sent, None, 0, reject.scope)
             standing = places

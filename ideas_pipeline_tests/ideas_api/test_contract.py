@@ -89,6 +89,7 @@ def test_a_streams_own_time_zone_wins():
         ({"reads": "one"}, "a single record has no pages"),
         ({"reads": "one", "each": None, "path": "ideas", "paging": {"style": "none"}}, "needs each"),
         ({"fields": {"title": "title"}}, "a record needs an id"),
+        ({"fields": {"title": "title"}, "key": ["challenge_id", "id"]}, "a key with id needs records of a list that"),
         ({"each": {"of": ["id"], "placeholder": "challenge_id"}}, "'id' is not a table and a column"),
         ({"paging": {"style": "page", "total": {"body": "a", "header": "b"}}}, "say where the total is"),
         ({"timezone": "Madrid"}, "'Madrid' is no time zone"),

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
+from ideas_pipeline.ideas_api.made_ids import NAMES_ITS_OWN_KIND, make_ids, own_ids
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 
 CONTRACT = load_contract(None)
 
@@ -229,3 +232,50 @@ def test_any_body_gives_records_or_a_sentence(body):
         return
     for index, (key, record) in enumerate(found):
         field_map(CONTRACT, "ideas")(record, key, index, "7")
+
+
+NUMBERED = {"streams": {"comments": {"key": ["idea_id", "id"]}}}
+
+
+def numbered(record: dict[str, Any], scope: str = "7") -> Record:
+    """A comment as a contract maps it whose ids are unique within an idea only."""
+    return field_map(contract_with(NUMBERED), "comments")(record, None, 0, scope)
+
+
+def test_a_key_with_id_makes_every_id_of_the_list_and_the_records_own():
+    assert numbered({"id": 1}).columns["id"] == '["7","1"]'
+    assert numbered({"id": "1"}, scope="8").columns["id"] == '["8","1"]'
+
+
+def test_a_comment_then_answers_a_comment_of_its_own_idea():
+    assert numbered({"id": 2, "parent_id": 1.0}).columns["parent_comment_id"] == '["7","1"]'
+    assert numbered({"id": 2, "parent_id": 0}).columns["parent_comment_id"] is None
+    assert "parent_comment_id" not in numbered({"id": 2}).columns
+
+
+@pytest.mark.parametrize("own", [None, True, 1.5, ["1"], {"no": 1}])
+def test_an_id_that_is_missing_or_none_is_not_made(own):
+    assert numbered({"id": own}).columns["id"] == own
+    assert numbered({}).columns.get("id") is None
+
+
+def test_what_came_inside_a_record_belongs_to_its_made_id():
+    votes = field_map(contract_with({"streams": {"votes": {"key": ["idea_id", "id"]}}}), "votes")
+    [rating] = votes({"id": 3, "ratings": {"cost": 4}}, None, 0, "7").embedded["vote_ratings"]
+    assert rating.columns["vote_id"] == '["7","3"]'
+
+
+@given(st.text(), st.one_of(st.text(min_size=1), st.integers()))
+def test_the_own_id_can_be_told_from_a_made_one(scope: str, own: str | int):
+    columns = {"idea_id": scope, "id": own, "parent_comment_id": own}
+    make_ids(columns, "comments", ("idea_id", "id"))
+    assert own_ids(columns, "comments", ("idea_id", "id")) == {
+        "idea_id": scope,
+        "id": str(own),
+        "parent_comment_id": str(own),
+    }
+
+
+def test_the_columns_that_name_a_record_of_their_own_list_are_those_of_the_tables():
+    found = {t.name: c.name for t in TABLES.values() for c in t.columns if c.info["refers_to"] == t.name}
+    assert found == NAMES_ITS_OWN_KIND

@@ -58,6 +58,26 @@ def test_the_default_contract_maps_every_column_of_every_table():
             "ideas: {embedded: {comments: {paths: x, parent_key: y, fields: {a: b}}}}",
             "embedded.comments fills no table: none of this",
         ),
+        ("challenges: {key: [type, id]}", "challenges.key cannot hold id: challenges is one list"),
+        ("comments: {key: [author_id, id]}", "comments.key cannot make unique ids: with id, it holds idea_id and nothing"),
+        ("votes: {key: [idea_id, user_id, id]}", "votes.key cannot make unique ids: with id, it holds idea_id and"),
+        ("ideas: {key: [challenge_id, id]}", "ideas.each.moves cannot be true: a record that moves keeps its id"),
+        (
+            "ideas: {key: [challenge_id, id], each: {moves: false}}",
+            "comments.path must contain {challenge_id}, too: ids of ideas are unique only together with it",
+        ),
+        (
+            "ideas: {key: [challenge_id, id]}, comments: {each: null, path: comments, fields: {idea_id: idea}}",
+            "comments.fields.idea_id cannot name a row of ideas, whose ids are made of a key: use each, with of: [ideas.id]",
+        ),
+        (
+            "ideas: {key: [challenge_id, id]}, votes: {each: {of: [comments.idea_id]}}",
+            "votes.each.of is wrong: comments.idea_id is made of a key. Name ideas.id instead",
+        ),
+        (
+            "ideas: {key: [challenge_id, id]}, votes: {each: {of: [ideas.id, ideas.stage_id]}}",
+            "votes.each.of is wrong: ideas.id is made of a key, so it must stand alone",
+        ),
         (
             "votse: {path: v, records: data, fields: {id: id}, paging: {style: none}}",
             "streams.votse fills no table: a stream has the name of its table, and there is none; did you mean votes?",

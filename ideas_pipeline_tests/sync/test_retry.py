@@ -109,3 +109,24 @@ def test_what_no_database_could_hold_was_not_kept_and_is_not_made_up(warehouse: 
     assert results == [Retried("ideas", 1, 1)]
     assert [row["title"] for row in held(warehouse, "ideas")] == ['["x","x"]']
     assert [reject.key for reject in waiting(warehouse.engine, COMMUNITY)] == ['["1"]']
+
+
+def test_an_id_that_was_made_is_made_once(warehouse: Warehouse) -> None:
+    numbered = {"key": ["idea_id", "id"]}
+    contract = contract_with({"streams": {"comments": numbered}})
+    record = {"id": 2, "parent_id": 1, "like_count": "n/a"}
+    came(warehouse, "comments", record, contract=contract)
+    likes = {"fields": {"like_count": {"!": {"paths": "like_count", "none": ["n/a"]}}}}
+    assert retry(warehouse, {"streams": {"comments": numbered | likes}}) == [Retried("comments", 1, 0)]
+    [row] = held(warehouse, "comments")
+    assert (row["id"], row["parent_comment_id"]) == ('["p1","2"]', '["p1","1"]')
+    assert held(warehouse, REJECTED_RECORDS) == []
+
+
+def test_an_id_gets_made_once_the_contract_says_so(warehouse: Warehouse) -> None:
+    came(warehouse, "comments", {"id": 2, "parent_id": 1, "like_count": "n/a"})
+    likes = {"like_count": {"!": {"paths": "like_count", "none": ["n/a"]}}}
+    assert retry(warehouse, {"streams": {"comments": {"key": ["idea_id", "id"], "fields": likes}}}) == [
+        Retried("comments", 1, 0)
+    ]
+    assert [(r["id"], r["parent_comment_id"]) for r in held(warehouse, "comments")] == [('["p1","2"]', '["p1","1"]')]
