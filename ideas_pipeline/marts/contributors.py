@@ -42,27 +42,27 @@ TABLE = mart_table(
 def _select(asked: Asked) -> sa.Select[Any]:
     c = ACTS.c
     kinds = {"ideas": "idea", "joint_ideas": "joint_idea", "comments": "comment", "votes": "vote"}
-    done = (
+    none: sa.ColumnElement[Any] = sa.null()
+    # Whoever is registered has a row, which counts as nothing.
+    registered = sa.select(
+        PEOPLE.c.user_id, sa.cast(none, sa.Text), sa.cast(none, c.at.type), sa.cast(none, c.day.type)
+    ).where(PEOPLE.c.is_registered)
+    acts = sa.select(c.user_id, c.kind, c.at, c.day).where(c.user_id.is_not(None)).union_all(registered).subquery()
+    a = acts.c
+    counted = (
         sa.select(
-            c.user_id,
-            *(count_if(c.kind == kind).label(name) for name, kind in kinds.items()),
-            sa.func.count().label("contributions"),
-            sa.func.count(sa.distinct(c.day)).label("active_days"),
-            sa.func.min(c.at).label("first_at"),
-            sa.func.max(c.at).label("last_at"),
+            a.user_id,
+            *(count_if(a.kind == kind).label(name) for name, kind in kinds.items()),
+            sa.func.count(a.kind).label("contributions"),
+            sa.func.count(sa.distinct(a.day)).label("active_days"),
+            sa.func.min(a.at).label("first_at"),
+            sa.func.max(a.at).label("last_at"),
         )
-        .where(c.user_id.is_not(None))
-        .group_by(c.user_id)
+        .group_by(a.user_id)
         .subquery()
     )
-    ranks = sa.select(
-        done.c.user_id,
-        sa.func.row_number()
-        .over(order_by=(done.c.contributions.desc(), done.c.first_at, done.c.user_id))
-        .label("rank"),
-    ).subquery()
-    registered = sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)
-    everybody = registered.union(sa.select(done.c.user_id)).subquery()
+    by_contributions = (counted.c.contributions.desc(), counted.c.first_at, counted.c.user_id)
+    done = sa.select(*counted.c, sa.func.row_number().over(order_by=by_contributions).label("rank")).subquery()
     known, d = PEOPLE.c, done.c
     visits_known = sa.exists().where(PEOPLE.c.was_seen)
     posted = d.ideas + d.joint_ideas > 0
@@ -75,20 +75,15 @@ def _select(asked: Asked) -> sa.Select[Any]:
         (visits_known, "idle"),
         else_="inactive",
     )
-    return (
-        sa.select(
-            everybody.c.user_id,
-            sa.func.coalesce(known.is_registered, sa.false()),
-            *(sa.func.coalesce(d[name], 0) for name in (*kinds, "contributions", "active_days")),
-            d.first_at,
-            d.last_at,
-            level,
-            ranks.c.rank,
-        )
-        .outerjoin_from(everybody, PEOPLE, known.user_id == everybody.c.user_id)
-        .outerjoin(done, d.user_id == everybody.c.user_id)
-        .outerjoin(ranks, ranks.c.user_id == everybody.c.user_id)
-    )
+    return sa.select(
+        d.user_id,
+        sa.func.coalesce(known.is_registered, sa.false()),
+        *(d[name] for name in (*kinds, "contributions", "active_days")),
+        d.first_at,
+        d.last_at,
+        level,
+        sa.case((d.contributions > 0, d.rank)),
+    ).outerjoin_from(done, PEOPLE, known.user_id == d.user_id)
 
 
 MART = Mart(TABLE, _select, reads=("users", "ideas", "idea_coauthors", "comments", "votes"))

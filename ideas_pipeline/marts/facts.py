@@ -24,13 +24,14 @@ BANNED = ("banned", "removed")
 NOT_REGISTERED = (*BANNED, "deleted", "invited", "erased")
 
 
-def _fact(fact: str, /, **columns: Kind) -> sa.Table:
-    described = [column(name, kind, "") for name, kind in columns.items()]
+def _fact(fact: str, /, key: tuple[str, ...] = (), **columns: Kind) -> sa.Table:
+    described = [column(name, kind, "", key=name in key) for name, kind in columns.items()]
     return sa.Table(f"_counted_{fact}", sa.MetaData(), *described, prefixes=["TEMPORARY"])
 
 
 COUNTED_IDEAS = _fact(
     "ideas",
+    key=("idea_id",),
     idea_id="id",
     challenge_id="id",
     stage_id="id",
@@ -39,7 +40,7 @@ COUNTED_IDEAS = _fact(
     published_at="timestamp",
     day="date",
 )
-AUTHORS = _fact("authors", idea_id="id", user_id="id")
+AUTHORS = _fact("authors", key=("idea_id", "user_id"), idea_id="id", user_id="id")
 """The people who submitted a counted idea: its author, and the co-authors."""
 
 ACTS = _fact(
@@ -61,7 +62,15 @@ ACTS = _fact(
 Where the source gives no time, the pipeline's first sight of the row stands in.
 """
 
-STAGES = _fact("stages", challenge_id="id", stage_id="id", place="integer", name="text", kind="text")
+STAGES = _fact(
+    "stages",
+    key=("challenge_id", "stage_id"),
+    challenge_id="id",
+    stage_id="id",
+    place="integer",
+    name="text",
+    kind="text",
+)
 """The stages of each challenge; ``place`` counts from 1 in their order."""
 
 STAYS = _fact(
@@ -76,7 +85,7 @@ STAYS = _fact(
 )
 """The stays of counted ideas in stages, as observed. ``is_entry``: false where the idea had only been out of sight."""
 
-PEOPLE = _fact("people", user_id="id", is_registered="boolean", joined_day="date", was_seen="boolean")
+PEOPLE = _fact("people", key=("user_id",), user_id="id", is_registered="boolean", joined_day="date", was_seen="boolean")
 """People who are not banned: those who are registered, and others whom the users' table knows."""
 
 
