@@ -22,6 +22,8 @@ COMMANDS = {
     "absences": "List rows that look gone, or confirm that they are.",
     "replay": "Rebuild the tables from archived pages, without the API.",
     "erase": "Blank a person everywhere, and keep the person out.",
+    "export": "Write the tables and marts to Parquet files.",
+    "grant-analyst": "Let a database role read the warehouse, and no more.",
     "contract": "Show, validate or compare the contract.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",
@@ -37,8 +39,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"ideas_pipeline.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"ideas_pipeline.cli.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

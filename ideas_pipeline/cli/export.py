@@ -1,0 +1,51 @@
+"""``ideas-pipeline export``: the tables and marts as files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--format", type=click.Choice(["parquet"]), default="parquet", show_default=True, expose_value=False)
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder for the files."
+)
+@click.option("--table", "names", multiple=True, metavar="NAME", help="This table or mart alone. Repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
+    """Write each table and mart of the community to FOLDER/NAME.parquet, in place of one that is there.
+
+    All files are of one moment. Times are in UTC, JSON is text. Rows marked as deleted are among the others:
+    keep those whose _deleted_at is null for what is there now. The pipeline's own tables are left out.
+
+    \b
+    Examples:  ideas-pipeline export --to community
+               ideas-pipeline export --format parquet --to community --table ideas --table idea_history
+    """
+    from ideas_pipeline.cli.failures import Failed
+    from ideas_pipeline.cli.output import console, say, table
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.warehouse import export as exporting
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    settings = load_settings()
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+        known = exporting.exportable(warehouse.engine)
+        if unknown := [name for name in names if name not in known]:
+            raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--table")
+        chosen = [known[name] for name in dict.fromkeys(names or known)]
+        try:
+            with console(sys.stderr).status("Writing …"):
+                rows = exporting.export(warehouse.engine, settings.community, chosen, folder)
+        except OSError as error:
+            raise Failed(f"the files cannot be written to {folder}: {error.strerror}.") from None
+    if as_json:
+        print(json.dumps({"folder": str(folder), "rows": rows}, indent=2))
+    else:
+        console().print(table(("file", "rows"), [(f"{folder / name}.parquet", count) for name, count in rows.items()]))
+    say("These files hold personal data that `ideas-pipeline erase` does not reach: after one, export anew.")

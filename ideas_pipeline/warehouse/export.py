@@ -1,0 +1,97 @@
+"""The warehouse as Parquet files, for notebooks and BI tools: the tables that analysts read, and the marts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.community import METADATA
+from ideas_pipeline.warehouse.engines import reading
+
+# In memory at once. Some rows are pages of text.
+_ROWS = 10_000
+
+# The first that fits. What is none of them travels as text; JSON does, too.
+_ARROW: tuple[tuple[type[sa.types.TypeEngine[Any]], pa.DataType], ...] = (
+    (sa.Boolean, pa.bool_()),
+    (sa.DateTime, pa.timestamp("us", tz="UTC")),
+    (sa.Date, pa.date32()),
+    (sa.Integer, pa.int64()),
+    (sa.Float, pa.float64()),
+    (sa.Numeric, pa.float64()),
+)
+
+
+def exportable(engine: sa.Engine) -> dict[str, sa.Table]:
+    """The tables that can be exported, by name: all but the pipeline's own bookkeeping, and the marts that are there.
+
+    Those in ``tables/`` are as they are said to be there, and the marts as they are found.
+    """
+    tables = {table.name: table for table in METADATA.sorted_tables if not table.name.startswith("_")}
+    with reading(engine) as connection:
+        marts = [name for name in sa.inspect(connection).get_table_names() if name.startswith("mart_")]
+        found = sa.MetaData()
+        for name in sorted(marts):
+            tables[name] = sa.Table(name, found, autoload_with=connection)
+    return tables
+
+
+def export(engine: sa.Engine, community: str, tables: Sequence[sa.Table], folder: Path) -> dict[str, int]:
+    """Writes each of ``tables`` as ``folder/NAME.parquet``: the rows of ``community``, those marked deleted included.
+
+    All are as they were at one moment. A file that is there is replaced, once all of them are written in full.
+    Folder and files are made for their owner alone. Returns how many rows each has.
+    Raises WarehouseError where the database fails, and OSError where the files cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rows = {}
+    with TemporaryDirectory(dir=folder, prefix=".export-") as unfinished:
+        with reading(engine) as connection:
+            _hold_still(connection, tables)
+            for table in tables:
+                rows[table.name] = _write(connection, table, community, Path(unfinished) / f"{table.name}.parquet")
+        for table in tables:
+            (Path(unfinished) / f"{table.name}.parquet").replace(folder / f"{table.name}.parquet")
+    return rows
+
+
+def _hold_still(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+    """Makes all that this transaction reads be of one moment, as it is on SQLite by itself."""
+    if connection.dialect.name != "postgresql":
+        return
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    # Before the moment is fixed: a mart that is made anew after it would be found empty.
+    names = ", ".join(connection.dialect.identifier_preparer.format_table(table) for table in tables)
+    connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+
+
+def _write(connection: sa.Connection, table: sa.Table, community: str, file: Path) -> int:
+    schema = pa.schema([pa.field(c.name, _arrow(c), nullable=bool(c.nullable)) for c in table.columns])
+    count = 0
+    with (
+        os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink,
+        pa.parquet.ParquetWriter(sink, schema) as writer,
+    ):
+        for rows in _read(connection, table, community):
+            columns = zip(*rows, strict=True)
+            arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            count += len(rows)
+    return count
+
+
+def _read(connection: sa.Connection, table: sa.Table, community: str) -> Iterator[Sequence[sa.Row[Any]]]:
+    as_text = [sa.cast(c, sa.Text) if isinstance(c.type, sa.JSON) else c for c in table.columns]
+    query = sa.select(*as_text).where(table.c.community == community)
+    return connection.execution_options(yield_per=_ROWS).execute(query).partitions()
+
+
+def _arrow(column: sa.Column[Any]) -> pa.DataType:
+    return next((arrow for kind, arrow in _ARROW if isinstance(column.type, kind)), pa.string())

@@ -1,0 +1,179 @@
+"""Who may read the warehouse: a role for analysts, on PostgreSQL.
+
+It reads everything but what is withheld, tables that come later included, and writes only what analysts own. That is
+held by rights alone: a role that is only set to read-only transactions can unset that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import ERASURES, REJECTED_RECORDS
+from ideas_pipeline.warehouse.engines import reading, writing
+from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
+
+# Rejected records hold whatever was sent, of anybody; erasures, hashes of the names that are kept out.
+_WITHHELD = (REJECTED_RECORDS.name, ERASURES.name)
+_OWNED_BY_ANALYSTS = ("label_classes",)
+
+# PostgreSQL cuts longer names short, and would then speak of another role.
+_LONGEST_NAME = 63
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+# The tables and views of our schema, whether their rights are ours to give, and what the role may do with them, however
+# it came by it: by rights of its own, of a role that it is in, or of everybody.
+_TABLES = """
+SELECT relname,
+       pg_has_role(relowner, 'USAGE') AS is_ours,
+       has_table_privilege(:role, oid, 'SELECT') AS reads,
+       has_table_privilege(:role, oid, 'INSERT, UPDATE, DELETE, TRUNCATE') AS writes
+FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+ORDER BY relname
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What an analyst's role may do now. ``created``: whether there was no such role before."""
+
+    role: str
+    created: bool
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    withheld: tuple[str, ...]
+
+
+def has_role(engine: sa.Engine, role: str) -> bool:
+    """Whether the database's server knows ``role``. Raises WarehouseMisconfigured where there cannot be such a role."""
+    _check_possible(engine, role)
+    with reading(engine) as connection:
+        return _has_role(connection, role)
+
+
+def grant_analyst(engine: sa.Engine, role: str, password: str | None) -> Granted:
+    """Lets ``role`` read the warehouse. Any other right to its tables is taken from it. All of it, or nothing.
+
+    A role that is missing is created; one that is there keeps its password where ``password`` is None.
+    Raises WarehouseMisconfigured where there cannot be such a role, and WarehouseError where our own rights do not
+    suffice, or where it could do more than that all the same.
+    """
+    _check_possible(engine, role)
+    with writing(engine) as connection:
+        created = not _has_role(connection, role)
+        if created or password is not None:
+            _set_login(connection, role, created, password)
+        ours = [table.relname for table in connection.execute(sa.text(_TABLES), {"role": role}) if table.is_ours]
+        readable = tuple(name for name in ours if name not in _WITHHELD)
+        writable = tuple(name for name in ours if name in _OWNED_BY_ANALYSTS)
+        if not ours:
+            raise WarehouseError(
+                "The warehouse's tables belong to another role than the one with which it is opened, so that their"
+                " rights are not ours to give. Nothing was changed. Run this with the URL with which it is synced."
+            )
+        _set_rights(connection, role, ours, readable, writable)
+        if wrong := list(_wrong(connection, role, writable)):
+            raise WarehouseError(
+                f"The role {role} could do more or less than read: {'; '.join(wrong)}. Nothing was changed. Have that"
+                " mended by an administrator of the database, or choose the name of a new role."
+            )
+    return Granted(role, created, readable, writable, _WITHHELD)
+
+
+def _check_possible(engine: sa.Engine, role: str) -> None:
+    if engine.dialect.name == "sqlite":
+        raise WarehouseMisconfigured(
+            f"SQLite knows no roles: who may read the file {engine.url.database} may read all of it. Let analysts read"
+            " the file and the folder that it is in, which should then hold nothing else, and have them open it as"
+            f" file:{engine.url.database}?mode=ro; or give them files, with ideas-pipeline export."
+        )
+    if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
+        raise WarehouseMisconfigured(
+            f"Roles are set up on PostgreSQL alone (postgresql+psycopg://…), not on {engine.url.drivername}: its"
+            " administrator has to do it there."
+        )
+    if not 0 < len(role.encode()) <= _LONGEST_NAME:
+        raise WarehouseMisconfigured(f"The name of a role has 1 to {_LONGEST_NAME} bytes: choose another.")
+
+
+def _has_role(connection: sa.Connection, role: str) -> bool:
+    known = sa.text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
+    return bool(connection.scalar(known, {"role": role}))
+
+
+def _set_login(connection: sa.Connection, role: str, created: bool, password: str | None) -> None:
+    """Creates the role, or changes its password."""
+    statement = f"{'CREATE' if created else 'ALTER'} ROLE {_quoted(connection, role)} LOGIN"
+    if password is not None:
+        # Hashed here: the server, and its log, never get to see it.
+        driver: Any = connection.connection.driver_connection
+        hashed = driver.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        statement += f" PASSWORD '{hashed}'"
+    try:
+        connection.exec_driver_sql(statement)
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        what, advice = f"change the password of {role}", "Without one, this leaves the role's own as it is"
+        if created:
+            what = "create roles"
+            advice = (
+                f'Have an administrator of the database create it (CREATE ROLE "{role}" LOGIN), then run this again'
+            )
+        raise WarehouseError(
+            f"The role with which the warehouse is opened may not {what}. Nothing was changed. {advice}."
+        ) from None
+
+
+def _set_rights(
+    connection: sa.Connection, role: str, ours: Iterable[str], readable: Iterable[str], writable: Iterable[str]
+) -> None:
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(_quoted(connection, name) for name in names)
+
+    to = _quoted(connection, role)
+    schema = _quoted(connection, str(connection.scalar(sa.func.current_schema())))
+    database = _quoted(connection, str(connection.scalar(sa.func.current_database())))
+    statements = [
+        f"GRANT CONNECT ON DATABASE {database} TO {to}",
+        f"GRANT USAGE ON SCHEMA {schema} TO {to}",
+        f"REVOKE ALL ON {listed(ours)} FROM {to}",
+        f"GRANT SELECT ON {listed(readable)} TO {to}",
+        # Marts that are made anew are new tables.
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON TABLES FROM {to}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {to}",
+    ]
+    if writable:
+        statements.append(f"GRANT INSERT, UPDATE, DELETE ON {listed(writable)} TO {to}")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def _wrong(connection: sa.Connection, role: str, writable: Iterable[str]) -> Iterator[str]:
+    """What the role may do and should not, and what it may not and should: it may have rights that we did not give."""
+    may = sa.text(
+        "SELECT has_database_privilege(:role, current_database(), 'CONNECT') AS connects,"
+        " has_schema_privilege(:role, current_schema(), 'USAGE') AS uses,"
+        " has_schema_privilege(:role, current_schema(), 'CREATE') AS creates, current_schema() AS schema"
+    )
+    role_ = {"role": role}
+    able = connection.execute(may, role_).one()
+    tables = connection.execute(sa.text(_TABLES), role_).all()
+    if not able.connects:
+        yield "it may not connect to the database, and only the database's owner can let it"
+    if not able.uses:
+        yield f"it may not use the schema {able.schema}, and only the schema's owner can let it"
+    if able.creates:
+        yield f"it may create tables in the schema {able.schema}"
+    if read := [table.relname for table in tables if table.reads and table.relname in _WITHHELD]:
+        yield f"it may read {', '.join(read)}"
+    if written := [table.relname for table in tables if table.writes and table.relname not in writable]:
+        yield f"it may write {written[0]}" + (f" and {len(written) - 1} more" if written[1:] else "")
+
+
+def _quoted(connection: sa.Connection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote_identifier(name)
