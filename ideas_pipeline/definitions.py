@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from ideas_pipeline.defs.alert_sensors import alert_sensors
 from ideas_pipeline.defs.assets import SIMULATED, community_assets
 from ideas_pipeline.defs.checks import community_checks
 from ideas_pipeline.defs.jobs import jobs, schedules
@@ -36,6 +37,7 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
         asset_checks=community_checks(settings, contract),
         jobs=jobs(),
         schedules=schedules(settings),
+        sensors=alert_sensors(settings, contract),
         resources={**resources(settings, contract), **(resource_overrides or {})},
         # A process for each step would cost seconds and a login each, and a sync has its own concurrency.
         executor=dg.in_process_executor,

@@ -10,15 +10,24 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ideas_pipeline import env_file
 from ideas_pipeline.privacy.choices import Choice, Policy
+from ideas_pipeline.setting_types import (
+    Address,
+    Addresses,
+    AnyPath,
+    BaseUrl,
+    DatabaseUrl,
+    MailServer,
+    Name,
+    Webhook,
+    Zone,
+)
 
 if TYPE_CHECKING:
     from ideas_pipeline.ideas_api.contract import Contract
@@ -27,7 +36,6 @@ if TYPE_CHECKING:
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
 _OTHER_NAMES = {"IDEAS_DEBUG"}  # read by the command line alone
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class SettingsError(Exception):
@@ -36,40 +44,6 @@ class SettingsError(Exception):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-def _is_a_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    # "Europe" is a folder of zones, and fails as one.
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError from None
-    return name
-
-
-def _is_a_base_url(url: str) -> str:
-    parts = urlsplit(url)
-    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    if not (secure and parts.hostname) or parts.username or parts.query or parts.fragment:
-        raise ValueError(url)
-    return url.rstrip("/") + "/"
-
-
-def _is_a_database_url(url: SecretStr) -> SecretStr:
-    if not urlsplit(url.get_secret_value()).scheme:
-        raise ValueError
-    return url
-
-
-def _in_full(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:  # there is no such user
-        raise ValueError from None
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
-AnyPath = Annotated[Path, AfterValidator(_in_full)]
 
 
 Weekday = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
@@ -88,12 +62,12 @@ class Settings(BaseModel):
     client_id: str | None = Field(None, repr=False, description="the API client's id")
     client_secret: SecretStr | None = Field(None, description="the API client's secret")
     api_region: str | None = Field(None, description="a region of the contract, such as EU")
-    api_base_url: Annotated[str, AfterValidator(_is_a_base_url)] | None = Field(
+    api_base_url: BaseUrl | None = Field(
         None, repr=False, description="an address such as https://api.example.com/v2/ (http only on this machine)"
     )
     contract: AnyPath | None = Field(None, description="the path of a contract file")
     state_dir: AnyPath = Field(Path(".ideas"), description="the path of a folder")
-    warehouse_url: Annotated[SecretStr, AfterValidator(_is_a_database_url)] = Field(
+    warehouse_url: DatabaseUrl = Field(
         default_factory=lambda data: SecretStr(f"sqlite:///{data['state_dir'] / 'warehouse.db'}"),
         description="a database address: sqlite:///path.db or postgresql+psycopg://user:password@host/database",
     )
@@ -107,9 +81,7 @@ class Settings(BaseModel):
     callback_path: str = Field("/", pattern="^/", description="a path that starts with /")
     callback_seconds: float = Field(120, gt=0, description="a number of seconds above 0")
     schedule_hour: int = Field(2, ge=0, le=23, description="a whole hour from 0 to 23")
-    timezone: Annotated[str, AfterValidator(_is_a_zone)] = Field(
-        "UTC", description="a time zone's name, such as Europe/Madrid or UTC"
-    )
+    timezone: Zone = Field("UTC", description="a time zone's name, such as Europe/Madrid or UTC")
     full_weekday: Weekday = Field("sunday", description=f"one of {', '.join(get_args(Weekday))}")
     verify_days: int = Field(14, ge=1, description="a whole number of days above 0")
     start_date: date = Field(date(2020, 1, 1), description="a date such as 2020-01-31")
@@ -122,6 +94,17 @@ class Settings(BaseModel):
     )
     archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to keep no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
+    stale_hours: float = Field(36, gt=0, description="a number of hours above 0")
+    alert_webhook: Webhook | None = Field(
+        None, description="an address such as https://hooks.slack.com/services/… (http only on this machine)"
+    )
+    smtp_url: MailServer | None = Field(
+        None,
+        description="a mail server such as smtp://user:password@mail.example.com:587 or smtps://… "
+        "(percent-encode what is no letter or digit in user and password)",
+    )
+    alert_emails: Addresses = Field((), repr=False, description="e-mail addresses with commas between")
+    alert_from: Address | None = Field(None, repr=False, description="an e-mail address")
     pii_email: Choice = Field("drop", description=_CHOICE)
     pii_name: Choice = Field("keep", description=_CHOICE)
     pii_profile: Choice = Field("keep", description=_CHOICE)
@@ -191,6 +174,10 @@ _SAFE_TO_SHOW = set(Settings.model_fields) - {
     "api_base_url",
     "owner",
     "pii_key",
+    "alert_webhook",
+    "smtp_url",
+    "alert_emails",
+    "alert_from",
 }
 
 
@@ -217,6 +204,9 @@ def load_settings() -> Settings:
     if (settings.client_id is None) != (settings.client_secret is None):
         missing = variable("client_id" if settings.client_id is None else "client_secret")
         problems.append(f"{missing} is not set, but its other half is. Set both, or neither to use the simulator.")
+    if (settings.smtp_url is None) != (not settings.alert_emails):
+        missing = variable("smtp_url" if settings.smtp_url is None else "alert_emails")
+        problems.append(f"{missing} is not set, but its other half is. Set both to be sent e-mail, or neither.")
     if problems:
         raise SettingsError(*problems)
     return settings

@@ -81,6 +81,13 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_MASS_ABSENCE_PERCENT", "110", "a percentage from 0 to 100"),
         ("IDEAS_API_BASE_URL", "http://api.example.com/v2/", "http only on this machine"),
         ("IDEAS_API_BASE_URL", "api.example.com", "an address such as https://"),
+        ("IDEAS_STALE_HOURS", "0", "a number of hours above 0, not '0'"),
+        ("IDEAS_ALERT_WEBHOOK", "http://hooks.example.com/x", "an address such as https://hooks.slack.com"),
+        ("IDEAS_SMTP_URL", "mail.example.com:587", "a mail server such as smtp://"),
+        ("IDEAS_SMTP_URL", "smtp://me:sl/ash@mail.example.com", "percent-encode what is no letter or digit"),
+        ("IDEAS_SMTP_URL", "smtp://me@example.com:x@mail.example.com", "percent-encode what is no letter or digit"),
+        ("IDEAS_ALERT_EMAILS", "ann@example.com ben@example.com", "e-mail addresses with commas between."),
+        ("IDEAS_ALERT_FROM", "the pipeline", "an e-mail address."),
         ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database address: sqlite:///path.db"),
     ],
 )
@@ -110,6 +117,26 @@ def test_half_of_the_credentials_is_an_error_that_names_the_other_half(monkeypat
     assert problem().startswith(f"{other} is not set")
 
 
+def test_addresses_are_told_apart_by_commas(monkeypatch):
+    monkeypatch.setenv("IDEAS_SMTP_URL", "smtp://mail.example.com")
+    write_env("IDEAS_ALERT_EMAILS=ann@example.com, ben@example.com\n")
+    assert load_settings().alert_emails == ("ann@example.com", "ben@example.com")
+    monkeypatch.setenv("IDEAS_ALERT_EMAILS", "eve@example.com")
+    assert load_settings().alert_emails == ("eve@example.com",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "other"),
+    [
+        ("IDEAS_SMTP_URL", "smtp://mail.example.com", "IDEAS_ALERT_EMAILS"),
+        ("IDEAS_ALERT_EMAILS", "ann@example.com", "IDEAS_SMTP_URL"),
+    ],
+)
+def test_half_of_what_sends_e_mail_is_an_error_that_names_the_other_half(monkeypatch, name, value, other):
+    monkeypatch.setenv(name, value)
+    assert problem().startswith(f"{other} is not set")
+
+
 def test_a_mistyped_name_in_the_file_gets_the_right_one():
     write_env("IDEAS_CLIENT_SECERT=hunter2\n")
     said = problem()
@@ -129,18 +156,27 @@ def test_an_unknown_name_in_the_file_is_an_error_and_in_the_environment_another_
 
 
 def test_no_secret_is_in_a_repr_or_an_error(monkeypatch):
-    secrets = {"IDEAS_CLIENT_ID": "canary-id", "IDEAS_CLIENT_SECRET": "canary-secret"}
+    secrets = {
+        "IDEAS_CLIENT_ID": "canary-id",
+        "IDEAS_CLIENT_SECRET": "canary-secret",
+        "IDEAS_ALERT_WEBHOOK": "https://hooks.example.com/canary-webhook",
+        "IDEAS_SMTP_URL": "smtps://canary-user:canary-password@mail.example.com",
+        "IDEAS_ALERT_EMAILS": "canary-ann@example.com",
+        "IDEAS_ALERT_FROM": "canary-from@example.com",
+    }
     write_env("IDEAS_WAREHOUSE_URL=postgresql+psycopg://me:canary-password@host/db\n")
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     assert "canary" not in repr(load_settings()) + str(load_settings())
     monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "canary-password")
     monkeypatch.setenv("IDEAS_API_BASE_URL", "https://me:canary-password@host/")
+    for name in ("IDEAS_ALERT_WEBHOOK", "IDEAS_SMTP_URL", "IDEAS_ALERT_EMAILS", "IDEAS_ALERT_FROM"):
+        monkeypatch.setenv(name, "canary wrong")
     monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "99")
     monkeypatch.setenv("IDEAS_CLIENT_SECERT", "canary-secret")
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert len(caught.value.problems) == 4
+    assert len(caught.value.problems) == 8
     assert "canary" not in str(caught.value)
     assert caught.value.__suppress_context__
 

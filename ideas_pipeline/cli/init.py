@@ -72,6 +72,14 @@ IDEAS_API_REGION={IDEAS_API_REGION}
 # More rows than this share missing at once are not believed to be deleted.
 #IDEAS_MASS_ABSENCE_PERCENT=10
 
+# Alerts, sent by Dagster's sensors: to a webhook (Slack and others that take {{"text": …}}), by e-mail, or both.
+# A failed run is told at once, and that nothing was proven complete for so many hours once a day.
+#IDEAS_ALERT_WEBHOOK=
+#IDEAS_SMTP_URL=smtp://user:password@mail.example.com:587
+#IDEAS_ALERT_EMAILS=first@example.com, second@example.com
+#IDEAS_ALERT_FROM=pipeline@example.com
+#IDEAS_STALE_HOURS=36
+
 # What is stored of people, by class: keep, hash (with a key) or drop. A person's id is always kept.
 #IDEAS_PII_EMAIL=drop
 #IDEAS_PII_NAME=keep

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -66,15 +65,6 @@ def came_to(stream: str, verdict: str, reason: str) -> str:
     if not (colon and (where == stream or where.startswith(f"{stream} "))):
         where, what = stream, reason
     return f"{where} {'failed' if verdict == 'failed' else 'is incomplete'}: {what}"
-
-
-def ago(then: datetime, now: datetime) -> str:
-    """How long ago ``then`` was, in the largest unit that fits: ``5 minutes ago``. Both aware, any zone."""
-    passed = max(now - then, timedelta())
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if count := int(passed.total_seconds() // length):
-            return f"{_count(count, unit)} ago"
-    return "just now"
 
 
 def length(seconds: float) -> str:

@@ -24,8 +24,9 @@ def status(as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from ideas_pipeline.cli.output import ago, came_to, console, place, table
+    from ideas_pipeline.cli.output import came_to, console, place, table
     from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.times import ago
     from ideas_pipeline.warehouse.unfinished import unfinished_run
     from ideas_pipeline.warehouse.warehouse import Warehouse
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.cli.output import ago, came_to
+from ideas_pipeline.cli.output import came_to
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.times import ago
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline

@@ -1,0 +1,17 @@
+"""What operators are sent, and why it could not be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """``subject``: one line that says it all. ``text``: what happened, what it means, what to do."""
+
+    subject: str
+    text: str
+
+
+class NotDelivered(Exception):
+    """Why an alert did not arrive, in words. Never holds an address, a user or a password."""

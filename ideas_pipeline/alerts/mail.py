@@ -1,0 +1,84 @@
+"""An alert by e-mail, over SMTP."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import SecretStr
+
+from ideas_pipeline.alerts.alert import Alert, NotDelivered
+from ideas_pipeline.setting_types import LOOPBACK
+
+_SECONDS = 10
+_log = logging.getLogger(__name__)
+
+
+def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert) -> None:
+    """Hand ``alert`` to the mail ``server`` (``smtp://user:password@host:587``, ``smtps://…``) for ``recipients``.
+
+    Always encrypted, unless the server is on this machine. Raises NotDelivered where the server takes it for none.
+    """
+    message = EmailMessage()
+    message["Subject"] = alert.subject
+    message["From"] = sender
+    message["To"] = ", ".join(recipients)
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    message.set_content(alert.text)
+    # None of smtplib's own words: they quote users and recipients.
+    try:
+        with _connected(urlsplit(server.get_secret_value())) as connection:
+            refused = connection.send_message(message, sender, list(recipients))
+    except smtplib.SMTPAuthenticationError as error:
+        raise NotDelivered(
+            f"the mail server refused the user and password of IDEAS_SMTP_URL (status {error.smtp_code})."
+        ) from None
+    except smtplib.SMTPRecipientsRefused as error:
+        status = next(iter(error.recipients.values()))[0]
+        raise NotDelivered(f"the mail server refused every address of IDEAS_ALERT_EMAILS (status {status}).") from None
+    except smtplib.SMTPSenderRefused as error:
+        raise NotDelivered(f"the mail server refused IDEAS_ALERT_FROM (status {error.smtp_code}).") from None
+    except smtplib.SMTPResponseException as error:
+        raise NotDelivered(f"the mail server refused the message (status {error.smtp_code}).") from None
+    except smtplib.SMTPNotSupportedError:
+        raise NotDelivered("the mail server takes no user and password, but IDEAS_SMTP_URL has them.") from None
+    except ssl.SSLCertVerificationError:
+        raise NotDelivered(
+            "the mail server's certificate cannot be verified. Where your own authority signed it, set SSL_CERT_FILE."
+        ) from None
+    except (OSError, smtplib.SMTPException) as error:
+        if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+            raise NotDelivered(f"the mail server did not answer within {_SECONDS} seconds.") from None
+        raise NotDelivered(
+            "the mail server cannot be reached. Check IDEAS_SMTP_URL (smtps:// is for port 465, smtp:// for 587)."
+        ) from None
+    if refused:
+        _log.warning(f"The mail server refused {len(refused)} of {len(recipients)} addresses of IDEAS_ALERT_EMAILS.")
+
+
+@contextmanager
+def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
+    host, user = url.hostname or "", unquote(url.username or "")
+    context = ssl.create_default_context()
+    connection: smtplib.SMTP
+    if url.scheme == "smtps":
+        connection = smtplib.SMTP_SSL(host, url.port or smtplib.SMTP_SSL_PORT, timeout=_SECONDS, context=context)
+    else:
+        connection = smtplib.SMTP(host, url.port or 587, timeout=_SECONDS)
+    with connection:
+        connection.ehlo()
+        if url.scheme == "smtp":
+            if connection.has_extn("starttls"):
+                connection.starttls(context=context)
+            elif host not in LOOPBACK:
+                raise NotDelivered("the mail server offers no encryption (STARTTLS), so nothing was sent.")
+        if user:
+            connection.login(user, unquote(url.password or ""))
+        yield connection

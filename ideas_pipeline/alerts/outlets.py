@@ -1,0 +1,23 @@
+"""Where alerts go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ideas_pipeline.alerts import mail, webhook
+from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.settings import Settings
+
+Outlet = Callable[[Alert], None]
+
+
+def outlets(settings: Settings) -> dict[str, Outlet]:
+    """By name, what sends an alert, or raises NotDelivered. None where nothing is configured."""
+    found: dict[str, Outlet] = {}
+    if settings.alert_webhook:
+        found["webhook"] = partial(webhook.post, settings.alert_webhook)
+    if settings.smtp_url and settings.alert_emails:
+        sender = settings.alert_from or settings.alert_emails[0]
+        found["e-mail"] = partial(mail.send, settings.smtp_url, sender, settings.alert_emails)
+    return found

@@ -1,0 +1,87 @@
+"""Runs that failed, as Dagster recorded them, in sentences that may leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from ideas_pipeline.alerts.messages import FailedRun
+
+_AT_ONCE = 50
+# Set by Dagster on a run that it will start again.
+_WILL_RETRY = "dagster/will_retry"
+_ASSETS_CHOSEN = "__ASSET_JOB"
+
+
+def newest_failure(instance: dg.DagsterInstance) -> int:
+    """The place of the newest failure, for ``failed_runs``; that of none is 0."""
+    newest = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1).records
+    return newest[0].storage_id if newest else 0
+
+
+def failed_runs(context: dg.SensorEvaluationContext, after: int) -> tuple[list[FailedRun], int]:
+    """This location's runs that failed after the place ``after``, the oldest first, and the place to go on from.
+
+    Those that Dagster tries again are left out: if the last try fails, that one is told.
+    """
+    instance = context.instance
+    records = instance.fetch_run_status_changes(
+        dg.RunStatusChangeRecordsFilter(dg.DagsterEventType.RUN_FAILURE, after_storage_id=after),
+        limit=_AT_ONCE,
+        ascending=True,
+    ).records
+    found = []
+    for record in records:
+        run = instance.get_run_by_id(record.run_id)
+        if run is None or run.tags.get(_WILL_RETRY) == "true" or not _is_ours(context, run):
+            continue
+        found.append(
+            FailedRun(
+                run_id=run.run_id,
+                name="a run of chosen assets" if run.job_name.startswith(_ASSETS_CHOSEN) else run.job_name,
+                at=datetime.fromtimestamp(record.timestamp, UTC),
+                reasons=list(_reasons(instance, run.run_id)),
+            )
+        )
+    return found, records[-1].storage_id if records else after
+
+
+def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
+    """Whether the run is of this code location. One that Dagster's command line ran has none."""
+    origin = run.remote_job_origin
+    here = context.code_location_origin
+    return (
+        origin is None
+        or here is None
+        or origin.repository_origin.code_location_origin.location_name == here.location_name
+    )
+
+
+def _reasons(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
+    steps, checks = [], []
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+    for entry in instance.all_logs(run_id, of_type=kinds):
+        event = entry.get_dagster_event()
+        if event.is_step_failure:
+            steps.append(_why(event))
+        else:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR and check.description:
+                checks.append(check.description)
+    if not (steps or checks):
+        yield "It ended without a word: it was killed, or did not start. The run's log in Dagster says more."
+    yield from steps
+    # A step of checks fails with their own sentences.
+    yield from (said for said in checks if not any(said in step for step in steps))
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    # An error that nobody foresaw can quote what was being read, so its words stay in Dagster.
+    error = failure.error and (failure.error.cause or failure.error)
+    what = f"an unexpected {error.cls_name}" if error and error.cls_name else "an unexpected error"
+    return f"{event.step_key}: {what}. The run's log in Dagster says more."

@@ -1,0 +1,88 @@
+"""What a setting's value may be. Each check raises ValueError, and whoever asked knows the variable's name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic_settings import NoDecode
+
+# What is sent to these stays on this machine.
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_ADDRESS = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+", re.ASCII)
+
+
+def _is_a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    # "Europe" is a folder of zones, and fails as one.
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError from None
+    return name
+
+
+def _is_private(url: SplitResult) -> bool:
+    """Whether nobody between here and there can read along."""
+    return bool(url.hostname) and (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
+
+
+def _is_a_base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if not _is_private(parts) or parts.username or parts.query or parts.fragment:
+        raise ValueError(url)
+    return url.rstrip("/") + "/"
+
+
+def _is_a_database_url(url: SecretStr) -> SecretStr:
+    if not urlsplit(url.get_secret_value()).scheme:
+        raise ValueError
+    return url
+
+
+def _is_a_webhook(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if not _is_private(parts) or parts.port == 0 or parts.username:
+        raise ValueError
+    return url
+
+
+def _is_a_mail_server(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    # A password that is not percent-encoded would be cut, and its rest taken for something else.
+    rest = parts.path.strip("/") or parts.query or parts.fragment or parts.netloc.count("@") > 1
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0 or rest:
+        raise ValueError
+    return url
+
+
+def _addresses(text: object) -> object:
+    return tuple(part.strip() for part in text.split(",")) if isinstance(text, str) else text
+
+
+def _is_an_address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _in_full(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user
+        raise ValueError from None
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+AnyPath = Annotated[Path, AfterValidator(_in_full)]
+Zone = Annotated[str, AfterValidator(_is_a_zone)]
+BaseUrl = Annotated[str, AfterValidator(_is_a_base_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_a_database_url)]
+Webhook = Annotated[SecretStr, AfterValidator(_is_a_webhook)]
+MailServer = Annotated[SecretStr, AfterValidator(_is_a_mail_server)]
+Address = Annotated[str, AfterValidator(_is_an_address)]
+# NoDecode: in the environment it is a list with commas, not JSON.
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(_addresses), NoDecode]

@@ -1,0 +1,80 @@
+"""Since when the warehouse is known to be true to the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS, WAREHOUSE
+from ideas_pipeline.warehouse.engines import reading, utc
+
+# A backfill reads some days, a replay what is old: neither proves anything of today. Runs before modes were syncs.
+_SYNCS = SYNC_RUNS.c.mode.in_(["incremental", "full"]) | SYNC_RUNS.c.mode.is_(None)
+OF_SYNCS = sa.exists().where(
+    SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id, SYNC_RUNS.c.community == SYNC_STREAMS.c.community, _SYNCS
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """The last sync that ended. Times are in UTC. ``hidden_changes``: rows changed though their parent did not say."""
+
+    run_id: str
+    mode: str
+    verdict: str
+    started_at: datetime
+    finished_at: datetime
+    requests: int
+    hidden_changes: int
+
+
+def last_proven(engine: sa.Engine, community: str) -> dict[str, datetime]:
+    """By stream, when a sync last proved it complete, in UTC. A stream that never was is missing.
+
+    Raises WarehouseError.
+    """
+    streams = SYNC_STREAMS.c
+    query = (
+        sa.select(streams.stream, sa.func.max(streams.finished_at))
+        .where(streams.community == community, streams.verdict == "complete", OF_SYNCS)
+        .group_by(streams.stream)
+    )
+    with reading(engine) as connection:
+        return {stream: utc(at) for stream, at in connection.execute(query)}
+
+
+def created_at(engine: sa.Engine) -> datetime:
+    """When the warehouse was created, in UTC. Raises WarehouseError."""
+    with reading(engine) as connection:
+        return utc(connection.execute(sa.select(WAREHOUSE.c.created_at)).scalar_one())
+
+
+def last_sync(engine: sa.Engine, community: str) -> LastSync | None:
+    """The last sync that came to its end; None where there was none. Raises WarehouseError."""
+    runs, streams = SYNC_RUNS.c, SYNC_STREAMS.c
+    last = (
+        sa.select(SYNC_RUNS)
+        .where(runs.community == community, runs.finished_at.is_not(None), _SYNCS)
+        .order_by(runs.started_at.desc())
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        run = connection.execute(last).first()
+        if run is None:
+            return None
+        requests, hidden = connection.execute(
+            sa.select(sa.func.sum(streams.requests), sa.func.sum(streams.hidden_changes)).where(
+                streams.run_id == run.run_id, streams.community == community
+            )
+        ).one()
+    return LastSync(
+        run_id=run.run_id,
+        mode=run.mode or "incremental",
+        verdict=run.verdict,
+        started_at=utc(run.started_at),
+        finished_at=utc(run.finished_at),
+        requests=int(requests or 0),
+        hidden_changes=int(hidden or 0),
+    )

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import traceback
+from pathlib import Path
+
+import pytest
+import trustme
+from pydantic import SecretStr
+
+from ideas_pipeline.alerts import mail
+from ideas_pipeline.alerts.alert import Alert, NotDelivered
+from ideas_pipeline_tests.alerts.servers import USER_AND_PASSWORD, mail_server
+
+ALERT = Alert("[acme] nightly_sync failed", "Comments: none of 30 lists – at all.\n\nDo this.")
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # that is what is tested
+FROM, TO = "canary-from@example.com", ["canary-ann@example.com", "canary-ben@example.com"]
+
+
+def send(url: str) -> None:
+    mail.send(SecretStr(url), FROM, TO, ALERT)
+
+
+def refusal(url: str) -> str:
+    with pytest.raises(NotDelivered) as caught:
+        send(url)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+    return str(caught.value)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Of a server on this machine, signed by an authority that this process trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "127.0.0.2").configure_cert(context)
+    return context
+
+
+def test_an_alert_is_one_mail_to_all(caplog: pytest.LogCaptureFixture) -> None:
+    with mail_server() as server, caplog.at_level(logging.DEBUG, logger="ideas_pipeline"):
+        send(f"smtp://127.0.0.1:{server.port}")
+
+    (message,) = server.mails
+    assert server.recipients == [TO]
+    assert message["Subject"] == ALERT.subject
+    assert (message["From"], message["To"]) == (FROM, ", ".join(TO))
+    assert message["Date"]
+    assert message.get_content().splitlines() == ALERT.text.splitlines()
+    assert "canary" not in caplog.text
+
+
+def test_a_server_that_offers_encryption_gets_user_and_password_over_that_alone(certificate: ssl.SSLContext) -> None:
+    with mail_server(password=True, starttls=certificate) as server:
+        send(f"smtp://{USER_AND_PASSWORD}@127.0.0.2:{server.port}")
+
+    assert server.encrypted == [True]
+
+
+def test_smtps_is_encrypted_from_the_first_byte(certificate: ssl.SSLContext) -> None:
+    with mail_server(tls=certificate) as server:
+        send(f"smtps://127.0.0.1:{server.port}")
+
+    assert server.encrypted == [True]
+
+
+def test_another_machine_that_offers_no_encryption_is_told_nothing() -> None:
+    with mail_server(password=True) as server:
+        said = refusal(f"smtp://{USER_AND_PASSWORD}@127.0.0.2:{server.port}")
+
+    assert said == "the mail server offers no encryption (STARTTLS), so nothing was sent."
+    assert server.mails == []
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    certificate: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with mail_server(starttls=certificate) as server:
+        assert "certificate cannot be verified" in refusal(f"smtp://127.0.0.1:{server.port}")
+
+
+def test_a_wrong_password_is_said_without_it() -> None:
+    with mail_server(password=True) as server:
+        said = refusal(f"smtp://canary-user:canary-wrong@127.0.0.1:{server.port}")
+
+    assert "refused the user and password of IDEAS_SMTP_URL (status 535)" in said
+
+
+def test_a_password_that_is_missing_is_said() -> None:
+    with mail_server(password=True) as server:
+        assert "(status 530)" in refusal(f"smtp://127.0.0.1:{server.port}")
+
+
+def test_addresses_that_are_all_refused_are_said_by_the_setting() -> None:
+    with mail_server() as server:
+        server.refused = set(TO)
+        assert "every address of IDEAS_ALERT_EMAILS (status 550)" in refusal(f"smtp://127.0.0.1:{server.port}")
+
+
+def test_an_address_that_is_refused_keeps_the_mail_from_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    with mail_server() as server:
+        server.refused = {TO[0]}
+        send(f"smtp://127.0.0.1:{server.port}")
+
+    assert server.recipients == [TO[1:]]
+    assert "refused 1 of 2 addresses of IDEAS_ALERT_EMAILS" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = refusal(f"smtp://127.0.0.1:{silent.getsockname()[1]}")
+
+    assert "did not answer within" in said
+
+
+def test_a_server_that_is_not_there_is_a_sentence() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    assert "cannot be reached" in refusal(f"smtp://127.0.0.1:{port}")

@@ -1,0 +1,294 @@
+"""The sensors, evaluated as Dagster's daemon does, on an instance that keeps its events as `make dev` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.alerts import webhook
+from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS, WAREHOUSE
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server, webhook_server
+from ideas_pipeline_tests.defs.running import nightly_sync
+
+FAILURE, STALENESS = "failure_alerts", "staleness_alerts"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\nrun_retries: {enabled: true}\n")
+    return folder
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(home)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookServer]:
+    with webhook_server() as server:
+        monkeypatch.setenv("IDEAS_ALERT_WEBHOOK", server.address)
+        yield server
+
+
+@pytest.fixture
+def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+    with mail_server() as server:
+        monkeypatch.setenv("IDEAS_SMTP_URL", f"smtp://127.0.0.1:{server.port}")
+        monkeypatch.setenv("IDEAS_ALERT_EMAILS", "canary-ann@example.com,canary-ben@example.com")
+        yield server
+
+
+class Daemon:
+    """Ticks a sensor, as the daemon does: with the cursor that the last tick left."""
+
+    def __init__(self, instance: dg.DagsterInstance, sensor: str) -> None:
+        self.instance = instance
+        self.sensor = sensor
+        self.cursor: str | None = None
+
+    def tick(self) -> str:
+        """What the tick says of itself in the UI."""
+        defs = build_defs()
+        with dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=defs) as context:
+            done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)
+        self.cursor = done.cursor
+        return str(done.skip_message)
+
+
+def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance) -> None:
+    simulator.faults.add(Fault(kind="status", status=403, stream="comments", times=None))
+    assert not nightly_sync(instance).success
+    simulator.faults.clear()
+
+
+@pytest.mark.usefixtures("unconfigured")
+@pytest.mark.parametrize("name", [FAILURE, STALENESS])
+def test_without_anybody_to_tell_a_sensor_is_stopped_and_says_why(name: str, instance: dg.DagsterInstance) -> None:
+    sensor = build_defs().get_repository_def().get_sensor_def(name)
+
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+    assert "Nobody is told: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_ALERT_EMAILS" in str(
+        sensor.description
+    )
+    assert "Nobody is told" in Daemon(instance, name).tick()
+
+
+@pytest.mark.usefixtures("unconfigured", "hook", "mail")
+@pytest.mark.parametrize("name", [FAILURE, STALENESS])
+def test_with_somebody_to_tell_a_sensor_runs_and_says_how(name: str) -> None:
+    sensor = build_defs().get_repository_def().get_sensor_def(name)
+
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert str(sensor.description).endswith("By webhook and e-mail.")
+
+
+def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_are_old(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, mail: MailServer
+) -> None:
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    assert nightly_sync(instance).success
+    assert daemon.tick() == "Nothing to tell."
+    a_failed_run(simulator, instance)
+
+    said = daemon.tick()
+
+    assert said == "Sent: [acme] nightly_sync failed (webhook). Sent: [acme] nightly_sync failed (e-mail)."
+    (text,) = hook.texts
+    assert "\n- comments: " in text
+    assert "Everything was last proven complete 20" in text
+    assert "What to do: " in text
+    (message,) = mail.mails
+    assert message["Subject"] == "[acme] nightly_sync failed"
+    assert daemon.tick() == "Nothing to tell."
+    assert (len(hook.texts), len(mail.mails)) == (1, 1)
+
+
+def test_what_failed_before_the_sensor_was_first_started_is_not_told(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+) -> None:
+    a_failed_run(simulator, instance)
+    daemon = Daemon(instance, FAILURE)
+
+    assert [daemon.tick(), daemon.tick()] == ["Nothing to tell."] * 2
+    assert hook.texts == []
+
+
+def test_a_run_that_dagster_tries_again_is_not_told(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+) -> None:
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    simulator.faults.add(Fault(kind="status", status=403, stream="comments", times=None))
+    job = build_defs().resolve_job_def("nightly_sync")
+    job.execute_in_process(instance=instance, raise_on_error=False, tags={"dagster/max_retries": "1"})
+
+    (run,) = instance.get_runs()
+    assert run.tags["dagster/will_retry"] == "true"
+    assert daemon.tick() == "Nothing to tell."
+
+    retry = {"dagster/max_retries": "1", "dagster/parent_run_id": run.run_id, "dagster/root_run_id": run.run_id}
+    job.execute_in_process(instance=instance, raise_on_error=False, tags=retry | {"dagster/retry_number": "1"})
+    daemon.tick()
+    assert len(hook.texts) == 1
+
+
+@pytest.mark.parametrize("status", [500, None], ids=["fails", "hangs"])
+def test_a_webhook_that_does_not_take_an_alert_is_asked_again_and_keeps_it_from_nobody_else(
+    simulator: Simulator,
+    instance: dg.DagsterInstance,
+    hook: WebhookServer,
+    mail: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int | None,
+) -> None:
+    monkeypatch.setattr(webhook, "_SECONDS", 0.2)
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    a_failed_run(simulator, instance)
+    hook.status = status
+
+    assert daemon.tick().startswith("An alert was not delivered, and will be sent again: the webhook ")
+    assert daemon.tick().startswith("An alert was not delivered, and will be sent again: the webhook ")
+    a_failed_run(simulator, instance)
+    hook.status = 200
+    daemon.tick()
+
+    assert [m["Subject"] for m in mail.mails] == ["[acme] nightly_sync failed"] * 2
+    (text,) = hook.texts
+    assert text.startswith("*[acme] 2 runs failed*")
+
+
+def test_a_run_that_was_killed_and_a_warehouse_that_cannot_be_asked_are_told_too(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    run = instance.create_run_for_job(build_defs().resolve_job_def("nightly_sync"))
+    instance.report_run_failed(run)
+    monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "postgresql+psycopg://ann:canary-password@127.0.0.1:1/ideas")
+
+    daemon.tick()
+
+    (text,) = hook.texts
+    assert "- It ended without a word: it was killed, or did not start." in text
+    assert "When everything was last proven complete cannot be said: The warehouse postgresql" in text
+    assert "canary-password" not in text
+
+
+def test_an_error_that_nobody_foresaw_is_told_without_its_words(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+) -> None:
+    @dg.op
+    def broken() -> None:
+        raise KeyError("ann@example.com")
+
+    @dg.job
+    def mine() -> None:
+        broken()
+
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    mine.execute_in_process(instance=instance, raise_on_error=False)
+    daemon.tick()
+
+    (text,) = hook.texts
+    assert "- broken: an unexpected KeyError. The run's log in Dagster says more." in text
+    assert "ann@example.com" not in text
+
+
+def _older(hours: float) -> None:
+    """As if everything in the warehouse had happened so many hours earlier."""
+    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.begin() as connection:
+        earlier = datetime.now(UTC) - timedelta(hours=hours)
+        connection.execute(sa.update(WAREHOUSE).values(created_at=earlier))
+        connection.execute(sa.update(SYNC_STREAMS).values(started_at=earlier, finished_at=earlier))
+
+
+def test_a_community_that_is_not_proven_complete_is_told_once_a_day_until_it_is(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+) -> None:
+    daemon = Daemon(instance, STALENESS)
+    nightly_sync(instance)
+    _older(35)
+    assert daemon.tick() == "Nothing to tell."
+    _older(37)
+
+    assert daemon.tick() == "Sent: [acme] not proven complete: challenges, users, ideas, comments, votes (webhook)."
+    assert "- votes: 20" in hook.texts[0]
+    assert daemon.tick() == "Nothing to tell."
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    daemon.cursor = json.dumps({"webhook": yesterday.isoformat()})
+    assert daemon.tick().startswith("Sent: [acme] not proven complete")
+
+    nightly_sync(instance)
+    assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
+    assert daemon.tick() == "Nothing to tell."
+    assert len(hook.texts) == 3
+
+
+def test_an_all_clear_that_could_not_be_sent_is_sent_later(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+) -> None:
+    daemon = Daemon(instance, STALENESS)
+    nightly_sync(instance)
+    _older(37)
+    daemon.tick()
+    nightly_sync(instance)
+    hook.status = 500
+
+    assert daemon.tick().startswith("An alert was not delivered")
+    hook.status = 200
+    assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
+
+
+def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAS_STALE_HOURS", "2")
+    daemon = Daemon(instance, STALENESS)
+    assert daemon.tick() == "Nothing to tell."
+    _older(3)
+
+    daemon.tick()
+
+    assert "within the last 2 hours. Last proven:\n- challenges: never" in hook.texts[0]
+
+
+def test_no_address_and_no_password_of_an_alert_is_in_what_dagster_keeps_or_shows(
+    simulator: Simulator,
+    instance: dg.DagsterInstance,
+    home: Path,
+    hook: WebhookServer,
+    mail: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("IDEAS_SMTP_URL", f"smtp://canary-user:canary-password@127.0.0.1:{mail.port}")
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    a_failed_run(simulator, instance)
+    hook.status = 500
+
+    said = daemon.tick()
+
+    assert said.count("An alert was not delivered") == 2
+    assert "canary" not in said + str(daemon.cursor)
+    shown = capfd.readouterr()
+    assert "An alert was not delivered" in shown.err  # the search looks where the sensor left its traces
+    assert "canary" not in shown.out + shown.err
+    assert b"canary" not in b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
