@@ -39,6 +39,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     from contextlib import closing
 
     from ideas_pipeline.cli.failures import Failed
+    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -65,6 +66,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
         if not yes:
             _ask(privacy, warehouse, person, texts)
         erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
+        follow(settings, warehouse)
     if as_json:
         told = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}
         print(json.dumps(told | {"left": list(erasure.left)}, indent=2))

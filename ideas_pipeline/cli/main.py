@@ -24,6 +24,7 @@ COMMANDS = {
     "erase": "Blank a person everywhere, and keep the person out.",
     "export": "Write the tables and marts to Parquet files.",
     "grant-analyst": "Let a database role read the warehouse, and no more.",
+    "marts": "Build the analysts' tables anew; a sync does so by itself.",
     "contract": "Show, validate or compare the contract.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",

@@ -106,6 +106,7 @@ def retry(table: str | None, as_json: bool) -> None:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
+    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.cli.output import table as table_of
     from ideas_pipeline.ideas_api.contract_file import load_contract
@@ -119,6 +120,8 @@ def retry(table: str | None, as_json: bool) -> None:
     with _waiting(table) as (settings, warehouse, found):
         now = datetime.now(UTC)
         results = retry_rejects(warehouse, contract, settings.community, found, new_run_id(now), now) if found else []
+        if any(result.loaded for result in results):
+            follow(settings, warehouse)
     if as_json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     elif not results:

@@ -40,6 +40,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     from zoneinfo import ZoneInfo
 
     from ideas_pipeline.archive.files import runs_in
+    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.settings import SettingsError, load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
@@ -65,6 +66,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             progress=shown,
             privacy=settings.privacy(contract),
         )
+        follow(settings, warehouse)
     _print(result, as_json=as_json)
     raise click.exceptions.Exit(_EXIT_CODES[result.verdict])
 

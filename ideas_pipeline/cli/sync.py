@@ -75,6 +75,7 @@ def run(
     """Sync, print what came of it, and return the exit code. ``what``: the command, for others who wait for it."""
     from ideas_pipeline.cli.connect import connect
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
+    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
     from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
@@ -100,6 +101,8 @@ def run(
                 run_id=run_id,
                 privacy=privacy,
             )
+        if result.changed or result.verdict != "failed":
+            follow(settings, warehouse)
         url = warehouse.engine.url
         rows_there = any(s.rows for s in warehouse.status(settings.community))
     if as_json:

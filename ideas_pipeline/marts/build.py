@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,19 +91,22 @@ def _build(connection: sa.Connection, mart: Mart, asked: Asked) -> int:
     return connection.scalar(count) or 0
 
 
-def forget(connection: sa.Connection, community: str, people: list[str]) -> dict[str, int]:
-    """Takes the people with these ids out of every mart that names people, until the marts are built anew.
+def forget(connection: sa.Connection, community: str, is_erased: Callable[[str], object]) -> dict[str, int]:
+    """Takes people out of every mart that names people, until the marts are built anew.
 
-    Returns how many rows went, by mart.
+    ``is_erased`` is asked about each id. Returns how many rows went, by mart.
     """
     there = set(sa.inspect(connection).get_table_names())
-    gone = {}
+    gone: dict[str, int] = {}
     for name, mart in MARTS.items():
         for column in mart.table.columns:
-            if pii(column) == "person_id" and name in there:
-                mine = sa.and_(mart.table.c.community == community, column.in_(people))
-                deleted = sa.delete(mart.table).where(mine).execution_options(preserve_rowcount=True)
-                gone[name] = connection.execute(deleted).rowcount
+            if pii(column) != "person_id" or name not in there:
+                continue
+            mine = mart.table.c.community == community
+            people = [id_ for id_ in connection.scalars(sa.select(column).distinct().where(mine)) if is_erased(id_)]
+            if people:
+                connection.execute(sa.delete(mart.table).where(mine, column.in_(people)))
+                gone[name] = len(people)
     return gone
 
 

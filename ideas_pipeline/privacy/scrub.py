@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.marts.build import forget
 from ideas_pipeline.privacy.blank import Blanker, author_column, parts_with_texts
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.scrub_accounts import scrub_accounts
@@ -42,6 +43,9 @@ def scrub(connection: sa.Connection, contract: Contract, blanker: Blanker, at: d
         )
         hidden[table.name] = _without_texts(connection, table, blanker)
     changed |= scrub_accounts(connection, blanker, {part: set(hidden[above]) for part, above in parts.items()})
+    changed |= forget(
+        connection, blanker.erased.community, lambda id_: not is_surrogate(id_) and blanker.erased.surrogate(id_)
+    )
     return {name: rows for name, rows in changed.items() if rows}
 
 

@@ -1,0 +1,51 @@
+"""``ideas-pipeline marts``: build the analysts' tables anew. A sync does so by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ideas_pipeline.settings import Settings
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print how many rows each has as JSON, for machines.")
+def marts(as_json: bool) -> None:
+    """Build the analysts' tables (mart_…) anew from what is in the warehouse.
+
+    Every sync, backfill, replay and erasure does so by itself. Do it after a change of label_classes, or of
+    IDEAS_TIMEZONE. Readers see all of them as they were, or all as they are now.
+
+    \b
+    Example:  ideas-pipeline marts
+    """
+    from contextlib import closing
+
+    from ideas_pipeline.cli.output import console, place, table
+    from ideas_pipeline.marts.build import build_marts
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    settings = load_settings()
+    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+        rows = build_marts(warehouse.engine, settings.community, settings.timezone)
+        where = place(warehouse.engine.url)
+    if as_json:
+        print(json.dumps({"warehouse": where, "rows": rows}, indent=2))
+        return
+    out = console()
+    out.print(table(("mart", "rows"), list(rows.items())))
+    out.print(f"Warehouse: {where}", markup=False)
+
+
+def follow(settings: Settings, warehouse: Warehouse) -> None:
+    """Build the marts after their tables have changed, on engines that can. Raises WarehouseError."""
+    from ideas_pipeline.marts.build import build_marts
+    from ideas_pipeline.marts.sql import DIALECTS
+
+    if warehouse.engine.dialect.name in DIALECTS:
+        build_marts(warehouse.engine, settings.community, settings.timezone)
