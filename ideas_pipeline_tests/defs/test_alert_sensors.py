@@ -69,9 +69,20 @@ class Daemon:
         return str(done.skip_message)
 
 
-def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance) -> None:
-    simulator.faults.add(Fault(kind="status", status=403, stream="comments", times=None))
-    assert not nightly_sync(instance).success
+def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, **tags: str) -> None:
+    """Of challenges alone, which is soon over."""
+    simulator.faults.add(Fault(kind="status", status=403, stream="challenges", times=None))
+    ran = (
+        build_defs()
+        .resolve_job_def("nightly_sync")
+        .execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(["acme", "challenges"])],
+            tags={f"dagster/{name}": value for name, value in tags.items()},
+        )
+    )
+    assert not ran.success
     simulator.faults.clear()
 
 
@@ -109,7 +120,7 @@ def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_ar
 
     assert said == "Sent: [acme] nightly_sync failed (webhook). Sent: [acme] nightly_sync failed (e-mail)."
     (text,) = hook.texts
-    assert "\n- comments: " in text
+    assert "\n- challenges: " in text
     assert "Everything was last proven complete 20" in text
     assert "What to do: " in text
     (message,) = mail.mails
@@ -128,21 +139,18 @@ def test_what_failed_before_the_sensor_was_first_started_is_not_told(
     assert hook.texts == []
 
 
-def test_a_run_that_dagster_tries_again_is_not_told(
+def test_a_run_that_dagster_tries_again_is_not_told_and_its_last_try_is(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)
     daemon.tick()
-    simulator.faults.add(Fault(kind="status", status=403, stream="comments", times=None))
-    job = build_defs().resolve_job_def("nightly_sync")
-    job.execute_in_process(instance=instance, raise_on_error=False, tags={"dagster/max_retries": "1"})
+    a_failed_run(simulator, instance, max_retries="1")
 
     (run,) = instance.get_runs()
     assert run.tags["dagster/will_retry"] == "true"
     assert daemon.tick() == "Nothing to tell."
 
-    retry = {"dagster/max_retries": "1", "dagster/parent_run_id": run.run_id, "dagster/root_run_id": run.run_id}
-    job.execute_in_process(instance=instance, raise_on_error=False, tags=retry | {"dagster/retry_number": "1"})
+    a_failed_run(simulator, instance, max_retries="0")
     daemon.tick()
     assert len(hook.texts) == 1
 
