@@ -10,10 +10,14 @@ from typing import Any
 import dagster as dg
 
 from ideas_pipeline.defs.alert_sensors import alert_sensors
-from ideas_pipeline.defs.assets import SIMULATED, community_assets
+from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
+from ideas_pipeline.defs.history import WRITER, idea_history
 from ideas_pipeline.defs.jobs import jobs, schedules
 from ideas_pipeline.defs.resources import resources
+from ideas_pipeline.defs.retrying import retry_sensor
+from ideas_pipeline.defs.sources import sources
+from ideas_pipeline.defs.tables import SIMULATED
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
@@ -32,12 +36,14 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
         own = {*_DEMO, "warehouse_url", "token_store"}
         settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
         logging.getLogger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
+    both = jobs()
+    history = [idea_history(settings)] if WRITER in contract.streams else []
     return dg.Definitions(
-        assets=community_assets(settings, contract),
+        assets=[*sources(settings, contract), *community_assets(settings, contract), *history],
         asset_checks=community_checks(settings, contract),
-        jobs=jobs(),
+        jobs=both,
         schedules=schedules(settings),
-        sensors=alert_sensors(settings, contract),
+        sensors=[retry_sensor(both), *alert_sensors(settings, contract)],
         resources={**resources(settings, contract), **(resource_overrides or {})},
         # A process for each step would cost seconds and a login each, and a sync has its own concurrency.
         executor=dg.in_process_executor,

@@ -1,15 +1,20 @@
 """An asset for each stream of the contract."""
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
-from ideas_pipeline.defs.metadata import column_schema, counts, loaded
-from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, window_asked_for
+from ideas_pipeline.defs.freshness import about_freshness, freshness
+from ideas_pipeline.defs.history import WRITER, history_written
+from ideas_pipeline.defs.lineage import column_lineage, source_key
+from ideas_pipeline.defs.metadata import counts, loaded
+from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
 from ideas_pipeline.defs.progress import LoggedProgress
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
+from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema
+from ideas_pipeline.defs.trouble import trouble
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.archiving import archiving
@@ -17,9 +22,9 @@ from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.modes import Full, Incremental
 from ideas_pipeline.sync.windows import dated
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 GROUP = "community"
-SIMULATED = "Simulated: made-up people and ideas, because no API client is configured."
 # A run with this tag reads every list. A tag, as one is set for a whole run, by a job or in the launchpad.
 FULL = {"ideas_pipeline/mode": "full"}
 
@@ -29,23 +34,15 @@ def community_assets(settings: Settings, contract: Contract) -> list[dg.AssetsDe
     return [_stream_asset(settings, contract, stream) for stream in contract.order()]
 
 
-def asset_key(settings: Settings, stream: str) -> dg.AssetKey:
-    return dg.AssetKey([settings.community, stream])
-
-
 def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.AssetsDefinition:
     """A graph of two steps: the first waits for the streams before this one, the second syncs.
 
     A step of an asset with days that takes its input from another asset with days fails in a run without days:
     Dagster asks for the days of the input. A step that takes it from a step of its own is not asked.
     """
-    embedded = list(contract.streams[stream].embedded)
     has_days = stream in dated(contract)
-    about = [str(TABLES[stream].comment)]
-    about += [f"With it: {', '.join(f'`{name}`' for name in embedded)}."] if embedded else []
-    about += [ABOUT] if has_days else []
-    about += [f"**{SIMULATED}**"] if settings.simulated else []
-    before = sorted(contract.depends_on(stream))
+    before = {parent: asset_key(settings, parent) for parent in sorted(contract.depends_on(stream))}
+    before["api"] = source_key(settings, stream)
     name = f"{settings.community}__{stream}".replace("-", "_")
 
     @dg.op(name=f"{name}__wait", ins={parent: dg.In(dg.Nothing) for parent in before}, out=dg.Out(dg.Nothing))
@@ -67,25 +64,42 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
             dg.OutputMapping(graph_output_name="table", mapped_node_name="sync", mapped_node_output_name="result")
         ],
     )
-    database = urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]
-    tags = {"dagster/kind/api": "", f"dagster/kind/{database}": ""}
-    tags |= {"ideas_pipeline/simulated": "true"} if settings.simulated else {}
-    return dg.AssetsDefinition.from_graph(
+    definition = dg.AssetsDefinition.from_graph(
         graph,
-        keys_by_input_name={parent: asset_key(settings, parent) for parent in before},
+        keys_by_input_name=before,
         keys_by_output_name={"table": asset_key(settings, stream)},
-        group_name=GROUP,
-        descriptions_by_output_name={"table": "\n\n".join(about)},
-        tags_by_output_name={"table": tags},
-        metadata_by_output_name={
-            "table": {
-                "dagster/table_name": stream,
-                "dagster/column_schema": column_schema(TABLES[stream]),
-                **{f"columns of {table}": column_schema(TABLES[table]) for table in embedded},
-            }
-        },
         partitions_def=days(settings) if has_days else None,
         backfill_policy=dg.BackfillPolicy.single_run() if has_days else None,
+    )
+    table = _stream_spec(settings, contract, stream, has_days=has_days)
+    return definition.map_asset_specs(
+        lambda bare: bare.replace_attributes(
+            group_name=table.group_name,
+            description=table.description,
+            metadata={**bare.metadata, **table.metadata},
+            tags=table.tags,
+            owners=table.owners,
+            freshness_policy=freshness(settings),
+        )
+    )
+
+
+def _stream_spec(settings: Settings, contract: Contract, stream: str, *, has_days: bool) -> dg.AssetSpec:
+    embedded = list(contract.streams[stream].embedded)
+    return asset_spec(
+        settings,
+        TABLES[stream],
+        GROUP,
+        about=[
+            *([f"With it: {', '.join(f'`{name}`' for name in embedded)}."] if embedded else []),
+            *([ABOUT] if has_days else []),
+            about_freshness(settings),
+        ],
+        kinds=["api"],
+        metadata={
+            "dagster/column_lineage": column_lineage(settings, contract, stream),
+            **{f"columns of {name}": column_schema(TABLES[name]) for name in embedded},
+        },
     )
 
 
@@ -103,6 +117,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         # A window is a run of its own: streams without days may be synced beside it.
         run_id = f"{context.run.run_id}-days" if window else context.run.run_id
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
+        began = datetime.now(UTC)
         with failing_in_words():
             api = ideas_api.client
             privacy = settings.privacy(contract)
@@ -123,18 +138,40 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
                     privacy=privacy,
                 )
             (result,) = run.streams
+            held = warehouse.warehouse
             told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
+            told |= trouble(held.engine, settings.community, contract, stream, run.run_id)
             if result.verdict == "failed":
                 raise stream_failure(result, told)
+            if stream == WRITER:
+                context.log_event(history_written(settings, held.engine))
             if window and result.verdict != "complete":
                 raise days_not_marked(result, told)
             context.add_asset_metadata(told)
             if window:
-                there = day_counts(warehouse.warehouse, settings, contract, stream, context.partition_keys, window)
-                for day, rows in there.items():
+                for day, rows in day_counts(held, settings, contract, stream, context.partition_keys).items():
                     context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
-            else:
-                made_id = bool(contract.streams[stream].key)
-                context.add_asset_metadata(loaded(warehouse.warehouse, settings.community, stream, made_id=made_id))
+                return
+            made_id = bool(contract.streams[stream].key)
+            context.add_asset_metadata(loaded(held, settings.community, stream, made_id=made_id))
+            if has_days and result.verdict == "complete":
+                # A full run that goes on from a broken one has read some of its lists as long ago as that one began.
+                at = held.full_goal(settings.community, run_id, began) if isinstance(whole, Full) else began
+                _mark_days(context, held, settings, contract, stream, at)
 
     return sync
+
+
+def _mark_days(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    contract: Contract,
+    stream: str,
+    at: datetime,
+) -> None:
+    """Marks the days that a complete run has proven, so that the UI's grid shows the nights."""
+    key = asset_key(settings, stream)
+    proven = proven_days(settings, context.instance.get_materialized_partitions(key), at)
+    for day, rows in day_counts(warehouse, settings, contract, stream, proven).items():
+        context.log_event(dg.AssetMaterialization(key, partition=day, metadata={"dagster/partition_row_count": rows}))

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import dagster as dg
 import sqlalchemy as sa
 
-from ideas_pipeline.defs.assets import asset_key
 from ideas_pipeline.defs.check_results import SHOWN, failed, listed, passed
+from ideas_pipeline.defs.count_checks import count_check_specs, count_results
 from ideas_pipeline.defs.drift_checks import drift_check_specs, drift_results
-from ideas_pipeline.defs.failures import failing_in_words
+from ideas_pipeline.defs.failures import checks_failed, failing_in_words
 from ideas_pipeline.defs.resources import WarehouseResource
+from ideas_pipeline.defs.tables import asset_key
+from ideas_pipeline.defs.trouble import scopes_are_people
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.tables.columns import pii
-from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.integrity import (
     broken_references,
     held_absences,
@@ -38,7 +38,7 @@ def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChe
 
 def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.AssetChecksDefinition:
     key = asset_key(settings, stream)
-    personal = _scopes_are_people(contract, stream)
+    personal = scopes_are_people(contract, stream)
 
     @dg.multi_asset_check(
         name=f"{settings.community}__{stream}__sync_checks",
@@ -46,21 +46,23 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
             dg.AssetCheckSpec("completeness", asset=key, description="Every list was read and proven complete."),
             dg.AssetCheckSpec("mass_absence", asset=key, description="No missing rows are held for a decision."),
             *drift_check_specs(key),
+            *count_check_specs(key, contract, stream),
         ],
     )
     def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         with failing_in_words():
             engine = warehouse.warehouse.engine
             results = [
-                _completeness(engine, settings.community, stream, scopes_are_people=personal),
+                _completeness(engine, settings.community, stream, personal=personal),
                 _mass_absence(engine, settings.community, stream),
                 *drift_results(engine, settings.community, contract, stream),
+                *count_results(engine, settings, contract, stream),
             ]
         yield from results
         # Dagster calls a run a success whatever its checks say: rows that are lost must turn it red.
         errors = [r for r in results if not r.passed and r.severity == dg.AssetCheckSeverity.ERROR]
         if errors:
-            raise dg.Failure(description="\n".join(str(r.description) for r in errors), allow_retries=False)
+            raise checks_failed(errors)
 
     return sync_checks
 
@@ -96,7 +98,7 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
     return referential_integrity
 
 
-def _completeness(engine: sa.Engine, community: str, stream: str, *, scopes_are_people: bool) -> dg.AssetCheckResult:
+def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: bool) -> dg.AssetCheckResult:
     run = last_run(engine, community, stream)
     if run is not None and run.verdict == "complete":
         return passed("completeness", f"Lists read and proven complete: {run.scopes:,}.", lists=run.scopes)
@@ -107,7 +109,7 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, scopes_are_
     else:
         proven = f"{run.scopes_complete:,} of {run.scopes:,} lists were proven complete"
         said = f"The last reading of {stream} is {run.verdict}: {proven}. {run.reason or ''}".rstrip(". ") + "."
-    shown = [] if scopes_are_people else [scope for scope in run.unproven if scope][:SHOWN]
+    shown = [] if personal else [scope for scope in run.unproven if scope][:SHOWN]
     which = f" Lists: {', '.join(shown)}{' …' if len(run.unproven) > len(shown) else ''}." if shown else ""
     return failed(
         "completeness",
@@ -129,10 +131,3 @@ def _mass_absence(engine: sa.Engine, community: str, stream: str) -> dg.AssetChe
         f"and sync again. If the rows are really gone: `ideas-pipeline absences confirm --stream {stream}`.",
         held=sum(held.values()),
     )
-
-
-def _scopes_are_people(contract: Contract, stream: str) -> bool:
-    """Whether each list of the stream is named by a person's id, which is no business of Dagster's log."""
-    each = contract.streams[stream].each
-    sources = [source.split(".") for source in each.of] if each else []
-    return any(pii(TABLES[table].c[column]) == "person_id" for table, column in sources)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
@@ -11,28 +11,36 @@ from ideas_pipeline.ideas_api.errors import IdeasApiError, Unavailable
 from ideas_pipeline.sync.results import StreamResult
 from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
+# Of a failure: whether the same run, some time later, can end otherwise. Dagster keeps no other word of it.
+RETRY_CAN_HELP = "a retry can help"
+
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
     said = result.reason
     if result.error is None:
         said = f"{result.stream}: none of its {result.scopes:,} lists could be read whole. {said}"
-    return dg.Failure(
-        description=said,
-        metadata=metadata,
-        allow_retries=result.error is None or isinstance(result.error, Unavailable),
+    return _failure(str(said), result.error is None or isinstance(result.error, Unavailable), metadata)
+
+
+def checks_failed(errors: Sequence[dg.AssetCheckResult]) -> dg.Failure:
+    """Checks that must turn a run red. Lists that were not read whole may be another time; the others wait for a
+    person. What failed is settled, so the step is not tried again by itself.
+    """
+    failure = _failure(
+        "\n".join(str(e.description) for e in errors), {e.check_name for e in errors} == {"completeness"}
     )
+    failure.allow_retries = False
+    return failure
 
 
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """Some days were not read whole: what was read is loaded, and none of them may be called there."""
-    return dg.Failure(
-        description=(
-            f"{result.stream}: {result.scopes_complete:,} of {result.scopes:,} lists were proven complete, so none of "
-            f"the days is marked. {result.reason}. What was read is loaded. Launch the same days again."
-        ),
-        metadata=metadata,
-        allow_retries=False,
+    return _failure(
+        f"{result.stream}: {result.scopes_complete:,} of {result.scopes:,} lists were proven complete, so none of "
+        f"the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
+        False,
+        metadata,
     )
 
 
@@ -42,7 +50,11 @@ def failing_in_words() -> Iterator[None]:
     try:
         yield
     except IdeasApiError as error:
-        raise dg.Failure(description=str(error), allow_retries=isinstance(error, Unavailable)) from None
+        raise _failure(str(error), isinstance(error, Unavailable)) from None
     except WarehouseError as error:
-        again = not isinstance(error, WarehouseMisconfigured)
-        raise dg.Failure(description=str(error), allow_retries=again) from None
+        raise _failure(str(error), not isinstance(error, WarehouseMisconfigured)) from None
+
+
+def _failure(said: str, again: bool, metadata: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
+    told = {**(metadata or {}), RETRY_CAN_HELP: dg.MetadataValue.bool(again)}
+    return dg.Failure(description=said, metadata=told, allow_retries=again)

@@ -1,40 +1,21 @@
-"""What the UI shows of a table: its columns as ``tables`` describes them, and what a sync came to."""
+"""What the UI shows of a run: what a sync came to, and what the table holds now."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
+from ideas_pipeline.defs.markdown import as_table
 from ideas_pipeline.sync.results import StreamResult
-from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _PREVIEW_ROWS = 5
 _PREVIEW_COLUMNS = 8
-_PREVIEW_TEXT = 60
-
-
-def column_schema(table: sa.Table) -> dg.TableSchema:
-    return dg.TableSchema(columns=[_column(c) for c in table.columns])
-
-
-def _column(column: sa.Column[Any]) -> dg.TableColumn:
-    notes = ["part of the key"] if column.primary_key else []
-    notes += [f"part of a row of {column.info['part_of']}"] if column.info["part_of"] else []
-    notes += [f"names a row of {column.info['refers_to']}"] if column.info["refers_to"] else []
-    personal = pii(column)
-    return dg.TableColumn(
-        column.name,
-        kind(column),
-        description=column.comment,
-        constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), other=notes),
-        tags={"personal_data": personal} if personal else {},
-    )
 
 
 def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
@@ -73,14 +54,4 @@ def _preview(engine: sa.Engine, community: str, table: sa.Table, *, made_id: boo
     )
     with reading(engine) as connection:
         rows = connection.execute(query).all()
-    lines = [[c.name for c in shown], ["---"] * len(shown), *([_cell(v) for v in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = " ".join(str(value).split())
-    if len(text) > _PREVIEW_TEXT:
-        text = text[: _PREVIEW_TEXT - 1] + "…"
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return as_table([c.name for c in shown], rows)

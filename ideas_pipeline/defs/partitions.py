@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Sequence, Set
+from datetime import date, datetime
 
 import dagster as dg
 
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.modes import Window
+from ideas_pipeline.sync.windows import window_of
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline.warehouse.windows import rows_by_day
 
@@ -18,6 +19,10 @@ ABOUT = (
     "and leaves the nightly state alone. All days of a run are marked, or none: after a failure launch the same days "
     "again, and it goes on from the lists that are read. A run without days is a sync, as the nightly one."
 )
+
+
+# The days that a run marks go so far back: more would drown the run's log, and a night that failed is mended sooner.
+_NIGHTS_BACK = 31
 
 
 def days(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -33,10 +38,22 @@ def window_asked_for(context: dg.AssetExecutionContext) -> Window | None:
     return Window(window.start, window.end)
 
 
+def proven_days(settings: Settings, marked: Set[str], at: datetime) -> list[str]:
+    """The days that a run marks which read all that there was ``at`` a moment: yesterday, and those that lack a mark.
+
+    A list that is proven complete has all its days. ``at`` knows its zone.
+    """
+    ended = days(settings).get_partition_keys(current_time=at)[-_NIGHTS_BACK:]
+    return [day for day in ended if day not in marked or day == ended[-1]]
+
+
 def day_counts(
-    warehouse: Warehouse, settings: Settings, contract: Contract, stream: str, keys: Sequence[str], window: Window
+    warehouse: Warehouse, settings: Settings, contract: Contract, stream: str, keys: Sequence[str]
 ) -> dict[str, int]:
-    """By partition key, how many rows there are of the day."""
+    """By partition key, in order of time, how many rows there are of the day."""
+    if not keys:
+        return {}
+    window = window_of(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]), settings.timezone)
     counts = rows_by_day(
         warehouse.engine,
         settings.community,

@@ -18,6 +18,7 @@ from ideas_pipeline.warehouse.engines import reading
 class LastRun:
     """How a stream was last read. ``verdict``: running (or killed), complete, incomplete or failed.
 
+    ``hidden_changes``: lists that had changed without their parent saying so.
     ``unproven``: the lists of that run that were read and not proven complete, ordered.
     """
 
@@ -26,7 +27,19 @@ class LastRun:
     reason: str | None
     scopes: int
     scopes_complete: int
+    hidden_changes: int
     unproven: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class IncompleteList:
+    """A list that was read and not proven complete. ``declared``: by its parent; ``total``: by the API."""
+
+    scope: str
+    reason: str | None
+    declared: int | None
+    total: int | None
+    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,14 @@ def last_run(engine: sa.Engine, community: str, stream: str) -> LastRun | None:
     """How ``stream`` was last read; None where it never was. Raises WarehouseError."""
     runs, scopes = SYNC_STREAMS.c, SYNC_SCOPES.c
     newest = (
-        sa.select(runs.run_id, runs.verdict, runs.reason, runs.scopes, runs.scopes_complete)
+        sa.select(
+            runs.run_id,
+            runs.verdict,
+            runs.reason,
+            runs.scopes,
+            runs.scopes_complete,
+            sa.func.coalesce(runs.hidden_changes, 0),
+        )
         .where(runs.community == community, runs.stream == stream)
         .order_by(runs.started_at.desc())
         .limit(1)
@@ -59,6 +79,19 @@ def last_run(engine: sa.Engine, community: str, stream: str) -> LastRun | None:
             .order_by(scopes.scope)
         ).all()
     return LastRun(*run, unproven=list(unproven))
+
+
+def incomplete_lists(engine: sa.Engine, community: str, stream: str, run_id: str) -> list[IncompleteList]:
+    """The lists that the run read and did not prove complete, by their names. Raises WarehouseError."""
+    lists = SYNC_SCOPES.c
+    query = (
+        sa.select(lists.scope, lists.reason, lists.declared, lists.total_last, lists.seen)
+        .where(lists.community == community, lists.stream == stream, lists.run_id == run_id)
+        .where(lists.verdict == "incomplete")
+        .order_by(lists.scope)
+    )
+    with reading(engine) as connection:
+        return [IncompleteList(*row) for row in connection.execute(query)]
 
 
 def reject_reasons(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[str, int]:

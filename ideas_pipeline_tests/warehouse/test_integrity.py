@@ -28,7 +28,7 @@ def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None
         warehouse.finish_stream(f"night-{on}", COMMUNITY, "ideas", night(on), "incomplete", "it moved", **counted)
 
     assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun(
-        "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, unproven=["c2"]
+        "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, hidden_changes=0, unproven=["c2"]
     )
     assert last_run(warehouse.engine, "another", "ideas") is None
 
@@ -36,7 +36,7 @@ def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None
 def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> None:
     warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
 
-    assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun("night-1", "running", None, 0, 0, [])
+    assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
 
 
 def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Warehouse) -> None:

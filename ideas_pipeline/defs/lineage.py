@@ -1,0 +1,58 @@
+"""Where each column comes from: the paths of the API's answers that the contract maps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from ideas_pipeline.defs.tables import asset_key
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.settings import Settings
+
+
+def source_key(settings: Settings, stream: str) -> dg.AssetKey:
+    """The asset that stands for the API's list from which ``stream`` is read."""
+    return dg.AssetKey([settings.community, "api", stream])
+
+
+def column_lineage(settings: Settings, contract: Contract, stream: str) -> dg.TableColumnLineage:
+    """By column of ``stream``, the source's paths and the columns of other tables that can fill it.
+
+    A column of a table that comes inside the stream's records is named with its table: ``idea_labels.name``.
+    """
+    spec = contract.streams[stream]
+    source = source_key(settings, stream)
+    found = {column: [dg.TableColumnDep(source, path) for path in where.paths] for column, where in spec.fields.items()}
+    if spec.each:
+        filled = spec.each.placeholder if spec.reads == "list" else "id"
+        found[filled] = found.get(filled, []) + [_column(settings, contract, name) for name in spec.each.of]
+    found["id"] = found.get("id", []) + [dep for name in spec.key for dep in found.get(name, [])]
+    for table, part in spec.embedded.items():
+        found[f"{table}.{part.parent_key}"] = found["id"]
+        for column, where in part.fields.items():
+            paths = [f"{at}[].{path}" for at in part.paths for path in where.paths]
+            found[f"{table}.{column}"] = [dg.TableColumnDep(source, path) for path in paths]
+    return dg.TableColumnLineage({column: _once(deps) for column, deps in found.items()})
+
+
+def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[str, list[str]]:
+    """By path of the API's list, the columns of ``stream`` that it can fill."""
+    filled: dict[str, list[str]] = {}
+    source = source_key(settings, stream)
+    for column, deps in column_lineage(settings, contract, stream).deps_by_column.items():
+        for dep in deps:
+            if dep.asset_key == source:
+                filled.setdefault(dep.column_name, []).append(column)
+    return filled
+
+
+def _column(settings: Settings, contract: Contract, name: str) -> dg.TableColumnDep:
+    """``name``: ``ideas.id``, or ``idea_coauthors.user_id`` of a table that comes with ideas."""
+    table, _, column = name.partition(".")
+    stream = contract.tables()[table]
+    return dg.TableColumnDep(asset_key(settings, stream), column if table == stream else name)
+
+
+def _once(deps: Iterable[dg.TableColumnDep]) -> list[dg.TableColumnDep]:
+    return list(dict.fromkeys(deps))

@@ -1,0 +1,89 @@
+"""What parents declare of their lists, against the rows that are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.live import is_live
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredCounts:
+    """Of live ``parents`` that declare a count: how many ``differ``, what all declare, and how many rows there are.
+
+    ``missing``: rows that are declared and not there, over all parents; ``surplus``: those beyond what is declared.
+    """
+
+    parents: int
+    differ: int
+    declared: int
+    there: int
+    missing: int
+    surplus: int
+
+
+def declared_counts(
+    engine: sa.Engine, community: str, parent: str, declared: str, child: str, of_parent: str, cursor: str
+) -> DeclaredCounts:
+    """The column ``declared`` of ``parent``'s live rows against the live rows of ``child`` that name them.
+
+    ``of_parent``: the column of ``child`` that names the parent. Rows whose ``cursor`` is not before the parents' last
+    sync are left out: no parent could count them yet. Raises WarehouseError.
+    """
+    above, below = TABLES[parent], TABLES[child]
+    parents_read = _last_sync(community, parent)
+    known = sa.or_(below.c[cursor].is_(None), parents_read.is_(None), below.c[cursor] < parents_read)
+    rows = sa.select(below.c[of_parent].label("of"), sa.func.count().label("there"))
+    counted = rows.where(is_live(below, community), known).group_by(below.c[of_parent]).subquery()
+    there = sa.func.coalesce(counted.c.there, 0)
+    says = above.c[declared]
+    query = (
+        sa.select(
+            sa.func.count(),
+            *(
+                sa.func.coalesce(sa.func.sum(what), 0)
+                for what in (
+                    sa.case((says != there, 1), else_=0),
+                    says,
+                    there,
+                    sa.case((says > there, says - there), else_=0),
+                    sa.case((says < there, there - says), else_=0),
+                )
+            ),
+        )
+        .select_from(above.outerjoin(counted, counted.c.of == above.c.id))
+        .where(is_live(above, community), says.is_not(None))
+    )
+    with reading(engine) as connection:
+        return DeclaredCounts(*(int(number) for number in connection.execute(query).one()))
+
+
+def _last_sync(community: str, stream: str) -> sa.ScalarSelect[datetime]:
+    """When the last run began that read the whole stream."""
+    streams, runs = SYNC_STREAMS.c, SYNC_RUNS.c
+    same_run = sa.and_(runs.run_id == streams.run_id, runs.community == streams.community)
+    return (
+        sa.select(sa.func.max(streams.started_at))
+        .join_from(SYNC_STREAMS, SYNC_RUNS, same_run)
+        .where(streams.community == community, streams.stream == stream)
+        .where(sa.func.coalesce(runs.mode, "incremental").in_(["incremental", "full"]))
+        .scalar_subquery()
+    )
+
+
+def differing_parents(community: str, parent: str, declared: str, child: str, of_parent: str) -> str:
+    """A query, to be run by a person on any engine, that names the parents whose count differs."""
+    return (
+        f"SELECT p.id, p.{declared} AS declared, COUNT(c.id) AS there\n"
+        f"FROM {parent} p LEFT JOIN {child} c\n"
+        f"  ON c.community = p.community AND c.{of_parent} = p.id AND c._deleted_at IS NULL\n"
+        f"WHERE p.community = '{community}' AND p._deleted_at IS NULL\n"
+        f"GROUP BY p.id, p.{declared} HAVING COUNT(c.id) <> p.{declared}\n"
+        f"ORDER BY ABS(COUNT(c.id) - p.{declared}) DESC;"
+    )
