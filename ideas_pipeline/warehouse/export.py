@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.community import METADATA
+from ideas_pipeline.tables.analyst import LABEL_CLASSES
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.engines import reading
 
 # In memory at once. Some rows are pages of text.
@@ -34,12 +36,12 @@ def exportable(engine: sa.Engine) -> dict[str, sa.Table]:
 
     Those in ``tables/`` are as they are said to be there, and the marts as they are found.
     """
-    tables = {table.name: table for table in METADATA.sorted_tables if not table.name.startswith("_")}
+    tables = {**TABLES, IDEA_HISTORY.name: IDEA_HISTORY, LABEL_CLASSES.name: LABEL_CLASSES}
     with reading(engine) as connection:
-        marts = [name for name in sa.inspect(connection).get_table_names() if name.startswith("mart_")]
         found = sa.MetaData()
-        for name in sorted(marts):
-            tables[name] = sa.Table(name, found, autoload_with=connection)
+        for name in sorted(sa.inspect(connection).get_table_names()):
+            if name.startswith("mart_"):
+                tables[name] = sa.Table(name, found, autoload_with=connection)
     return tables
 
 

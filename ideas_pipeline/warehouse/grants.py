@@ -12,13 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import ERASURES, REJECTED_RECORDS
 from ideas_pipeline.warehouse.engines import reading, writing
 from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 # Rejected records hold whatever was sent, of anybody; erasures, hashes of the names that are kept out.
 _WITHHELD = (REJECTED_RECORDS.name, ERASURES.name)
-_OWNED_BY_ANALYSTS = ("label_classes",)
+_OWNED_BY_ANALYSTS = (LABEL_CLASSES.name,)
 
 # PostgreSQL cuts longer names short, and would then speak of another role.
 _LONGEST_NAME = 63

@@ -37,7 +37,6 @@ def role(administrator: sa.Engine) -> Iterator[str]:
 def warehouse(postgresql_url: str) -> Iterator[Warehouse]:
     with Warehouse.open(postgresql_url) as opened:
         run(opened.engine, "CREATE TABLE mart_funnel (community text, ideas bigint)")
-        run(opened.engine, "CREATE TABLE IF NOT EXISTS label_classes (community text, label_id text, class text)")
         load(opened, "ideas", [idea("1")], on=1)
         yield opened
 

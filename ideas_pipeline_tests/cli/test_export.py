@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a synced warehouse."""
+    folder = tmp_path_factory.mktemp("synced")
+    with Simulator(load_contract(None), generate("small", seed=1)) as simulator:
+        (folder / "quick.yaml").write_text("limits: {requests_per_second: null}\n")
+        (folder / ".env").write_text(
+            f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
+            f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=quick.yaml\n"
+        )
+        done = ideas_pipeline("sync", folder=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_table_and_mart_becomes_a_file_and_personal_data_is_pointed_out(synced):
+    done = ideas_pipeline("export", "--format", "parquet", "--to", "out", "--json", folder=synced)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    with sqlite3.connect(synced / ".ideas/warehouse.db") as database:
+        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        counts = {n: database.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names if n[0] != "_"}
+    assert rows == counts
+    assert {name for name in rows if name.startswith("mart_")}
+    assert {file.name for file in (synced / "out").iterdir()} == {f"{name}.parquet" for name in rows}
+    assert {name: len(pd.read_parquet(synced / f"out/{name}.parquet")) for name in rows} == counts
+    assert "`ideas-pipeline erase` does not reach" in done.stderr
+
+
+def test_single_tables_are_exported_and_shown_with_their_rows(synced):
+    done = ideas_pipeline("export", "--to", "some", "--table", "users", "--table", "ideas", folder=synced)
+    assert done.returncode == 0, done.stderr
+    assert [line.split() for line in done.stdout.splitlines()[-2:]] == [
+        ["some/users.parquet", "120"],
+        ["some/ideas.parquet", "60"],
+    ]
+    assert {file.name for file in (synced / "some").iterdir()} == {"users.parquet", "ideas.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--to", "none", "--table", "_erasures"], "'_erasures' is none of "),
+        (["--to", "none", "--format", "csv"], "'csv' is not 'parquet'"),
+        (["--to", ".env"], "is a file"),
+        ([], "--to"),
+    ],
+)
+def test_what_cannot_be_exported_is_a_matter_of_usage(synced, arguments, said):
+    done = ideas_pipeline("export", *arguments, folder=synced)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (synced / "none").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(synced):
+    done = ideas_pipeline("export", "--to", ".env/out", folder=synced)
+    assert (done.returncode, done.stderr) == (1, "Error: the files cannot be written to .env/out: Not a directory.\n")
