@@ -88,9 +88,10 @@ def grant_analyst(engine: sa.Engine, role: str, password: str | None) -> Granted
 def _check_possible(engine: sa.Engine, role: str) -> None:
     if engine.dialect.name == "sqlite":
         raise WarehouseMisconfigured(
-            f"SQLite knows no roles: who may read the file {engine.url.database} may read all of it. Let analysts read"
-            " the file and the folder that it is in, which should then hold nothing else, and have them open it as"
-            f" file:{engine.url.database}?mode=ro; or give them files, with ideas-pipeline export."
+            f"SQLite knows no roles: whoever may read the file {engine.url.database} may read all of it. To look without"
+            f" changing anything, open it as file:{engine.url.database}?mode=ro, under the account that syncs: even"
+            " readers write beside the file. For other people there are files (ideas-pipeline export), or a PostgreSQL"
+            " warehouse."
         )
     if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
         raise WarehouseMisconfigured(
