@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BECAUSE = "gone (confirmed)"
+# More lists than this, missing rows for the same reason, are told in one line.
+_MANY_LISTS = 10
 
 
 @click.group()
@@ -49,16 +51,25 @@ def list_(as_json: bool) -> None:
     if not counts:
         out.print("No row is held: whatever is missing at the source was believed, or came back.")
         return
-    rows = [(stream, scope or "(all)", count, because) for (stream, scope, because), count in counts.items()]
-    out.print(table(("stream", "list", "rows", "why it is not believed"), rows))
+    out.print(table(("stream", "list", "rows", "why it is not believed"), _lines(counts)))
     out.print(
         "They count as there. If the API's account lost rights, give them back and sync: the rows are seen again."
     )
     out.print("If they are gone:  ideas-pipeline absences confirm --stream STREAM")
 
 
+def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, str]]:
+    """A line for each list; a single one where many lists of a stream have the same reason."""
+    lists = Counter((stream, because) for stream, _, because in counts)
+    rows: Counter[tuple[str, str, str]] = Counter()
+    for (stream, scope, because), count in counts.items():
+        n = lists[stream, because]
+        rows[stream, f"({n:,} lists)" if n > _MANY_LISTS else scope or "(all)", because] += count
+    return [(stream, where, count, because) for (stream, where, because), count in rows.items()]
+
+
 @absences.command()
-@click.option("--stream", metavar="STREAM", help="Held rows of this stream, such as comments.")
+@click.option("--stream", metavar="STREAM", help="Held rows of this stream, or table, such as comments or idea_tags.")
 @click.option("--scope", metavar="LIST", help="Only those of this list: the id of a challenge, of an idea.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the row with this id. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be marked, and change nothing.")
@@ -81,8 +92,8 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     if scope is not None and stream is None:
         raise click.UsageError("--scope needs --stream: lists of different streams can have the same id.")
     contract = load_contract(load_settings().contract)
-    if stream is not None and stream not in contract.streams:
-        raise click.BadParameter(f"{stream!r} is none of {', '.join(contract.streams)}", param_hint="--stream")
+    if stream is not None and stream not in contract.tables():
+        raise click.BadParameter(f"{stream!r} is none of {', '.join(contract.tables())}", param_hint="--stream")
     with _held() as (settings, warehouse, found):
         chosen = [
             row
@@ -103,12 +114,16 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
             return
         if not yes:
             click.confirm(f"Mark {what} as deleted?", abort=True)
-        marked = _mark(settings, warehouse, chosen, {name: list(contract.streams[name].embedded) for name in counts})
+        parts = {name: list(contract.streams[name].embedded) for name in counts if name in contract.streams}
+        marked = _mark(settings, warehouse, chosen, parts)
     click.echo(f"Marked as deleted: {marked:,}. The next sync judges what hangs on them, such as their comments.")
 
 
 def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[str]]) -> int:
-    """Marks the rows, as a run of its own, and accepts the account's present role. Returns how many were marked."""
+    """Marks the rows, as a run of its own, and accepts the account's present role. Returns how many were marked.
+
+    ``embedded``: the embedded tables of each stream; a table that is none of these is one itself.
+    """
     from datetime import UTC, datetime
 
     from ideas_pipeline.sync.engine import new_run_id
@@ -121,10 +136,13 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
     role = present_role(warehouse.engine, community)
     warehouse.start_run(RunStart(run_id, community, "(an operator)", now, mode="confirm"))
     marked = 0
-    for stream, parts in embedded.items():
-        ids = [row.id for row in rows if row.stream == stream]
-        by_scope = warehouse.confirm_absences(community, stream, ids, run_id, now, embedded=parts, because=_BECAUSE)
-        marked += sum(by_scope.values())
+    for name in dict.fromkeys(row.stream for row in rows):
+        ids = [row.id for row in rows if row.stream == name]
+        if name in embedded:
+            by_scope = warehouse.confirm_absences(community, name, ids, run_id, now, embedded[name], _BECAUSE)
+            marked += sum(by_scope.values())
+        else:
+            marked += warehouse.confirm_parts(community, name, ids, run_id, now, _BECAUSE)
     warehouse.accept_role(community, role, now)
     warehouse.finish_run(run_id, community, "complete", None, now)
     return marked

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ideas_pipeline.privacy.blank import Blanker
 from ideas_pipeline.records.text import json_text
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
 
 
@@ -26,6 +27,7 @@ def scrub_accounts(
     changed = {REJECTED_RECORDS.name: _rejects(connection, blanker, without_texts)}
     for table in (ABSENCES, SCOPES, SYNC_SCOPES):
         changed[table.name] = _lists(connection, table, blanker)
+    changed[ABSENCES.name] += _parts(connection, blanker, without_texts)
     if blanker.people.scopes:
         for table in (SYNC_SCOPES, SYNC_STREAMS, SYNC_RUNS):
             changed[table.name] = changed.get(table.name, 0) + _reasons(connection, table, blanker)
@@ -76,6 +78,29 @@ def _lists(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> int:
         return new
 
     return _rewrite(connection, table, blanker.erased.community, blanked, table.c.stream.in_(streams))
+
+
+def _parts(connection: sa.Connection, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
+    """Embedded rows that are held: their id is a key as JSON, and their scope the record that they are part of.
+
+    Those of a record whose texts are erased are forgotten, as a text can be a key; if they are still missing, the next
+    reading holds them again.
+    """
+    held = ABSENCES.c
+    ours = held.community == blanker.erased.community
+    for name, owners in without_texts.items():
+        there = connection.scalars(sa.select(held.scope).distinct().where(ours, held.stream == name)).all()
+        for owner in owners & set(there):
+            connection.execute(sa.delete(ABSENCES).where(ours, held.stream == name, held.scope == owner))
+    owners_of = {t.name: part_of(t) for t in TABLES.values() if "id" not in t.c or len(t.primary_key) > 2}
+
+    def blanked(row: dict[str, Any]) -> dict[str, Any]:
+        table = row["stream"]
+        owner = blanker.people.pointers[table].get((owners_of[table] or ("", ""))[0])
+        scope = blanker.id(owner, row["scope"]) if owner else row["scope"]
+        return row | {"id": _key(blanker, table, row["id"], row["scope"], {}), "scope": scope}
+
+    return _rewrite(connection, ABSENCES, blanker.erased.community, blanked, held.stream.in_(owners_of))
 
 
 def _reasons(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> int:

@@ -16,6 +16,7 @@ from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.live import is_live, scope_of
 from ideas_pipeline.warehouse.merge import mark_deleted
+from ideas_pipeline.warehouse.parts import forget_parts
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 
@@ -146,6 +147,7 @@ def confirm(
         part = TABLES[name]
         of_these = sa.and_(part.c.community == community, scope_of(part).in_(gone))
         mark_deleted(connection, part, of_these, run_id, at, "parent_gone")
+    forget_parts(connection, community, embedded, gone)
     if stream == "ideas":
         history.record(connection, community, gone, run_id, at)
     if by_scope:

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import part_of
-from ideas_pipeline.warehouse.batch import Batch, too_many
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
@@ -79,33 +78,6 @@ def merge(
         execution_options={"preserve_rowcount": True},
     )
     return updated.rowcount + inserted.rowcount
-
-
-def mark_unstated(
-    connection: sa.Connection,
-    table: sa.Table,
-    staged: sa.Table,
-    stated: sa.Table,
-    batch: Batch,
-    at: datetime,
-) -> tuple[int, int]:
-    """Marks the embedded rows that are gone: not staged, though their parent's list was stated in full.
-
-    Returns how many were marked, and how many are held back because they are too many at once.
-    """
-    parent = part_of(table)
-    assert parent, f"{table.name} is no embedded table"  # noqa: S101  # a mistake of ours, not of a user
-    of_these = sa.and_(table.c.community == batch.community, table.c[parent[0]].in_(sa.select(stated.c.id)))
-    live = sa.and_(of_these, table.c._deleted_at.is_(None))
-    unstated = sa.and_(live, ~sa.exists().where(same_row(table, staged)))
-    missing = connection.scalar(sa.select(sa.func.count()).select_from(table).where(unstated)) or 0
-    if not missing:
-        return 0, 0
-    there = connection.scalar(sa.select(sa.func.count()).select_from(table).where(live)) or 0
-    if too_many(missing, there, batch.mass_absence_percent):
-        return 0, missing
-    mark_deleted(connection, table, unstated, batch.run_id, at)
-    return missing, 0
 
 
 def mark_deleted(

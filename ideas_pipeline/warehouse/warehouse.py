@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.warehouse import absences, account, live, runs, scopes
+from ideas_pipeline.warehouse import absences, account, live, parts, runs, scopes
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
 from ideas_pipeline.warehouse.engines import make_engine, reading, writing
@@ -165,6 +165,13 @@ class Warehouse:
         """
         with writing(self.engine) as connection:
             return absences.confirm(connection, community, stream, ids, run_id, at, embedded, because)
+
+    def confirm_parts(
+        self, community: str, table: str, ids: Collection[str], run_id: str, at: datetime, because: str
+    ) -> int:
+        """Marks the rows of an embedded table that are held under ``ids`` deleted; returns how many."""
+        with writing(self.engine) as connection:
+            return parts.confirm_parts(connection, community, table, ids, run_id, at, because)
 
     def hold_absences(self, community: str, stream: str, ids: Collection[str], because: str) -> None:
         """The candidates among ``ids`` stay candidates, with the reason why they are not believed gone."""

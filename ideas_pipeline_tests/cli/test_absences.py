@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, night, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read
 
 WHY = "3 of 4 rows of list c1 are missing at once"
 
@@ -115,3 +116,39 @@ def test_a_community_without_held_rows_is_told_so(folder):
     assert "No row is held" in done.stdout
     done = ideas_pipeline("absences", "confirm", "--stream", "ideas", folder=folder, IDEAS_COMMUNITY="other")
     assert (done.returncode, done.stdout) == (0, "No such row is held: nothing to confirm.\n")
+
+
+@pytest.fixture
+def without_labels(tmp_path: Path) -> Path:
+    """Of 30 ideas, all labels have gone at once, and are held."""
+    (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\n")
+    (tmp_path / ".ideas").mkdir()
+    ideas = [str(n) for n in range(30)]
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+        labels = {"idea_labels": [label(i, "new") for i in ideas]}
+        load(warehouse, "ideas", [idea(i) for i in ideas], on=1, embedded=labels, stated={"idea_labels": ideas})
+        made = batch("ideas", [idea(i) for i in ideas], 2, stated={"idea_labels": ideas})
+        warehouse.load(replace(made, mass_absence_percent=10))
+    return tmp_path
+
+
+def test_parts_that_are_held_are_listed_under_their_table_many_records_in_one_line(without_labels):
+    done = ideas_pipeline("absences", "list", folder=without_labels)
+    assert "idea_labels" in done.stdout
+    assert "(30 lists)" in done.stdout
+    machine = json.loads(ideas_pipeline("absences", "list", "--json", folder=without_labels).stdout)
+    assert {(row["stream"], row["rows"]) for row in machine} == {("idea_labels", 1)}
+    assert {row["scope"] for row in machine} == {str(n) for n in range(30)}
+
+
+def test_parts_that_are_held_can_be_confirmed_all_or_those_of_one_record(without_labels):
+    one = ideas_pipeline(
+        "absences", "confirm", "--stream", "idea_labels", "--scope", "7", "--yes", folder=without_labels
+    )
+    assert one.returncode == 0, one.stderr
+    query = "SELECT idea_id, _deleted_because FROM idea_labels WHERE _deleted_at IS NOT NULL"
+    assert rows(without_labels, query) == [("7", "gone (confirmed)")]
+    done = ideas_pipeline("absences", "confirm", "--stream", "idea_labels", "--yes", folder=without_labels)
+    assert "Marked as deleted: 29." in done.stdout
+    assert len(rows(without_labels, query)) == 30
+    assert rows(without_labels, "SELECT * FROM _absences") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
 from ideas_pipeline.tables.community import CHALLENGES, COMMENTS, IDEAS, USERS
+from ideas_pipeline.warehouse.held import held
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, paged, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
@@ -157,6 +159,25 @@ def test_many_rows_missing_at_once_are_held_and_reported_not_deleted(
     assert again.verdict == "complete"
     with warehouse.engine.connect() as connection:
         assert connection.execute(sa.select(ABSENCES)).all() == []
+
+
+def test_parts_that_vanish_from_many_records_at_once_are_held_until_a_person_confirms_them(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    with simulator.changing() as tables:
+        tables["idea_tags"].clear()
+    result = sync(simulator, warehouse, tmp_path)
+    ideas = stream(result, "ideas")
+    waiting = [h for h in held(warehouse.engine, COMMUNITY) if h.stream == "idea_tags"]
+    assert (ideas.verdict, ideas.held) == ("incomplete", len(waiting))
+    assert len(waiting) >= 20
+    now = datetime.now(UTC)
+    ids = [h.id for h in waiting]
+    assert warehouse.confirm_parts(COMMUNITY, "idea_tags", ids, "r", now, "gone (confirmed)") == len(ids)
+    assert sync(simulator, warehouse, tmp_path).verdict == "complete"
+    assert held(warehouse.engine, COMMUNITY) == []
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
 def test_hidden_challenges_do_not_delete_the_ideas_below_them(

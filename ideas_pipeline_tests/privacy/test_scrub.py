@@ -127,6 +127,22 @@ def test_absences_and_the_accounts_of_lists_name_the_surrogate(warehouse, tmp_pa
     assert account["reason"] == f"users {ANONYMOUS}: it is not there; list {ANONYMOUS}: gone"
 
 
+def test_held_parts_name_the_surrogate_and_no_text(warehouse, tmp_path):
+    load(warehouse, "ideas", [idea("1", author_id=ANN)], on=1)
+    parts = [("idea_coauthors", f'["2","{ANN}"]', "2"), ("user_answers", f'["{ANN}","q"]', ANN)]
+    parts += [("idea_attachments", '["1","Ann Lee.pdf"]', "1"), ("idea_attachments", '["2","plan.pdf"]', "2")]
+    with warehouse.engine.begin() as connection:
+        at = {"community": COMMUNITY, "run_id": "r", "noticed_at": AT}
+        rows = [{**at, "stream": name, "id": id_, "scope": scope} for name, id_, scope in parts]
+        connection.execute(sa.insert(ABSENCES), rows)
+    assert erase(warehouse, tmp_path, texts=True)["_absences"] == 2
+    assert {(row["stream"], row["id"], row["scope"]) for row in held(warehouse, ABSENCES)} == {
+        ("idea_coauthors", f'["2","{ANONYMOUS}"]', "2"),
+        ("user_answers", f'["{ANONYMOUS}","q"]', ANONYMOUS),
+        ("idea_attachments", '["2","plan.pdf"]', "2"),
+    }
+
+
 def test_a_second_time_changes_nothing(warehouse, tmp_path):
     load(warehouse, "ideas", [idea("1", author_id=ANN), idea("2", author_id="person-1")], on=1)
     assert erase(warehouse, tmp_path) == {"ideas": 1}
