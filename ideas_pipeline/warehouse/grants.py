@@ -88,7 +88,7 @@ def grant_analyst(engine: sa.Engine, role: str, password: str | None) -> Granted
 def _check_possible(engine: sa.Engine, role: str) -> None:
     if engine.dialect.name == "sqlite":
         raise WarehouseMisconfigured(
-            f"SQLite knows no roles: whoever may read the file {engine.url.database} may read all of it. To look without"
+            f"SQLite knows no roles: who may read the file {engine.url.database} may read all of it. To look without"
             f" changing anything, open it as file:{engine.url.database}?mode=ro, under the account that syncs: even"
             " readers write beside the file. For other people there are files (ideas-pipeline export), or a PostgreSQL"
             " warehouse."
