@@ -26,6 +26,7 @@ COMMANDS = {
     "grant-analyst": "Let a database role read the warehouse, and no more.",
     "marts": "Build the analysts' tables anew; a sync does so by itself.",
     "contract": "Show, validate or compare the contract.",
+    "dictionary": "Write what every table and column means.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",
 }

@@ -31,6 +31,7 @@ from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.warehouse.engines import writing
 from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.schema import comments
 
 # In the order in which they are built: some are made of others.
 MARTS: dict[str, Mart] = {
@@ -111,7 +112,7 @@ def forget(connection: sa.Connection, community: str, is_erased: Callable[[str],
 
 
 def _prepare(connection: sa.Connection) -> None:
-    """Creates the marts' tables. One of another shape is dropped first: all that it held is made anew."""
+    """Creates the marts' tables, and renews what is said of them. One of another shape is dropped first."""
     inspector = sa.inspect(connection)
     there = {name: cs for (_, name), cs in inspector.get_multi_columns().items()}
     for mart in MARTS.values():
@@ -123,6 +124,8 @@ def _prepare(connection: sa.Connection) -> None:
         elif table.name in there:
             continue
         table.create(connection)
+    for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
+        connection.execute(comment)
 
 
 def _shape(connection: sa.Connection, columns: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, bool]]:

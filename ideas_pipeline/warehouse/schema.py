@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComment, SetTableComment
 
+from ideas_pipeline.tables.analyst import LABEL_CLASSES  # noqa: F401  # METADATA knows a table once it is imported
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.tables.community import METADATA
 from ideas_pipeline.tables.history import IDEA_HISTORY  # noqa: F401  # METADATA knows a table once it is imported
@@ -56,9 +57,7 @@ def _mends(connection: sa.Connection) -> list[sa.Executable]:
             )
         mends += _mend_columns(connection, table, columns[table.name])
         mends += [sa.schema.CreateIndex(i) for i in _indexes(table) if i.name not in indexes[table.name]]
-    if connection.dialect.supports_comments:
-        table_comments = {name: c["text"] for (_, name), c in there.get_multi_table_comment().items()}
-        mends += _mend_comments(names, columns, table_comments)
+    mends += comments(there, METADATA.sorted_tables)
     return mends + _mend_marker(connection, names)
 
 
@@ -106,16 +105,22 @@ def _create(connection: sa.Connection, table: sa.Table) -> Iterator[ExecutableDD
         yield sa.schema.CreateIndex(index)
 
 
-def _mend_comments(
-    names: set[str], columns: dict[str, dict[str, Any]], table_comments: dict[str, str | None]
-) -> Iterator[ExecutableDDLElement]:
-    for table in METADATA.sorted_tables:
-        if table_comments.get(table.name) != table.comment:
-            yield SetTableComment(table)
-        there = columns.get(table.name, {})
-        for column in table.columns:
-            if there.get(column.name, {}).get("comment") != column.comment:
-                yield SetColumnComment(column)
+def comments(there: sa.Inspector, tables: Iterable[sa.Table]) -> list[sa.Executable]:
+    """The statements that write the meanings of ``tables`` and their columns into the database's own comments.
+
+    None where they stand ``there`` already, or where the engine holds no comments.
+    """
+    if not there.dialect.supports_comments:
+        return []
+    of_tables = {name: comment["text"] for (_, name), comment in there.get_multi_table_comment().items()}
+    columns = {name: cs for (_, name), cs in there.get_multi_columns().items()}
+    mends: list[sa.Executable] = []
+    for table in tables:
+        if of_tables.get(table.name) != table.comment:
+            mends.append(SetTableComment(table))
+        of_columns = {c["name"]: c["comment"] for c in columns.get(table.name, [])}
+        mends += [SetColumnComment(column) for column in table.columns if of_columns.get(column.name) != column.comment]
+    return mends
 
 
 def _mend_marker(connection: sa.Connection, names: set[str]) -> list[sa.Executable]:

@@ -1,0 +1,39 @@
+"""``ideas-pipeline dictionary``: the tables and columns of the warehouse, as a document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("file", default="docs/warehouse.md", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 where the file is not current.")
+def dictionary(file: Path, check: bool) -> None:
+    """Write the data dictionary to FILE: docs/warehouse.md, unless you name another.
+
+    It says of each column what it means, and where your contract takes it from.
+
+    \b
+    Examples:  ideas-pipeline dictionary our-warehouse.md
+               ideas-pipeline dictionary --check
+    """
+    from ideas_pipeline.dictionary.document import document
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract
+
+    override = load_settings().contract
+    current = document(load_fitting_contract(override), override)
+    if not check:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(current, encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from None
+        click.echo(f"Wrote {file}.")
+    elif not file.is_file() or file.read_text(encoding="utf-8") != current:
+        what = "is not current" if file.exists() else "does not exist"
+        raise click.ClickException(f"{file} {what}. Write it: ideas-pipeline dictionary {file}")
+    else:
+        click.echo(f"{file} is current.")

@@ -1,0 +1,147 @@
+"""The data dictionary, ``docs/warehouse.md``: every table and column, as ``tables/`` and ``marts/`` define them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ideas_pipeline.dictionary.diagram import diagram
+from ideas_pipeline.dictionary.examples import examples
+from ideas_pipeline.dictionary.sources import Source, sources
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.tables.analyst import LABEL_CLASSES
+from ideas_pipeline.tables.bookkeeping import WAREHOUSE
+from ideas_pipeline.tables.columns import Kind, column, kind, known_values, pii
+from ideas_pipeline.tables.community import IDEAS, TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
+
+_KINDS: dict[Kind, str] = {
+    "id": "an id or a short word; text, even where it looks like a number",
+    "text": "text of any length",
+    "integer": "a whole number",
+    "number": "a number with a fraction",
+    "boolean": "true or false; 1 or 0 on SQLite",
+    "timestamp": "a moment in UTC; on SQLite a text such as `2026-03-01 09:00:00.000000`",
+    "date": "a day; on SQLite a text such as `2026-03-01`",
+    "json": "a list or a map, as JSON",
+}
+
+_INTRODUCTION = Path(__file__).with_name("introduction.md")
+
+_SECTIONS = {
+    "community": ("The community", "As the source has it now."),
+    "history": (
+        "The past",
+        "As the source shows only the present, what ideas have been is kept here, from the first sync on.",
+    ),
+    "yours": ("Yours", "The pipeline reads it and never writes it."),
+    "marts": (
+        "Marts",
+        "Figures, ready to be shown, each share with what it is a share of. Every sync builds them anew, all in one "
+        "transaction. Removed ideas and banned people are left out; `mart_moderation` and `mart_people` count them.",
+    ),
+    "books": (
+        "How it came about",
+        "What the pipeline did and knows: each run, each list, each thing that was not read or not believed.",
+    ),
+}
+
+# Every table of the community has them, so they are told once.
+_SHARED = [c.name for c in IDEAS.columns if c.name == "community" or c.name.startswith("_")]
+
+
+def document(contract: Contract, override: Path | None) -> str:
+    """The dictionary as Markdown. ``override``: the file that ``contract`` was loaded with; None for the default."""
+    found, queries = sources(contract, override), examples()
+    marts = [mart.table for mart in MARTS.values()]
+    books = [t for name, t in WAREHOUSE.metadata.tables.items() if name.startswith("_")]
+    tables = {
+        "community": list(TABLES.values()),
+        "history": [IDEA_HISTORY],
+        "yours": [LABEL_CLASSES],
+        "marts": marts,
+        "books": books,
+    }
+    parts = [_INTRODUCTION.read_text(encoding="utf-8"), _types(), _index(tables), _diagrams(tables)]
+    for name, (title, meaning) in _SECTIONS.items():
+        parts.append(f"## {title}\n\n{meaning}\n")
+        if name == "community":
+            shared = [IDEAS.c[column] for column in _SHARED]
+            parts.append("Each of these tables has, beside its own columns:\n\n" + _columns(shared, None))
+        parts += [_table(table, found.get(table.name), queries[table.name]) for table in tables[name]]
+    return "\n".join(parts)
+
+
+def _types() -> str:
+    engines = (sqlite.dialect(), postgresql.dialect())
+    rows = []
+    for name in get_args(Kind):
+        of = column("x", name, "").type
+        rows.append((f"`{name}`", *(f"`{of.compile(dialect=engine)}`" for engine in engines), _KINDS[name]))
+    return "## Types\n\n" + _grid(("type", "on SQLite", "on PostgreSQL", "what it holds"), rows)
+
+
+def _index(tables: dict[str, list[sa.Table]]) -> str:
+    rows = [
+        (f"[`{table.name}`](#{table.name})", str(table.comment).split(". ")[0].rstrip(".") + ".")
+        for group in tables.values()
+        for table in group
+    ]
+    return "## Tables\n\n" + _grid(("table", "what it holds"), rows)
+
+
+def _diagrams(tables: dict[str, list[sa.Table]]) -> str:
+    own = tables["community"] + tables["history"]
+    return (
+        "## How they hang together\n\nA double bar is a row without which the other cannot be, a circle one that may "
+        f"be missing; beside the line, the column that names it.\n\n```mermaid\n{diagram(own)}\n```\n\n"
+        "The marts, and the rows that they name:\n\n"
+        f"```mermaid\n{diagram(tables['marts'], others=TABLES)}\n```\n"
+    )
+
+
+def _table(table: sa.Table, source: Source | None, query: str) -> str:
+    own = [c for c in table.columns if c.name not in _SHARED] if table.name in TABLES else list(table.columns)
+    lines = [f"### {table.name}\n", f"{table.comment}\n"]
+    if table.name in MARTS:
+        lines.append(f"Made of {', '.join(f'`{name}`' for name in MARTS[table.name].reads)}.\n")
+    elif source:
+        lines.append(f"{source.records}\n")
+    elif table.name in TABLES:
+        lines.append("The contract reads nothing into it.\n")
+    lines += [_columns(own, source), f"```sql\n{query}\n```\n"]
+    return "\n".join(lines)
+
+
+def _columns(columns: Iterable[sa.Column[Any]], source: Source | None) -> str:
+    rows = []
+    for c in columns:
+        row = [f"`{c.name}`", f"`{kind(c)}`{', key' if c.primary_key else ''}", _meaning(c)]
+        rows.append((*row, source.columns.get(c.name, "") if source else ""))
+    return _grid(("column", "type", "meaning", "in the API's record"), rows)
+
+
+def _meaning(column: sa.Column[Any]) -> str:
+    return " ".join(_sentences(column))
+
+
+def _sentences(column: sa.Column[Any]) -> Iterator[str]:
+    yield str(column.comment)
+    if unsaid := [value for value in known_values(column) if value not in str(column.comment)]:
+        yield f"Known: {', '.join(unsaid)}."
+    if other := column.info["part_of"] or column.info["refers_to"]:
+        yield f"→ `{other}`"
+    if of := pii(column):
+        yield f"*Personal: {of}.*"
+
+
+def _grid(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table in Markdown, without the columns in which there is nothing."""
+    filled = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    lines = [[head[i] for i in filled], ["---"] * len(filled), *([row[i] for i in filled] for row in rows)]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
