@@ -1,22 +1,29 @@
-"""``ideas-pipeline status``: how true the warehouse is, stream by stream."""
+"""``ideas-pipeline status``: how true the warehouse is, on one screen."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
 if TYPE_CHECKING:
-    from ideas_pipeline.warehouse.unfinished import Unfinished
+    from ideas_pipeline.cli.standing import Facts, Standing
+    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.settings import Settings
+    from ideas_pipeline.warehouse.runs import StreamStatus
+
+_COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yellow", "empty": "bold yellow"}
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
 def status(as_json: bool) -> None:
-    """Say when each stream was last proven complete, its rows, where a broken run stands, and what waits for a person.
+    """Say whether all is well, and if not, what needs you: the first line says it.
+
+    Then, by stream, when it was last proven complete, its rows, records that could not be read, and rows that look
+    gone and are held back; what is running; and what the last sync took. The exit code is 0 whatever it says.
 
     \b
     Examples:  ideas-pipeline status
@@ -24,66 +31,98 @@ def status(as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from ideas_pipeline.cli.output import came_to, console, place, table
+    from ideas_pipeline.cli.output import place
+    from ideas_pipeline.cli.standing import Facts, standing
     from ideas_pipeline.settings import load_settings
-    from ideas_pipeline.times import ago
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract
+    from ideas_pipeline.warehouse.proven import last_sync
     from ideas_pipeline.warehouse.unfinished import unfinished_run
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    warehouse = Warehouse.open(settings.warehouse_url.get_secret_value())
-    try:
-        streams = warehouse.status(settings.community)
-        unfinished = unfinished_run(warehouse.engine, settings.community)
+    contract = load_fitting_contract(settings.contract)
+    holder, holder_known = _holder(settings, contract)
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+        facts = Facts(
+            now=datetime.now(UTC),
+            timezone=settings.timezone,
+            stale_hours=settings.stale_hours,
+            expected=contract.order(),
+            streams=warehouse.status(settings.community),
+            unfinished=unfinished_run(warehouse.engine, settings.community),
+            last_sync=last_sync(warehouse.engine, settings.community),
+            holder=holder,
+            holder_known=holder_known,
+        )
         where = place(warehouse.engine.url)
-    finally:
-        warehouse.close()
+    found = standing(facts)
     if as_json:
-        shown = {"warehouse": where, "streams": streams, "unfinished": unfinished}
+        shown = asdict(found) | {
+            "community": settings.community,
+            "warehouse": where,
+            "streams": facts.streams,
+            "running": facts.holder,
+            "unfinished": facts.unfinished,
+            "last_sync": facts.last_sync,
+        }
         print(json.dumps(shown, indent=2, default=_plain))
-        return
+    else:
+        _print(found, facts, f"Community {settings.community} in {where}")
+
+
+def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
+    """Who uses the API account on this machine, and whether that can be known."""
+    from ideas_pipeline.cli.connect import api_of
+    from ideas_pipeline.ideas_api.account_lock import account_holder
+    from ideas_pipeline.settings import SettingsError
+
+    if settings.simulated:
+        return None, False
+    try:
+        api = api_of(settings, contract)
+        return account_holder(api.state, api.auth.account), True
+    except (SettingsError, OSError):
+        return None, False
+
+
+def _print(found: Standing, facts: Facts, where: str) -> None:
+    from itertools import zip_longest
+
+    from rich.table import Table
+    from rich.text import Text
+
+    from ideas_pipeline.cli.output import console, table
+
     out = console()
-    out.print(f"Community {settings.community} in {where}", markup=False)
-    if not streams:
-        out.print("Nothing was synced yet. Run: ideas-pipeline sync")
+    out.print(Text(found.summary, style=_COLOURS[found.verdict]))
+    needs = Table.grid(padding=(0, 1, 0, 0))
+    for number, (need, following) in enumerate(zip_longest(found.needs, found.needs[1:]), start=1):
+        needs.add_row(f"{number}.", Text(need.what))
+        if following is None or following.do != need.do:
+            needs.add_row("", Text(f"→ {need.do}"))
+    if found.needs:
+        out.print(needs)
+    out.print(where, markup=False)
+    if found.verdict == "empty":
         return
-    now = datetime.now(UTC)
-    headers = ("stream", "last run", "last proven complete (UTC)", "rows", "deleted", "rejected", "held")
-    rows = []
-    for s in streams:
-        last = s.last_complete_at
-        proven = f"{last:%Y-%m-%d %H:%M}, {ago(last, now)}" if last else "never"
-        rows.append((s.stream, s.verdict, proven, s.rows, s.deleted, s.rejects, s.held))
-    out.print(table(headers, rows))
-    for s in streams:
-        if s.reason:
-            out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
-    if unfinished:
-        out.print(_standing(unfinished, settings.timezone), markup=False)
-    if any(s.rejects for s in streams):
-        out.print("Rejected records wait in _rejected_records, with the reason.")
-    if any(s.held for s in streams):
-        out.print("Rows held in _absences are missing at the source, too many at once to be believed.")
+    known = {s.stream: s for s in facts.streams}
+    names = [*facts.expected, *(name for name in known if name not in facts.expected)]
+    headers = ("stream", "last sync", "last proven complete (UTC)", "rows", "rejected", "held")
+    out.print(table(headers, [_row(name, known.get(name), facts) for name in names]))
+    for note in found.notes:
+        out.print(note, markup=False)
 
 
-def _standing(run: Unfinished, timezone: str) -> str:
-    """What a run that has not ended was to read, how far it came, and what goes on from there."""
-    name, next_one = {
-        "full": ("sync --full", "The next full sync"),
-        "replay": ("replay", "Another replay"),
-        "window": ("backfill", "The same backfill"),
-    }.get(run.mode, ("sync", "The next sync"))
-    if run.window:
-        first, end = (moment.astimezone(ZoneInfo(timezone)) for moment in run.window)
-        name += f" from {first:%Y-%m-%d %H:%M} to before {end:%Y-%m-%d %H:%M}"
-    # Why a stream failed is said with the stream.
-    stopped = run.reason is not None and run.reason.startswith("stopped")
-    ended = "still runs, or was killed" if run.reason is None else "was stopped" if stopped else "failed"
-    lists = ", ".join(f"{stream} {count:,}" for stream, count in run.lists.items()) or "none"
-    return (
-        f"The {name} that began {run.started_at:%Y-%m-%d %H:%M} UTC {ended}. Lists that it has read: {lists}. "
-        f"{next_one} goes on from there."
-    )
+def _row(name: str, s: StreamStatus | None, facts: Facts) -> tuple[object, ...]:
+    from ideas_pipeline.cli.standing import is_running
+    from ideas_pipeline.times import ago
+
+    if s is None:
+        return (name, "never", "never", None, None, None)
+    at = s.last_complete_at
+    proven = f"{at:%Y-%m-%d %H:%M}, {ago(at, facts.now)}" if at else "never"
+    verdict = "broke off" if s.verdict == "running" and not is_running(facts) else s.verdict
+    return (name, verdict, proven, s.rows, s.rejects, s.held)
 
 
 def _plain(value: object) -> object:

@@ -33,8 +33,7 @@ def account_lock(
     while another run holds the account. Taken again by the thread that holds it, it does nothing.
     Raises Unavailable after ``longest`` seconds of waiting, AuthenticationError where the folder cannot be used.
     """
-    path = folder / f"account-{account[:16]}.lock"
-    holder = path.with_suffix(".holder")
+    path, holder = _files(folder, account)
     # One object for each file, so that a thread knows its own lock again.
     lock = FileLock(path, mode=_OWNER_ONLY, is_singleton=True)
     if lock.is_locked:
@@ -57,6 +56,24 @@ def account_lock(
         lock.release()
 
 
+def account_holder(folder: Path, account: str) -> str | None:
+    """Who holds the account, on this machine: ``ideas-pipeline sync (process 123, since …)``; None is nobody."""
+    path, holder = _files(folder, account)
+    if not path.exists():
+        return None
+    try:
+        with FileLock(path, timeout=0, mode=_OWNER_ONLY):
+            return None
+    except Timeout:
+        return _who(holder)
+
+
+def _files(folder: Path, account: str) -> tuple[Path, Path]:
+    """The lock, and who holds it."""
+    path = folder / f"account-{account[:16]}.lock"
+    return path, path.with_suffix(".holder")
+
+
 def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], longest: float) -> None:
     ends = time.monotonic() + longest
     patience = 0.0
@@ -67,10 +84,10 @@ def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], longest: 
         left = ends - time.monotonic()
         if left <= 0:
             raise Unavailable(
-                f"{_who(holder)}, and {_length(longest)} were waited for it",
+                f"this API account is used by {_who(holder)}, and {_length(longest)} were waited for it",
                 hint="If it hangs, stop it. What is still to be read, the next run reads.",
             )
-        say(f"Waiting: {_who(holder)}. One run at a time uses an account.")
+        say(f"Waiting: this API account is used by {_who(holder)}. One run at a time uses an account.")
         patience = min(_SECONDS_BETWEEN_SENTENCES, left)
 
 
@@ -86,10 +103,9 @@ def _who(holder: Path) -> str:
     try:
         noted = json.loads(holder.read_bytes())
         since = datetime.fromtimestamp(noted["since"], UTC)
-        who = f"{noted['what']} (process {noted['process']}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
+        return f"{noted['what']} (process {noted['process']}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
     except (OSError, ValueError, TypeError, KeyError):
-        who = "another run"
-    return f"this API account is used by {who}"
+        return "another run"
 
 
 def _length(seconds: float) -> str:

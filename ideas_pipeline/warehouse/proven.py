@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS, WAREHOUSE
 from ideas_pipeline.warehouse.engines import reading, utc
 
-# A backfill reads some days, a replay what is old: neither proves anything of today. Runs before modes were syncs.
-_SYNCS = SYNC_RUNS.c.mode.in_(["incremental", "full"]) | SYNC_RUNS.c.mode.is_(None)
-OF_SYNCS = sa.exists().where(
-    SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id, SYNC_RUNS.c.community == SYNC_STREAMS.c.community, _SYNCS
+# A backfill reads some days, a replay what is old, and so on: none proves anything of today.
+_OTHERS = SYNC_RUNS.c.mode.in_(["window", "replay", "retry", "confirm"])
+# A row of _sync_streams that is of a sync.
+OF_SYNCS = ~sa.exists().where(
+    SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id, SYNC_RUNS.c.community == SYNC_STREAMS.c.community, _OTHERS
 )
 
 
@@ -56,7 +57,9 @@ def last_sync(engine: sa.Engine, community: str) -> LastSync | None:
     runs, streams = SYNC_RUNS.c, SYNC_STREAMS.c
     last = (
         sa.select(SYNC_RUNS)
-        .where(runs.community == community, runs.finished_at.is_not(None), _SYNCS)
+        .where(runs.community == community, runs.finished_at.is_not(None))
+        # A run of before there were modes was a sync.
+        .where(runs.mode.is_(None) | ~_OTHERS)
         .order_by(runs.started_at.desc())
         .limit(1)
     )

@@ -14,6 +14,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_R
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.proven import OF_SYNCS
 
 _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
 
@@ -22,7 +23,8 @@ _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"
 class StreamStatus:
     """How a stream stands. Times are in UTC.
 
-    ``verdict``, ``reason``, ``finished_at``: of its last run. ``last_complete_at``: when a run last proved it complete.
+    ``verdict``, ``reason``, ``finished_at``: of its last sync. ``last_complete_at``: when one last proved it complete.
+    A backfill or a replay is no sync: it says nothing of what is there today.
     ``rows``: those that are there; ``deleted``: those marked absent; ``rejects``: records that wait to be mended, those
     of its embedded tables included; ``held``: rows that look absent and are not believed to be.
     """
@@ -195,9 +197,11 @@ def finish_stream(
 
 
 def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
-    """How each stream of ``community`` that was ever run stands, in the order of their last runs."""
+    """How each stream of ``community`` that was ever synced stands, in the order of their last syncs."""
     runs = connection.execute(
-        sa.select(SYNC_STREAMS).where(SYNC_STREAMS.c.community == community).order_by(SYNC_STREAMS.c.started_at)
+        sa.select(SYNC_STREAMS)
+        .where(SYNC_STREAMS.c.community == community, OF_SYNCS)
+        .order_by(SYNC_STREAMS.c.started_at)
     ).all()
     last = {run.stream: run for run in runs}
     proven = {run.stream: run.finished_at for run in runs if run.verdict == "complete"}

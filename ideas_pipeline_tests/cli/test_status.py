@@ -1,60 +1,298 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.cli.output import came_to
-from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.ideas_api.account_lock import account_lock
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.times import ago
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.terminal import COLUMNS, LINES, on_a_terminal
 
 COUNTERS = {c.name: 0 for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"}
+SCOPE_COUNTERS = {c.name: 0 for c in SYNC_SCOPES.columns if c.info["kind"] == "integer"}
 NOW = datetime.now(UTC)
+STREAMS = ("challenges", "users", "ideas", "comments", "votes")
+Window = tuple[datetime, datetime]
+API = "https://api.example.com/v2/"
+CONFIGURED = {"IDEAS_CLIENT_ID": "me", "IDEAS_CLIENT_SECRET": "x", "IDEAS_API_BASE_URL": API}
 
 
-def a_run(warehouse: Warehouse, run_id: str, at: datetime, verdict: str, reason: str | None) -> None:
-    warehouse.start_run(RunStart(run_id, "community", "https://api.example.com/v2/", at))
-    warehouse.start_stream(run_id, "community", "ideas", at)
-    warehouse.finish_stream(run_id, "community", "ideas", at, verdict, reason, **COUNTERS)
-    warehouse.finish_run(run_id, "community", verdict, reason, at)
+class Community:
+    """A warehouse in ``folder`` to which things happen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._runs = 0
+
+    @contextmanager
+    def warehouse(self) -> Iterator[Warehouse]:
+        with Warehouse.open(f"sqlite:///{self.folder}/.ideas/warehouse.db") as opened:
+            yield opened
+
+    def begins(self, hours_ago: float, *streams: str, mode: str = "incremental", window: Window | None = None) -> str:
+        """A run that began so long ago, and is at these streams."""
+        self._runs += 1
+        run_id, at = str(self._runs), NOW - timedelta(hours=hours_ago)
+        with self.warehouse() as warehouse:
+            warehouse.start_run(RunStart(run_id, "community", API, at, mode=mode, window=window))
+            for stream in streams:
+                warehouse.start_stream(run_id, "community", stream, at)
+        return run_id
+
+    def runs(
+        self,
+        hours_ago: float,
+        verdict: str = "complete",
+        reason: str | None = None,
+        *streams: str,
+        hidden: int = 0,
+        mode: str = "incremental",
+        window: Window | None = None,
+    ) -> None:
+        """A run of three minutes that began so long ago. ``reason``: of each stream."""
+        at = NOW - timedelta(hours=hours_ago)
+        run_id = self.begins(hours_ago, *(streams or STREAMS), mode=mode, window=window)
+        with self.warehouse() as warehouse:
+            for stream in streams or STREAMS:
+                told = COUNTERS | {"requests": 250, "hidden_changes": hidden}
+                warehouse.finish_stream(run_id, "community", stream, at, verdict, reason, **told)
+            warehouse.finish_run(run_id, "community", verdict, reason, at + timedelta(minutes=3))
+
+    def loads(self, run_id: str, stream: str, lists: int, hours_ago: float) -> None:
+        self._insert(
+            SYNC_SCOPES,
+            *(
+                SCOPE_COUNTERS
+                | {"stream": stream, "scope": str(n), "run_id": run_id, "verdict": "complete"}
+                | {"swept_at": NOW - timedelta(hours=hours_ago)}
+                for n in range(lists)
+            ),
+        )
+
+    def holds(self, stream: str, rows: int) -> None:
+        held = {"stream": stream, "scope": "1", "run_id": "1", "noticed_at": NOW, "held_because": "too many"}
+        self._insert(ABSENCES, *(held | {"id": str(n)} for n in range(rows)))
+
+    def rejects(self, table: str, records: int) -> None:
+        reject = {"table_name": table, "scope": "", "reason": "no number", "first_seen_at": NOW, "run_id": "1"}
+        self._insert(REJECTED_RECORDS, *(reject | {"record_key": f'["{n}"]', "payload": {}} for n in range(records)))
+
+    def _insert(self, table: sa.Table, *rows: dict[str, object]) -> None:
+        with self.warehouse() as warehouse, warehouse.engine.begin() as connection:
+            connection.execute(sa.insert(table), [row | {"community": "community"} for row in rows])
+
+    @contextmanager
+    def account_held(self) -> Iterator[None]:
+        """While a sync runs on this machine."""
+        account = Credentials("me", "x").fingerprint(API)
+        with account_lock(self.folder / ".ideas", account, "ideas-pipeline sync", print):
+            yield
+
+    def status(self, **variables: str) -> str:
+        """What it says on a terminal, where it always fits on the screen."""
+        lines = on_a_terminal("status", folder=self.folder, **(CONFIGURED | variables))
+        assert len(lines) < LINES, "\n".join(lines)
+        assert max(map(len, lines)) <= COLUMNS
+        return " ".join(" ".join(lines).split())
+
+    def as_json(self, **variables: str) -> dict[str, Any]:
+        done = ideas_pipeline("status", "--json", folder=self.folder, **(CONFIGURED | variables))
+        assert done.returncode == 0, done.stderr
+        shown: dict[str, Any] = json.loads(done.stdout)
+        return shown
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Ideas were complete two days ago, and incomplete an hour ago."""
-    (tmp_path / ".ideas").mkdir()
-    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
-        a_run(warehouse, "1", NOW - timedelta(days=2, hours=1), "complete", None)
-        a_run(warehouse, "2", NOW - timedelta(hours=1), "incomplete", "the total moved [again]")
-    return tmp_path
+def community(tmp_path: Path) -> Community:
+    return Community(tmp_path)
 
 
-def test_it_says_when_a_stream_was_last_proven_complete_and_what_is_wrong_since(folder):
-    done = ideas_pipeline("status", folder=folder)
-    assert done.returncode == 0, done.stderr
-    proven = NOW - timedelta(days=2, hours=1)
-    line = next(line for line in done.stdout.splitlines() if line.lstrip().startswith("ideas "))
-    assert line.split()[1] == "incomplete"
-    assert f"{proven:%Y-%m-%d %H:%M}, 2 days ago" in line
-    assert "ideas is incomplete: the total moved [again]" in done.stdout
+def test_before_the_first_sync_it_says_what_to_run(community: Community) -> None:
+    assert community.status().startswith(
+        "Nothing was synced yet. Run: ideas-pipeline sync Community community in .ideas"
+    )
+    assert community.as_json()["verdict"] == "empty"
 
 
-def test_machines_get_the_same_as_json(folder):
-    done = ideas_pipeline("status", "--json", folder=folder)
-    (ideas,) = json.loads(done.stdout)["streams"]
-    assert (ideas["stream"], ideas["verdict"], ideas["rows"]) == ("ideas", "incomplete", 0)
-    assert datetime.fromisoformat(ideas["last_complete_at"]) == NOW - timedelta(days=2, hours=1)
+def test_when_all_is_well_the_first_line_says_so_and_since_when(community: Community) -> None:
+    community.runs(5.01)
+    at = NOW - timedelta(hours=5.01)
+
+    shown = community.status()
+
+    assert shown.startswith(f"All is well: everything was proven complete 5 hours ago ({at:%Y-%m-%d %H:%M} UTC).")
+    assert f"votes complete {at:%Y-%m-%d %H:%M}, 5 hours ago 0 0 0" in shown
+    assert f"Last sync: {at:%Y-%m-%d %H:%M} UTC, 3 minutes, 1,250 requests, complete." in shown
+    told = community.as_json()
+    assert (told["verdict"], told["needs"], told["running"], told["unfinished"]) == ("well", [], None, None)
 
 
-def test_another_community_in_the_same_warehouse_is_another_matter(folder):
-    done = ideas_pipeline("status", folder=folder, IDEAS_COMMUNITY="other")
-    assert "Nothing was synced yet. Run: ideas-pipeline sync" in done.stdout
+def test_what_is_not_complete_is_said_with_its_reason_once_for_all_streams_and_with_a_command(
+    community: Community,
+) -> None:
+    community.runs(29)
+    community.runs(5, "failed", "the API did not answer [again]")
+
+    shown = community.status()
+
+    assert shown.startswith(
+        "Attention: 1 thing needs you. "
+        "1. challenges, users, ideas, comments, votes failed: the API did not answer [again]. "
+        "→ ideas-pipeline sync; if it stays: ideas-pipeline check"
+    )
+    assert "1 day ago" in shown
+    (need,) = community.as_json()["needs"]
+    assert need["do"] == "ideas-pipeline sync; if it stays: ideas-pipeline check"
+
+
+def test_a_long_reason_is_cut_so_that_all_fits(community: Community) -> None:
+    community.runs(29)
+    for stream in STREAMS:
+        community.runs(5, "incomplete", f"{stream} 12: " + "the total moved while it was read; " * 99, stream)
+
+    assert community.status().count("…") == 5
+
+
+def test_a_sync_that_was_killed_is_told_from_one_that_runs(community: Community) -> None:
+    community.runs(29)
+    run = community.begins(3, "challenges", "ideas")
+    community.loads(run, "ideas", 12, hours_ago=2)
+
+    with community.account_held():
+        running = community.status()
+    killed = community.status()
+
+    assert running.startswith("All is well: everything was proven complete 1 day ago")
+    assert "ideas running" in running
+    assert "Running: ideas-pipeline sync (process " in running
+    assert killed.startswith("Attention: 1 thing needs you. 1. The sync that began ")
+    assert "was killed, or runs on another machine (last sign of life 2 hours ago). Read: lists of ideas 12." in killed
+    assert "→ ideas-pipeline sync, which goes on from there" in killed
+    assert "ideas broke off" in killed
+
+
+def test_while_the_first_sync_runs_nothing_is_wrong(community: Community) -> None:
+    community.begins(0, "challenges")
+
+    with community.account_held():
+        assert community.status().startswith("A first sync is under way: not everything is proven complete yet.")
+        assert community.as_json()["verdict"] == "running"
+
+
+def test_without_an_account_a_run_is_taken_to_run_while_it_shows_signs_of_life(community: Community) -> None:
+    run = community.begins(30, "challenges")
+    community.loads(run, "challenges", 1, hours_ago=5)
+    nobody = {"IDEAS_CLIENT_ID": "", "IDEAS_CLIENT_SECRET": ""}
+
+    assert "still runs, or was killed (last sign of life 5 hours ago)" in community.status(**nobody)
+    community.begins(7, "challenges")
+    assert "was killed, or runs on another machine" in community.status(**nobody)
+
+
+def test_a_stopped_sync_is_said_to_be_stopped(community: Community) -> None:
+    run = community.begins(1, *STREAMS)
+    with community.warehouse() as warehouse:
+        warehouse.finish_run(run, "community", "failed", "stopped: KeyboardInterrupt", NOW)
+
+    assert "was stopped. Read: nothing yet. → ideas-pipeline sync, which goes on from there" in community.status()
+
+
+def test_old_proofs_need_a_person(community: Community) -> None:
+    community.runs(80)
+
+    shown = community.status()
+
+    assert shown.startswith(
+        "Attention: 1 thing needs you. "
+        "1. Not proven complete within 36 hours: challenges, users, ideas, comments, votes (oldest: "
+    )
+    assert community.status(IDEAS_STALE_HOURS="100").startswith("All is well")
+
+
+def test_streams_that_were_never_synced_need_a_person(community: Community) -> None:
+    community.runs(1, "complete", None, "challenges", "ideas")
+
+    shown = community.status()
+
+    assert "1. Never proven complete: users, comments, votes." in shown
+    assert "users never never – – –" in shown
+
+
+def test_held_rows_and_rejects_need_a_person(community: Community) -> None:
+    community.runs(29)
+    community.runs(5)
+    community.runs(5, "incomplete", "15 of 60 rows of the stream are missing (10 % is believed)", "comments")
+    community.holds("comments", 15)
+    community.rejects("ideas", 3)
+    community.rejects("idea_labels", 1)
+
+    shown = community.status()
+
+    assert shown.startswith("Attention: 2 things need you. 1. comments is incomplete: 15 of 60 rows")
+    assert "→ ideas-pipeline absences list" in shown
+    assert "2. Records that could not be read: ideas 4. → ideas-pipeline rejects list" in shown
+
+
+def test_a_backfill_proves_nothing_of_today_and_disproves_nothing(community: Community) -> None:
+    window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+    community.runs(80)
+    community.runs(1, mode="window", window=window)
+    assert "Not proven complete within 36 hours" in community.status()
+
+    community.runs(2)
+    run = community.begins(0.5, "comments", mode="window", window=window)
+    community.loads(run, "comments", 2, hours_ago=0.2)
+
+    shown = community.status(IDEAS_TIMEZONE="Europe/Madrid")
+
+    assert shown.startswith(
+        "Attention: 1 thing needs you. 1. The backfill from 2026-03-01 01:00 to before 2026-04-01 02:00"
+    )
+    assert "Read: lists of comments 2. → the same ideas-pipeline backfill, which goes on from there" in shown
+    assert "comments complete" in shown
+    told = community.as_json()["unfinished"]
+    assert (told["run_id"], told["lists"]) == (run, {"comments": 2})
+
+
+def test_an_incomplete_backfill_is_said_with_its_reason(community: Community) -> None:
+    window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+    community.runs(2)
+    community.runs(1, "incomplete", "votes: the total moved", mode="window", window=window)
+
+    assert "did not come to its end: votes: the total moved." in community.status()
+
+
+def test_hidden_changes_are_worth_a_note(community: Community) -> None:
+    community.runs(2, hidden=3)
+
+    assert "It found 15 changes that nothing had announced." in community.status()
+
+
+def test_another_community_in_the_same_warehouse_is_another_matter(community: Community) -> None:
+    community.runs(1)
+
+    assert "Nothing was synced yet. Run: ideas-pipeline sync" in community.status(IDEAS_COMMUNITY="other")
+
+
+def test_piped_no_line_is_cut(community: Community) -> None:
+    community.runs(1)
+    done = ideas_pipeline("status", folder=community.folder, **CONFIGURED)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("All is well: ")
+    assert "\x1b" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -83,34 +321,3 @@ def test_how_long_ago_is_told_in_the_largest_unit_that_fits(passed, said):
 )
 def test_what_a_stream_came_to_names_it_once(reason, said):
     assert came_to("ideas", "failed", reason) == said
-
-
-def test_a_run_that_did_not_end_is_named_with_what_it_has_read(folder):
-    window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
-    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as warehouse:
-        start = RunStart("3", "community", "https://api.example.com/v2/", NOW, mode="window", window=window)
-        warehouse.start_run(start)
-        warehouse.start_stream("3", "community", "comments", NOW)
-        with warehouse.engine.begin() as connection:
-            counters = {c.name: 0 for c in SYNC_SCOPES.columns if c.info["kind"] == "integer"}
-            connection.execute(
-                sa.insert(SYNC_SCOPES),
-                [
-                    {"community": "community", "stream": "comments", "scope": scope, "run_id": "3"}
-                    | counters
-                    | {"swept_at": NOW, "verdict": "complete"}
-                    for scope in ("1", "2")
-                ],
-            )
-
-    done = ideas_pipeline("status", folder=folder, IDEAS_TIMEZONE="Europe/Madrid")
-
-    said = f"The backfill from 2026-03-01 01:00 to before 2026-04-01 02:00 that began {NOW:%Y-%m-%d %H:%M} UTC"
-    assert f"{said} still runs, or was killed. Lists that it has read: comments 2." in done.stdout
-    assert "The same backfill goes on from there." in done.stdout
-    unfinished = json.loads(ideas_pipeline("status", "--json", folder=folder).stdout)["unfinished"]
-    assert (unfinished["run_id"], unfinished["lists"]) == ("3", {"comments": 2})
-
-
-def test_where_the_last_run_came_to_its_end_nothing_is_unfinished(folder):
-    assert json.loads(ideas_pipeline("status", "--json", folder=folder).stdout)["unfinished"] is None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.ideas_api.account_lock import account_lock
+from ideas_pipeline.ideas_api.account_lock import account_holder, account_lock
 from ideas_pipeline.ideas_api.errors import AuthenticationError, Unavailable
 from ideas_pipeline_tests.cli.command import environment
 
@@ -22,7 +22,7 @@ ACCOUNT, OTHER = "a" * 64, "b" * 64
 HOLD = """
 import sys
 from pathlib import Path
-from ideas_pipeline.ideas_api.account_lock import account_lock
+from ideas_pipeline.ideas_api.account_lock import account_holder, account_lock
 with account_lock(Path(sys.argv[1]), sys.argv[2], "ideas-pipeline backfill", print):
     print("held", flush=True)
     sys.stdin.read()
@@ -153,3 +153,19 @@ def test_a_note_that_makes_no_sense_does_no_harm(tmp_path: Path, note: str | Non
             account_lock(tmp_path, ACCOUNT, "us", silent, longest=0),
         ):
             pass
+
+
+def test_who_holds_an_account_can_be_asked_without_waiting(tmp_path: Path) -> None:
+    assert account_holder(tmp_path, ACCOUNT) is None
+    with another_process_holds(tmp_path) as holder:
+        said = account_holder(tmp_path, ACCOUNT)
+        assert str(said).startswith(f"ideas-pipeline backfill (process {holder.pid}, since 20")
+        assert account_holder(tmp_path, OTHER) is None
+    assert account_holder(tmp_path, ACCOUNT) is None
+
+
+def test_a_run_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    with another_process_holds(tmp_path) as holder:
+        holder.kill()
+        holder.wait(10)
+        assert account_holder(tmp_path, ACCOUNT) is None
