@@ -13,6 +13,7 @@ from ideas_pipeline.defs.metadata import counts, loaded
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
 from ideas_pipeline.defs.progress import LoggedProgress
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
+from ideas_pipeline.defs.sources import source_read
 from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema
 from ideas_pipeline.defs.trouble import trouble
 from ideas_pipeline.ideas_api.contract import Contract
@@ -86,6 +87,11 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
 
 def _stream_spec(settings: Settings, contract: Contract, stream: str, *, has_days: bool) -> dg.AssetSpec:
     embedded = list(contract.streams[stream].embedded)
+    lineage = column_lineage(settings, contract, stream)
+    parts = {
+        name: {column.name: lineage.get(f"{name}.{column.name}", []) for column in TABLES[name].columns}
+        for name in embedded
+    }
     return asset_spec(
         settings,
         TABLES[stream],
@@ -97,8 +103,8 @@ def _stream_spec(settings: Settings, contract: Contract, stream: str, *, has_day
         ],
         kinds=["api"],
         metadata={
-            "dagster/column_lineage": column_lineage(settings, contract, stream),
-            **{f"columns of {name}": column_schema(TABLES[name]) for name in embedded},
+            "dagster/column_lineage": dg.TableColumnLineage(lineage),
+            **{f"columns of {name}": column_schema(TABLES[name], parts[name]) for name in embedded},
         },
     )
 
@@ -143,6 +149,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
             told |= trouble(held.engine, settings.community, contract, stream, run.run_id)
             if result.verdict == "failed":
                 raise stream_failure(result, told)
+            context.log_event(source_read(settings, result))
             if stream == WRITER:
                 context.log_event(history_written(settings, held.engine))
             if window and result.verdict != "complete":

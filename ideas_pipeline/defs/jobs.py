@@ -7,6 +7,8 @@ from typing import get_args
 import dagster as dg
 
 from ideas_pipeline.defs.assets import FULL, GROUP
+from ideas_pipeline.defs.marts import GROUP as MARTS
+from ideas_pipeline.defs.report import GROUP as REPORT
 from ideas_pipeline.settings import Settings, Weekday
 
 NIGHTLY = "nightly_sync"
@@ -14,7 +16,7 @@ WEEKLY = "weekly_full"
 
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
-    community = dg.AssetSelection.groups(GROUP)
+    community = dg.AssetSelection.groups(GROUP, MARTS, REPORT)
     return [
         dg.define_asset_job(
             NIGHTLY,

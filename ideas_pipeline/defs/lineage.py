@@ -16,7 +16,7 @@ def source_key(settings: Settings, stream: str) -> dg.AssetKey:
     return dg.AssetKey([settings.community, "api", stream])
 
 
-def column_lineage(settings: Settings, contract: Contract, stream: str) -> dg.TableColumnLineage:
+def column_lineage(settings: Settings, contract: Contract, stream: str) -> dict[str, list[dg.TableColumnDep]]:
     """By column of ``stream``, the source's paths and the columns of other tables that can fill it.
 
     A column of a table that comes inside the stream's records is named with its table: ``idea_labels.name``.
@@ -33,14 +33,14 @@ def column_lineage(settings: Settings, contract: Contract, stream: str) -> dg.Ta
         for column, where in part.fields.items():
             paths = [f"{at}[].{path}" for at in part.paths for path in where.paths]
             found[f"{table}.{column}"] = [dg.TableColumnDep(source, path) for path in paths]
-    return dg.TableColumnLineage({column: _once(deps) for column, deps in found.items()})
+    return {column: _once(deps) for column, deps in found.items()}
 
 
 def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[str, list[str]]:
     """By path of the API's list, the columns of ``stream`` that it can fill."""
     filled: dict[str, list[str]] = {}
     source = source_key(settings, stream)
-    for column, deps in column_lineage(settings, contract, stream).deps_by_column.items():
+    for column, deps in column_lineage(settings, contract, stream).items():
         for dep in deps:
             if dep.asset_key == source:
                 filled.setdefault(dep.column_name, []).append(column)

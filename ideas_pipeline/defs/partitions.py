@@ -17,12 +17,15 @@ from ideas_pipeline.warehouse.windows import rows_by_day
 ABOUT = (
     "A day holds the records that were made on it. Materializing days, as many at once as you like, reads them anew "
     "and leaves the nightly state alone. All days of a run are marked, or none: after a failure launch the same days "
-    "again, and it goes on from the lists that are read. A run without days is a sync, as the nightly one."
+    "again, and it goes on from the lists that are read. A sync that is proven complete has all days up to yesterday: "
+    "it marks them, a hundred at a time, the newest first. Days without a mark need no backfill where `completeness` "
+    "passes.\n\n"
+    "**To sync now**, without days: Automation › `nightly_sync_schedule` › Preview tick result › Continue › Launch "
+    "all, or `ideas-pipeline sync`. The button *Materialize* always asks for days, and reads those alone."
 )
 
-
-# The days that a run marks go so far back: more would drown the run's log, and a night that failed is mended sooner.
-_NIGHTS_BACK = 31
+# So many days a run marks at most: each is a line in its log. The older ones follow in the nights after.
+_MARKED_AT_ONCE = 100
 
 
 def days(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -39,12 +42,13 @@ def window_asked_for(context: dg.AssetExecutionContext) -> Window | None:
 
 
 def proven_days(settings: Settings, marked: Set[str], at: datetime) -> list[str]:
-    """The days that a run marks which read all that there was ``at`` a moment: yesterday, and those that lack a mark.
+    """The days that a run marks which has proven a stream complete, as it was ``at`` a moment, in order.
 
-    A list that is proven complete has all its days. ``at`` knows its zone.
+    A list that is proven complete has all of its days: yesterday is marked, and what lacks a mark. ``at`` knows its
+    zone.
     """
-    ended = days(settings).get_partition_keys(current_time=at)[-_NIGHTS_BACK:]
-    return [day for day in ended if day not in marked or day == ended[-1]]
+    ended = days(settings).get_partition_keys(current_time=at)
+    return [day for day in ended if day not in marked or day == ended[-1]][-_MARKED_AT_ONCE:]
 
 
 def day_counts(

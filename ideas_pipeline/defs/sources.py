@@ -8,6 +8,7 @@ from ideas_pipeline.defs.lineage import columns_filled, source_key
 from ideas_pipeline.defs.tables import description, tags
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.sync.results import StreamResult
 
 GROUP = "source"
 
@@ -15,6 +16,14 @@ GROUP = "source"
 def sources(settings: Settings, contract: Contract) -> list[dg.AssetSpec]:
     """One for each stream: its columns are the paths of its records' values. Raises SettingsError (see base_url)."""
     return [_source(settings, contract, stream) for stream in contract.order()]
+
+
+def source_read(settings: Settings, result: StreamResult) -> dg.AssetObservation:
+    """What it took to read a stream."""
+    return dg.AssetObservation(
+        source_key(settings, result.stream),
+        metadata={"requests": result.requests, "retries": result.retries, "records": result.seen},
+    )
 
 
 def _source(settings: Settings, contract: Contract, stream: str) -> dg.AssetSpec:

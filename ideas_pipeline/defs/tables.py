@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,13 +28,16 @@ def asset_spec(
     *,
     about: Sequence[str] = (),
     kinds: Sequence[str] = (),
+    metadata: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> dg.AssetSpec:
     """The asset of a table in the warehouse. ``about``: paragraphs after the table's own description.
 
-    ``more``: other attributes of ``dg.AssetSpec``; ``metadata`` is added to the table's own.
+    ``metadata``: beside the table's own; a ``dagster/column_lineage`` in it is also told in words, column by column.
+    ``more``: other attributes of ``dg.AssetSpec``.
     """
-    metadata: Mapping[str, Any] = more.pop("metadata", {})
+    told = dict(metadata or {})
+    lineage = told.get("dagster/column_lineage")
     database = urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]
     return dg.AssetSpec(
         asset_key(settings, table.name),
@@ -42,7 +46,11 @@ def asset_spec(
         kinds={database, *kinds},
         owners=[settings.owner] if settings.owner else [],
         tags=tags(settings),
-        metadata={"dagster/table_name": table.name, "dagster/column_schema": column_schema(table), **metadata},
+        metadata={
+            "dagster/table_name": table.name,
+            "dagster/column_schema": column_schema(table, lineage.deps_by_column if lineage else {}),
+            **told,
+        },
         **more,
     )
 
@@ -55,11 +63,12 @@ def tags(settings: Settings) -> dict[str, str]:
     return {"ideas_pipeline/simulated": "true"} if settings.simulated else {}
 
 
-def column_schema(table: sa.Table) -> dg.TableSchema:
-    return dg.TableSchema(columns=[_column(c) for c in table.columns])
+def column_schema(table: sa.Table, made_of: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:
+    """``made_of``: by column, what it comes from."""
+    return dg.TableSchema(columns=[_column(c, made_of.get(c.name, ())) for c in table.columns])
 
 
-def _column(column: sa.Column[Any]) -> dg.TableColumn:
+def _column(column: sa.Column[Any], made_of: Sequence[dg.TableColumnDep]) -> dg.TableColumn:
     notes = ["part of the key"] if column.primary_key else []
     notes += [f"part of a row of {column.info['part_of']}"] if column.info["part_of"] else []
     notes += [f"names a row of {column.info['refers_to']}"] if column.info["refers_to"] else []
@@ -67,7 +76,14 @@ def _column(column: sa.Column[Any]) -> dg.TableColumn:
     return dg.TableColumn(
         column.name,
         kind(column),
-        description=column.comment,
+        description=f"{column.comment}{_origin(made_of)}",
         constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), other=notes),
         tags={"personal_data": personal} if personal else {},
     )
+
+
+def _origin(made_of: Sequence[dg.TableColumnDep]) -> str:
+    """In words, as only Dagster's paid edition draws the lineage of columns."""
+    by_asset = groupby(made_of, key=lambda dep: dep.asset_key)
+    told = [f"{'/'.join(key.path[1:])}: {', '.join(dep.column_name for dep in deps)}" for key, deps in by_asset]
+    return f" From {'; '.join(told)}." if told else ""

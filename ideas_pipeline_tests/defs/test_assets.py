@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -7,14 +8,18 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.settings import SettingsError
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.defs.running import checks, failed_checks, failures, metadata, nightly_sync
+from ideas_pipeline_tests.defs.running import checks, days, failed_checks, failures, metadata, nightly_sync
 
 STREAMS = {"challenges", "users", "ideas", "comments", "votes"}
+# The checks of every stream, and those of streams whose parents say what changed, or how many there are.
+CHECKS = 8 * len(STREAMS) + len({"comments", "votes"}) + len({"ideas", "comments", "votes"})
 
 
 def _rows(stream: str, folder: Path) -> int:
@@ -29,6 +34,7 @@ def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_check
 
     assert result.success
     shown = metadata(result)
+    history = shown.pop("idea_history")
     assert shown.keys() == STREAMS
     for stream, told in shown.items():
         there = len(simulator.tables[stream])
@@ -39,18 +45,21 @@ def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_check
         assert told["retries"] == 0
         assert told["run_id"] == result.run_id
     assert sum(told["requests"] for told in shown.values()) == len([r for r in simulator.log if r.stream in STREAMS])
-    assert len(checks(result)) == 7 * len(STREAMS)
+    assert history["dagster/row_count"] == history["intervals that last"] > len(simulator.tables["ideas"])
+    assert len(checks(result)) == CHECKS
     assert failed_checks(result) == set()
 
 
 def test_a_second_run_changes_nothing_and_does_not_log_in_again(
     simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
-    nightly_sync(instance)
+    first = nightly_sync(instance)
     again = nightly_sync(instance)
 
     assert again.success
-    for told in metadata(again).values():
+    shown = metadata(again)
+    assert shown.pop("idea_history") == metadata(first)["idea_history"]
+    for told in shown.values():
         assert told["unchanged"] == told["seen"] > 0
         assert told["inserted"] == told["updated"] == told["absent"] == 0
     assert simulator.counters.logins == 1
@@ -70,7 +79,7 @@ def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
     assert sentence.startswith("comments: none of its 60 lists could be read whole. this account may not read ")
     assert "(HTTP 403)" in sentence
     assert numbers["verdict"] == "failed"
-    assert metadata(result).keys() == STREAMS - {"comments"}
+    assert metadata(result).keys() == STREAMS - {"comments"} | {"idea_history"}
     assert _rows("ideas", unconfigured) == len(simulator.tables["ideas"])
     assert _rows("votes", unconfigured) == len(simulator.tables["votes"])
 
@@ -88,24 +97,56 @@ def test_a_warehouse_that_cannot_be_opened_is_a_sentence_without_its_password(
         assert sentence.startswith("The warehouse postgresql+psycopg://ann:***@127.0.0.1:1/ideas cannot be ")
 
 
-def test_assets_follow_the_contract_and_are_described_by_the_tables(simulator: Simulator) -> None:
+def test_assets_follow_the_contract_and_are_described_by_the_tables(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAS_OWNER", "team:data")
+    monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "20")
     graph = build_defs().resolve_asset_graph()
 
-    assert {key.path[-1] for key in graph.get_all_asset_keys()} == STREAMS
-    assert {key.path[0] for key in graph.get_all_asset_keys()} == {"acme"}
-    assert graph.get(dg.AssetKey(["acme", "comments"])).parent_keys == {dg.AssetKey(["acme", "ideas"])}
+    groups = {key: graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    assert {key.path[-1] for key, group in groups.items() if group == "community"} == STREAMS
+    assert {key.path[0] for key in groups} == {"acme"}
+    comments = graph.get(dg.AssetKey(["acme", "comments"]))
+    assert comments.parent_keys == {dg.AssetKey(["acme", "ideas"]), dg.AssetKey(["acme", "api", "comments"])}
     ideas = graph.get(dg.AssetKey(["acme", "ideas"]))
     assert ideas.description.startswith(TABLES["ideas"].comment)
     assert "idea_labels" in ideas.description
     assert ideas.kinds == {"api", "sqlite"}
+    assert ideas.owners == ["team:data"]
     assert ideas.metadata["dagster/table_name"] == "ideas"
     columns = {column.name: column for column in ideas.metadata["dagster/column_schema"].columns}
     assert list(columns) == [column.name for column in TABLES["ideas"].columns]
-    assert columns["title"].description == "The idea's title."
+    assert columns["title"].description == "The idea's title. From api/ideas: title."
     assert columns["title"].tags == {"personal_data": "free_text"}
     assert columns["created_at"].type == "timestamp"
     assert columns["id"].constraints == dg.TableColumnConstraints(nullable=False, other=["part of the key"])
     assert ideas.pools == {"ideas_api_acme"}
+    assert ideas.freshness_policy == dg.FreshnessPolicy.cron("0 2 * * *", timedelta(hours=6), "UTC")
+    assert "synced since 20:00 (UTC), said at 02:00" in ideas.description
+
+
+def test_the_history_of_ideas_is_an_asset_that_comes_with_them(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    key = dg.AssetKey(["acme", "idea_history"])
+    history = build_defs().resolve_asset_graph().get(key)
+    assert (history.group_name, history.is_executable) == ("history", False)
+    assert dg.AssetKey(["acme", "ideas"]) in history.parent_keys
+    columns = [column.name for column in history.metadata["dagster/column_schema"].columns]
+    assert columns == [column.name for column in IDEA_HISTORY.columns]
+
+    days(instance, date(2025, 3, 1), date(2025, 3, 2), "challenges", "ideas")
+    assert instance.get_latest_materialization_event(key) is not None
+
+
+def test_an_owner_that_is_nobody_is_said(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDEAS_OWNER", "ann at example.com")
+
+    with pytest.raises(SettingsError, match="IDEAS_OWNER must be team:NAME or an e-mail address") as caught:
+        build_defs()
+
+    assert "example.com" not in str(caught.value)
 
 
 def test_a_preview_shows_rows_and_nothing_about_a_person(
