@@ -1,0 +1,117 @@
+"""Activity over time: by day, week or month, whichever there are not too many of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
+from ideas_pipeline.report.charts import Panel, over_time
+from ideas_pipeline.report.figures import Figures, Rows
+from ideas_pipeline.report.parts import Chart, Section, Table
+from ideas_pipeline.report.words import number
+
+_COUNTED = ("ideas", "comments", "votes")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A span of time: the days up to which it is used, its first day, and the first day of the next one."""
+
+    name: str
+    up_to_days: float
+    first_day: Callable[[date], date]
+    next_first_day: Callable[[date], date]
+    form: str
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+_UNITS = (
+    _Unit("day", 92, lambda day: day, lambda day: day + timedelta(days=1), "%Y-%m-%d"),
+    _Unit(
+        "week", 731, lambda day: day - timedelta(days=day.weekday()), lambda day: day + timedelta(days=7), "%Y-%m-%d"
+    ),
+    _Unit("month", float("inf"), lambda day: day.replace(day=1), _next_month, "%Y-%m"),
+)
+
+
+def section(figures: Figures) -> Section:
+    days = figures.daily_activity
+    if not days:
+        return Section("activity", "Activity over time", "There is no activity yet.")
+    unit = next(unit for unit in _UNITS if len(days) <= unit.up_to_days)
+    meaning = (
+        f"What was done by {unit.name}, from {days[0].day} to {days[-1].day}: ideas submitted, comments written, votes "
+        "given. What the start of a stage cleared later counts on the day on which it was done."
+    )
+    if unit.name != "day":
+        starting = "Weeks begin on Monday. " if unit.name == "week" else ""
+        meaning += f" {starting}The first and the last {unit.name} may not be whole."
+    spans = {first: list(rows) for first, rows in groupby(days, key=lambda row: unit.first_day(row.day))}
+    return Section("activity", "Activity over time", meaning, charts=[_done(spans, unit), _active(spans, unit)])
+
+
+def _done(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
+    sums = {name: [sum(getattr(row, name) for row in rows) for rows in spans.values()] for name in _COUNTED}
+    new = [sum(row.new_contributors for row in rows) for rows in spans.values()]
+    said = []
+    for name, values in sums.items():
+        most = max(values)
+        when = list(spans)[values.index(most)]
+        said.append(
+            f"{name} {number(sum(values))}"
+            + (f", most in the {unit.name} of {when:{unit.form}} ({number(most)})" if most else "")
+        )
+    narrow, wide = over_time(
+        [Panel(f"{name.capitalize()} a {unit.name}", values) for name, values in sums.items()],
+        [(first, unit.next_first_day(first)) for first in spans],
+        unit.form,
+    )
+    rows = [
+        [f"{first:{unit.form}}", *(number(sums[name][at]) for name in _COUNTED), number(new[at])]
+        for at, first in enumerate(spans)
+    ]
+    return Chart(
+        f"Ideas, comments and votes a {unit.name}",
+        f"In all: {'; '.join(said)}.",
+        narrow,
+        wide,
+        Table(
+            f"Acts by {unit.name}, and people who contributed for the first time",
+            [unit.name.capitalize(), "Ideas", "Comments", "Votes", "New contributors"],
+            rows,
+        ),
+    )
+
+
+def _active(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
+    active = [rows[-1].active_28d for rows in spans.values()]
+    ends = [rows[-1].day for rows in spans.values()]
+    most = max(active)
+    says = f"{number(active[-1])} people were active at the end, on {ends[-1]}. "
+    says += f"There were most on {ends[active.index(most)]}: {number(most)}."
+    narrow, wide = over_time(
+        [Panel(f"People active in the {ACTIVE_DAYS} days up to then", active, "line")],
+        [(first, unit.next_first_day(first)) for first in spans],
+        unit.form,
+    )
+    rows = [
+        [str(end), number(people), number(of[-1].registered)]
+        for end, people, of in zip(ends, active, spans.values(), strict=True)
+    ]
+    return Chart(
+        "Active people",
+        says,
+        narrow,
+        wide,
+        Table(
+            f"Different people who contributed in the {ACTIVE_DAYS} days that end with each day, and those registered",
+            ["Up to", "Active", "Registered"],
+            rows,
+        ),
+    )

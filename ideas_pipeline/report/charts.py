@@ -1,0 +1,162 @@
+"""The drawings: bars, bars over time, a line over time, a heat map. Each as SVG, in two widths.
+
+Colours are variables of the page's style sheet (``var(--ink)``), so that one drawing is right in light, dark and print.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import altair as alt
+
+NARROW, WIDE = 330, 700
+
+Drawing = alt.LayerChart | alt.FacetChart | alt.VConcatChart
+Mark = Literal["bar", "line"]
+
+# Shares of each shade of the heat map: under 5 %, under 10 %, …
+_SHADES = (0.05, 0.10, 0.20, 0.40, 0.60)
+# Room for the numbers of the vertical axis: the same for all, so that the drawings stand one below the other.
+_COUNTS = 52
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """``text`` stands beside it, and says its value. ``stands_out``: in the second colour."""
+
+    label: str
+    value: float
+    text: str
+    stands_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    row: str
+    column: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A value for each span of time."""
+
+    title: str
+    values: Sequence[int]
+    mark: Mark = "bar"
+
+
+def bars(rows: Sequence[Bar], whole: float | None = None) -> tuple[str, str]:
+    """Horizontal bars, one below the other. ``whole``: what a full length is, and is shown; else it is the largest."""
+    return _both(lambda width: _bars(rows, whole, width))
+
+
+def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
+    narrow = width == NARROW
+    # On a phone the words stand above their bar, elsewhere on both sides of it.
+    begin, end, step, above = (0, width, 44, -12) if narrow else (240, width - 170, 30, 0)
+    longest = max(len(row.text) for row in rows)
+    room = width - longest * 7 - 12 if narrow else begin - 10
+    full = whole or max(row.value for row in rows) or 1
+    values = [
+        {"at": at, "label": row.label, "value": row.value, "text": row.text, "full": full, "out": row.stands_out}
+        for at, row in enumerate(rows)
+    ]
+    base = alt.Chart(alt.InlineData(values=values)).encode(y=alt.Y("at:O", axis=None, scale=alt.Scale(padding=0)))
+    length = alt.Scale(domain=[0, full], range=[begin, end])
+    bar = base.mark_bar(height=12, yOffset=-above / 1.5)
+    word: dict[str, Any] = {"baseline": "middle", "yOffset": above, "fontSize": 13, "color": "var(--ink)"}
+    colour = alt.condition("datum.out", alt.value("var(--second)"), alt.value("var(--accent)"))
+    track = bar.encode(x=alt.X("full:Q", scale=length, axis=None), color=alt.value("var(--track)"))
+    drawn = [
+        bar.encode(x=alt.X("value:Q", scale=length, axis=None), color=colour),
+        base.mark_text(align="left", limit=room, **word).encode(text="label:N", x=alt.value(0)),
+        base.mark_text(align="right", **word).encode(text="text:N", x=alt.value(width)),
+    ]
+    return alt.layer(*([track, *drawn] if whole else drawn)).properties(width=width, height=step * len(rows))
+
+
+def over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form: str) -> tuple[str, str]:
+    """One drawing a panel, one below the other, each with its own scale.
+
+    ``spans``: the first day of each, and the day after its last. ``form``: of the dates, for strftime.
+    """
+    return _both(lambda width: _over_time(panels, spans, form, width))
+
+
+def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form: str, width: int) -> Drawing:
+    # A few days do not become a few walls: there is room for as many spans as a fortnight has days.
+    (first, _), (last, end) = spans[0], spans[-1]
+    domain = [min(first, end - 14 * (end - last)).isoformat(), end.isoformat()]
+    when, counted = alt.Scale(type="utc", domain=domain), alt.Scale(domainMin=0)
+    ticks = 4 if width == NARROW else 8
+    drawn = []
+    for panel in panels:
+        values = [
+            {"from": start.isoformat(), "to": stop.isoformat(), "value": value}
+            for (start, stop), value in zip(spans, panel.values, strict=True)
+        ]
+        # One line of dates is enough for all.
+        dates = alt.Axis(format=form, tickCount=ticks, title=None, grid=False, labels=panel is panels[-1])
+        counts = alt.Axis(format=",d", tickCount=3, tickMinStep=1, title=None, minExtent=_COUNTS, maxExtent=_COUNTS)
+        y = alt.Y("value:Q", axis=counts, scale=counted)
+        chart = alt.Chart(alt.InlineData(values=values))
+        if panel.mark == "bar":
+            bar = chart.mark_rect(color="var(--accent)", stroke="var(--page)", strokeWidth=0.5)
+            marked = bar.encode(x=alt.X("from:T", scale=when, axis=dates), x2="to:T", y=y, y2=alt.datum(0))
+        else:
+            line = chart.mark_line(color="var(--accent)", strokeWidth=2.5, point=len(spans) == 1)
+            marked = line.encode(x=alt.X("to:T", scale=when, axis=dates), y=y)
+        drawn.append(alt.layer(marked).properties(width=width - _COUNTS - 12, height=90, title=panel.title))
+    return alt.vconcat(*drawn, spacing=14)
+
+
+def heat_map(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str], title: str) -> tuple[str, str]:
+    """Shares by row and column, from light to strong, each with its percentage in it. ``title``: of the columns."""
+    return _both(lambda width: _heat_map(cells, rows, columns, title, width))
+
+
+def _heat_map(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str], title: str, width: int) -> Drawing:
+    values = [{"row": c.row, "column": c.column, "share": c.share, "text": f"{c.share * 100:.0f}"} for c in cells]
+    names = max(len(row) for row in rows) * 8 + 8
+    # A few months do not become walls either.
+    across = min(width - names, 60 * len(columns))
+    to_right = alt.Axis(orient="top", title=title, titleAnchor="start", labelAngle=0, ticks=False, domain=False)
+    down = alt.Axis(title=None, minExtent=names, maxExtent=names, ticks=False, domain=False)
+    x = alt.X("column:O", axis=to_right, scale=alt.Scale(domain=list(columns), padding=0))
+    y = alt.Y("row:O", axis=down, scale=alt.Scale(domain=list(rows), padding=0))
+    base = alt.Chart(alt.InlineData(values=values)).encode(x=x, y=y)
+    text = base.mark_text(fontSize=11 if width == NARROW else 13).encode(text="text:N", color=_shade("on-heat"))
+    cell = base.mark_rect(stroke="var(--page)", strokeWidth=1).encode(color=_shade("heat"))
+    layers: Drawing = alt.layer(cell, text).resolve_scale(color="independent")
+    return layers.properties(width=across, height=26 * len(rows))
+
+
+def _shade(variable: str) -> alt.Color:
+    colours = [f"var(--{variable}-{number})" for number in range(1, len(_SHADES) + 2)]
+    return alt.Color("share:Q", legend=None, scale=alt.Scale(type="threshold", domain=list(_SHADES), range=colours))
+
+
+def _both(draw: Callable[[int], Drawing]) -> tuple[str, str]:
+    """The drawing for narrow screens and the one for wide ones."""
+    return _svg(draw(NARROW)), _svg(draw(WIDE))
+
+
+def _svg(chart: Drawing) -> str:
+    soft: dict[str, Any] = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "titleFontWeight": "normal"}
+    lines: dict[str, Any] = {"domainColor": "var(--line)", "tickColor": "var(--line)", "gridColor": "var(--line)"}
+    styled = chart.configure(
+        aria=False,  # the page says what is to be seen
+        background="transparent",
+        padding=2,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12, **soft, **lines),
+        title=alt.TitleConfig(color="var(--ink)", fontSize=13, fontWeight=600, anchor="start", frame="group"),
+    )
+    written = io.StringIO()
+    styled.save(written, format="svg")
+    return written.getvalue()

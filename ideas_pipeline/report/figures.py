@@ -1,0 +1,120 @@
+"""What the report is made of: the marts of one community, all of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.report.words import title
+from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
+from ideas_pipeline.warehouse.engines import reading, utc
+from ideas_pipeline.warehouse.errors import WarehouseError
+
+Rows = Sequence[sa.Row[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRead:
+    """How a stream came out of its last run, and when a run last proved it complete, in UTC."""
+
+    stream: str
+    verdict: str
+    proven_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The marts of ``community`` by their names without ``mart_``, in a sensible order. Moments are in UTC.
+
+    ``waits``: for each idea, the seconds to its first response, or None. ``streams``: empty where nothing was synced.
+    """
+
+    community: str
+    as_of: datetime
+    built_at: datetime
+    timezone: str
+    streams: Sequence[StreamRead]
+    daily_activity: Rows
+    challenges: Rows
+    funnel: Rows
+    stage_times: Rows
+    waits: Sequence[int | None]
+    response_times: Rows
+    adoption: Rows
+    engagement: Rows
+    concentration: Rows
+    cohorts: Rows
+    moderation: Rows
+    people: Rows
+
+    @property
+    def today(self) -> date:
+        """The day of ``as_of``, in the marts' time zone."""
+        return self.as_of.astimezone(ZoneInfo(self.timezone)).date()
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What each challenge is called here, by its id."""
+        return {row.challenge_id: title(row.title, f"Challenge {row.challenge_id}") for row in self.challenges}
+
+
+# By which columns each is in order.
+_ORDERED = {
+    "daily_activity": ("day",),
+    "challenges": ("challenge_id",),
+    "funnel": ("challenge_id", "place"),
+    "stage_times": ("challenge_id", "stage_id"),
+    "response_times": ("challenge_id",),
+    "adoption": ("class", "challenge_id"),
+    "engagement": ("engagement_level",),
+    "concentration": ("top_percent",),
+    "cohorts": ("cohort_month", "months_later"),
+    "moderation": ("challenge_id",),
+    "people": ("status",),
+}
+
+
+def read_figures(engine: sa.Engine, community: str) -> Figures:
+    """Reads all in one transaction. Raises WarehouseError, also where the community's marts were never built."""
+    with reading(engine) as connection:
+        if connection.dialect.name == "postgresql":  # elsewhere a transaction sees one moment by itself
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        built = connection.execute(sa.select(BOOKS).where(BOOKS.c.community == community).limit(1)).first()
+        if built is None:
+            raise WarehouseError(
+                f"The report of {community} is made of its marts, and they are not built yet. "
+                "Run: ideas-pipeline sync, or, where that was done before: ideas-pipeline marts."
+            )
+        ideas = MARTS["mart_idea_lifecycle"].table
+        waits = sa.select(ideas.c.seconds_to_first_response).where(ideas.c.community == community)
+        return Figures(
+            community=community,
+            as_of=utc(built.as_of),
+            built_at=utc(built.built_at),
+            timezone=built.timezone,
+            streams=_streams(connection, community),
+            waits=connection.scalars(waits).all(),
+            **{name: _rows(connection, name, community) for name in _ORDERED},
+        )
+
+
+def _rows(connection: sa.Connection, name: str, community: str) -> Rows:
+    table = MARTS[f"mart_{name}"].table
+    in_order = (table.c[column] for column in _ORDERED[name])
+    return connection.execute(sa.select(table).where(table.c.community == community).order_by(*in_order)).all()
+
+
+def _streams(connection: sa.Connection, community: str) -> list[StreamRead]:
+    c = SYNC_STREAMS.c
+    mine = sa.select(c.stream, c.verdict, c.finished_at).where(c.community == community).order_by(c.started_at)
+    runs = connection.execute(mine).all()
+    last = {run.stream: run.verdict for run in runs}
+    proven = {run.stream: utc(run.finished_at) for run in runs if run.verdict == "complete"}
+    return [StreamRead(stream, verdict, proven.get(stream)) for stream, verdict in last.items()]

@@ -1,0 +1,112 @@
+"""Funnels: how far the ideas of each challenge with stages came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.report.challenges import by_contributors
+from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.figures import Figures, Rows
+from ideas_pipeline.report.parts import Chart, Section, Table, bounded
+from ideas_pipeline.report.words import count, length, number, percent, title
+
+_DRAWN = 6
+
+_HEADERS = (
+    "Stage",
+    "Reached",
+    "Of all",
+    "Seen in it",
+    "Skipped",
+    "Not observed",
+    "Came back",
+    "In it now",
+    "Went on",
+    "Median time in it",
+)
+
+
+def section(figures: Figures) -> Section:
+    stages = {id_: list(rows) for id_, rows in groupby(figures.funnel, key=lambda row: row.challenge_id)}
+    ranked = [row.challenge_id for row in by_contributors(figures) if row.challenge_id in stages]
+    with_ideas = [id_ for id_ in ranked if stages[id_][0].ideas]
+    if not with_ideas:
+        there = "No idea was seen in a stage of a challenge yet." if ranked else "No challenge has stages."
+        return Section("funnel", "Funnel: how far ideas come", there)
+    times = {(row.challenge_id, row.stage_id): row.median_seconds for row in figures.stage_times}
+    rest = [id_ for id_ in ranked if id_ not in with_ideas[:_DRAWN]]
+    return Section(
+        "funnel",
+        "Funnel: how far ideas come",
+        "An idea has reached a stage when it was seen in it or in a later one, whether it is still there or not. "
+        "Shares are of all ideas that were ever seen in a stage of the challenge; went on is of those that reached "
+        "the stage. Where an idea was before the first sync is not known."
+        + (f" Shown are the {_DRAWN} challenges with the most contributors." if len(with_ideas) > _DRAWN else ""),
+        charts=[_chart(figures.titles[id_], stages[id_], times) for id_ in with_ideas[:_DRAWN]],
+        tables=[_rest(figures, stages, rest)] if rest else [],
+    )
+
+
+def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | None]) -> Chart:
+    ideas = stages[0].ideas
+    names = [_name(row) for row in stages]
+    drawn = bars(
+        [
+            Bar(
+                name,
+                row.reached,
+                f"{number(row.reached)} ({percent(row.reached_rate)}), {number(row.currently_in)} now",
+            )
+            for name, row in zip(names, stages, strict=True)
+        ],
+        whole=ideas,
+    )
+    last = stages[-1]
+    says = f"Of {count(ideas, 'idea')}, {number(last.reached)} ({percent(last.reached_rate)}) reached {names[-1]}"
+    steps = [row for row in stages[:-1] if row.conversion is not None]
+    if len(steps) > 1:
+        hardest = min(steps, key=lambda row: row.conversion)
+        says += f"; fewest went on from {_name(hardest)} ({percent(hardest.conversion)})"
+    rows = [
+        [
+            name,
+            number(row.reached),
+            percent(row.reached_rate),
+            number(row.entered),
+            number(row.skipped),
+            number(row.not_observed),
+            number(row.re_entered),
+            number(row.currently_in),
+            percent(row.conversion),
+            length(times.get((row.challenge_id, row.stage_id))),
+        ]
+        for name, row in zip(names, stages, strict=True)
+    ]
+    meaning = f"Stages of “{challenge}”. Reached = seen in it + skipped + not observed (past it when first seen)"
+    return Chart(challenge, f"{says}. “Now” is how many are in the stage now.", *drawn, Table(meaning, _HEADERS, rows))
+
+
+def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -> Table:
+    rows = [
+        [
+            figures.titles[id_],
+            number(stages[id_][0].ideas),
+            " → ".join(number(row.reached) for row in stages[id_]),
+            percent(stages[id_][-1].reached_rate),
+        ]
+        for id_ in challenges
+    ]
+    return bounded(
+        "The other challenges with stages",
+        ["Challenge", "Ideas", "Reached, stage by stage", "Reached the last"],
+        rows,
+        "mart_funnel",
+    )
+
+
+def _name(row: sa.Row[Any]) -> str:
+    return f"{row.place}. {title(row.name, row.kind or 'Stage')}"

@@ -1,0 +1,61 @@
+"""The report as one HTML page: no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import jinja2
+from markupsafe import Markup, escape
+
+from ideas_pipeline.report import (
+    activity,
+    adoption,
+    challenges,
+    cohorts,
+    completeness,
+    funnels,
+    glance,
+    moderation,
+    people,
+    responses,
+)
+from ideas_pipeline.report.figures import Figures
+from ideas_pipeline.report.words import clock
+
+_SECTIONS = (
+    glance.section,
+    activity.section,
+    challenges.section,
+    funnels.section,
+    responses.section,
+    people.engagement,
+    cohorts.section,
+    people.concentration,
+    moderation.section,
+    adoption.section,
+    completeness.section,
+)
+
+
+def render(figures: Figures) -> str:
+    """The page. All text is escaped; the drawings are not, as they are ours and escape their own."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ideas_pipeline.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"drawing": Markup, "prose": _prose}
+    return environment.get_template("report.html").render(
+        community=figures.community,
+        when=clock(figures.as_of, figures.timezone),
+        timezone=figures.timezone,
+        notice=completeness.notice(figures),
+        sections=[section(figures) for section in _SECTIONS],
+    )
+
+
+def _prose(text: str) -> Markup:
+    """The text, escaped, whose dates are not broken over lines."""
+    return Markup(re.sub(r"\d{4}-\d\d(-\d\d)?( \d\d:\d\d)?", r'<span class="date">\g<0></span>', str(escape(text))))

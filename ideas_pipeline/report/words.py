@@ -1,0 +1,80 @@
+"""Figures, lengths of time and titles as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from ideas_pipeline.warehouse.engines import utc
+
+NONE = "–"
+_TITLE = 90
+# Between a number and its unit: they stay on one line.
+_FIXED = "\N{NO-BREAK SPACE}"
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
+
+
+def number(value: float | None) -> str:
+    """``1,234``; one decimal where it is no whole number; a dash for None."""
+    if value is None:
+        return NONE
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def percent(share: float | None) -> str:
+    """A fraction as ``12.3 %``, nothing and the whole as ``0 %`` and ``100 %``; a dash for None."""
+    if share is None:
+        return NONE
+    shown = f"{share * 100:,.1f}"
+    return f"{shown if share % 1 else shown.removesuffix('.0')}{_FIXED}%"
+
+
+def of(part: int, whole: int) -> str:
+    """``part`` of ``whole`` in percent."""
+    return percent(part / whole if whole else None)
+
+
+def length(seconds: float | None) -> str:
+    """How long something takes, in the largest unit that it fills twice: ``3.5 days``, ``36 hours``."""
+    if seconds is None:
+        return NONE
+    for unit, size in _UNITS:
+        if abs(seconds) >= 2 * size:
+            return f"{number(round(seconds / size, 1)).removesuffix('.0')}{_FIXED}{unit}s"
+    return f"under{_FIXED}2{_FIXED}minutes"
+
+
+def count(things: int, thing: str) -> str:
+    """``1 idea``, ``1,234 ideas``."""
+    return f"{things:,}{_FIXED}{thing}" if things == 1 else f"{things:,}{_FIXED}{thing}s"
+
+
+def people(number_of: int) -> str:
+    """``1 person``, ``1,234 people``."""
+    return count(number_of, "person") if number_of == 1 else f"{number_of:,}{_FIXED}people"
+
+
+def listed(names: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def clock(moment: datetime | None, timezone: str) -> str:
+    """``2026-11-23 02:04`` in the time zone; a dash for None. A moment without a zone is in UTC."""
+    return NONE if moment is None else f"{utc(moment).astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
+
+
+def date_of(moment: datetime | None, timezone: str) -> str:
+    """The day of ``clock``."""
+    return clock(moment, timezone).split()[0]
+
+
+def title(text: str | None, otherwise: str) -> str:
+    """A title on one line, of bounded length, without characters that cannot be seen; ``otherwise`` where it is empty.
+
+    What turns the direction of text, or ends a file early, can be in a title.
+    """
+    seen = "".join(c for c in " ".join((text or "").split()) if c.isprintable()).strip()
+    if len(seen) > _TITLE:
+        seen = seen[: _TITLE - 1].rstrip() + "…"
+    return seen or otherwise
