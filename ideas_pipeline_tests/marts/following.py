@@ -1,0 +1,131 @@
+"""A pipeline that follows a simulated community, and a witness of what there was to see at each of its syncs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.tables.community import METADATA, TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.held import held
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, sync
+
+CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 200, "total": {"body": ["total"]}})
+
+
+@dataclass(frozen=True)
+class Look:
+    """One sync: when it began and ended, and what the source held meanwhile."""
+
+    began: datetime
+    ended: datetime
+    tables: Tables
+
+
+class Witness:
+    """What the pipeline could see, from the source's side.
+
+    Only *when exactly* within a sync something was noticed is asked of the warehouse; what, and at which sync, is not.
+    """
+
+    def __init__(self, engine: sa.Engine, looks: list[Look]) -> None:
+        self.looks = looks
+        self.now = looks[-1].tables
+        self._first_seen: dict[tuple[str, str], datetime] = {}
+        self._observed: dict[str, set[datetime]] = {}
+        history = IDEA_HISTORY.c
+        with engine.connect() as connection:
+            for name in ("ideas", "comments", "votes"):
+                c = TABLES[name].c
+                query = sa.select(c.id, c._first_seen_at).where(c.community == COMMUNITY)
+                self._first_seen |= {(name, id_): utc(at) for id_, at in connection.execute(query)}
+            for column in (history.observed_from, history.observed_to):
+                query = sa.select(history.idea_id, column).where(history.community == COMMUNITY, column.is_not(None))
+                for idea, at in connection.execute(query):
+                    self._observed.setdefault(idea, set()).add(utc(at))
+
+    def first_seen(self, table: str, id_: str) -> datetime:
+        """The moment at which the row was first seen: within the first sync at which it was there."""
+        look = next(look for look in self.looks if id_ in look.tables[table])
+        at = self._first_seen[table, id_]
+        assert look.began <= at <= look.ended, f"{table} {id_} was first there at {look.began}, not at {at}"
+        return at
+
+    def observed(self, idea: str, look: Look) -> datetime:
+        """The moment within the sync ``look`` at which it was noticed that something about the idea had changed."""
+        within = [at for at in self._observed.get(idea, ()) if look.began <= at <= look.ended]
+        assert len(within) == 1, f"idea {idea} changed before {look.began}: noticed {within}"
+        return within[0]
+
+    def cleared(self, table: str, clears: str) -> Iterator[Row]:
+        """The rows, as last seen, that went between two syncs when a stage of their idea's challenge ``clears``."""
+        for before, after in zip(self.looks, self.looks[1:], strict=False):
+            started = {
+                stage["challenge_id"]
+                for stage in after.tables["challenge_stages"].values()
+                if stage[clears]
+                and stage["starts_at"]
+                and before.ended < datetime.fromisoformat(stage["starts_at"]) <= after.began
+            }
+            for key, row in before.tables[table].items():
+                idea = after.tables["ideas"].get(row["idea_id"])
+                if key not in after.tables[table] and idea and idea["challenge_id"] in started:
+                    yield row
+
+    def last_known(self, table: str) -> dict[str, Row]:
+        """Every row that was ever there, as it was when it was last there."""
+        return {key: row for look in self.looks for key, row in look.tables[table].items()}
+
+
+class Follower:
+    """A simulator, and a warehouse that is synced with it."""
+
+    def __init__(self, simulator: Simulator, warehouse: Warehouse, folder: Path) -> None:
+        self.simulator = simulator
+        self.engine = warehouse.engine
+        self.looks: list[Look] = []
+        self._warehouse = warehouse
+        self._folder = folder
+
+    def sync(self) -> None:
+        """One full sync of a community that stands still meanwhile."""
+        began = datetime.now(UTC)
+        result = sync(self.simulator, self._warehouse, self._folder)
+        assert result.verdict == "complete", result
+        assert held(self.engine, COMMUNITY) == []
+        self.looks.append(Look(began, datetime.now(UTC), copy.deepcopy(self.simulator.tables)))
+
+    def witness(self) -> Witness:
+        return Witness(self.engine, self.looks)
+
+
+@contextmanager
+def following(tables: Tables, warehouse: Warehouse, folder: Path) -> Iterator[Follower]:
+    """A follower of the community, after its first sync."""
+    with Simulator(CONTRACT, tables) as simulator:
+        follower = Follower(simulator, warehouse, folder)
+        follower.sync()
+        yield follower
+
+
+def copy_tables(source: sa.Engine, target: sa.Engine) -> None:
+    """Copies every row of the warehouse at ``source``, marts left out, into the new one at ``target``."""
+    with source.connect() as reader, target.begin() as writer:
+        for table in METADATA.sorted_tables:
+            rows = [
+                {name: utc(value) if isinstance(value, datetime) else value for name, value in row.items()}
+                for row in reader.execute(sa.select(table)).mappings()
+            ]
+            writer.execute(sa.delete(table))
+            if rows:
+                writer.execute(sa.insert(table), rows)
