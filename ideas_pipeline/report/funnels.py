@@ -44,7 +44,8 @@ def section(figures: Figures) -> Section:
         "Funnel: how far ideas come",
         "An idea has reached a stage when it was seen in it or in a later one, whether it is still there or not. "
         "Shares are of all ideas that were ever seen in a stage of the challenge; went on is of those that reached "
-        "the stage. Where an idea was before the first sync is not known."
+        "the stage. Beside each bar is how many are in the stage now. Where an idea was before the first sync is not "
+        "known."
         + (f" Shown are the {_DRAWN} challenges with the most contributors." if len(with_ideas) > _DRAWN else ""),
         charts=[_chart(figures.titles[id_], stages[id_], times) for id_ in with_ideas[:_DRAWN]],
         tables=[_rest(figures, stages, rest)] if rest else [],
@@ -87,7 +88,7 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
         for name, row in zip(names, stages, strict=True)
     ]
     meaning = f"Stages of “{challenge}”. Reached = seen in it + skipped + not observed (past it when first seen)"
-    return Chart(challenge, f"{says}. “Now” is how many are in the stage now.", *drawn, Table(meaning, _HEADERS, rows))
+    return Chart(challenge, f"{says}.", *drawn, Table(meaning, _HEADERS, rows))
 
 
 def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -> Table:

@@ -1,0 +1,38 @@
+"""``ideas-pipeline report``: the community in figures and charts, as a page to forward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--output",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it. [default: report.html in IDEAS_STATE_DIR]",
+)
+def report(file: Path | None) -> None:
+    """Write the community report: one HTML file that needs no network and names no person, to read and to forward.
+
+    It is made of the marts as they were last built: a sync builds them, and so does ideas-pipeline marts.
+
+    \b
+    Examples:  ideas-pipeline report
+               ideas-pipeline report --output community.html
+    """
+    from ideas_pipeline.cli.failures import Failed
+    from ideas_pipeline.report.write import write_report
+    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.warehouse.warehouse import Warehouse
+
+    settings = load_settings()
+    file = file or settings.state_dir / "report.html"
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+        try:
+            write_report(warehouse.engine, settings.community, file)
+        except OSError as error:
+            raise Failed(f"the report cannot be written to {file}: {error.strerror}.") from None
+    click.echo(f"The report is there: open {file} in a browser.")
