@@ -14,6 +14,8 @@ from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
 from ideas_pipeline.defs.history import WRITER, idea_history
 from ideas_pipeline.defs.jobs import jobs, schedules
+from ideas_pipeline.defs.marts import following, marts
+from ideas_pipeline.defs.report import report
 from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.defs.retrying import retry_sensor
 from ideas_pipeline.defs.sources import sources
@@ -39,11 +41,17 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
     both = jobs()
     history = [idea_history(settings)] if WRITER in contract.streams else []
     return dg.Definitions(
-        assets=[*sources(settings, contract), *community_assets(settings, contract), *history],
+        assets=[
+            *sources(settings, contract),
+            *community_assets(settings, contract),
+            *history,
+            marts(settings, contract),
+            report(settings),
+        ],
         asset_checks=community_checks(settings, contract),
         jobs=both,
         schedules=schedules(settings),
-        sensors=[retry_sensor(both), *alert_sensors(settings, contract)],
+        sensors=[following(), retry_sensor(both), *alert_sensors(settings, contract)],
         resources={**resources(settings, contract), **(resource_overrides or {})},
         # A process for each step would cost seconds and a login each, and a sync has its own concurrency.
         executor=dg.in_process_executor,

@@ -122,6 +122,11 @@ class Settings(BaseModel):
         """The folder of the pages of this community, as they were received."""
         return self.state_dir / "archive" / self.community
 
+    @property
+    def report(self) -> Path:
+        """The file of the community's report."""
+        return self.state_dir / "report.html"
+
     def privacy(self, contract: Contract) -> Privacy:
         """What may be stored of people, and who was erased. Raises PrivacyError where it cannot be known."""
         from ideas_pipeline.privacy.privacy import Privacy

@@ -91,7 +91,7 @@ PEOPLE = _fact("people", key=("user_id",), user_id="id", is_registered="boolean"
 
 def fill(connection: sa.Connection, asked: Asked) -> None:
     """Creates the facts of the community in ``connection``'s transaction."""
-    for table, select in _SELECTS.items():
+    for table, select in SELECTS.items():
         table.create(connection, checkfirst=False)
         connection.execute(sa.insert(table).from_select([c.name for c in table.columns], select(asked)))
         if asked.dialect == "postgresql":  # its planner takes an unknown table for a small one
@@ -99,7 +99,7 @@ def fill(connection: sa.Connection, asked: Asked) -> None:
 
 
 def drop(connection: sa.Connection) -> None:
-    for table in _SELECTS:
+    for table in SELECTS:
         table.drop(connection, checkfirst=False)
 
 
@@ -233,7 +233,11 @@ def _stages(asked: Asked) -> sa.Select[Any]:
 def _stays(asked: Asked) -> sa.Select[Any]:
     c = IDEA_HISTORY.c
     mine = c.community == asked.community
-    before = sa.func.lag(c.value).over(partition_by=(c.idea_id, c.challenge_id), order_by=c.observed_from)
+
+    def before(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.lag(column).over(partition_by=c.idea_id, order_by=c.observed_from)
+
+    is_same = sa.and_(before(c.challenge_id) == c.challenge_id, before(c.value) == c.value)
     return (
         sa.select(
             c.idea_id,
@@ -241,7 +245,7 @@ def _stays(asked: Asked) -> sa.Select[Any]:
             c.value,
             c.observed_from,
             c.observed_to,
-            sa.case((sa.func.coalesce(before, "") != c.value, sa.true()), else_=sa.false()),
+            sa.case((is_same, sa.false()), else_=sa.true()),
             c.is_left_censored,
         )
         .join(COUNTED_IDEAS, COUNTED_IDEAS.c.idea_id == c.idea_id)
@@ -261,7 +265,7 @@ def _people(asked: Asked) -> sa.Select[Any]:
     ).where(c.community == asked.community, status.not_in(BANNED))
 
 
-_SELECTS: dict[sa.Table, Callable[[Asked], sa.Select[Any]]] = {
+SELECTS: dict[sa.Table, Callable[[Asked], sa.Select[Any]]] = {
     COUNTED_IDEAS: _ideas,
     AUTHORS: _authors,
     ACTS: _acts,
