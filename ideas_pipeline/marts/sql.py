@@ -32,7 +32,12 @@ def day_of(moment: Column, asked: Asked) -> Column:
 
 
 def _sqlite_day(moment: Column, offset: int) -> Column:
-    return sa.func.date(moment, f"{offset:+d} seconds", type_=sa.Date)
+    return sa.func.date(_whole_second(moment), f"{offset:+d} seconds", type_=sa.Date)
+
+
+def _whole_second(moment: Column) -> Column:
+    """``moment`` as SQLite's text, without the fraction: SQLite would round it, at times up to the next second."""
+    return sa.func.substr(moment, 1, len("2026-01-31 23:59:59"), type_=sa.Text)
 
 
 @cache
@@ -91,7 +96,7 @@ def seconds_between(earlier: Column, later: Column, asked: Asked) -> Column:
     def second(moment: Column) -> Column:
         if asked.dialect == "postgresql":
             return sa.cast(sa.func.floor(sa.extract("epoch", moment)), sa.BigInteger)
-        return sa.cast(sa.func.strftime("%s", moment), sa.BigInteger)
+        return sa.cast(sa.func.strftime("%s", _whole_second(moment)), sa.BigInteger)
 
     return second(later) - second(earlier)
 
