@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli.completion import streams
+
 if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.warehouse.held import Held
@@ -69,12 +71,18 @@ def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, s
 
 
 @absences.command()
-@click.option("--stream", metavar="STREAM", help="Held rows of this stream, or table, such as comments or idea_tags.")
+@click.option(
+    "--stream",
+    metavar="STREAM",
+    shell_complete=streams,
+    help="Held rows of this stream, or table, such as comments or idea_tags.",
+)
 @click.option("--scope", metavar="LIST", help="Only those of this list: the id of a challenge, of an idea.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the row with this id. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be marked, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, yes: bool) -> None:
+def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, as_json: bool, yes: bool) -> None:
     """Mark held rows as deleted, because you know that they are gone.
 
     The role that the API's account has now counts as the right one from then on: what is missing under it in later
@@ -91,6 +99,8 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         raise click.UsageError("Say which rows: --stream STREAM, with --scope LIST or not, or --id ID.")
     if scope is not None and stream is None:
         raise click.UsageError("--scope needs --stream: lists of different streams can have the same id.")
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json asks nothing: add --yes, or --dry-run.")
     contract = load_contract(load_settings().contract)
     if stream is not None and stream not in contract.tables():
         raise click.BadParameter(f"{stream!r} is none of {', '.join(contract.tables())}", param_hint="--stream")
@@ -105,18 +115,31 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
             raise click.BadParameter(f"no row {min(unknown)} is held there. See: absences list", param_hint="--id")
         if ids and len(counts) > 1:
             raise click.UsageError(f"Rows of {' and '.join(counts)} have such ids. Say which: --stream STREAM")
-        if not chosen:
-            click.echo("No such row is held: nothing to confirm.")
-            return
-        what = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
-        if dry_run:
-            click.echo(f"{what} would be marked as deleted. Nothing was changed.")
+        if not chosen or dry_run:
+            _print_chosen(counts, as_json=as_json)
             return
         if not yes:
-            click.confirm(f"Mark {what} as deleted?", abort=True)
+            click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
         parts = {name: list(contract.streams[name].embedded) for name in counts if name in contract.streams}
         marked = _mark(settings, warehouse, chosen, parts)
+    if as_json:
+        print(json.dumps({"rows": counts, "marked": marked}, indent=2))
+        return
     click.echo(f"Marked as deleted: {marked:,}. The next sync judges what hangs on them, such as their comments.")
+
+
+def _print_chosen(counts: Counter[str], *, as_json: bool) -> None:
+    """What would be marked. Nothing is."""
+    if as_json:
+        print(json.dumps({"rows": counts, "marked": 0}, indent=2))
+    elif counts:
+        click.echo(f"{_in_words(counts)} would be marked as deleted. Nothing was changed.")
+    else:
+        click.echo("No such row is held: nothing to confirm.")
+
+
+def _in_words(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} of {name}" for name, count in counts.items())
 
 
 def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[str]]) -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli.completion import streams as stream_names
+
 if TYPE_CHECKING:
     from ideas_pipeline.ideas_api.contract import Contract
     from ideas_pipeline.settings import Settings
@@ -21,7 +23,13 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.command()
 @click.option("--from", "first", type=_DAY, required=True, metavar="DATE", help="The first day, such as 2026-01-31.")
 @click.option("--to", "last", type=_DAY, required=True, metavar="DATE", help="The last day; it is included.")
-@click.option("--only", multiple=True, metavar="STREAM", help="Backfill this stream alone, such as votes. Repeatable.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="STREAM",
+    shell_complete=stream_names,
+    help="Backfill this stream alone, such as votes. Repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Say how many requests it would take, and about how long. Sends nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool, as_json: bool) -> None:

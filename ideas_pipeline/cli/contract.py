@@ -54,7 +54,8 @@ def show(file: Path | None, as_json: bool) -> None:
 
 @contract.command()
 @_FILE
-def validate(file: Path | None) -> None:
+@_JSON
+def validate(file: Path | None, as_json: bool) -> None:
     """Say whether the contract can be used, or all that is wrong with it. Exit code 2 where something is.
 
     \b
@@ -64,10 +65,15 @@ def validate(file: Path | None) -> None:
 
     file = file or _configured()
     in_force = _valid(file)
-    streams = ", ".join(in_force.order())
-    click.echo(f"{file or 'The default contract'} can be used. Streams, in the order of reading: {streams}.")
+    streams = in_force.order()
+    differing = len(differences(file)) if file else 0
+    if as_json:
+        click.echo(json.dumps({"usable": True, "streams": streams, "differences": differing}, indent=2))
+        return
+    order = f"Streams, in the order of reading: {', '.join(streams)}."
+    click.echo(f"{file or 'The default contract'} can be used. {order}")
     if file:
-        click.echo(f"Values that differ from the default: {len(differences(file))}. To see them: contract diff")
+        click.echo(f"Values that differ from the default: {differing:,}. To see them: contract diff")
 
 
 @contract.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +41,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
 
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.marts import follow
+    from ideas_pipeline.cli.output import console
     from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -65,7 +67,8 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
             return
         if not yes:
             _ask(privacy, warehouse, person, texts)
-        erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
+        with console(sys.stderr).status("Blanking …"):
+            erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
         follow(settings, warehouse)
     if as_json:
         told = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}

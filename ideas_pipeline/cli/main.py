@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 # What each is for stands here, so that listing them imports none of them.
 COMMANDS = {
@@ -22,11 +23,13 @@ COMMANDS = {
     "absences": "List rows that look gone, or confirm that they are.",
     "replay": "Rebuild the tables from archived pages, without the API.",
     "erase": "Blank a person everywhere, and keep the person out.",
+    "report": "Write the community report: one page of figures and charts.",
     "export": "Write the tables and marts to Parquet files.",
     "grant-analyst": "Let a database role read the warehouse, and no more.",
     "marts": "Build the analysts' tables anew; a sync does so by itself.",
     "contract": "Show, validate or compare the contract.",
     "dictionary": "Write what every table and column means.",
+    "completion": "Print the script that completes commands in your shell.",
     "simulate": "Serve a simulated community, to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",
 }
@@ -45,6 +48,11 @@ class _Commands(click.Group):
         module = importlib.import_module(f"ideas_pipeline.cli.{name}")
         command: click.Command = getattr(module, name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click does it, without importing every command."""
+        names = [CompletionItem(name, help=what) for name, what in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli.completion import streams
+
 if TYPE_CHECKING:
     from ideas_pipeline.sync.results import RunResult
 
@@ -24,7 +26,13 @@ _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejec
     metavar="DATE",
     help="Use only pages that were received from this day on, such as 2026-01-31.",
 )
-@click.option("--only", multiple=True, metavar="STREAM", help="Rebuild this stream alone, such as ideas. Repeatable.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="STREAM",
+    shell_complete=streams,
+    help="Rebuild this stream alone, such as ideas. Repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     """Rebuild the tables from the pages that were archived, as the contract says today. Asks no API.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli.completion import streams
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
@@ -32,7 +34,13 @@ GROUP BY i.id, i.title, c.title ORDER BY comments DESC LIMIT 10;"""
 
 
 @click.command()
-@click.option("--only", multiple=True, metavar="STREAM", help="Sync this stream alone, such as ideas. Repeatable.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="STREAM",
+    shell_complete=streams,
+    help="Sync this stream alone, such as ideas. Repeatable.",
+)
 @click.option("--full", is_flag=True, help="Read every list, whatever seems unchanged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 def sync(only: Sequence[str], full: bool, as_json: bool) -> None:

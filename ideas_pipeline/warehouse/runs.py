@@ -25,8 +25,8 @@ class StreamStatus:
 
     ``verdict``, ``reason``, ``finished_at``: of its last sync. ``last_complete_at``: when one last proved it complete.
     A backfill or a replay is no sync: it says nothing of what is there today.
-    ``rows``: those that are there; ``deleted``: those marked absent; ``rejects``: records that wait to be mended, those
-    of its embedded tables included; ``held``: rows that look absent and are not believed to be.
+    ``rows``: those that are there; ``deleted``: those marked absent; ``rejects``: records that wait to be mended;
+    ``held``: rows that look absent and are not believed to be. The last two include those of its embedded tables.
     """
 
     stream: str
@@ -212,6 +212,7 @@ def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
         table = TABLES[stream]
         deleted = table.c._deleted_at.is_not(None)
         rows = _by(connection, table, deleted, community)
+        tables = [stream, *_embedded(stream)]
         found.append(
             StreamStatus(
                 stream=stream,
@@ -221,8 +222,8 @@ def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
                 last_complete_at=utc(proven[stream]) if stream in proven else None,
                 rows=rows.get(False, 0),
                 deleted=rows.get(True, 0),
-                rejects=sum(rejects.get(name, 0) for name in [stream, *_embedded(stream)]),
-                held=held.get(stream, 0),
+                rejects=sum(rejects.get(name, 0) for name in tables),
+                held=sum(held.get(name, 0) for name in tables),
             )
         )
     return found

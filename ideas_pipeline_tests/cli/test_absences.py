@@ -152,3 +152,14 @@ def test_parts_that_are_held_can_be_confirmed_all_or_those_of_one_record(without
     assert "Marked as deleted: 29." in done.stdout
     assert len(rows(without_labels, query)) == 30
     assert rows(without_labels, "SELECT * FROM _absences") == []
+
+
+def test_machines_are_told_what_would_be_marked_and_what_was_and_are_asked_nothing(folder):
+    confirm = ("absences", "confirm", "--stream", "ideas", "--json")
+    assert ideas_pipeline(*confirm, folder=folder).returncode == 2
+    dry = ideas_pipeline(*confirm, "--dry-run", folder=folder)
+    assert json.loads(dry.stdout) == {"rows": {"ideas": 3}, "marked": 0}
+    done = ideas_pipeline(*confirm, "--yes", folder=folder)
+    assert json.loads(done.stdout) == {"rows": {"ideas": 3}, "marked": 3}
+    again = ideas_pipeline(*confirm, "--yes", folder=folder)
+    assert json.loads(again.stdout) == {"rows": {}, "marked": 0}

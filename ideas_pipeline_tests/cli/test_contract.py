@@ -28,6 +28,9 @@ def test_validate_says_that_a_contract_can_be_used(tmp_path):
     assert done.returncode == 0
     assert "mine.yaml can be used" in done.stdout
     assert "differ from the default: 1" in done.stdout
+    as_json = json.loads(ideas_pipeline("contract", "validate", "--json", "mine.yaml", folder=tmp_path).stdout)
+    assert (as_json["usable"], as_json["differences"]) == (True, 1)
+    assert "ideas" in as_json["streams"]
 
 
 def test_validate_refuses_what_the_models_or_the_tables_do_not_know_with_exit_code_2(tmp_path):

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from ideas_pipeline.cli.failures import failure
-from ideas_pipeline.cli.main import COMMANDS
+from ideas_pipeline.cli.main import COMMANDS, main
 from ideas_pipeline.ideas_api.errors import (
     AccessDenied,
     AuthenticationError,
@@ -37,12 +41,48 @@ def test_the_help_lists_every_command_and_the_exit_codes(tmp_path):
     assert "0 done, 1 failed, 2 usage or configuration, 3 done but incomplete" in shown.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command, tmp_path):
-    shown = ideas_pipeline(command, "--help", folder=tmp_path)
-    assert shown.returncode == 0
-    assert "Example" in shown.stdout
-    assert f"ideas-pipeline {command}" in shown.stdout
+def paths(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """Every command and every command of a command, by its words."""
+    if path:
+        yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from paths(command.get_command(context, name), *path, name)
+
+
+@pytest.mark.parametrize("path", list(paths(main)), ids=" ".join)
+def test_every_command_has_help_with_an_example_of_itself(path):
+    shown = CliRunner().invoke(main, [*path, "--help"], prog_name="ideas-pipeline")
+    assert shown.exit_code == 0
+    examples = re.search(r"^  Examples?:(.*?)(?:\n\n|\Z)", shown.output, re.MULTILINE | re.DOTALL)
+    assert examples, shown.output
+    assert f"ideas-pipeline {' '.join(path)}" in examples[1]
+
+
+# Those that have nothing to tell a machine: what they are for is a text, a question or a server.
+FOR_PEOPLE = {"init", "rejects show", "dictionary", "completion", "simulate", "demo"}
+
+
+@pytest.mark.parametrize("path", list(paths(main)), ids=" ".join)
+def test_every_command_that_says_what_it_found_or_did_says_it_to_machines_too(path):
+    command = main
+    for name in path:
+        command = command.get_command(click.Context(command), name)
+    assert (
+        isinstance(command, click.Group)
+        or {"--json"} <= {o for p in command.params for o in p.opts}
+        or (" ".join(path) in FOR_PEOPLE)
+    )
+
+
+@pytest.mark.parametrize("path", list(paths(main)), ids=" ".join)
+def test_the_examples_of_a_command_are_commands_that_there_are(path):
+    shown = CliRunner().invoke(main, [*path, "--help"], prog_name="ideas-pipeline").output
+    known = set(paths(main))
+    for example in re.findall(r"ideas-pipeline ((?:[a-z-]+ ?)+)", shown):
+        words = tuple(example.split())
+        assert any(words[: len(there)] == there for there in known), example
 
 
 def test_the_help_is_shown_without_loading_what_only_the_work_needs():
