@@ -6,9 +6,11 @@ Colours are variables of the page's style sheet (``var(--ink)``), so that one dr
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from typing import Any, Literal
 
 import altair as alt
@@ -20,6 +22,8 @@ Mark = Literal["bar", "line"]
 
 # Shares of each shade of the heat map: under 5 %, under 10 %, …
 _SHADES = (0.05, 0.10, 0.20, 0.40, 0.60)
+# The width of a letter, in pixels: a mean one of a wide typeface. Whose typeface will be used is not known.
+_LETTER = 7.4
 # Room for the numbers of the vertical axis: the same for all, so that the drawings stand one below the other.
 _COUNTS = 52
 
@@ -59,11 +63,17 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     narrow = width == NARROW
     # On a phone the words stand above their bar, elsewhere on both sides of it.
     begin, end, step, above = (0, width, 44, -12) if narrow else (240, width - 170, 30, 0)
-    longest = max(len(row.text) for row in rows)
-    room = width - longest * 7 - 12 if narrow else begin - 10
+    room = int((width if narrow else begin) / _LETTER) - (max(len(row.text) for row in rows) + 1 if narrow else 1)
     full = whole or max(row.value for row in rows) or 1
     values = [
-        {"at": at, "label": row.label, "value": row.value, "text": row.text, "full": full, "out": row.stands_out}
+        {
+            "at": at,
+            "label": _cut(row.label, room),
+            "value": row.value,
+            "text": row.text,
+            "full": full,
+            "out": row.stands_out,
+        }
         for at, row in enumerate(rows)
     ]
     base = alt.Chart(alt.InlineData(values=values)).encode(y=alt.Y("at:O", axis=None, scale=alt.Scale(padding=0)))
@@ -74,10 +84,20 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     track = bar.encode(x=alt.X("full:Q", scale=length, axis=None), color=alt.value("var(--track)"))
     drawn = [
         bar.encode(x=alt.X("value:Q", scale=length, axis=None), color=colour),
-        base.mark_text(align="left", limit=room, **word).encode(text="label:N", x=alt.value(0)),
+        base.mark_text(align="left", **word).encode(text="label:N", x=alt.value(0)),
         base.mark_text(align="right", **word).encode(text="text:N", x=alt.value(width)),
     ]
     return alt.layer(*([track, *drawn] if whole else drawn)).properties(width=width, height=step * len(rows))
+
+
+def _cut(text: str, room: int) -> str:
+    """What fits of ``text`` in the room of so many letters; wide characters, such as emoji, take two.
+
+    The drawing could cut it, too, but in the middle of an emoji, and then fails.
+    """
+    widths = accumulate(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    fitting = sum(width <= room for width in widths)
+    return text if fitting == len(text) else text[: fitting - 1].rstrip() + "…"
 
 
 def over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form: str) -> tuple[str, str]:

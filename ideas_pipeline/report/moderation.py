@@ -5,7 +5,7 @@ from __future__ import annotations
 from ideas_pipeline.report.charts import Bar, bars
 from ideas_pipeline.report.figures import Figures
 from ideas_pipeline.report.parts import Chart, Section, Table, bounded
-from ideas_pipeline.report.words import count, length, number, of, percent
+from ideas_pipeline.report.words import count, length, number, of, percent, title
 
 _COUNTED = {
     "removed": "Removed by a moderator",
@@ -74,6 +74,6 @@ def _people(figures: Figures) -> Table:
     return bounded(
         "People by status, as far as the API's account may see them",
         ["Status", "People", "Admins among them"],
-        [[row.status, number(row.people), number(row.admins)] for row in figures.people],
+        [[title(row.status, "unknown"), number(row.people), number(row.admins)] for row in figures.people],
         "mart_people",
     )

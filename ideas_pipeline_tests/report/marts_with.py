@@ -1,0 +1,48 @@
+"""Marts that hold just what a test says, in place of some that were built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.build import MARTS, build_marts
+from ideas_pipeline.report.figures import Figures, read_figures
+from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.warehouse.engines import make_engine
+from ideas_pipeline.warehouse.schema import prepare
+
+COMMUNITY = "c"
+LAST_DAY = date(2026, 3, 31)
+AS_OF = datetime(2026, 4, 2, 3, tzinfo=UTC)
+_NOTHING: dict[str, Any] = {"integer": 0, "number": 0.0, "boolean": False, "text": "", "id": ""}
+
+
+def fill(url: str, as_of: datetime = AS_OF, /, **marts: Sequence[Mapping[str, Any]]) -> sa.Engine:
+    """A warehouse at ``url`` whose marts hold these rows, by name without ``mart_``. What a row leaves out is 0."""
+    engine = make_engine(url)
+    prepare(engine)
+    build_marts(engine, COMMUNITY, "Europe/Madrid", as_of)
+    with engine.begin() as connection:
+        for name, rows in marts.items():
+            table = MARTS[f"mart_{name}"].table
+            blank = {c.name: _NOTHING[kind(c)] for c in table.columns if not c.nullable and kind(c) in _NOTHING}
+            every = {c.name: None for c in table.columns} | blank | {"community": COMMUNITY}
+            connection.execute(sa.insert(table), [every | dict(row) for row in rows])
+    return engine
+
+
+def figures(url: str, as_of: datetime = AS_OF, /, **marts: Sequence[Mapping[str, Any]]) -> Figures:
+    """The figures of such a warehouse."""
+    engine = fill(url, as_of, **marts)
+    try:
+        return read_figures(engine, COMMUNITY)
+    finally:
+        engine.dispose()
+
+
+def days(count: int, last: date = LAST_DAY, **each: int) -> list[dict[str, Any]]:
+    """So many days of daily activity up to ``last``, all alike."""
+    return [{"day": last - timedelta(days=back), **each} for back in range(count - 1, -1, -1)]
