@@ -54,8 +54,8 @@ def _select(asked: Asked) -> sa.Select[Any]:
 
 
 def _months(acted: sa.CTE, asked: Asked) -> sa.CTE:
-    """Every month from the first with a contribution to the last."""
-    last = sa.select(sa.func.max(acted.c.month)).scalar_subquery()
+    """Every month from that of the first person's contribution to that of the last of all, be it nobody's."""
+    last = sa.select(month_of(sa.func.max(ACTS.c.day), asked)).scalar_subquery()
     months = (
         sa.select(sa.func.min(acted.c.month).label("month"))
         .select_from(acted)
