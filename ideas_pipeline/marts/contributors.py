@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.marts.sql import count_if
+from ideas_pipeline.marts.sql import count_if, ordered
 from ideas_pipeline.tables.columns import column
 
 LEVELS = ("all_rounder", "generator", "feedbacker", "viewer", "idle", "inactive")
@@ -35,7 +35,7 @@ TABLE = mart_table(
         required=True,
         values=LEVELS,
     ),
-    column("rank", "integer", "Place by contributions, from 1; equal ones by the date of the first. Null without any."),
+    column("rank", "integer", "Place by contributions, from 1; equal ones by the time of the first. Null without any."),
 )
 
 
@@ -61,7 +61,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .group_by(a.user_id)
         .subquery()
     )
-    by_contributions = (counted.c.contributions.desc(), counted.c.first_at, counted.c.user_id)
+    by_contributions = (counted.c.contributions.desc(), counted.c.first_at, ordered(counted.c.user_id, asked))
     done = sa.select(*counted.c, sa.func.row_number().over(order_by=by_contributions).label("rank")).subquery()
     known, d = PEOPLE.c, done.c
     visits_known = sa.exists().where(PEOPLE.c.was_seen)

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.mart import Asked
-from ideas_pipeline.marts.sql import day_of
+from ideas_pipeline.marts.sql import day_of, ordered
 from ideas_pipeline.tables.columns import Kind, column
 from ideas_pipeline.tables.community import CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY
@@ -225,7 +225,8 @@ def _act(
 def _stages(asked: Asked) -> sa.Select[Any]:
     c = CHALLENGE_STAGES.c
     order = sa.func.row_number().over(
-        partition_by=c.challenge_id, order_by=(sa.case((c.position.is_(None), 1), else_=0), c.position, c.id)
+        partition_by=c.challenge_id,
+        order_by=(sa.case((c.position.is_(None), 1), else_=0), c.position, ordered(c.id, asked)),
     )
     return sa.select(c.challenge_id, c.id, order, c.name, c.kind).where(is_live(CHALLENGE_STAGES, asked.community))
 

@@ -106,6 +106,11 @@ def moment(at: datetime) -> Column:
     return sa.literal(at.astimezone(UTC), sa.DateTime(timezone=True))
 
 
+def ordered(text: Column, asked: Asked) -> Column:
+    """``text`` to order by. Left alone, PostgreSQL orders by the rules of a language, SQLite by characters."""
+    return sa.collate(text, "C") if asked.dialect == "postgresql" else text
+
+
 def share(part: Column, whole: Column) -> Column:
     """``part`` of ``whole`` as a fraction; null where there is no whole."""
     return sa.cast(part, sa.Double) / sa.func.nullif(whole, 0)
