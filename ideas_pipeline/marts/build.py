@@ -121,6 +121,7 @@ def _prepare(connection: sa.Connection) -> None:
             connection, [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in table.columns]
         ):
             table.drop(connection)
+            connection.execute(sa.delete(BOOKS).where(BOOKS.c.mart == table.name))  # of other communities, too
         elif table.name in there:
             continue
         table.create(connection)
