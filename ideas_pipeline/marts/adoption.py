@@ -15,8 +15,8 @@ from ideas_pipeline.tables.history import IDEA_HISTORY, LABEL
 
 TABLE = mart_table(
     "mart_adoption",
-    "One row a challenge and class of label. Which label is of which class is for analysts to say, in label_classes: "
-    "while that is empty, so is this. Labels that came and went before the first sync were not seen.",
+    "One row a challenge that has ideas, and class of label. Which label is of which class is for analysts to say, in "
+    "label_classes: while that is empty, so is this. Labels that came and went before the first sync were not seen.",
     column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
     column("class", "id", "The class, such as adopted.", key=True),
     column("ideas", "integer", "Ideas of the challenge.", required=True),

@@ -15,7 +15,7 @@ from ideas_pipeline.warehouse.live import is_live
 
 TABLE = mart_table(
     "mart_moderation",
-    "One row a challenge: every idea that the source has, removed ones and those of banned people included.",
+    "One row a challenge that has ideas: all that the source has, removed ones and those of banned people included.",
     column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
     column("ideas", "integer", "Ideas, whatever their state.", required=True),
     column("removed", "integer", "Those that a moderator removed.", required=True),
@@ -46,7 +46,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
             sa.case((c.author_id.in_(banned(asked)), 1), else_=0).label("by_banned"),
             c.moderation_status,
             c.approval_status,
-            sa.case((c.created_at.is_not(None), seconds_between(c.created_at, c.published_at, asked))).label("delay"),
+            seconds_between(c.created_at, c.published_at, asked).label("delay"),
             c.published_at,
         )
         .where(is_live(IDEAS, asked.community), c.challenge_id.is_not(None))
