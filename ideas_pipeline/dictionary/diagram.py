@@ -11,7 +11,7 @@ def diagram(tables: Iterable[sa.Table], others: Iterable[str] = ()) -> str:
     """An entity diagram of ``tables``. ``others``: tables that it shows beside them, where a row is named of them."""
     tables = list(tables)
     shown = {table.name for table in tables} | set(others)
-    lines = ["erDiagram"]
+    lines = ["erDiagram", "    direction LR"]
     for table in tables:
         lines += list(_relations(table, shown)) or [f"    {table.name}"]
     return "\n".join(lines)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ideas_pipeline.dictionary.diagram import diagram
 from ideas_pipeline.dictionary.examples import examples
@@ -78,7 +77,7 @@ def document(contract: Contract, override: Path | None) -> str:
 
 
 def _types() -> str:
-    engines = (sqlite.dialect(), postgresql.dialect())
+    engines = [sa.make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql")]
     rows = []
     for name in get_args(Kind):
         of = column("x", name, "").type
@@ -140,7 +139,7 @@ def _sentences(column: sa.Column[Any]) -> Iterator[str]:
         yield f"*Personal: {of}.*"
 
 
-def _grid(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _grid(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table in Markdown, without the columns in which there is nothing."""
     filled = [i for i in range(len(head)) if any(row[i] for row in rows)]
     lines = [[head[i] for i in filled], ["---"] * len(filled), *([row[i] for i in filled] for row in rows)]
