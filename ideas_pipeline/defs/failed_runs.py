@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.alerts.messages import FailedRun
+from ideas_pipeline.defs.retrying import will_be_tried_again
 
 _AT_ONCE = 50
 # Set by Dagster on a run that it will start again.
@@ -24,7 +25,7 @@ def newest_failure(instance: dg.DagsterInstance) -> int:
 def failed_runs(context: dg.SensorEvaluationContext, after: int) -> tuple[list[FailedRun], int]:
     """This location's runs that failed after the place ``after``, the oldest first, and the place to go on from.
 
-    Those that Dagster tries again are left out: if the last try fails, that one is told.
+    Those that are tried again, by Dagster or by ``retrying``, are left out: if the last try fails, that one is told.
     """
     instance = context.instance
     records = instance.fetch_run_status_changes(
@@ -35,7 +36,9 @@ def failed_runs(context: dg.SensorEvaluationContext, after: int) -> tuple[list[F
     found = []
     for record in records:
         run = instance.get_run_by_id(record.run_id)
-        if run is None or run.tags.get(_WILL_RETRY) == "true" or not _is_ours(context, run):
+        if run is None or not _is_ours(context, run):
+            continue
+        if run.tags.get(_WILL_RETRY) == "true" or will_be_tried_again(instance, run):
             continue
         found.append(
             FailedRun(

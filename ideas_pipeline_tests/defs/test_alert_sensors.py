@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +14,13 @@ import sqlalchemy as sa
 
 from ideas_pipeline.alerts import webhook
 from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS, WAREHOUSE
+from ideas_pipeline.tables.bookkeeping import WAREHOUSE
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server, webhook_server
-from ideas_pipeline_tests.defs.running import nightly_sync
 
 FAILURE, STALENESS = "failure_alerts", "staleness_alerts"
 
@@ -69,9 +71,9 @@ class Daemon:
         return str(done.skip_message)
 
 
-def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, **tags: str) -> None:
+def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, status: int = 403, **tags: str) -> None:
     """Of challenges alone, which is soon over."""
-    simulator.faults.add(Fault(kind="status", status=403, stream="challenges", times=None))
+    simulator.faults.add(Fault(kind="status", status=status, stream="challenges", times=None))
     ran = (
         build_defs()
         .resolve_job_def("nightly_sync")
@@ -84,6 +86,20 @@ def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, **tags: str
     )
     assert not ran.success
     simulator.faults.clear()
+
+
+def proven(hours_ago: float) -> None:
+    """A sync proved everything complete so long ago, which is also when the warehouse was created."""
+    at = datetime.now(UTC) - timedelta(hours=hours_ago)
+    run_id = at.isoformat()
+    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse:
+        with warehouse.engine.begin() as connection:
+            connection.execute(sa.update(WAREHOUSE).values(created_at=at))
+        warehouse.start_run(RunStart(run_id, "acme", "https://api.example.com/v2/", at))
+        for stream in load_contract(None).order():
+            warehouse.start_stream(run_id, "acme", stream, at)
+            warehouse.finish_stream(run_id, "acme", stream, at, "complete", None)
+        warehouse.finish_run(run_id, "acme", "complete", None, at)
 
 
 @pytest.mark.usefixtures("unconfigured")
@@ -111,9 +127,8 @@ def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_ar
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, mail: MailServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)
+    proven(hours_ago=5)
     daemon.tick()
-    assert nightly_sync(instance).success
-    assert daemon.tick() == "Nothing to tell."
     a_failed_run(simulator, instance)
 
     said = daemon.tick()
@@ -121,7 +136,7 @@ def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_ar
     assert said == "Sent: [acme] nightly_sync failed (webhook). Sent: [acme] nightly_sync failed (e-mail)."
     (text,) = hook.texts
     assert "\n- challenges: " in text
-    assert "Everything was last proven complete 20" in text
+    assert ", 5 hours ago.\n" in text
     assert "What to do: " in text
     (message,) = mail.mails
     assert message["Subject"] == "[acme] nightly_sync failed"
@@ -151,6 +166,21 @@ def test_a_run_that_dagster_tries_again_is_not_told_and_its_last_try_is(
     assert daemon.tick() == "Nothing to tell."
 
     a_failed_run(simulator, instance, max_retries="0")
+    daemon.tick()
+    assert len(hook.texts) == 1
+
+
+def test_a_night_that_is_tried_again_in_an_hour_is_not_told_and_the_second_try_is(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+) -> None:
+    # One attempt is enough to see that it can pass.
+    Path(os.environ["IDEAS_CONTRACT"]).write_text("limits: {requests_per_second: null, attempts: 1}")
+    daemon = Daemon(instance, FAILURE)
+    daemon.tick()
+    a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
+    assert daemon.tick() == "Nothing to tell."
+
+    a_failed_run(simulator, instance, 500)
     daemon.tick()
     assert len(hook.texts) == 1
 
@@ -219,22 +249,11 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_words(
     assert "ann@example.com" not in text
 
 
-def _older(hours: float) -> None:
-    """As if everything in the warehouse had happened so many hours earlier."""
-    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.begin() as connection:
-        earlier = datetime.now(UTC) - timedelta(hours=hours)
-        connection.execute(sa.update(WAREHOUSE).values(created_at=earlier))
-        connection.execute(sa.update(SYNC_STREAMS).values(started_at=earlier, finished_at=earlier))
-
-
 def test_a_community_that_is_not_proven_complete_is_told_once_a_day_until_it_is(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, STALENESS)
-    nightly_sync(instance)
-    _older(35)
-    assert daemon.tick() == "Nothing to tell."
-    _older(37)
+    proven(hours_ago=37)
 
     assert daemon.tick() == "Sent: [acme] not proven complete: challenges, users, ideas, comments, votes (webhook)."
     assert "- votes: 20" in hook.texts[0]
@@ -243,7 +262,7 @@ def test_a_community_that_is_not_proven_complete_is_told_once_a_day_until_it_is(
     daemon.cursor = json.dumps({"webhook": yesterday.isoformat()})
     assert daemon.tick().startswith("Sent: [acme] not proven complete")
 
-    nightly_sync(instance)
+    proven(hours_ago=35)
     assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
     assert daemon.tick() == "Nothing to tell."
     assert len(hook.texts) == 3
@@ -253,10 +272,9 @@ def test_an_all_clear_that_could_not_be_sent_is_sent_later(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, STALENESS)
-    nightly_sync(instance)
-    _older(37)
+    proven(hours_ago=37)
     daemon.tick()
-    nightly_sync(instance)
+    proven(hours_ago=0)
     hook.status = 500
 
     assert daemon.tick().startswith("An alert was not delivered")
@@ -270,7 +288,9 @@ def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
     monkeypatch.setenv("IDEAS_STALE_HOURS", "2")
     daemon = Daemon(instance, STALENESS)
     assert daemon.tick() == "Nothing to tell."
-    _older(3)
+    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.begin() as connection:
+        earlier = datetime.now(UTC) - timedelta(hours=3)
+        connection.execute(sa.update(WAREHOUSE).values(created_at=earlier))
 
     daemon.tick()
 
