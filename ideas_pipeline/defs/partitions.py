@@ -18,14 +18,14 @@ ABOUT = (
     "A day holds the records that were made on it. Materializing days, as many at once as you like, reads them anew "
     "and leaves the nightly state alone. All days of a run are marked, or none: after a failure launch the same days "
     "again, and it goes on from the lists that are read. A sync that is proven complete has all days up to yesterday: "
-    "it marks them, a hundred at a time, the newest first. Days without a mark need no backfill where `completeness` "
+    "it marks them, a month at a time, the newest first. Days without a mark need no backfill where `completeness` "
     "passes.\n\n"
     "**To sync now**, without days: Automation › `nightly_sync_schedule` › Preview tick result › Continue › Launch "
     "all, or `ideas-pipeline sync`. The button *Materialize* always asks for days, and reads those alone."
 )
 
 # So many days a run marks at most: each is a line in its log. The older ones follow in the nights after.
-_MARKED_AT_ONCE = 100
+_MARKED_AT_ONCE = 31
 
 
 def days(settings: Settings) -> dg.DailyPartitionsDefinition:

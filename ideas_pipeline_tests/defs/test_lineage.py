@@ -17,36 +17,38 @@ def graph(simulator: Simulator) -> AssetGraph:
     return build_defs().resolve_asset_graph()
 
 
-def made_of(graph: AssetGraph, table: str, column: str) -> list[str]:
+def made_of(graph: AssetGraph, table: str, column: str) -> set[str]:
     lineage = graph.get(dg.AssetKey(["acme", table])).metadata["dagster/column_lineage"].deps_by_column
-    return [f"{'/'.join(dep.asset_key.path[1:])} {dep.column_name}" for dep in lineage[column]]
+    return {f"{'/'.join(dep.asset_key.path[1:])} {dep.column_name}" for dep in lineage[column]}
 
 
 def test_each_column_names_the_paths_that_the_contract_reads(graph: AssetGraph) -> None:
-    assert made_of(graph, "ideas", "author_id") == ["api/ideas author.id", "api/ideas author_id"]
-    assert made_of(graph, "users", "joined_at") == ["api/users joined_at", "api/users created_at"]
+    assert made_of(graph, "ideas", "author_id") == {"api/ideas author.id", "api/ideas author_id"}
+    assert made_of(graph, "users", "joined_at") == {"api/users joined_at", "api/users created_at"}
 
 
 def test_what_a_list_was_read_for_comes_from_the_table_that_says_what_lists_there_are(graph: AssetGraph) -> None:
-    assert made_of(graph, "ideas", "challenge_id") == ["challenges id"]
-    assert made_of(graph, "comments", "idea_id") == ["ideas id"]
+    assert made_of(graph, "ideas", "challenge_id") == {"challenges id"}
+    assert made_of(graph, "comments", "idea_id") == {"ideas id"}
 
 
 def test_an_id_that_is_made_comes_from_what_it_is_made_of(graph: AssetGraph) -> None:
-    paths = made_of(graph, "votes", "id")
-    assert paths[:3] == ["api/votes id", "ideas id", "api/votes user.id"]
-    assert paths[-1] == "api/votes phase_id"
+    people = made_of(graph, "votes", "user_id")
+    stages = made_of(graph, "votes", "stage_id")
+    assert made_of(graph, "votes", "id") == {"api/votes id", "ideas id"} | people | stages
 
 
 def test_a_table_that_comes_inside_records_is_named_with_its_columns(graph: AssetGraph) -> None:
-    assert made_of(graph, "ideas", "idea_tags.tag") == ["api/ideas tags[].name", "api/ideas tags[].@value"]
+    assert made_of(graph, "ideas", "idea_tags.tag") == {"api/ideas tags[].name", "api/ideas tags[].@value"}
     assert made_of(graph, "ideas", "idea_tags.idea_id") == made_of(graph, "ideas", "id")
     embedded = graph.get(dg.AssetKey(["acme", "ideas"])).metadata["columns of idea_tags"].columns
     assert {c.name: c.description for c in embedded}["tag"].endswith("From api/ideas: tags[].name, tags[].@value.")
 
 
 def test_every_column_of_the_source_that_a_table_names_is_there_and_says_what_it_fills(graph: AssetGraph) -> None:
-    for key in graph.get_all_asset_keys():
+    tables = [key for key in graph.get_all_asset_keys() if graph.get(key).group_name in ("community", "history")]
+    assert len(tables) == 6
+    for key in tables:
         for deps in lineage_of(graph, key).values():
             for dep in deps:
                 assert dep.column_name in columns_of(graph, dep.asset_key), (key, dep)
