@@ -21,6 +21,7 @@ class _Unit:
     """A span of time: the days up to which it is used, its first day, and the first day of the next one."""
 
     name: str
+    within: str
     up_to_days: float
     first_day: Callable[[date], date]
     next_first_day: Callable[[date], date]
@@ -32,11 +33,16 @@ def _next_month(first: date) -> date:
 
 
 _UNITS = (
-    _Unit("day", 92, lambda day: day, lambda day: day + timedelta(days=1), "%Y-%m-%d"),
+    _Unit("day", "on", 92, lambda day: day, lambda day: day + timedelta(days=1), "%Y-%m-%d"),
     _Unit(
-        "week", 731, lambda day: day - timedelta(days=day.weekday()), lambda day: day + timedelta(days=7), "%Y-%m-%d"
+        "week",
+        "in the week of",
+        731,
+        lambda day: day - timedelta(days=day.weekday()),
+        lambda day: day + timedelta(days=7),
+        "%Y-%m-%d",
     ),
-    _Unit("month", float("inf"), lambda day: day.replace(day=1), _next_month, "%Y-%m"),
+    _Unit("month", "in", float("inf"), lambda day: day.replace(day=1), _next_month, "%Y-%m"),
 )
 
 
@@ -65,7 +71,7 @@ def _done(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
         when = list(spans)[values.index(most)]
         said.append(
             f"{name} {number(sum(values))}"
-            + (f", most in the {unit.name} of {when:{unit.form}} ({number(most)})" if most else "")
+            + (f", most {unit.within} {when:{unit.form}} ({number(most)})" if most else "")
         )
     narrow, wide = over_time(
         [Panel(f"{name.capitalize()} a {unit.name}", values) for name, values in sums.items()],

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.build import MARTS, build_marts
+from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.figures import Figures, read_figures
+from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind
-from ideas_pipeline.warehouse.engines import make_engine
-from ideas_pipeline.warehouse.schema import prepare
+from ideas_pipeline.warehouse.engines import make_engine, writing
 
 COMMUNITY = "c"
 LAST_DAY = date(2026, 3, 31)
@@ -23,9 +24,11 @@ _NOTHING: dict[str, Any] = {"integer": 0, "number": 0.0, "boolean": False, "text
 def fill(url: str, as_of: datetime = AS_OF, /, **marts: Sequence[Mapping[str, Any]]) -> sa.Engine:
     """A warehouse at ``url`` whose marts hold these rows, by name without ``mart_``. What a row leaves out is 0."""
     engine = make_engine(url)
-    prepare(engine)
-    build_marts(engine, COMMUNITY, "Europe/Madrid", as_of)
-    with engine.begin() as connection:
+    with writing(engine) as connection:
+        for table in (BOOKS, SYNC_STREAMS, *(mart.table for mart in MARTS.values())):
+            table.create(connection, checkfirst=True)
+        built = {"community": COMMUNITY, "timezone": "Europe/Madrid", "as_of": as_of, "built_at": as_of, "rows": 0}
+        connection.execute(sa.insert(BOOKS), [built | {"mart": name} for name in MARTS])
         for name, rows in marts.items():
             table = MARTS[f"mart_{name}"].table
             blank = {c.name: _NOTHING[kind(c)] for c in table.columns if not c.nullable and kind(c) in _NOTHING}
