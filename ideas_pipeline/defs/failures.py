@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -14,13 +15,22 @@ from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigur
 # Of a failure: whether the same run, some time later, can end otherwise. Dagster keeps no other word of it.
 RETRY_CAN_HELP = "a retry can help"
 
+_REFUSED = re.compile(r"\(HTTP 4\d\d\)")
+
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
     said = result.reason
     if result.error is None:
         said = f"{result.stream}: none of its {result.scopes:,} lists could be read whole. {said}"
-    return _failure(str(said), result.error is None or isinstance(result.error, Unavailable), metadata)
+    return _failure(str(said), _can_pass(result), metadata)
+
+
+def _can_pass(result: StreamResult) -> bool:
+    if result.error is not None:
+        return isinstance(result.error, Unavailable)
+    # Lists fail one by one, and leave only their sentences: see IdeasApiError.
+    return not all(_REFUSED.search(reason) for reason in (result.reason or "").split("; "))
 
 
 def checks_failed(errors: Sequence[dg.AssetCheckResult]) -> dg.Failure:

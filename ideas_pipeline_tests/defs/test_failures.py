@@ -3,7 +3,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from ideas_pipeline.defs.failures import failing_in_words, stream_failure
+from ideas_pipeline.defs.failures import RETRY_CAN_HELP, checks_failed, failing_in_words, stream_failure
 from ideas_pipeline.ideas_api.errors import (
     AccessDenied,
     AuthenticationError,
@@ -33,6 +33,25 @@ def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> No
 
     assert failure.description == ("ideas: none of its 3 lists could be read whole. the API says 9 records, 8 came")
     assert failure.allow_retries
+
+
+def test_a_stream_whose_lists_are_all_refused_is_not_tried_again() -> None:
+    refused = "ideas 1: this account may not read it (HTTP 403). Ask for the right. (3 lists)"
+    busy = "ideas 2: the API did not answer properly (HTTP 503)."
+
+    assert not stream_failure(StreamResult("ideas", "failed", refused, scopes=3), {}).allow_retries
+    assert stream_failure(StreamResult("ideas", "failed", f"{refused}; {busy}", scopes=4), {}).allow_retries
+
+
+@pytest.mark.parametrize("names", [["completeness"], ["completeness", "mass_absence"], ["rejects"]])
+def test_checks_fail_their_run_and_say_whether_another_one_can_help(names: list[str]) -> None:
+    errors = [dg.AssetCheckResult(passed=False, check_name=name, description=f"{name} failed.") for name in names]
+
+    failure = checks_failed(errors)
+
+    assert failure.description == "\n".join(f"{name} failed." for name in names)
+    assert failure.metadata[RETRY_CAN_HELP].value is (names == ["completeness"])
+    assert failure.allow_retries is False  # the step itself would only say the same again
 
 
 @pytest.mark.parametrize(
