@@ -23,7 +23,7 @@ Mark = Literal["bar", "line"]
 # Shares of each shade of the heat map: under 5 %, under 10 %, …
 _SHADES = (0.05, 0.10, 0.20, 0.40, 0.60)
 # The width of a letter, in pixels: a mean one of a wide typeface. Whose typeface will be used is not known.
-_LETTER = 7.4
+_LETTER = 7
 # Room for the numbers of the vertical axis: the same for all, so that the drawings stand one below the other.
 _COUNTS = 52
 
@@ -62,8 +62,8 @@ def bars(rows: Sequence[Bar], whole: float | None = None) -> tuple[str, str]:
 def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     narrow = width == NARROW
     # On a phone the words stand above their bar, elsewhere on both sides of it.
-    begin, end, step, above = (0, width, 44, -12) if narrow else (240, width - 170, 30, 0)
-    room = int((width if narrow else begin) / _LETTER) - (max(len(row.text) for row in rows) + 1 if narrow else 1)
+    begin, end, step, above = (0, width, 44, -12) if narrow else (256, width - 170, 30, 0)
+    room = (width if narrow else begin) // _LETTER - (max(len(row.text) for row in rows) + 1 if narrow else 1)
     full = whole or max(row.value for row in rows) or 1
     values = [
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_screen_readers_meet_each_chart_as_one_image_with_its_alternative(open_a
     charts = seen.page.get_by_role("img")
     assert charts.count() == seen.page.locator("figure").count()
     heard = seen.page.locator("main").aria_snapshot()
-    assert heard.count("- img ") == charts.count()
+    assert len(re.findall(r"- '?img ", heard)) == charts.count()
     assert "Ideas a week" not in heard, "the words in a drawing are part of the image"
 
 
