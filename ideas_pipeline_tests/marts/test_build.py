@@ -1,0 +1,218 @@
+"""Building the marts: all of a community's or none, again and again, and nobody else's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.build import MARTS, build_marts, forget
+from ideas_pipeline.tables.analyst import LABEL_CLASSES
+from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.community import COMMENTS, IDEAS, VOTES
+from ideas_pipeline.warehouse.engines import reading, utc, writing
+from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.marts import acme
+
+Marts = dict[str, list[tuple[Any, ...]]]
+
+
+def build(engine: sa.Engine, community: str = acme.COMMUNITY) -> dict[str, int]:
+    return build_marts(engine, community, "Europe/Madrid", acme.AS_OF)
+
+
+def marts(connection: sa.Connection, community: str = acme.COMMUNITY) -> Marts:
+    """All rows of all marts, in the order of their keys."""
+    return {
+        name: [
+            tuple(row)
+            for row in connection.execute(
+                sa.select(mart.table).where(mart.table.c.community == community).order_by(*mart.table.primary_key)
+            )
+        ]
+        for name, mart in MARTS.items()
+    }
+
+
+def read_marts(engine: sa.Engine, community: str = acme.COMMUNITY) -> Marts:
+    with reading(engine) as connection:
+        return marts(connection, community)
+
+
+def post_an_idea(engine: sa.Engine, community: str = acme.COMMUNITY) -> None:
+    """Something that changes most marts."""
+    with engine.begin() as connection:
+        for table in (IDEAS, COMMENTS, VOTES):
+            row = dict(connection.execute(sa.select(table).where(table.c.community == community)).mappings().first())
+            row = {c.name: utc(row[c.name]) if kind(c) == "timestamp" and row[c.name] else row[c.name] for c in table.c}
+            connection.execute(sa.insert(table), row | {"id": "new"})
+
+
+def copied(column: sa.Column[Any]) -> sa.Column[Any]:
+    return sa.Column(column.name, column.type, primary_key=column.primary_key, nullable=column.nullable)
+
+
+@pytest.fixture
+def engine(warehouse: Warehouse) -> sa.Engine:
+    """The engine of a warehouse that holds acme, without marts."""
+    acme.fill(warehouse.engine)
+    return warehouse.engine
+
+
+def test_building_again_changes_nothing(engine: sa.Engine) -> None:
+    rows = build(engine)
+    before = read_marts(engine)
+    assert rows == {name: len(found) for name, found in before.items()}
+    assert all(rows.values())
+    assert build(engine) == rows
+    assert read_marts(engine) == before
+
+
+def test_the_books_say_of_each_mart_how_many_rows_it_has_up_to_when_and_by_whose_days(engine: sa.Engine) -> None:
+    began = datetime.now(UTC)
+    rows = build(engine)
+    with engine.connect() as connection:
+        books = connection.execute(sa.select(BOOKS)).mappings().all()
+    assert {book["mart"]: book["rows"] for book in books} == rows
+    assert {(book["community"], utc(book["as_of"]), book["timezone"]) for book in books} == {
+        (acme.COMMUNITY, acme.AS_OF, "Europe/Madrid")
+    }
+    (built,) = {utc(book["built_at"]) for book in books}
+    assert began <= built <= datetime.now(UTC)
+
+
+def test_what_lasts_is_counted_up_to_now_unless_another_moment_is_asked_for(engine: sa.Engine) -> None:
+    build_marts(engine, acme.COMMUNITY, "UTC")
+    with engine.connect() as connection:
+        (times,) = set(connection.execute(sa.select(BOOKS.c.as_of, BOOKS.c.built_at)))
+    assert times[0] == times[1]
+
+
+def test_communities_do_not_touch_each_other(engine: sa.Engine) -> None:
+    acme.fill(engine, "another")
+    post_an_idea(engine, "another")
+    build(engine)
+    ours = read_marts(engine)
+    build(engine, "another")
+    theirs = read_marts(engine, "another")
+    assert read_marts(engine) == ours
+    assert len(theirs["mart_idea_lifecycle"]) == len(ours["mart_idea_lifecycle"]) + 1
+    post_an_idea(engine)
+    build(engine)
+    assert read_marts(engine, "another") == theirs
+    with engine.connect() as connection:
+        counts = connection.execute(sa.select(BOOKS.c.community, sa.func.count()).group_by(BOOKS.c.community))
+        assert set(counts) == {(acme.COMMUNITY, len(MARTS)), ("another", len(MARTS))}
+
+
+def test_readers_see_all_marts_as_they_were_until_all_are_built(
+    engine: sa.Engine, warehouse_url: str, warehouse: Warehouse
+) -> None:
+    build(engine)
+    old = read_marts(engine)
+    post_an_idea(engine)
+    statements = 0
+    with Warehouse.open(warehouse_url) as other:
+
+        def look(*_: Any) -> None:
+            nonlocal statements
+            statements += 1
+            assert read_marts(other.engine) == old, statements
+
+        sa.event.listen(engine, "after_cursor_execute", look)
+        build(engine)
+        sa.event.remove(engine, "after_cursor_execute", look)
+        new = read_marts(other.engine)
+    assert statements > 2 * len(MARTS)
+    assert [name for name in MARTS if new[name] != old[name]] != []
+    assert new == read_marts(engine)
+
+
+def test_a_reader_who_began_before_goes_on_seeing_the_old_ones(
+    engine: sa.Engine, warehouse_url: str, warehouse: Warehouse
+) -> None:
+    build(engine)
+    post_an_idea(engine)
+    level = "REPEATABLE READ" if engine.dialect.name == "postgresql" else "SERIALIZABLE"
+    with Warehouse.open(warehouse_url) as other, other.engine.connect() as connection:
+        reader = connection.execution_options(isolation_level=level)
+        old = marts(reader)
+        build(engine)
+        assert marts(reader) == old
+    assert read_marts(engine) != old
+
+
+@pytest.mark.parametrize("shape", ["without a column", "with its columns in another order", "with another type"])
+def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> None:
+    acme.fill(engine, "another")
+    build(engine)
+    build(engine, "another")
+    expected = read_marts(engine)
+    people = MARTS["mart_people"].table
+    columns = {"without a column": list(people.c)[:-1], "with its columns in another order": [*people.c][::-1]}
+    older = sa.Table("mart_people", sa.MetaData(), *map(copied, columns.get(shape, people.c)))
+    if shape == "with another type":
+        older.c.admins.type = sa.Text()
+    with engine.begin() as connection:
+        people.drop(connection)
+        older.create(connection)
+    build(engine)
+    assert read_marts(engine) == expected
+    with engine.connect() as connection:  # theirs are no longer there, and nothing says that they are
+        theirs = set(connection.scalars(sa.select(BOOKS.c.mart).where(BOOKS.c.community == "another")))
+    assert MARTS.keys() - theirs == {"mart_people"}
+
+
+def test_a_table_of_analysts_that_is_called_like_no_mart_is_left_alone(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE mart_of_mine (community text, note text)")
+        connection.exec_driver_sql("INSERT INTO mart_of_mine VALUES ('acme', 'mine')")
+    build(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT note FROM mart_of_mine").scalars().all() == ["mine"]
+
+
+def test_marts_stay_as_they_were_where_one_cannot_be_built(engine: sa.Engine) -> None:
+    build(engine)
+    before = read_marts(engine)
+    post_an_idea(engine)
+    with engine.begin() as connection:
+        LABEL_CLASSES.drop(connection)
+    with pytest.raises(WarehouseError, match="label_classes"):
+        build(engine)
+    assert read_marts(engine) == before
+    with engine.begin() as connection:
+        LABEL_CLASSES.create(connection)
+    build(engine)  # nothing of the failure is in the way
+    assert len(read_marts(engine)["mart_idea_lifecycle"]) == len(before["mart_idea_lifecycle"]) + 1
+
+
+def test_whoever_is_forgotten_is_in_no_mart_of_the_community(engine: sa.Engine) -> None:
+    acme.fill(engine, "another")
+    for community in (acme.COMMUNITY, "another"):
+        build(engine, community)
+    before, theirs = read_marts(engine), read_marts(engine, "another")
+    assert "'ann'" in str(before)
+    with writing(engine) as connection:
+        assert forget(connection, acme.COMMUNITY, lambda person: person == "ann") == {"mart_contributors": 1}
+    after = read_marts(engine)
+    assert "'ann'" not in str(after)
+    assert after == before | {"mart_contributors": [row for row in before["mart_contributors"] if row[1] != "ann"]}
+    assert read_marts(engine, "another") == theirs
+
+
+def test_only_columns_that_say_so_name_people(engine: sa.Engine) -> None:
+    build(engine)
+    people = {"ann", "ben", "cem", "dee", "eve", "fay"}
+    for name, rows in read_marts(engine).items():
+        for column, values in zip(MARTS[name].table.c, zip(*rows, strict=True), strict=True):
+            assert (pii(column) == "person_id") == bool(people & set(map(str, values))), f"{name}.{column.name}"
+
+
+def test_nothing_can_be_forgotten_before_there_are_marts(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        assert forget(connection, acme.COMMUNITY, lambda person: person == "ann") == {}
