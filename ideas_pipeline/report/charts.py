@@ -22,8 +22,6 @@ Mark = Literal["bar", "line"]
 
 # Shares of each shade of the heat map: under 5 %, under 10 %, …
 _SHADES = (0.05, 0.10, 0.20, 0.40, 0.60)
-# The width of a letter, in pixels: a mean one of a wide typeface. Whose typeface will be used is not known.
-_LETTER = 7
 # Room for the numbers of the vertical axis: the same for all, so that the drawings stand one below the other.
 _COUNTS = 52
 
@@ -63,7 +61,7 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     narrow = width == NARROW
     # On a phone the words stand above their bar, elsewhere on both sides of it.
     begin, end, step, above = (0, width, 44, -12) if narrow else (256, width - 170, 30, 0)
-    room = (width if narrow else begin) // _LETTER - (max(len(row.text) for row in rows) + 1 if narrow else 1)
+    room = (width - max(_width(row.text) for row in rows) if narrow else begin) - 10
     full = whole or max(row.value for row in rows) or 1
     values = [
         {
@@ -90,14 +88,28 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     return alt.layer(*([track, *drawn] if whole else drawn)).properties(width=width, height=step * len(rows))
 
 
-def _cut(text: str, room: int) -> str:
-    """What fits of ``text`` in the room of so many letters; wide characters, such as emoji, take two.
+def _cut(text: str, room: float) -> str:
+    """What fits of ``text`` in ``room`` pixels.
 
     The drawing could cut it, too, but in the middle of an emoji, and then fails.
     """
-    widths = accumulate(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-    fitting = sum(width <= room for width in widths)
-    return text if fitting == len(text) else text[: fitting - 1].rstrip() + "…"
+    if _width(text) <= room:
+        return text
+    fitting = sum(width <= room - _width("…") for width in accumulate(map(_width, text)))
+    return text[:fitting].rstrip() + "…"
+
+
+def _width(text: str) -> float:
+    """The pixels that ``text`` takes, about, in a wide typeface: which one the reader has is not known."""
+
+    def of(c: str) -> float:
+        if unicodedata.east_asian_width(c) in "WF" or c in "mwMW%@…":
+            return 14
+        if c in " .,:;'|()[]!-ijlftrI\N{NO-BREAK SPACE}":
+            return 5.5
+        return 10 if c.isupper() else 8.5
+
+    return sum(map(of, text))
 
 
 def over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form: str) -> tuple[str, str]:

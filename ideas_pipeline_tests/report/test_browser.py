@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,33 @@ def contrast(one: str, other: str) -> float:
 
     dim, bright = sorted((luminance(one), luminance(other)))
     return (bright + 0.05) / (dim + 0.05)
+
+
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+def test_words_in_a_chart_do_not_run_into_each_other_nor_into_bars(open_at, sqlite_url, tmp_path, width):
+    titles = [
+        "why " * 40,
+        "x" * 80,
+        "WHAT WOULD MUM WANT " * 4,
+        "\N{GRINNING FACE}" * 40,
+        "会議をもっと良くするには" * 5,
+        "Short",
+    ]
+    challenges = [{"challenge_id": t, "title": t, "contributors": 1_234_567, "ideas": 1} for t in titles]
+    engine = fill(sqlite_url, challenges=challenges)
+    write_report(engine, COMMUNITY, tmp_path / "long.html")
+    engine.dispose()
+    drawing = open_at(width, path=tmp_path / "long.html").page.locator("#challenges svg:visible")
+    boxes = drawing.locator("text, path[fill^=var]").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])"
+    )
+    assert len(boxes) == 3 * len(titles)
+    overlaps = [
+        (one, other)
+        for one, other in combinations(boxes, 2)
+        if one[0] < other[2] and other[0] < one[2] and one[1] + 1 < other[3] and other[1] + 1 < one[3]
+    ]
+    assert overlaps == []
 
 
 def test_a_keyboard_skips_to_the_figures_and_opens_a_table(open_at):
