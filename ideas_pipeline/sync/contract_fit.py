@@ -7,12 +7,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract, Json
+from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
 from ideas_pipeline.ideas_api.contract_file import load_contract, unusable
 from ideas_pipeline.ideas_api.contract_mistakes import Mistake, nearest
 from ideas_pipeline.ideas_api.yaml_file import Steps
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
+
+_CURSOR = Stream.model_fields["cursor"].default
 
 
 def load_fitting_contract(override: Path | None) -> Contract:
@@ -32,6 +34,9 @@ def _mistakes(contract: Json) -> Iterator[Mistake]:
     streams = {name: stream for name, stream in _map(_map(contract).get("streams")).items() if isinstance(stream, dict)}
     for name, stream in streams.items():
         yield from _stream_mistakes(("streams", name), name, stream)
+        if name in TABLES:
+            yield from _time_mistakes(("streams", name), name, stream)
+            yield from _fingerprint_mistakes(("streams", name, "each", "changed_when"), streams, stream)
         if name in TABLES and "id" in _texts(stream.get("key")):
             yield from _made_id_mistakes(streams, name)
 
@@ -45,9 +50,7 @@ def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[
         return
     table, fields, each = TABLES[name], _map(stream.get("fields")), _map(stream.get("each"))
     yield from _unknown_keys((*at, "fields"), fields, table)
-    filled = set(fields)
-    if each and stream.get("reads", "list") == "list":
-        filled.add(str(each.get("placeholder")))
+    filled = _filled(stream)
     for column in _texts(stream.get("key")):
         if column not in filled:
             yield Mistake((*at, "key"), f"is wrong: {column} has no value{nearest(column, filled)}")
@@ -59,6 +62,37 @@ def _stream_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[
     for embedded_name, embedded in _map(stream.get("embedded")).items():
         if isinstance(embedded, dict):
             yield from _embedded_mistakes((*at, "embedded", embedded_name), embedded_name, embedded, name)
+
+
+def _time_mistakes(at: Steps, name: str, stream: dict[str, Json]) -> Iterator[Mistake]:
+    """Columns by which a list is filtered, or its days told, that have no value."""
+    cursor = stream.get("cursor", _CURSOR)
+    named = [((bound, "column"), _map(stream.get(bound)).get("column")) for bound in ("since", "until")]
+    # Where the API says no times at all, there are no days to tell.
+    for steps, column in [*named, *([(("cursor",), cursor)] if cursor != _CURSOR else [])]:
+        if isinstance(column, str) and column not in _filled(stream):
+            yield Mistake((*at, *steps), f"is wrong: {_no_value(column, name, stream)}")
+
+
+def _fingerprint_mistakes(at: Steps, streams: dict[str, dict[str, Json]], stream: dict[str, Json]) -> Iterator[Mistake]:
+    """What a parent is to say of its list, and does not: its lists would be left alone though they have changed."""
+    each = _map(stream.get("each"))
+    parents = {source.partition(".")[0] for source in _texts(each.get("of"))} & streams.keys()
+    for parent in sorted(parents):
+        for column in _texts(each.get("changed_when")):
+            if column not in _filled(streams[parent]):
+                yield Mistake(at, f"is wrong: {_no_value(column, parent, streams[parent])}")
+
+
+def _no_value(column: str, name: str, stream: dict[str, Json]) -> str:
+    return f"{name} has no value for {column}{nearest(column, _filled(stream))}"
+
+
+def _filled(stream: dict[str, Json]) -> set[str]:
+    """The columns of a stream that get a value."""
+    each = _map(stream.get("each"))
+    is_list = stream.get("reads", "list") == "list"
+    return set(_map(stream.get("fields"))) | ({str(each.get("placeholder"))} if each and is_list else set())
 
 
 def _made_id_mistakes(streams: dict[str, dict[str, Json]], name: str) -> Iterator[Mistake]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ideas_pipeline.ideas_api.errors import AuthenticationError
 from ideas_pipeline.privacy.privacy import Privacy
@@ -14,8 +14,13 @@ from ideas_pipeline.sync.planning import VERIFY_DAYS
 from ideas_pipeline.sync.results import Progress, RunResult, Silence, StreamResult, worst
 from ideas_pipeline.sync.run import PageSource, Run
 from ideas_pipeline.sync.stream import sync_stream
+from ideas_pipeline.sync.windows import dated
+from ideas_pipeline.warehouse.old_readings import forget_old_readings
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
+
+# How each list was read is told for so long; of older readings, the last one of each verdict stays.
+_READINGS_KEPT = timedelta(days=90)
 
 
 def new_run_id(at: datetime) -> str:
@@ -95,6 +100,9 @@ def sync_community(
     if distrust and everything and whole == "complete":
         # All was read under the new role, and nothing had vanished.
         warehouse.accept_role(community, role, datetime.now(UTC))
+    if whole == "complete" and moves_state(mode):
+        for result in results:
+            forget_old_readings(warehouse.engine, community, result.stream, started - _READINGS_KEPT)
     if privacy:
         if everything and whole == "complete":
             privacy.erase_deleted(warehouse)
@@ -108,7 +116,7 @@ def _wanted(api: PageSource, mode: Mode, streams: Sequence[str] | None) -> list[
     if streams is not None:
         return [s for s in order if s in streams]
     if isinstance(mode, Window):
-        return [s for s in order if api.contract.streams[s].each and api.contract.streams[s].reads == "list"]
+        return dated(api.contract)
     return order
 
 

@@ -53,11 +53,12 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         )
         run.progress.stream_started(stream, len(tally.plan.tasks))
         _read_and_load(run, stream, tally)
-        if moves_state(run.mode):
-            tally.drift.note(run.run_id, datetime.now(UTC))
-            judge_absences(run, stream, tally)
     except IdeasApiError as failure:
         error = failure
+    if moves_state(run.mode):
+        tally.drift.note(run.run_id, datetime.now(UTC))  # what came is known, whether or not the rest did
+        if not error:
+            judge_absences(run, stream, tally)
     result = _result(stream, tally, run.api.retries - retries, error)
     run.warehouse.finish_stream(
         run.run_id,

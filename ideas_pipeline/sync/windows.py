@@ -10,9 +10,12 @@ from ideas_pipeline.sync.modes import Window
 
 
 def dated(contract: Contract) -> list[str]:
-    """The streams whose lists grow from day to day, each after those that it depends on: those below others."""
-    streams = contract.streams
-    return [name for name in contract.order() if streams[name].each and streams[name].reads == "list"]
+    """The streams whose lists grow from day to day, each after those that it depends on: those below others.
+
+    One whose records say no time (``cursor``) has no days.
+    """
+    lists = {name: s for name, s in contract.streams.items() if s.each and s.reads == "list"}
+    return [name for name in contract.order() if name in lists and lists[name].cursor in lists[name].fields]
 
 
 def window_of(first: date, last: date, zone: str) -> Window:

@@ -121,3 +121,20 @@ def test_a_field_that_changes_its_type_is_set_aside_and_its_rows_stay(
     sync(simulator, warehouse, tmp_path, mode=Full())
     assert held(warehouse, REJECTED_RECORDS) == []
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def test_what_came_before_a_stream_failed_is_known(simulator: Simulator, warehouse: Warehouse, tmp_path: Path) -> None:
+    sync(simulator, warehouse, tmp_path)
+    pages = iter(range(10_000))
+    with sends(simulator, extra_fields=True) as newer:
+
+        def shut_out(name: str, _scope: str, _tables: Tables) -> None:
+            if name == "comments" and next(pages) == 20:
+                newer.auth.revoked = True
+                newer.auth.expire_tokens()
+
+        newer.before_page = shut_out
+        result = sync(newer, warehouse, tmp_path)
+    assert stream(result, "comments").verdict == "failed"
+    assert "_extra.karma" in known(warehouse, "comments")
+    assert "_extra.karma" not in known(warehouse, "votes")

@@ -58,6 +58,27 @@ def test_the_default_contract_maps_every_column_of_every_table():
             "ideas: {embedded: {comments: {paths: x, parent_key: y, fields: {a: b}}}}",
             "embedded.comments fills no table: none of this",
         ),
+        (
+            "comments: {each: {changed_when: [comments_count]}}",
+            "each.changed_when is wrong: ideas has no value for comments_count; did you mean comment_count?",
+        ),
+        (
+            "ideas: {fields: {updated_at: null}}",
+            "votes.each.changed_when is wrong: ideas has no value for updated_at; did you mean created_at?",
+        ),
+        ("votes: {cursor: voted_at}", "votes.cursor is wrong: votes has no value for voted_at"),
+        (
+            "votes: {cursor: updated_at, fields: {updated_at: null}}",
+            "votes.cursor is wrong: votes has no value for updated_at; did you mean created_at?",
+        ),
+        (
+            "ideas: {since: {parameter: from, column: changed_at}}",
+            "ideas.since.column is wrong: ideas has no value for changed_at; did you mean created_at?",
+        ),
+        (
+            "ideas: {until: {parameter: to, column: rank}}",
+            "ideas.until.column is wrong: ideas has no value for rank",
+        ),
         ("challenges: {key: [type, id]}", "challenges.key cannot hold id: challenges is one list"),
         ("comments: {key: [author_id, id]}", "comments.key cannot make unique ids: with id, it holds idea_id and"),
         ("votes: {key: [idea_id, user_id, id]}", "votes.key cannot make unique ids: with id, it holds idea_id and"),
@@ -134,3 +155,8 @@ def test_what_the_models_and_the_tables_both_refuse_is_told_once(tmp_path):
     with pytest.raises(ContractError) as raised:
         load_fitting_contract(tmp_path / "mine.yaml")
     assert str(raised.value).count("streams.comments.each.of") == 1
+
+
+def test_a_list_without_times_needs_no_cursor(tmp_path):
+    (tmp_path / "mine.yaml").write_text("streams: {votes: {fields: {created_at: null}}}")
+    check_fit(load_contract(tmp_path / "mine.yaml"))

@@ -26,3 +26,8 @@ def test_a_window_goes_from_midnight_to_midnight_however_long_the_day(first, las
 
 def test_lists_below_others_have_days():
     assert dated(load_contract(None)) == ["ideas", "comments", "votes"]
+
+
+def test_a_list_whose_records_say_no_time_has_none(tmp_path):
+    (tmp_path / "mine.yaml").write_text("streams: {votes: {fields: {created_at: null}}}")
+    assert dated(load_contract(tmp_path / "mine.yaml")) == ["ideas", "comments"]
