@@ -40,8 +40,8 @@ def _source(settings: Settings, contract: Contract, stream: str) -> dg.AssetSpec
         description=description(
             settings,
             f"`{spec.method} {spec.path}` of the Ideas API, from which `{stream}` is read.{each} Its columns are the "
-            "places of the values in a record, as the contract maps them: of several for one column, the first that "
-            "is there counts. `ideas-pipeline check` says where your API differs.",
+            "places of the values in a record, as the contract maps them: where several fill one column, the "
+            "contract says which comes first. `ideas-pipeline check` says where your API differs.",
         ),
         kinds={"api"},
         tags=tags(settings),
