@@ -8,7 +8,7 @@ READY := .venv/.installed
 .PHONY: help demo test soak dev bench lint format constraints clean clean-demo
 
 help:
-	@echo 'make demo         sync a simulated community into .demo/warehouse.db'
+	@echo 'make demo         sync a simulated community into .demo/warehouse.db, and report on it'
 	@echo 'make test         run every test'
 	@echo 'make soak         200 kills on each engine, and many stories of a living community'
 	@echo 'make dev          open the Dagster UI'

@@ -23,10 +23,12 @@ def demo() -> None:
     from pydantic import SecretStr
 
     from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.report.write import write_report
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.simulator.community import generate
     from ideas_pipeline.simulator.simulator import Simulator
     from ideas_pipeline.sync.modes import Incremental
+    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     contract = load_contract(None)
     with Simulator(contract, generate("small", seed=_SEED)) as simulator:
@@ -39,4 +41,8 @@ def demo() -> None:
             state_dir=Path(".demo"),
         )
         exit_code = run(settings, contract, "ideas-pipeline demo", Incremental())
+    if exit_code == 0:
+        with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+            write_report(warehouse.engine, settings.community, settings.report)
+        click.echo(f"\nThe community in charts, to open in a browser: {settings.report.absolute().as_uri()}")
     raise click.exceptions.Exit(exit_code)

@@ -29,7 +29,7 @@ def report(file: Path | None) -> None:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    file = file or settings.state_dir / "report.html"
+    file = file or settings.report
     with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
         try:
             write_report(warehouse.engine, settings.community, file)

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ideas_pipeline.report.write import write_report
+from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
 from ideas_pipeline_tests.report.marts_with import COMMUNITY, fill
 
-CHROMIUM = shutil.which("chromium")
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 PHONE, LAPTOP = 390, 1280
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: nobody looked at the report")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Chromium refuses its sandbox to root, which CI may be.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=os.geteuid() != 0)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Seen:
@@ -71,7 +65,6 @@ def open_at(browser, report):
 @pytest.mark.parametrize("width", [PHONE, LAPTOP])
 def test_it_fits_complains_of_nothing_and_asks_for_nothing(open_at, width, scheme):
     seen = open_at(width, scheme)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     seen.page.screenshot(path=SCREENSHOTS / f"report-{width}-{scheme}.png", full_page=True)
     assert seen.overflow() <= 0
     seen.page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
