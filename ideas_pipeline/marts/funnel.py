@@ -105,29 +105,16 @@ def _select(asked: Asked) -> sa.Select[Any]:
 def _reach() -> sa.Subquery:
     """By challenge and idea: the furthest place that it was seen in; the first, where what was before is not known."""
     of_stage = sa.and_(STAGES.c.challenge_id == STAYS.c.challenge_id, STAGES.c.stage_id == STAYS.c.stage_id)
-    placed = (
+    return (
         sa.select(
             STAYS.c.challenge_id,
             STAYS.c.idea_id,
-            STAGES.c.place,
-            STAYS.c.is_left_censored,
-            sa.func.row_number()
-            .over(partition_by=(STAYS.c.challenge_id, STAYS.c.idea_id), order_by=(STAYS.c.began, STAGES.c.place))
-            .label("number"),
+            sa.func.max(STAGES.c.place).label("furthest"),
+            # Only an idea's very first stay is left-censored.
+            sa.func.max(sa.case((STAYS.c.is_left_censored, STAGES.c.place))).label("first_seen_in"),
         )
         .join(STAGES, of_stage)
-        .subquery()
-    )
-    c = placed.c
-    unknown_before = sa.and_(c.number == 1, c.is_left_censored)
-    return (
-        sa.select(
-            c.challenge_id,
-            c.idea_id,
-            sa.func.max(c.place).label("furthest"),
-            sa.func.max(sa.case((unknown_before, c.place))).label("first_seen_in"),
-        )
-        .group_by(c.challenge_id, c.idea_id)
+        .group_by(STAYS.c.challenge_id, STAYS.c.idea_id)
         .subquery()
     )
 
