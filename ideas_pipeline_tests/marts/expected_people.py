@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -41,6 +42,7 @@ def daily_activity(f: Facts) -> Rows:
     return rows
 
 
+@lru_cache(maxsize=1)  # two others are made of it
 def contributors(f: Facts) -> Rows:
     named = dict(iter(f.acts[f.acts.person.notna()].groupby("person")))
     visits = {key: row.get("last_seen_at") is not None for key, row in f.people.items() if row.get("status") not in OUT}

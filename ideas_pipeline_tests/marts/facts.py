@@ -30,7 +30,7 @@ class Stay:
     """The challenge and stage in which it was seen before."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """``acts``: a row an idea, co-authorship, comment and vote. ``day``: that of the zone. ``there``: not cleared."""
 
