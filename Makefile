@@ -2,7 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# With what it takes to run, and with what it takes to work on it.
 READY := .venv/.installed
+DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak dev bench lint format constraints clean clean-demo
@@ -21,10 +23,10 @@ help:
 demo: $(READY)
 	@$(BIN)/ideas-pipeline demo
 
-test: $(READY)
+test: $(DEV)
 	@$(BIN)/python -m pytest -n 2
 
-soak: $(READY)
+soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py
 
@@ -33,28 +35,35 @@ dev: $(READY)
 	@echo 'The Dagster UI opens at http://127.0.0.1:3000 (Ctrl-C stops it).'
 	@DAGSTER_HOME="$(CURDIR)/.dagster" $(BIN)/dagster dev
 
-bench: $(READY)
+bench: $(DEV)
 	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.full_sync
 	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.nightly
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)
+format: $(DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 # Installed anew when the dependencies or their pins change. The build back end is pinned too, so it is installed first.
 $(READY): pyproject.toml constraints.txt
 	@$(call require_python)
-	@echo 'Setting up .venv (a minute or two, the first time) …'
+	@echo 'Setting up .venv (a minute or so, the first time) …'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@$(call install,.[postgres])
 	@touch $@
+
+$(DEV): $(READY)
+	@echo 'Adding what the tests need …'
+	@$(call install,.[dev])
+	@touch $@
+
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '$(1)'
 
 define require_python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
