@@ -55,6 +55,10 @@ MARTS: dict[str, Mart] = {
 }
 
 
+# Values that every engine takes in one statement.
+_AT_ONCE = 1_000
+
+
 def build_marts(engine: sa.Engine, community: str, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
     """Builds every mart of the community anew from the tables, and says how many rows each has.
 
@@ -105,8 +109,10 @@ def forget(connection: sa.Connection, community: str, is_erased: Callable[[str],
                 continue
             mine = mart.table.c.community == community
             people = [id_ for id_ in connection.scalars(sa.select(column).distinct().where(mine)) if is_erased(id_)]
+            for at in range(0, len(people), _AT_ONCE):
+                few = people[at : at + _AT_ONCE]
+                connection.execute(sa.delete(mart.table).where(mine, column.in_(few)))
             if people:
-                connection.execute(sa.delete(mart.table).where(mine, column.in_(people)))
                 gone[name] = len(people)
     return gone
 
@@ -114,16 +120,17 @@ def forget(connection: sa.Connection, community: str, is_erased: Callable[[str],
 def _prepare(connection: sa.Connection) -> None:
     """Creates the marts' tables, and renews what is said of them. One of another shape is dropped first."""
     inspector = sa.inspect(connection)
-    there = {name: cs for (_, name), cs in inspector.get_multi_columns().items()}
+    columns = {name: found for (_, name), found in inspector.get_multi_columns().items()}
+    keys = {name: found["constrained_columns"] for (_, name), found in inspector.get_multi_pk_constraint().items()}
     for mart in MARTS.values():
         table = mart.table
-        if table.name in there and _shape(connection, there[table.name]) != _shape(
-            connection, [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in table.columns]
-        ):
+        if table.name in columns:
+            wanted = [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in table.columns]
+            same_key = keys[table.name] == table.primary_key.columns.keys()
+            if same_key and _shape(connection, columns[table.name]) == _shape(connection, wanted):
+                continue
             table.drop(connection)
             connection.execute(sa.delete(BOOKS).where(BOOKS.c.mart == table.name))  # of other communities, too
-        elif table.name in there:
-            continue
         table.create(connection)
     for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
         connection.execute(comment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,6 +134,18 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
+def reading_one_moment(engine: sa.Engine, tables: Iterable[sa.Table]) -> Iterator[sa.Connection]:
+    """A transaction that reads ``tables`` as they all were at one moment, also one that is dropped and made anew."""
+    with reading(engine) as connection:
+        if connection.dialect.name == "postgresql":  # on SQLite every transaction reads so
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # Before the moment is fixed: a table that is made anew after it would be found empty.
+            names = ", ".join(connection.dialect.identifier_preparer.format_table(table) for table in tables)
+            connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+        yield connection
+
+
+@contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that writes: all of it or, where it raises, nothing. It waits until no other writes."""
     with _said(engine, "written"), engine.execution_options(writes=True).begin() as connection:
@@ -172,6 +184,7 @@ def _advice(what: str) -> tuple[type[WarehouseError], str]:
         "could not translate host name": "Check the host's name in the URL.",
         "failed to resolve host": "Check the host's name in the URL.",
         "does not exist": "Check the URL; a database has to be created by its administrator.",
+        "depend on it": "Drop the views that were made on it, and make them anew afterwards.",
         "permission denied": "Ask the database's administrator for the right to create and write tables.",
         "connection": "Check that the server runs and can be reached from here.",
         "unable to open database file": "Check that the path is a file in a folder that may be written.",

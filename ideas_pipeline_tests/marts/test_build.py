@@ -146,7 +146,9 @@ def test_a_reader_who_began_before_goes_on_seeing_the_old_ones(
     assert read_marts(engine) != old
 
 
-@pytest.mark.parametrize("shape", ["without a column", "with its columns in another order", "with another type"])
+@pytest.mark.parametrize(
+    "shape", ["without a column", "with its columns in another order", "with another type", "with another key"]
+)
 def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> None:
     acme.fill(engine, "another")
     build(engine)
@@ -157,6 +159,9 @@ def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> 
     older = sa.Table("mart_people", sa.MetaData(), *map(copied, columns.get(shape, people.c)))
     if shape == "with another type":
         older.c.admins.type = sa.Text()
+    if shape == "with another key":
+        same = [sa.Column(c.name, c.type, primary_key=c.name == "status", nullable=c.nullable) for c in people.c]
+        older = sa.Table("mart_people", sa.MetaData(), *same)
     with engine.begin() as connection:
         people.drop(connection)
         older.create(connection)
@@ -165,6 +170,21 @@ def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> 
     with engine.connect() as connection:  # theirs are no longer there, and nothing says that they are
         theirs = set(connection.scalars(sa.select(BOOKS.c.mart).where(BOOKS.c.community == "another")))
     assert MARTS.keys() - theirs == {"mart_people"}
+
+
+def test_a_mart_that_cannot_be_replaced_because_of_an_analyst_s_view_says_so(engine: sa.Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite's views do not hold a table")
+    build(engine)
+    old = read_marts(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE mart_people ADD COLUMN older text")
+        connection.exec_driver_sql("CREATE VIEW theirs AS SELECT * FROM mart_people")
+    with pytest.raises(WarehouseError, match="Drop the views"):
+        build(engine)
+    assert {name: rows for name, rows in read_marts(engine).items() if name != "mart_people"} == {
+        name: rows for name, rows in old.items() if name != "mart_people"
+    }
 
 
 def test_a_table_of_analysts_that_is_called_like_no_mart_is_left_alone(engine: sa.Engine) -> None:
