@@ -14,7 +14,7 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
-from ideas_pipeline.warehouse.engines import reading, utc
+from ideas_pipeline.warehouse.engines import reading, reading_one_moment, utc
 from ideas_pipeline.warehouse.errors import WarehouseError
 
 Rows = Sequence[sa.Row[Any]]
@@ -82,16 +82,11 @@ _ORDERED = {
 
 
 def read_figures(engine: sa.Engine, community: str) -> Figures:
-    """Reads all in one transaction. Raises WarehouseError, also where the community's marts were never built."""
+    """Reads all as it was at one moment. Raises WarehouseError, also where the community lacks a mart."""
     with reading(engine) as connection:
-        if connection.dialect.name == "postgresql":  # elsewhere a transaction sees one moment by itself
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        built = connection.execute(sa.select(BOOKS).where(BOOKS.c.community == community).limit(1)).first()
-        if built is None:
-            raise WarehouseError(
-                f"The report of {community} is made of its marts, and they are not built yet. "
-                "Run: ideas-pipeline sync, or, where that was done before: ideas-pipeline marts."
-            )
+        _built(connection, community)  # what is not there cannot be held
+    with reading_one_moment(engine, [mart.table for mart in MARTS.values()]) as connection:
+        built = _built(connection, community)
         ideas = MARTS["mart_idea_lifecycle"].table
         waits = sa.select(ideas.c.seconds_to_first_response).where(ideas.c.community == community)
         return Figures(
@@ -103,6 +98,17 @@ def read_figures(engine: sa.Engine, community: str) -> Figures:
             waits=connection.scalars(waits).all(),
             **{name: _rows(connection, name, community) for name in _ORDERED},
         )
+
+
+def _built(connection: sa.Connection, community: str) -> sa.Row[Any]:
+    """How the community's marts were built: all together. Raises WarehouseError where one is missing."""
+    built = connection.execute(sa.select(BOOKS).where(BOOKS.c.community == community)).all()
+    if not {row.mart for row in built}.issuperset(MARTS):
+        raise WarehouseError(
+            f"The report of {community} is made of its marts, and they are not built yet. "
+            "Run: ideas-pipeline sync, or, where that was done before: ideas-pipeline marts."
+        )
+    return built[0]
 
 
 def _rows(connection: sa.Connection, name: str, community: str) -> Rows:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.engines import reading, reading_one_moment
 
 # In memory at once. Some rows are pages of text.
 _ROWS = 10_000
@@ -55,23 +55,12 @@ def export(engine: sa.Engine, community: str, tables: Sequence[sa.Table], folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     rows = {}
     with TemporaryDirectory(dir=folder, prefix=".export-") as unfinished:
-        with reading(engine) as connection:
-            _hold_still(connection, tables)
+        with reading_one_moment(engine, tables) as connection:
             for table in tables:
                 rows[table.name] = _write(connection, table, community, Path(unfinished) / f"{table.name}.parquet")
         for table in tables:
             (Path(unfinished) / f"{table.name}.parquet").replace(folder / f"{table.name}.parquet")
     return rows
-
-
-def _hold_still(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-    """Makes all that this transaction reads be of one moment, as it is on SQLite by itself."""
-    if connection.dialect.name != "postgresql":
-        return
-    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    # Before the moment is fixed: a mart that is made anew after it would be found empty.
-    names = ", ".join(connection.dialect.identifier_preparer.format_table(table) for table in tables)
-    connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
 
 
 def _write(connection: sa.Connection, table: sa.Table, community: str, file: Path) -> int:
