@@ -66,10 +66,12 @@ def standing(facts: Facts) -> Standing:
     proven = [s.last_complete_at for s in facts.streams if s.stream in facts.expected and s.last_complete_at]
     if len(proven) < len(facts.expected):
         return Standing("running", "A first sync is under way: not everything is proven complete yet.", [], notes)
-    since = moment(min(proven), facts.now)
-    if facts.now - min(proven) > timedelta(hours=facts.stale_hours):
-        return Standing("running", f"A sync is under way: everything was last proven complete {since}.", [], notes)
-    return Standing("well", f"All is well: everything was proven complete {_swapped(since)}.", [], notes)
+    since = min(proven)
+    if _is_late(facts, since):
+        said = f"A sync is under way: everything was last proven complete {moment(since, facts.now)}."
+        return Standing("running", said, [], notes)
+    said = f"All is well: everything was proven complete {ago(since, facts.now)} ({since:%Y-%m-%d %H:%M} UTC)."
+    return Standing("well", said, [], notes)
 
 
 def is_running(facts: Facts) -> bool:
@@ -183,9 +185,3 @@ def _read(run: Unfinished) -> str:
 
 def _sentence(text: str, longest: int = _REASON_LENGTH) -> str:
     return f"{text.rstrip('.')}." if len(text) <= longest else f"{text[:longest].rstrip()} …"
-
-
-def _swapped(since: str) -> str:
-    """``2026-11-23 02:04 UTC, 5 hours ago`` with what is said first in front."""
-    at, passed = since.split(", ")
-    return f"{passed} ({at})"

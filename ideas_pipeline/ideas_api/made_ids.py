@@ -7,13 +7,10 @@ A stream's ``key`` names the columns. Without ``id`` among them, it makes the id
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
-from ideas_pipeline.ideas_api.contract import Contract, Stream
-
-Json = Any
+from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
 
 # The column in which a record names another one of its own list. A test holds this against the tables.
 NAMES_ITS_OWN_KIND = {"comments": "parent_comment_id"}
@@ -90,6 +87,7 @@ def in_the_path(contract: Contract, stream: str, scope: str) -> dict[str, str]:
 
 
 def id_text(value: Json) -> str | None:
+    """An id as text, a whole number without a point: 12 here, 12.0 and "12" there are one id."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():

@@ -83,8 +83,7 @@ def sync_community(
     )
     results: list[StreamResult] = []
     try:
-        if privacy:
-            privacy.begin(warehouse)
+        privacy.begin(warehouse)
         for stream in _wanted(api, mode, streams):
             results.append(sync_stream(run, stream))
             if isinstance(results[-1].error, AuthenticationError):
@@ -100,13 +99,12 @@ def sync_community(
     if distrust and everything and whole == "complete":
         # All was read under the new role, and nothing had vanished.
         warehouse.accept_role(community, role, datetime.now(UTC))
+    if everything and whole == "complete":
+        privacy.erase_deleted(warehouse)
+    privacy.finish(warehouse)
     if whole == "complete" and moves_state(mode):
         for result in results:
             forget_old_readings(warehouse.engine, community, result.stream, started - _READINGS_KEPT)
-    if privacy:
-        if everything and whole == "complete":
-            privacy.erase_deleted(warehouse)
-        privacy.finish(warehouse)
     return RunResult(run_id, worst([r.verdict for r in results]), results)
 
 

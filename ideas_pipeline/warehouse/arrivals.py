@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.warehouse.engines import reading, utc
+from ideas_pipeline.warehouse.proven import OF_SYNCS
 
 _DAYS = 29
 # A run so soon after the one of the day before says nothing of a whole day.
@@ -45,12 +46,11 @@ def arrivals(engine: sa.Engine, community: str, stream: str, zone: str, now: dat
 
 def _days(engine: sa.Engine, community: str, stream: str, zone: str, since: datetime) -> dict[date, _Day]:
     """The days with runs that read what was new, in order."""
-    streams, runs = SYNC_STREAMS.c, SYNC_RUNS.c
+    streams = SYNC_STREAMS.c
     query = (
         sa.select(streams.started_at, streams.inserted, streams.verdict)
-        .join_from(SYNC_STREAMS, SYNC_RUNS, sa.and_(runs.run_id == streams.run_id, runs.community == streams.community))
-        .where(streams.community == community, streams.stream == stream, streams.started_at >= utc(since))
-        .where(sa.func.coalesce(runs.mode, "incremental").in_(["incremental", "full"]))
+        .where(streams.community == community, streams.stream == stream, OF_SYNCS)
+        .where(streams.started_at >= utc(since))
         .order_by(streams.started_at)
     )
     days: dict[date, _Day] = {}

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading
 from ideas_pipeline.warehouse.live import is_live
+from ideas_pipeline.warehouse.proven import OF_SYNCS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,10 @@ def declared_counts(
 
 def _last_sync(community: str, stream: str) -> sa.ScalarSelect[datetime]:
     """When the last run began that read the whole stream."""
-    streams, runs = SYNC_STREAMS.c, SYNC_RUNS.c
-    same_run = sa.and_(runs.run_id == streams.run_id, runs.community == streams.community)
+    streams = SYNC_STREAMS.c
     return (
         sa.select(sa.func.max(streams.started_at))
-        .join_from(SYNC_STREAMS, SYNC_RUNS, same_run)
-        .where(streams.community == community, streams.stream == stream)
-        .where(sa.func.coalesce(runs.mode, "incremental").in_(["incremental", "full"]))
+        .where(streams.community == community, streams.stream == stream, OF_SYNCS)
         .scalar_subquery()
     )
 

@@ -67,7 +67,7 @@ def confirm_parts(
     """
     table = TABLES[name]
     held = connection.scalars(sa.select(ABSENCES.c.id).where(_of(community, name))).all()
-    keys = [_key(id_) for id_ in held if id_ in set(ids)]
+    keys = [_key(id_) for id_ in set(ids).intersection(held)]
     _mark(connection, table, community, keys, run_id, utc(at), because)
     _let_go(connection, table, community, keys)
     if name == "idea_labels" and keys:
