@@ -92,6 +92,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     Examples:  ideas-pipeline absences confirm --stream comments --scope 4711
                ideas-pipeline absences confirm --id 815 --yes
     """
+    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import load_settings
 
@@ -122,6 +123,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
             click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
         parts = {name: list(contract.streams[name].embedded) for name in counts if name in contract.streams}
         marked = _mark(settings, warehouse, chosen, parts)
+        follow(settings, warehouse)
     if as_json:
         print(json.dumps({"rows": counts, "marked": marked}, indent=2))
         return

@@ -38,6 +38,7 @@ def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChe
 
 def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.AssetChecksDefinition:
     key = asset_key(settings, stream)
+    tables = [stream, *contract.streams[stream].embedded]
     personal = scopes_are_people(contract, stream)
 
     @dg.multi_asset_check(
@@ -54,7 +55,7 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
             engine = warehouse.warehouse.engine
             results = [
                 _completeness(engine, settings.community, stream, personal=personal),
-                _mass_absence(engine, settings.community, stream),
+                _mass_absence(engine, settings.community, tables),
                 *drift_results(engine, settings.community, contract, stream),
                 *count_results(engine, settings, contract, stream),
             ]
@@ -120,14 +121,18 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: b
     )
 
 
-def _mass_absence(engine: sa.Engine, community: str, stream: str) -> dg.AssetCheckResult:
-    held = held_absences(engine, community, stream)
+def _mass_absence(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCheckResult:
+    held = held_absences(engine, community, tables)
     if not held:
         return passed("mass_absence", "No missing rows are held.", held=0)
+    names = list(dict.fromkeys(table for table, _ in held))
+    reasons = list(dict.fromkeys(because for _, because in held))
+    more = f"; {len(reasons) - SHOWN:,} more in `ideas-pipeline absences list`" if len(reasons) > SHOWN else ""
+    confirm = " and ".join(f"`ideas-pipeline absences confirm --stream {name}`" for name in names)
     return failed(
         "mass_absence",
-        f"{sum(held.values()):,} rows of {stream} are missing from the source and kept as they were: "
-        f"{'; '.join(held)}. Until this is settled they count as there. If the API's account lost rights, restore them "
-        f"and sync again. If the rows are really gone: `ideas-pipeline absences confirm --stream {stream}`.",
+        f"{sum(held.values()):,} rows of {', '.join(names)} are missing from the source and kept as they were: "
+        f"{'; '.join(reasons[:SHOWN])}{more}. Until this is settled they count as there. If the API's account lost rights, restore "
+        f"them and sync again: the rows are seen again. If the rows are really gone: {confirm}.",
         held=sum(held.values()),
     )

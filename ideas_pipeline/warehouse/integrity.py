@@ -112,17 +112,20 @@ def reject_reasons(engine: sa.Engine, community: str, tables: Collection[str]) -
     return dict(counts.most_common())
 
 
-def held_absences(engine: sa.Engine, community: str, stream: str) -> dict[str, int]:
-    """How many rows look absent and are not believed to be, by reason. Raises WarehouseError."""
+def held_absences(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[tuple[str, str], int]:
+    """How many rows of ``tables`` look absent and are not believed to be, by table and reason. Raises WarehouseError.
+
+    Rows of an embedded table wait under its own name, not under their stream's.
+    """
     held = ABSENCES.c
     query = (
-        sa.select(held.held_because, sa.func.count())
-        .where(held.community == community, held.stream == stream, held.held_because.is_not(None))
-        .group_by(held.held_because)
-        .order_by(held.held_because)
+        sa.select(held.stream, held.held_because, sa.func.count())
+        .where(held.community == community, held.stream.in_(tables), held.held_because.is_not(None))
+        .group_by(held.stream, held.held_because)
+        .order_by(held.stream, held.held_because)
     )
     with reading(engine) as connection:
-        return dict(connection.execute(query).all())
+        return {(table, because): count for table, because, count in connection.execute(query)}
 
 
 def referenced(tables: Collection[str]) -> set[str]:

@@ -88,3 +88,18 @@ def test_many_rows_missing_at_once_are_held_and_fail_the_run(
     assert "votes mass_absence ERROR" not in failed_checks(result)
     assert checks(result)["comments mass_absence"].metadata["held"].value == len(missing)
     assert metadata(result)["comments"]["absent"] == 0
+
+
+def test_many_labels_missing_at_once_are_held_and_the_ideas_check_says_how_to_confirm_them(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    nightly_sync(instance)
+    with simulator.changing() as tables:
+        missing = len(tables["idea_labels"])
+        tables["idea_labels"].clear()
+
+    check = checks(nightly_sync(instance))["ideas mass_absence"]
+
+    assert check.metadata["held"].value == missing
+    assert "rows of idea_labels are missing" in check.description
+    assert "`ideas-pipeline absences confirm --stream idea_labels`" in check.description

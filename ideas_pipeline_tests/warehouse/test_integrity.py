@@ -12,7 +12,7 @@ from ideas_pipeline.warehouse.integrity import (
     reject_reasons,
 )
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, night, read, reject
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read, reject
 
 
 def test_a_stream_that_was_never_read_has_no_last_run(warehouse: Warehouse) -> None:
@@ -57,11 +57,24 @@ def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Ware
 def test_absences_are_counted_by_what_holds_them_once_they_are_judged(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2"), idea("3")], on=1)
     load(warehouse, "ideas", [idea("1")], on=2)
-    assert held_absences(warehouse.engine, COMMUNITY, "ideas") == {}
+    assert held_absences(warehouse.engine, COMMUNITY, ["ideas"]) == {}
 
     warehouse.hold_absences(COMMUNITY, "ideas", ["2", "3"], "too many")
 
-    assert held_absences(warehouse.engine, COMMUNITY, "ideas") == {"too many": 2}
+    assert held_absences(warehouse.engine, COMMUNITY, ["ideas"]) == {("ideas", "too many"): 2}
+
+
+def test_held_rows_of_an_embedded_table_are_counted_under_its_name(warehouse: Warehouse) -> None:
+    ideas = [str(n) for n in range(30)]
+    labels = {"idea_labels": [label(i, "new") for i in ideas]}
+    load(warehouse, "ideas", [idea(i) for i in ideas], on=1, embedded=labels, stated={"idea_labels": ideas})
+    without = batch("ideas", [idea(i) for i in ideas], 2, stated={"idea_labels": ideas})
+    warehouse.load(replace(without, mass_absence_percent=10))
+
+    held = held_absences(warehouse.engine, COMMUNITY, ["ideas", "idea_labels"])
+
+    assert [(table, rows) for (table, _), rows in held.items()] == [("idea_labels", 30)]
+    assert held_absences(warehouse.engine, COMMUNITY, ["ideas"]) == {}
 
 
 def test_references_that_lead_nowhere_are_counted_by_column(warehouse: Warehouse) -> None:
