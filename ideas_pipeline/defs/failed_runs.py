@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.alerts.messages import FailedRun
-from ideas_pipeline.defs.retrying import will_be_tried_again
+from ideas_pipeline.defs.retrying import DAGSTER_RETRIES, TOO_LATE, will_be_tried_again
 
 _AT_ONCE = 50
-# Set by Dagster on a run that it will start again.
-_WILL_RETRY = "dagster/will_retry"
 _ASSETS_CHOSEN = "__ASSET_JOB"
 
 
@@ -22,10 +20,11 @@ def newest_failure(instance: dg.DagsterInstance) -> int:
     return newest[0].storage_id if newest else 0
 
 
-def failed_runs(context: dg.SensorEvaluationContext, after: int) -> tuple[list[FailedRun], int]:
+def failed_runs(context: dg.SensorEvaluationContext, after: int, now: datetime) -> tuple[list[FailedRun], int]:
     """This location's runs that failed after the place ``after``, the oldest first, and the place to go on from.
 
     Those that are tried again, by Dagster or by ``retrying``, are left out: if the last try fails, that one is told.
+    ``now`` knows its zone: a failure that is found too late to be tried again is told.
     """
     instance = context.instance
     records = instance.fetch_run_status_changes(
@@ -38,13 +37,14 @@ def failed_runs(context: dg.SensorEvaluationContext, after: int) -> tuple[list[F
         run = instance.get_run_by_id(record.run_id)
         if run is None or not _is_ours(context, run):
             continue
-        if run.tags.get(_WILL_RETRY) == "true" or will_be_tried_again(instance, run):
+        at = datetime.fromtimestamp(record.timestamp, UTC)
+        if run.tags.get(DAGSTER_RETRIES) == "true" or (now - at <= TOO_LATE and will_be_tried_again(instance, run)):
             continue
         found.append(
             FailedRun(
                 run_id=run.run_id,
                 name="a run of chosen assets" if run.job_name.startswith(_ASSETS_CHOSEN) else run.job_name,
-                at=datetime.fromtimestamp(record.timestamp, UTC),
+                at=at,
                 reasons=list(_reasons(instance, run.run_id)),
             )
         )

@@ -13,12 +13,13 @@ JOBS = [NIGHTLY, WEEKLY]
 # On a run that is a second try: the run that failed.
 RETRY_OF = "ideas_pipeline/retry_of"
 
+# Dagster sets it to "true" on a run that it starts again by itself, as it does where the process was lost.
+DAGSTER_RETRIES = "dagster/will_retry"
+
 _LATER = timedelta(hours=1)
 # A failure that is older, as after a day without the daemon, is not worth it: another night comes.
-_TOO_LATE = timedelta(hours=12)
+TOO_LATE = timedelta(hours=12)
 _SCHEDULED = "dagster/schedule_name"
-# Dagster sets it where it starts a run again by itself, as it does where the process was lost.
-_DAGSTER_RETRIES = "dagster/will_retry"
 
 
 def retry_sensor(jobs: "Sequence[dg.UnresolvedAssetJobDefinition]") -> dg.SensorDefinition:
@@ -52,7 +53,7 @@ def due(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.RunRequest |
         yield dg.SkipReason("The last run is not one to be tried again.")
     elif now - ended < _LATER:
         yield dg.SkipReason(f"The run {run.run_id} is tried again at {ended + _LATER:%H:%M} UTC.")
-    elif now - ended > _TOO_LATE:
+    elif now - ended > TOO_LATE:
         yield dg.SkipReason(f"The run {run.run_id} failed too long ago.")
     else:
         yield dg.RunRequest(run_key=f"retry of {run.run_id}", job_name=run.job_name, tags={RETRY_OF: run.run_id})
@@ -62,7 +63,7 @@ def will_be_tried_again(instance: dg.DagsterInstance, run: dg.DagsterRun) -> boo
     """Whether ``run`` is a scheduled one that failed for a reason that can have passed an hour later."""
     if run.status is not dg.DagsterRunStatus.FAILURE or run.job_name not in JOBS:
         return False
-    if run.tags.get(_DAGSTER_RETRIES) == "true" or _SCHEDULED not in run.tags or RETRY_OF in run.tags:
+    if run.tags.get(DAGSTER_RETRIES) == "true" or _SCHEDULED not in run.tags or RETRY_OF in run.tags:
         return False
     failures = [
         entry.get_dagster_event().step_failure_data

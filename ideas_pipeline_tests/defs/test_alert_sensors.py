@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.alerts import webhook
 from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
@@ -183,6 +184,19 @@ def test_a_night_that_is_tried_again_in_an_hour_is_not_told_and_the_second_try_i
     a_failed_run(simulator, instance, 500)
     daemon.tick()
     assert len(hook.texts) == 1
+
+
+def test_a_night_that_is_found_too_late_to_be_tried_again_is_told(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    Path(os.environ["IDEAS_CONTRACT"]).write_text("limits: {requests_per_second: null, attempts: 1}")
+    a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
+    now = datetime.now(UTC)
+    with dg.build_sensor_context(instance) as context:
+        assert failed_runs(context, 0, now + timedelta(hours=11))[0] == []
+        ((told,), _) = failed_runs(context, 0, now + timedelta(hours=13))
+
+    assert told.name == "nightly_sync"
 
 
 @pytest.mark.parametrize("status", [500, None], ids=["fails", "hangs"])
