@@ -132,7 +132,8 @@ def _mass_absence(engine: sa.Engine, community: str, tables: list[str]) -> dg.As
     return failed(
         "mass_absence",
         f"{sum(held.values()):,} rows of {', '.join(names)} are missing from the source and kept as they were: "
-        f"{'; '.join(reasons[:SHOWN])}{more}. Until this is settled they count as there. If the API's account lost rights, restore "
-        f"them and sync again: the rows are seen again. If the rows are really gone: {confirm}.",
+        f"{'; '.join(reasons[:SHOWN])}{more}. Until this is settled they count as there. If the API's account lost "
+        "rights, restore them and sync again: the rows are seen again. If the rows are really gone: "
+        f"{confirm}.",
         held=sum(held.values()),
     )
