@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ideas_pipeline.ideas_api.contract import Contract, Json
+    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.ideas_api.contract_values import Json
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")

@@ -7,13 +7,11 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any
 
-from ideas_pipeline.ideas_api import contract
 from ideas_pipeline.ideas_api.auth_answers import (
     expiry,
     is_yes,
@@ -24,6 +22,8 @@ from ideas_pipeline.ideas_api.auth_answers import (
     value_at,
 )
 from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
+from ideas_pipeline.ideas_api.contract_auth import Auth as AuthContract
+from ideas_pipeline.ideas_api.contract_auth import AuthRequest, TokenRequest
 from ideas_pipeline.ideas_api.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
@@ -52,7 +52,7 @@ class Auth:
 
     def __init__(
         self,
-        contract_auth: contract.Auth,
+        contract_auth: AuthContract,
         credentials: Credentials,
         store: TokenStore,
         transport: Transport,
@@ -224,7 +224,7 @@ class Auth:
             "lead there. If the code is in the answer, correct auth.code.auth_code in the contract.",
         )
 
-    def _kept(self, route: str, request: contract.TokenRequest, response: Response) -> Tokens:
+    def _kept(self, route: str, request: TokenRequest, response: Response) -> Tokens:
         """The token pair of an answer, stored before anybody uses it."""
         access = token_at(response, route, "access_token", request.access_token)
         refresh = token_at(response, route, "refresh_token", request.refresh_token)
@@ -232,65 +232,13 @@ class Auth:
         self._store.write(tokens)
         return tokens
 
-    def _ask(self, route: str, request: contract.AuthRequest, *, idempotent: bool = True, **values: str) -> Response:
+    def _ask(self, route: str, request: AuthRequest, *, idempotent: bool = True, **values: str) -> Response:
         """Send one request of the flow. A refusal is returned. Raises ContractError, Unavailable."""
         known = {"client_id": self._credentials.client_id, "client_secret": self._credentials.client_secret} | values
         sent = {name: template.format_map(known) for name, template in request.fields.items()}
         as_what = {"query": "params", "form": "form", "json": "json"}[request.send_as]
         content: dict[str, Any] = {as_what: sent}
         return self._transport.send(request.method, request.path, idempotent=idempotent, plain=True, **content)
-
-
-class AuthenticatedTransport:
-    """API calls with a valid token, whatever happens to the token meanwhile."""
-
-    def __init__(self, auth: Auth, transport: Transport) -> None:
-        self._auth = auth
-        self._transport = transport
-
-    def send(
-        self,
-        method: str,
-        path_or_url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        form: Mapping[str, Any] | None = None,
-        json: Any = None,
-        stream: str | None = None,
-        scope: str | None = None,
-    ) -> Response:
-        """The answer. Raises AuthenticationError where even a new token is refused, and what ``Transport.send`` raises.
-
-        A refused token is renewed for everybody, and then once for this call alone: when tokens are short-lived
-        and callers many, the others may have used up the first new one.
-        """
-        asked = 0
-
-        def answer(header: Mapping[str, str]) -> Response:
-            nonlocal asked
-            response = self._transport.send(
-                method, path_or_url, params=params, form=form, json=json, headers=header, stream=stream, scope=scope
-            )
-            asked += response.requests
-            return replace(response, requests=asked)
-
-        try:
-            header, token = self._auth.header()
-            response = answer(header)
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                self._auth.renew(token)
-                response = answer(self._auth.header()[0])
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                with self._auth.alone() as header:
-                    response = answer(header)
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                raise self._auth.refused_at_once(response)
-        except IdeasApiError as error:
-            if stream:
-                error.at(stream, scope or "")
-            raise
-        self._auth.accepted()
-        return response
 
 
 def _is_over(tokens: Tokens) -> bool:

@@ -14,178 +14,16 @@ Vocabulary
 from __future__ import annotations
 
 import string
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ideas_pipeline.ideas_api.contract_values import Address, HeaderName, UrlPath, Zone, refuse_other_placeholders
-
-Json = Any
-Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
-SendAs = Literal["form", "query", "json"]
+from ideas_pipeline.ideas_api.contract_auth import Auth
+from ideas_pipeline.ideas_api.contract_paging import Paging
+from ideas_pipeline.ideas_api.contract_values import Address, Json, Model, Paths, SendAs, UrlPath, Zone
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class AuthRequest(_Model):
-    """One call of the auth flow: ``fields`` maps a parameter's name to a template such as ``{client_id}``."""
-
-    placeholders: ClassVar[tuple[str, ...]] = ()
-
-    method: Literal["GET", "POST"] = "POST"
-    path: UrlPath
-    send_as: SendAs = "form"
-    fields: dict[str, str]
-
-    @field_validator("fields")
-    @classmethod
-    def _can_be_filled(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, template in value.items():
-            try:
-                refuse_other_placeholders(template, cls.placeholders)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-        return value
-
-    @model_validator(mode="after")
-    def _a_get_has_no_body(self) -> AuthRequest:
-        if self.method == "GET" and self.send_as != "query":
-            raise ValueError("a GET request has no body: set send_as to query, or method to POST")
-        return self
-
-
-class CodeRequest(AuthRequest):
-    """Client id and secret in, auth code out (or sent to the API client's endpoint, see ``callback``)."""
-
-    placeholders: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
-
-    auth_code: Paths
-
-
-class TokenRequest(AuthRequest):
-    """Auth code in, a token pair out. ``expires_in``: seconds, where the API says."""
-
-    placeholders: ClassVar[tuple[str, ...]] = ("auth_code", "client_id", "client_secret")
-
-    access_token: Paths
-    refresh_token: Paths
-    expires_in: Paths = ()
-
-
-class RefreshRequest(TokenRequest):
-    """Refresh token in, a token pair out."""
-
-    placeholders: ClassVar[tuple[str, ...]] = ("refresh_token", "access_token", "client_id", "client_secret")
-
-
-class ValidateRequest(AuthRequest):
-    """Access token in; ``valid`` is where the answer says yes or no. Absent there, a 2xx means valid."""
-
-    placeholders: ClassVar[tuple[str, ...]] = ("access_token", "client_id", "client_secret")
-
-    valid: Paths = ()
-
-
-class TokenHeader(_Model):
-    """The header that every API call carries."""
-
-    name: HeaderName
-    format: str
-
-    @field_validator("format")
-    @classmethod
-    def _names_the_token(cls, value: str) -> str:
-        if "{access_token}" not in value:
-            raise ValueError("the format must contain {access_token}, for example: Bearer {access_token}")
-        if not value.isprintable():
-            raise ValueError("a header's value has no line breaks or control characters")
-        refuse_other_placeholders(value, ["access_token"])
-        return value
-
-
-class Callback(_Model):
-    """The URL parameter in which the API passes the auth code to a configured endpoint."""
-
-    parameter: str
-
-
-class Auth(_Model):
-    code: CodeRequest
-    token: TokenRequest
-    refresh: RefreshRequest
-    validate_: ValidateRequest = Field(alias="validate")
-    header: TokenHeader
-    callback: Callback
-
-
-class Total(_Model):
-    """Where the API says how many records a list has: in the body, or in a response header."""
-
-    body: Paths = ()
-    header: HeaderName | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Total:
-        if bool(self.body) == bool(self.header):
-            raise ValueError("say where the total is: either body (a path) or header (a name)")
-        return self
-
-
-class NoPaging(_Model):
-    """The whole list comes in one response."""
-
-    style: Literal["none"]
-    total: Total | None = None
-
-
-class PagePaging(_Model):
-    """Pages are numbered, ``first`` being 0 or 1."""
-
-    style: Literal["page"]
-    page_parameter: str = "page"
-    size_parameter: str | None = None
-    first: Literal[0, 1] = 1
-    size: int = Field(default=100, ge=1)
-    total: Total | None = None
-
-
-class OffsetPaging(_Model):
-    """A page starts after ``offset`` records."""
-
-    style: Literal["offset"]
-    offset_parameter: str = "offset"
-    size_parameter: str | None = None
-    size: int = Field(default=100, ge=1)
-    total: Total | None = None
-
-
-class CursorPaging(_Model):
-    """Each response names the next page in its body; an empty or absent cursor is the end."""
-
-    style: Literal["cursor"]
-    cursor_parameter: str = "cursor"
-    cursor: Paths
-    size_parameter: str | None = None
-    size: int = Field(default=100, ge=1)
-    total: Total | None = None
-
-
-class NextLinkPaging(_Model):
-    """Each response gives the next page's URL, absolute or relative: at ``next`` in the body, or in ``Link``."""
-
-    style: Literal["next_link"]
-    next: Paths = ()
-    size_parameter: str | None = None
-    size: int = Field(default=100, ge=1)
-    total: Total | None = None
-
-
-Paging = Annotated[NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging, Field(discriminator="style")]
-
-
-class FieldSource(_Model):
+class FieldSource(Model):
     """Where a column's value is, and what else means "none" there.
 
     Short forms in YAML: ``title: title`` and ``title: [title, name]``.
@@ -204,7 +42,7 @@ def _field_source(value: Any) -> Any:
 Fields = dict[str, Annotated[FieldSource, BeforeValidator(_field_source)]]
 
 
-class Embedded(_Model):
+class Embedded(Model):
     """A list (or keyed map) inside a record that is a table of its own.
 
     ``parent_key``: the column of this table that holds the record's own key.
@@ -218,7 +56,7 @@ class Embedded(_Model):
     volatile: tuple[str, ...] = ()
 
 
-class Each(_Model):
+class Each(Model):
     """One scope for every value of these warehouse columns: ``challenges.id``, ``comments.author_id``.
 
     ``placeholder``: its name in the path; a column of that name in the stream's table gets the value.
@@ -242,7 +80,7 @@ class Each(_Model):
         return value
 
 
-class Bound(_Model):
+class Bound(Model):
     """A parameter that filters a list by time: records whose ``column`` is not before (or before) the moment sent.
 
     ``format``: ``iso`` (2026-01-31T09:00:00Z), ``date`` (2026-01-31, in the stream's time zone) or ``epoch`` (seconds).
@@ -253,7 +91,7 @@ class Bound(_Model):
     format: Literal["iso", "date", "epoch"] = "iso"
 
 
-class Account(_Model):
+class Account(Model):
     """Where the API says as whom it sees us. ``role``: a lesser one than before means that rows may be hidden."""
 
     path: UrlPath
@@ -267,7 +105,7 @@ def _unfilled(names: set[str]) -> str:
     return f"the path has {{{min(names)}}}, which nothing fills: name it in each.placeholder"
 
 
-class Stream(_Model):
+class Stream(Model):
     """One kind of record and how to read its lists. Its name is the name of its table.
 
     ``records``: where the list is; ``@body`` for a bare array. A map of records keyed by id is read as their list.
@@ -282,7 +120,7 @@ class Stream(_Model):
     method: Literal["GET", "POST"] = "GET"
     path: UrlPath
     send_as: SendAs = "query"
-    parameters: dict[str, str | int | bool] = {}
+    parameters: dict[str, str | int | bool] = Field(default_factory=dict)
     each: Each | None = None
     reads: Literal["list", "one"] = "list"
     records: Paths
@@ -296,7 +134,7 @@ class Stream(_Model):
     lookback: int = Field(default=3600, ge=0)
     hidden_by_rights: bool = False
     paging: Paging
-    embedded: dict[str, Embedded] = {}
+    embedded: dict[str, Embedded] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Stream:
@@ -323,7 +161,7 @@ class Stream(_Model):
         return {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
 
 
-class Limits(_Model):
+class Limits(Model):
     """How hard the API may be asked. Times are in seconds.
 
     ``attempts`` and ``deadline`` bound one request with all its retries, whichever comes first.
@@ -340,7 +178,7 @@ class Limits(_Model):
     sweeps: int = Field(default=5, ge=2)
 
 
-class Contract(_Model):
+class Contract(Model):
     """What one Ideas API looks like.
 
     ``none_values``: JSON values that mean "none" in every column (a column can add its own).

@@ -1,15 +1,15 @@
-"""Kinds of text in a contract that must be right before anything is sent: addresses, headers, templates, zones."""
+"""What a contract is made of: texts that must be right before anything is sent, paths of values, the strict model."""
 
 from __future__ import annotations
 
 import re
 import string
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
 def _known_zone(name: str) -> str:
@@ -65,3 +65,12 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 UrlPath = Annotated[str, AfterValidator(_below_the_base)]
 Address = Annotated[str, AfterValidator(_address)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+SendAs = Literal["form", "query", "json"]
+Json = Any
+
+
+class Model(BaseModel):
+    """Refuses what it does not know, and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

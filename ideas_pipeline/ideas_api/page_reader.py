@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cached_property
 
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
+from ideas_pipeline.ideas_api.contract import Contract, Stream
+from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.pagination import Page, Position

@@ -14,17 +14,16 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.ideas_api.contract import (
-    Bound,
+from ideas_pipeline.ideas_api.contract import Bound, Stream
+from ideas_pipeline.ideas_api.contract_paging import (
     CursorPaging,
-    Json,
     NextLinkPaging,
     NoPaging,
     OffsetPaging,
     PagePaging,
-    Stream,
     Total,
 )
+from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 

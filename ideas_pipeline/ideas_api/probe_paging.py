@@ -7,7 +7,9 @@ from typing import Any
 
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Json, NoPaging, OffsetPaging, PagePaging, Stream
+from ideas_pipeline.ideas_api.contract import Stream
+from ideas_pipeline.ideas_api.contract_paging import NoPaging, OffsetPaging, PagePaging
+from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.errors import RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import records_in
 from ideas_pipeline.ideas_api.pagination import Position

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, Paths
+from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields
+from ideas_pipeline.ideas_api.contract_values import Paths
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, is_about_who, text_columns

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract, Json, Stream
+from ideas_pipeline.ideas_api.contract import Contract, Stream
 from ideas_pipeline.ideas_api.contract_file import load_contract, unusable
 from ideas_pipeline.ideas_api.contract_mistakes import Mistake, nearest
+from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.yaml_file import Steps
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.auth import Auth, AuthenticatedTransport, Credentials
+from ideas_pipeline.ideas_api.auth import Auth, Credentials
+from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.errors import (
     AuthenticationError,

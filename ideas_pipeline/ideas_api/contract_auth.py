@@ -1,0 +1,107 @@
+"""How the contract says to log in: the calls that give, renew and check tokens, and the header that carries one."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ideas_pipeline.ideas_api.contract_values import (
+    HeaderName,
+    Model,
+    Paths,
+    SendAs,
+    UrlPath,
+    refuse_other_placeholders,
+)
+
+
+class AuthRequest(Model):
+    """One call of the auth flow: ``fields`` maps a parameter's name to a template such as ``{client_id}``."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ()
+
+    method: Literal["GET", "POST"] = "POST"
+    path: UrlPath
+    send_as: SendAs = "form"
+    fields: dict[str, str]
+
+    @field_validator("fields")
+    @classmethod
+    def _can_be_filled(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, template in value.items():
+            try:
+                refuse_other_placeholders(template, cls.placeholders)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _a_get_has_no_body(self) -> AuthRequest:
+        if self.method == "GET" and self.send_as != "query":
+            raise ValueError("a GET request has no body: set send_as to query, or method to POST")
+        return self
+
+
+class CodeRequest(AuthRequest):
+    """Client id and secret in, auth code out (or sent to the API client's endpoint, see ``callback``)."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
+
+    auth_code: Paths
+
+
+class TokenRequest(AuthRequest):
+    """Auth code in, a token pair out. ``expires_in``: seconds, where the API says."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("auth_code", "client_id", "client_secret")
+
+    access_token: Paths
+    refresh_token: Paths
+    expires_in: Paths = ()
+
+
+class RefreshRequest(TokenRequest):
+    """Refresh token in, a token pair out."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("refresh_token", "access_token", "client_id", "client_secret")
+
+
+class ValidateRequest(AuthRequest):
+    """Access token in; ``valid`` is where the answer says yes or no. Absent there, a 2xx means valid."""
+
+    placeholders: ClassVar[tuple[str, ...]] = ("access_token", "client_id", "client_secret")
+
+    valid: Paths = ()
+
+
+class TokenHeader(Model):
+    """The header that every API call carries."""
+
+    name: HeaderName
+    format: str
+
+    @field_validator("format")
+    @classmethod
+    def _names_the_token(cls, value: str) -> str:
+        if "{access_token}" not in value:
+            raise ValueError("the format must contain {access_token}, for example: Bearer {access_token}")
+        if not value.isprintable():
+            raise ValueError("a header's value has no line breaks or control characters")
+        refuse_other_placeholders(value, ["access_token"])
+        return value
+
+
+class Callback(Model):
+    """The URL parameter in which the API passes the auth code to a configured endpoint."""
+
+    parameter: str
+
+
+class Auth(Model):
+    code: CodeRequest
+    token: TokenRequest
+    refresh: RefreshRequest
+    validate_: ValidateRequest = Field(alias="validate")
+    header: TokenHeader
+    callback: Callback

@@ -1,0 +1,74 @@
+"""How the contract says that a list comes in pages, and where its total is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ideas_pipeline.ideas_api.contract_values import HeaderName, Model, Paths
+
+
+class Total(Model):
+    """Where the API says how many records a list has: in the body, or in a response header."""
+
+    body: Paths = ()
+    header: HeaderName | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Total:
+        if bool(self.body) == bool(self.header):
+            raise ValueError("say where the total is: either body (a path) or header (a name)")
+        return self
+
+
+class NoPaging(Model):
+    """The whole list comes in one response."""
+
+    style: Literal["none"]
+    total: Total | None = None
+
+
+class PagePaging(Model):
+    """Pages are numbered, ``first`` being 0 or 1."""
+
+    style: Literal["page"]
+    page_parameter: str = "page"
+    size_parameter: str | None = None
+    first: Literal[0, 1] = 1
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+class OffsetPaging(Model):
+    """A page starts after ``offset`` records."""
+
+    style: Literal["offset"]
+    offset_parameter: str = "offset"
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+class CursorPaging(Model):
+    """Each response names the next page in its body; an empty or absent cursor is the end."""
+
+    style: Literal["cursor"]
+    cursor_parameter: str = "cursor"
+    cursor: Paths
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+class NextLinkPaging(Model):
+    """Each response gives the next page's URL, absolute or relative: at ``next`` in the body, or in ``Link``."""
+
+    style: Literal["next_link"]
+    next: Paths = ()
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    total: Total | None = None
+
+
+Paging = Annotated[NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging, Field(discriminator="style")]
