@@ -43,7 +43,8 @@ def section(figures: Figures) -> Section:
                     [
                         Bar(title(name, "?"), ever[name], f"{number(ever[name])} ({of(ever[name], ideas)})")
                         for name in names
-                    ]
+                    ],
+                    whole=ideas,
                 ),
                 Table(
                     "Ideas by class of their labels",

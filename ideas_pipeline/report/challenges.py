@@ -28,7 +28,7 @@ def section(figures: Figures) -> Section:
         [
             "Challenge",
             "Contributors",
-            "Of registered",
+            "Share of the registered",
             "Ideas",
             "Comments",
             "Votes",
@@ -56,7 +56,7 @@ def section(figures: Figures) -> Section:
         "challenges",
         "Top challenges",
         "Contributors are different people who ever submitted an idea, commented or voted there; somebody can "
-        "contribute to several. Of registered: those among them who are registered now ÷ the "
+        "contribute to several. Share of the registered: those among them who are registered now ÷ the "
         f"{people(first.registered)} registered now. Ideas, comments and votes are those that are there now.",
         charts=[
             Chart(

@@ -59,9 +59,13 @@ def bars(rows: Sequence[Bar], whole: float | None = None) -> tuple[str, str]:
 
 def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     narrow = width == NARROW
-    # On a phone the words stand above their bar, elsewhere on both sides of it.
-    begin, end, step, above = (0, width, 44, -12) if narrow else (256, width - 170, 30, 0)
-    room = (width - max(_width(row.text) for row in rows) if narrow else begin) - 10
+    labels, texts = (max(map(_width, words)) + 10 for words in zip(*((r.label, r.text) for r in rows), strict=True))
+    # On a phone the words stand above their bar, or the label alone where there is no room for both; elsewhere the
+    # label stands before the bar, and the text after it.
+    begin, step, above = (0, 44, -12) if narrow else (min(max(256, labels), 380), 30, 0)
+    both_above = narrow and labels + texts <= width
+    end = width if both_above else width - texts
+    room = width if narrow else begin - 10
     full = whole or max(row.value for row in rows) or 1
     values = [
         {
@@ -76,14 +80,17 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     ]
     base = alt.Chart(alt.InlineData(values=values)).encode(y=alt.Y("at:O", axis=None, scale=alt.Scale(padding=0)))
     length = alt.Scale(domain=[0, full], range=[begin, end])
-    bar = base.mark_bar(height=12, yOffset=-above / 1.5)
-    word: dict[str, Any] = {"baseline": "middle", "yOffset": above, "fontSize": 13, "color": "var(--ink)"}
+    below = -above / 1.5
+    bar = base.mark_bar(height=12, yOffset=below)
+    word: dict[str, Any] = {"baseline": "middle", "fontSize": 13, "color": "var(--ink)"}
     colour = alt.condition("datum.out", alt.value("var(--second)"), alt.value("var(--accent)"))
     track = bar.encode(x=alt.X("full:Q", scale=length, axis=None), color=alt.value("var(--track)"))
     drawn = [
         bar.encode(x=alt.X("value:Q", scale=length, axis=None), color=colour),
-        base.mark_text(align="left", **word).encode(text="label:N", x=alt.value(0)),
-        base.mark_text(align="right", **word).encode(text="text:N", x=alt.value(width)),
+        base.mark_text(align="left", yOffset=above, **word).encode(text="label:N", x=alt.value(0)),
+        base.mark_text(align="right", yOffset=above if both_above else below, **word).encode(
+            text="text:N", x=alt.value(width)
+        ),
     ]
     return alt.layer(*([track, *drawn] if whole else drawn)).properties(width=width, height=step * len(rows))
 
@@ -124,7 +131,7 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
     # A few days do not become a few walls: there is room for as many spans as a fortnight has days.
     (first, _), (last, end) = spans[0], spans[-1]
     domain = [min(first, end - 14 * (end - last)).isoformat(), end.isoformat()]
-    when, counted = alt.Scale(type="utc", domain=domain), alt.Scale(domainMin=0)
+    when = alt.Scale(type="utc", domain=domain)
     ticks = 4 if width == NARROW else 8
     drawn = []
     for panel in panels:
@@ -135,7 +142,9 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
         # One line of dates is enough for all.
         dates = alt.Axis(format=form, tickCount=ticks, title=None, grid=False, labels=panel is panels[-1])
         counts = alt.Axis(format=",d", tickCount=3, tickMinStep=1, title=None, minExtent=_COUNTS, maxExtent=_COUNTS)
-        y = alt.Y("value:Q", axis=counts, scale=counted)
+        # Where there was nothing, 0 is at the bottom all the same.
+        scale = alt.Scale(domainMin=0) if any(panel.values) else alt.Scale(domain=[0, 1])
+        y = alt.Y("value:Q", axis=counts, scale=scale)
         chart = alt.Chart(alt.InlineData(values=values))
         if panel.mark == "bar":
             bar = chart.mark_rect(color="var(--accent)", stroke="var(--page)", strokeWidth=0.5)
@@ -153,19 +162,27 @@ def heat_map(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str],
 
 
 def _heat_map(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str], title: str, width: int) -> Drawing:
-    values = [{"row": c.row, "column": c.column, "share": c.share, "text": f"{c.share * 100:.0f}"} for c in cells]
-    names = max(len(row) for row in rows) * 8 + 8
+    values = [{"row": c.row, "column": c.column, "share": c.share, "text": _percent(c.share)} for c in cells]
+    narrow = width == NARROW
+    # On a phone each word of a row's name has a line of its own.
+    named = [line for row in rows for line in (row.split() if narrow else [row])]
+    names = max(map(len, named)) * 7.5 + 8
     # A few months do not become walls either.
     across = min(width - names, 60 * len(columns))
     to_right = alt.Axis(orient="top", title=title, titleAnchor="start", labelAngle=0, ticks=False, domain=False)
-    down = alt.Axis(title=None, minExtent=names, maxExtent=names, ticks=False, domain=False)
+    lines: dict[str, Any] = {"labelExpr": "split(datum.label, ' ')", "labelOffset": -7} if narrow else {}
+    down = alt.Axis(title=None, minExtent=names, maxExtent=names, ticks=False, domain=False, **lines)
     x = alt.X("column:O", axis=to_right, scale=alt.Scale(domain=list(columns), padding=0))
     y = alt.Y("row:O", axis=down, scale=alt.Scale(domain=list(rows), padding=0))
     base = alt.Chart(alt.InlineData(values=values)).encode(x=x, y=y)
-    text = base.mark_text(fontSize=11 if width == NARROW else 13).encode(text="text:N", color=_shade("on-heat"))
+    text = base.mark_text(fontSize=11 if narrow else 13).encode(text="text:N", color=_shade("on-heat"))
     cell = base.mark_rect(stroke="var(--page)", strokeWidth=1).encode(color=_shade("heat"))
     layers: Drawing = alt.layer(cell, text).resolve_scale(color="independent")
-    return layers.properties(width=across, height=26 * len(rows))
+    return layers.properties(width=across, height=(34 if narrow else 26) * len(rows))
+
+
+def _percent(share: float) -> str:
+    return "<1" if 0 < share < 0.005 else f"{share * 100:.0f}"
 
 
 def _shade(variable: str) -> alt.Color:

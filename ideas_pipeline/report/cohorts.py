@@ -34,24 +34,28 @@ def section(figures: Figures) -> Section:
     share = {(row.cohort_month, row.months_later): row.retention for row in over}
     in_all = {month: _in_all(over, month) for month in months}
     rows = {_ALL: in_all} | {f"{c:%Y-%m}": {m: share[c, m] for m in months if (c, m) in share} for c in shown}
-    cells = [Cell(row, str(month), value) for row, values in rows.items() for month, value in values.items()]
-    columns = [str(month) for month in months]
     counts = [sum(sizes.values()), *(sizes[cohort] for cohort in shown)]
-    left_out = f" Shown are the last {_COHORTS} of {len(cohorts)} cohorts." if len(cohorts) > len(shown) else ""
+    # The share of a few people says little, so how many they are stands beside it.
+    drawn = {f"{row} ({number(size)})": values for (row, values), size in zip(rows.items(), counts, strict=True)}
+    cells = [Cell(row, str(month), value) for row, values in drawn.items() for month, value in values.items()]
+    columns = [str(month) for month in months]
+    left_out = ""
+    if len(cohorts) > len(shown):
+        left_out = f" Shown are the last {_COHORTS} of {len(cohorts)} cohorts: all are in mart_cohorts."
     at = 3 if 3 in in_all else max(in_all)
     return Section(
         "cohorts",
         "Cohorts: who comes back",
         "A cohort is all who first contributed in the same month. Each figure is the percentage of the cohort that "
-        "contributed in that later month; “All” is of all cohorts for which that month is over, weighted by their "
-        f"size. The running month is left out.{left_out}",
+        "contributed in that later month, and in brackets is how many people the cohort has; “All” is of all cohorts "
+        f"for which that month is over, weighted by their size. The running month is left out.{left_out}",
         charts=[
             Chart(
                 "Share of each cohort that contributed, in percent",
                 f"{people(counts[0])} in {count(len(cohorts), 'cohort')}. In the month after their first, "
                 f"{percent(in_all[1])} contributed again"
                 + (f"; {at} months after it, {percent(in_all[at])}." if at > 1 else "."),
-                *heat_map(cells, list(rows), columns, "months later"),
+                *heat_map(cells, list(drawn), columns, "months later"),
                 Table(
                     "Retention by month of the first contribution: share of the cohort, by months later",
                     ["Cohort", "People", *columns],

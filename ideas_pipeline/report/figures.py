@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.report.declared import Declared, read_declared
 from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
@@ -41,6 +42,7 @@ class Figures:
     built_at: datetime
     timezone: str
     streams: Sequence[StreamRead]
+    declared: Declared
     daily_activity: Rows
     challenges: Rows
     funnel: Rows
@@ -95,6 +97,7 @@ def read_figures(engine: sa.Engine, community: str) -> Figures:
             built_at=utc(built.built_at),
             timezone=built.timezone,
             streams=_streams(connection, community),
+            declared=read_declared(connection, community),
             waits=connection.scalars(waits).all(),
             **{name: _rows(connection, name, community) for name in _ORDERED},
         )

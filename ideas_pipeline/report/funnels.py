@@ -25,7 +25,7 @@ _HEADERS = (
     "Not observed",
     "Came back",
     "In it now",
-    "Went on",
+    "Went on to the next",
     "Median time in it",
 )
 
@@ -43,9 +43,9 @@ def section(figures: Figures) -> Section:
         "funnel",
         "Funnel: how far ideas come",
         "An idea has reached a stage when it was seen in it or in a later one, whether it is still there or not. "
-        "Shares are of all ideas that were ever seen in a stage of the challenge; went on is of those that reached "
-        "the stage. Beside each bar is how many are in the stage now. Where an idea was before the first sync is not "
-        "known."
+        "Shares are of all ideas that were ever seen in a stage of the challenge; those that went on to the next are "
+        "of those that reached the stage. Beside each bar is how many are in the stage now. Where an idea was before "
+        "the first sync is not known."
         + (f" Shown are the {_DRAWN} challenges with the most contributors." if len(with_ideas) > _DRAWN else ""),
         charts=[_chart(figures.titles[id_], stages[id_], times) for id_ in with_ideas[:_DRAWN]],
         tables=[_rest(figures, stages, rest)] if rest else [],
@@ -67,11 +67,11 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
         whole=ideas,
     )
     last = stages[-1]
-    says = f"Of {count(ideas, 'idea')}, {number(last.reached)} ({percent(last.reached_rate)}) reached {names[-1]}"
+    says = f"Of {count(ideas, 'idea')}, {number(last.reached)} ({percent(last.reached_rate)}) reached “{names[-1]}”"
     steps = [row for row in stages[:-1] if row.conversion is not None]
     if len(steps) > 1:
         hardest = min(steps, key=lambda row: row.conversion)
-        says += f"; fewest went on from {_name(hardest)} ({percent(hardest.conversion)})"
+        says += f"; the smallest share went on from “{_name(hardest)}” ({percent(hardest.conversion)})"
     rows = [
         [
             name,

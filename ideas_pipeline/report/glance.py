@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
+from ideas_pipeline.report.completeness import unlisted
 from ideas_pipeline.report.figures import Figures, Rows
 from ideas_pipeline.report.parts import Number, Section
 from ideas_pipeline.report.words import count, number, people, percent
@@ -14,7 +15,7 @@ _SUMMED = {
     "new_contributors": ("New contributors", "People who contributed for the first time"),
     "ideas": ("Ideas", "Ideas submitted"),
     "comments": ("Comments", "Comments written"),
-    "votes": ("Votes", "Votes given, of whatever type: acts, not values"),
+    "votes": ("Votes", "Votes given, of whatever type: how many, not what they say"),
 }
 
 
@@ -34,12 +35,14 @@ def section(figures: Figures) -> Section:
         before = ()
         meaning += f". There is nothing to compare with yet: that takes {2 * ACTIVE_DAYS} days. "
     meaning += "Removed ideas and banned people are left out, here and everywhere but under Moderation."
-    numbers = _people(period, before)
+    numbers = _people(period, before, figures.declared.undated)
     for column, (name, what) in _SUMMED.items():
         total = _sum(period, column)
         change = _change(total, _sum(before, column)) if before else ""
         numbers.append(Number(name, number(total), f"{what}. {number(_sum(days, column))} in all.", change))
-    return Section("glance", "At a glance", meaning, notice=_quiet(figures), numbers=numbers)
+    return Section(
+        "glance", "At a glance", meaning, notice=f"{_quiet(figures)} {unlisted(figures)}".strip(), numbers=numbers
+    )
 
 
 def _quiet(figures: Figures) -> str:
@@ -53,7 +56,7 @@ def _quiet(figures: Figures) -> str:
     )
 
 
-def _people(period: Rows, before: Rows) -> list[Number]:
+def _people(period: Rows, before: Rows, undated: int) -> list[Number]:
     now = period[-1]
     active = Number(
         "Active people",
@@ -62,10 +65,13 @@ def _people(period: Rows, before: Rows) -> list[Number]:
         _change(now.active_28d, before[-1].active_28d) if before else "",
     )
     share = _participation(period)
+    of = f"Active people, registered or not, ÷ {people(now.registered)} registered by {now.day}."
+    if undated:
+        of += f" Of {number(undated)} it is not known since when."
     taking_part = Number(
         "Participation",
         percent(share),
-        f"Active people ÷ {people(now.registered)} registered by {now.day}.",
+        of,
         _points(share, _participation(before)) if before else "",
     )
     return [active, taking_part]

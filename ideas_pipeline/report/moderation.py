@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from ideas_pipeline.report.charts import Bar, bars
-from ideas_pipeline.report.figures import Figures
-from ideas_pipeline.report.parts import Chart, Section, Table, bounded
-from ideas_pipeline.report.words import count, length, number, of, percent, title
+from collections.abc import Mapping
 
+from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.figures import Figures, Rows
+from ideas_pipeline.report.parts import Chart, Section, Table, bounded
+from ideas_pipeline.report.words import count, length, listed, number, of, percent, title
+
+# By column: its name here, and what the source must tell of ideas, or of people, that it be known.
 _COUNTED = {
-    "removed": "Removed by a moderator",
-    "by_banned_people": "By people who are banned",
-    "pending": "Waiting for approval",
-    "rejected": "Not approved",
-    "closed": "Closed, or closed for comments",
-    "published_later": "Published a minute or more later",
+    "removed": ("Removed by a moderator", "moderation"),
+    "closed": ("Closed, or closed for comments", "moderation"),
+    "by_banned_people": ("By people who are banned", "status_of_people"),
+    "pending": ("Waiting for approval", "approval"),
+    "rejected": ("Not approved", "approval"),
+    "published_later": ("Published after a wait", "publication"),
+}
+_UNTOLD = {
+    "moderation": "which ideas were removed or closed",
+    "status_of_people": "who is banned",
+    "approval": "which ideas wait for approval",
+    "publication": "when ideas were published",
 }
 
 
@@ -23,44 +32,48 @@ def section(figures: Figures) -> Section:
     tables = [_people(figures)] if figures.people else []
     if not ideas:
         return Section("moderation", "Moderation", "There are no ideas yet.", tables=tables)
-    sums = {column: sum(getattr(row, column) for row in rows) for column in _COUNTED}
-    counted = [(name, sums[column]) for column, name in _COUNTED.items()]
-    comments, removed = sum(row.comments for row in rows), sum(row.removed_comments for row in rows)
-    return Section(
-        "moderation",
-        "Moderation",
+    untold = [said for known, said in _UNTOLD.items() if not getattr(figures.declared, known)]
+    meaning = (
         f"Of all {count(ideas, 'idea')} that the community has, also those that the other sections leave out. "
-        "An idea can be in several of these rows.",
-        charts=[
-            Chart(
-                "What became of ideas",
-                f"Of {count(ideas, 'idea')}, {number(sums['removed'])} ({of(sums['removed'], ideas)}) were removed and "
-                f"{number(sums['pending'])} wait for approval. Of {count(comments, 'comment')}, {number(removed)} "
-                f"({of(removed, comments)}) were removed.",
-                *bars([Bar(name, n, f"{number(n)} ({of(n, ideas)})") for name, n in counted]),
-                Table(
-                    "Ideas by what became of them",
-                    ["Ideas", "Number", "Share of all"],
-                    [[name, number(n), of(n, ideas)] for name, n in counted],
-                ),
-            )
-        ],
-        tables=[_by_challenge(figures), *tables],
+        "An idea can be in several of these rows. A wait is a minute or more from submission to publication."
+    )
+    if untold:
+        meaning += f" The source does not tell {listed(untold)}, so that is not shown."
+    known = {column: name for column, (name, of_what) in _COUNTED.items() if getattr(figures.declared, of_what)}
+    charts = [_chart(rows, ideas, known)] if known else []
+    return Section("moderation", "Moderation", meaning, charts=charts, tables=[_by_challenge(figures, known), *tables])
+
+
+def _chart(rows: Rows, ideas: int, known: Mapping[str, str]) -> Chart:
+    sums = {column: sum(getattr(row, column) for row in rows) for column in known}
+    counted = [(name, sums[column]) for column, name in known.items()]
+    says = [f"{name.lower()}: {number(n)} ({of(n, ideas)})" for name, n in counted]
+    comments, removed = sum(row.comments for row in rows), sum(row.removed_comments for row in rows)
+    return Chart(
+        "What became of ideas",
+        f"Of {count(ideas, 'idea')}, {'; '.join(says)}. "
+        f"Of {count(comments, 'comment')}, removed: {number(removed)} ({of(removed, comments)}).",
+        *bars([Bar(name, n, f"{number(n)} ({of(n, ideas)})") for name, n in counted], whole=ideas),
+        Table(
+            "Ideas by what became of them",
+            ["Ideas", "Number", "Share of all"],
+            [[name, number(n), of(n, ideas)] for name, n in counted],
+        ),
     )
 
 
-def _by_challenge(figures: Figures) -> Table:
+def _by_challenge(figures: Figures, known: Mapping[str, str]) -> Table:
     most = sorted(figures.moderation, key=lambda row: (-row.pending, -row.removed, row.challenge_id))
     return bounded(
         "By challenge, those with the most waiting ideas first. Delay: from submission to publication",
-        ["Challenge", "Ideas", "Waiting", "Removed", "Share", "Median delay", "90 % within"],
+        ["Challenge", "Ideas", "Waiting", "Removed", "Share removed", "Median delay", "90 % within"],
         [
             [
                 figures.titles.get(row.challenge_id, f"Challenge {row.challenge_id}"),
                 number(row.ideas),
-                number(row.pending),
-                number(row.removed),
-                percent(row.removed_rate),
+                number(row.pending if "pending" in known else None),
+                number(row.removed if "removed" in known else None),
+                percent(row.removed_rate if "removed" in known else None),
                 length(row.median_delay_seconds),
                 length(row.p90_delay_seconds),
             ]

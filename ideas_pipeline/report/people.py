@@ -6,7 +6,7 @@ from ideas_pipeline.marts.contributors import LEVELS
 from ideas_pipeline.report.charts import Bar, bars
 from ideas_pipeline.report.figures import Figures
 from ideas_pipeline.report.parts import Chart, Section, Table
-from ideas_pipeline.report.words import count, number, people, percent
+from ideas_pipeline.report.words import count, number, of, people, percent
 
 _LEVELS = {
     "all_rounder": ("All-rounders", "ideas, and comments or votes"),
@@ -19,31 +19,30 @@ _LEVELS = {
 
 
 def engagement(figures: Figures) -> Section:
-    levels = sorted(figures.engagement, key=lambda row: LEVELS.index(row.engagement_level))
-    if not levels:
+    if not figures.engagement:
         return Section("engagement", "Engagement levels", "There are no people yet.")
-    named = [(*_LEVELS[row.engagement_level], row) for row in levels]
-    everybody = levels[0].of_people
-    contributed = sum(row.people for row in levels if row.engagement_level in LEVELS[:3])
-    drawn = bars(
-        [Bar(name, row.people, f"{number(row.people)} ({percent(row.share)})") for name, _, row in named], everybody
-    )
-    most = max(named, key=lambda one: one[2].people)
+    on = {row.engagement_level: row.people for row in figures.engagement}
+    everybody = figures.engagement[0].of_people
+    # Whoever contributed is on one of the first three, which are shown also where nobody is on them.
+    contributed = sum(on.get(level, 0) for level in LEVELS[:3])
+    named = [(*_LEVELS[level], on.get(level, 0)) for level in LEVELS if level in LEVELS[:3] or level in on]
+    drawn = bars([Bar(name, n, f"{number(n)} ({of(n, everybody)})") for name, _, n in named], everybody)
+    most = max(named, key=lambda one: one[2])
     return Section(
         "engagement",
         "Engagement levels",
         f"What each of the {people(everybody)} who are registered or have contributed has ever done. "
-        "Everybody is on one level.",
+        f"Everybody is on one level: {'; '.join(f'{name.lower()}: {what}' for name, what, _ in named)}.",
         charts=[
             Chart(
                 "People by level",
                 f"{number(contributed)} of {people(everybody)} ({percent(contributed / everybody)}) have contributed. "
-                f"The largest group: {most[0].lower()} ({most[1]}), {percent(most[2].share)}.",
+                f"The largest group: {most[0].lower()} ({most[1]}), {of(most[2], everybody)}.",
                 *drawn,
                 Table(
                     "People by level of engagement",
                     ["Level", "What they have done", "People", "Share"],
-                    [[name, what, number(row.people), percent(row.share)] for name, what, row in named],
+                    [[name, what, number(n), of(n, everybody)] for name, what, n in named],
                     left=2,
                 ),
             )

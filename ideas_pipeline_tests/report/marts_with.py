@@ -1,4 +1,4 @@
-"""Marts that hold just what a test says, in place of some that were built."""
+"""Marts and tables that hold just what a test says, in place of some that were built and synced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from ideas_pipeline.report.figures import Figures, read_figures
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import make_engine, writing
+
+Rows = Sequence[Mapping[str, Any]]
 
 COMMUNITY = "c"
 LAST_DAY = date(2026, 3, 31)
@@ -21,11 +24,14 @@ AS_OF = datetime(2026, 4, 2, 3, tzinfo=UTC)
 _NOTHING: dict[str, Any] = {"integer": 0, "number": 0.0, "boolean": False, "text": "", "id": ""}
 
 
-def fill(url: str, as_of: datetime = AS_OF, /, **marts: Sequence[Mapping[str, Any]]) -> sa.Engine:
-    """A warehouse at ``url`` whose marts hold these rows, by name without ``mart_``. What a row leaves out is 0."""
+def fill(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None = None, **marts: Rows) -> sa.Engine:
+    """A warehouse at ``url`` whose marts hold these rows, by name without ``mart_``, and its ``tables`` those.
+
+    What a row of a mart leaves out is 0.
+    """
     engine = make_engine(url)
     with writing(engine) as connection:
-        for table in (BOOKS, SYNC_STREAMS, *(mart.table for mart in MARTS.values())):
+        for table in (BOOKS, SYNC_STREAMS, *(mart.table for mart in MARTS.values()), *TABLES.values()):
             table.create(connection, checkfirst=True)
         built = {"community": COMMUNITY, "timezone": "Europe/Madrid", "as_of": as_of, "built_at": as_of, "rows": 0}
         connection.execute(sa.insert(BOOKS), [built | {"mart": name} for name in MARTS])
@@ -34,12 +40,22 @@ def fill(url: str, as_of: datetime = AS_OF, /, **marts: Sequence[Mapping[str, An
             blank = {c.name: _NOTHING[kind(c)] for c in table.columns if not c.nullable and kind(c) in _NOTHING}
             every = {c.name: None for c in table.columns} | blank | {"community": COMMUNITY}
             connection.execute(sa.insert(table), [every | dict(row) for row in rows])
+        for name, rows in (tables or {}).items():
+            seen = {
+                "community": COMMUNITY,
+                "_run_id": "r",
+                "_row_hash": "",
+                "_first_seen_at": as_of,
+                "_changed_at": as_of,
+            }
+            for row in rows:
+                connection.execute(sa.insert(TABLES[name]), seen | dict(row))
     return engine
 
 
-def figures(url: str, as_of: datetime = AS_OF, /, **marts: Sequence[Mapping[str, Any]]) -> Figures:
+def figures(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None = None, **marts: Rows) -> Figures:
     """The figures of such a warehouse."""
-    engine = fill(url, as_of, **marts)
+    engine = fill(url, as_of, tables, **marts)
     try:
         return read_figures(engine, COMMUNITY)
     finally:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from ideas_pipeline.report.write import write_report
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
-from ideas_pipeline_tests.report.marts_with import COMMUNITY, fill
+from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, fill
 
 PHONE, LAPTOP = 390, 1280
 
@@ -155,6 +155,21 @@ def test_words_in_a_chart_do_not_run_into_each_other_nor_into_bars(open_at, sqli
         if one[0] < other[2] and other[0] < one[2] and one[1] + 1 < other[3] and other[1] + 1 < one[3]
     ]
     assert overlaps == []
+
+
+def test_figures_and_titles_of_any_length_fit_on_a_phone(open_at, sqlite_url, tmp_path):
+    ideas = [
+        {"idea_id": str(n), "submitted_at": AS_OF, "seconds_to_first_response": seconds}
+        for n, seconds in enumerate((10, 10, 3600 * 47))
+    ]
+    challenges = [{"challenge_id": "1", "title": "How might we waste less, all of us?", "contributors": 12}]
+    engine = fill(sqlite_url, idea_lifecycle=ideas, challenges=challenges)
+    write_report(engine, COMMUNITY, tmp_path / "long.html")
+    engine.dispose()
+    seen = open_at(PHONE, path=tmp_path / "long.html")
+    assert "under 2 minutes" in seen.page.locator("#responses").inner_text()
+    assert seen.overflow() <= 0
+    assert "all of us?" in seen.page.locator("#challenges svg:visible").text_content(), "there is room: nothing is cut"
 
 
 def test_a_keyboard_skips_to_the_figures_and_opens_a_table(open_at):

@@ -40,6 +40,13 @@ def test_participation_changes_by_points_and_names_its_denominator(numbers):
     assert "÷ 1,000\N{NO-BREAK SPACE}people registered by 2026-03-31" in participation.meaning
 
 
+def test_participation_says_of_how_many_people_it_is_not_known_since_when_they_are_registered(sqlite_url):
+    people = [{"id": "1"}, {"id": "2", "joined_at": AS_OF}, {"id": "3", "status": "banned"}]
+    section = glance.section(figures(sqlite_url, tables={"users": people}, daily_activity=days(56, registered=2)))
+    participation = next(number for number in section.numbers if number.name == "Participation")
+    assert participation.meaning.endswith("registered by 2026-03-31. Of 1 it is not known since when.")
+
+
 def test_without_registered_people_there_is_no_participation(numbers):
     participation = numbers(active_28d=20, registered=0)["Participation"]
     assert (participation.value, participation.change) == ("–", "")

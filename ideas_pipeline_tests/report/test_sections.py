@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -76,7 +77,10 @@ def test_a_funnel_shows_each_stage_with_its_denominators(sqlite_url):
         ["2. Refine", "30", "75.0 %", "5", "1", "2", "3", "4", "20.0 %", "–"],
         ["3. Decide", "6", "15.0 %", "5", "1", "2", "3", "4", "–", "–"],
     ]
-    assert said(chart.says) == "Of 40 ideas, 6 (15.0 %) reached 3. Decide; fewest went on from 2. Refine (20.0 %)."
+    assert (
+        said(chart.says)
+        == "Of 40 ideas, 6 (15.0 %) reached “3. Decide”; the smallest share went on from “2. Refine” (20.0 %)."
+    )
 
 
 def test_of_many_funnels_those_with_the_most_contributors_are_drawn_and_the_rest_is_a_table(sqlite_url):
@@ -128,9 +132,12 @@ def test_engagement_levels_say_what_people_did_and_of_how_many(sqlite_url):
     (chart,) = section.charts
     assert cells(chart.table) == [
         ["All-rounders", "ideas, and comments or votes", "4", "40.0 %"],
+        ["Generators", "ideas alone", "0", "0 %"],
+        ["Feedbackers", "comments or votes alone", "0", "0 %"],
         ["Viewers", "nothing yet, but have visited", "6", "60.0 %"],
     ]
     assert said(chart.says).startswith("4 of 10 people (40.0 %) have contributed.")
+    assert "feedbackers: comments or votes alone" in section.meaning, "the words are explained where they are drawn"
 
 
 def test_concentration_names_both_its_denominators(sqlite_url):
@@ -175,6 +182,19 @@ def test_cohorts_are_weighted_by_their_size_and_the_running_month_is_left_out(sq
         ["2026-01", "100", "50.0 %", "20.0 %"],
         ["2026-02", "20", "5.0 %", "–"],
     ]
+    assert "2026-01 (100)" in chart.wide, "a share is drawn beside how many people it is of"
+
+
+def test_of_many_cohorts_the_last_are_shown_and_it_says_where_all_are(sqlite_url):
+    starts = [date(2024 + at // 12, at % 12 + 1, 1) for at in range(20)]
+    rows = [
+        {"cohort_month": first, "months_later": 1, "month": later, "cohort_size": 1000, "active": 1, "retention": 0.001}
+        for first, later in pairwise(starts)
+    ]
+    section = cohorts.section(figures(sqlite_url, cohorts=rows))
+    assert [row[0] for row in section.charts[0].table.rows][:2] == ["All", "2024-08"]
+    assert "the last 12 of 19 cohorts: all are in mart_cohorts" in section.meaning
+    assert "&lt;1</text>" in section.charts[0].wide, "somebody came back, though fewer than one in a hundred"
 
 
 def test_a_community_in_its_first_month_has_no_cohorts_to_show(sqlite_url):
@@ -189,16 +209,62 @@ def test_moderation_counts_every_idea(sqlite_url):
         {"challenge_id": "2", "ideas": 10, "removed": 1, "by_banned_people": 1, "removed_comments": 5, "comments": 50},
     ]
     statuses = [{"status": "banned", "people": 2}]
+    told = {"id": "1", "moderation_status": "clear", "approval_status": "approved", "published_at": AS_OF}
+    tables = {"ideas": [told], "users": [{"id": "1", "status": "banned"}]}
     section = moderation.section(
-        figures(sqlite_url, moderation=rows, people=statuses, challenges=[a_challenge(1), a_challenge(2)])
+        figures(
+            sqlite_url, tables=tables, moderation=rows, people=statuses, challenges=[a_challenge(1), a_challenge(2)]
+        )
     )
     found = {row[0]: row[1:] for row in cells(section.charts[0].table)}
     assert found["Removed by a moderator"] == ["4", "10.0 %"]
     assert found["By people who are banned"] == ["1", "2.5 %"]
-    assert "Of 100 comments, 5 (5.0 %) were removed." in said(section.charts[0].says)
+    assert said(section.charts[0].says).startswith("Of 40 ideas, removed by a moderator: 4 (10.0 %);")
+    assert said(section.charts[0].says).endswith("Of 100 comments, removed: 5 (5.0 %).")
     by_challenge, by_status = section.tables
     assert cells(by_challenge)[0] == ["Question 1", "30", "2", "3", "10.0 %", "–", "–"]
     assert cells(by_status) == [["banned", "2", "0"]]
+
+
+def test_what_the_source_does_not_tell_of_moderation_is_not_called_none(sqlite_url):
+    rows = [{"challenge_id": "1", "ideas": 30, "removed_rate": 0.0}]
+    tables = {"ideas": [{"id": "1", "approval_status": "pending"}]}
+    section = moderation.section(figures(sqlite_url, tables=tables, moderation=rows, challenges=[a_challenge(1)]))
+    assert [row[0] for row in section.charts[0].table.rows] == ["Waiting for approval", "Not approved"]
+    assert "The source does not tell which ideas were removed or closed, who is banned and when" in section.meaning
+    assert cells(section.tables[0]) == [["Question 1", "30", "0", "–", "–", "–", "–"]]
+
+
+def test_where_nothing_of_moderation_is_told_nothing_is_drawn(sqlite_url):
+    section = moderation.section(figures(sqlite_url, moderation=[{"challenge_id": "1", "ideas": 30}]))
+    assert not section.charts
+
+
+def test_what_the_source_counts_stands_beside_what_it_lists(sqlite_url):
+    ideas = [
+        {"id": "1", "vote_count": 900, "comment_count": 2},
+        {"id": "2", "vote_count": 100},
+        {"id": "3", "comment_count": 5, "_deleted_at": AS_OF},
+    ]
+    comments = [
+        {"id": "a", "idea_id": "1"},
+        {"id": "b", "idea_id": "1", "_deleted_at": AS_OF},
+        {"id": "c", "idea_id": "2"},
+        {"id": "d", "idea_id": "3"},
+    ]
+    found = figures(sqlite_url, tables={"ideas": ideas, "comments": comments})
+    (table,) = completeness.section(found).tables
+    assert cells(table) == [["Comments", "2", "1"], ["Votes", "1,000", "0"]]
+    assert said(completeness.unlisted(found)) == (
+        "The source itself counts 2 comments on these ideas, and lists 1: only those are in this report. "
+        "The source itself counts 1,000 votes on these ideas, and lists none: only those are in this report."
+    )
+
+
+def test_a_few_that_a_source_counts_and_hides_are_no_alarm(sqlite_url):
+    ideas = [{"id": "1", "vote_count": 10}]
+    votes = [{"id": str(n), "idea_id": "1"} for n in range(9)]
+    assert completeness.unlisted(figures(sqlite_url, tables={"ideas": ideas, "votes": votes})) == ""
 
 
 def test_adoption_is_of_all_ideas_and_the_class_adopted_comes_first(sqlite_url):
