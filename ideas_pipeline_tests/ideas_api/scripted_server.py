@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ideas_pipeline.ideas_api.contract import Limits
+from ideas_pipeline.ideas_api.transport import Transport
 
 
 @dataclass
@@ -92,6 +94,11 @@ def serving(answer: Callable[[Received], Answer]) -> Iterator[ScriptedServer]:
 def limits(**changed: Any) -> Limits:
     """Limits for tests: no rate limit, 8 at once, short time-outs."""
     return Limits.model_validate({"connect_timeout": 2, "read_timeout": 5, "deadline": 20, "attempts": 4} | changed)
+
+
+def transport(server: ScriptedServer, **changed: Any) -> Transport:
+    """A transport to ``server`` with such limits. Without rates among them no budget is kept, and no file is made."""
+    return Transport(server.base_url, limits(**changed), Path("unused"))
 
 
 def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ideas_pipeline.ideas_api import probe
 from ideas_pipeline.ideas_api.auth import Credentials
@@ -20,17 +18,15 @@ from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.ideas_api.errors import AccessDenied, AuthenticationError, NotFound, Unavailable
-from ideas_pipeline.ideas_api.probe_fields import check_fields
-from ideas_pipeline.ideas_api.probe_shapes import kinds_of
-from ideas_pipeline.ideas_api.probe_step import Step, all_mends, mended
+from ideas_pipeline.ideas_api.probe_step import Step, all_mends
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline_tests.ideas_api.differences import DIFFERENCES, STREAMS, paged
 
 PERSONAL = ("display_name", "title", "body", "description", "url", "avatar_url", "filename", "created_at")
-STREAMS = ("challenges", "users", "ideas", "comments", "votes")
 
 
 @pytest.fixture
@@ -66,97 +62,6 @@ def walk(tmp_path: Path) -> Callable[..., dict[str, Step]]:
 def serving(contract: Contract, tables: Tables | None = None, **options: Any) -> Iterator[Simulator]:
     with Simulator(contract, tables or generate("small", seed=1), **options) as simulator:
         yield simulator
-
-
-def in_all_streams(part: dict[str, Any]) -> dict[str, Any]:
-    return {"streams": dict.fromkeys(STREAMS, part)}
-
-
-def paged(**paging: Any) -> dict[str, Any]:
-    return in_all_streams({"paging": paging})
-
-
-# What the API is really like (beside the contract), where that shows, and a part of the sentence that says so.
-DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
-    "a field has another name": (
-        {"streams": {"ideas": {"fields": {"title": "subject"}}}},
-        "ideas",
-        "ideas.title is missing, and the API sends subject (text)",
-    ),
-    "a key has another name": (
-        {"streams": {"ideas": {"fields": {"id": "uid"}}}},
-        "ideas",
-        "ideas.id is missing, and the API sends uid",
-    ),
-    "a nested author has another id": (
-        {"streams": {"comments": {"fields": {"author_id": {"paths": "creator.uid"}}}}},
-        "comments",
-        "comments.author_id is missing, and the API sends creator.uid",
-    ),
-    "a time has another name": (
-        {"streams": {"votes": {"fields": {"created_at": {"paths": "dateSubmitted"}}}}},
-        "votes",
-        "votes.created_at is missing, and the API sends dateSubmitted (time as text)",
-    ),
-    "an embedded list has another name": (
-        {"streams": {"ideas": {"embedded": {"idea_labels": {"paths": ["badges"]}}}}},
-        "ideas",
-        "the list for idea_labels is at badges, not at labels or status_labels",
-    ),
-    "a field of an embedded list has another name": (
-        {"streams": {"challenges": {"embedded": {"challenge_stages": {"fields": {"name": "heading"}}}}}},
-        "challenges",
-        "challenge_stages.name is missing, and the API sends stages[].heading (text)",
-    ),
-    "records are elsewhere": (
-        in_all_streams({"records": ["result.rows"]}),
-        "challenges",
-        "the records are at result.rows, not at data or challenges or items",
-    ),
-    "records are the whole body": (
-        in_all_streams({"records": ["@body"], "paging": {"total": {"header": "X-Total-Count"}}}),
-        "votes",
-        "the records are at the whole body, not at data or votes or items",
-    ),
-    "the total is elsewhere in the body": (
-        paged(total={"body": ["meta.totalRecords"]}),
-        "comments",
-        "the list's total is at meta.totalRecords",
-    ),
-    "the total is in a header": (paged(total={"header": "X-Total-Count"}), "users", "header X-Total-Count"),
-    "there is no total": (paged(total=None), "users", "the API says nowhere how many records a list has"),
-    "pages are numbered from 0": (paged(first=0), "ideas", "pages are numbered from 0"),
-    "the next page is a link": (
-        paged(style="next_link", next="links.next"),
-        "users",
-        "the API refuses the paging parameters (HTTP 400)",
-    ),
-    "the next page is a cursor": (
-        paged(style="cursor", cursor="meta.next_cursor"),
-        "users",
-        "the API refuses the paging parameters (HTTP 400)",
-    ),
-    "the token goes into another header": (
-        {"auth": {"header": {"name": "X-Access-Token", "format": "{access_token}"}}},
-        "header",
-        "the API refuses the header Authorization as the contract has it, and takes X-Access-Token",
-    ),
-    "the token goes bare into the header": (
-        {"auth": {"header": {"format": "{access_token}"}}},
-        "header",
-        "the API refuses the header Authorization as the contract has it",
-    ),
-    "tokens are refreshed at another address": (
-        {"auth": {"refresh": {"path": "auth/token"}}},
-        "refresh",
-        "tokens are refreshed at auth/token, not at auth/refresh",
-    ),
-    "tokens are validated at another address": (
-        {"auth": {"validate": {"path": "auth/check"}}},
-        "validation",
-        "tokens are validated at auth/check, not at auth/validate",
-    ),
-}
 
 
 @pytest.mark.parametrize("what", DIFFERENCES)
@@ -359,24 +264,3 @@ def test_no_value_of_the_community_and_no_secret_is_in_the_findings(what, contra
     canaries |= {email_of(user) for user in tables["users"]}
     assert len(canaries) > 500
     assert [text for text in canaries if text in said] == []
-
-
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-NAMES = st.sampled_from(["id", "author", "labels", "title", "answers", "a b", "created_at", "12"]) | st.text()
-ANY_JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=20)
-
-
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(records=st.lists(st.dictionaries(NAMES, ANY_JSON), min_size=1))
-def test_records_of_any_shape_can_be_looked_at(records):
-    step = Step("ideas")
-    check_fields(step, load_contract(None), "ideas", [(None, record) for record in records])
-    assert {path.split("[]")[0].split(".")[0] for path in step.not_mapped} <= {
-        name for record in records for name in record
-    } | {"*"}
-    assert mended(load_contract(None), step.mend)
-
-
-def test_names_in_a_map_that_may_be_those_of_people_are_not_shown():
-    records = [{"likes": {person: 1}, "by_id": {"7": {"n": 1}}} for person in ("maria", "otto", "li")]
-    assert kinds_of(records) == {"likes.*": {"number"}, "by_id": {"map by key"}}

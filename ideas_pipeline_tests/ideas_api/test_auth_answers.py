@@ -1,0 +1,150 @@
+"""What is said where no token can be had, or none is accepted."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ideas_pipeline.ideas_api.callback import ListenerSettings
+from ideas_pipeline.ideas_api.errors import (
+    AuthenticationError,
+    IdeasApiError,
+    NotFound,
+    Unavailable,
+)
+from ideas_pipeline_tests.ideas_api.caller import Caller
+from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth
+from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving
+
+
+def _said(api: ScriptedAuth, store: Path, kind: type[IdeasApiError] = AuthenticationError, **changed: Any) -> str:
+    with serving(api) as server, pytest.raises(kind) as caught:
+        Caller(server.base_url, store, **changed).call()
+    return str(caught.value)
+
+
+def test_wrong_credentials(store: Path) -> None:
+    api = ScriptedAuth()
+    api.secret = "another"
+    said = _said(api, store)
+    assert "refuses the client id and secret (HTTP 401). Compare IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET" in said
+    assert said.startswith("ideas 5: ")
+
+
+def test_credentials_that_worked_before(store: Path) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        api.secret = "regenerated"
+        api.instead["auth/refresh"] = lambda _: Answer(400)
+        with pytest.raises(AuthenticationError, match=r"that it accepted before.*revoked, or a new password"):
+            caller.call()
+
+
+def test_a_code_that_was_sent_elsewhere(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth/code"] = lambda _: Answer(body={"status": "ok"})
+    said = _said(api, store)
+    assert "without an auth code: it was probably sent to the API client's endpoint" in said
+    assert "Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT" in said
+
+
+def test_a_code_that_does_not_arrive(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth/code"] = lambda _: Answer(204, b"")
+    said = _said(api, store, listener=ListenerSettings(port=0, path="/code", seconds=0.05))
+    assert "no auth code arrived at http://127.0.0.1:" in said
+    assert "/code within 0.05 seconds" in said
+
+
+@pytest.mark.parametrize("missing", ["access_token", "refresh_token"])
+def test_an_answer_that_lacks_a_token_names_the_line_of_the_contract(store: Path, missing: str) -> None:
+    api = ScriptedAuth()
+    pair = {"access_token": "canary-a", "refresh_token": "canary-b"}
+    pair.pop(missing)
+    api.instead["auth"] = lambda _: Answer(body=pair)
+    said = _said(api, store)
+    assert f"has no {missing.replace('_', ' ')}" in said
+    assert f"Correct auth.token.{missing} in the contract" in said
+
+
+@pytest.mark.parametrize("token", ["", True, {"a": 1}, None])
+def test_what_is_no_token_counts_as_lacking(store: Path, token: Any) -> None:
+    api = ScriptedAuth()
+    api.instead["auth"] = lambda _: Answer(body={"access_token": token, "refresh_token": "r"})
+    assert "Correct auth.token.access_token" in _said(api, store)
+
+
+@pytest.mark.parametrize("token", ["zwei\nzeilen", "schlüssel"])
+def test_a_token_that_no_header_can_carry(store: Path, token: str) -> None:
+    api = ScriptedAuth()
+    api.instead["auth"] = lambda _: Answer(body={"access_token": token, "refresh_token": "r"})
+    said = _said(api, store)
+    assert "cannot be a token" in said
+    assert token not in said
+
+
+def test_an_exchange_that_is_refused(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth"] = lambda _: Answer(400)
+    assert "refuses to exchange it for an access token (HTTP 400). Check IDEAS_CLIENT_SECRET" in _said(api, store)
+
+
+@pytest.mark.parametrize(("path", "route"), [("auth/code", "code"), ("auth", "token")])
+def test_a_route_that_the_api_does_not_have(store: Path, path: str, route: str) -> None:
+    api = ScriptedAuth()
+    api.instead[path] = lambda _: Answer(404)
+    said = _said(api, store)
+    assert f"the API has no POST {path} (HTTP 404)" in said
+    assert f"auth.{route} in the contract" in said
+
+
+def test_a_new_token_that_is_refused_at_once(store: Path) -> None:
+    api = ScriptedAuth()
+    said = _said(api, store, header={"format": "Token {access_token}"})
+    assert "a new access token was refused at once (HTTP 401). Compare auth.header in the contract" in said
+    assert api.count["ideas"] == 3
+
+
+def test_an_address_that_refuses_a_token_that_others_accept(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["users/1"] = lambda _: Answer(401)
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        with pytest.raises(
+            AuthenticationError, match="this address refuses an access token that other addresses accept"
+        ):
+            caller.call("users/1")
+        assert caller.call() == {"path": "/v2/ideas"}
+
+
+@pytest.mark.parametrize(("off", "said"), [(3600, "60 minutes behind"), (-1200, "20 minutes ahead of")])
+def test_a_clock_that_is_off(store: Path, off: int, said: str) -> None:
+    api = ScriptedAuth()
+    api.instead["ideas"] = lambda _: Answer(401, headers={"Date": formatdate(time.time() + off, usegmt=True)})
+    assert f"this machine's clock is {said} the API's (HTTP 401). Set the clock" in _said(api, store)
+
+
+def test_a_clock_that_is_a_little_off_is_not_blamed(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["ideas"] = lambda _: Answer(401, headers={"Date": formatdate(time.time() - 200, usegmt=True)})
+    assert "clock" not in _said(api, store)
+
+
+def test_an_api_that_does_not_answer_is_no_matter_of_credentials(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth/code"] = lambda _: Answer(503, headers={"Retry-After": "0"})
+    assert "HTTP 503" in _said(api, store, Unavailable)
+
+
+def test_other_refusals_pass_through(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["ideas"] = lambda _: Answer(404)
+    assert "there is nothing at /v2/ideas" in _said(api, store, NotFound)

@@ -1,0 +1,213 @@
+"""How a token is kept and replaced, by whoever meets its end first."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ideas_pipeline.ideas_api.auth import Auth, Credentials
+from ideas_pipeline.ideas_api.errors import (
+    AuthenticationError,
+    RateLimited,
+)
+from ideas_pipeline.ideas_api.token_store import TokenStore
+from ideas_pipeline_tests.ideas_api.caller import Caller
+from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth, contract_auth
+from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving, transport
+
+
+def test_a_refused_token_is_refreshed_and_the_new_pair_replaces_the_old(store: Path) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        assert caller.call() == {"path": "/v2/ideas"}
+        api.expire()
+        assert caller.call() == {"path": "/v2/ideas"}
+    assert api.count["auth/refresh"] == 2
+    assert api.count["auth/code"] == 1
+    assert api.count["refresh refused"] == 0
+
+
+def test_a_token_is_renewed_before_it_expires(store: Path) -> None:
+    with serving(ScriptedAuth(expires_in=100)) as server:
+        Caller(server.base_url, store).call()
+        written = json.loads(store.read_text())
+        assert written["expires_at"] == pytest.approx(time.time() + 90, abs=30)
+        store.write_text(json.dumps(written | {"expires_at": time.time() - 1}))
+        Caller(server.base_url, store).call()
+    assert server.paths() == ["auth/code", "auth", "ideas", "auth/refresh", "ideas"]
+
+
+def test_the_new_pair_is_stored_before_it_is_used(store: Path) -> None:
+    seen: list[Any] = []
+    api = ScriptedAuth()
+    api.instead["ideas"] = lambda _: seen.append(json.loads(store.read_text())["access_token"])
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        caller.call()
+    assert seen == ["canary-access-1", "canary-access-1", "canary-access-3"]
+
+
+def test_a_refused_refresh_falls_back_to_a_new_code(store: Path) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        for status in (400, 401, 403, 404):
+            api.expire()
+            api.instead["auth/refresh"] = lambda _, status=status: Answer(status)
+            assert caller.call() == {"path": "/v2/ideas"}
+    assert api.count["auth/code"] == 5
+
+
+@pytest.mark.parametrize("broken", [Answer(reset=True), Answer(500)], ids=["reset", "server error"])
+def test_a_refresh_without_an_answer_is_not_sent_twice(store: Path, broken: Answer) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        api.instead["auth/refresh"] = lambda _: broken
+        caller.call()
+    assert api.count["auth/refresh"] == 1
+    assert api.count["auth/code"] == 2
+
+
+def test_a_code_whose_exchange_got_no_answer_is_not_sent_twice(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth"] = lambda _: Answer(reset=True) if api.count["auth"] == 1 else None
+    with serving(api) as server:
+        assert Caller(server.base_url, store).call() == {"path": "/v2/ideas"}
+    codes = [request.form["auth_code"] for request in server.requests if request.path == "/v2/auth"]
+    assert len(codes) == len(set(codes)) == 2
+
+
+def test_a_refresh_token_that_was_sent_by_a_killed_process_is_not_sent_again(store: Path) -> None:
+    api = ScriptedAuth()
+    during: list[str] = []
+    api.instead["auth/refresh"] = lambda _: during.append(store.read_text())
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        caller.call()
+        # What a process that dies in mid-refresh leaves behind.
+        store.write_text(during[0])
+        api.expire()
+        Caller(server.base_url, store).call()
+    assert api.count["auth/refresh"] == 1
+    assert api.count["auth/code"] == 2
+
+
+def test_a_rate_limited_refresh_keeps_its_refresh_token(store: Path) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        api.instead["auth/refresh"] = lambda _: Answer(429, headers={"Retry-After": "3000"})
+        with pytest.raises(RateLimited, match="Come back after"):
+            caller.call()
+        api.instead.clear()
+        caller.call()
+    assert api.count["auth/code"] == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"access_token": 1}', "\x00", "[" * 100_000])
+def test_a_token_file_that_makes_no_sense_means_logging_in_anew(store: Path, text: str) -> None:
+    store.parent.mkdir()
+    store.write_text(text)
+    with serving(ScriptedAuth()) as server:
+        assert Caller(server.base_url, store).call() == {"path": "/v2/ideas"}
+    assert server.paths() == ["auth/code", "auth", "ideas"]
+
+
+def test_tokens_of_another_address_or_client_are_not_used(store: Path) -> None:
+    with serving(ScriptedAuth()) as first, serving(ScriptedAuth()) as second:
+        Caller(first.base_url, store).call()
+        Caller(second.base_url, store).call()
+        other = Auth(contract_auth(), Credentials("other", "word"), TokenStore(store), transport(second), None)
+        with pytest.raises(AuthenticationError, match="the API refuses the client id and secret"):
+            other.header()
+    assert second.paths() == ["auth/code", "auth", "ideas", "auth/code"]
+
+
+def test_sixteen_threads_that_meet_one_expiry_refresh_once(store: Path) -> None:
+    api = ScriptedAuth()
+    together = threading.Barrier(16)
+    with serving(api) as server, ThreadPoolExecutor(16) as pool:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+
+        def call(number: int) -> Any:
+            together.wait(10)
+            return caller.call(f"ideas/{number}")
+
+        answers = list(pool.map(call, range(16)))
+    assert answers == [{"path": f"/v2/ideas/{n}"} for n in range(16)]
+    assert api.count["auth/refresh"] == 1
+    assert api.count["auth/code"] == 1
+
+
+def test_sixteen_threads_that_cannot_log_in_ask_once_and_all_say_why(store: Path) -> None:
+    api = ScriptedAuth()
+    api.secret = "another"
+    arrived = threading.Barrier(16)
+    waiting = threading.Event()
+    api.instead["auth/code"] = lambda _: waiting.wait(0.3) and None
+    with serving(api) as server, ThreadPoolExecutor(16) as pool:
+        caller = Caller(server.base_url, store)
+
+        def call(_: int) -> str:
+            arrived.wait(10)
+            with pytest.raises(AuthenticationError) as caught:
+                caller.call()
+            return str(caught.value)
+
+        said = set(pool.map(call, range(16)))
+    assert len(said) == 1
+    assert api.count["auth/code"] == 1
+
+
+def test_no_call_is_lost_when_tokens_last_for_fewer_calls_than_there_are_callers(store: Path) -> None:
+    api = ScriptedAuth(token_uses=3, expires_in=None)
+    with serving(api) as server, ThreadPoolExecutor(16) as pool:
+        caller = Caller(server.base_url, store)
+        answers = list(pool.map(lambda n: caller.call(f"ideas/{n}"), range(100)))
+    assert answers == [{"path": f"/v2/ideas/{n}"} for n in range(100)]
+    assert api.count["refresh refused"] == 0
+    assert api.count["auth/code"] == 1
+
+
+def _process(base_url: str, store: Path, calls: int) -> None:
+    caller = Caller(base_url, store)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: caller.call(f"ideas/{n}"), range(calls)))
+
+
+def test_two_processes_share_one_store_and_never_use_a_refresh_token_twice(store: Path) -> None:
+    api = ScriptedAuth(token_uses=10, expires_in=None)
+    with serving(api) as server:
+        spawn = multiprocessing.get_context("spawn")
+        processes = [spawn.Process(target=_process, args=(server.base_url, store, 60)) for _ in range(2)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0]
+    assert api.count["served"] == 120
+    assert api.count["refresh refused"] == 0
+    assert api.count["auth/code"] == 1

@@ -1,0 +1,32 @@
+"""Whatever an API sends can be looked at, and nobody's name is in what is said of it."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.ideas_api.probe_fields import check_fields
+from ideas_pipeline.ideas_api.probe_shapes import kinds_of
+from ideas_pipeline.ideas_api.probe_step import Step, mended
+
+CONTRACT = load_contract(None)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+NAMES = st.sampled_from(["id", "author", "labels", "title", "answers", "a b", "created_at", "12"]) | st.text()
+ANY_JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=20)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(records=st.lists(st.dictionaries(NAMES, ANY_JSON), min_size=1))
+def test_records_of_any_shape_can_be_looked_at(records):
+    step = Step("ideas")
+    check_fields(step, CONTRACT, "ideas", [(None, record) for record in records])
+    assert {path.split("[]")[0].split(".")[0] for path in step.not_mapped} <= {
+        name for record in records for name in record
+    } | {"*"}
+    assert mended(CONTRACT, step.mend)
+
+
+def test_names_in_a_map_that_may_be_those_of_people_are_not_shown():
+    records = [{"likes": {person: 1}, "by_id": {"7": {"n": 1}}} for person in ("maria", "otto", "li")]
+    assert kinds_of(records) == {"likes.*": {"number"}, "by_id": {"map by key"}}
