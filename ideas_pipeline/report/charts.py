@@ -134,6 +134,7 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
     when = alt.Scale(type="utc", domain=domain)
     ticks = 4 if width == NARROW else 8
     drawn = []
+    ticked: dict[str, Any]
     for panel in panels:
         values = [
             {"from": start.isoformat(), "to": stop.isoformat(), "value": value}
@@ -141,9 +142,11 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
         ]
         # One line of dates is enough for all.
         dates = alt.Axis(format=form, tickCount=ticks, title=None, grid=False, labels=panel is panels[-1])
-        counts = alt.Axis(format=",d", tickCount=3, tickMinStep=1, title=None, minExtent=_COUNTS, maxExtent=_COUNTS)
         # Where there was nothing, 0 is at the bottom all the same.
-        scale = alt.Scale(domainMin=0) if any(panel.values) else alt.Scale(domain=[0, 1])
+        scale, ticked = alt.Scale(domainMin=0), {"tickCount": 3, "tickMinStep": 1}
+        if not any(panel.values):
+            scale, ticked = alt.Scale(domain=[0, 1]), {"values": [0]}
+        counts = alt.Axis(format=",d", title=None, minExtent=_COUNTS, maxExtent=_COUNTS, **ticked)
         y = alt.Y("value:Q", axis=counts, scale=scale)
         chart = alt.Chart(alt.InlineData(values=values))
         if panel.mark == "bar":

@@ -172,6 +172,15 @@ def test_figures_and_titles_of_any_length_fit_on_a_phone(open_at, sqlite_url, tm
     assert "all of us?" in seen.page.locator("#challenges svg:visible").text_content(), "there is room: nothing is cut"
 
 
+def test_a_caption_can_be_read_without_moving_its_table(open_at):
+    page = open_at(PHONE).page
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    wide = page.locator("table").evaluate_all("all => all.filter(e => e.offsetWidth > innerWidth).length")
+    assert wide > 0
+    ends = page.locator("caption span").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+    assert max(ends) <= PHONE
+
+
 def test_a_keyboard_skips_to_the_figures_and_opens_a_table(open_at):
     page = open_at(PHONE).page
     page.keyboard.press("Tab")
