@@ -5,7 +5,7 @@
 SELECT title, type, deadline_at, idea_count
 FROM challenges
 WHERE community = 'acme' AND _deleted_at IS NULL
-  AND starts_at <= CURRENT_TIMESTAMP AND (deadline_at > CURRENT_TIMESTAMP OR deadline_at IS NULL)
+  AND (starts_at <= CURRENT_TIMESTAMP OR starts_at IS NULL) AND (deadline_at > CURRENT_TIMESTAMP OR deadline_at IS NULL)
 ORDER BY deadline_at;
 
 -- challenge_stages
@@ -62,13 +62,13 @@ ORDER BY question, ideas DESC;
 
 -- idea_attachments
 -- What is attached to ideas, and how large is it?
-SELECT kind, COUNT(*) AS files, SUM(size_bytes) / 1000000 AS megabytes
+SELECT kind, COUNT(*) AS files, SUM(size_bytes) / 1000000.0 AS megabytes
 FROM idea_attachments
 WHERE community = 'acme' AND _deleted_at IS NULL
 GROUP BY kind;
 
 -- comments
--- Which ideas are discussed most?
+-- Which ideas have the most comments? Those by the authors themselves count here, and those on removed ideas.
 SELECT i.title, COUNT(*) AS comments, COUNT(DISTINCT m.author_id) AS people
 FROM comments m
 JOIN ideas i ON i.community = m.community AND i.id = m.idea_id
@@ -103,7 +103,7 @@ GROUP BY role, status
 ORDER BY people DESC;
 
 -- user_answers
--- Where do the people work, as they say in their profiles?
+-- How many people gave which answer in their profiles?
 SELECT label AS question, value AS answer, COUNT(*) AS people
 FROM user_answers
 WHERE community = 'acme' AND _deleted_at IS NULL

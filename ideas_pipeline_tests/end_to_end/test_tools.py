@@ -211,6 +211,20 @@ def test_pandas_reads_the_postgresql_warehouse_as_an_analyst(folder: Path, analy
     assert re.search(r"c1 +3\n", run("python", lines("pandas", "python"), folder, **analyst))
 
 
+def test_adoption_is_counted_once_the_labels_are_written_down_as_the_page_says(
+    folder: Path, sqlite: Warehouse, with_extension: None
+) -> None:
+    heading = "Say which labels mean adopted"
+    with writing(sqlite.engine) as writer:
+        writer.exec_driver_sql(lines(heading, "sql").replace("'community'", f"'{COMMUNITY}'"))
+    run("sh", lines(heading, "sh"), folder)
+    with attached(folder) as connection:
+        adopted = connection.sql("SELECT class, ideas, rate FROM warehouse.mart_adoption").fetchall()
+        days = connection.sql("SELECT typeof(day), ideas FROM warehouse.mart_daily_activity").fetchall()
+    assert adopted == [("adopted", 3, 0.0)]
+    assert days == [("DATE", 3)]
+
+
 @pytest.mark.usefixtures("sqlite")
 def test_exported_files_are_read_by_pandas_and_duckdb_as_the_page_says(folder: Path) -> None:
     heading = "Files for notebooks and BI tools"
