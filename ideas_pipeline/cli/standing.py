@@ -15,7 +15,10 @@ from ideas_pipeline.warehouse.unfinished import Unfinished
 
 _SYNC = "ideas-pipeline sync"
 # So that all fits on one screen, also where every stream has a reason of its own.
-_REASON_LENGTH, _ONE_OF_MANY = 200, 100
+_REASON_LENGTH, _ONE_OF_MANY, _WHY_ALL_FAILED_LENGTH = 200, 100, 400
+_NOT_CONFIGURED = (
+    "No API client is named in .env of this folder: go to the folder of your .env, or run: ideas-pipeline init"
+)
 _LONGEST_SILENCE = timedelta(hours=6)
 
 
@@ -23,12 +26,14 @@ _LONGEST_SILENCE = timedelta(hours=6)
 class Facts:
     """What is known. ``expected``: the contract's streams. ``streams``: those that were ever synced.
 
-    ``holder``: who uses the API account on this machine; None is nobody. ``holder_known``: whether that can be known.
+    ``configured``: whether an API client is named. ``holder``: who uses the API account on this machine; None is
+    nobody. ``holder_known``: whether that can be known.
     """
 
     now: datetime
     timezone: str
     stale_hours: float
+    configured: bool
     expected: Sequence[str]
     streams: Sequence[StreamStatus]
     unfinished: Unfinished | None
@@ -59,7 +64,9 @@ def standing(facts: Facts) -> Standing:
     needs = list(_needs(facts))
     notes = list(_notes(facts))
     if not (facts.streams or facts.unfinished or facts.holder):
-        return Standing("empty", f"Nothing was synced yet. Run: {_SYNC}", [], [])
+        # Whoever stands in another folder than that of .env must not take its empty warehouse for theirs.
+        do = f"Run: {_SYNC}" if facts.configured else _NOT_CONFIGURED
+        return Standing("empty", f"Nothing was synced yet. {do}", [], [])
     if needs:
         count = "1 thing needs" if len(needs) == 1 else f"{len(needs)} things need"
         return Standing("attention", f"Attention: {count} you.", needs, notes)
@@ -139,8 +146,11 @@ def _broken_off(facts: Facts) -> Need | None:
         ended = "was stopped"
     elif run.mode in ("window", "replay"):
         ended = f"did not come to its end: {run.reason}"
-    else:
+    elif any(s.stream in run.lists and s.verdict in ("failed", "incomplete") for s in facts.streams):
         return None  # why it failed is said with the streams
+    else:
+        what = f"{_named(run, facts)} failed: {_sentence(run.reason, _WHY_ALL_FAILED_LENGTH)}"
+        return Need(what, f"ideas-pipeline check; once that passes: {_SYNC}")
     goes_on = {
         "full": f"{_SYNC} --full",
         "replay": "ideas-pipeline replay",

@@ -47,6 +47,7 @@ def status(as_json: bool) -> None:
             now=datetime.now(UTC),
             timezone=settings.timezone,
             stale_hours=settings.stale_hours,
+            configured=not settings.simulated,
             expected=contract.order(),
             streams=warehouse.status(settings.community),
             unfinished=unfinished_run(warehouse.engine, settings.community),

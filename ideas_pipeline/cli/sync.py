@@ -85,14 +85,21 @@ def run(
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
+    from ideas_pipeline.ideas_api.errors import IdeasApiError
     from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
-    from ideas_pipeline.sync.modes import Window
+    from ideas_pipeline.sync.modes import Window, name
+    from ideas_pipeline.warehouse.errors import WarehouseError
+    from ideas_pipeline.warehouse.runs import RunStart
 
-    run_id = new_run_id(datetime.now(UTC))
+    began = datetime.now(UTC)
+    run_id = new_run_id(began)
     privacy = settings.privacy(contract)
     with connect(settings, contract) as (api, warehouse):
+        window = (mode.start, mode.end) if isinstance(mode, Window) else None
+        start = RunStart(run_id, settings.community, api.base_url, began, mode=name(mode), window=window)
         with (
+            warehouse.noting_failure(start, IdeasApiError, WarehouseError),
             api.alone(what, say),
             archiving(api, settings.archive, run_id, settings.archive_days, privacy),
             progress() as shown,

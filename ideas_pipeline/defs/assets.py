@@ -17,12 +17,16 @@ from ideas_pipeline.defs.sources import source_read
 from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema
 from ideas_pipeline.defs.trouble import trouble
 from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.errors import IdeasApiError
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.modes import Full, Incremental
+from ideas_pipeline.sync.modes import name as name_of
 from ideas_pipeline.sync.windows import dated
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 GROUP = "community"
@@ -127,7 +131,16 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         with failing_in_words():
             api = ideas_api.client
             privacy = settings.privacy(contract)
+            start = RunStart(
+                run_id,
+                settings.community,
+                api.base_url,
+                began,
+                mode=name_of(window or whole),
+                window=(window.start, window.end) if window else None,
+            )
             with (
+                warehouse.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
                 api.alone(f"Dagster's run {context.run.run_id}", context.log.info),
                 archiving(api, settings.archive, run_id, settings.archive_days, privacy),
             ):

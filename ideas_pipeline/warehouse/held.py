@@ -43,6 +43,8 @@ def present_role(engine: sa.Engine, community: str) -> str | None:
     query = (
         sa.select(runs.account_role)
         .where(runs.community == community, runs.mode.in_(["incremental", "full"]))
+        # One that failed before it could ask has not seen it.
+        .where(sa.or_(runs.verdict != "failed", runs.account_role.is_not(None)))
         .order_by(runs.started_at.desc())
         .limit(1)
     )

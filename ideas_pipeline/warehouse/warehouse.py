@@ -5,8 +5,9 @@ Times that come in know their zone. Whatever the database refuses is raised as W
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from ideas_pipeline.warehouse import absences, account, live, parts, runs, scope
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
 from ideas_pipeline.warehouse.engines import make_engine, reading, writing
+from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
 from ideas_pipeline.warehouse.schema import prepare
@@ -56,6 +58,21 @@ class Warehouse:
         """``verdict``: complete, incomplete or failed."""
         with writing(self.engine) as connection:
             runs.finish_run(connection, run_id, community, verdict, reason, at)
+
+    @contextmanager
+    def noting_failure(self, start: RunStart, *foreseen: type[Exception]) -> Iterator[None]:
+        """Within the block, an error that was ``foreseen`` is noted as why the run failed, and raised again.
+
+        Also before the run began: a night that could not log in is one that failed. Where the warehouse itself cannot
+        be written, nothing is noted.
+        """
+        try:
+            yield
+        except foreseen as error:
+            with suppress(WarehouseError):
+                self.start_run(start)
+                self.finish_run(start.run_id, start.community, "failed", str(error), datetime.now(UTC))
+            raise
 
     def unproven(self, community: str, streams: Collection[str]) -> dict[str, str]:
         """Those of ``streams`` whose last run did not read everything, with what is wrong."""

@@ -126,6 +126,13 @@ def test_before_the_first_sync_it_says_what_to_run(community: Community) -> None
     assert community.as_json()["verdict"] == "empty"
 
 
+def test_in_a_folder_without_an_api_client_it_says_where_to_look(tmp_path: Path) -> None:
+    said = ideas_pipeline("status", folder=tmp_path).stdout
+
+    assert "No API client is named in .env of this folder" in said
+    assert "ideas-pipeline init" in said
+
+
 def test_when_all_is_well_the_first_line_says_so_and_since_when(community: Community) -> None:
     community.runs(5.01)
     at = NOW - timedelta(hours=5.01)
@@ -207,6 +214,20 @@ def test_a_stopped_sync_is_said_to_be_stopped(community: Community) -> None:
         warehouse.finish_run(run, "community", "failed", "stopped: KeyboardInterrupt", NOW)
 
     assert "was stopped. Read: nothing yet. → ideas-pipeline sync, which goes on from there" in community.status()
+
+
+def test_a_night_that_failed_before_it_read_anything_is_not_well_though_the_proofs_are_fresh(
+    community: Community,
+) -> None:
+    community.runs(20)
+    run = community.begins(2)
+    with community.warehouse() as warehouse:
+        warehouse.finish_run(run, "community", "failed", "the API refuses the client id and secret (HTTP 401).", NOW)
+
+    said = community.status()
+
+    assert said.startswith("Attention: 1 thing needs you.")
+    assert "UTC failed: the API refuses the client id and secret (HTTP 401). → ideas-pipeline check" in said
 
 
 def test_old_proofs_need_a_person(community: Community) -> None:

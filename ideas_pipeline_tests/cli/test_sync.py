@@ -103,6 +103,7 @@ def test_refused_credentials_are_a_matter_of_configuration_and_exit_with_2(folde
     assert "Traceback" not in done.stderr
     assert "A first query" not in done.stdout
     assert (done.stdout + done.stderr).count("the API refuses the client id and secret") == 1
+    assert "failed: the API refuses the client id and secret" in ideas_pipeline("status", folder=folder).stdout
 
 
 def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator):

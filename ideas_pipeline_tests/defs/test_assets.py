@@ -14,6 +14,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.unfinished import unfinished_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, days, failed_checks, failures, metadata, nightly_sync
 
@@ -186,3 +187,18 @@ def test_without_configuration_a_simulated_community_stands_in_and_it_is_said(
         assert spec.tags["ideas_pipeline/simulated"] == "true"
     with Warehouse.open(f"sqlite:///{unconfigured}/.demo/warehouse.db") as warehouse:
         assert {s.stream: s.verdict for s in warehouse.status("demo")} == dict.fromkeys(STREAMS, "complete")
+
+
+def test_a_night_that_could_not_log_in_is_noted_in_the_warehouse(
+    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAS_CLIENT_SECRET", "canary-wrong")
+
+    assert not nightly_sync(instance).success
+
+    with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db") as warehouse:
+        run = unfinished_run(warehouse.engine, "acme")
+    assert run is not None
+    assert (run.mode, run.lists) == ("incremental", {})
+    assert "refuses the client id and secret" in str(run.reason)
+    assert "canary-wrong" not in str(run.reason)
