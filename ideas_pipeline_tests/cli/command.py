@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ideas_pipeline.simulator.simulator import Simulator
+
 COMMAND = (sys.executable, "-c", "from ideas_pipeline.cli.main import main; main(prog_name='ideas-pipeline')")
+QUICK = "limits: {requests_per_second: null}\n"
 _ROOT = Path(__file__).parents[2]
 
 
@@ -28,3 +31,19 @@ def ideas_pipeline(*arguments: str, folder: Path, **variables: str) -> subproces
         text=True,
         timeout=120,
     )
+
+
+def settings_of(simulator: Simulator) -> dict[str, str]:
+    """The variables that lead to ``simulator``."""
+    return {
+        "IDEAS_API_BASE_URL": simulator.base_url,
+        "IDEAS_CLIENT_ID": simulator.client_id,
+        "IDEAS_CLIENT_SECRET": simulator.client_secret,
+    }
+
+
+def lead_to(simulator: Simulator, folder: Path, contract: str = QUICK, **variables: str) -> None:
+    """Writes to ``folder`` a .env that leads to ``simulator``, and the ``contract`` that it names, contract.yaml."""
+    (folder / "contract.yaml").write_text(contract)
+    named = settings_of(simulator) | {"IDEAS_CONTRACT": "contract.yaml"} | variables
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in named.items()))

@@ -12,7 +12,7 @@ import yaml
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.command import ideas_pipeline, lead_to
 
 DAYS = ("--from", "2025-03-01", "--to", "2025-03-31")
 LISTS = ("ideas", "comments", "votes")
@@ -45,12 +45,10 @@ def any_contract(request: pytest.FixtureRequest) -> dict[str, Any]:
 def simulator(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """A simulated community and, in the test's folder, a .env that leads to it."""
     chosen = request.getfixturevalue("any_contract") if "any_contract" in request.fixturenames else contract()
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(chosen))
-    with Simulator(load_contract(tmp_path / "mine.yaml"), generate("small", seed=1)) as running:
-        (tmp_path / ".env").write_text(
-            f"IDEAS_CLIENT_ID={running.client_id}\nIDEAS_CLIENT_SECRET={running.client_secret}\n"
-            f"IDEAS_API_BASE_URL={running.base_url}\nIDEAS_CONTRACT=mine.yaml\nIDEAS_TIMEZONE=Europe/Madrid\n"
-        )
+    written = yaml.safe_dump(chosen)
+    (tmp_path / "contract.yaml").write_text(written)
+    with Simulator(load_contract(tmp_path / "contract.yaml"), generate("small", seed=1)) as running:
+        lead_to(running, tmp_path, contract=written, IDEAS_TIMEZONE="Europe/Madrid")
         yield running
 
 

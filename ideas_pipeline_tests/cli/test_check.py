@@ -12,7 +12,7 @@ from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.command import ideas_pipeline, settings_of
 
 OTHER = """\
 auth:
@@ -29,12 +29,6 @@ streams:
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with Simulator(load_contract(None), generate("small", seed=1)) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def other_api(tmp_path: Path) -> Iterator[Simulator]:
     """An API that is not as our contract says."""
     file = tmp_path / "other.yaml"
@@ -42,14 +36,6 @@ def other_api(tmp_path: Path) -> Iterator[Simulator]:
     quirks = Quirks(extra_fields=True)
     with Simulator(load_contract(file), generate("small", seed=1), quirks=quirks, page_cap=30) as simulator:
         yield simulator
-
-
-def settings_of(simulator: Simulator) -> dict[str, str]:
-    return {
-        "IDEAS_API_BASE_URL": simulator.base_url,
-        "IDEAS_CLIENT_ID": simulator.client_id,
-        "IDEAS_CLIENT_SECRET": simulator.client_secret,
-    }
 
 
 def test_an_api_that_agrees_ends_with_0_and_leaves_nothing_but_the_tokens_and_the_budget(

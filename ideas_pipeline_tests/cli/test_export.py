@@ -2,30 +2,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
-from ideas_pipeline.simulator.community import generate
-from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import ideas_pipeline
-
-
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a synced warehouse."""
-    folder = tmp_path_factory.mktemp("synced")
-    with Simulator(load_contract(None), generate("small", seed=1)) as simulator:
-        (folder / "quick.yaml").write_text("limits: {requests_per_second: null}\n")
-        (folder / ".env").write_text(
-            f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
-            f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=quick.yaml\n"
-        )
-        done = ideas_pipeline("sync", folder=folder)
-        assert done.returncode == 0, done.stderr
-    return folder
 
 
 def test_every_table_and_mart_becomes_a_file_and_personal_data_is_pointed_out(synced):

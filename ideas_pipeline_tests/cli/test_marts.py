@@ -2,34 +2,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import generate
-from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import ideas_pipeline
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator(load_contract(None), generate("small", seed=1)) as running:
-        yield running
-
-
-@pytest.fixture
-def folder(tmp_path: Path, simulator: Simulator) -> Path:
-    """A folder with a synced warehouse."""
-    (tmp_path / "quick.yaml").write_text("limits: {requests_per_second: null}\n")
-    (tmp_path / ".env").write_text(
-        f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
-        f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=quick.yaml\n"
-    )
-    done = ideas_pipeline("sync", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    return tmp_path
 
 
 def query(folder: Path, sql: str) -> list[tuple[object, ...]]:
@@ -37,9 +13,9 @@ def query(folder: Path, sql: str) -> list[tuple[object, ...]]:
         return database.execute(sql).fetchall()
 
 
-def test_a_sync_builds_the_marts(folder, simulator):
+def test_a_sync_builds_the_marts(folder):
     challenges = query(folder, "SELECT challenge_id FROM mart_challenges")
-    assert {key for (key,) in challenges} == set(simulator.tables["challenges"])
+    assert {key for (key,) in challenges} == set(generate("small", seed=1)["challenges"])
     books = query(folder, "SELECT mart, rows FROM _marts")
     assert books == query(
         folder,

@@ -2,34 +2,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.command import QUICK, ideas_pipeline, lead_to
 
 WRONG = "limits: {requests_per_second: null}\nstreams: {ideas: {fields: {title: status}}}\n"
-RIGHT = "limits: {requests_per_second: null}\n"
-
-
-@pytest.fixture(scope="module")
-def community() -> Iterator[Simulator]:
-    with Simulator(load_contract(None), generate("small", seed=1)) as running:
-        yield running
 
 
 @pytest.fixture
-def folder(tmp_path: Path, community: Simulator) -> Path:
+def folder(tmp_path: Path, simulator: Simulator) -> Path:
     """A folder in which a community was synced with a contract that takes the title from the wrong place."""
-    (tmp_path / "contract.yaml").write_text(WRONG)
-    (tmp_path / ".env").write_text(
-        f"IDEAS_CLIENT_ID={community.client_id}\nIDEAS_CLIENT_SECRET={community.client_secret}\n"
-        f"IDEAS_API_BASE_URL={community.base_url}\nIDEAS_CONTRACT=contract.yaml\n"
-    )
+    lead_to(simulator, tmp_path, contract=WRONG)
     done = ideas_pipeline("sync", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path
@@ -45,11 +31,11 @@ def titles(folder: Path) -> dict[str, str]:
         return dict(database.execute("SELECT id, title FROM ideas WHERE _deleted_at IS NULL"))
 
 
-def test_a_mended_contract_and_a_replay_mend_the_tables_without_the_api(folder, community):
-    truth = {row["id"]: row["title"] for row in community.tables["ideas"].values()}
+def test_a_mended_contract_and_a_replay_mend_the_tables_without_the_api(folder, simulator):
+    truth = {row["id"]: row["title"] for row in simulator.tables["ideas"].values()}
     assert titles(folder) != truth
     switch_off_the_api(folder)
-    (folder / "contract.yaml").write_text(RIGHT)
+    (folder / "contract.yaml").write_text(QUICK)
     done = ideas_pipeline("replay", folder=folder)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert titles(folder) == truth
@@ -61,7 +47,7 @@ def test_a_mended_contract_and_a_replay_mend_the_tables_without_the_api(folder, 
 
 
 def test_machines_get_json_and_one_stream_can_be_replayed_alone(folder):
-    (folder / "contract.yaml").write_text(RIGHT)
+    (folder / "contract.yaml").write_text(QUICK)
     done = ideas_pipeline("replay", "--only", "ideas", "--json", folder=folder)
     result = json.loads(done.stdout)
     assert (result["verdict"], [s["stream"] for s in result["streams"]]) == ("complete", ["ideas"])

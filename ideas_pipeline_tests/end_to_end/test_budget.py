@@ -15,7 +15,7 @@ import pytest
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline, lead_to
 
 PER_SECOND, PER_HOUR = 60, 100
 MINUTES_OF_AN_HOUR = 61
@@ -29,18 +29,15 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def folder(tmp_path: Path, simulator: Simulator) -> Path:
-    """A folder whose .env leads to the simulator and to the contract ``ours.yaml``."""
-    (tmp_path / ".env").write_text(
-        f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
-        f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=ours.yaml\n"
-    )
+    """A folder whose .env leads to the simulator and to a contract without limits."""
+    lead_to(simulator, tmp_path)
     limit(tmp_path)
     return tmp_path
 
 
 def limit(folder: Path, per_second: int | None = None, per_hour: int | None = None) -> None:
     limits = {"requests_per_second": per_second, "requests_per_hour": per_hour, "deadline": 30}
-    (folder / "ours.yaml").write_text(json.dumps({"limits": limits}))
+    (folder / "contract.yaml").write_text(json.dumps({"limits": limits}))
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:

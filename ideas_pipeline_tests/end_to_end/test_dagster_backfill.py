@@ -19,7 +19,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import SCOPES
 from ideas_pipeline.tables.community import COMMENTS
-from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.command import ideas_pipeline, lead_to
 from ideas_pipeline_tests.dagster_processes import DAGSTER, ask, dagster_dev, environment, loaded, until
 
 LISTS = ["comments", "ideas", "votes"]
@@ -45,12 +45,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def simulator(folder: Path) -> Iterator[Simulator]:
     """A community that was synced; then a comment of March was edited, of which its idea says nothing."""
-    (folder / "quick.yaml").write_text("limits: {requests_per_second: null}")
     with Simulator(load_contract(None), generate("small", seed=1)) as running:
-        (folder / ".env").write_text(
-            f"IDEAS_CLIENT_ID={running.client_id}\nIDEAS_CLIENT_SECRET={running.client_secret}\n"
-            f"IDEAS_API_BASE_URL={running.base_url}\nIDEAS_CONTRACT=quick.yaml\nIDEAS_COMMUNITY=acme\n"
-        )
+        lead_to(running, folder, IDEAS_COMMUNITY="acme")
         assert ideas_pipeline("sync", folder=folder).returncode == 0
         with running.changing() as tables:
             next(c for c in tables["comments"].values() if c["created_at"][:10] in DAYS)["body"] = "edited in place"
