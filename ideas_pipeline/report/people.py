@@ -61,9 +61,9 @@ def concentration(figures: Figures) -> Section:
     return Section(
         "concentration",
         "Concentration",
-        f"What share of all {count(tenth.of_contributions, 'contribution')} (comments, votes, and ideas, which count for "
-        f"each of their authors) is of the most active of the {people(tenth.of_people)} who contributed. Contributions "
-        "that name nobody are left out.",
+        f"What share of all {count(tenth.of_contributions, 'contribution')} (comments, votes, and ideas, which count "
+        f"for each of their authors) is of the most active of the {people(tenth.of_people)} who contributed. "
+        "Contributions that name nobody are left out.",
         charts=[
             Chart(
                 "Contributions by the most active",

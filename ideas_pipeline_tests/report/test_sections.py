@@ -226,47 +226,6 @@ def test_moderation_counts_every_idea(sqlite_url):
     assert cells(by_status) == [["banned", "2", "0"]]
 
 
-def test_what_the_source_does_not_tell_of_moderation_is_not_called_none(sqlite_url):
-    rows = [{"challenge_id": "1", "ideas": 30, "removed_rate": 0.0}]
-    tables = {"ideas": [{"id": "1", "approval_status": "pending"}]}
-    section = moderation.section(figures(sqlite_url, tables=tables, moderation=rows, challenges=[a_challenge(1)]))
-    assert [row[0] for row in section.charts[0].table.rows] == ["Waiting for approval", "Not approved"]
-    assert "The source does not tell which ideas were removed or closed, who is banned and when" in section.meaning
-    assert cells(section.tables[0]) == [["Question 1", "30", "0", "–", "–", "–", "–"]]
-
-
-def test_where_nothing_of_moderation_is_told_nothing_is_drawn(sqlite_url):
-    section = moderation.section(figures(sqlite_url, moderation=[{"challenge_id": "1", "ideas": 30}]))
-    assert not section.charts
-
-
-def test_what_the_source_counts_stands_beside_what_it_lists(sqlite_url):
-    ideas = [
-        {"id": "1", "vote_count": 900, "comment_count": 2},
-        {"id": "2", "vote_count": 100},
-        {"id": "3", "comment_count": 5, "_deleted_at": AS_OF},
-    ]
-    comments = [
-        {"id": "a", "idea_id": "1"},
-        {"id": "b", "idea_id": "1", "_deleted_at": AS_OF},
-        {"id": "c", "idea_id": "2"},
-        {"id": "d", "idea_id": "3"},
-    ]
-    found = figures(sqlite_url, tables={"ideas": ideas, "comments": comments})
-    (table,) = completeness.section(found).tables
-    assert cells(table) == [["Comments", "2", "1"], ["Votes", "1,000", "0"]]
-    assert said(completeness.unlisted(found)) == (
-        "The source itself counts 2 comments on these ideas, and lists 1: only those are in this report. "
-        "The source itself counts 1,000 votes on these ideas, and lists none: only those are in this report."
-    )
-
-
-def test_a_few_that_a_source_counts_and_hides_are_no_alarm(sqlite_url):
-    ideas = [{"id": "1", "vote_count": 10}]
-    votes = [{"id": str(n), "idea_id": "1"} for n in range(9)]
-    assert completeness.unlisted(figures(sqlite_url, tables={"ideas": ideas, "votes": votes})) == ""
-
-
 def test_adoption_is_of_all_ideas_and_the_class_adopted_comes_first(sqlite_url):
     rows = [
         {"challenge_id": "1", "class": "declined", "ideas": 30, "ideas_ever": 20, "ideas_now": 20, "rate": 2 / 3},
