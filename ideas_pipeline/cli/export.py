@@ -48,4 +48,7 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
         print(json.dumps({"folder": str(folder), "rows": rows}, indent=2))
     else:
         console().print(table(("file", "rows"), [(f"{folder / name}.parquet", count) for name, count in rows.items()]))
+    if not any(rows.values()):
+        say(f"The files are empty: there is nothing of the community {settings.community} (IDEAS_COMMUNITY) in them.")
+        return
     say("These files hold personal data that `ideas-pipeline erase` does not reach: after one, export anew.")
