@@ -12,7 +12,7 @@ from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.simulator import words
 from ideas_pipeline.simulator.counts import declare_counts
 from ideas_pipeline.simulator.shape import email_of
-from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.simulator.truth import PARTS, Row, Tables
 
 Scale = Literal["small", "medium", "large"]
 
@@ -35,16 +35,6 @@ _DAYS = 600
 _TYPES = ("standard", "funnel", "milestone")
 _VOTING = ("thumbs", "thumbs_up", "scorecard", "points", "stars")
 _SITE = "https://community.example"
-_EMBEDDED = (
-    "challenge_stages",
-    "user_answers",
-    "idea_labels",
-    "idea_tags",
-    "idea_coauthors",
-    "idea_answers",
-    "idea_attachments",
-    "vote_ratings",
-)
 
 
 def generate(scale: Scale | Size, seed: int = 1) -> Tables:
@@ -73,7 +63,7 @@ class _Community:
     def __init__(self, size: Size, rng: random.Random) -> None:
         self._rng = rng
         self._numbers = itertools.count(1)
-        self.tables: Tables = {name: {} for name in ("challenges", "users", "ideas", "comments", "votes", *_EMBEDDED)}
+        self.tables: Tables = {name: {} for name in ("challenges", "users", "ideas", "comments", "votes", *PARTS)}
         people = self._users(size.users)
         rng.shuffle(people)
         # One of the most active has deleted the account: what was posted stays, without an author.

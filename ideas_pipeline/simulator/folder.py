@@ -5,21 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ideas_pipeline.simulator.truth import Row, Tables
-
-# Rows that are part of another row: no id of their own is needed, or it is unique only within that row.
-_PARTS = frozenset(
-    {
-        "challenge_stages",
-        "user_answers",
-        "idea_labels",
-        "idea_tags",
-        "idea_coauthors",
-        "idea_answers",
-        "idea_attachments",
-        "vote_ratings",
-    }
-)
+from ideas_pipeline.simulator.truth import PARTS, Row, Tables
 
 
 class FolderError(ValueError):
@@ -48,7 +34,7 @@ def _read_table(file: Path) -> dict[str, Row]:
                 if line.strip():
                     where = f"{file}, line {number}"
                     row = _read_row(line, where)
-                    key = str(number) if file.stem in _PARTS else _id_of(row, where)
+                    key = str(number) if file.stem in PARTS else _id_of(row, where)
                     if key in rows:
                         raise FolderError(f"{where}: the id {key} was already used by an earlier line.")
                     rows[key] = row

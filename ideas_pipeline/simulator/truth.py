@@ -8,6 +8,18 @@ Row = dict[str, Json]
 Tables = dict[str, dict[str, Row]]
 """Table → id → row by column name, in the order of the API's lists. Rows of embedded tables have any unique key."""
 
+PARTS = (
+    "challenge_stages",
+    "user_answers",
+    "idea_labels",
+    "idea_tags",
+    "idea_coauthors",
+    "idea_answers",
+    "idea_attachments",
+    "vote_ratings",
+)
+"""Tables whose rows are part of another row: they need no id of their own, or it is unique only within that row."""
+
 
 class Index:
     """Which rows of a table have a value in a column. It knows the tables as they were when it was first asked."""
