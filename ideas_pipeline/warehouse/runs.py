@@ -16,6 +16,8 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.proven import OF_SYNCS
 
+# A statement takes 32,766 parameters on SQLite, 65,535 on PostgreSQL.
+_IDS_AT_ONCE = 10_000
 _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
 
 
@@ -158,9 +160,13 @@ def _unloaded(connection: sa.Connection, community: str, stream: str) -> int:
     keys = connection.scalars(
         sa.select(rejects.record_key).where(rejects.community == community, rejects.table_name == stream)
     ).all()
-    ids = {json.loads(key)[0] for key in keys if key.startswith("[")}
-    there = set(connection.scalars(sa.select(table.c.id).where(table.c.community == community, table.c.id.in_(ids))))
-    return len(keys) - len(there)
+    ids = list({json.loads(key)[0] for key in keys if key.startswith("[")})
+    there = 0
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        these = table.c.id.in_(ids[start : start + _IDS_AT_ONCE])
+        of_these = sa.select(sa.func.count()).select_from(table).where(table.c.community == community, these)
+        there += connection.scalar(of_these) or 0
+    return len(keys) - there
 
 
 def start_stream(connection: sa.Connection, run_id: str, community: str, stream: str, at: datetime) -> None:

@@ -4,36 +4,23 @@ import json
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.cli.sync import FIRST_QUERY, query_command
-from ideas_pipeline.ideas_api.contract_file import load_contract
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline, lead_to
 
 QUICK = "limits: {requests_per_second: null, attempts: 2, deadline: 5}\n"
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with Simulator(load_contract(None), generate("small", seed=1)) as running:
-        yield running
-
-
-@pytest.fixture
 def folder(tmp_path: Path, simulator: Simulator) -> Path:
     """A folder whose .env leads to the simulator."""
-    (tmp_path / "quick.yaml").write_text(QUICK)
-    (tmp_path / ".env").write_text(
-        f"IDEAS_CLIENT_ID={simulator.client_id}\nIDEAS_CLIENT_SECRET={simulator.client_secret}\n"
-        f"IDEAS_API_BASE_URL={simulator.base_url}\nIDEAS_CONTRACT=quick.yaml\n"
-    )
+    lead_to(simulator, tmp_path, contract=QUICK)
     return tmp_path
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
@@ -97,3 +99,25 @@ def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehous
     }
     [run] = held(warehouse, SYNC_RUNS)
     assert (run["started_at"], run["finished_at"], run["verdict"]) == (night(1), night(2), "failed")
+
+
+def test_more_rejected_records_than_a_statement_takes_parameters_are_counted(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("7")], on=1)
+    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+    warehouse.finish_stream("night-1", COMMUNITY, "ideas", night(1), "complete", None)
+    numbers = sa.select(sa.literal(0).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < 69_999))
+    waiting = {
+        "community": sa.literal(COMMUNITY),
+        "table_name": sa.literal("ideas"),
+        "record_key": sa.literal('["') + sa.cast(numbers.c.n, sa.Text) + sa.literal('"]'),
+        "scope": sa.literal("c1"),
+        "reason": sa.literal("score: not a number"),
+        "first_seen_at": sa.literal(night(1)),
+        "run_id": sa.literal("night-1"),
+    }
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.insert(REJECTED_RECORDS).from_select(list(waiting), sa.select(*waiting.values())))
+    assert warehouse.unproven(COMMUNITY, ["ideas"]) == {
+        "ideas": "has 69999 records that could not be typed and have no row"
+    }
