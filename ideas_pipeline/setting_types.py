@@ -13,7 +13,7 @@ from pydantic_settings import NoDecode
 
 # What is sent to these stays on this machine.
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_ADDRESS = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+", re.ASCII)
+_ADDRESS = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+")
 
 
 def _is_a_zone(name: str) -> str:
@@ -64,7 +64,8 @@ def _addresses(text: object) -> object:
 
 
 def _is_an_address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
+    # Beyond ASCII, many a mail server would take no alert at all: it need not know SMTPUTF8 (RFC 6531).
+    if not (_ADDRESS.fullmatch(text) and text.isascii()):
         raise ValueError
     return text
 

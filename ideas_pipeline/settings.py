@@ -103,8 +103,8 @@ class Settings(BaseModel):
         description="a mail server such as smtp://user:password@mail.example.com:587 or smtps://… "
         "(percent-encode what is no letter or digit in user and password)",
     )
-    alert_emails: Addresses = Field((), repr=False, description="e-mail addresses with commas between")
-    alert_from: Address | None = Field(None, repr=False, description="an e-mail address")
+    alert_emails: Addresses = Field((), repr=False, description="e-mail addresses without accents, with commas between")
+    alert_from: Address | None = Field(None, repr=False, description="an e-mail address without accents")
     pii_email: Choice = Field("drop", description=_CHOICE)
     pii_name: Choice = Field("keep", description=_CHOICE)
     pii_profile: Choice = Field("keep", description=_CHOICE)

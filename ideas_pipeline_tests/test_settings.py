@@ -86,8 +86,9 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_SMTP_URL", "mail.example.com:587", "a mail server such as smtp://"),
         ("IDEAS_SMTP_URL", "smtp://me:sl/ash@mail.example.com", "percent-encode what is no letter or digit"),
         ("IDEAS_SMTP_URL", "smtp://me@example.com:x@mail.example.com", "percent-encode what is no letter or digit"),
-        ("IDEAS_ALERT_EMAILS", "ann@example.com ben@example.com", "e-mail addresses with commas between."),
-        ("IDEAS_ALERT_FROM", "the pipeline", "an e-mail address."),
+        ("IDEAS_ALERT_EMAILS", "ann@example.com ben@example.com", "e-mail addresses without accents, with commas between."),
+        ("IDEAS_ALERT_FROM", "the pipeline", "an e-mail address"),
+        ("IDEAS_ALERT_FROM", "jürgen@example.com", "an e-mail address without accents"),
         ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database address: sqlite:///path.db"),
     ],
 )
