@@ -129,7 +129,7 @@ ORDER BY ideas DESC;
 
 -- mart_daily_activity
 -- How active was the community, day by day?
-SELECT day, ideas, comments, votes, contributors, active_28d, registered
+SELECT day, ideas, comments, votes, contributors, active_28d, participation_rate
 FROM mart_daily_activity
 WHERE community = 'acme'
 ORDER BY day DESC

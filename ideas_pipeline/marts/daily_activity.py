@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.marts.sql import count_if, day_after
+from ideas_pipeline.marts.sql import count_if, day_after, share
 from ideas_pipeline.tables.columns import column
 
 ACTIVE_DAYS = 28
@@ -35,6 +35,8 @@ TABLE = mart_table(
         "People registered now who had joined by then; without a known date of joining they count from the start.",
         required=True,
     ),
+    column("registered_active_28d", "integer", "Those of active_28d who are registered now.", required=True),
+    column("participation_rate", "number", "registered_active_28d ÷ registered."),
 )
 
 
@@ -56,7 +58,8 @@ def _select(asked: Asked) -> sa.Select[Any]:
     first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(c.user_id.is_not(None)).group_by(c.user_id)
     begun = _counted_by_day(first.subquery())
     joined = _counted_by_day(sa.select(PEOPLE.c.joined_day.label("day")).where(PEOPLE.c.is_registered).subquery())
-    steps = _active_steps(asked)
+    steps = _active_steps(asked, ACTS.c.user_id.is_not(None))
+    registered_steps = _active_steps(asked, ACTS.c.user_id.in_(_registered()))
     any_day = sa.select(sa.func.min(days.c.day)).scalar_subquery()
     since_ever = (
         sa.select(sa.func.count())
@@ -69,19 +72,25 @@ def _select(asked: Asked) -> sa.Select[Any]:
         total = sa.func.sum(sa.func.coalesce(amount, 0)).over(order_by=days.c.day)
         return sa.cast(total, sa.BigInteger)
 
-    return (
+    registered = so_far(joined.c.people) + since_ever
+    active = so_far(registered_steps.c.step)
+    whole = (
         sa.select(
             days.c.day,
             *(sa.func.coalesce(done.c[name], 0) for name in ("ideas", "comments", "votes", "contributors")),
             sa.func.coalesce(begun.c.people, 0),
             so_far(steps.c.step),
-            so_far(joined.c.people) + since_ever,
+            registered.label("registered"),
+            active.label("active"),
         )
         .outerjoin_from(days, done, done.c.day == days.c.day)
         .outerjoin(begun, begun.c.day == days.c.day)
         .outerjoin(joined, joined.c.day == days.c.day)
         .outerjoin(steps, steps.c.day == days.c.day)
+        .outerjoin(registered_steps, registered_steps.c.day == days.c.day)
+        .subquery()
     )
+    return sa.select(*whole.c, share(whole.c.active, whole.c.registered))
 
 
 def _days(asked: Asked) -> sa.CTE:
@@ -97,12 +106,16 @@ def _counted_by_day(rows: sa.Subquery) -> sa.Subquery:
     return sa.select(rows.c.day, sa.func.count().label("people")).group_by(rows.c.day).subquery()
 
 
-def _active_steps(asked: Asked) -> sa.Subquery:
-    """By how many the number of active people changes on each day.
+def _registered() -> sa.Select[tuple[str]]:
+    return sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)
+
+
+def _active_steps(asked: Asked, whose: sa.ColumnElement[bool]) -> sa.Subquery:
+    """By how many the number of active people changes on each day, of those whose acts are ``whose``.
 
     Somebody is active from a day of contributing until the 28th, or until the next such day, which begins anew.
     """
-    acted = sa.select(ACTS.c.user_id, ACTS.c.day).where(ACTS.c.user_id.is_not(None)).distinct().subquery()
+    acted = sa.select(ACTS.c.user_id, ACTS.c.day).where(whose).distinct().subquery()
     over = sa.func.lead(acted.c.day).over(partition_by=acted.c.user_id, order_by=acted.c.day)
     spans = sa.select(
         acted.c.day, day_after(acted.c.day, ACTIVE_DAYS, asked).label("lapses"), over.label("again")

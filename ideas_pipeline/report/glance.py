@@ -64,22 +64,17 @@ def _people(period: Rows, before: Rows, undated: int) -> list[Number]:
         "Different people who submitted an idea, commented or voted.",
         _change(now.active_28d, before[-1].active_28d) if before else "",
     )
-    share = _participation(period)
-    of = f"Active people, registered or not, ÷ {people(now.registered)} registered by {now.day}."
+    share = now.participation_rate
+    of = f"Active people who are registered ÷ {people(now.registered)} registered by {now.day}."
     if undated:
         of += f" Of {number(undated)} it is not known since when."
     taking_part = Number(
         "Participation",
         percent(share),
         of,
-        _points(share, _participation(before)) if before else "",
+        _points(share, before[-1].participation_rate) if before else "",
     )
     return [active, taking_part]
-
-
-def _participation(rows: Rows) -> float | None:
-    last = rows[-1]
-    return last.active_28d / last.registered if last.registered else None
 
 
 def _sum(rows: Rows, column: str) -> int:

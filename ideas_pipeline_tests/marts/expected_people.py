@@ -36,7 +36,9 @@ def daily_activity(f: Facts) -> Rows:
                 "contributors": len(people.get(day, ())),
                 "new_contributors": int((first_day == day).sum()),
                 "active_28d": len(set().union(*lately)),
-                "registered": sum(on <= day for on in joined_days),
+                "registered": (registered := sum(on <= day for on in joined_days)),
+                "registered_active_28d": (there := len(set().union(*lately) & f.registered.keys())),
+                "participation_rate": there / registered if registered else None,
             }
         )
     return rows

@@ -15,7 +15,7 @@ def numbers(sqlite_url):
     """Of a community of 60 days: 28 like these, and those before, which had half of it."""
 
     def of(**each):
-        before = days(32, BEFORE, **{name: value // 2 for name, value in each.items()})
+        before = days(32, BEFORE, **{name: value and value / 2 for name, value in each.items()})
         section = glance.section(figures(sqlite_url, daily_activity=[*before, *days(28, **each)]))
         return {number.name: number for number in section.numbers}
 
@@ -34,9 +34,9 @@ def test_active_people_are_those_of_the_last_day_beside_28_days_before(numbers):
 
 
 def test_participation_changes_by_points_and_names_its_denominator(numbers):
-    participation = numbers(active_28d=20, registered=1000)["Participation"]
+    participation = numbers(active_28d=22, registered=1000, participation_rate=0.02)["Participation"]
     assert participation.value == "2.0\N{NO-BREAK SPACE}%"
-    assert participation.change == "the same as before (2.0\N{NO-BREAK SPACE}%)"
+    assert participation.change == "▲ up 1.0 points from 1.0\N{NO-BREAK SPACE}%"
     assert "÷ 1,000\N{NO-BREAK SPACE}people registered by 2026-03-31" in participation.meaning
 
 
@@ -48,7 +48,7 @@ def test_participation_says_of_how_many_people_it_is_not_known_since_when_they_a
 
 
 def test_without_registered_people_there_is_no_participation(numbers):
-    participation = numbers(active_28d=20, registered=0)["Participation"]
+    participation = numbers(active_28d=20, registered=0, participation_rate=None)["Participation"]
     assert (participation.value, participation.change) == ("–", "")
 
 
