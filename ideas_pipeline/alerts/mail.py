@@ -6,7 +6,7 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -72,7 +72,7 @@ def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
         connection = smtplib.SMTP_SSL(host, url.port or smtplib.SMTP_SSL_PORT, timeout=_SECONDS, context=context)
     else:
         connection = smtplib.SMTP(host, url.port or 587, timeout=_SECONDS)
-    with connection:
+    try:
         connection.ehlo()
         if url.scheme == "smtp":
             if connection.has_extn("starttls"):
@@ -82,3 +82,8 @@ def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
         if user:
             connection.login(user, unquote(url.password or ""))
         yield connection
+        # What the server took is sent, whatever it says at parting.
+        with suppress(OSError):
+            connection.quit()
+    finally:
+        connection.close()

@@ -17,6 +17,7 @@ from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.warehouse.engines import reading, reading_one_moment, utc
 from ideas_pipeline.warehouse.errors import WarehouseError
+from ideas_pipeline.warehouse.proven import OF_SYNCS
 
 Rows = Sequence[sa.Row[Any]]
 
@@ -122,7 +123,9 @@ def _rows(connection: sa.Connection, name: str, community: str) -> Rows:
 
 def _streams(connection: sa.Connection, community: str) -> list[StreamRead]:
     c = SYNC_STREAMS.c
-    mine = sa.select(c.stream, c.verdict, c.finished_at).where(c.community == community).order_by(c.started_at)
+    mine = (
+        sa.select(c.stream, c.verdict, c.finished_at).where(c.community == community, OF_SYNCS).order_by(c.started_at)
+    )
     runs = connection.execute(mine).all()
     last = {run.stream: run.verdict for run in runs}
     proven = {run.stream: utc(run.finished_at) for run in runs if run.verdict == "complete"}

@@ -71,14 +71,18 @@ def webhook_server() -> Iterator[WebhookServer]:
 
 
 class MailServer:
-    """``mails``: what it took, in order. ``refused``: addresses that it takes nothing for."""
+    """``mails``: what it took, in order. ``refused``: addresses that it takes nothing for. ``farewell``: to QUIT."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
         self.refused: set[str] = set()
         self.encrypted: list[bool] = []
+        self.farewell = "221 Bye"
         self.port = 0
+
+    async def handle_QUIT(self, *_: Any) -> str:
+        return self.farewell
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any) -> str:
         if address in self.refused:

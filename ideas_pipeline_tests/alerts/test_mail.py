@@ -54,6 +54,13 @@ def test_an_alert_is_one_mail_to_all(caplog: pytest.LogCaptureFixture) -> None:
     assert "canary" not in caplog.text
 
 
+def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_at_parting() -> None:
+    with mail_server() as server:
+        server.farewell = "421 too busy to say goodbye"
+        send(f"smtp://127.0.0.1:{server.port}")
+    assert len(server.mails) == 1
+
+
 def test_a_server_that_offers_encryption_gets_user_and_password_over_that_alone(certificate: ssl.SSLContext) -> None:
     with mail_server(password=True, starttls=certificate) as server:
         send(f"smtp://{USER_AND_PASSWORD}@127.0.0.2:{server.port}")

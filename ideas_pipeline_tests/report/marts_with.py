@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.figures import Figures, read_figures
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
-from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import make_engine, writing
@@ -31,7 +31,7 @@ def fill(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None
     """
     engine = make_engine(url)
     with writing(engine) as connection:
-        for table in (BOOKS, SYNC_STREAMS, *(mart.table for mart in MARTS.values()), *TABLES.values()):
+        for table in (BOOKS, SYNC_RUNS, SYNC_STREAMS, *(mart.table for mart in MARTS.values()), *TABLES.values()):
             table.create(connection, checkfirst=True)
         built = {"community": COMMUNITY, "timezone": "Europe/Madrid", "as_of": as_of, "built_at": as_of, "rows": 0}
         connection.execute(sa.insert(BOOKS), [built | {"mart": name} for name in MARTS])

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.report.figures import read_figures
 from ideas_pipeline.report.write import write_report
-from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, LAST_DAY, days, fill
 from ideas_pipeline_tests.report.reading import Page
@@ -104,6 +104,12 @@ def test_what_was_not_proven_complete_is_said_at_the_top_without_its_reason(ware
             run = {"run_id": "1", "community": COMMUNITY, "stream": stream, "verdict": verdict, "reason": "votes 4711"}
             times = {"started_at": AS_OF + timedelta(minutes=minute), "finished_at": AS_OF + timedelta(hours=1)}
             connection.execute(sa.insert(SYNC_STREAMS).values(run | times | COUNTERS))
+        # A replay of old pages proves nothing of the source as it is now.
+        old = {"run_id": "2", "community": COMMUNITY, "stream": "votes", "verdict": "complete"}
+        later = {"started_at": AS_OF + timedelta(hours=2), "finished_at": AS_OF + timedelta(hours=3)}
+        connection.execute(sa.insert(SYNC_STREAMS).values(old | later | COUNTERS))
+        replay = {"run_id": "2", "community": COMMUNITY, "source": "", "mode": "replay", "verdict": "complete"}
+        connection.execute(sa.insert(SYNC_RUNS).values(replay | later))
     build_marts(warehouse.engine, COMMUNITY, "UTC", datetime(2026, 4, 2, 4, tzinfo=UTC))
     write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
