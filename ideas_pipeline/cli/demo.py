@@ -6,14 +6,12 @@ import click
 
 from ideas_pipeline.cli.sync import run
 
-_SEED = 1
-
 
 @click.command()
 def demo() -> None:
     """Sync a simulated community into .demo/warehouse.db, login and all.
 
-    The same community is simulated every time, so a second demo changes nothing.
+    The same community is simulated all week, so a second demo changes nothing.
 
     \b
     Example:  ideas-pipeline demo
@@ -25,13 +23,13 @@ def demo() -> None:
     from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.report.write import write_report
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.simulator.community import generate
+    from ideas_pipeline.simulator.community import demo_community
     from ideas_pipeline.simulator.simulator import Simulator
     from ideas_pipeline.sync.modes import Incremental
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     contract = load_contract(None)
-    with Simulator(contract, generate("small", seed=_SEED)) as simulator:
+    with Simulator(contract, demo_community()) as simulator:
         click.echo(f"This community is simulated: made-up people and ideas, served at {simulator.base_url}")
         settings = Settings(
             community="demo",

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 _EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
 
 FIRST_QUERY = """\
-SELECT i.title, c.title AS challenge, COUNT(*) AS comments
-FROM ideas i
-JOIN challenges c ON c.community = i.community AND c.id = i.challenge_id
-JOIN comments m ON m.community = i.community AND m.idea_id = i.id AND m._deleted_at IS NULL
-WHERE i.community = '{community}' AND i._deleted_at IS NULL
-GROUP BY i.id, i.title, c.title ORDER BY comments DESC LIMIT 10;"""
+SELECT i.title, c.title AS challenge, l.responses, l.votes
+FROM mart_idea_lifecycle l
+JOIN ideas i ON i.community = l.community AND i.id = l.idea_id
+JOIN challenges c ON c.community = l.community AND c.id = l.challenge_id
+WHERE l.community = '{community}' ORDER BY l.responses DESC, l.votes DESC LIMIT 10;"""
 
 
 @click.command()
@@ -86,6 +85,7 @@ def run(
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
     from ideas_pipeline.ideas_api.errors import IdeasApiError
+    from ideas_pipeline.marts.sql import DIALECTS
     from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
     from ideas_pipeline.sync.modes import Window, name
@@ -124,7 +124,7 @@ def run(
         print(_as_json(result, url))
     else:
         _print(result, url)
-        if rows_there and not isinstance(mode, Window):
+        if rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
             _print_first_query(url, settings.community)
     if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
         return Misconfigured.exit_code
@@ -162,10 +162,14 @@ def _print(result: RunResult, url: sa.URL) -> None:
         if s.absent:
             out.print(f"{s.stream}: {s.absent:,} no longer at the source, marked in _deleted_at.")
         if s.held:
-            out.print(f"{s.stream}: {s.held:,} missing, too many at once to be believed; kept (see _absences).")
+            out.print(
+                f"{s.stream}: {s.held:,} missing, too many at once to be believed; kept: ideas-pipeline absences list"
+            )
         if s.rejected:
-            out.print(f"{s.stream}: {s.rejected:,} records could not be read; see _rejected_records for why.")
-    if result.verdict == "complete" and not result.changed:
+            out.print(f"{s.stream}: {s.rejected:,} records could not be read: ideas-pipeline rejects list")
+    if result.verdict != "complete":
+        out.print(f"What was read is loaded. Sync again; if it stays {result.verdict}: ideas-pipeline check")
+    elif not result.changed and not any(s.rejected for s in result.streams):
         out.print("Nothing changed: the warehouse was already true to the community.")
     out.print(f"Warehouse: {place(url)}", markup=False)
 
@@ -174,7 +178,7 @@ def _print_first_query(url: sa.URL, community: str) -> None:
     from ideas_pipeline.cli.output import console
 
     out = console()
-    out.print("A first query, the most discussed ideas:\n")
+    out.print("A first query, the ideas that others discussed most:\n")
     if url.get_backend_name() == "sqlite" and not shutil.which("sqlite3"):
         out.print("(the sqlite3 command is not installed here: apt-get install sqlite3)")
     print(query_command(url, FIRST_QUERY.format(community=community)))

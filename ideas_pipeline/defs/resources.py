@@ -15,7 +15,7 @@ from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.settings import Settings, variable
-from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.community import demo_community
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -76,7 +76,7 @@ class SimulatedIdeasApiResource(ApiResource):
     def client(self) -> IdeasApi:
         if self._client is None:
             contract = self.load_contract()
-            self._simulator = Simulator(contract, generate("small", seed=1)).__enter__()
+            self._simulator = Simulator(contract, demo_community()).__enter__()
             self._client = IdeasApi.connect(
                 contract,
                 self._simulator.base_url,

@@ -30,17 +30,27 @@ SIZES: dict[Scale, Size] = {
     "medium": Size(20, 2_000, 10_000, 30_000, 3_000),
     "large": Size(200, 50_000, 400_000, 1_000_000, 50_000),
 }
-_START = datetime(2024, 1, 8, 9, tzinfo=UTC)
-_DAYS = 600
+_END = datetime(2025, 4, 2, 9, tzinfo=UTC)
+_DAYS = 450
+_HEARD = 0.6  # The others register, and never do anything.
 _TYPES = ("standard", "funnel", "milestone")
 _VOTING = ("thumbs", "thumbs_up", "scorecard", "points", "stars")
 _SITE = "https://community.example"
 
 
-def generate(scale: Scale | Size, seed: int = 1) -> Tables:
-    """A community of the given size (see ``SIZES``); timestamps are ISO 8601 in UTC, ids are digits."""
+def generate(scale: Scale | Size, seed: int = 1, ends: datetime = _END) -> Tables:
+    """A community of the given size (see ``SIZES``), in which the last things happened shortly before ``ends``.
+
+    Timestamps are ISO 8601 in UTC, ids are digits.
+    """
     size = scale if isinstance(scale, Size) else SIZES[scale]
-    return _Community(size, random.Random(seed)).tables  # noqa: S311 - it must be the same again
+    return _Community(size, random.Random(seed), ends).tables  # noqa: S311 - it must be the same again
+
+
+def demo_community() -> Tables:
+    """The small community that stands in where none is configured. It is the same all week: it lived until Monday."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return generate("small", seed=1, ends=today - timedelta(days=today.weekday()))
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -60,8 +70,10 @@ class _Picker:
 
 
 class _Community:
-    def __init__(self, size: Size, rng: random.Random) -> None:
+    def __init__(self, size: Size, rng: random.Random, ends: datetime) -> None:
         self._rng = rng
+        self._end = ends
+        self._start = ends - timedelta(days=_DAYS)
         self._numbers = itertools.count(1)
         self.tables: Tables = {name: {} for name in ("challenges", "users", "ideas", "comments", "votes", *PARTS)}
         people = self._users(size.users)
@@ -69,7 +81,7 @@ class _Community:
         # One of the most active has deleted the account: what was posted stays, without an author.
         self._deleted = "deleted"
         people.insert(2, self._deleted)
-        self._anyone = _Picker(people, 0.7, rng)
+        self._anyone = _Picker(people[: int(len(people) * _HEARD)], 0.7, rng)
         self._writers = _Picker(people[: max(3, len(people) // 10)], 0.6, rng)
         self._challenges(size.challenges)
         self._ideas(size.ideas)
@@ -81,7 +93,9 @@ class _Community:
         self.tables[table][key or str(next(self._numbers))] = row
 
     def _moment(self, after: datetime, days: float) -> datetime:
-        return after + timedelta(seconds=self._rng.randrange(1, int(days * 86_400)))
+        """After ``after``, within so many days and before the end."""
+        most = min(timedelta(days=days), self._end - after)
+        return after + timedelta(seconds=self._rng.randrange(1, max(2, int(most.total_seconds()))))
 
     def _chance(self, share: float) -> bool:
         return self._rng.random() < share
@@ -97,7 +111,7 @@ class _Community:
         rng = self._rng
         for number in range(count):
             key = str(20_011 + number * 3)
-            joined = self._moment(_START, _DAYS / 2)
+            joined = self._moment(self._start, _DAYS * 2 / 3)
             status = "active" if number % 40 else ("active", "banned", "removed", "invited")[number // 40 % 4]
             row = {
                 "id": key,
@@ -106,7 +120,7 @@ class _Community:
                 "role": "admin" if number < 2 else "user",
                 "status": status,
                 "joined_at": _text(joined),
-                "last_seen_at": _text(self._moment(joined, _DAYS / 2)) if self._chance(0.7) else None,
+                "last_seen_at": _text(self._moment(joined, _DAYS)) if self._chance(0.7) else None,
                 "points": rng.randrange(0, 2_000),
                 "rank": number + 1,
                 "avatar_url": f"{_SITE}/avatars/{key}.png",
@@ -122,7 +136,7 @@ class _Community:
         self._stages: dict[str, list[str]] = {}
         for number in range(count):
             key = str(501 + number)
-            created = self._moment(_START, _DAYS / 4)
+            created = self._moment(self._start, _DAYS / 3)
             row = {
                 "id": key,
                 "type": _TYPES[number % 3],
@@ -183,7 +197,7 @@ class _Community:
         for number, challenge in enumerate(where):
             key = str(718_775 + number * 13)
             stages = self._stages[challenge]
-            created = self._moment(_START + timedelta(days=_DAYS / 4), _DAYS / 2)
+            created = self._moment(self._start + timedelta(days=_DAYS / 3), _DAYS * 2 / 3)
             waited = self._chance(0.1)
             pending = self._chance(0.02)
             anonymous = number == 1 or self._chance(0.03)

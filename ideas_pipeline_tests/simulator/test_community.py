@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ideas_pipeline.simulator.community import SIZES, Scale, generate
+from ideas_pipeline.simulator.community import SIZES, Scale, demo_community, generate
 
 TABLES = generate("small")
 
@@ -79,3 +80,26 @@ def test_few_people_post_and_a_person_votes_once_on_an_idea() -> None:
     assert len(votes) == len(set(votes))
     by_person = sorted(Counter(user for _, user in votes).values(), reverse=True)
     assert sum(by_person[:300]) > 3 * sum(by_person[-300:])
+
+
+def test_nothing_has_happened_after_the_end_and_something_shortly_before() -> None:
+    ends = datetime(2026, 11, 23, tzinfo=UTC)
+    tables = generate("small", ends=ends)
+    acts = [
+        datetime.fromisoformat(row["created_at"]) for name in ("comments", "votes") for row in tables[name].values()
+    ]
+    assert ends - timedelta(days=7) < max(acts) < ends
+    when = ("created_at", "updated_at", "published_at", "joined_at", "last_seen_at")
+    told = [row[name] for table in tables.values() for row in table.values() for name in when if row.get(name)]
+    assert max(map(datetime.fromisoformat, told)) < ends + timedelta(days=1)
+
+
+def test_many_people_do_nothing() -> None:
+    acting = {
+        row[who] for table, who in (("comments", "author_id"), ("votes", "user_id")) for row in TABLES[table].values()
+    }
+    assert len(acting & TABLES["users"].keys()) < 0.7 * len(TABLES["users"])
+
+
+def test_the_demo_s_community_is_the_same_all_week() -> None:
+    assert demo_community() == demo_community()
