@@ -23,6 +23,11 @@ from ideas_pipeline.warehouse.integrity import (
     referenced,
 )
 
+_ABOUT_COMPLETENESS = (
+    "Every list was read and proven complete. Where all checks say *Execution failed*, none of them ran: the sync "
+    "before them failed, and its run says why."
+)
+
 
 def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChecksDefinition]:
     """The checks of every stream: those of its own sync in one step, that of its references in another.
@@ -44,7 +49,7 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
     @dg.multi_asset_check(
         name=f"{settings.community}__{stream}__sync_checks",
         specs=[
-            dg.AssetCheckSpec("completeness", asset=key, description="Every list was read and proven complete."),
+            dg.AssetCheckSpec("completeness", asset=key, description=_ABOUT_COMPLETENESS),
             dg.AssetCheckSpec("mass_absence", asset=key, description="No missing rows are held for a decision."),
             *drift_check_specs(key),
             *count_check_specs(key, contract, stream),
@@ -104,7 +109,9 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: b
     if run is not None and run.verdict == "complete":
         return passed("completeness", f"Lists read and proven complete: {run.scopes:,}.", lists=run.scopes)
     if run is None:
-        return failed("completeness", f"{stream} was never read: the table says nothing yet. Materialize it.")
+        return failed(
+            "completeness", f"{stream} was never read: the table says nothing yet. Run `ideas-pipeline sync`."
+        )
     if run.verdict == "running":
         said = f"The last reading of {stream} did not end: it still runs, or was killed."
     else:
@@ -112,10 +119,14 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: b
         said = f"The last reading of {stream} is {run.verdict}: {proven}. {run.reason or ''}".rstrip(". ") + "."
     shown = [] if personal else [scope for scope in run.unproven if scope][:SHOWN]
     which = f" Lists: {', '.join(shown)}{' …' if len(run.unproven) > len(shown) else ''}." if shown else ""
+    if run.verdict == "incomplete" and run.scopes_complete == run.scopes:
+        do = "Where rows are held, the check `mass_absence` says what to do. Otherwise sync again"
+    else:
+        do = "Sync again (`ideas-pipeline sync`)"
     return failed(
         "completeness",
         f"{said}{which} What was read is loaded. New rows can be missing, and rows that are gone can still count as "
-        "there. Materialize again; if it stays, run `ideas-pipeline check` and look at _sync_scopes.",
+        f"there. {do}; if it stays, run `ideas-pipeline check` and look at _sync_scopes.",
         lists=run.scopes,
         proven=run.scopes_complete,
     )

@@ -51,8 +51,8 @@ def _rejects(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCh
         return passed("rejects", "Every record could be read.", rejects=0)
     total = sum(reasons.values())
     what = (
-        f"{total:,} records could not be read and are in no table: {listed(reasons)}. Counts are too low by as many, "
-        "and rows that were there before are as old as their last good reading. "
+        f"{total:,} records could not be read: {listed(reasons)}. Those that are new are in no table, so counts are "
+        "too low by them; rows that were there before are as old as their last good reading. "
     )
     mend = (
         "`ideas-pipeline rejects list` names them; correct the contract's fields, then `ideas-pipeline rejects retry` "
@@ -84,7 +84,8 @@ def _unmapped_fields(known: list[Field], lines: dict[tuple[str, str], str]) -> d
         "unmapped_fields",
         f"New from the API, and kept in _extra as the contract does not map it: {_names(new)}. Nothing is lost. "
         f"{_advice([line for (table, _), line in lines.items() if table in {f.table for f in new}])}"
-        f"The others can be read from _extra. This is said for {_NEWS.days} days.",
+        "Where you need a column, map it to one that the table has; otherwise read it from _extra. "
+        f"This is said for {_NEWS.days} days.",
         severity=WARN,
         unmapped=len(unmapped),
         new=len(new),

@@ -45,7 +45,8 @@ def failed_runs(context: dg.SensorEvaluationContext, after: int, now: datetime) 
                 run_id=run.run_id,
                 name="a run of chosen assets" if run.job_name.startswith(_ASSETS_CHOSEN) else run.job_name,
                 at=at,
-                reasons=list(_reasons(instance, run.run_id)),
+                # Streams that fail for the same reason tell it once.
+                reasons=list(dict.fromkeys(_reasons(instance, run.run_id))),
             )
         )
     return found, records[-1].storage_id if records else after

@@ -22,7 +22,10 @@ def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) 
     """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
     said = result.reason
     if result.error is None:
-        said = f"{result.stream}: none of its {result.scopes:,} lists could be read whole. {said}"
+        said = (
+            f"{result.stream}: none of its {result.scopes:,} lists could be read whole: {str(said).rstrip('.')}. What "
+            "came is loaded, the rest is as old as before. Sync again; if it stays, run `ideas-pipeline check`."
+        )
     return _failure(str(said), _can_pass(result), metadata)
 
 

@@ -80,7 +80,7 @@ def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
     said = failures(result)
     assert said.keys() == {"acme__comments.sync"}
     sentence, numbers = said["acme__comments.sync"]
-    assert sentence.startswith("comments: none of its 60 lists could be read whole. this account may not read ")
+    assert sentence.startswith("comments: none of its 60 lists could be read whole: this account may not read ")
     assert "(HTTP 403)" in sentence
     assert numbers["verdict"] == "failed"
     assert _streams(result).keys() == STREAMS - {"comments"}

@@ -27,7 +27,7 @@ def test_a_list_that_is_cut_short_fails_the_run_and_the_streams_that_hang_on_it_
     said = checks(result)["ideas completeness"].description
     assert "incomplete" in said
     assert "Lists: 501." in said
-    assert "Materialize again" in said
+    assert "Sync again (`ideas-pipeline sync`)" in said
     assert failures(result)["acme__ideas__sync_checks"][0] == said
     assert metadata(result)["ideas"]["verdict"] == "incomplete"
     assert metadata(result)["users"]["verdict"] == "complete"

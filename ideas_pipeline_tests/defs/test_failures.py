@@ -31,7 +31,10 @@ def test_a_stream_is_tried_again_only_where_that_can_help(kind: type[IdeasApiErr
 def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> None:
     failure = stream_failure(StreamResult("ideas", "failed", "the API says 9 records, 8 came", scopes=3), {})
 
-    assert failure.description == ("ideas: none of its 3 lists could be read whole. the API says 9 records, 8 came")
+    assert failure.description.startswith(
+        "ideas: none of its 3 lists could be read whole: the API says 9 records, 8 came."
+    )
+    assert "`ideas-pipeline check`" in failure.description
     assert failure.allow_retries
 
 
