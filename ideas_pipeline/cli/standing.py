@@ -19,6 +19,8 @@ _REASON_LENGTH, _ONE_OF_MANY, _WHY_ALL_FAILED_LENGTH = 200, 100, 400
 _NOT_CONFIGURED = (
     "No API client is named in .env of this folder: go to the folder of your .env, or run: ideas-pipeline init"
 )
+# So long after a sync, its marts are built.
+_MARTS_TAKE = timedelta(hours=1)
 _LONGEST_SILENCE = timedelta(hours=6)
 
 
@@ -26,8 +28,8 @@ _LONGEST_SILENCE = timedelta(hours=6)
 class Facts:
     """What is known. ``expected``: the contract's streams. ``streams``: those that were ever synced.
 
-    ``configured``: whether an API client is named. ``holder``: who uses the API account on this machine; None is
-    nobody. ``holder_known``: whether that can be known.
+    ``configured``: whether an API client is named. ``marts_built_at``: when the oldest mart was; None: there is none.
+    ``holder``: who uses the API account on this machine; None is nobody. ``holder_known``: whether that can be known.
     """
 
     now: datetime
@@ -38,6 +40,7 @@ class Facts:
     streams: Sequence[StreamStatus]
     unfinished: Unfinished | None
     last_sync: LastSync | None
+    marts_built_at: datetime | None
     holder: str | None
     holder_known: bool
 
@@ -117,6 +120,8 @@ def _needs(facts: Facts) -> Iterator[Need]:
         if s.held and s.stream not in told:
             what = f"{s.held:,} of {s.stream} are missing at the source, too many at once to be believed."
             yield Need(what, "ideas-pipeline absences list")
+    if late_marts := _late_marts(facts):
+        yield late_marts
     if rejects := {s.stream: s.rejects for s in facts.streams if s.rejects}:
         counted = ", ".join(f"{stream} {count:,}" for stream, count in rejects.items())
         yield Need(f"Records that could not be read: {counted}.", "ideas-pipeline rejects list")
@@ -158,6 +163,16 @@ def _broken_off(facts: Facts) -> Need | None:
     }
     do = f"{goes_on.get(run.mode, _SYNC)}, which goes on from there"
     return Need(f"{_named(run, facts)} {_sentence(ended)} Read: {_read(run)}.", do)
+
+
+def _late_marts(facts: Facts) -> Need | None:
+    last, built = facts.last_sync, facts.marts_built_at
+    if last is None or built is None or last.verdict == "failed" or is_running(facts):
+        return None
+    if built >= last.finished_at or facts.now - last.finished_at < _MARTS_TAKE:
+        return None
+    what = f"The analysts' tables (mart_…) are older than the last sync: they were built {moment(built, facts.now)}."
+    return Need(what, "ideas-pipeline marts")
 
 
 def _notes(facts: Facts) -> Iterator[str]:

@@ -35,7 +35,7 @@ def status(as_json: bool) -> None:
     from ideas_pipeline.cli.standing import Facts, standing
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
-    from ideas_pipeline.warehouse.proven import last_sync
+    from ideas_pipeline.warehouse.proven import last_sync, marts_built_at
     from ideas_pipeline.warehouse.unfinished import unfinished_run
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -51,6 +51,7 @@ def status(as_json: bool) -> None:
             expected=contract.order(),
             streams=warehouse.status(settings.community),
             unfinished=unfinished_run(warehouse.engine, settings.community),
+            marts_built_at=marts_built_at(warehouse.engine, settings.community),
             last_sync=last_sync(warehouse.engine, settings.community),
             holder=holder,
             holder_known=holder_known,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS, WAREHOUSE
+from ideas_pipeline.tables.bookkeeping import MARTS, SYNC_RUNS, SYNC_STREAMS, WAREHOUSE
 from ideas_pipeline.warehouse.engines import reading, utc
 
 # A backfill reads some days, a replay what is old, and so on: none proves anything of today.
@@ -50,6 +50,13 @@ def created_at(engine: sa.Engine) -> datetime:
     """When the warehouse was created, in UTC. Raises WarehouseError."""
     with reading(engine) as connection:
         return utc(connection.execute(sa.select(WAREHOUSE.c.created_at)).scalar_one())
+
+
+def marts_built_at(engine: sa.Engine, community: str) -> datetime | None:
+    """When the oldest of the marts was built, in UTC; None where there are none. Raises WarehouseError."""
+    with reading(engine) as connection:
+        at = connection.scalar(sa.select(sa.func.min(MARTS.c.built_at)).where(MARTS.c.community == community))
+    return at and utc(at)
 
 
 def last_sync(engine: sa.Engine, community: str) -> LastSync | None:

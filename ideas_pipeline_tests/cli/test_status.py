@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ideas_pipeline.cli.output import came_to
 from ideas_pipeline.ideas_api.account_lock import account_lock
 from ideas_pipeline.ideas_api.auth import Credentials
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import ABSENCES, MARTS, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.times import ago
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -80,6 +80,10 @@ class Community:
                 for n in range(lists)
             ),
         )
+
+    def builds_marts(self, hours_ago: float) -> None:
+        at = NOW - timedelta(hours=hours_ago)
+        self._insert(MARTS, {"mart": "mart_funnel", "rows": 1, "as_of": at, "timezone": "UTC", "built_at": at})
 
     def holds(self, stream: str, rows: int) -> None:
         held = {"stream": stream, "scope": "1", "run_id": "1", "noticed_at": NOW, "held_because": "too many"}
@@ -228,6 +232,17 @@ def test_a_night_that_failed_before_it_read_anything_is_not_well_though_the_proo
 
     assert said.startswith("Attention: 1 thing needs you.")
     assert "UTC failed: the API refuses the client id and secret (HTTP 401). → ideas-pipeline check" in said
+
+
+def test_marts_that_were_not_built_after_a_sync_need_a_person_once_there_was_time_for_it(community: Community) -> None:
+    community.runs(20)
+    community.builds_marts(19)
+    assert community.status().startswith("All is well")
+
+    community.runs(2)
+
+    assert "The analysts' tables (mart_…) are older than the last sync" in community.status()
+    assert community.as_json()["needs"][0]["do"] == "ideas-pipeline marts"
 
 
 def test_old_proofs_need_a_person(community: Community) -> None:
