@@ -10,9 +10,10 @@ from ideas_pipeline_tests.cli.command import ideas_pipeline
 
 
 def author(folder: Path) -> tuple[str, str]:
-    """Somebody who posted: id and name."""
+    """Somebody who posted, and whose name nobody else has: id and name."""
     with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
-        query = "SELECT u.id, u.display_name FROM users u JOIN ideas i ON i.author_id = u.id LIMIT 1"
+        query = """SELECT u.id, u.display_name FROM users u JOIN ideas i ON i.author_id = u.id
+            WHERE (SELECT COUNT(*) FROM users n WHERE n.display_name = u.display_name) = 1 LIMIT 1"""
         id_, name = database.execute(query).fetchone()
     return id_, name
 

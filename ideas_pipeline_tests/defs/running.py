@@ -8,10 +8,19 @@ from datetime import date
 import dagster as dg
 
 from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.defs.assets import GROUP as COMMUNITY
 
 
-def nightly_sync(instance: dg.DagsterInstance, job: str = "nightly_sync") -> dg.ExecuteInProcessResult:
-    return build_defs().resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+def nightly_sync(
+    instance: dg.DagsterInstance, job: str = "nightly_sync", *, what_follows: bool = False
+) -> dg.ExecuteInProcessResult:
+    """The job; without the marts and the report, which take longer than all the rest, unless they are asked for."""
+    defs = build_defs()
+    graph = defs.resolve_asset_graph()
+    community = [key for key in graph.materializable_asset_keys if graph.get(key).group_name == COMMUNITY]
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance, raise_on_error=False, asset_selection=None if what_follows else community
+    )
 
 
 def days(instance: dg.DagsterInstance, first: date, last: date, *streams: str) -> dg.ExecuteInProcessResult:

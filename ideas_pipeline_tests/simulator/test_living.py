@@ -34,7 +34,7 @@ def test_the_same_seed_is_the_same_life_and_another_seed_another() -> None:
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_event_changes_the_community_and_leaves_what_parents_declare_right(event: str, tables: Tables) -> None:
     before = copy.deepcopy(tables)
-    Living(tables, seed=5).happen(event)
+    Living(tables, seed=2).happen(event)
     assert tables != before
     declared = copy.deepcopy(tables)
     declare_counts(declared)
@@ -54,14 +54,14 @@ def test_a_change_of_an_idea_s_lists_shows_in_the_idea_unless_the_community_hide
 @pytest.mark.parametrize("event", ["edit_comment_unseen", "like_comment", "delete_account"])
 def test_a_hidden_change_shows_in_no_idea(event: str, tables: Tables) -> None:
     before = copy.deepcopy(tables)
-    Living(tables, seed=3).happen(event)
+    Living(tables, seed=7).happen(event)
     assert [signs(row) for row in tables["ideas"].values()] == [signs(row) for row in before["ideas"].values()]
     assert tables["comments"] != before["comments"]
 
 
 def test_a_deleted_account_leaves_its_posts_without_a_name_and_without_a_new_time(tables: Tables) -> None:
     before = copy.deepcopy(tables)
-    Living(tables, seed=4).happen("delete_account")
+    Living(tables, seed=21).happen("delete_account")
     (gone,) = before["users"].keys() - tables["users"].keys()
     assert gone not in str([tables[name] for name in ("users", "user_answers", "idea_coauthors")])
     posts = [key for key, row in before["ideas"].items() if row["author_id"] == gone]
