@@ -23,8 +23,9 @@ help:
 demo: $(READY)
 	@$(BIN)/ideas-pipeline demo
 
+# More than the cores of a small machine: some tests wait, for Dagster's daemon, say.
 test: $(DEV)
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
