@@ -31,7 +31,7 @@ from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_k
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 
-KILLS = int(os.environ.get("IDEAS_KILLS", "15"))
+KILLS = int(os.environ.get("IDEAS_KILLS", "10"))
 
 
 class Reader(threading.Thread):

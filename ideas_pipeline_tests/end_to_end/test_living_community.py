@@ -26,7 +26,7 @@ from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_k
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 
-STORIES = 6
+STORIES = 4
 MODES = st.sampled_from([Incremental(), Full()])
 
 
