@@ -27,7 +27,7 @@ def test_marts_of_a_small_community_are_true_as_each_engine_stores_it(warehouse:
 
 @pytest.mark.slow
 def test_marts_of_a_medium_community_are_true(sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path) -> None:
-    with following(odd_community("medium"), sqlite, tmp_path) as follower:
+    with following(odd_community(Size(12, 600, 3_000, 9_000, 900)), sqlite, tmp_path) as follower:
         classify(follower.engine, CLASSES)
         assert_true_on_both(follower, postgresql, CLASSES)
 
