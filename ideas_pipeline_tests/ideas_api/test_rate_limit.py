@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,15 @@ def rate(file: Path, per_second: float | None = None, per_hour: int | None = Non
     return RateLimit(limits(requests_per_second=per_second, requests_per_hour=per_hour), file)
 
 
+def noted_in(file: Path) -> dict[str, Any]:
+    """What the file says: its first line. Behind it is what a longer line before it left."""
+    said: dict[str, Any] = json.loads(file.read_bytes().splitlines()[0])
+    return said
+
+
 def rewritten(file: Path, seconds: float) -> None:
     """What was noted, as if it had been noted that many seconds later."""
-    noted = json.loads(file.read_bytes())
+    noted = noted_in(file)
     minutes = {str(int(minute) + int(seconds // 60)): count for minute, count in noted["minutes"].items()}
     moments = {name: noted[name] + seconds for name in ("next", "written")}
     file.write_text(json.dumps(moments | {"minutes": minutes}))
@@ -82,7 +89,7 @@ def test_threads_of_several_processes_keep_one_rate_together(file: Path) -> None
     assert len(moments) == 120
     # Whatever the machine does, nobody went ahead of its turn: the n-th not before n hundredths of a second.
     assert all(moment - started >= 0.01 * n - 0.001 for n, moment in enumerate(moments))
-    assert sum(json.loads(file.read_bytes())["minutes"].values()) == 120
+    assert sum(noted_in(file)["minutes"].values()) == 120
 
 
 def test_an_hours_budget_is_shared_and_says_when_it_is_free_again(file: Path) -> None:
@@ -119,6 +126,16 @@ def test_a_clock_that_is_set_back_neither_blocks_nor_frees_the_budget(file: Path
     assert away is not None
     assert HOUR - 60 <= away <= HOUR + 120
     assert rate(file, per_second=1000, per_hour=4).wait(1) is None
+
+
+def test_what_a_longer_line_left_behind_a_shorter_one_is_not_read(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    long_ago = {str(int(time.time() // 60) - minutes): 1 for minutes in range(100, 200)}
+    file.parent.mkdir()
+    file.write_text(json.dumps({"next": 0.0, "written": time.time(), "minutes": long_ago}) + "\n")
+    assert rate(file, per_hour=1).wait(0) is None
+    assert len(file.read_bytes().splitlines()) == 2, "the file has such a rest"
+    assert rate(file, per_hour=1).wait(0) is not None
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null\n", b'{"next": "x"}', b"\x00" * 100, b"\xff\n"])
@@ -187,4 +204,4 @@ def test_each_retry_and_each_redirect_counts(file: Path) -> None:
 def test_the_file_is_for_its_owner_and_names_nobody(file: Path) -> None:
     rate(file, per_hour=1).wait(0)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert json.loads(file.read_bytes()).keys() == {"next", "written", "minutes"}
+    assert noted_in(file).keys() == {"next", "written", "minutes"}
