@@ -13,7 +13,6 @@ import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES
-from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch, too_many
@@ -142,12 +141,10 @@ def _key(id_: str) -> Key:
     return tuple(orjson.loads(id_))
 
 
-def _owner(table: sa.Table) -> sa.Column[str]:
-    parent = part_of(table)
-    assert parent, f"{table.name} is no embedded table"  # noqa: S101  # a mistake of ours, not of a user
-    return table.c[parent[0]]
-
-
 def _owner_at(table: sa.Table) -> int:
     """The place in a key where the record stands that the row is part of."""
-    return [c.name for c in _keys(table)].index(_owner(table).name)
+    return next(at for at, column in enumerate(_keys(table)) if column.info["part_of"])
+
+
+def _owner(table: sa.Table) -> sa.Column[str]:
+    return _keys(table)[_owner_at(table)]
