@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 _PROGRAM = "ideas-pipeline"
 _VARIABLE = "_IDEAS_PIPELINE_COMPLETE"
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 def completion(shell: str) -> None:
     """Print the script with which your shell completes commands, options and streams.
 
@@ -18,11 +20,8 @@ def completion(shell: str) -> None:
                echo 'eval "$(ideas-pipeline completion zsh)"' >> ~/.zshrc
                ideas-pipeline completion fish > ~/.config/fish/completions/ideas-pipeline.fish
     """
-    from click.shell_completion import get_completion_class
-
-    completes = get_completion_class(shell)
-    assert completes is not None  # noqa: S101 - click knows the three that may be chosen
-    click.echo(completes(click.get_current_context().find_root().command, {}, _PROGRAM, _VARIABLE).source())
+    program = click.get_current_context().find_root().command
+    click.echo(_SHELLS[shell](program, {}, _PROGRAM, _VARIABLE).source())
 
 
 def streams(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
