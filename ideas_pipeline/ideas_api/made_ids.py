@@ -55,11 +55,19 @@ def _made(stream: str) -> list[str]:
 
 def parts(key: tuple[str, ...], id_: str) -> dict[str, str | None]:
     """The values of which an id was made, by the columns of ``key``; none where it was not made of them."""
+    values = values_of(id_)
+    return dict(zip(key, values, strict=True)) if len(values) == len(key) else {}
+
+
+def values_of(id_: str) -> list[Json]:
+    """The values of which an id was made, in the order of the key; none where it is the source's own."""
+    if not id_.startswith("["):
+        return []
     try:
-        values = orjson.loads(id_) if id_.startswith("[") else None
+        values: list[Json] = orjson.loads(id_)
     except orjson.JSONDecodeError:
-        return {}
-    return dict(zip(key, values, strict=True)) if isinstance(values, list) and len(values) == len(key) else {}
+        return []
+    return values
 
 
 def parent_key(contract: Contract, stream: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.made_ids import values_of
 from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
@@ -143,7 +144,7 @@ class Blanker:
             return value
         if of == "users":
             return self.erased.surrogate(text) or value
-        parts = _parts(text)
+        parts = values_of(text)
         found = False
         for at in self.people.made[of]:
             if at < len(parts) and isinstance(parts[at], str) and (surrogate := self.erased.surrogate(parts[at])):
@@ -220,15 +221,6 @@ def id_text(value: Json) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
-def _parts(made: str) -> list[Json]:
-    """The values of which an id was made; none where the source gave it."""
-    try:
-        parts = orjson.loads(made) if made.startswith("[") else []
-    except ValueError:
-        return []
-    return parts if isinstance(parts, list) else []
 
 
 def _named(above: str, name: str) -> str:
