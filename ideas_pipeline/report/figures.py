@@ -14,17 +14,16 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.declared import Declared, read_declared
 from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
-from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.warehouse.engines import reading, reading_one_moment, utc
 from ideas_pipeline.warehouse.errors import WarehouseError
-from ideas_pipeline.warehouse.proven import OF_SYNCS
+from ideas_pipeline.warehouse.proven import last_syncs
 
 Rows = Sequence[sa.Row[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamRead:
-    """How a stream came out of its last run, and when a run last proved it complete, in UTC."""
+    """How a stream came out of its last sync, and when one last proved it complete, in UTC."""
 
     stream: str
     verdict: str
@@ -97,7 +96,7 @@ def read_figures(engine: sa.Engine, community: str) -> Figures:
             as_of=utc(built.as_of),
             built_at=utc(built.built_at),
             timezone=built.timezone,
-            streams=_streams(connection, community),
+            streams=[StreamRead(sync.stream, sync.verdict, at) for sync, at in last_syncs(connection, community)],
             declared=read_declared(connection, community),
             waits=connection.scalars(waits).all(),
             **{name: _rows(connection, name, community) for name in _ORDERED},
@@ -119,14 +118,3 @@ def _rows(connection: sa.Connection, name: str, community: str) -> Rows:
     table = MARTS[f"mart_{name}"].table
     in_order = (table.c[column] for column in _ORDERED[name])
     return connection.execute(sa.select(table).where(table.c.community == community).order_by(*in_order)).all()
-
-
-def _streams(connection: sa.Connection, community: str) -> list[StreamRead]:
-    c = SYNC_STREAMS.c
-    mine = (
-        sa.select(c.stream, c.verdict, c.finished_at).where(c.community == community, OF_SYNCS).order_by(c.started_at)
-    )
-    runs = connection.execute(mine).all()
-    last = {run.stream: run.verdict for run in runs}
-    proven = {run.stream: utc(run.finished_at) for run in runs if run.verdict == "complete"}
-    return [StreamRead(stream, verdict, proven.get(stream)) for stream, verdict in last.items()]

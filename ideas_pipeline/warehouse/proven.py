@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,6 +30,20 @@ class LastSync:
     finished_at: datetime
     requests: int
     hidden_changes: int
+
+
+def last_syncs(connection: sa.Connection, community: str) -> list[tuple[sa.Row[Any], datetime | None]]:
+    """Of each stream that was ever synced: the row of its last sync, and when one last proved it complete, in UTC.
+
+    In the order of these last syncs.
+    """
+    streams = SYNC_STREAMS.c
+    mine = sa.select(SYNC_STREAMS).where(streams.community == community, OF_SYNCS).order_by(streams.started_at)
+    syncs = connection.execute(mine).all()
+    last = {sync.stream: sync for sync in syncs}
+    proven = {sync.stream: utc(sync.finished_at) for sync in syncs if sync.verdict == "complete"}
+    in_order = sorted(last.values(), key=lambda sync: sync.started_at)
+    return [(sync, proven.get(sync.stream)) for sync in in_order]
 
 
 def last_proven(engine: sa.Engine, community: str) -> dict[str, datetime]:

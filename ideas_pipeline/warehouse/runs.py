@@ -14,7 +14,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_R
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import utc
-from ideas_pipeline.warehouse.proven import OF_SYNCS
+from ideas_pipeline.warehouse.proven import last_syncs
 
 # A statement takes 32,766 parameters on SQLite, 65,535 on PostgreSQL.
 _IDS_AT_ONCE = 10_000
@@ -204,28 +204,21 @@ def finish_stream(
 
 def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
     """How each stream of ``community`` that was ever synced stands, in the order of their last syncs."""
-    runs = connection.execute(
-        sa.select(SYNC_STREAMS)
-        .where(SYNC_STREAMS.c.community == community, OF_SYNCS)
-        .order_by(SYNC_STREAMS.c.started_at)
-    ).all()
-    last = {run.stream: run for run in runs}
-    proven = {run.stream: run.finished_at for run in runs if run.verdict == "complete"}
     rejects = _by(connection, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name, community)
     held = _by(connection, ABSENCES, ABSENCES.c.stream, community, ABSENCES.c.held_because.is_not(None))
     found = []
-    for stream, run in sorted(last.items(), key=lambda item: item[1].started_at):
-        table = TABLES[stream]
+    for sync, proven_at in last_syncs(connection, community):
+        stream, table = sync.stream, TABLES[sync.stream]
         deleted = table.c._deleted_at.is_not(None)
         rows = _by(connection, table, deleted, community)
         tables = [stream, *_embedded(stream)]
         found.append(
             StreamStatus(
                 stream=stream,
-                verdict=run.verdict,
-                reason=run.reason,
-                finished_at=run.finished_at and utc(run.finished_at),
-                last_complete_at=utc(proven[stream]) if stream in proven else None,
+                verdict=sync.verdict,
+                reason=sync.reason,
+                finished_at=sync.finished_at and utc(sync.finished_at),
+                last_complete_at=proven_at,
                 rows=rows.get(False, 0),
                 deleted=rows.get(True, 0),
                 rejects=sum(rejects.get(name, 0) for name in tables),
