@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.facts import NOT_REGISTERED
-from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
+from ideas_pipeline.tables.community import IDEAS, USERS
+from ideas_pipeline.warehouse.declared import count_declared
 from ideas_pipeline.warehouse.live import is_live
 
-_COUNTED = {"comments": (IDEAS.c.comment_count, COMMENTS), "votes": (IDEAS.c.vote_count, VOTES)}
+_DECLARED = {"comments": "comment_count", "votes": "vote_count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +49,15 @@ def read_declared(connection: sa.Connection, community: str) -> Declared:
     moderation, approval, publication = connection.execute(told.where(ideas)).one()
     status = sa.func.coalesce(USERS.c.status, "active")
     undated = sa.and_(people, USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
+    counts = {
+        what: count_declared(connection, community, "ideas", declared, what, "idea_id")
+        for what, declared in _DECLARED.items()
+    }
     return Declared(
-        tuple(count for what in _COUNTED if (count := _count(connection, community, what))),
+        tuple(Count(what, found.declared, found.there) for what, found in counts.items() if found.parents),
         bool(moderation),
         bool(approval),
         bool(publication),
         bool(connection.scalar(sa.select(sa.func.count(USERS.c.status)).where(people))),
         connection.scalar(sa.select(sa.func.count()).select_from(USERS).where(undated)) or 0,
     )
-
-
-def _count(connection: sa.Connection, community: str, what: str) -> Count | None:
-    says, listed = _COUNTED[what]
-    declaring: sa.ColumnElement[Any] = sa.and_(is_live(IDEAS, community), says.is_not(None))
-    declared = connection.scalar(sa.select(sa.func.sum(says)).where(declaring))
-    if declared is None:
-        return None
-    of_these = listed.c.idea_id.in_(sa.select(IDEAS.c.id).where(declaring))
-    there = sa.select(sa.func.count()).select_from(listed).where(is_live(listed, community), of_these)
-    return Count(what, int(declared), connection.scalar(there) or 0)

@@ -37,12 +37,28 @@ def declared_counts(
     ``of_parent``: the column of ``child`` that names the parent. Rows whose ``cursor`` is not before the parents' last
     sync are left out: no parent could count them yet. Raises WarehouseError.
     """
+    made, parents_read = TABLES[child].c[cursor], _last_sync(community, parent)
+    known = sa.or_(made.is_(None), parents_read.is_(None), made < parents_read)
+    with reading(engine) as connection:
+        return count_declared(connection, community, parent, declared, child, of_parent, known)
+
+
+def count_declared(
+    connection: sa.Connection,
+    community: str,
+    parent: str,
+    declared: str,
+    child: str,
+    of_parent: str,
+    counted: sa.ColumnElement[bool] | None = None,
+) -> DeclaredCounts:
+    """The same in ``connection``'s transaction. ``counted``: which live rows of ``child``; all by default."""
     above, below = TABLES[parent], TABLES[child]
-    parents_read = _last_sync(community, parent)
-    known = sa.or_(below.c[cursor].is_(None), parents_read.is_(None), below.c[cursor] < parents_read)
-    rows = sa.select(below.c[of_parent].label("of"), sa.func.count().label("there"))
-    counted = rows.where(is_live(below, community), known).group_by(below.c[of_parent]).subquery()
-    there = sa.func.coalesce(counted.c.there, 0)
+    rows = sa.select(below.c[of_parent].label("of"), sa.func.count().label("there")).where(is_live(below, community))
+    if counted is not None:
+        rows = rows.where(counted)
+    by_parent = rows.group_by(below.c[of_parent]).subquery()
+    there = sa.func.coalesce(by_parent.c.there, 0)
     says = above.c[declared]
     query = (
         sa.select(
@@ -58,11 +74,10 @@ def declared_counts(
                 )
             ),
         )
-        .select_from(above.outerjoin(counted, counted.c.of == above.c.id))
+        .select_from(above.outerjoin(by_parent, by_parent.c.of == above.c.id))
         .where(is_live(above, community), says.is_not(None))
     )
-    with reading(engine) as connection:
-        return DeclaredCounts(*(int(number) for number in connection.execute(query).one()))
+    return DeclaredCounts(*(int(number) for number in connection.execute(query).one()))
 
 
 def _last_sync(community: str, stream: str) -> sa.ScalarSelect[datetime]:
