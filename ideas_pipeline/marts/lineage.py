@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,12 +47,20 @@ def _columns(expression: sa.ColumnElement[Any], seen: set[tuple[int, int]]) -> I
         seen.add((id(table), place))
         if isinstance(table, sa.Table):
             if table in facts.SELECTS:
-                yield from _columns(facts.SELECTS[table](_ANY).selected_columns[place], seen)
+                yield from _columns(_fact(table).selected_columns[place], seen)
             elif element.name != "community":
                 yield table.name, element.name
         elif isinstance(table, sa.Subquery | sa.CTE):
             for select in _selects(table.element):
                 yield from _columns(select.selected_columns[place], seen)
+
+
+@cache
+def _fact(table: sa.Table) -> sa.Select[Any]:
+    """The select that fills a fact. All marts share it: to make it takes longer than to read it, and as it stays in
+    memory, no other table gets the id by which ``seen`` knows a table of it.
+    """
+    return facts.SELECTS[table](_ANY)
 
 
 def _selects(of: Any) -> Iterator[sa.Select[Any]]:
