@@ -13,8 +13,8 @@ from ideas_pipeline.dictionary.examples import examples
 from ideas_pipeline.dictionary.sources import Source, sources
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.tables.all_tables import BOOKS
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
-from ideas_pipeline.tables.bookkeeping import WAREHOUSE
 from ideas_pipeline.tables.columns import Kind, column, kind, known_values, pii
 from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
@@ -57,14 +57,12 @@ _SHARED = [c.name for c in IDEAS.columns if c.name == "community" or c.name.star
 def document(contract: Contract, override: Path | None) -> str:
     """The dictionary as Markdown. ``override``: the file that ``contract`` was loaded with; None for the default."""
     found, queries = sources(contract, override), examples()
-    marts = [mart.table for mart in MARTS.values()]
-    books = [t for name, t in WAREHOUSE.metadata.tables.items() if name.startswith("_")]
     tables = {
         "community": list(TABLES.values()),
         "history": [IDEA_HISTORY],
         "yours": [LABEL_CLASSES],
-        "marts": marts,
-        "books": books,
+        "marts": [mart.table for mart in MARTS.values()],
+        "books": list(BOOKS.values()),
     }
     parts = [_INTRODUCTION.read_text(encoding="utf-8"), _types(), _index(tables), _diagrams(tables)]
     for name, (title, meaning) in _SECTIONS.items():

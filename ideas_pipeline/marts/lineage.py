@@ -13,9 +13,8 @@ from sqlalchemy.sql import visitors
 from ideas_pipeline.marts import facts
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.mart import Asked
+from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
-from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.tables.history import IDEA_HISTORY
 
 _ANY = Asked("", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "postgresql")
 
@@ -73,5 +72,5 @@ def _selects(of: Any) -> Iterator[sa.Select[Any]]:
 
 
 def _key(table: str) -> str:
-    described = {**TABLES, IDEA_HISTORY.name: IDEA_HISTORY, **{name: mart.table for name, mart in MARTS.items()}}[table]
+    described = MARTS[table].table if table in MARTS else FOR_ANALYSTS[table]
     return next(str(c.name) for c in described.primary_key.columns if c.name != "community")

@@ -12,9 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.analyst import LABEL_CLASSES
-from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
 from ideas_pipeline.warehouse.engines import reading, reading_one_moment
 
 # In memory at once. Some rows are pages of text.
@@ -36,7 +34,7 @@ def exportable(engine: sa.Engine) -> dict[str, sa.Table]:
 
     Those in ``tables/`` are as they are said to be there, and the marts as they are found.
     """
-    tables = {**TABLES, IDEA_HISTORY.name: IDEA_HISTORY, LABEL_CLASSES.name: LABEL_CLASSES}
+    tables = dict(FOR_ANALYSTS)
     with reading(engine) as connection:
         found = sa.MetaData()
         for name in sorted(sa.inspect(connection).get_table_names()):

@@ -13,10 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComment, SetTableComment
 
-from ideas_pipeline.tables.analyst import LABEL_CLASSES  # noqa: F401  # METADATA knows a table once it is imported
+from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
-from ideas_pipeline.tables.community import METADATA
-from ideas_pipeline.tables.history import IDEA_HISTORY  # noqa: F401  # METADATA knows a table once it is imported
 from ideas_pipeline.warehouse.engines import reading, writing
 from ideas_pipeline.warehouse.errors import WarehouseError
 

@@ -4,13 +4,11 @@ import pytest
 
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.lineage import made_of
-from ideas_pipeline.tables.analyst import LABEL_CLASSES
-from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
 
 COLUMNS = {
     (table.name, column.name)
-    for table in (*TABLES.values(), IDEA_HISTORY, LABEL_CLASSES, *(mart.table for mart in MARTS.values()))
+    for table in (*FOR_ANALYSTS.values(), *(mart.table for mart in MARTS.values()))
     for column in table.columns
 }
 

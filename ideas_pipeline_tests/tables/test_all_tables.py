@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+
+import sqlalchemy as sa
+
+from ideas_pipeline import tables
+from ideas_pipeline.tables.all_tables import BOOKS, FOR_ANALYSTS, METADATA
+
+
+def test_whoever_imports_it_alone_knows_the_tables_of_every_module() -> None:
+    alone = "from ideas_pipeline.tables.all_tables import METADATA; print(*sorted(METADATA.tables))"
+    known = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True).stdout.split()
+    modules = [import_module(f"{tables.__name__}.{module.name}") for module in pkgutil.iter_modules(tables.__path__)]
+    described = {table.name for module in modules for table in vars(module).values() if isinstance(table, sa.Table)}
+    assert set(known) == described
+
+
+def test_a_table_whose_name_begins_with_an_underscore_is_the_pipeline_s_own_and_every_other_is_for_analysts() -> None:
+    own = {name for name in METADATA.tables if name.startswith("_")}
+    assert (set(BOOKS), set(FOR_ANALYSTS)) == (own, set(METADATA.tables) - own)
