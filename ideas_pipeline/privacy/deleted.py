@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import sqlalchemy as sa
 
 from ideas_pipeline.privacy.key import is_surrogate
@@ -10,8 +12,9 @@ from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 
 
-def deleted_accounts(connection: sa.Connection, community: str) -> list[str]:
-    """The ids of people who are proven absent from ``users``, and whom nothing that is there names any more.
+def deleted_accounts(connection: sa.Connection, community: str) -> list[tuple[str, str | None, str | None]]:
+    """Id, name and e-mail address (as stored) of people who are proven absent from ``users``, and whom nothing that is
+    there names any more.
 
     A deleted account's posts stay, and the source takes the name off them; who merely left a community is still named
     by what they posted. (Who left and never posted looks the same as who was deleted: they are found here, too.)
@@ -24,7 +27,7 @@ def deleted_accounts(connection: sa.Connection, community: str) -> list[str]:
         for column in table.columns
         if pii(column) == "person_id"
     ]
-    query = sa.select(users.c.id).where(
+    query = sa.select(users.c.id, users.c.display_name, users.c.email).where(
         users.c.community == community, users.c._deleted_at.is_not(None), ~sa.or_(*named)
     )
-    return sorted(id_ for id_ in connection.scalars(query) if not is_surrogate(id_))
+    return sorted((row.tuple() for row in connection.execute(query) if not is_surrogate(row.id)), key=itemgetter(0))

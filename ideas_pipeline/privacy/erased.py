@@ -106,7 +106,8 @@ class ErasedPeople:
     def supposing(self, person: str, words: Iterable[str], *, texts: bool) -> ErasedPeople:
         """This list as it would be with ``person`` on it. It is on no disk."""
         supposed = ErasedPeople(self.community, self.key, None)
-        supposed._take(self._all | {(e.community, e.surrogate): e for e in [self._asked(person, words, texts)]})
+        entry = self.entry(person, words, texts=texts)
+        supposed._take(self._all | {(entry.community, entry.surrogate): entry})
         return supposed
 
     def entries(self) -> list[Erased]:
@@ -117,13 +118,14 @@ class ErasedPeople:
     def add(self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False) -> Erased:
         """Lists ``person``, with the ``words`` (hashes, see ``Key.word``) by which the person is known; on disk when
         this returns. Raises PrivacyError where that cannot be done."""
-        entry = replace(self._asked(person, words, texts), because=because)
+        entry = self.entry(person, words, because=because, texts=texts)
         self.merge([entry])
         return self._all[entry.community, entry.surrogate]
 
-    def _asked(self, person: str, words: Iterable[str], texts: bool) -> Erased:
+    def entry(self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False) -> Erased:
+        """What ``add`` lists. To list many people, ``merge`` their entries: the file is written once."""
         surrogate = self.key.surrogate(self.community, person)
-        return Erased(self.community, surrogate, datetime.now(UTC), "asked", texts, frozenset(words))
+        return Erased(self.community, surrogate, datetime.now(UTC), because, texts, frozenset(words))
 
     def merge(self, entries: Iterable[Erased]) -> None:
         """Adds what another list says: what was decided last counts, and what is known of a person adds up."""

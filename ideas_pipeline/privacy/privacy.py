@@ -20,7 +20,7 @@ from ideas_pipeline.privacy.blank import Blanker, People
 from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.compact import compact
 from ideas_pipeline.privacy.deleted import deleted_accounts
-from ideas_pipeline.privacy.erased import Erased, ErasedPeople
+from ideas_pipeline.privacy.erased import Because, Erased, ErasedPeople
 from ideas_pipeline.privacy.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.learning import learn, words_of
@@ -131,9 +131,11 @@ class Privacy:
             return 0
         with reading(warehouse.engine) as connection:
             people = deleted_accounts(connection, self._community)
-        for person in people:
-            self._erased.add(person, self._words(warehouse, person), because="deleted at the source")
         if people:
+            because: Because = "deleted at the source"
+            self._erased.merge(
+                self._erased.entry(id_, words_of(self._key, names), because=because) for id_, *names in people
+            )
             self._settle(warehouse, again=False)
         return len(people)
 

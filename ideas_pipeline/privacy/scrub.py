@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Set
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from ideas_pipeline.privacy.scrub_accounts import scrub_accounts
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.columns import part_of, pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _MANY = 2_000
 
@@ -28,25 +30,38 @@ def scrub(connection: sa.Connection, contract: Contract, blanker: Blanker, at: d
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
-    # Whose texts are to go may have been blanked before, when they were to stay.
-    people = people_in(connection, blanker) + _writers(blanker)
+    authors = [entry.surrogate for entry in blanker.erased.entries() if entry.in_force and entry.texts]
     volatile = {name: stream.volatile for name, stream in contract.streams.items()}
     for stream in contract.streams.values():
         volatile |= {name: embedded.volatile for name, embedded in stream.embedded.items()}
     parts = parts_with_texts()
-    hidden: dict[str, list[str]] = {}
+    hidden: dict[str, set[str]] = {}
     changed: dict[str, int] = {}
-    for table in sorted(TABLES.values(), key=lambda t: t.name in parts):  # those that they are part of come first
-        without_texts = hidden.get(parts.get(table.name, ""), [])
-        changed[table.name] = _scrub_table(
-            connection, table, blanker, people, without_texts, volatile.get(table.name, ()), at
-        )
-        hidden[table.name] = _without_texts(connection, table, blanker)
-    changed |= scrub_accounts(connection, blanker, {part: set(hidden[above]) for part, above in parts.items()})
+    with (
+        # Whose texts are to go may have been blanked before, when they were to stay.
+        _staged(connection, "people", [*people_in(connection, blanker), *authors]) as people,
+        _staged(connection, "writers", authors) as writers,
+    ):
+        for table in sorted(TABLES.values(), key=lambda t: t.name in parts):  # those that they are part of come first
+            without_texts = hidden.get(parts.get(table.name, ""), set())
+            changed[table.name] = _scrub_table(
+                connection, table, blanker, people, without_texts, volatile.get(table.name, ()), at
+            )
+            hidden[table.name] = _without_texts(connection, table, blanker, writers)
+    changed |= scrub_accounts(connection, blanker, {part: hidden[above] for part, above in parts.items()})
     changed |= forget(
         connection, blanker.erased.community, lambda id_: not is_surrogate(id_) and blanker.erased.surrogate(id_)
     )
     return {name: rows for name, rows in changed.items() if rows}
+
+
+@contextmanager
+def _staged(connection: sa.Connection, name: str, ids: Iterable[str]) -> Iterator[sa.Select[tuple[str]]]:
+    """A query for ``ids``, in a temporary table: there can be more of them than a statement takes values."""
+    table = staging_ids(name)
+    stage_ids(connection, table, ids)
+    yield sa.select(table.c.id)
+    table.drop(connection, checkfirst=False)
 
 
 def people_in(connection: sa.Connection, blanker: Blanker) -> list[str]:
@@ -64,8 +79,8 @@ def _scrub_table(
     connection: sa.Connection,
     table: sa.Table,
     blanker: Blanker,
-    people: Collection[str],
-    without_texts: Collection[str],
+    people: sa.Select[tuple[str]],
+    without_texts: Set[str],
     volatile: Collection[str],
     at: datetime,
 ) -> int:
@@ -76,19 +91,20 @@ def _scrub_table(
     concerned: list[sa.ColumnElement[bool]] = [table.c._extra.is_not(None)]
     for name, target in blanker.people.pointers[table.name].items():
         concerned.append(table.c[name].in_(people) if target == "users" else table.c[name].startswith("["))
-    if parent and without_texts:
-        concerned.append(table.c[parent[0]].in_(without_texts))
-    query = sa.select(*(table.c[name] for name in [*own, "_extra"])).where(
-        table.c.community == community, sa.or_(*concerned)
-    )
     updates: list[dict[str, Any]] = []
-    for found in connection.execute(query, execution_options={"yield_per": _MANY}).mappings():
-        row = {name: found[name] for name in own}
-        extra = dict(found["_extra"] or {})
-        blanker.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in set(without_texts)))
-        if any(row[name] != found[name] for name in own) or extra != (found["_extra"] or {}):
-            new = row | {"_extra": extra or None, "_row_hash": row_hash(table, row, extra, volatile)}
-            updates.append({f"new_{n}": v for n, v in new.items()} | {f"old_{n}": found[n] for n in keys})
+    with _staged(connection, "parents", without_texts) as parents:
+        if parent and without_texts:
+            concerned.append(table.c[parent[0]].in_(parents))
+        query = sa.select(*(table.c[name] for name in [*own, "_extra"])).where(
+            table.c.community == community, sa.or_(*concerned)
+        )
+        for found in connection.execute(query, execution_options={"yield_per": _MANY}).mappings():
+            row = {name: found[name] for name in own}
+            extra = dict(found["_extra"] or {})
+            blanker.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in without_texts))
+            if any(row[name] != found[name] for name in own) or extra != (found["_extra"] or {}):
+                new = row | {"_extra": extra or None, "_row_hash": row_hash(table, row, extra, volatile)}
+                updates.append({f"new_{n}": v for n, v in new.items()} | {f"old_{n}": found[n] for n in keys})
     moved = [u for u in updates if any(u[f"new_{n}"] != u[f"old_{n}"] for n in keys)]
     if moved:
         place = (table.c[n] == sa.bindparam(f"new_{n}") for n in keys)
@@ -107,16 +123,12 @@ def _scrub_table(
     return len(updates)
 
 
-def _without_texts(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> list[str]:
+def _without_texts(
+    connection: sa.Connection, table: sa.Table, blanker: Blanker, writers: sa.Select[tuple[str]]
+) -> set[str]:
     """The ids of the rows whose author's texts are erased."""
     author = author_column(table.name)
-    writers = _writers(blanker)
-    if author is None or "id" not in table.c or not writers:
-        return []
+    if author is None or "id" not in table.c:
+        return set()
     query = sa.select(table.c.id).where(table.c.community == blanker.erased.community, table.c[author].in_(writers))
-    return list(connection.scalars(query))
-
-
-def _writers(blanker: Blanker) -> list[str]:
-    """The surrogates of those whose texts are erased."""
-    return [entry.surrogate for entry in blanker.erased.entries() if entry.in_force and entry.texts]
+    return set(connection.scalars(query))
