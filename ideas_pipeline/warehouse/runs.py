@@ -20,6 +20,14 @@ from ideas_pipeline.warehouse.proven import last_syncs
 _IDS_AT_ONCE = 10_000
 _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
 
+# A row of _sync_streams that is of a backfill which has not ended.
+_OF_RUNNING_BACKFILL = sa.exists().where(
+    SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id,
+    SYNC_RUNS.c.community == SYNC_STREAMS.c.community,
+    SYNC_RUNS.c.mode == "window",
+    SYNC_RUNS.c.verdict == "running",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
@@ -129,29 +137,35 @@ def stream_verdicts(connection: sa.Connection, community: str, run_id: str) -> d
 
 
 def unproven(connection: sa.Connection, community: str, streams: Collection[str]) -> dict[str, str]:
-    """Those of ``streams`` whose last run did not read everything, with what is wrong.
+    """Those of ``streams`` that their last sync did not read whole, with what is wrong.
 
+    While a backfill runs, what it has read itself since that sync must be whole as well: its other lists hang on it.
+    No other backfill and no replay counts: it reads a part of a stream, or what is old.
     Rows that are held back do not count: they are there, and their lists are read.
     """
     columns = SYNC_STREAMS.c
-    runs = connection.execute(
-        sa.select(SYNC_STREAMS)
-        .where(columns.community == community, columns.stream.in_(list(streams)))
-        .order_by(columns.started_at)
+    backfilled = connection.execute(
+        sa.select(SYNC_STREAMS).where(columns.community == community, _OF_RUNNING_BACKFILL).order_by(columns.started_at)
     )
-    last = {run.stream: run for run in runs}
+    syncs = {sync.stream: sync for sync, _ in last_syncs(connection, community)}
+    since = {b.stream: b for b in backfilled if b.stream in syncs and b.started_at > syncs[b.stream].started_at}
+    latest = syncs | since
     wrong = {}
     for stream in streams:
-        run = last.get(stream)
-        if run is None:
-            wrong[stream] = "has never been read"
-        elif run.verdict in ("failed", "running"):
-            wrong[stream] = "could not be read"
-        elif run.scopes_complete < run.scopes:
-            wrong[stream] = "was not read whole"
+        if stream not in syncs:
+            wrong[stream] = "was never synced"
+        elif lacking := _lacking(syncs[stream]) or _lacking(latest[stream]):
+            wrong[stream] = lacking
         elif unloaded := _unloaded(connection, community, stream):
             wrong[stream] = f"has {unloaded} records that could not be typed and have no row"
     return wrong
+
+
+def _lacking(reading: sa.Row[Any]) -> str | None:
+    """What is wrong with a reading of a stream, a row of ``_sync_streams``."""
+    if reading.verdict in ("failed", "running"):
+        return "could not be read"
+    return "was not read whole" if reading.scopes_complete < reading.scopes else None
 
 
 def _unloaded(connection: sa.Connection, community: str, stream: str) -> int:
