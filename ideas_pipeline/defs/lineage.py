@@ -26,7 +26,9 @@ def column_lineage(settings: Settings, contract: Contract, stream: str) -> dict[
     found = {column: [dg.TableColumnDep(source, path) for path in where.paths] for column, where in spec.fields.items()}
     if spec.each:
         filled = spec.each.placeholder if spec.reads == "list" else "id"
-        found[filled] = found.get(filled, []) + [_column(settings, contract, name) for name in spec.each.of]
+        streams = contract.tables()
+        named = [name.split(".") for name in spec.each.of]
+        found[filled] = found.get(filled, []) + [table_column(settings, streams[t], t, column) for t, column in named]
     found["id"] = found.get("id", []) + [dep for name in spec.key for dep in found.get(name, [])]
     for table, part in spec.embedded.items():
         found[f"{table}.{part.parent_key}"] = found["id"]
@@ -47,11 +49,9 @@ def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[
     return filled
 
 
-def _column(settings: Settings, contract: Contract, name: str) -> dg.TableColumnDep:
-    """``name``: ``ideas.id``, or ``idea_coauthors.user_id`` of a table that comes with ideas."""
-    table, _, column = name.partition(".")
-    stream = contract.tables()[table]
-    return dg.TableColumnDep(asset_key(settings, stream), column if table == stream else name)
+def table_column(settings: Settings, asset: str, table: str, column: str) -> dg.TableColumnDep:
+    """A table's column as Dagster knows it. ``asset``: the table with whose asset this one comes, or itself."""
+    return dg.TableColumnDep(asset_key(settings, asset), column if table == asset else f"{table}.{column}")
 
 
 def _once(deps: Iterable[dg.TableColumnDep]) -> list[dg.TableColumnDep]:

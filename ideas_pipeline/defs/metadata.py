@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 import dagster as dg
@@ -12,6 +13,7 @@ from ideas_pipeline.sync.results import StreamResult
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.live import is_live
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _PREVIEW_ROWS = 5
@@ -32,26 +34,29 @@ def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
 
 def loaded(warehouse: Warehouse, community: str, stream: str, *, made_id: bool) -> dict[str, dg.MetadataValue]:
     """How many rows there are now, and the first of them. ``made_id``: the id was made of other columns."""
-    table = TABLES[stream]
     rows = sum(warehouse.live_counts(community, stream).values())
-    told: dict[str, dg.MetadataValue] = {"dagster/row_count": dg.MetadataValue.int(rows)}
-    if pii(table.c.id) is None:  # a row that is a person is not shown at all
-        told["preview"] = dg.MetadataValue.md(_preview(warehouse.engine, community, table, made_id=made_id))
-    return told
+    # An id that was made can have a person's in it.
+    hidden = ["id"] if made_id else []
+    shown = preview(warehouse.engine, community, TABLES[stream], without=hidden, most=_PREVIEW_COLUMNS)
+    return {"dagster/row_count": dg.MetadataValue.int(rows), **shown}
 
 
-def _preview(engine: sa.Engine, community: str, table: sa.Table, *, made_id: bool) -> str:
-    """A few rows without anything about a person: Dagster keeps what it is shown, out of an erasure's reach."""
-    shown = [c for c in table.columns if not c.name.startswith("_") and c.name != "community" and pii(c) is None]
-    if made_id:  # it can have a person's id in it
-        shown = [c for c in shown if c.name != "id"]
-    shown = shown[:_PREVIEW_COLUMNS]
-    query = (
-        sa.select(*shown)
-        .where(table.c.community == community, table.c._deleted_at.is_(None))
-        .order_by(table.c.id)
-        .limit(_PREVIEW_ROWS)
-    )
+def preview(
+    engine: sa.Engine, community: str, table: sa.Table, *, without: Collection[str] = (), most: int | None = None
+) -> dict[str, dg.MetadataValue]:
+    """The first rows that are there, by key; nothing where a row is a person. Nor is a column about people shown.
+
+    Dagster keeps what it is shown, out of an erasure's reach. ``without``: columns that are left out as well.
+    ``most``: how many columns are shown; None for all. Raises WarehouseError.
+    """
+    keys = table.primary_key.columns
+    if any(pii(key) for key in keys):
+        return {}
+    left_out = {"community", *without}
+    shown = [c for c in table.columns if c.name not in left_out and not c.name.startswith("_") and pii(c) is None]
+    shown = shown[:most]
+    there = is_live(table, community) if "_deleted_at" in table.c else table.c.community == community
+    query = sa.select(*shown).where(there).order_by(*keys).limit(_PREVIEW_ROWS)
     with reading(engine) as connection:
         rows = connection.execute(query).all()
-    return as_table([c.name for c in shown], rows)
+    return {"preview": dg.MetadataValue.md(as_table([c.name for c in shown], rows))}
