@@ -139,14 +139,15 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
                 mode=name_of(window or whole),
                 window=(window.start, window.end) if window else None,
             )
+            database = warehouse.warehouse
             with (
-                warehouse.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
+                database.noting_failure(start, IdeasApiError, WarehouseError),
                 api.alone(f"Dagster's run {context.run.run_id}", context.log.info),
                 archiving(api, settings.archive, run_id, settings.archive_days, privacy),
             ):
                 run = sync_community(
                     api,
-                    warehouse.warehouse,
+                    database,
                     settings.community,
                     mode=window or whole,
                     streams=[stream],
@@ -157,27 +158,26 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
                     privacy=privacy,
                 )
             (result,) = run.streams
-            held = warehouse.warehouse
             told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
-            told |= trouble(held.engine, settings.community, contract, stream, run.run_id)
+            told |= trouble(database.engine, settings.community, contract, stream, run.run_id)
             if result.verdict == "failed":
                 raise stream_failure(result, told)
             context.log_event(source_read(settings, result))
             if stream == WRITER:
-                context.log_event(history_written(settings, held.engine))
+                context.log_event(history_written(settings, database.engine))
             if window and result.verdict != "complete":
                 raise days_not_marked(result, told)
             context.add_asset_metadata(told)
             if window:
-                for day, rows in day_counts(held, settings, contract, stream, context.partition_keys).items():
+                for day, rows in day_counts(database, settings, contract, stream, context.partition_keys).items():
                     context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
                 return
             made_id = bool(contract.streams[stream].key)
-            context.add_asset_metadata(loaded(held, settings.community, stream, made_id=made_id))
+            context.add_asset_metadata(loaded(database, settings.community, stream, made_id=made_id))
             if has_days and result.verdict == "complete":
                 # A full run that goes on from a broken one has read some of its lists as long ago as that one began.
-                at = held.full_goal(settings.community, run_id, began) if isinstance(whole, Full) else began
-                _mark_days(context, held, settings, contract, stream, at)
+                at = database.full_goal(settings.community, run_id, began) if isinstance(whole, Full) else began
+                _mark_days(context, database, settings, contract, stream, at)
 
     return sync
 
