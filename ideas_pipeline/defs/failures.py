@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 
@@ -54,6 +55,15 @@ def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue])
         f"the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
         False,
         metadata,
+    )
+
+
+def report_not_written(path: Path, error: OSError) -> dg.Failure:
+    """A full disk, or a right that is missing: for a person to mend, and no sync of everything brings it about."""
+    return _failure(
+        f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR (its rights, the "
+        "disk's free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed.",
+        False,
     )
 
 

@@ -3,7 +3,7 @@
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 import dagster as dg
 
-from ideas_pipeline.defs.failures import failing_in_words
+from ideas_pipeline.defs.failures import failing_in_words, report_not_written
 from ideas_pipeline.defs.marts import FOLLOWS
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.tables import asset_key, description, tags
@@ -38,9 +38,7 @@ def report(settings: Settings) -> dg.AssetsDefinition:
             try:
                 size = write_report(warehouse.warehouse.engine, settings.community, path)
             except OSError as error:
-                raise dg.Failure(
-                    f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR."
-                ) from None
+                raise report_not_written(path, error) from None
         return dg.MaterializeResult(
             metadata={"report": dg.MetadataValue.path(str(path)), "size_bytes": dg.MetadataValue.int(size)}
         )

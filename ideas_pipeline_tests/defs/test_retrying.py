@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.retrying import RETRY_OF, due, will_be_tried_again
+from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 
@@ -26,15 +28,17 @@ def _quick(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("IDEAS_CONTRACT", str(contract))
 
 
-def ran(instance: dg.DagsterInstance, job: str = "nightly_sync", **tags: str) -> dg.DagsterRun:
-    """A run of the challenges alone, as the schedule starts it."""
+def ran(
+    instance: dg.DagsterInstance, job: str = "nightly_sync", *, assets: Sequence[str] = ("challenges",), **tags: str
+) -> dg.DagsterRun:
+    """A run of some of the assets, as the schedule starts it."""
     result = (
         build_defs()
         .resolve_job_def(job)
         .execute_in_process(
             instance=instance,
             raise_on_error=False,
-            asset_selection=[dg.AssetKey(["acme", "challenges"])],
+            asset_selection=[dg.AssetKey(["acme", asset]) for asset in assets],
             tags={**SCHEDULED, **tags},
         )
     )
@@ -96,6 +100,21 @@ def test_rows_that_wait_for_a_decision_are_not_asked_for_again(
 
     assert failed.status is dg.DagsterRunStatus.FAILURE
     assert not will_be_tried_again(instance, failed)
+
+
+def test_a_report_that_cannot_be_written_waits_for_a_person(instance: dg.DagsterInstance, unconfigured: Path) -> None:
+    in_its_way = unconfigured / ".ideas/report.html"
+    in_its_way.mkdir(parents=True)
+    failed = ran(instance, assets=[*MARTS, "report"])
+
+    assert failed.status is dg.DagsterRunStatus.FAILURE
+    assert not will_be_tried_again(instance, failed)
+    (failure,) = instance.all_logs(failed.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    said = failure.get_dagster_event().step_failure_data.user_failure_data.description
+    assert said.startswith(f"The report {in_its_way} cannot be written: Is a directory.")
+    assert "IDEAS_STATE_DIR" in said
+    in_its_way.rmdir()
+    assert ran(instance, assets=["report"]).is_success  # which is what the sentence says to do
 
 
 def test_a_run_that_was_killed_is_tried_again(instance: dg.DagsterInstance) -> None:
