@@ -14,7 +14,7 @@ from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days,
 from ideas_pipeline.defs.progress import LoggedProgress
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.defs.sources import source_read
-from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema
+from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema, step_name
 from ideas_pipeline.defs.trouble import trouble
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.errors import IdeasApiError
@@ -48,7 +48,7 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
     has_days = stream in dated(contract)
     before = {parent: asset_key(settings, parent) for parent in sorted(contract.depends_on(stream))}
     before["api"] = source_key(settings, stream)
-    name = f"{settings.community}__{stream}".replace("-", "_")
+    name = step_name(settings, stream)
 
     @dg.op(name=f"{name}__wait", ins={parent: dg.In(dg.Nothing) for parent in before}, out=dg.Out(dg.Nothing))
     def wait() -> None:

@@ -12,7 +12,7 @@ from ideas_pipeline.defs.count_checks import count_check_specs, count_results
 from ideas_pipeline.defs.drift_checks import drift_check_specs, drift_results
 from ideas_pipeline.defs.failures import checks_failed, failing_in_words
 from ideas_pipeline.defs.resources import WarehouseResource
-from ideas_pipeline.defs.tables import asset_key
+from ideas_pipeline.defs.tables import asset_key, step_name
 from ideas_pipeline.defs.trouble import scopes_are_people
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
@@ -47,7 +47,7 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
     personal = scopes_are_people(contract, stream)
 
     @dg.multi_asset_check(
-        name=f"{settings.community}__{stream}__sync_checks",
+        name=step_name(settings, stream, "sync_checks"),
         specs=[
             dg.AssetCheckSpec("completeness", asset=key, description=_ABOUT_COMPLETENESS),
             dg.AssetCheckSpec("mass_absence", asset=key, description="No missing rows are held for a decision."),

@@ -9,7 +9,7 @@ from ideas_pipeline.defs.failures import failing_in_words
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import WarehouseResource
-from ideas_pipeline.defs.tables import asset_key, asset_spec
+from ideas_pipeline.defs.tables import asset_key, asset_spec, step_name
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.marts.lineage import made_of
@@ -35,7 +35,7 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
     assets = {**contract.tables(), **{name: name for name in (IDEA_HISTORY.name, *MARTS)}}
 
     @dg.multi_asset(
-        name=f"{settings.community}__marts".replace("-", "_"),
+        name=step_name(settings, "marts"),
         specs=[_spec(settings, assets, mart) for mart in MARTS.values()],
         can_subset=False,
     )

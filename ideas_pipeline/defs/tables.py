@@ -21,6 +21,11 @@ def asset_key(settings: Settings, table: str) -> dg.AssetKey:
     return dg.AssetKey([settings.community, table])
 
 
+def step_name(settings: Settings, *of: str) -> str:
+    """The name of a community's step. Dagster allows no dash in it, as the community's own name can have."""
+    return "__".join([settings.community, *of]).replace("-", "_")
+
+
 def asset_spec(
     settings: Settings,
     table: sa.Table,

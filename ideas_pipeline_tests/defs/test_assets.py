@@ -144,6 +144,17 @@ def test_the_history_of_ideas_is_an_asset_that_comes_with_them(
     assert instance.get_latest_materialization_event(key) is not None
 
 
+def test_a_community_s_name_may_have_a_dash(
+    simulator: Simulator, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEAS_COMMUNITY", "acme-west")
+    night = nightly_sync(instance, what_follows=True)
+    assert night.success
+    assert dg.AssetKey(["acme-west", "ideas"]) in {
+        event.asset_key for event in night.get_asset_materialization_events()
+    }
+
+
 def test_an_owner_that_is_nobody_is_said(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_OWNER", "ann at example.com")
 
