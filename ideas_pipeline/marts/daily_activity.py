@@ -58,8 +58,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
     first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(c.user_id.is_not(None)).group_by(c.user_id)
     begun = _counted_by_day(first.subquery())
     joined = _counted_by_day(sa.select(PEOPLE.c.joined_day.label("day")).where(PEOPLE.c.is_registered).subquery())
-    steps = _active_steps(asked, ACTS.c.user_id.is_not(None))
-    registered_steps = _active_steps(asked, ACTS.c.user_id.in_(_registered()))
+    steps = _active_steps(asked)
     any_day = sa.select(sa.func.min(days.c.day)).scalar_subquery()
     since_ever = (
         sa.select(sa.func.count())
@@ -73,13 +72,13 @@ def _select(asked: Asked) -> sa.Select[Any]:
         return sa.cast(total, sa.BigInteger)
 
     registered = so_far(joined.c.people) + since_ever
-    active = so_far(registered_steps.c.step)
+    active = so_far(steps.c.registered)
     whole = (
         sa.select(
             days.c.day,
             *(sa.func.coalesce(done.c[name], 0) for name in ("ideas", "comments", "votes", "contributors")),
             sa.func.coalesce(begun.c.people, 0),
-            so_far(steps.c.step),
+            so_far(steps.c.people),
             registered.label("registered"),
             active.label("active"),
         )
@@ -87,7 +86,6 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .outerjoin(begun, begun.c.day == days.c.day)
         .outerjoin(joined, joined.c.day == days.c.day)
         .outerjoin(steps, steps.c.day == days.c.day)
-        .outerjoin(registered_steps, registered_steps.c.day == days.c.day)
         .subquery()
     )
     return sa.select(*whole.c, share(whole.c.active, whole.c.registered))
@@ -106,25 +104,35 @@ def _counted_by_day(rows: sa.Subquery) -> sa.Subquery:
     return sa.select(rows.c.day, sa.func.count().label("people")).group_by(rows.c.day).subquery()
 
 
-def _registered() -> sa.Select[tuple[str]]:
-    return sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)
-
-
-def _active_steps(asked: Asked, whose: sa.ColumnElement[bool]) -> sa.Subquery:
-    """By how many the number of active people changes on each day, of those whose acts are ``whose``.
+def _active_steps(asked: Asked) -> sa.Subquery:
+    """By how many the numbers of active ``people``, and of the ``registered`` among them, change on each day.
 
     Somebody is active from a day of contributing until the 28th, or until the next such day, which begins anew.
     """
-    acted = sa.select(ACTS.c.user_id, ACTS.c.day).where(whose).distinct().subquery()
-    over = sa.func.lead(acted.c.day).over(partition_by=acted.c.user_id, order_by=acted.c.day)
+    user = ACTS.c.user_id
+    registered = sa.case((user.in_(sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)), 1), else_=0)
+    acted = sa.select(user, ACTS.c.day, registered.label("registered")).where(user.is_not(None)).distinct().subquery()
+    following = sa.func.lead(acted.c.day).over(partition_by=acted.c.user_id, order_by=acted.c.day)
     spans = sa.select(
-        acted.c.day, day_after(acted.c.day, ACTIVE_DAYS, asked).label("lapses"), over.label("again")
-    ).subquery()
+        acted.c.day,
+        day_after(acted.c.day, ACTIVE_DAYS, asked).label("lapses"),
+        following.label("again"),
+        acted.c.registered,
+    ).cte("spans")
     ends = sa.case((spans.c.again < spans.c.lapses, spans.c.again), else_=spans.c.lapses)
     steps = sa.union_all(
-        sa.select(spans.c.day, sa.literal(1).label("step")), sa.select(ends.label("day"), sa.literal(-1).label("step"))
+        sa.select(spans.c.day, sa.literal(1).label("people"), spans.c.registered),
+        sa.select(ends.label("day"), sa.literal(-1).label("people"), -spans.c.registered),
     ).subquery()
-    return sa.select(steps.c.day, sa.func.sum(steps.c.step).label("step")).group_by(steps.c.day).subquery()
+    return (
+        sa.select(
+            steps.c.day,
+            sa.func.sum(steps.c.people).label("people"),
+            sa.func.sum(steps.c.registered).label("registered"),
+        )
+        .group_by(steps.c.day)
+        .subquery()
+    )
 
 
 MART = Mart(TABLE, _select, reads=("ideas", "idea_coauthors", "comments", "votes", "users"))
