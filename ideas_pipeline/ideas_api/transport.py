@@ -109,7 +109,6 @@ class Transport:
         self._proxies = requests.utils.get_environ_proxies(self.base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session = requests.Session()
-        self._session.trust_env = False
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=limits.concurrency))
         self._retrying = Retrying(
@@ -182,7 +181,9 @@ class Transport:
                     hint="Check the base URL (the right region?) and the paths and next links in the contract.",
                 )
         try:
-            return self._session.prepare_request(requests.Request(method, url, headers=headers, **content))
+            # By the request, not by the session, whose cookies and ~/.netrc are not used: half the time.
+            all_headers = {**self._session.headers, **(headers or {})}
+            return requests.Request(method, url, headers=all_headers, **content).prepare()
         except requests.RequestException:
             pass
         # Not within the except clause: that exception holds the URL, or the header.
