@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import dagster as dg
 
@@ -11,11 +11,14 @@ from ideas_pipeline.defs.marts import GROUP as MARTS
 from ideas_pipeline.defs.report import GROUP as REPORT
 from ideas_pipeline.settings import Settings, Weekday
 
+if TYPE_CHECKING:  # it has no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
 NIGHTLY = "nightly_sync"
 WEEKLY = "weekly_full"
 
 
-def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
+def jobs() -> list[UnresolvedAssetJobDefinition]:
     community = dg.AssetSelection.groups(GROUP, MARTS, REPORT)
     return [
         dg.define_asset_job(

@@ -3,11 +3,15 @@
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from ideas_pipeline.defs.failures import RETRY_CAN_HELP
 from ideas_pipeline.defs.jobs import NIGHTLY, WEEKLY
+
+if TYPE_CHECKING:  # it has no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 JOBS = [NIGHTLY, WEEKLY]
 # On a run that is a second try: the run that failed.
@@ -22,7 +26,7 @@ TOO_LATE = timedelta(hours=12)
 _SCHEDULED = "dagster/schedule_name"
 
 
-def retry_sensor(jobs: "Sequence[dg.UnresolvedAssetJobDefinition]") -> dg.SensorDefinition:
+def retry_sensor(jobs: "Sequence[UnresolvedAssetJobDefinition]") -> dg.SensorDefinition:
     """It runs from the start: without a schedule that is switched on, there is nothing for it to do."""
 
     @dg.sensor(
