@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 SHOWN = 5
+WARN = dg.AssetCheckSeverity.WARN
 
 
 def passed(name: str, description: str, **numbers: int) -> dg.AssetCheckResult:

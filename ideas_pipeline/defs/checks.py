@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 import sqlalchemy as sa
 
-from ideas_pipeline.defs.check_results import SHOWN, failed, listed, passed
+from ideas_pipeline.defs.check_results import SHOWN, WARN, failed, listed, passed
 from ideas_pipeline.defs.count_checks import count_check_specs, count_results
 from ideas_pipeline.defs.drift_checks import drift_check_specs, drift_results
 from ideas_pipeline.defs.failures import checks_failed, failing_in_words
@@ -16,12 +16,7 @@ from ideas_pipeline.defs.tables import asset_key, step_name
 from ideas_pipeline.defs.trouble import scopes_are_people
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.warehouse.integrity import (
-    broken_references,
-    held_absences,
-    last_run,
-    referenced,
-)
+from ideas_pipeline.warehouse.integrity import broken_references, held_absences, last_run, referenced
 
 _ABOUT_COMPLETENESS = (
     "Every list was read and proven complete. Where all checks say *Execution failed*, none of them ran: the sync "
@@ -92,7 +87,7 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
         found = {f"{b.table}.{b.column} → {b.target}": b.rows for b in broken}
         return dg.AssetCheckResult(
             passed=False,
-            severity=dg.AssetCheckSeverity.WARN,
+            severity=WARN,
             description=(
                 f"{sum(found.values()):,} references lead nowhere: {listed(found)}. A query that joins these tables "
                 "leaves such rows out, so its totals are lower than those of one table. Sync the tables they lead to; "

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import sqlalchemy as sa
 
-from ideas_pipeline.defs.check_results import failed, passed
+from ideas_pipeline.defs.check_results import WARN, failed, passed
 from ideas_pipeline.defs.markdown import as_query
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
@@ -22,8 +22,6 @@ _FEWEST_NIGHTS = 7
 # Unusual is a night with so many times the rows of others, or so small a part of them, and so many rows apart.
 _TIMES = 3
 _LEAST_ROWS = 30
-
-WARN = dg.AssetCheckSeverity.WARN
 
 
 def count_check_specs(key: dg.AssetKey, contract: Contract, stream: str) -> list[dg.AssetCheckSpec]:
@@ -107,7 +105,6 @@ def _declared_counts(
 ) -> dg.AssetCheckResult:
     cursor = contract.streams[stream].cursor
     found = declared_counts(engine, community, parent, declared, stream, of_parent, cursor)
-    query = dg.MetadataValue.md(as_query(differing_parents(community, parent, declared, stream, of_parent)))
     if not found.differ:
         return dg.AssetCheckResult(
             passed=True,
@@ -115,12 +112,13 @@ def _declared_counts(
             description=f"{found.parents:,} {parent} declare {found.declared:,} {stream}, and so many are there.",
             metadata=asdict(found),
         )
+    query = as_query(differing_parents(community, parent, declared, stream, of_parent))
     return dg.AssetCheckResult(
         passed=False,
         check_name="declared_counts",
         severity=WARN,
         description=_differing(found, stream, parent, declared),
-        metadata={**asdict(found), "which": query},
+        metadata={**asdict(found), "which": dg.MetadataValue.md(query)},
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import sqlalchemy as sa
 
-from ideas_pipeline.defs.check_results import SHOWN, failed, listed, passed
+from ideas_pipeline.defs.check_results import SHOWN, WARN, failed, listed, passed
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.sync.suggestions import suggested_lines
 from ideas_pipeline.warehouse.drift import EXTRA, Field, fields, unknown_values
@@ -21,8 +21,6 @@ _NEWS = timedelta(days=14)
 # More rejects than this are no odd records: something has changed at the source.
 _TOLERATED_REJECTS = 10
 _TOLERATED_PERCENT = 1
-
-WARN = dg.AssetCheckSeverity.WARN
 
 
 def drift_check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -135,11 +133,12 @@ def _relied_on(contract: Contract, stream: str) -> set[str]:
     spec = contract.streams[stream]
     columns = {f"{stream}.{name}" for name in (*spec.key, spec.cursor)}
     columns |= {f"{stream}.{bound.column}" for bound in (spec.since, spec.until) if bound}
-    for other in contract.streams.values():
-        for source in other.each.of if other.each else ():
+    own = {stream, *spec.embedded}
+    for each in [other.each for other in contract.streams.values() if other.each]:
+        for source in each.of:
             table = source.split(".")[0]
-            if other.each and contract.tables().get(table) == stream:
-                columns |= {source, *(f"{table}.{name}" for name in other.each.changed_when)}
+            if table in own:
+                columns |= {source, *(f"{table}.{name}" for name in each.changed_when)}
     return columns
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import dagster as dg
 
 from ideas_pipeline.defs.tables import asset_key
@@ -35,7 +33,7 @@ def column_lineage(settings: Settings, contract: Contract, stream: str) -> dict[
         for column, where in part.fields.items():
             paths = [f"{at}[].{path}" for at in part.paths for path in where.paths]
             found[f"{table}.{column}"] = [dg.TableColumnDep(source, path) for path in paths]
-    return {column: _once(deps) for column, deps in found.items()}
+    return {column: list(dict.fromkeys(deps)) for column, deps in found.items()}
 
 
 def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[str, list[str]]:
@@ -52,7 +50,3 @@ def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[
 def table_column(settings: Settings, asset: str, table: str, column: str) -> dg.TableColumnDep:
     """A table's column as Dagster knows it. ``asset``: the table with whose asset this one comes, or itself."""
     return dg.TableColumnDep(asset_key(settings, asset), column if table == asset else f"{table}.{column}")
-
-
-def _once(deps: Iterable[dg.TableColumnDep]) -> list[dg.TableColumnDep]:
-    return list(dict.fromkeys(deps))

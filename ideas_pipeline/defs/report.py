@@ -6,7 +6,7 @@ import dagster as dg
 from ideas_pipeline.defs.failures import failing_in_words, report_not_written
 from ideas_pipeline.defs.marts import FOLLOWS
 from ideas_pipeline.defs.resources import WarehouseResource
-from ideas_pipeline.defs.tables import asset_key, description, tags
+from ideas_pipeline.defs.tables import asset_key, description, owners, tags
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.write import write_report
 from ideas_pipeline.settings import Settings
@@ -26,7 +26,7 @@ def report(settings: Settings) -> dg.AssetsDefinition:
             "`ideas-pipeline report` writes the same.",
         ),
         kinds={"html"},
-        owners=[settings.owner] if settings.owner else [],
+        owners=owners(settings),
         tags=tags(settings),
         deps=[asset_key(settings, mart) for mart in MARTS],
         automation_condition=FOLLOWS,

@@ -49,7 +49,7 @@ def asset_spec(
         group_name=group,
         description=description(settings, str(table.comment), *about),
         kinds={database, *kinds},
-        owners=[settings.owner] if settings.owner else [],
+        owners=owners(settings),
         tags=tags(settings),
         metadata={
             "dagster/table_name": table.name,
@@ -62,6 +62,10 @@ def asset_spec(
 
 def description(settings: Settings, *paragraphs: str) -> str:
     return "\n\n".join([*paragraphs, *([f"**{SIMULATED}**"] if settings.simulated else [])])
+
+
+def owners(settings: Settings) -> list[str]:
+    return [settings.owner] if settings.owner else []
 
 
 def tags(settings: Settings) -> dict[str, str]:
