@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -26,10 +26,13 @@ from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.transport import Response
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.sync.engine import sync_community
+from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.modes import Replay
+from ideas_pipeline.sync.modes import name as name_of
 from ideas_pipeline.sync.results import Progress, RunResult
+from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.readings import LastReading, last_readings
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BLOCKS_AT_HAND = 16
@@ -53,10 +56,37 @@ def replay(
     """Load what is archived in ``folder`` (the community's) since ``since`` (knows its zone), as ``contract`` says.
 
     Concludes nothing from what is missing and moves no state of the nightly runs. A list that is not archived whole is
-    incomplete. ``privacy``: what may be stored of people. Raises as ``sync_community`` does, and OSError.
+    incomplete. ``privacy``: what may be stored of people. Raises as ``sync_community`` does, and NotArchived where the
+    archive cannot be read; that is noted as why the run failed.
     """
-    api = ArchivedApi(contract, folder, lambda stream: last_readings(warehouse.engine, community, stream), since=since)
-    return sync_community(api, warehouse, community, streams=streams, mode=Replay(), progress=progress, privacy=privacy)
+    began, mode = datetime.now(UTC), Replay()
+    start = RunStart(new_run_id(began), community, ArchivedApi.base_url, began, mode=name_of(mode))
+    with warehouse.noting_failure(start, IdeasApiError, WarehouseError):
+        return sync_community(
+            _archived(contract, warehouse, community, folder, since),
+            warehouse,
+            community,
+            streams=streams,
+            mode=mode,
+            progress=progress,
+            run_id=start.run_id,
+            privacy=privacy,
+        )
+
+
+def _archived(
+    contract: Contract, warehouse: Warehouse, community: str, folder: Path, since: datetime | None
+) -> ArchivedApi:
+    def readings(stream: str) -> Mapping[str, LastReading]:
+        return last_readings(warehouse.engine, community, stream)
+
+    try:
+        return ArchivedApi(contract, folder, readings, since=since)
+    except OSError as error:
+        raise NotArchived(
+            f"the archive's {error.filename} cannot be read: {error.strerror}",
+            hint="Have its rights corrected, or move it elsewhere.",
+        ) from None
 
 
 class _Held(NamedTuple):

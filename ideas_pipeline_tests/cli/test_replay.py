@@ -31,6 +31,12 @@ def titles(folder: Path) -> dict[str, str]:
         return dict(database.execute("SELECT id, title FROM ideas WHERE _deleted_at IS NULL"))
 
 
+def read(folder: Path, query: str, *values: str) -> list[object]:
+    """The first column of what the warehouse answers."""
+    with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
+        return [row[0] for row in database.execute(query, values)]
+
+
 def test_a_mended_contract_and_a_replay_mend_the_tables_without_the_api(folder, simulator):
     truth = {row["id"]: row["title"] for row in simulator.tables["ideas"].values()}
     assert titles(folder) != truth
@@ -85,3 +91,25 @@ def test_with_zero_days_nothing_is_archived(folder):
     assert list((folder / ".ideas/archive/community").rglob("*.zst"))
     ideas_pipeline("sync", folder=folder, IDEAS_ARCHIVE_DAYS="0")
     assert not list((folder / ".ideas").rglob("*.zst"))
+
+
+def test_a_replay_that_broke_off_is_noted_with_why(folder):
+    person = min(read(folder, "SELECT id FROM users"))
+    assert ideas_pipeline("erase", "--user", person, "--yes", folder=folder).returncode == 0
+    for kept in ("pii.key", "suppressed.json"):
+        (folder / ".ideas" / kept).unlink()
+    done = ideas_pipeline("replay", folder=folder)
+    why = "The list of erased people in the table _erasures of the warehouse was made with another key"
+    assert (done.returncode, f"Error: {why}" in done.stderr) == (2, True), done.stderr
+    assert read(folder, "SELECT reason LIKE ? FROM _sync_runs WHERE verdict = 'failed'", f"{why}%") == [1]
+    assert f"UTC did not come to its end: {why}" in ideas_pipeline("status", folder=folder).stdout
+
+
+def test_an_archive_that_cannot_be_read_is_a_sentence_and_noted(folder):
+    file = min((folder / ".ideas/archive/community").rglob("*.zst"))
+    file.unlink()
+    file.mkdir()
+    done = ideas_pipeline("replay", folder=folder)
+    why = f"the archive's {file.relative_to(folder)} cannot be read: Is a directory."
+    assert (done.returncode, why in done.stderr) == (1, True), done.stderr
+    assert read(folder, "SELECT reason LIKE ? FROM _sync_runs WHERE mode = 'replay'", f"{why}%") == [1]
