@@ -10,27 +10,45 @@ from ideas_pipeline.marts.facts import banned, is_removed
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
 from ideas_pipeline.marts.sql import count_if, percentiles, seconds_between, share
 from ideas_pipeline.tables.columns import column
-from ideas_pipeline.tables.community import COMMENTS, IDEAS
+from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS
 from ideas_pipeline.warehouse.live import is_live
 
 TABLE = mart_table(
     "mart_moderation",
-    "One row a challenge that has ideas: all that the source has, removed ones and those of banned people included.",
+    "One row a challenge that has ideas: all that the source has, removed ones and those of banned people included. "
+    "0 means none; null means that the source does not tell, of any row of the community.",
     column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
     column("ideas", "integer", "Ideas, whatever their state.", required=True),
-    column("removed", "integer", "Those that a moderator removed.", required=True),
+    column("removed", "integer", "Those that a moderator removed; null where no idea has a moderation_status."),
     column("removed_rate", "number", "removed ÷ ideas."),
-    column("by_banned_people", "integer", "Those by people who are banned or were removed.", required=True),
-    column("counted", "integer", "Those that are neither: the ideas of the other marts.", required=True),
-    column("closed", "integer", "Those that are closed, or closed for comments.", required=True),
-    column("pending", "integer", "Those that wait for approval.", required=True),
-    column("rejected", "integer", "Those that were not approved.", required=True),
-    column("published", "integer", "Those with a time of publication.", required=True),
-    column("published_later", "integer", "Those that were published a minute or more after submission.", required=True),
+    column(
+        "by_banned_people",
+        "integer",
+        "Those by people who are banned or were removed; null where nobody has a status from the source.",
+    ),
+    column(
+        "counted",
+        "integer",
+        "Those that are, as far as is known, neither removed nor by such people: the ideas of the other marts.",
+        required=True,
+    ),
+    column(
+        "closed",
+        "integer",
+        "Those that are closed, or closed for comments; null where no idea has a moderation_status.",
+    ),
+    column("pending", "integer", "Those that wait for approval; null where no idea has an approval_status."),
+    column("rejected", "integer", "Those that were not approved; null where no idea has an approval_status."),
+    column("published", "integer", "Those with a time of publication; null where no idea has one."),
+    column(
+        "published_later",
+        "integer",
+        "Those that were published a minute or more after submission; null where no idea has a time of publication.",
+    ),
     column("median_delay_seconds", "integer", "Median time from submission to publication, of the published."),
     column("p90_delay_seconds", "integer", "90th percentile of it."),
     column("comments", "integer", "Comments on all these ideas, whatever their state.", required=True),
-    column("removed_comments", "integer", "Those that were removed.", required=True),
+    column("removed_comments", "integer", "Those that were removed; null where no comment has a status."),
 )
 
 _A_MINUTE = 60
@@ -82,27 +100,41 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .subquery()
     )
     n = counts.c
+    of_ideas = _told(IDEAS, is_live(IDEAS, asked.community), "moderation_status", "approval_status", "published_at")
+    of_comments = _told(COMMENTS, is_live(COMMENTS, asked.community), "status")
+    # Of people who are gone as well, as they can be banned; that somebody was erased is our own word.
+    of_people = _told(USERS, sa.and_(USERS.c.community == asked.community, USERS.c.status != "erased"), "status")
+    moderation, approval, publication = (told > 0 for told in of_ideas.c)
     return (
         sa.select(
             n.challenge_id,
             n.ideas,
-            n.removed,
-            share(n.removed, n.ideas),
-            n.by_banned,
+            sa.case((moderation, n.removed)),
+            sa.case((moderation, share(n.removed, n.ideas))),
+            sa.case((of_people.c.status > 0, n.by_banned)),
             n.counted,
-            n.closed,
-            n.pending,
-            n.rejected,
-            n.published,
-            n.later,
+            sa.case((moderation, n.closed)),
+            sa.case((approval, n.pending)),
+            sa.case((approval, n.rejected)),
+            sa.case((publication, n.published)),
+            sa.case((publication, n.later)),
             delays.c.median,
             delays.c.p90,
             sa.func.coalesce(comments.c.comments, 0),
-            sa.func.coalesce(comments.c.removed, 0),
+            sa.case((of_comments.c.status > 0, sa.func.coalesce(comments.c.removed, 0))),
         )
         .outerjoin(delays, delays.c.challenge_id == n.challenge_id)
         .outerjoin(comments, comments.c.challenge_id == n.challenge_id)
+        .join(of_ideas, sa.true())
+        .join(of_comments, sa.true())
+        .join(of_people, sa.true())
     )
+
+
+def _told(table: sa.Table, which: sa.ColumnElement[bool], *columns: str) -> sa.Subquery:
+    """One row: on how many rows of the table the source says something in each of the columns."""
+    counts = (sa.func.count(table.c[column]).label(column) for column in columns)
+    return sa.select(*counts).where(which).subquery()
 
 
 MART = Mart(TABLE, _select, reads=("ideas", "comments", "users"))

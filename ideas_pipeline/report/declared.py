@@ -1,4 +1,4 @@
-"""What the source says of itself, beside which the figures are read: how much it counts, and what it tells at all."""
+"""What the source says of itself, beside which the figures are read: how much it counts, and what it leaves open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.facts import NOT_REGISTERED
-from ideas_pipeline.tables.community import IDEAS, USERS
+from ideas_pipeline.tables.community import USERS
 from ideas_pipeline.warehouse.declared import count_declared
 from ideas_pipeline.warehouse.live import is_live
 
@@ -25,39 +25,21 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """``counts``: what is declared by some idea. The others say what is told of any idea, or person, at all.
-
-    ``undated``: registered people of whom it is not known since when.
-    """
+    """``counts``: what is declared by some idea. ``undated``: registered people of whom it is not known since when."""
 
     counts: tuple[Count, ...]
-    moderation: bool
-    approval: bool
-    publication: bool
-    status_of_people: bool
     undated: int
 
 
 def read_declared(connection: sa.Connection, community: str) -> Declared:
     """What the source says of the community's ideas and people that are there now."""
-    ideas, people = is_live(IDEAS, community), is_live(USERS, community)
-    told = sa.select(
-        sa.func.count(IDEAS.c.moderation_status),
-        sa.func.count(IDEAS.c.approval_status),
-        sa.func.count(IDEAS.c.published_at),
-    )
-    moderation, approval, publication = connection.execute(told.where(ideas)).one()
     status = sa.func.coalesce(USERS.c.status, "active")
-    undated = sa.and_(people, USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
+    undated = sa.and_(is_live(USERS, community), USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
     counts = {
         what: count_declared(connection, community, "ideas", declared, what, "idea_id")
         for what, declared in _DECLARED.items()
     }
     return Declared(
         tuple(Count(what, found.declared, found.there) for what, found in counts.items() if found.parents),
-        bool(moderation),
-        bool(approval),
-        bool(publication),
-        bool(connection.scalar(sa.select(sa.func.count(USERS.c.status)).where(people))),
         connection.scalar(sa.select(sa.func.count()).select_from(USERS).where(undated)) or 0,
     )

@@ -53,7 +53,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "ideas": [
         {"id": "101", "challenge_id": "waste", "stage_id": "s2", "author_id": "ann", "title": "Paper cups"}
-        | {"created_at": "2026-01-10 09:00", "published_at": "2026-01-10 09:00"},
+        | {"created_at": "2026-01-10 09:00", "published_at": "2026-01-10 09:00"}
+        | {"approval_status": "approved"},
         {"id": "102", "challenge_id": "waste", "stage_id": "s1", "author_id": "ben", "title": "Night bus"}
         | {"created_at": "2026-02-05 09:00", "published_at": "2026-02-08 09:00"},
         {"id": "103", "challenge_id": "start", "stage_id": None, "author_id": "ann", "title": "A guide"}

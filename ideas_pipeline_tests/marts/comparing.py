@@ -14,7 +14,7 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
-from ideas_pipeline_tests.marts import expected_ideas, expected_people
+from ideas_pipeline_tests.marts import expected_ideas, expected_moderation, expected_people
 from ideas_pipeline_tests.marts.facts import Facts
 
 Table = dict[tuple[Any, ...], dict[str, Any]]
@@ -34,7 +34,7 @@ EXPECTED: dict[str, Callable[[Facts], list[dict[str, Any]]]] = {
         expected_people.engagement,
         expected_people.concentration,
         expected_people.cohorts,
-        expected_ideas.moderation,
+        expected_moderation.moderation,
         expected_people.people,
     )
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ideas_pipeline_tests.marts.facts import OUT, Facts, Stay, moment
+from ideas_pipeline_tests.marts.facts import Facts, Stay, moment
 
 Rows = list[dict[str, Any]]
 
@@ -258,38 +258,3 @@ def adoption(f: Facts) -> Rows:
         for name in sorted(set(f.classes.values()))
         if ideas
     ]
-
-
-def moderation(f: Facts) -> Rows:
-    truth = f.witness.now
-    banned = {key for key, row in f.people.items() if row.get("status") in OUT}
-    rows = []
-    for challenge in truth["challenges"]:
-        ideas = {key: row for key, row in truth["ideas"].items() if row["challenge_id"] == challenge}
-        delays = [
-            seconds(at, published)
-            for row in ideas.values()
-            if (at := moment(row["created_at"])) and (published := moment(row["published_at"]))
-        ]
-        removed = sum(row["moderation_status"] == "removed" for row in ideas.values())
-        comments = [row["status"] for row in truth["comments"].values() if row["idea_id"] in ideas]
-        rows.append(
-            {
-                "challenge_id": challenge,
-                "ideas": len(ideas),
-                "removed": removed,
-                "removed_rate": ratio(removed, len(ideas)),
-                "by_banned_people": sum(row["author_id"] in banned for row in ideas.values()),
-                "counted": sum(key in f.ideas for key in ideas),
-                "closed": sum(row["moderation_status"] in ("closed", "closed_comments") for row in ideas.values()),
-                "pending": sum(row["approval_status"] == "pending" for row in ideas.values()),
-                "rejected": sum(row["approval_status"] == "rejected" for row in ideas.values()),
-                "published": sum(row["published_at"] is not None for row in ideas.values()),
-                "published_later": sum(delay >= 60 for delay in delays),
-                "median_delay_seconds": percentile(delays, 50),
-                "p90_delay_seconds": percentile(delays, 90),
-                "comments": len(comments),
-                "removed_comments": comments.count("removed"),
-            }
-        )
-    return [row for row in rows if row["ideas"]]

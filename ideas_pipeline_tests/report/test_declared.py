@@ -11,14 +11,20 @@ def plain(table):
 
 
 def test_what_the_source_does_not_tell_of_moderation_is_not_called_none(sqlite_url):
-    rows = [{"challenge_id": "1", "ideas": 30, "removed_rate": 0.0}]
-    tables = {"ideas": [{"id": "1", "approval_status": "pending"}]}
+    rows = [{"challenge_id": "1", "ideas": 30, "pending": 0, "rejected": 0}]
     section = moderation.section(
-        figures(sqlite_url, tables=tables, moderation=rows, challenges=[{"challenge_id": "1", "title": "Question 1"}])
+        figures(sqlite_url, moderation=rows, challenges=[{"challenge_id": "1", "title": "Question 1"}])
     )
     assert [row[0] for row in section.charts[0].table.rows] == ["Waiting for approval", "Not approved"]
     assert "The source does not tell which ideas were removed or closed, who is banned and when" in section.meaning
     assert plain(section.tables[0]) == [["Question 1", "30", "0", "–", "–", "–", "–"]]
+
+
+def test_which_comments_were_removed_is_only_said_where_the_source_tells(sqlite_url):
+    rows = [{"challenge_id": "1", "ideas": 30, "pending": 0, "rejected": 0, "comments": 9}]
+    section = moderation.section(figures(sqlite_url, moderation=rows))
+    assert "comment" not in section.charts[0].says
+    assert "and which comments were removed, so that is not shown" in section.meaning
 
 
 def test_where_nothing_of_moderation_is_told_nothing_is_drawn(sqlite_url):

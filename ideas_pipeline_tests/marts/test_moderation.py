@@ -1,0 +1,70 @@
+"""What the source does not tell of moderation is null: 0 would say that there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.marts.build import build_marts
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.tables.community import IDEAS, USERS
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.marts import acme
+from ideas_pipeline_tests.marts.comparing import found
+from ideas_pipeline_tests.marts.following import following
+from ideas_pipeline_tests.marts.proof import assert_true_on_both
+
+COUNTED = {"removed", "closed", "by_banned_people", "pending", "rejected", "published", "removed_comments"}
+
+
+@pytest.mark.parametrize(
+    ("table", "silent", "null"),
+    [
+        ("ideas", "moderation_status", {"removed", "removed_rate", "closed"}),
+        ("ideas", "approval_status", {"pending", "rejected"}),
+        ("ideas", "published_at", {"published", "published_later", "median_delay_seconds", "p90_delay_seconds"}),
+        ("comments", "status", {"removed_comments"}),
+        ("users", "status", {"by_banned_people"}),
+    ],
+)
+def test_what_the_source_does_not_tell_of_moderation_is_null_and_not_0(
+    table: str, silent: str, null: set[str], sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path
+) -> None:
+    tables = generate("small", seed=2)
+    for row in tables[table].values():
+        row[silent] = None
+    with following(tables, sqlite, tmp_path) as follower:
+        assert_true_on_both(follower, postgresql, {})
+        for row in found(follower.engine, "mart_moderation").values():
+            assert {column for column, value in row.items() if value is None} >= null
+            assert None not in {row[column] for column in COUNTED - null}
+
+
+def test_that_somebody_was_erased_does_not_tell_who_is_banned(warehouse: Warehouse) -> None:
+    acme.fill(warehouse.engine)
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.update(USERS).values(status=None))
+        connection.execute(sa.update(USERS).values(status="erased").where(USERS.c.id == "ann"))
+    build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
+    rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY).values()
+    assert [row["by_banned_people"] for row in rows] == [None, None]
+    assert sum(row["counted"] for row in rows) == 4
+
+
+def test_one_challenge_that_tells_is_enough_for_all_others(warehouse: Warehouse) -> None:
+    acme.fill(warehouse.engine)
+    build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
+    rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY)
+    assert {key: row["removed"] for (key,), row in rows.items()} == {"start": 1, "waste": 0}
+
+
+def test_what_another_community_tells_does_not_count(warehouse: Warehouse) -> None:
+    acme.fill(warehouse.engine, "another")
+    acme.fill(warehouse.engine)
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.update(IDEAS).values(moderation_status=None).where(IDEAS.c.community == acme.COMMUNITY))
+    build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
+    rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY).values()
+    assert [row["removed"] for row in rows] == [None, None]
