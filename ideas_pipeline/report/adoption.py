@@ -71,7 +71,7 @@ def _by_challenge(figures: Figures, name: str, rows: Rows) -> Table:
         ["Challenge", "Ideas", "Ever", "Share", "Now"],
         [
             [
-                figures.titles.get(row.challenge_id, f"Challenge {row.challenge_id}"),
+                figures.challenge(row.challenge_id),
                 number(row.ideas),
                 number(row.ideas_ever),
                 percent(row.rate),

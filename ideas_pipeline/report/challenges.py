@@ -21,8 +21,8 @@ def section(figures: Figures) -> Section:
         there = f"There are {count(len(ranked), 'challenge')}, and nobody took part yet." if ranked else ""
         return Section("challenges", "Top challenges", there or "There are no challenges yet.")
     top = [row for row in ranked[:_TOP] if row.contributors]
-    titles, timezone, first = figures.titles, figures.timezone, top[0]
-    drawn = bars([Bar(titles[row.challenge_id], row.contributors, people(row.contributors)) for row in top])
+    called, timezone, first = figures.challenge, figures.timezone, top[0]
+    drawn = bars([Bar(called(row.challenge_id), row.contributors, people(row.contributors)) for row in top])
     table = bounded(
         "Challenges, those with the most contributors first",
         [
@@ -38,7 +38,7 @@ def section(figures: Figures) -> Section:
         ],
         [
             [
-                titles[row.challenge_id],
+                called(row.challenge_id),
                 number(row.contributors),
                 percent(row.participation_rate),
                 number(row.ideas),
@@ -61,7 +61,7 @@ def section(figures: Figures) -> Section:
         charts=[
             Chart(
                 f"The {len(top)} challenges with the most contributors" if len(top) > 1 else "Contributors",
-                f"Most people took part in “{titles[first.challenge_id]}”: {number(first.contributors)}, "
+                f"Most people took part in “{called(first.challenge_id)}”: {number(first.contributors)}, "
                 f"with {count(first.ideas, 'idea')}, {count(first.comments, 'comment')} and "
                 f"{count(first.votes, 'vote')}."
                 + (f" {count(len(ranked), 'challenge')} in all." if len(ranked) > len(top) else ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,7 @@ class StreamRead:
     proven_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figures:
     """The marts of ``community`` by their names without ``mart_``, in a sensible order. Moments are in UTC.
 
@@ -61,10 +62,13 @@ class Figures:
         """The day of ``as_of``, in the marts' time zone."""
         return self.as_of.astimezone(ZoneInfo(self.timezone)).date()
 
-    @property
-    def titles(self) -> dict[str, str]:
-        """What each challenge is called here, by its id."""
-        return {row.challenge_id: title(row.title, f"Challenge {row.challenge_id}") for row in self.challenges}
+    def challenge(self, id_: str) -> str:
+        """What the challenge is called here, also one that is not among ``challenges``."""
+        return title(self._titles.get(id_), f"Challenge {id_}")
+
+    @cached_property
+    def _titles(self) -> dict[str, str | None]:
+        return {row.challenge_id: row.title for row in self.challenges}
 
 
 # By which columns each is in order.

@@ -47,7 +47,7 @@ def section(figures: Figures) -> Section:
         "of those that reached the stage. Beside each bar is how many are in the stage now. Where an idea was before "
         "the first sync is not known."
         + (f" Shown are the {_DRAWN} challenges with the most contributors." if len(with_ideas) > _DRAWN else ""),
-        charts=[_chart(figures.titles[id_], stages[id_], times) for id_ in with_ideas[:_DRAWN]],
+        charts=[_chart(figures.challenge(id_), stages[id_], times) for id_ in with_ideas[:_DRAWN]],
         tables=[_rest(figures, stages, rest)] if rest else [],
     )
 
@@ -94,7 +94,7 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
 def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -> Table:
     rows = [
         [
-            figures.titles[id_],
+            figures.challenge(id_),
             number(stages[id_][0].ideas),
             " → ".join(number(row.reached) for row in stages[id_]),
             percent(stages[id_][-1].reached_rate),

@@ -71,7 +71,7 @@ def _by_challenge(figures: Figures) -> Table:
         ["Challenge", "Ideas", "Waiting", "Removed", "Share removed", "Median delay", "90 % within"],
         [
             [
-                figures.titles.get(row.challenge_id, f"Challenge {row.challenge_id}"),
+                figures.challenge(row.challenge_id),
                 number(row.ideas),
                 number(row.pending),
                 number(row.removed),

@@ -75,7 +75,7 @@ def _by_challenge(figures: Figures) -> Table:
         ["Challenge", "Ideas", "Answered", "Share answered", "Median", "90 % within"],
         [
             [
-                figures.titles.get(row.challenge_id, f"Challenge {row.challenge_id}"),
+                figures.challenge(row.challenge_id),
                 number(row.ideas),
                 number(row.answered),
                 percent(row.answered_rate),
