@@ -55,7 +55,7 @@ def _unproven(figures: Figures) -> list[str]:
 def _streams(figures: Figures) -> Table:
     return Table(
         "What was read",
-        ["Stream", "Last run", "Last proven complete"],
+        ["Stream", "Last sync", "Last proven complete"],
         [[read.stream, read.verdict, clock(read.proven_at, figures.timezone)] for read in figures.streams],
         left=3,
     )
