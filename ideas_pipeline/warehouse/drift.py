@@ -13,6 +13,7 @@ from ideas_pipeline.tables.bookkeeping import FIELDS
 from ideas_pipeline.tables.columns import known_values
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, utc, writing
+from ideas_pipeline.warehouse.live import is_live
 
 EXTRA = "_extra."
 _AT_ONCE = 1_000
@@ -130,7 +131,7 @@ def unknown_values(engine: sa.Engine, community: str, tables: Collection[str]) -
                     continue
                 query = (
                     sa.select(column, sa.func.count())
-                    .where(table.c.community == community, table.c._deleted_at.is_(None))
+                    .where(is_live(table, community))
                     .where(column.is_not(None), column.not_in(known_values(column)))
                     .group_by(column)
                     .order_by(sa.func.count().desc(), column)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.live import is_live
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _target(column: sa.Column[Any]) -> str:
 
 
 def _dangling(community: str, table: str, column: sa.Column[Any]) -> sa.Select[str, str, str, int]:
-    row, target = TABLES[table].c, TABLES[_target(column)].alias("target")
+    target = TABLES[_target(column)].alias("target")
     there = sa.exists().where(target.c.community == community, target.c.id == column)
     if column.info["part_of"]:
         there = there.where(target.c._deleted_at.is_(None))
@@ -165,4 +166,4 @@ def _dangling(community: str, table: str, column: sa.Column[Any]) -> sa.Select[s
         sa.literal(column.name).label("column"),
         sa.literal(_target(column)).label("target"),
         sa.func.count().label("rows"),
-    ).where(row.community == community, row._deleted_at.is_(None), column.is_not(None), ~there)
+    ).where(is_live(TABLES[table], community), column.is_not(None), ~there)

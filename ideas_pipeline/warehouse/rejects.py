@@ -15,6 +15,7 @@ from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.engines import reading, utc, writing
+from ideas_pipeline.warehouse.live import is_live
 
 _R = REJECTED_RECORDS.c
 
@@ -64,7 +65,7 @@ def live_and_rejected(engine: sa.Engine, community: str, tables: Collection[str]
     with reading(engine) as connection:
         for name, rejected in connection.execute(rejects).all():
             table = TABLES[name]
-            live = sa.select(sa.func.count()).where(table.c.community == community, table.c._deleted_at.is_(None))
+            live = sa.select(sa.func.count()).select_from(table).where(is_live(table, community))
             found[name] = (connection.execute(live).scalar_one(), rejected)
     return found
 
@@ -79,11 +80,7 @@ def settle_retried(
     with writing(engine) as connection:
         if done:
             connection.execute(
-                sa.delete(REJECTED_RECORDS).where(
-                    _R.community == community,
-                    _R.table_name == sa.bindparam("of_table"),
-                    _R.record_key == sa.bindparam("of_key"),
-                ),
+                sa.delete(REJECTED_RECORDS).where(_one(community)),
                 [{"of_table": reject.table, "of_key": reject.key} for reject in done],
             )
         connection.execute(
@@ -112,14 +109,10 @@ def settle(connection: sa.Connection, batch: Batch) -> None:
         if known not in rejects and (known in loaded or (scope in judged and run_id != batch.run_id))
     ]
 
-    one = (
-        _R.community == batch.community,
-        _R.table_name == sa.bindparam("of_table"),
-        _R.record_key == sa.bindparam("of_key"),
-    )
+    one = _one(batch.community)
     if gone:
         connection.execute(
-            sa.delete(REJECTED_RECORDS).where(*one), [{"of_table": table, "of_key": key} for table, key in gone]
+            sa.delete(REJECTED_RECORDS).where(one), [{"of_table": table, "of_key": key} for table, key in gone]
         )
     again = [
         {
@@ -134,7 +127,7 @@ def settle(connection: sa.Connection, batch: Batch) -> None:
         if known in waiting
     ]
     if again:
-        connection.execute(sa.update(REJECTED_RECORDS).where(*one), again)
+        connection.execute(sa.update(REJECTED_RECORDS).where(one), again)
     new = [
         {
             "community": batch.community,
@@ -151,6 +144,15 @@ def settle(connection: sa.Connection, batch: Batch) -> None:
     ]
     if new:
         connection.execute(sa.insert(REJECTED_RECORDS), new)
+
+
+def _one(community: str) -> sa.ColumnElement[bool]:
+    """A record, whose table and key are bound as ``of_table`` and ``of_key``."""
+    return sa.and_(
+        _R.community == community,
+        _R.table_name == sa.bindparam("of_table"),
+        _R.record_key == sa.bindparam("of_key"),
+    )
 
 
 def _loaded(waiting: set[tuple[str, str]], batch: Batch) -> set[tuple[str, str]]:
