@@ -38,7 +38,7 @@ def demo() -> None:
             api_base_url=simulator.base_url,
             state_dir=Path(".demo"),
         )
-        exit_code = run(settings, contract, "ideas-pipeline demo", Incremental())
+        exit_code = run(settings, contract, "ideas-pipeline demo", Incremental(), for_newcomers=True)
     if exit_code == 0:
         with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
             write_report(warehouse.engine, settings.community, settings.report)

@@ -77,9 +77,19 @@ def configured() -> tuple[Settings, Contract]:
 
 
 def run(
-    settings: Settings, contract: Contract, what: str, mode: Mode, *, only: Sequence[str] = (), as_json: bool = False
+    settings: Settings,
+    contract: Contract,
+    what: str,
+    mode: Mode,
+    *,
+    only: Sequence[str] = (),
+    as_json: bool = False,
+    for_newcomers: bool = False,
 ) -> int:
-    """Sync, print what came of it, and return the exit code. ``what``: the command, for others who wait for it."""
+    """Sync, print what came of it, and return the exit code. ``what``: the command, for others who wait for it.
+
+    A first sync, and one ``for_newcomers``, ends with a query to begin with; a log of every night has no use for it.
+    """
     from ideas_pipeline.cli.connect import connect
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.marts import follow
@@ -90,12 +100,14 @@ def run(
     from ideas_pipeline.sync.engine import new_run_id, sync_community
     from ideas_pipeline.sync.modes import Window, name
     from ideas_pipeline.warehouse.errors import WarehouseError
+    from ideas_pipeline.warehouse.proven import last_proven
     from ideas_pipeline.warehouse.runs import RunStart
 
     began = datetime.now(UTC)
     run_id = new_run_id(began)
     privacy = settings.privacy(contract)
     with connect(settings, contract) as (api, warehouse):
+        for_newcomers = for_newcomers or not last_proven(warehouse.engine, settings.community)
         window = (mode.start, mode.end) if isinstance(mode, Window) else None
         start = RunStart(run_id, settings.community, api.base_url, began, mode=name(mode), window=window)
         with (
@@ -124,7 +136,7 @@ def run(
         print(_as_json(result, url))
     else:
         _print(result, url)
-        if rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
+        if for_newcomers and rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
             _print_first_query(url, settings.community)
     if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
         return Misconfigured.exit_code
