@@ -125,7 +125,7 @@ class Settings(BaseModel):
     @property
     def report(self) -> Path:
         """The file of the community's report."""
-        return self.state_dir / "report.html"
+        return self.state_dir / f"report-{self.community}.html"
 
     def privacy(self, contract: Contract) -> Privacy:
         """What may be stored of people, and who was erased. Raises PrivacyError where it cannot be known."""

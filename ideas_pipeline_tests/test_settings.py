@@ -46,6 +46,13 @@ def test_another_state_folder_takes_the_warehouse_and_the_tokens_with_it():
     assert settings.token_store == Path("elsewhere/tokens.json")
 
 
+def test_communities_that_share_a_state_folder_have_an_archive_and_a_report_each():
+    one, other = Settings(community="one"), Settings(community="other")
+    assert one.state_dir == other.state_dir
+    assert one.archive != other.archive
+    assert one.report != other.report
+
+
 def test_the_environment_wins_over_the_file(monkeypatch):
     write_env("IDEAS_COMMUNITY=from-file\nIDEAS_SCHEDULE_HOUR=5\n")
     monkeypatch.setenv("IDEAS_COMMUNITY", "from-environment")

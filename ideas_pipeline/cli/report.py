@@ -12,7 +12,7 @@ import click
     "--output",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write it. [default: report.html in IDEAS_STATE_DIR]",
+    help="Where to write it. [default: report-COMMUNITY.html in IDEAS_STATE_DIR]",
 )
 def report(file: Path | None) -> None:
     """Write the community report: one HTML file that needs no network and names no person, to read and to forward.

@@ -25,7 +25,7 @@ def test_a_night_ends_with_the_marts_and_the_report(
     assert told["mart_challenges"]["dagster/row_count"] == len(simulator.tables["challenges"])
     assert "How might we waste less?" in str(told["mart_challenges"]["preview"])
     report = Path(str(told["report"]["report"]))
-    assert report == unconfigured / ".ideas/report.html"
+    assert report == unconfigured / ".ideas/report-acme.html"
     assert report.stat().st_size == told["report"]["size_bytes"]
 
 

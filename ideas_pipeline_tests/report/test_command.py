@@ -15,8 +15,8 @@ def test_the_report_is_written_beside_the_warehouse_and_it_says_where(tmp_path):
     a_warehouse(tmp_path)
     done = ideas_pipeline("report", folder=tmp_path, IDEAS_COMMUNITY="c")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "The report is there: open .ideas/report.html in a browser.\n"
-    assert "<title>c: community report" in (tmp_path / ".ideas/report.html").read_text()
+    assert done.stdout == "The report is there: open .ideas/report-c.html in a browser.\n"
+    assert "<title>c: community report" in (tmp_path / ".ideas/report-c.html").read_text()
 
 
 def test_it_is_written_where_one_asks_for_it(tmp_path):
