@@ -13,6 +13,7 @@ from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, utc
 from ideas_pipeline.warehouse.live import is_live, scope_of
+from ideas_pipeline.warehouse.readings import last_of_each_list
 
 # Engines that turn a moment into the session's time zone before they take it apart.
 _IN_SESSION_ZONE = {"postgresql", "duckdb"}
@@ -60,15 +61,10 @@ def rows_by_scope(
 
 
 def pages_by_scope(engine: sa.Engine, community: str, stream: str) -> dict[str, tuple[int, bool]]:
-    """Of the last reading of each list: its pages, and whether the API told a total."""
-    c = SYNC_SCOPES.c
-    mine = sa.and_(c.community == community, c.stream == stream)
-    last = sa.select(c.scope, sa.func.max(c.swept_at).label("at")).where(mine).group_by(c.scope).subquery()
-    query = sa.select(c.scope, c.pages, c.total_last).join(
-        last, sa.and_(last.c.scope == c.scope, last.c.at == c.swept_at)
-    )
+    """Of the last reading of each list that came from the API: its pages, and whether the API told a total."""
+    query = last_of_each_list(community, stream, SYNC_SCOPES.c.pages, SYNC_SCOPES.c.total_last)
     with reading(engine) as connection:
-        return {row.scope: (row.pages, row.total_last is not None) for row in connection.execute(query.where(mine))}
+        return {row.scope: (row.pages, row.total_last is not None) for row in connection.execute(query)}
 
 
 def last_pace(engine: sa.Engine, community: str, stream: str, least: int) -> float | None:

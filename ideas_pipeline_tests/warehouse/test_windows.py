@@ -5,9 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline.warehouse.windows import rows_by_day, rows_by_scope
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
+from ideas_pipeline.warehouse.windows import pages_by_scope, rows_by_day, rows_by_scope
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load, night, read
 
 SECOND = timedelta(seconds=1)
 
@@ -53,3 +54,10 @@ def test_rows_are_counted_by_list_between_the_moments_that_are_given(warehouse: 
     assert counted(at, at + SECOND) == {"c1": 1}
     assert counted(at, None) == {"c1": 2, "c2": 1}
     assert counted(None, at + SECOND) == {"c1": 1}
+
+
+def test_an_estimate_is_of_the_pages_that_the_api_sent_whatever_was_replayed_since(warehouse: Warehouse) -> None:
+    for on, mode, pages, total in ((1, "incremental", 9, 800), (2, "replay", 3, None)):
+        warehouse.start_run(RunStart(f"night-{on}", COMMUNITY, "https://api.example.com/v2", night(on), mode=mode))
+        load(warehouse, "ideas", [], on=on, scopes=[read("c1", swept_at=night(on), pages=pages, total_last=total)])
+    assert pages_by_scope(warehouse.engine, COMMUNITY, "ideas") == {"c1": (9, True)}
