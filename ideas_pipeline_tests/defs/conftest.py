@@ -10,6 +10,7 @@ import pytest
 from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.alerts.servers import WebhookServer, webhook_server
 
 
 @pytest.fixture
@@ -42,3 +43,11 @@ def simulator(unconfigured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookServer]:
+    """A webhook that takes alerts, and is configured."""
+    with webhook_server() as server:
+        monkeypatch.setenv("IDEAS_ALERT_WEBHOOK", server.address)
+        yield server

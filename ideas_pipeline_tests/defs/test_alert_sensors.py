@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,20 +9,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-import sqlalchemy as sa
 
 from ideas_pipeline.alerts import webhook
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.tables.bookkeeping import WAREHOUSE
-from ideas_pipeline.warehouse.runs import RunStart
-from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server, webhook_server
-
-FAILURE, STALENESS = "failure_alerts", "staleness_alerts"
+from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server
+from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, proven
 
 
 @pytest.fixture
@@ -41,35 +34,11 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookServer]:
-    with webhook_server() as server:
-        monkeypatch.setenv("IDEAS_ALERT_WEBHOOK", server.address)
-        yield server
-
-
-@pytest.fixture
 def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     with mail_server() as server:
         monkeypatch.setenv("IDEAS_SMTP_URL", f"smtp://127.0.0.1:{server.port}")
         monkeypatch.setenv("IDEAS_ALERT_EMAILS", "canary-ann@example.com,canary-ben@example.com")
         yield server
-
-
-class Daemon:
-    """Ticks a sensor, as the daemon does: with the cursor that the last tick left."""
-
-    def __init__(self, instance: dg.DagsterInstance, sensor: str) -> None:
-        self.instance = instance
-        self.sensor = sensor
-        self.cursor: str | None = None
-
-    def tick(self) -> str:
-        """What the tick says of itself in the UI."""
-        defs = build_defs()
-        with dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=defs) as context:
-            done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)
-        self.cursor = done.cursor
-        return str(done.skip_message)
 
 
 def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, status: int = 403, **tags: str) -> None:
@@ -87,20 +56,6 @@ def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, status: int
     )
     assert not ran.success
     simulator.faults.clear()
-
-
-def proven(hours_ago: float) -> None:
-    """A sync proved everything complete so long ago, which is also when the warehouse was created."""
-    at = datetime.now(UTC) - timedelta(hours=hours_ago)
-    run_id = at.isoformat()
-    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse:
-        with warehouse.engine.begin() as connection:
-            connection.execute(sa.update(WAREHOUSE).values(created_at=at))
-        warehouse.start_run(RunStart(run_id, "acme", "https://api.example.com/v2/", at))
-        for stream in load_contract(None).order():
-            warehouse.start_stream(run_id, "acme", stream, at)
-            warehouse.finish_stream(run_id, "acme", stream, at, "complete", None)
-        warehouse.finish_run(run_id, "acme", "complete", None, at)
 
 
 @pytest.mark.usefixtures("unconfigured")
@@ -261,54 +216,6 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_words(
     (text,) = hook.texts
     assert "- broken: an unexpected KeyError. The run's log in Dagster says more." in text
     assert "ann@example.com" not in text
-
-
-def test_a_community_that_is_not_proven_complete_is_told_once_a_day_until_it_is(
-    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
-) -> None:
-    daemon = Daemon(instance, STALENESS)
-    proven(hours_ago=37)
-
-    assert daemon.tick() == "Sent: [acme] not proven complete: challenges, users, ideas, comments, votes (webhook)."
-    assert "- votes: 20" in hook.texts[0]
-    assert daemon.tick() == "Nothing to tell."
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    daemon.cursor = json.dumps({"webhook": yesterday.isoformat()})
-    assert daemon.tick().startswith("Sent: [acme] not proven complete")
-
-    proven(hours_ago=35)
-    assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
-    assert daemon.tick() == "Nothing to tell."
-    assert len(hook.texts) == 3
-
-
-def test_an_all_clear_that_could_not_be_sent_is_sent_later(
-    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
-) -> None:
-    daemon = Daemon(instance, STALENESS)
-    proven(hours_ago=37)
-    daemon.tick()
-    proven(hours_ago=0)
-    hook.status = 500
-
-    assert daemon.tick().startswith("An alert was not delivered")
-    hook.status = 200
-    assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
-
-
-def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
-    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IDEAS_STALE_HOURS", "2")
-    daemon = Daemon(instance, STALENESS)
-    assert daemon.tick() == "Nothing to tell."
-    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.begin() as connection:
-        earlier = datetime.now(UTC) - timedelta(hours=3)
-        connection.execute(sa.update(WAREHOUSE).values(created_at=earlier))
-
-    daemon.tick()
-
-    assert "within the last 2 hours. Last proven:\n- challenges: never" in hook.texts[0]
 
 
 def test_no_address_and_no_password_of_an_alert_is_in_what_dagster_keeps_or_shows(

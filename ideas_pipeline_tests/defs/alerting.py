@@ -1,0 +1,47 @@
+"""What the tests of both sensors need: a daemon that ticks them, and a warehouse that was proven complete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import sqlalchemy as sa
+
+from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.tables.bookkeeping import WAREHOUSE
+from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+FAILURE, STALENESS = "failure_alerts", "staleness_alerts"
+
+
+class Daemon:
+    """Ticks a sensor, as the daemon does: with the cursor that the last tick left."""
+
+    def __init__(self, instance: dg.DagsterInstance, sensor: str) -> None:
+        self.instance = instance
+        self.sensor = sensor
+        self.cursor: str | None = None
+
+    def tick(self) -> str:
+        """What the tick says of itself in the UI."""
+        defs = build_defs()
+        with dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=defs) as context:
+            done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)
+        self.cursor = done.cursor
+        return str(done.skip_message)
+
+
+def proven(hours_ago: float) -> None:
+    """A sync proved everything complete so long ago, which is also when the warehouse was created."""
+    at = datetime.now(UTC) - timedelta(hours=hours_ago)
+    run_id = at.isoformat()
+    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse:
+        with warehouse.engine.begin() as connection:
+            connection.execute(sa.update(WAREHOUSE).values(created_at=at))
+        warehouse.start_run(RunStart(run_id, "acme", "https://api.example.com/v2/", at))
+        for stream in load_contract(None).order():
+            warehouse.start_stream(run_id, "acme", stream, at)
+            warehouse.finish_stream(run_id, "acme", stream, at, "complete", None)
+        warehouse.finish_run(run_id, "acme", "complete", None, at)
