@@ -175,12 +175,10 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
 
 @contextmanager
 def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
-    from contextlib import closing
-
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.held import held
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
         yield settings, warehouse, held(warehouse.engine, settings.community)

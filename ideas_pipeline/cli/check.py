@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ideas_pipeline.ideas_api.client import IdeasApi
-    from ideas_pipeline.ideas_api.contract import Contract
     from ideas_pipeline.ideas_api.probe_step import Step
-    from ideas_pipeline.settings import Settings
 
 # A check is for a person who waits: it says soon that the API cannot be reached.
 _ATTEMPTS, _SECONDS = 2, 60
@@ -41,6 +38,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     Exit codes:  0 all agrees, 1 the API failed, 2 configuration, contract or credentials,
                  3 it works, but differs from the contract.
     """
+    from ideas_pipeline.cli.connect import api_of
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.ideas_api import probe
     from ideas_pipeline.settings import SettingsError, load_settings
@@ -58,7 +56,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     base_url = settings.base_url(expected)
     with console(sys.stderr).status("Asking the API …"):
         patient = expected.model_copy(update={"limits": limits})
-        steps = list(probe.check(patient, lambda c: _connected(settings, base_url, c)))
+        steps = list(probe.check(patient, lambda c: api_of(settings, c)))
     assumed = _assumed(override)
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
@@ -68,24 +66,6 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
         _print(console(), steps, verbose)
         _print_assumed(console(), assumed, confirmed, verbose)
     raise click.exceptions.Exit(code)
-
-
-def _connected(settings: Settings, base_url: str, contract: Contract) -> IdeasApi:
-    from ideas_pipeline.ideas_api.auth import Credentials
-    from ideas_pipeline.ideas_api.callback import ListenerSettings
-    from ideas_pipeline.ideas_api.client import IdeasApi
-
-    secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
-    listener = None
-    if settings.callback_port:
-        listener = ListenerSettings(
-            host=settings.callback_host,
-            port=settings.callback_port,
-            path=settings.callback_path,
-            seconds=settings.callback_seconds,
-        )
-    credentials = Credentials(settings.client_id or "", secret)
-    return IdeasApi.connect(contract, base_url, credentials, settings.token_store, settings.state_dir, listener)
 
 
 def _exit_code(steps: Sequence[Step]) -> int:

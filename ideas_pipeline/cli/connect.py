@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
@@ -38,5 +38,5 @@ def api_of(settings: Settings, contract: Contract) -> IdeasApi:
 def connect(settings: Settings, contract: Contract) -> Iterator[tuple[IdeasApi, Warehouse]]:
     """The API and the opened warehouse. Raises SettingsError, ContractError, WarehouseError."""
     api = api_of(settings, contract)
-    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
         yield api, warehouse

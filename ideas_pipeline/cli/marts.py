@@ -23,15 +23,13 @@ def marts(as_json: bool) -> None:
     \b
     Example:  ideas-pipeline marts
     """
-    from contextlib import closing
-
     from ideas_pipeline.cli.output import console, place, table
     from ideas_pipeline.marts.build import build_marts
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
         rows = build_marts(warehouse.engine, settings.community, settings.timezone)
         where = place(warehouse.engine.url)
     if as_json:

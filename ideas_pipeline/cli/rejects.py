@@ -136,8 +136,6 @@ def retry(table: str | None, as_json: bool) -> None:
 
 @contextmanager
 def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Waiting]]]:
-    from contextlib import closing
-
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.tables.community import TABLES
     from ideas_pipeline.warehouse.rejects import waiting
@@ -146,7 +144,7 @@ def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Wait
     if table is not None and table not in TABLES:
         raise click.BadParameter(f"{table!r} is none of {', '.join(TABLES)}", param_hint="--table")
     settings = load_settings()
-    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
         yield settings, warehouse, waiting(warehouse.engine, settings.community, table)
 
 

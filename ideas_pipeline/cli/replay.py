@@ -15,7 +15,6 @@ from ideas_pipeline.cli.completion import streams
 if TYPE_CHECKING:
     from ideas_pipeline.sync.results import RunResult
 
-_EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
 _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejected")
 
 
@@ -44,12 +43,12 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     Examples:  ideas-pipeline replay
                ideas-pipeline replay --only ideas --since 2026-01-31
     """
-    from contextlib import closing
     from zoneinfo import ZoneInfo
 
     from ideas_pipeline.archive.files import runs_in
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress
+    from ideas_pipeline.cli.sync import EXIT_CODES
     from ideas_pipeline.settings import SettingsError, load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.sync.replay import replay as replay_archive
@@ -63,7 +62,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
         raise SettingsError(
             f"Nothing is archived in {settings.archive}. A sync archives what it reads, unless IDEAS_ARCHIVE_DAYS is 0."
         )
-    with closing(Warehouse.open(settings.warehouse_url.get_secret_value())) as warehouse, progress() as shown:
+    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse, progress() as shown:
         result = replay_archive(
             contract,
             warehouse,
@@ -76,11 +75,11 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
         )
         follow(settings, warehouse)
     _print(result, as_json=as_json)
-    raise click.exceptions.Exit(_EXIT_CODES[result.verdict])
+    raise click.exceptions.Exit(EXIT_CODES[result.verdict])
 
 
 def _print(result: RunResult, *, as_json: bool) -> None:
-    from ideas_pipeline.cli.output import console, table
+    from ideas_pipeline.cli.output import came_to, console, table
 
     if as_json:
         names = [f.name for f in dataclasses.fields(result.streams[0]) if f.name != "error"] if result.streams else []
@@ -94,6 +93,6 @@ def _print(result: RunResult, *, as_json: bool) -> None:
     out.print(table((*_SHOWN, "complete?"), rows))
     for s in result.streams:
         if s.reason:
-            out.print(f"{s.stream} {'failed' if s.verdict == 'failed' else 'is incomplete'}: {s.reason}", markup=False)
+            out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
     if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the tables are already as the contract says.")

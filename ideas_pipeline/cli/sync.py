@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ideas_pipeline.sync.modes import Mode
     from ideas_pipeline.sync.results import RunResult
 
-_EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
+EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
 
 FIRST_QUERY = """\
 SELECT i.title, c.title AS challenge, l.responses, l.votes
@@ -140,7 +140,7 @@ def run(
             _print_first_query(url, settings.community)
     if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
         return Misconfigured.exit_code
-    return _EXIT_CODES[result.verdict]
+    return EXIT_CODES[result.verdict]
 
 
 def _as_json(result: RunResult, url: sa.URL) -> str:
