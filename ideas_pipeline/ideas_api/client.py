@@ -104,7 +104,8 @@ class IdeasApi:
         named = pagination.parameters(spec.paging, position)
         values |= self._scope_in_path(stream, scope)
         path = spec.path.format(**{name: quote(str(values[name]), safe="") for name in in_path})
-        sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds)
+        zone = self.contract.stream_timezone(stream)
+        sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds, zone)
         sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
         return self._authenticated.send(spec.method, path, stream=stream, scope=scope, **_as(spec, sent))
 

@@ -83,7 +83,8 @@ class Each(Model):
 class Bound(Model):
     """A parameter that filters a list by time: records whose ``column`` is not before (or before) the moment sent.
 
-    ``format``: ``iso`` (2026-01-31T09:00:00Z), ``date`` (2026-01-31, in the stream's time zone) or ``epoch`` (seconds).
+    ``format``: ``iso`` (2026-01-31T09:00:00Z), ``epoch`` (seconds) or ``date`` (2026-01-31, the beginning of that day
+    in the stream's time zone; more is asked for where the moment is within a day).
     """
 
     parameter: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
@@ -98,24 +98,38 @@ def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
     return named
 
 
-def bound_parameters(spec: Stream, bounds: Bounds) -> dict[str, Any]:
-    """What asks for the records between ``bounds``, as far as the contract knows how."""
-    zone = ZoneInfo(spec.timezone or "UTC")
+def bound_parameters(spec: Stream, bounds: Bounds, timezone: str) -> dict[str, Any]:
+    """What asks for the records between ``bounds``, as far as the contract knows how.
+
+    Where it knows days only, those of ``timezone``, the records of whole days are asked for: more, but never fewer.
+    """
+    zone = ZoneInfo(timezone)
     named: dict[str, Any] = {}
-    for bound, moment in ((spec.since, bounds.since), (spec.until, bounds.until)):
-        if bound and moment:
-            named[bound.parameter] = _moment(bound, moment, zone)
+    if spec.since and bounds.since:
+        named[spec.since.parameter] = _moment(spec.since, bounds.since, _day(bounds.since, zone))
+    if spec.until and bounds.until:
+        named[spec.until.parameter] = _moment(spec.until, bounds.until, _first_day_after(bounds.until, zone))
     return named
 
 
-def _moment(bound: Bound, moment: datetime, zone: ZoneInfo) -> str | int:
+def _moment(bound: Bound, moment: datetime, day: date) -> str | int:
     match bound.format:
         case "epoch":
             return int(moment.timestamp())
         case "date":
-            return moment.astimezone(zone).date().isoformat()
+            return day.isoformat()
         case _:
             return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone).date()
+
+
+def _first_day_after(moment: datetime, zone: ZoneInfo) -> date:
+    """The first day that lies after ``moment`` as a whole, also one that begins with it."""
+    local = moment.astimezone(zone)
+    return local.date() if local.time() == time.min else local.date() + timedelta(days=1)
 
 
 def placeholders(paging: AnyPaging, position: Position) -> dict[str, Any]:

@@ -28,18 +28,20 @@ DAYS = {
 }
 
 
-def bounds(form: str, since: bool = True, until: bool = True) -> dict[str, Any]:
-    both = {"since": since, "until": until}
-    return {
+def bounds(form: str, *, until: bool = True, zone: str | None = "Europe/Madrid") -> dict[str, Any]:
+    """Of lists whose times without a zone are of ``zone``, or of the contract's."""
+    both = {"since": True, "until": until}
+    asked = {
         name: {"parameter": name, "column": "created_at", "format": form} if given else None
         for name, given in both.items()
     }
+    return {"timezone": zone, **asked}
 
 
-def contract(**of_lists: Any) -> Contract:
+def contract(zone: str = "UTC", **of_lists: Any) -> Contract:
     paging = {"size": 3}
     lists = {"timezone": "Europe/Madrid", "paging": paging, **of_lists}
-    return contract_with({"streams": {"ideas": lists, "comments": lists}})
+    return contract_with({"timezone": zone, "streams": {"ideas": lists, "comments": lists}})
 
 
 CONTRACTS = {
@@ -47,6 +49,11 @@ CONTRACTS = {
     "filtered by the API, ISO": contract(**bounds("iso")),
     "filtered by the API, epoch": contract(**bounds("epoch")),
     "filtered by the API, whole days": contract(**bounds("date")),
+    "filtered by the API, whole days of the whole contract's zone": contract(
+        "Europe/Madrid", **bounds("date", zone=None)
+    ),
+    "filtered by the API, whole days of a zone to the east": contract(**bounds("date", zone="Asia/Tokyo")),
+    "filtered by the API, whole days of a zone to the west": contract(**bounds("date", zone="America/New_York")),
     "filtered by the API from below only": contract(**bounds("iso", until=False)),
 }
 
