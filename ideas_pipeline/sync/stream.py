@@ -90,7 +90,7 @@ def _doubt_unproven_parents(run: Run, stream: str, tally: Tally) -> None:
     """Lists that hang on a stream which was not read whole may themselves be missing."""
     if not isinstance(run.mode, Replay):
         parents = run.api.contract.depends_on(stream)
-        for parent, wrong in run.warehouse.unproven(run.community, parents).items():
+        for parent, wrong in run.warehouse.unproven(run.community, parents, run.run_id).items():
             tally.doubt(f"its lists come from {parent}, which {wrong}")
 
 

@@ -13,6 +13,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_S
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading
 from ideas_pipeline.warehouse.live import is_live
+from ideas_pipeline.warehouse.proven import OF_SYNCS_AND_BACKFILLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class BrokenReference:
 
 
 def last_run(engine: sa.Engine, community: str, stream: str) -> LastRun | None:
-    """How ``stream`` was last read; None where it never was. Raises WarehouseError."""
+    """How ``stream`` was last read, by a sync or a backfill; None where it never was. Raises WarehouseError."""
     runs, scopes = SYNC_STREAMS.c, SYNC_SCOPES.c
     newest = (
         sa.select(
@@ -65,7 +66,7 @@ def last_run(engine: sa.Engine, community: str, stream: str) -> LastRun | None:
             runs.scopes_complete,
             sa.func.coalesce(runs.hidden_changes, 0),
         )
-        .where(runs.community == community, runs.stream == stream)
+        .where(runs.community == community, runs.stream == stream, OF_SYNCS_AND_BACKFILLS)
         .order_by(runs.started_at.desc())
         .limit(1)
     )

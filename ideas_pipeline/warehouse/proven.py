@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +12,19 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import MARTS, SYNC_RUNS, SYNC_STREAMS, WAREHOUSE
 from ideas_pipeline.warehouse.engines import reading, utc
 
-# A backfill reads some days, a replay what is old, and so on: none proves anything of today.
-_OTHERS = SYNC_RUNS.c.mode.in_(["window", "replay", "retry", "confirm"])
-# A row of _sync_streams that is of a sync.
-OF_SYNCS = ~sa.exists().where(
-    SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id, SYNC_RUNS.c.community == SYNC_STREAMS.c.community, _OTHERS
-)
+# None of these asks the API for a list; and a backfill reads some days alone, so it proves nothing of today either.
+_READ_NOTHING = ("replay", "retry", "confirm")
+_NO_SYNCS = ("window", *_READ_NOTHING)
+
+
+def _not_of(modes: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Of a row of ``_sync_streams``: whether its run is of another mode."""
+    same_run = sa.and_(SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id, SYNC_RUNS.c.community == SYNC_STREAMS.c.community)
+    return ~sa.exists().where(same_run, SYNC_RUNS.c.mode.in_(modes))
+
+
+OF_SYNCS = _not_of(_NO_SYNCS)
+OF_SYNCS_AND_BACKFILLS = _not_of(_READ_NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ def last_sync(engine: sa.Engine, community: str) -> LastSync | None:
         sa.select(SYNC_RUNS)
         .where(runs.community == community, runs.finished_at.is_not(None))
         # A run of before there were modes was a sync.
-        .where(runs.mode.is_(None) | ~_OTHERS)
+        .where(runs.mode.is_(None) | runs.mode.not_in(_NO_SYNCS))
         .order_by(runs.started_at.desc())
         .limit(1)
     )

@@ -20,14 +20,6 @@ from ideas_pipeline.warehouse.proven import last_syncs
 _IDS_AT_ONCE = 10_000
 _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
 
-# A row of _sync_streams that is of a backfill which has not ended.
-_OF_RUNNING_BACKFILL = sa.exists().where(
-    SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id,
-    SYNC_RUNS.c.community == SYNC_STREAMS.c.community,
-    SYNC_RUNS.c.mode == "window",
-    SYNC_RUNS.c.verdict == "running",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
@@ -136,20 +128,17 @@ def stream_verdicts(connection: sa.Connection, community: str, run_id: str) -> d
     return {row.stream: (row.verdict, row.reason) for row in rows}
 
 
-def unproven(connection: sa.Connection, community: str, streams: Collection[str]) -> dict[str, str]:
+def unproven(connection: sa.Connection, community: str, streams: Collection[str], run_id: str) -> dict[str, str]:
     """Those of ``streams`` that their last sync did not read whole, with what is wrong.
 
-    While a backfill runs, what it has read itself since that sync must be whole as well: its other lists hang on it.
+    What the run ``run_id`` has read itself, a backfill perhaps, must be whole as well: its other lists hang on it.
     No other backfill and no replay counts: it reads a part of a stream, or what is old.
     Rows that are held back do not count: they are there, and their lists are read.
     """
     columns = SYNC_STREAMS.c
-    backfilled = connection.execute(
-        sa.select(SYNC_STREAMS).where(columns.community == community, _OF_RUNNING_BACKFILL).order_by(columns.started_at)
-    )
+    own = sa.select(SYNC_STREAMS).where(columns.run_id == run_id, columns.community == community)
     syncs = {sync.stream: sync for sync, _ in last_syncs(connection, community)}
-    since = {b.stream: b for b in backfilled if b.stream in syncs and b.started_at > syncs[b.stream].started_at}
-    latest = syncs | since
+    latest = syncs | {reading.stream: reading for reading in connection.execute(own)}
     wrong = {}
     for stream in streams:
         if stream not in syncs:

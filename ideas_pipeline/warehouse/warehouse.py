@@ -74,10 +74,10 @@ class Warehouse:
                 self.finish_run(start.run_id, start.community, "failed", str(error), datetime.now(UTC))
             raise
 
-    def unproven(self, community: str, streams: Collection[str]) -> dict[str, str]:
-        """Those of ``streams`` whose last run did not read everything, with what is wrong."""
+    def unproven(self, community: str, streams: Collection[str], run_id: str) -> dict[str, str]:
+        """Those of ``streams`` that their last sync, or the run itself, did not read whole, with what is wrong."""
         with reading(self.engine) as connection:
-            return runs.unproven(connection, community, streams)
+            return runs.unproven(connection, community, streams, run_id)
 
     def stream_verdicts(self, community: str, run_id: str) -> dict[str, tuple[str, str | None]]:
         """The run's streams so far, in the order in which they began: verdict and reason."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ideas_pipeline.warehouse.integrity import (
     BrokenReference,
     LastRun,
@@ -11,6 +13,7 @@ from ideas_pipeline.warehouse.integrity import (
     referenced,
     reject_reasons,
 )
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read, reject
 
@@ -37,6 +40,16 @@ def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> No
     warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
 
     assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
+
+
+@pytest.mark.parametrize(("mode", "last"), [("window", "later"), ("replay", "night-1"), ("retry", "night-1")])
+def test_what_asks_the_api_for_nothing_is_no_reading(warehouse: Warehouse, mode: str, last: str) -> None:
+    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+    warehouse.start_run(RunStart("later", COMMUNITY, "https://api.example.com/v2", night(2), mode=mode))
+    warehouse.start_stream("later", COMMUNITY, "ideas", night(2))
+    run = last_run(warehouse.engine, COMMUNITY, "ideas")
+    assert run is not None
+    assert run.run_id == last
 
 
 def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Warehouse) -> None:

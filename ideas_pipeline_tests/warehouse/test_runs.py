@@ -102,8 +102,8 @@ def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehous
     assert (run["started_at"], run["finished_at"], run["verdict"]) == (night(1), night(2), "failed")
 
 
-def ideas_read(warehouse: Warehouse, day: int, mode: str, verdict: str, *, ends: bool = True) -> None:
-    """A run that reads both lists of ideas, or fails to."""
+def ideas_read(warehouse: Warehouse, day: int, mode: str, verdict: str) -> str:
+    """A run that reads both lists of ideas, or fails to; its id."""
     run_id = f"{mode}-{day}"
     warehouse.start_run(RunStart(run_id, COMMUNITY, "https://api.example.com/v2", night(day), mode=mode))
     warehouse.start_stream(run_id, COMMUNITY, "ideas", night(day))
@@ -111,8 +111,7 @@ def ideas_read(warehouse: Warehouse, day: int, mode: str, verdict: str, *, ends:
     warehouse.finish_stream(
         run_id, COMMUNITY, "ideas", night(day), verdict, None, scopes=2, scopes_complete=complete, seen=3
     )
-    if ends:
-        warehouse.finish_run(run_id, COMMUNITY, verdict, None, night(day))
+    return run_id
 
 
 WRONG = {"complete": {}, "incomplete": {"ideas": "was not read whole"}, "failed": {"ideas": "could not be read"}}
@@ -127,31 +126,32 @@ def test_a_stream_is_as_whole_as_its_last_sync_left_it_whatever_was_replayed_or_
 ) -> None:
     ideas_read(warehouse, 1, "incremental", verdict)
     ideas_read(warehouse, 2, mode, other)
-    assert warehouse.unproven(COMMUNITY, ["ideas"]) == WRONG[verdict]
+    assert warehouse.unproven(COMMUNITY, ["ideas"], "a later run") == WRONG[verdict]
 
 
 @pytest.mark.parametrize("verdict", WRONG)
-def test_while_a_backfill_runs_what_it_read_must_be_whole_as_well(warehouse: Warehouse, verdict: str) -> None:
+def test_what_a_backfill_has_read_itself_must_be_whole_as_well(warehouse: Warehouse, verdict: str) -> None:
     ideas_read(warehouse, 1, "incremental", "complete")
-    ideas_read(warehouse, 2, "window", verdict, ends=False)
-    assert warehouse.unproven(COMMUNITY, ["ideas"]) == WRONG[verdict]
+    backfill = ideas_read(warehouse, 2, "window", verdict)
+    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == WRONG[verdict]
 
 
 def test_a_backfill_does_not_make_whole_what_the_last_sync_left_out(warehouse: Warehouse) -> None:
     ideas_read(warehouse, 1, "incremental", "incomplete")
-    ideas_read(warehouse, 2, "window", "complete", ends=False)
-    assert warehouse.unproven(COMMUNITY, ["ideas"]) == WRONG["incomplete"]
+    backfill = ideas_read(warehouse, 2, "window", "complete")
+    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == WRONG["incomplete"]
 
 
-def test_a_sync_makes_whole_what_a_backfill_that_was_killed_left_out(warehouse: Warehouse) -> None:
-    ideas_read(warehouse, 1, "window", "failed", ends=False)
-    ideas_read(warehouse, 2, "incremental", "complete")
-    assert warehouse.unproven(COMMUNITY, ["ideas"]) == {}
+def test_a_sync_makes_whole_what_a_backfill_left_out(warehouse: Warehouse) -> None:
+    backfill = ideas_read(warehouse, 1, "window", "failed")
+    sync = ideas_read(warehouse, 2, "incremental", "complete")
+    assert warehouse.unproven(COMMUNITY, ["ideas"], sync) == {}
+    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == WRONG["failed"]
 
 
 def test_what_was_only_backfilled_was_never_synced(warehouse: Warehouse) -> None:
-    ideas_read(warehouse, 1, "window", "complete", ends=False)
-    assert warehouse.unproven(COMMUNITY, ["ideas"]) == {"ideas": "was never synced"}
+    backfill = ideas_read(warehouse, 1, "window", "complete")
+    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == {"ideas": "was never synced"}
 
 
 def test_more_rejected_records_than_a_statement_takes_parameters_are_counted(warehouse: Warehouse) -> None:
@@ -171,6 +171,6 @@ def test_more_rejected_records_than_a_statement_takes_parameters_are_counted(war
     }
     with warehouse.engine.begin() as connection:
         connection.execute(sa.insert(REJECTED_RECORDS).from_select(list(waiting), sa.select(*waiting.values())))
-    assert warehouse.unproven(COMMUNITY, ["ideas"]) == {
+    assert warehouse.unproven(COMMUNITY, ["ideas"], "night-2") == {
         "ideas": "has 69999 records that could not be typed and have no row"
     }
