@@ -16,6 +16,7 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.engines import reading, utc, writing
 from ideas_pipeline.warehouse.live import is_live
+from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _R = REJECTED_RECORDS.c
 
@@ -83,11 +84,14 @@ def settle_retried(
                 sa.delete(REJECTED_RECORDS).where(_one(community)),
                 [{"of_table": reject.table, "of_key": reject.key} for reject in done],
             )
+        staged = staging_ids("lists")
+        stage_ids(connection, staged, lists)
         connection.execute(
             sa.delete(SCOPES).where(
-                SCOPES.c.community == community, SCOPES.c.stream == stream, SCOPES.c.scope.in_(lists)
+                SCOPES.c.community == community, SCOPES.c.stream == stream, SCOPES.c.scope.in_(sa.select(staged.c.id))
             )
         )
+        staged.drop(connection, checkfirst=False)
 
 
 def settle(connection: sa.Connection, batch: Batch) -> None:

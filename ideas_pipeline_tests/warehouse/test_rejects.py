@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
+from ideas_pipeline.warehouse.rejects import settle_retried
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import held, idea, label, load, night, read, reject
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, label, load, night, read, reject
 
 
 def test_a_reject_waits_with_its_reason_and_payload(warehouse: Warehouse) -> None:
@@ -52,3 +53,15 @@ def test_a_reject_of_an_earlier_part_of_the_list_stays(warehouse: Warehouse) -> 
     load(warehouse, "ideas", [], on=1, scopes=[], rejects=[reject("2")])
     load(warehouse, "ideas", [idea("1")], on=1, scopes=[read("c1", present=("1", "2"))])
     assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["2"]']
+
+
+def test_more_lists_than_a_statement_takes_parameters_are_read_whole_after_a_retry(warehouse: Warehouse) -> None:
+    load(
+        warehouse,
+        "ideas",
+        [idea("1"), idea("2", "c2")],
+        on=1,
+        scopes=[read("c1", remembered=True), read("c2", remembered=True)],
+    )
+    settle_retried(warehouse.engine, COMMUNITY, "ideas", [], [f"c{n}" for n in range(2, 70_000)])
+    assert set(warehouse.scope_states(COMMUNITY, "ideas")) == {"c1"}
