@@ -30,4 +30,4 @@ def deleted_accounts(connection: sa.Connection, community: str) -> list[tuple[st
     query = sa.select(users.c.id, users.c.display_name, users.c.email).where(
         users.c.community == community, users.c._deleted_at.is_not(None), ~sa.or_(*named)
     )
-    return sorted((row.tuple() for row in connection.execute(query) if not is_surrogate(row.id)), key=itemgetter(0))
+    return sorted((tuple(row) for row in connection.execute(query) if not is_surrogate(row.id)), key=itemgetter(0))

@@ -50,14 +50,6 @@ def test_a_second_sync_changes_nothing_and_says_so(folder):
     assert "A first query" not in done.stdout  # a log of every night has no use for it
 
 
-@pytest.mark.slow
-def test_a_demo_shows_the_first_query_each_time(tmp_path):
-    for _ in range(2):
-        done = ideas_pipeline("demo", folder=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert "A first query" in done.stdout
-
-
 def test_progress_goes_to_standard_error_in_plain_lines_where_it_is_piped(folder):
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.stderr.splitlines() == [

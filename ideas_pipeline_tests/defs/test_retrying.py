@@ -103,7 +103,7 @@ def test_rows_that_wait_for_a_decision_are_not_asked_for_again(
 
 
 def test_a_report_that_cannot_be_written_waits_for_a_person(instance: dg.DagsterInstance, unconfigured: Path) -> None:
-    in_its_way = unconfigured / ".ideas/report.html"
+    in_its_way = unconfigured / ".ideas/report-acme.html"
     in_its_way.mkdir(parents=True)
     failed = ran(instance, assets=[*MARTS, "report"])
 

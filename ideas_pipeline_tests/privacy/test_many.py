@@ -30,15 +30,14 @@ def take_few_values(engine: sa.Engine, count: int) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, count)
 
 
-@pytest.mark.slow
-def test_all_accounts_that_a_large_community_lost_are_erased_at_once(postgresql_url: str, privacy: Privacy) -> None:
-    many = 70_000  # PostgreSQL takes 65,535 values
-    people = [{"id": f"person-{n}", "_scope": "", "display_name": f"Name {n}"} for n in range(many)]
-    with Warehouse.open(postgresql_url) as warehouse:
+def test_all_accounts_that_a_community_lost_are_erased_at_once(sqlite_url: str, privacy: Privacy) -> None:
+    people = [{"id": f"person-{n}", "_scope": "", "display_name": f"Name {n}"} for n in range(300)]
+    with Warehouse.open(sqlite_url) as warehouse:
         load(warehouse, "users", people, on=1, scopes=[read("")])
         with warehouse.engine.begin() as connection:
             connection.execute(sa.update(TABLES["users"]).values(_deleted_at=datetime(2026, 2, 1, tzinfo=UTC)))
-        assert privacy.erase_deleted(warehouse) == many
+        take_few_values(warehouse.engine, 200)
+        assert privacy.erase_deleted(warehouse) == 300
         assert {(row["status"], row["display_name"]) for row in held(warehouse, "users")} == {("erased", None)}
 
 
