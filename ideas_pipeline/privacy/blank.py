@@ -16,7 +16,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.made_ids import values_of
 from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import is_surrogate
-from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
 from ideas_pipeline.tables.columns import part_of, pii
 from ideas_pipeline.tables.community import TABLES
 
@@ -207,10 +207,9 @@ class Blanker:
         extra.clear()
 
     def _blank_texts(self, table: str, columns: dict[str, Json]) -> None:
-        keys = [c.name for c in TABLES[table].primary_key.columns if c.name != "community"]
         for name in text_columns(table):
             value = columns.get(name)
-            for key in keys:  # a file that has no id is known by its name
+            for key in KNOWN_BY_TEXT.get(table, ()):
                 if value is not None and columns.get(key) == value:
                     columns[key] = self.erased.key.word(str(value))
             columns[name] = None

@@ -17,6 +17,8 @@ from ideas_pipeline.tables.community import TABLES
 
 # Tables whose rows are about a person, and not merely by one: what they hold beside the columns is a profile, too.
 ABOUT_A_PERSON = ("users", "user_answers")
+# A file that has no id is known by its name, so that its key is a text, too. Any other key is equal to one by chance.
+KNOWN_BY_TEXT = {"idea_attachments": ("attachment_id",)}
 
 
 def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> None:
@@ -25,7 +27,6 @@ def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> No
     plan, clears = _plan(policy, table)
     if not plan and not clears:
         return
-    keys = [c.name for c in TABLES[table].primary_key.columns]
     for record in records:
         columns = record.columns
         for name, hashed in plan:
@@ -33,7 +34,7 @@ def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> No
             if value is None:
                 continue
             columns[name] = key.word(_text(value)) if hashed else None
-            for part in keys:  # a file that has no id is known by its name
+            for part in KNOWN_BY_TEXT.get(table, ()):
                 if columns.get(part) == value:
                     columns[part] = key.word(_text(value))
         if clears:

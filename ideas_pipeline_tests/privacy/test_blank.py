@@ -104,3 +104,13 @@ def test_beside_an_erased_persons_id_fields_about_the_person_go_though_they_say_
 )
 def test_a_short_id_means_a_person_only_where_its_name_says_so(short, extra, left):
     assert short.json(extra) == (left or extra)
+
+
+def test_a_text_that_is_equal_to_an_id_by_chance_goes_and_the_id_stays(tmp_path):
+    rows = blanker(erased(tmp_path, ANN, texts=True))
+    idea = record(id="5", author_id=ANN, title="5")
+    idea.embedded["idea_answers"] = [record(idea_id="5", question_id="3", value=value) for value in ("5", "3")]
+    rows.record("ideas", idea)
+    assert (idea.columns["id"], idea.columns["title"]) == ("5", None)
+    stated = [answer.columns for answer in idea.embedded["idea_answers"]]
+    assert stated == [{"idea_id": "5", "question_id": "3", "value": None}] * 2

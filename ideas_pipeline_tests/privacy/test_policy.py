@@ -59,3 +59,15 @@ def test_a_persons_id_is_always_kept():
 def test_without_a_key_nothing_can_be_hashed_and_that_is_said():
     with pytest.raises(PrivacyError, match="IDEAS_PII_KEY"):
         apply(Policy(email="hash"), Key(None, None), "users", [record(id="1", email="a@b.example")])
+
+
+@pytest.mark.parametrize("choice", ["drop", "hash"])
+def test_what_is_equal_to_an_id_by_chance_leaves_the_id_alone(choice):
+    policy = Policy(choice, choice, choice, choice)
+    user, idea = record(id="ann", display_name="ann", email="ann"), record(id="5", title="5")
+    answer, of_form = record(user_id="1", question_id="3", value="3"), record(idea_id="5", question_id="3", value="5")
+    for table, row in (("users", user), ("user_answers", answer), ("ideas", idea), ("idea_answers", of_form)):
+        apply(policy, KEY, table, [row])
+    assert (user.columns["id"], idea.columns["id"]) == ("ann", "5")
+    assert (answer.columns["user_id"], answer.columns["question_id"]) == ("1", "3")
+    assert (of_form.columns["idea_id"], of_form.columns["question_id"]) == ("5", "3")
