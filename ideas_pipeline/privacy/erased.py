@@ -98,10 +98,10 @@ class ErasedPeople:
         """What the list says of a person."""
         return self._ours.get(surrogate)
 
-    def known_as(self, text: str) -> Erased | None:
-        """The erased person one of whose names or addresses is ``text``."""
+    def asked_as(self, text: str) -> Erased | None:
+        """The person who asked to be erased, and one of whose names or addresses is ``text``."""
         word = self.key.word(text)
-        return next((e for e in self._ours.values() if word in e.words), None)
+        return next((e for e in self._ours.values() if e.because == "asked" and word in e.words), None)
 
     def supposing(self, person: str, words: Iterable[str], *, texts: bool) -> ErasedPeople:
         """This list as it would be with ``person`` on it. It is on no disk."""

@@ -25,8 +25,9 @@ def words_of(key: Key, values: Iterable[object]) -> set[str]:
 def learn(erased: ErasedPeople, page: Page) -> None:
     """Adds what a page of ``users`` shows to the list.
 
-    An erased address under another id is the same person, who stays erased. An account that was erased because it was
-    deleted at the source, and is seen there since, was not deleted: it is kept out no more.
+    The address of somebody who asked to be erased, under another id, is the same person, who stays erased. An account
+    that was erased because it was deleted at the source, and is seen there since, was not deleted: it is kept out no
+    more. Whoever had an account deleted and has made another since is there under that one.
     """
     for record in page.records:
         person = id_text(record.columns.get("id"))
@@ -37,9 +38,9 @@ def learn(erased: ErasedPeople, page: Page) -> None:
         surrogate = erased.surrogate(person)
         entry = erased.list_of(surrogate) if surrogate else None
         if entry is None:
-            same = erased.known_as(email) if isinstance(email, str) and erased.is_word(email) else None
+            same = erased.asked_as(email) if isinstance(email, str) and erased.is_word(email) else None
             if same:
-                erased.add(person, words, because=same.because, texts=same.texts)
+                erased.add(person, words, texts=same.texts)
         elif entry.because != "asked" and page.received_at > entry.at.timestamp():
             erased.merge([replace(entry, because="there again", at=datetime.now(UTC), words=frozenset())])
         elif not words <= entry.words:

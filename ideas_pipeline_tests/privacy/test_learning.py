@@ -45,3 +45,21 @@ def test_whoever_asked_to_be_erased_stays_erased_though_the_account_is_there(tmp
     people = erased(tmp_path, "42")
     learn(people, page(id="42"))
     assert people.surrogate("42")
+
+
+def test_whoever_deleted_an_account_and_made_another_is_there_under_the_new_one(tmp_path):
+    people = list_in(tmp_path)
+    people.add("42", {KEY.word("ann@people.example")}, because="deleted at the source")
+    for _ in range(3):
+        learn(people, page(id="77", email="ann@people.example"))
+        assert people.surrogate("77") is None
+    assert people.surrogate("42")
+
+
+def test_whoever_asked_to_be_erased_stays_erased_under_a_new_account_too(tmp_path):
+    people = list_in(tmp_path)
+    for person, because in (("41", "deleted at the source"), ("42", "asked"), ("43", "deleted at the source")):
+        people.add(person, {KEY.word("ann@people.example")}, because=because)
+    for _ in range(3):
+        learn(people, page(id="77", email="ann@people.example"))
+        assert people.surrogate("77")
