@@ -29,9 +29,19 @@ def rewrite(folder: Path, transform: Transform) -> int:
     ``transform(header, body)`` returns the body to keep, or None to drop the page; it may change the header in place.
     A file is replaced whole, once its new version is on disk, and keeps its date, so that it is kept no longer for it.
     What a kill had torn is gone for good, and so is what an earlier, killed rewriting left.
-    Returns how many pages were changed or dropped. Raises OSError, and ArchiveInUse, with the file in use untouched.
+    Returns how many pages were changed or dropped. Raises OSError, and ArchiveInUse, once all other files are done:
+    the run that is under way need not be the last one by its name.
     """
-    return sum(_rewrite(file, transform) for file in sorted(folder.rglob(f"*{SUFFIX}")))
+    changed = 0
+    in_use: ArchiveInUse | None = None
+    for file in sorted(folder.rglob(f"*{SUFFIX}")):
+        try:
+            changed += _rewrite(file, transform)
+        except ArchiveInUse as error:
+            in_use = in_use or error
+    if in_use:
+        raise in_use
+    return changed
 
 
 def _rewrite(file: Path, transform: Transform) -> int:

@@ -109,3 +109,9 @@ def test_a_rewriting_that_is_killed_leaves_each_file_old_or_new_and_the_next_one
     assert rewrite(tmp_path, lambda header, body: body.replace(b"ann", b"***")) == left
     assert set(bodies(tmp_path)) == {b"***"}
     assert list(tmp_path.rglob("*.new")) == []
+
+
+def test_a_file_in_use_keeps_no_other_from_being_rewritten(archive):
+    with Writer(archive / "c" / "a"), pytest.raises(ArchiveInUse, match="0002"):
+        rewrite(archive, lambda header, body: body.replace(b"ann", b"***"))
+    assert bodies(archive) == [b"by ***, of run a", b"by ben", b"by ***, of run b", b"by ben"]
