@@ -11,6 +11,7 @@ from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields
 from ideas_pipeline.ideas_api.contract_values import Paths
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
+from ideas_pipeline.marts.facts import BANNED
 from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, is_about_who, text_columns
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
@@ -66,6 +67,7 @@ class ArchivedPages:
         who = self._row(stream, record, spec.fields, read, lists)
         if who is not None and stream in ABOUT_A_PERSON:
             kept = {path: present(record, (path,)) for c in KEPT[stream] for path in _paths(spec.fields, c)}
+            kept |= {p: s for p in _paths(spec.fields, "status") if (s := present(record, (p,))) in BANNED}
             record.clear()
             for path, value in kept.items():
                 if value is not MISSING:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.made_ids import values_of
+from ideas_pipeline.marts.facts import BANNED
 from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
@@ -199,11 +200,13 @@ class Blanker:
         return isinstance(who, str) and self.erased.hides_texts(who)
 
     def _blank_person(self, table: str, columns: dict[str, Json], extra: dict[str, Json]) -> None:
+        status = columns.get("status")
         for column in TABLES[table].columns:
             if column.name not in KEPT[table] and column.name != "community" and not column.name.startswith("_"):
                 columns[column.name] = None
         if table == "users":
-            columns["status"] = "erased"
+            # What the banned did is not counted, and would be, were they no longer known for it.
+            columns["status"] = status if status in BANNED else "erased"
         extra.clear()
 
     def _blank_texts(self, table: str, columns: dict[str, Json]) -> None:

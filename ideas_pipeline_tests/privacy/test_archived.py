@@ -84,3 +84,9 @@ def test_a_page_in_which_nothing_changes_is_the_very_same(tmp_path):
 def test_a_page_that_nobody_can_read_is_dropped(tmp_path):
     pages = ArchivedPages(contract_with({}), blanker(erased(tmp_path, ANN)))
     assert pages.page({"stream": "votes", "scope": "5"}, b"<html>Ann Lee</html>") is None
+
+
+@pytest.mark.parametrize(("status", "kept"), [("banned", {"status": "banned"}), ("active", {})])
+def test_that_a_person_is_banned_is_kept_as_counts_leave_out_what_the_banned_did(cleaned, status, kept):
+    page = cleaned("users", {"data": [{"id": ANN, "name": "Ann Lee", "status": status}]})
+    assert page == {"data": [{"id": surrogate(ANN)} | kept]}

@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.privacy.scrub import scrub
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
@@ -147,3 +148,12 @@ def test_a_second_time_changes_nothing(warehouse, tmp_path):
     load(warehouse, "ideas", [idea("1", author_id=ANN), idea("2", author_id="person-1")], on=1)
     assert erase(warehouse, tmp_path) == {"ideas": 1}
     assert erase(warehouse, tmp_path) == {}
+
+
+def test_whoever_was_banned_stays_out_of_the_marts_when_erased(warehouse, tmp_path):
+    load(warehouse, "users", [{"id": ANN, "_scope": "", "display_name": "Ann Lee", "status": "banned"}], on=1)
+    load(warehouse, "ideas", [idea("1", author_id=ANN), idea("2", author_id="person-1")], on=1)
+    for _ in range(2):
+        assert build_marts(warehouse.engine, COMMUNITY, "UTC")["mart_idea_lifecycle"] == 1
+        erase(warehouse, tmp_path)
+    assert (only(warehouse, "users")["id"], only(warehouse, "users")["status"]) == (ANONYMOUS, "banned")
