@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.alerts.messages import FailedRun
-from ideas_pipeline.defs.retrying import DAGSTER_RETRIES, TOO_LATE, will_be_tried_again
+from ideas_pipeline.defs.retrying import DAGSTER_RETRIES, second_try
 
 _AT_ONCE = 50
 _ASSETS_CHOSEN = "__ASSET_JOB"
@@ -23,8 +23,9 @@ def newest_failure(instance: dg.DagsterInstance) -> int:
 def failed_runs(context: dg.SensorEvaluationContext, after: int, now: datetime) -> tuple[list[FailedRun], int]:
     """This location's runs that failed after the place ``after``, the oldest first, and the place to go on from.
 
-    Those that are tried again, by Dagster or by ``retrying``, are left out: if the last try fails, that one is told.
-    ``now`` knows its zone: a failure that is found too late to be tried again is told.
+    Those that were tried again, by Dagster or by ``retrying``, are left out: if the last try fails, that one is told.
+    The place stays before one whose second try is still to come: where nobody makes it, the failure is told.
+    ``now`` knows its zone.
     """
     instance = context.instance
     records = instance.fetch_run_status_changes(
@@ -33,23 +34,18 @@ def failed_runs(context: dg.SensorEvaluationContext, after: int, now: datetime) 
         ascending=True,
     ).records
     found = []
+    place = after
     for record in records:
         run = instance.get_run_by_id(record.run_id)
-        if run is None or not _is_ours(context, run):
-            continue
-        at = datetime.fromtimestamp(record.timestamp, UTC)
-        if run.tags.get(DAGSTER_RETRIES) == "true" or (now - at <= TOO_LATE and will_be_tried_again(instance, run)):
-            continue
-        found.append(
-            FailedRun(
-                run_id=run.run_id,
-                name="a run of chosen assets" if run.job_name.startswith(_ASSETS_CHOSEN) else run.job_name,
-                at=at,
-                # Streams that fail for the same reason tell it once.
-                reasons=list(dict.fromkeys(_reasons(instance, run.run_id))),
-            )
-        )
-    return found, records[-1].storage_id if records else after
+        if run and _is_ours(context, run) and run.tags.get(DAGSTER_RETRIES) != "true":
+            at = datetime.fromtimestamp(record.timestamp, UTC)
+            again = second_try(instance, run, at, now)
+            if again == "to come":
+                break
+            if again is None:
+                found.append(_failed_run(instance, run, at))
+        place = record.storage_id
+    return found, place
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
@@ -60,6 +56,16 @@ def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
         origin is None
         or here is None
         or origin.repository_origin.code_location_origin.location_name == here.location_name
+    )
+
+
+def _failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> FailedRun:
+    return FailedRun(
+        run_id=run.run_id,
+        name="a run of chosen assets" if run.job_name.startswith(_ASSETS_CHOSEN) else run.job_name,
+        at=at,
+        # Streams that fail for the same reason tell it once.
+        reasons=list(dict.fromkeys(_reasons(instance, run.run_id))),
     )
 
 

@@ -3,7 +3,7 @@
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # it has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 JOBS = [NIGHTLY, WEEKLY]
+SENSOR = "retry_once_later"
 # On a run that is a second try: the run that failed.
 RETRY_OF = "ideas_pipeline/retry_of"
 
@@ -22,7 +23,7 @@ DAGSTER_RETRIES = "dagster/will_retry"
 
 _LATER = timedelta(hours=1)
 # A failure that is older, as after a day without the daemon, is not worth it: another night comes.
-TOO_LATE = timedelta(hours=12)
+_TOO_LATE = timedelta(hours=12)
 _SCHEDULED = "dagster/schedule_name"
 
 
@@ -30,7 +31,7 @@ def retry_sensor(jobs: "Sequence[UnresolvedAssetJobDefinition]") -> dg.SensorDef
     """It runs from the start: without a schedule that is switched on, there is nothing for it to do."""
 
     @dg.sensor(
-        name="retry_once_later",
+        name=SENSOR,
         description=(
             f"Starts a scheduled run that failed once more, an hour later: {' or '.join(JOBS)}. Not where trying again "
             "cannot help (the account is refused, a setting or the contract is wrong, a check waits for a person), and "
@@ -57,14 +58,33 @@ def due(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.RunRequest |
         yield dg.SkipReason("The last run is not one to be tried again.")
     elif now - ended < _LATER:
         yield dg.SkipReason(f"The run {run.run_id} is tried again at {ended + _LATER:%H:%M} UTC.")
-    elif now - ended > TOO_LATE:
+    elif now - ended > _TOO_LATE:
         yield dg.SkipReason(f"The run {run.run_id} failed too long ago.")
     else:
         yield dg.RunRequest(run_key=f"retry of {run.run_id}", job_name=run.job_name, tags={RETRY_OF: run.run_id})
 
 
+def second_try(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, now: datetime
+) -> Literal["to come", "made"] | None:
+    """What becomes of ``run``, which failed when it ``ended``; None: nothing, so that it is for a person.
+
+    ``made``: a run of these jobs has started since, which speaks for itself. ``ended`` and ``now`` know their zone.
+    """
+    if not will_be_tried_again(instance, run):
+        return None
+    latest = _latest(instance)
+    if latest and latest.dagster_run.run_id != run.run_id:
+        # One that had begun before, as the next night's where this one took too long, is no second try.
+        return "made" if latest.create_timestamp > ended else None
+    return "to come" if now - ended <= _TOO_LATE and not _is_stopped(instance) else None
+
+
 def will_be_tried_again(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether ``run`` is a scheduled one that failed for a reason that can have passed an hour later."""
+    """Whether ``run`` is a scheduled one that failed for a reason that can have passed an hour later.
+
+    It is, where no other has begun by then.
+    """
     if run.status is not dg.DagsterRunStatus.FAILURE or run.job_name not in JOBS:
         return False
     if run.tags.get(DAGSTER_RETRIES) == "true" or _SCHEDULED not in run.tags or RETRY_OF in run.tags:
@@ -82,3 +102,8 @@ def _latest(instance: dg.DagsterInstance) -> dg.RunRecord | None:
     """The newest run of these jobs, as it stands."""
     newest = [record for job in JOBS for record in instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)]
     return max(newest, key=lambda record: record.create_timestamp, default=None)
+
+
+def _is_stopped(instance: dg.DagsterInstance) -> bool:
+    """Whether somebody has stopped the sensor."""
+    return any(s.instigator_name == SENSOR and not s.is_running for s in instance.all_instigator_state())

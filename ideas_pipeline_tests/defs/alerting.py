@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
 
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.ideas_api.contract_file import load_contract
@@ -31,6 +33,13 @@ class Daemon:
             done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)
         self.cursor = done.cursor
         return str(done.skip_message)
+
+
+def stop_sensor(instance: dg.DagsterInstance, name: str) -> None:
+    """What the UI does when somebody switches a sensor off."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("ideas_pipeline"), "__repository__")
+    origin = RemoteInstigatorOrigin(repository_origin=repository, instigator_name=name)
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED))
 
 
 def proven(hours_ago: float) -> None:
