@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
@@ -163,13 +163,16 @@ def confirm(
             [{"in_scope": scope, "more": count} for scope, count in by_scope.items()],
         )
     connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(gone)))
-    _forget_rejects_below(connection, community, stream, gone)
+    _forget_below(connection, community, stream, gone)
     confirmed.drop(connection, checkfirst=False)
     return by_scope
 
 
-def _forget_rejects_below(connection: sa.Connection, community: str, stream: str, gone: sa.Select[tuple[str]]) -> None:
-    """Records of lists that went with their parent can never load: they wait no longer."""
+def _forget_below(connection: sa.Connection, community: str, stream: str, gone: sa.Select[tuple[str]]) -> None:
+    """Lists that went with their parent: their rejected records can never load, and wait no longer.
+
+    How far they were read is forgotten, too: a parent that comes back as it was has its lists read anew.
+    """
     streams = {name for name, table in TABLES.items() if (part_of(table) or ("", ""))[1] == stream}
     parts = {name for name, table in TABLES.items() if (part_of(table) or ("", ""))[1] in streams}
     connection.execute(
@@ -177,6 +180,11 @@ def _forget_rejects_below(connection: sa.Connection, community: str, stream: str
             REJECTED_RECORDS.c.community == community,
             REJECTED_RECORDS.c.table_name.in_(sorted(streams | parts)),
             REJECTED_RECORDS.c.scope.in_(gone),
+        )
+    )
+    connection.execute(
+        sa.delete(SCOPES).where(
+            SCOPES.c.community == community, SCOPES.c.stream.in_(sorted(streams)), SCOPES.c.scope.in_(gone)
         )
     )
 

@@ -13,6 +13,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.sync.modes import Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
 from ideas_pipeline.tables.community import CHALLENGES, COMMENTS, IDEAS, USERS
 from ideas_pipeline.warehouse.held import held
@@ -88,6 +89,20 @@ def test_a_row_that_comes_back_is_revived(simulator: Simulator, warehouse: Wareh
     result = sync(simulator, warehouse, tmp_path)
     assert stream(result, "users").updated == 1
     assert deleted(warehouse, USERS) == set()
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def test_an_idea_that_comes_back_as_it_was_brings_its_comments_and_votes_back_the_same_night(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path)
+    before = {table: dict(rows) for table, rows in simulator.tables.items()}
+    with simulator.changing() as tables:
+        remove_idea(tables, busiest_idea(tables))
+    assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "ideas").absent == 1
+    with simulator.changing() as tables:
+        tables.update(before)
+    assert sync(simulator, warehouse, tmp_path, mode=Incremental()).verdict == "complete"
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
