@@ -25,7 +25,7 @@ from ideas_pipeline.privacy.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.learning import learn, words_of
 from ideas_pipeline.privacy.policy import apply
-from ideas_pipeline.privacy.scrub import scrub
+from ideas_pipeline.privacy.scrub import people_in, scrub
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -111,11 +111,14 @@ class Privacy:
     # -- around a run
 
     def begin(self, warehouse: Warehouse) -> None:
-        """Brings list and warehouse in line: where a backup was restored, who came back with it is blanked again.
+        """Brings list and warehouse in line: where a backup was restored, or a run was killed that had read of somebody
+        before the erasure, who came back with it is blanked again.
 
         Raises PrivacyError where people are listed whom this key cannot recognise; WarehouseError.
         """
         self._settle(warehouse, again=False)
+        if self._erased and self._is_anybody_back(warehouse):
+            self._settle(warehouse, again=True)
         self._begun_with = self._erased.entries()
 
     def finish(self, warehouse: Warehouse) -> None:
@@ -155,6 +158,10 @@ class Privacy:
                 # The pages of a run that is under way come last, and hold only who was not erased when it began.
                 with suppress(ArchiveInUse, OSError):
                     self._rewrite()
+
+    def _is_anybody_back(self, warehouse: Warehouse) -> bool:
+        with reading(warehouse.engine) as connection:
+            return bool(people_in(connection, self._blanker))
 
     def _apply(self, warehouse: Warehouse, entries: Collection[Erased], command: audit.Command) -> dict[str, int]:
         at = datetime.now(UTC)
