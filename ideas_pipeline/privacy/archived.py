@@ -12,9 +12,9 @@ from ideas_pipeline.ideas_api.contract_values import Paths
 from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.marts.facts import BANNED
-from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, is_about_who, text_columns
+from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, is_about_who, says_no_words, text_columns
 from ideas_pipeline.privacy.key import is_surrogate
-from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
 
 Json = Any
 
@@ -75,7 +75,7 @@ class ArchivedPages:
             return
         hides = who is not None and author_column(stream) is not None and self._blanker.erased.hides_texts(who)
         if hides:
-            _drop_texts(stream, record, spec.fields)
+            self._drop_texts(stream, record, spec.fields, lists)
         for table, embedded in spec.embedded.items():
             for path in embedded.paths:
                 read[id(record)].add(path.split(".")[0])
@@ -93,9 +93,8 @@ class ArchivedPages:
     ) -> None:
         _follow(record, path, read)
         stated = present(record, (path,))
-        if without_texts and text_columns(table):
-            _put(record, path, [])
-            return
+        if without_texts and text_columns(table) and stated is not MISSING:
+            _put(record, path, stated := self._without_texts(table, embedded.fields, stated))
         plain = {c for c, s in embedded.fields.items() if "@value" in s.paths} & self._blanker.people.pointers[
             table
         ].keys()
@@ -138,6 +137,39 @@ class ArchivedPages:
                 del row[name]
         return who
 
+    def _without_texts(self, table: str, fields: Fields, stated: Json) -> Json:
+        """A list of what came inside a record, each in its place, or a replay would take it for gone."""
+        first = next(iter(fields.values())).paths if fields else ()
+        naming = tuple(path for path in first if not path.startswith("@"))
+        if isinstance(stated, dict) and not all(isinstance(item, dict) for item in stated.values()):
+            if present(stated, naming) is not MISSING:
+                stated = [stated]  # it is the only one
+            else:
+                return {key: item if says_no_words(item) else "" for key, item in stated.items()}
+        if isinstance(stated, str):
+            return ""
+        items = stated if isinstance(stated, list) else list(stated.values()) if isinstance(stated, dict) else []
+        for item in items:
+            if isinstance(item, dict):
+                self._drop_texts(table, item, fields)
+        return ["" if isinstance(item, str) else item for item in stated] if isinstance(stated, list) else stated
+
+    def _drop_texts(self, table: str, row: dict[str, Json], fields: Fields, elsewhere: Collection[str] = ()) -> None:
+        """The texts of a row, and what nobody maps of it, as that can be the same once more."""
+        texts = {
+            path: value
+            for c in text_columns(table)
+            for path in _paths(fields, c)
+            if _is(value := present(row, (path,)))
+        }
+        keys = {column: present(row, _paths(fields, column)) for column in KNOWN_BY_TEXT.get(table, ())}
+        for path in texts:
+            _put(row, path, None)
+        for column, value in keys.items():
+            if _is(value) and value in texts.values():
+                _put(row, _paths(fields, column)[0], self._blanker.erased.key.word(str(value)))
+        _keep_mapped(row, {p for source in fields.values() for p in source.paths} | set(elsewhere))
+
     def _rekey(self, table: str, stated: Json, fields: Fields, read: dict[int, set[str]]) -> None:
         """In a map by id, the ids that are people's."""
         column = "id" if "id" in fields else next((c for c, s in fields.items() if "@key" in s.paths), None)
@@ -169,8 +201,15 @@ def _put(row: dict[str, Json], path: str, value: Json) -> None:
     row[last] = value
 
 
-def _drop_texts(table: str, row: dict[str, Json], fields: Fields) -> None:
-    for column in text_columns(table):
-        for path in _paths(fields, column):
-            if present(row, (path,)) is not MISSING:
-                _put(row, path, None)
+def _is(value: Json) -> bool:
+    return value is not MISSING and value is not None
+
+
+def _keep_mapped(row: dict[str, Json], paths: Collection[str]) -> None:
+    """Takes out what is at none of ``paths``, unless it says no words."""
+    for name, value in list(row.items()):
+        below = {path.partition(".")[2] for path in paths if path.split(".")[0] == name}
+        if below and "" not in below and isinstance(value, dict):
+            _keep_mapped(value, below)
+        elif not below and not says_no_words(value):
+            del row[name]

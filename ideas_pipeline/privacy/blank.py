@@ -99,6 +99,10 @@ def author_column(table: str) -> str | None:
     return next((c.name for c in TABLES[table].columns if texts and pii(c) == "person_id"), None)
 
 
+def says_no_words(value: Json) -> bool:
+    return value is None or isinstance(value, bool | int | float)
+
+
 def text_columns(table: str) -> list[str]:
     return [c.name for c in TABLES[table].columns if pii(c) == "free_text"]
 
@@ -137,6 +141,8 @@ class Blanker:
             extra.update(cleaned)
         if without_texts or (who is not None and author_column(table) and self._hides_texts(who)):
             self._blank_texts(table, columns)
+            for name in [name for name, value in extra.items() if not says_no_words(value)]:
+                del extra[name]  # what nobody maps can be the same text once more
 
     def id(self, of: str, value: Json) -> Json:
         """``value``, an id of the table ``of``, without the erased person that it is, or was made of."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -187,3 +188,51 @@ def test_bytes_that_another_reader_holds_on_to_are_said_and_gone_the_second_time
             assert "Run the same command again" in left
         assert privacy_of(contract, tmp_path).erase(warehouse, PERSON).left == ()
         assert places_with_the_person(warehouse, tmp_path, "") == set()
+
+
+def test_a_person_who_is_erased_in_mid_run_is_erased_by_the_next_one_where_it_was_killed(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    contract = contract_with({})
+
+    class Killed(Privacy):
+        def finish(self, warehouse: Warehouse) -> None:
+            raise KeyboardInterrupt
+
+    class Erasing(Killed):
+        def prepared(self, stream: str, page: Page) -> Page:
+            page = super().prepared(stream, page)
+            if any(record.columns["id"] == PERSON for record in page.records):
+                privacy_of(contract, tmp_path).erase(warehouse, PERSON)
+            return page
+
+    with simulated(contract) as running:
+        with pytest.raises(KeyboardInterrupt):
+            night(running, warehouse, tmp_path, Erasing(contract, COMMUNITY, folder=tmp_path))
+        assert "the database" in places_with_the_person(warehouse, tmp_path, "")
+        privacy_of(contract, tmp_path).begin(warehouse)
+    assert places_with_the_person(warehouse, tmp_path, "") == set()
+
+
+def test_texts_that_were_erased_leave_their_rows_to_a_replay(sqlite_url: str, tmp_path: Path) -> None:
+    contract = contract_with({})
+    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+        with running.changing() as tables:
+            mine = next(row for row in tables["ideas"].values() if row["author_id"] == PERSON)
+            mine["body_html"] = "<p>what only I could write</p>"
+        night(running, warehouse, tmp_path)
+        before = {table: len(warehouse_rows(warehouse, table)) for table in ("idea_answers", "idea_attachments")}
+        assert all(before.values())
+        privacy_of(contract, tmp_path).erase(warehouse, PERSON, texts=True)
+        assert b"what only I could write" not in dumped(warehouse)
+        held = everything(warehouse, tmp_path, "")
+        assert [place for place, content in held.items() if b"what only I could write" in content] == []
+        result = replay(contract, warehouse, tmp_path)
+        assert {table: len(warehouse_rows(warehouse, table)) for table in before} == before
+        assert not result.changed
+
+
+def warehouse_rows(warehouse: Warehouse, table: str) -> list[sa.Row[Any]]:
+    """The live rows of a table."""
+    with warehouse.engine.connect() as connection:
+        return list(connection.execute(sa.select(TABLES[table]).where(TABLES[table].c._deleted_at.is_(None))))
