@@ -53,7 +53,8 @@ def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert
         raise NotDelivered(
             "the mail server's certificate cannot be verified. Where your own authority signed it, set SSL_CERT_FILE."
         ) from None
-    except (OSError, smtplib.SMTPException) as error:
+    # UnicodeError: a host that can be none, such as one with two dots together.
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             raise NotDelivered(f"the mail server did not answer within {_SECONDS} seconds.") from None
         raise NotDelivered(
@@ -80,10 +81,20 @@ def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
             elif host not in LOOPBACK:
                 raise NotDelivered("the mail server offers no encryption (STARTTLS), so nothing was sent.")
         if user:
-            connection.login(user, unquote(url.password or ""))
+            _log_in(connection, user, unquote(url.password or ""))
         yield connection
         # What the server took is sent, whatever it says at parting.
         with suppress(OSError):
             connection.quit()
     finally:
         connection.close()
+
+
+def _log_in(connection: smtplib.SMTP, user: str, password: str) -> None:
+    try:
+        connection.login(user, password)
+    except UnicodeEncodeError:  # smtplib's: it knows ASCII alone
+        raise NotDelivered(
+            "user or password of IDEAS_SMTP_URL holds letters beyond ASCII, with which no log-in is possible. Give the "
+            "mailbox a password without."
+        ) from None

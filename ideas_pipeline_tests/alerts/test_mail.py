@@ -98,6 +98,18 @@ def test_a_wrong_password_is_said_without_it() -> None:
     assert "refused the user and password of IDEAS_SMTP_URL (status 535)" in said
 
 
+def test_a_password_with_an_accent_is_said_to_be_of_no_use_without_it() -> None:
+    with mail_server(password=True) as server:
+        said = refusal(f"smtp://canary-user:canary-p%C3%A4ss@127.0.0.1:{server.port}")
+
+    assert "IDEAS_SMTP_URL holds letters beyond ASCII" in said
+
+
+@pytest.mark.parametrize("host", ["mail..example.com", "m" * 64 + ".example.com"])
+def test_a_host_that_there_cannot_be_is_a_sentence(host: str) -> None:
+    assert "the mail server cannot be reached. Check IDEAS_SMTP_URL" in refusal(f"smtp://{host}")
+
+
 def test_a_password_that_is_missing_is_said() -> None:
     with mail_server(password=True) as server:
         assert "(status 530)" in refusal(f"smtp://127.0.0.1:{server.port}")

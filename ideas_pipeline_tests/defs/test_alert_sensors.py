@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,11 +13,10 @@ import pytest
 from ideas_pipeline.alerts import webhook
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
-from ideas_pipeline.defs.retrying import due
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server
-from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, proven, stop_sensor
+from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, proven
 
 
 @pytest.fixture
@@ -155,50 +154,21 @@ def test_a_night_that_is_found_too_late_to_be_tried_again_is_told(
     assert told.name == "nightly_sync"
 
 
-@pytest.fixture
-def nights(instance: dg.DagsterInstance, simulator: Simulator) -> Callable[[str], dg.DagsterRun]:
-    """Runs that the schedules have launched."""
-    defs = build_defs()
-    tags = {"dagster/schedule_name": "a_schedule"}
-    return lambda job: instance.create_run_for_job(defs.resolve_job_def(job), tags=tags)
-
-
-def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_and_is_told(
-    nights: Callable[[str], dg.DagsterRun], instance: dg.DagsterInstance, hook: WebhookServer
+def test_a_mail_server_that_is_set_wrong_does_not_repeat_the_alert_elsewhere(
+    simulator: Simulator,
+    instance: dg.DagsterInstance,
+    hook: WebhookServer,
+    mail: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("IDEAS_SMTP_URL", "smtp://mail..example.com")
     daemon = Daemon(instance, FAILURE)
     daemon.tick()
-    full = nights("weekly_full")
-    nights("nightly_sync")
-    instance.report_run_failed(full)
+    a_failed_run(simulator, instance)
 
-    assert not any(isinstance(said, dg.RunRequest) for said in due(instance, datetime.now(UTC) + timedelta(hours=2)))
-    assert daemon.tick() == "Sent: [acme] weekly_full failed (webhook)."
-
-
-def test_a_night_that_nobody_tries_again_because_the_sensor_was_stopped_is_told(
-    nights: Callable[[str], dg.DagsterRun], instance: dg.DagsterInstance, hook: WebhookServer
-) -> None:
-    daemon = Daemon(instance, FAILURE)
+    assert "An alert was not delivered" in daemon.tick()
     daemon.tick()
-    instance.report_run_failed(nights("nightly_sync"))
-    assert daemon.tick() == "Nothing to tell."
-    stop_sensor(instance, "retry_once_later")
-
-    assert daemon.tick() == "Sent: [acme] nightly_sync failed (webhook)."
-    assert daemon.tick() == "Nothing to tell."
-
-
-def test_an_alert_that_arrives_late_does_not_tell_of_a_night_that_was_tried_again(
-    nights: Callable[[str], dg.DagsterRun], instance: dg.DagsterInstance, simulator: Simulator
-) -> None:
-    instance.report_run_failed(nights("nightly_sync"))
-    nights("nightly_sync")
-
-    with dg.build_sensor_context(instance) as context:
-        found, _ = failed_runs(context, 0, datetime.now(UTC) + timedelta(hours=13))
-
-    assert found == []
+    assert len(hook.texts) == 1
 
 
 @pytest.mark.parametrize("status", [500, None], ids=["fails", "hangs"])
