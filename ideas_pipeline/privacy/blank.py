@@ -17,7 +17,7 @@ from ideas_pipeline.ideas_api.made_ids import values_of
 from ideas_pipeline.marts.facts import BANNED
 from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import is_surrogate
-from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
 from ideas_pipeline.tables.columns import part_of, pii
 from ideas_pipeline.tables.community import TABLES
 
@@ -99,10 +99,6 @@ def author_column(table: str) -> str | None:
     return next((c.name for c in TABLES[table].columns if texts and pii(c) == "person_id"), None)
 
 
-def says_no_words(value: Json) -> bool:
-    return value is None or isinstance(value, bool | int | float)
-
-
 def text_columns(table: str) -> list[str]:
     return [c.name for c in TABLES[table].columns if pii(c) == "free_text"]
 
@@ -141,8 +137,7 @@ class Blanker:
             extra.update(cleaned)
         if without_texts or (who is not None and author_column(table) and self._hides_texts(who)):
             self._blank_texts(table, columns)
-            for name in [name for name, value in extra.items() if not says_no_words(value)]:
-                del extra[name]  # what nobody maps can be the same text once more
+            drop_words(extra)  # they can be the same text once more
 
     def id(self, of: str, value: Json) -> Json:
         """``value``, an id of the table ``of``, without the erased person that it is, or was made of."""

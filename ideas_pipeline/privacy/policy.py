@@ -24,7 +24,7 @@ KNOWN_BY_TEXT = {"idea_attachments": ("attachment_id",)}
 def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> None:
     """Does to the columns and extras of ``table``'s records what ``policy`` says. Only text can be hashed: a time or
     a number of a class that is to be hashed is dropped."""
-    plan, clears = _plan(policy, table)
+    plan, clears, drops_words = _plan(policy, table)
     if not plan and not clears:
         return
     for record in records:
@@ -39,14 +39,29 @@ def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> No
                     columns[part] = key.word(_text(value))
         if clears:
             record.extra.clear()
+        elif drops_words:
+            drop_words(record.extra)
+
+
+def drop_words(extra: dict[str, Any]) -> None:
+    """Takes what can be a text out of unmapped fields: numbers stay, in place."""
+    for name in [name for name, value in extra.items() if not says_no_words(value)]:
+        del extra[name]
+
+
+def says_no_words(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float)
 
 
 @cache
-def _plan(policy: Policy, table: str) -> tuple[tuple[tuple[str, bool], ...], bool]:
-    """The columns that are not kept, and whether each is hashed; whether extras are a profile that is not kept."""
+def _plan(policy: Policy, table: str) -> tuple[tuple[tuple[str, bool], ...], bool, bool]:
+    """The columns that are not kept, and whether each is hashed; whether extras are a profile that is not kept, and
+    whether they can hold a text that is not: the same once more, or a part of it."""
     chosen = {c.name: _choice(policy, c) for c in TABLES[table].columns}
     plan = tuple((str(name), choice == "hash") for name, choice in chosen.items() if choice != "keep")
-    return plan, table in ABOUT_A_PERSON and policy.profile != "keep"
+    has_texts = any(pii(c) == "free_text" for c in TABLES[table].columns)
+    clears = table in ABOUT_A_PERSON and policy.profile != "keep"
+    return plan, clears, has_texts and policy.free_text != "keep"
 
 
 def _choice(policy: Policy, column: sa.Column[Any]) -> Choice:

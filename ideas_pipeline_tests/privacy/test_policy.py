@@ -71,3 +71,17 @@ def test_what_is_equal_to_an_id_by_chance_leaves_the_id_alone(choice):
     assert (user.columns["id"], idea.columns["id"]) == ("ann", "5")
     assert (answer.columns["user_id"], answer.columns["question_id"]) == ("1", "3")
     assert (of_form.columns["idea_id"], of_form.columns["question_id"]) == ("5", "3")
+
+
+@pytest.mark.parametrize("choice", ["drop", "hash"])
+def test_a_text_that_is_not_kept_is_not_kept_in_unmapped_fields_either(choice):
+    idea, vote = (
+        record({"body_html": "<p>by Ann</p>", "karma": 3}, id="5", body="by Ann"),
+        record({"client": "web"}, id="1"),
+    )
+    answer = record({"shown": {"text": "by Ann"}, "required": True}, idea_id="5", question_id="3", value="by Ann")
+    for table, row in (("ideas", idea), ("votes", vote), ("idea_answers", answer)):
+        apply(Policy(free_text=choice), KEY, table, [row])
+    assert idea.extra == {"karma": 3}
+    assert vote.extra == {"client": "web"}
+    assert answer.extra == {"required": True}
