@@ -1,6 +1,7 @@
 """All configuration: read once from the environment or ``.env``, validated, secrets never printed.
 
-A variable of the environment wins over the same one in ``.env``. An empty value counts as not set.
+A variable of the environment wins over the same one in ``.env``. An empty value counts as not set. But Dagster puts all
+that is in ``.env`` into the environment before we are asked, also in the place of what is there.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.settings import SettingsError
+from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, ask, dagster_dev, environment, loaded, until
 
 LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
@@ -75,6 +76,16 @@ def test_credentials_without_a_region_are_said(folder: Path, monkeypatch: pytest
         build_defs()
 
     assert "canary-secret" not in str(caught.value)
+
+
+def test_credentials_of_the_environment_are_not_blanked_by_the_file_that_init_wrote(folder: Path) -> None:
+    ideas_pipeline("init", "--community", "acme", "--region", "EU", folder=folder)
+
+    done = _validate(folder, IDEAS_CLIENT_ID="me", IDEAS_CLIENT_SECRET="canary-secret")
+
+    assert done.returncode == 0, done.stderr
+    assert "Loaded environment variables from .env" in done.stderr + done.stdout
+    assert "Simulated" not in done.stderr + done.stdout
 
 
 @pytest.mark.usefixtures("folder")

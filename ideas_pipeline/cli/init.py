@@ -20,24 +20,25 @@ The API client's id and secret come from your community, on its desktop version:
 The API sees what your account may see: use one with the rights that the warehouse should have."""
 
 _TEMPLATE = """\
-# Configuration of ideas_pipeline. A variable of the environment wins over the same one here.
+# Configuration of ideas_pipeline. For commands, a variable of the environment wins over the same one here. For Dagster
+# this file wins, with an empty value too: set each variable in one of the two places alone.
 # This file holds a secret: it is readable by you alone. Never commit it.
 
 # The name of the community in the warehouse and in Dagster: letters, digits, _ and -
-IDEAS_COMMUNITY={IDEAS_COMMUNITY}
+{IDEAS_COMMUNITY}
 
 # The API client: your profile > API > Apply for a new API client (leave the endpoint field empty),
-# then, once it is approved, "generate password". The password is shown once. Both empty: a simulated community.
-IDEAS_CLIENT_ID={IDEAS_CLIENT_ID}
-IDEAS_CLIENT_SECRET={IDEAS_CLIENT_SECRET}
+# then, once it is approved, "generate password". The password is shown once. Without both: a simulated community.
+{IDEAS_CLIENT_ID}
+{IDEAS_CLIENT_SECRET}
 
 # The region of the community: {regions}
-IDEAS_API_REGION={IDEAS_API_REGION}
+{IDEAS_API_REGION}
 # Or the API's whole address, which wins over the region:
-{base_url_mark}IDEAS_API_BASE_URL={IDEAS_API_BASE_URL}
+{IDEAS_API_BASE_URL}
 
 # The warehouse. Without it: SQLite in the state folder.
-{warehouse_mark}IDEAS_WAREHOUSE_URL={IDEAS_WAREHOUSE_URL}
+{IDEAS_WAREHOUSE_URL}
 
 # A file of your own that says how your API differs from the default contract (see docs/contract.md).
 #IDEAS_CONTRACT=contract.yaml
@@ -163,7 +164,7 @@ def init(
     missing = [name for name in ("IDEAS_CLIENT_ID", "IDEAS_CLIENT_SECRET") if not values[name]]
     if not (values["IDEAS_API_REGION"] or base_url):
         missing.append("IDEAS_API_REGION")
-    todo = f"Fill in {', '.join(missing)} there. Then run" if missing else "Next, run"
+    todo = f"Fill in {', '.join(missing)} there, without the # in front. Then run" if missing else "Next, run"
     click.echo(f"Wrote {ENV_FILE}, readable by you alone. {todo}: ideas-pipeline check")
 
 
@@ -172,10 +173,8 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
     from ideas_pipeline.settings import PREFIX, SettingsError
 
     text = _TEMPLATE.format(
-        **{name: _quoted(value) for name, value in values.items()},
+        **{name: _line(name, value) for name, value in values.items()},
         regions=", ".join(regions),
-        base_url_mark="" if values["IDEAS_API_BASE_URL"] else "#",
-        warehouse_mark="" if values["IDEAS_WAREHOUSE_URL"] else "#",
     )
     try:
         read = parse(text, str(path), PREFIX)
@@ -196,6 +195,7 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
         file.write(text)
 
 
-def _quoted(value: str) -> str:
+def _line(name: str, value: str) -> str:
+    """An empty value is no line: Dagster would put it in the place of the environment's."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'" if value else ""
+    return f"{name}='{escaped}'" if value else f"#{name}="
