@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ideas_pipeline.ideas_api.contract import Stream
@@ -54,8 +54,8 @@ def plan(
 ) -> Plan:
     """What a run of ``mode`` reads of ``stream``. Its scopes come from the warehouse's own rows.
 
-    ``goal_since``: of a full run, see ``Warehouse.full_goal``. ``verify_days``: within how many nightly runs every
-    list is verified anew.
+    ``goal_since``: of a full run, see ``Warehouse.full_goal``; else when the run began. ``verify_days``: within how
+    many nightly runs every list is verified anew.
     """
     parents = _parents(warehouse, community, spec)
     states = warehouse.scope_states(community, stream)
@@ -72,7 +72,7 @@ def plan(
         case Incremental():
             candidates = warehouse.candidates(community, stream).values()
             pending = {candidate.scope for candidate in candidates if not candidate.held_because}
-            return _incremental(tasks, states, pending, verify_days)
+            return _incremental(tasks, states, pending, verify_days, goal_since)
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
         case Window(start, end):
@@ -83,28 +83,37 @@ def plan(
     return Plan(wanted, skipped=len(tasks) - len(wanted))
 
 
-def _incremental(tasks: list[Task], states: Mapping[str, ScopeState], pending: set[str], verify_days: int) -> Plan:
+def _incremental(
+    tasks: list[Task], states: Mapping[str, ScopeState], pending: set[str], verify_days: int, began: datetime
+) -> Plan:
     """What has changed by its parent's word, and the share that was verified longest ago.
 
     ``pending``: lists from which a run that broke off found rows missing, without judging them.
 
     A list that had changed although its parent said nothing, then or since, shows that the parents' word is not to be
-    trusted in this stream: all its lists are read.
+    trusted in this stream: all its lists are read. What is verified is read whole, as what came since its watermark
+    tells nothing of rows that are gone; so is a list that was last read whole more than ``verify_days`` ago.
     """
     quiet = [task for task in tasks if task.scope not in pending and _unchanged(task, states.get(task.scope))]
     hidden = [task.scope for task in quiet if states[task.scope].suspect]
     if hidden:
-        return Plan(tasks, hidden=hidden)
+        return Plan([replace(task, bounds=ALL) for task in tasks], hidden=hidden)
     quiet.sort(key=lambda task: (states[task.scope].completed_at, task.scope))
     share = -(-len(quiet) // verify_days)
     verify = {task.scope for task in quiet[:share]}
     skip = {task.scope for task in quiet[share:]}
+    long_ago = began - timedelta(days=verify_days)
+    whole = pending | verify | {scope for scope, state in states.items() if _read_whole_at(state) < long_ago}
     wanted = [
-        Task(t.scope, t.fingerprint, t.declared, verifying=t.scope in verify, bounds=t.bounds)
+        replace(t, verifying=t.scope in verify, bounds=ALL if t.scope in whole else t.bounds)
         for t in tasks
         if t.scope not in skip
     ]
     return Plan(wanted, skipped=len(skip))
+
+
+def _read_whole_at(state: ScopeState) -> datetime:
+    return state.completed_at or datetime.min.replace(tzinfo=UTC)
 
 
 def _unchanged(task: Task, state: ScopeState | None) -> bool:

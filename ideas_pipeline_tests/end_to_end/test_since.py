@@ -1,0 +1,102 @@
+"""Lists that the API filters by time: a night asks for what came since, and loses nothing by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.sync.modes import Full, Incremental
+from ideas_pipeline.sync.planning import VERIFY_DAYS
+from ideas_pipeline.tables.bookkeeping import SCOPES
+from ideas_pipeline.tables.community import COMMENTS
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+
+IDEAS = 2 * VERIFY_DAYS
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def contract(**each: Any) -> Contract:
+    since = {"parameter": "since", "column": "updated_at"}
+    return contract_with({"streams": {"comments": {"since": since, "each": each}}})
+
+
+TOLD = contract()
+NOT_TOLD = contract(changed_when=[])
+
+
+def comment(key: str, idea: str, at: datetime) -> Row:
+    return {"id": key, "idea_id": idea, "body": key, "created_at": at.isoformat(), "updated_at": at.isoformat()}
+
+
+def community() -> Tables:
+    """Two comments an idea, of which the ideas tell nothing but that they are there."""
+    idea = {"challenge_id": "c1", "title": "An idea", "comment_count": 2, "created_at": LONG_AGO.isoformat()}
+    ideas = {f"i{n}": {**idea, "id": f"i{n}"} for n in range(IDEAS)}
+    comments = {
+        f"{kind}-{idea}": comment(f"{kind}-{idea}", idea, LONG_AGO + timedelta(days=days))
+        for idea in ideas
+        for kind, days in (("first", 0), ("last", 1))
+    }
+    challenge = {"id": "c1", "title": "One", "idea_count": IDEAS}
+    return {"challenges": {"c1": challenge}, "users": {}, "ideas": ideas, "comments": comments, "votes": {}}
+
+
+@pytest.fixture
+def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
+    # What is asked here is which records are loaded: the same on every engine.
+    with Warehouse.open(sqlite_url) as opened:
+        yield opened
+
+
+def ids(warehouse: Warehouse) -> set[str]:
+    with warehouse.engine.connect() as connection:
+        return set(connection.scalars(sa.select(COMMENTS.c.id).where(COMMENTS.c._deleted_at.is_(None))))
+
+
+def test_within_the_days_that_are_set_a_comment_that_went_without_a_word_is_marked(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with Simulator(TOLD, community()) as simulator:
+        sync(simulator, warehouse, tmp_path, mode=Full())
+        with simulator.changing() as tables:
+            tables["comments"].pop("first-i20")
+        for _ in range(VERIFY_DAYS):
+            assert sync(simulator, warehouse, tmp_path, mode=Incremental()).verdict == "complete"
+        assert_true_to(warehouse.engine, COMMUNITY, TOLD, simulator.tables)
+
+
+def test_after_a_change_that_nobody_told_of_all_lists_are_read_whole(warehouse: Warehouse, tmp_path: Path) -> None:
+    with Simulator(TOLD, community()) as simulator:
+        sync(simulator, warehouse, tmp_path, mode=Full())
+        with simulator.changing() as tables:
+            for idea in list(tables["ideas"])[::5]:
+                tables["comments"].pop(f"first-{idea}")
+        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").absent == 1
+        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").hidden == 1
+        assert_true_to(warehouse.engine, COMMUNITY, TOLD, simulator.tables)
+
+
+def test_a_list_of_which_nobody_tells_is_read_whole_when_it_was_not_for_the_days_that_are_set(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with Simulator(NOT_TOLD, community()) as simulator:
+        sync(simulator, warehouse, tmp_path, mode=Full())
+        with simulator.changing() as tables:
+            tables["comments"].pop("first-i20")
+        sync(simulator, warehouse, tmp_path, mode=Incremental())
+        assert "first-i20" in ids(warehouse)
+        with warehouse.engine.begin() as connection:
+            before = datetime.now(UTC) - timedelta(days=VERIFY_DAYS)
+            connection.execute(sa.update(SCOPES).where(SCOPES.c.stream == "comments").values(completed_at=before))
+        sync(simulator, warehouse, tmp_path, mode=Incremental())
+        assert_true_to(warehouse.engine, COMMUNITY, NOT_TOLD, simulator.tables)
