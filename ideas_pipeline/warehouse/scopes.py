@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.warehouse.batch import Batch, Counts
+from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
 from ideas_pipeline.warehouse.engines import utc
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_ids, staging_ids
 
@@ -66,7 +66,7 @@ def remember(connection: sa.Connection, batch: Batch, counts: Mapping[str, Count
                 "scope": read.scope,
                 "fingerprint": read.fingerprint if read.judged else known and known.fingerprint,
                 "completed_at": utc(read.swept_at) if read.judged else known and known.completed_at,
-                "watermark": max((m for m in (read.watermark, known and known.watermark) if m), default=None),
+                "watermark": _watermark(read, known),
                 "suspect": read.verifying and changed,
                 "run_id": batch.run_id,
             }
@@ -80,6 +80,15 @@ def remember(connection: sa.Connection, batch: Batch, counts: Mapping[str, Count
     )
     copy(connection, SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SCOPES)))
     these.drop(connection, checkfirst=False)
+
+
+def _watermark(read: ScopeRead, known: ScopeState | None) -> datetime | None:
+    """Up to which moment the list was read: never one after its reading began, whatever times its records tell.
+
+    What changed while it was read, or came after a record that tells a time to come, would never be asked for.
+    """
+    told = max((m for m in (read.watermark, known and known.watermark) if m), default=None)
+    return min(told, utc(read.started_at)) if told and read.started_at else told
 
 
 def read_in_window(connection: sa.Connection, community: str, stream: str, start: datetime, end: datetime) -> set[str]:

@@ -100,3 +100,16 @@ def test_a_list_of_which_nobody_tells_is_read_whole_when_it_was_not_for_the_days
             connection.execute(sa.update(SCOPES).where(SCOPES.c.stream == "comments").values(completed_at=before))
         sync(simulator, warehouse, tmp_path, mode=Incremental())
         assert_true_to(warehouse.engine, COMMUNITY, NOT_TOLD, simulator.tables)
+
+
+def test_a_record_that_tells_a_time_to_come_keeps_no_other_from_being_asked_for(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with Simulator(NOT_TOLD, community()) as simulator:
+        with simulator.changing() as tables:
+            tables["comments"]["ahead"] = comment("ahead", "i1", datetime.now(UTC) + timedelta(days=300))
+        sync(simulator, warehouse, tmp_path, mode=Full())
+        with simulator.changing() as tables:
+            tables["comments"]["now"] = comment("now", "i1", datetime.now(UTC))
+        sync(simulator, warehouse, tmp_path, mode=Incremental())
+        assert_true_to(warehouse.engine, COMMUNITY, NOT_TOLD, simulator.tables)
