@@ -184,15 +184,16 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
         raise SettingsError(
             f"The value of {changed[0]} cannot be written to {path}. Set it in the environment instead."
         )
-    # For its owner alone, before the secret is in it.
+    # Whole and for its owner alone, or not at all: what is there can hold the only copy of a secret.
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path.resolve())
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, 0o600)
-        file.truncate()
-        file.write(text)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _line(name: str, value: str) -> str:

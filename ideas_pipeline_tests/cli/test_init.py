@@ -80,6 +80,21 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
     assert (done.returncode, done.stderr) == (2, "Error: .env cannot be written: Is a directory.\n")
 
 
+def test_on_a_full_disk_the_file_that_is_there_stays(tmp_path):
+    (tmp_path / ".env").write_text("IDEAS_CLIENT_SECRET=canary\n")
+    # No file may grow: what a disk says that is full, but with another word.
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@"', "-", *COMMAND, "init", "--force"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (2, "Error: .env cannot be written: File too large.\n")
+    assert (tmp_path / ".env").read_text() == "IDEAS_CLIENT_SECRET=canary\n"
+    assert [file.name for file in tmp_path.iterdir()] == [".env"]
+
+
 def test_an_unknown_region_is_a_usage_error_that_lists_those_known(tmp_path):
     done = ideas_pipeline("init", "--region", "MARS", folder=tmp_path)
     assert done.returncode == 2
