@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.mart import Asked
-from ideas_pipeline.marts.sql import day_of, ordered
+from ideas_pipeline.marts.sql import day_of, moment, ordered
 from ideas_pipeline.tables.columns import Kind, column
 from ideas_pipeline.tables.community import CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY
@@ -59,7 +59,7 @@ ACTS = _fact(
 )
 """idea (by its author), joint_idea (by each co-author), comment, vote. ``user_id`` is null where nobody is named.
 
-Where the source gives no time, the pipeline's first sight of the row stands in.
+Where the source gives no time, or one that is yet to come, the pipeline's first sight of the row stands in.
 """
 
 STAGES = _fact(
@@ -116,9 +116,14 @@ def is_removed(idea: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.func.coalesce(idea.c.moderation_status, "") == "removed"
 
 
+def _when(row: sa.ColumnCollection[str, sa.Column[Any]], asked: Asked) -> sa.ColumnElement[Any]:
+    """When it was done: a clock that is wrong, or a date that means "never", would put it after all that there is."""
+    return sa.case((row.created_at <= moment(asked.as_of), row.created_at), else_=row._first_seen_at)
+
+
 def _ideas(asked: Asked) -> sa.Select[Any]:
     c = IDEAS.c
-    at = sa.func.coalesce(c.created_at, c._first_seen_at)
+    at = _when(c, asked)
     return sa.select(
         c.id, c.challenge_id, c.stage_id, c.author_id, at.label("created_at"), c.published_at, day_of(at, asked)
     ).where(is_live(IDEAS, asked.community), ~is_removed(IDEAS), not_banned(c.author_id, asked))
@@ -172,7 +177,7 @@ def _comments(asked: Asked) -> sa.Select[Any]:
     status = sa.func.coalesce(c.status, "visible")
     of_author = sa.exists().where(AUTHORS.c.idea_id == c.idea_id, AUTHORS.c.user_id == c.author_id)
     by_author = sa.or_(sa.func.coalesce(c.is_author_comment, sa.false()), of_author)
-    at = sa.func.coalesce(c.created_at, c._first_seen_at)
+    at = _when(c, asked)
     there = sa.and_(c._deleted_at.is_(None), status != "cleared")
     return (
         _act("comment", c.id, c.author_id, at, there, by_author=by_author)
@@ -183,7 +188,7 @@ def _comments(asked: Asked) -> sa.Select[Any]:
 
 def _votes(asked: Asked) -> sa.Select[Any]:
     c = VOTES.c
-    at = sa.func.coalesce(c.created_at, c._first_seen_at)
+    at = _when(c, asked)
     cast = _act("vote", c.id, c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=c.value)
     return cast.join(VOTES, c.idea_id == COUNTED_IDEAS.c.idea_id).where(
         _done(VOTES, asked), not_banned(c.user_id, asked)

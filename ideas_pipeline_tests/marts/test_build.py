@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -236,3 +236,19 @@ def test_only_columns_that_say_so_name_people(engine: sa.Engine) -> None:
 def test_nothing_can_be_forgotten_before_there_are_marts(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         assert forget(connection, acme.COMMUNITY, lambda person: person == "ann") == {}
+
+
+def test_what_is_dated_in_the_future_counts_when_it_was_first_seen(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for table, id_ in ((IDEAS, "102"), (COMMENTS, "c3"), (VOTES, "v2")):
+            never = {"created_at": datetime(9999, 12, 31, tzinfo=UTC)}
+            connection.execute(sa.update(table).where(table.c.id == id_).values(**never))
+    build(engine)
+    with reading(engine) as connection:
+        days = MARTS["mart_daily_activity"].table
+        first_seen = connection.execute(sa.select(days).where(days.c.day == date(2026, 2, 1))).one()
+        assert connection.scalar(sa.select(sa.func.max(days.c.day))) == date(2026, 4, 2)
+        ideas = MARTS["mart_idea_lifecycle"].table
+        age = connection.scalar(sa.select(ideas.c.age_seconds).where(ideas.c.idea_id == "102"))
+    assert (first_seen.ideas, first_seen.comments, first_seen.votes) == (1, 1, 1)
+    assert age == (acme.AS_OF - datetime(2026, 2, 1, 3, tzinfo=UTC)).total_seconds()
