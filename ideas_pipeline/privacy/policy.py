@@ -53,6 +53,11 @@ def says_no_words(value: object) -> bool:
     return value is None or isinstance(value, bool | int | float)
 
 
+def columns_not_kept(policy: Policy, table: str) -> tuple[tuple[str, bool], ...]:
+    """The columns of ``table`` that ``policy`` has not kept, each with whether it is hashed."""
+    return _plan(policy, table)[0]
+
+
 @cache
 def _plan(policy: Policy, table: str) -> tuple[tuple[tuple[str, bool], ...], bool, bool]:
     """The columns that are not kept, and whether each is hashed; whether extras are a profile that is not kept, and

@@ -26,6 +26,7 @@ from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.learning import learn, words_of
 from ideas_pipeline.privacy.policy import apply
 from ideas_pipeline.privacy.scrub import people_in, scrub
+from ideas_pipeline.privacy.stored import make_allowed, not_as_allowed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -112,13 +113,14 @@ class Privacy:
 
     def begin(self, warehouse: Warehouse) -> None:
         """Brings list and warehouse in line: where a backup was restored, or a run was killed that had read of somebody
-        before the erasure, who came back with it is blanked again.
+        before the erasure, who came back with it is blanked again. What is stored and may no longer be goes as well.
 
         Raises PrivacyError where people are listed whom this key cannot recognise; WarehouseError.
         """
         self._settle(warehouse, again=False)
         if self._erased and self._is_anybody_back(warehouse):
             self._settle(warehouse, again=True)
+        self._hold_to_policy(warehouse)
         self._begun_with = self._erased.entries()
 
     def finish(self, warehouse: Warehouse) -> None:
@@ -158,6 +160,14 @@ class Privacy:
                 # The pages of a run that is under way come last, and hold only who was not erased when it began.
                 with suppress(ArchiveInUse, OSError):
                     self._rewrite()
+
+    def _hold_to_policy(self, warehouse: Warehouse) -> None:
+        with reading(warehouse.engine) as connection:
+            columns = not_as_allowed(connection, self._community, self._policy)
+        if columns:
+            with writing(warehouse.engine) as connection:
+                tables = make_allowed(connection, self._community, columns, self._key, datetime.now(UTC))
+            compact(warehouse.engine, tables)
 
     def _is_anybody_back(self, warehouse: Warehouse) -> bool:
         with reading(warehouse.engine) as connection:
