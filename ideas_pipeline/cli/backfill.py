@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -53,7 +53,11 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
     if unknown := [name for name in only if name not in streams]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(streams)}", param_hint="--only")
     wanted = [name for name in streams if name in only] if only else streams
-    window = window_of(first.date(), last.date(), settings.timezone)
+    try:
+        window = window_of(first.date(), last.date(), settings.timezone)
+        window.start.astimezone(UTC)
+    except OverflowError:  # the calendar ends there
+        raise click.UsageError("the days lie between 0001-01-02 and 9999-12-30.") from None
     if dry_run:
         _say_cost(settings, contract, window, wanted, as_json=as_json)
         return

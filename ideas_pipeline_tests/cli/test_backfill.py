@@ -56,6 +56,16 @@ def asked(simulator: Simulator) -> int:
     return len([entry for entry in simulator.log if entry.stream in LISTS])
 
 
+@pytest.mark.parametrize(("first", "last"), [("2026-01-01", "9999-12-31"), ("0001-01-01", "2026-01-01")])
+def test_days_at_the_end_of_the_calendar_are_a_usage_error(tmp_path: Path, first: str, last: str) -> None:
+    named = {"IDEAS_CLIENT_ID": "a", "IDEAS_CLIENT_SECRET": "b", "IDEAS_TIMEZONE": "Asia/Tokyo"}
+
+    done = ideas_pipeline("backfill", "--from", first, "--to", last, "--dry-run", folder=tmp_path, **named)
+
+    assert done.returncode == 2
+    assert "Error: the days lie between 0001-01-02 and 9999-12-30." in done.stderr
+
+
 def test_a_dry_run_sends_nothing_and_says_how_many_requests_the_backfill_then_sends(
     any_contract: dict[str, Any], simulator: Simulator, tmp_path: Path
 ) -> None:
