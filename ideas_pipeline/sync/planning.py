@@ -76,7 +76,7 @@ def plan(
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
         case Window(start, end):
-            done = warehouse.read_in_window(community, stream, start, end)
+            done = warehouse.read_in_window(community, stream, start, end, goal_since)
         case _:
             done = set()
     wanted = [task for task in tasks if task.scope not in done]

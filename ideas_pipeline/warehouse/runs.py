@@ -60,8 +60,8 @@ class RunStart:
     account_role: str | None = None
 
 
-# A full run that broke off longer ago than this is not gone on with: what it read is too old to count.
-_GOAL_LASTS = timedelta(days=3)
+# A full run or a backfill that broke off longer ago is not gone on with: what it read is too old to count.
+GOAL_LASTS = timedelta(days=3)
 
 
 def start_run(connection: sa.Connection, start: RunStart) -> None:
@@ -103,7 +103,7 @@ def full_goal(connection: sa.Connection, community: str, run_id: str, at: dateti
     if last is None:
         return at
     goal = utc(last.goal_since)
-    broke_off = last.verdict in ("running", "failed") and at - goal < _GOAL_LASTS
+    broke_off = last.verdict in ("running", "failed") and at - goal < GOAL_LASTS
     return goal if broke_off or last.run_id == run_id else at
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
 from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.runs import GOAL_LASTS
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_ids, staging_ids
 
 
@@ -91,14 +92,23 @@ def _watermark(read: ScopeRead, known: ScopeState | None) -> datetime | None:
     return min(told, utc(read.started_at)) if told and read.started_at else told
 
 
-def read_in_window(connection: sa.Connection, community: str, stream: str, start: datetime, end: datetime) -> set[str]:
-    """The lists that runs for just this window have proven, unless such a run has come to its end since."""
+def read_in_window(
+    connection: sa.Connection, community: str, stream: str, start: datetime, end: datetime, at: datetime
+) -> set[str]:
+    """The lists that runs for just this window have proven, unless such a run has come to its end since.
+
+    A run that began before the window was over did not see all of it, and what was read long before ``at`` is too old
+    to count.
+    """
     runs = SYNC_RUNS.c
     window = sa.and_(runs.community == community, runs.window_from == utc(start), runs.window_to == utc(end))
     ended = sa.select(sa.func.max(runs.started_at)).where(window, runs.verdict.in_(["complete", "incomplete"]))
     last_end = ended.scalar_subquery()
     broken = sa.select(runs.run_id).where(
-        window, runs.verdict.in_(["running", "failed"]), sa.or_(last_end.is_(None), runs.started_at > last_end)
+        window,
+        runs.verdict.in_(["running", "failed"]),
+        runs.started_at >= max(utc(end), utc(at) - GOAL_LASTS),
+        sa.or_(last_end.is_(None), runs.started_at > last_end),
     )
     return set(
         connection.scalars(

@@ -118,10 +118,10 @@ class Warehouse:
         with reading(self.engine) as connection:
             return scopes.states(connection, community, stream)
 
-    def read_in_window(self, community: str, stream: str, start: datetime, end: datetime) -> set[str]:
-        """The lists that a broken run for just this window has read already."""
+    def read_in_window(self, community: str, stream: str, start: datetime, end: datetime, at: datetime) -> set[str]:
+        """The lists that a broken run for just this window has read already, and that still count ``at``."""
         with reading(self.engine) as connection:
-            return scopes.read_in_window(connection, community, stream, start, end)
+            return scopes.read_in_window(connection, community, stream, start, end, at)
 
     def full_goal(self, community: str, run_id: str, at: datetime) -> datetime:
         """Since when a list must have been proven for a full run that starts ``at``: now, or a broken run's goal."""

@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.sync.modes import Full, Window
-from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import COMMENTS, IDEAS
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
@@ -244,3 +245,37 @@ def test_the_api_is_asked_for_the_window_alone_where_it_can_filter(warehouse: Wa
         (tmp_path / "tokens.json").unlink()
     assert requests["filtered by the API, ISO"] == 1
     assert requests["filtered on this side"] > 9
+
+
+def break_off(simulator: Simulator, warehouse: Warehouse, folder: Path, window: Window) -> None:
+    """A backfill that reads the comments, and is refused at the votes."""
+    simulator.faults.add(Fault(kind="status", status=401, stream="votes", times=None))
+    assert sync(simulator, warehouse, folder, mode=window).verdict == "failed"
+    simulator.faults.clear()
+
+
+def test_a_backfill_that_broke_off_before_its_last_day_was_over_reads_that_day_s_lists_again(
+    plain: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    today = datetime.now(MADRID).replace(hour=0, minute=0, second=0, microsecond=0)
+    window = Window(today, today + timedelta(days=2))
+    sync(plain, warehouse, tmp_path, mode=Full())
+    break_off(plain, warehouse, tmp_path, window)
+    with plain.changing() as tables:
+        tables["comments"]["later"] = comment("later", window.end - timedelta(seconds=1))
+    assert sync(plain, warehouse, tmp_path, mode=window).verdict == "complete"
+    assert ids(warehouse, COMMENTS) == {"later"}
+
+
+@pytest.mark.parametrize(("days", "skipped"), [(2, 1), (3, 0)])
+def test_a_backfill_that_broke_off_is_gone_on_with_for_three_days(
+    days: int, skipped: int, plain: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    day = datetime(2025, 6, 1, tzinfo=MADRID)
+    window = Window(day, day + timedelta(days=1))
+    sync(plain, warehouse, tmp_path, mode=Full())
+    break_off(plain, warehouse, tmp_path, window)
+    with warehouse.engine.begin() as connection:
+        ago = datetime.now(MADRID).astimezone(ZoneInfo("UTC")) - timedelta(days=days)
+        connection.execute(sa.update(SYNC_RUNS).where(SYNC_RUNS.c.mode == "window").values(started_at=ago))
+    assert stream(sync(plain, warehouse, tmp_path, mode=window), "comments").skipped == skipped
