@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ideas_pipeline.ideas_api.contract import Contract, Limits, Stream
+from ideas_pipeline.ideas_api.pagination import Bounds
 from ideas_pipeline.sync.modes import Window
-from ideas_pipeline.sync.planning import Task, plan
+from ideas_pipeline.sync.planning import Task, plan, window_bounds
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline.warehouse.windows import last_pace, pages_by_scope, rows_by_scope
 
@@ -61,16 +62,17 @@ def estimate(
 def _stream_cost(warehouse: Warehouse, community: str, contract: Contract, window: Window, stream: str) -> StreamCost:
     spec = contract.streams[stream]
     tasks = plan(warehouse, community, stream, spec, window, goal_since=datetime.now(UTC)).tasks
+    bounds = window_bounds(spec, window)
     asked_for = {
         (True, True): "the window",
         (True, False): "all from its start on",
         (False, True): "all up to its end",
         (False, False): "everything",
-    }[bool(spec.since), bool(spec.until)]
-    if spec.since or spec.until:
-        requests, known = _of_filtered_lists(warehouse, community, stream, spec, window, tasks), len(tasks)
-    else:
+    }[bool(bounds.since), bool(bounds.until)]
+    if bounds.open:
         requests, known = _of_whole_lists(warehouse, community, stream, spec, tasks)
+    else:
+        requests, known = _of_filtered_lists(warehouse, community, stream, spec, bounds, tasks), len(tasks)
     return StreamCost(stream, len(tasks), requests, known, asked_for)
 
 
@@ -90,17 +92,10 @@ def _of_whole_lists(
 
 
 def _of_filtered_lists(
-    warehouse: Warehouse, community: str, stream: str, spec: Stream, window: Window, tasks: list[Task]
+    warehouse: Warehouse, community: str, stream: str, spec: Stream, bounds: Bounds, tasks: list[Task]
 ) -> int:
     """Each list as many pages as its rows in the window fill; several pages are read twice, to be proven."""
-    rows = rows_by_scope(
-        warehouse.engine,
-        community,
-        stream,
-        spec.cursor,
-        window.start if spec.since else None,
-        window.end if spec.until else None,
-    )
+    rows = rows_by_scope(warehouse.engine, community, stream, spec.cursor, bounds.since, bounds.until)
     counts = [_pages(spec, rows.get(task.scope, 0)) for task in tasks]
     return sum(count if count == 1 else 2 * count for count in counts)
 

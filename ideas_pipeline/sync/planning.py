@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Stream
+from ideas_pipeline.ideas_api.contract import Bound, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
 from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window
 from ideas_pipeline.warehouse.scopes import ScopeState
@@ -148,9 +148,21 @@ def _fingerprint(spec: Stream, says: Mapping[str, Any]) -> str | None:
 
 def _bounds(spec: Stream, mode: Mode, state: ScopeState | None) -> Bounds:
     match mode:
-        case Window(start, end):
-            return Bounds(since=start if spec.since else None, until=end if spec.until else None)
+        case Window():
+            return window_bounds(spec, mode)
         case Incremental() if spec.since and state and state.watermark:
             return Bounds(since=state.watermark - timedelta(seconds=spec.lookback))
         case _:
             return Bounds()
+
+
+def window_bounds(spec: Stream, window: Window) -> Bounds:
+    """What a backfill asks the API for. A filter by another column than the cursor would leave out records of the
+    window: one that was edited after it, or that never was."""
+
+    def by_cursor(bound: Bound | None) -> bool:
+        return bound is not None and bound.column == spec.cursor
+
+    return Bounds(
+        since=window.start if by_cursor(spec.since) else None, until=window.end if by_cursor(spec.until) else None
+    )

@@ -247,6 +247,21 @@ def test_the_api_is_asked_for_the_window_alone_where_it_can_filter(warehouse: Wa
     assert requests["filtered on this side"] > 9
 
 
+def test_a_filter_by_the_last_edit_leaves_out_no_record_of_the_days_that_are_asked_for(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    day = DAYS["a day like most"]
+    by_edit = {name: {"parameter": name, "column": "updated_at"} for name in ("since", "until")}
+    edited_later = comment("edited-later", day) | {"updated_at": text(day + timedelta(days=3))}
+    never_edited = comment("never-edited", day) | {"updated_at": None}
+    with Simulator(contract(**by_edit), community()) as simulator:
+        sync(simulator, warehouse, tmp_path, mode=Full())
+        with simulator.changing() as tables:
+            tables["comments"].update({row["id"]: row for row in (edited_later, never_edited)})
+        sync(simulator, warehouse, tmp_path, mode=Window(day, day + timedelta(days=1)))
+        assert ids(warehouse, COMMENTS) == {"edited-later", "never-edited"}
+
+
 def break_off(simulator: Simulator, warehouse: Warehouse, folder: Path, window: Window) -> None:
     """A backfill that reads the comments, and is refused at the votes."""
     simulator.faults.add(Fault(kind="status", status=401, stream="votes", times=None))
