@@ -57,7 +57,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
     )
     first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(c.user_id.is_not(None)).group_by(c.user_id)
     begun = _counted_by_day(first.subquery())
-    joined = _counted_by_day(sa.select(PEOPLE.c.joined_day.label("day")).where(PEOPLE.c.is_registered).subquery())
+    joined = _counted_by_day(_joined(first.subquery()))
     steps = _active_steps(asked)
     any_day = sa.select(sa.func.min(days.c.day)).scalar_subquery()
     since_ever = (
@@ -102,6 +102,13 @@ def _days(asked: Asked) -> sa.CTE:
 
 def _counted_by_day(rows: sa.Subquery) -> sa.Subquery:
     return sa.select(rows.c.day, sa.func.count().label("people")).group_by(rows.c.day).subquery()
+
+
+def _joined(first: sa.Subquery) -> sa.Subquery:
+    """The day each registered person joined. Who joined again was there when first contributing."""
+    day = sa.case((first.c.day < PEOPLE.c.joined_day, first.c.day), else_=PEOPLE.c.joined_day)
+    people = sa.select(day.label("day")).outerjoin_from(PEOPLE, first, first.c.user_id == PEOPLE.c.user_id)
+    return people.where(PEOPLE.c.is_registered).subquery()
 
 
 def _active_steps(asked: Asked) -> sa.Subquery:

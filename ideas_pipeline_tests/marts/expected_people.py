@@ -21,8 +21,11 @@ def daily_activity(f: Facts) -> Rows:
     first_day = named.groupby("person").day.min()
     by_day = dict(iter(f.acts.groupby("day")))
     people = {day: set(acts.person) for day, acts in named.groupby("day")}
-    joined = [moment(row.get("joined_at")) for row in f.registered.values()]
-    joined_days = [day_of(at, f.zone) if at else date.min for at in joined]
+    joined = {key: moment(row.get("joined_at")) for key, row in f.registered.items()}
+    # Whoever contributed was there by then, also who joined again later.
+    joined_days = [
+        min(day_of(at, f.zone), first_day.get(key, date.max)) if at else date.min for key, at in joined.items()
+    ]
     rows = []
     for day in (at.date() for at in pd.date_range(f.acts.day.min(), f.acts.day.max())):
         kinds = by_day[day].kind.value_counts() if day in by_day else {}

@@ -12,7 +12,7 @@ from ideas_pipeline.marts.build import MARTS, build_marts, forget
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import kind, pii
-from ideas_pipeline.tables.community import COMMENTS, IDEAS, VOTES
+from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
 from ideas_pipeline.warehouse.engines import reading, utc, writing
 from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -252,3 +252,15 @@ def test_what_is_dated_in_the_future_counts_when_it_was_first_seen(engine: sa.En
         age = connection.scalar(sa.select(ideas.c.age_seconds).where(ideas.c.idea_id == "102"))
     assert (first_seen.ideas, first_seen.comments, first_seen.votes) == (1, 1, 1)
     assert age == (acme.AS_OF - datetime(2026, 2, 1, 3, tzinfo=UTC)).total_seconds()
+
+
+def test_whoever_contributed_before_joining_again_counts_as_registered_then(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        again = {"joined_at": datetime(2026, 4, 9, tzinfo=UTC)}
+        connection.execute(sa.update(USERS).where(USERS.c.status == "active").values(**again))
+    build(engine)
+    days = MARTS["mart_daily_activity"].table
+    with reading(engine) as connection:
+        counted = connection.execute(sa.select(days)).all()
+    assert all(day.registered_active_28d <= day.registered for day in counted)
+    assert any(day.participation_rate for day in counted)
