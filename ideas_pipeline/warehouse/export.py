@@ -39,7 +39,9 @@ def exportable(engine: sa.Engine) -> dict[str, sa.Table]:
         found = sa.MetaData()
         for name in sorted(sa.inspect(connection).get_table_names()):
             if name.startswith("mart_"):
-                tables[name] = sa.Table(name, found, autoload_with=connection)
+                table = sa.Table(name, found, autoload_with=connection)
+                if "community" in table.c:  # else it is somebody's own
+                    tables[name] = table
     return tables
 
 

@@ -202,3 +202,11 @@ def test_an_export_that_fails_leaves_the_files_of_the_last_one_and_nothing_else(
     with pytest.raises(WarehouseError, match="mart_gone"):
         export(filled.engine, COMMUNITY, [*exportable(filled.engine).values(), gone], folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_table_of_an_analysts_own_is_in_nobodys_way(filled: Warehouse, tmp_path: Path) -> None:
+    with filled.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE mart_of_my_own (answer INTEGER)")
+    rows = exported(filled, tmp_path)
+    assert rows["mart_daily_activity"] == 1
+    assert "mart_of_my_own" not in rows
