@@ -53,9 +53,11 @@ def sync_community(
     privacy = privacy or Privacy(api.contract, community)
     started = datetime.now(UTC)
     run_id = run_id or new_run_id(started)
-    goal = warehouse.full_goal(community, run_id, started) if isinstance(mode, Full) else started
     role = api.account_role() if moves_state(mode) else None
     distrust = _distrust(warehouse, community, role, started) if moves_state(mode) else None
+    # What the account read when it was another may be hidden from it now: that does not count as read.
+    goes_on = isinstance(mode, Full) and not distrust
+    goal = warehouse.full_goal(community, run_id, started) if goes_on else started
     warehouse.start_run(
         RunStart(
             run_id,

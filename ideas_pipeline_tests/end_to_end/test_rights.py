@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.modes import Full, Incremental, Mode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, village
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 
 MODES = pytest.mark.parametrize("mode", [Incremental(), Full()], ids=["incremental", "full"])
@@ -89,3 +90,22 @@ def test_what_else_changes_while_rights_are_small_is_loaded(
     ideas = TABLES["ideas"]
     with warehouse.engine.connect() as connection:
         assert connection.scalar(sa.select(ideas.c.title).where(ideas.c.id == idea["id"])) == "Changed meanwhile"
+
+
+def test_a_full_sync_that_broke_off_is_not_gone_on_with_by_an_account_that_may_see_less(
+    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    one_at_a_time = contract_with({**CONTRACT.model_dump(by_alias=True), "limits": {"concurrency": 1}})
+    sync(simulator, warehouse, tmp_path, contract=one_at_a_time)
+    simulator.account(role="user")
+    shown = simulator.visible()["ideas"]
+    simulator.account(role="admin")
+    last = [r.scope for r in simulator.log if r.stream == "votes" and r.scope in shown][-1]
+    simulator.faults.add(Fault(kind="status", status=401, stream="votes", scope=last, times=None))
+    assert sync(simulator, warehouse, tmp_path, contract=one_at_a_time).verdict == "failed"
+    simulator.faults.clear()
+    simulator.account(role="user")
+    for mode in (Full(), Incremental()):
+        night = sync(simulator, warehouse, tmp_path, mode=mode)
+        assert "is now user and was admin" in " ".join(str(s.reason) for s in night.streams)
+    assert marked(warehouse) == {}
