@@ -9,6 +9,7 @@ from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stre
 from ideas_pipeline.defs.freshness import about_freshness, freshness
 from ideas_pipeline.defs.history import WRITER, history_written
 from ideas_pipeline.defs.lineage import column_lineage, source_key
+from ideas_pipeline.defs.marts import marts_built
 from ideas_pipeline.defs.metadata import counts, loaded
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
 from ideas_pipeline.defs.progress import LoggedProgress
@@ -160,6 +161,10 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
             (result,) = run.streams
             told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
             told |= trouble(database.engine, settings.community, contract, stream, run.run_id)
+            if run.changed and (result.verdict == "failed" or (window and result.verdict != "complete")):
+                # What was read is loaded, and a step that fails is one that nothing follows.
+                for mart in marts_built(settings, database.engine):
+                    context.log_event(mart)
             if result.verdict == "failed":
                 raise stream_failure(result, told)
             context.log_event(source_read(settings, result))

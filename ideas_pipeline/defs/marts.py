@@ -4,6 +4,7 @@
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+import sqlalchemy as sa
 
 from ideas_pipeline.defs.failures import failing_in_words
 from ideas_pipeline.defs.lineage import table_column
@@ -39,20 +40,28 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
         specs=[_spec(settings, assets, mart) for mart in MARTS.values()],
         can_subset=False,
     )
-    def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
+    def build(warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
         """Build the analysts' tables anew from what is in the warehouse."""
         with failing_in_words():
-            engine = warehouse.warehouse.engine
-            rows = build_marts(engine, settings.community, settings.timezone)
-            context.log.info(f"{sum(rows.values()):,} rows in {len(rows)} marts.")
-            shown = {name: preview(engine, settings.community, mart.table) for name, mart in MARTS.items()}
-        for name, count in rows.items():
-            yield dg.MaterializeResult(
-                asset_key=asset_key(settings, name),
-                metadata={"dagster/row_count": dg.MetadataValue.int(count), **shown[name]},
-            )
+            built = marts_built(settings, warehouse.warehouse.engine)
+        for mart in built:
+            yield dg.MaterializeResult(asset_key=mart.asset_key, metadata=mart.metadata)
 
     return build
+
+
+def marts_built(settings: Settings, engine: sa.Engine) -> list[dg.AssetMaterialization]:
+    """Builds the marts, and says what there is of each. Raises WarehouseError."""
+    return [
+        dg.AssetMaterialization(
+            asset_key(settings, name),
+            metadata={
+                "dagster/row_count": dg.MetadataValue.int(rows),
+                **preview(engine, settings.community, MARTS[name].table),
+            },
+        )
+        for name, rows in build_marts(engine, settings.community, settings.timezone).items()
+    ]
 
 
 def following() -> dg.AutomationConditionSensorDefinition:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.defs.running import metadata, nightly_sync
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.defs.running import days, failures, metadata, nightly_sync
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `include_sources`")  # the tester's own
 
@@ -48,3 +52,29 @@ def test_after_a_night_nothing_is_left_to_build_and_a_table_that_changes_alone_i
     then = dg.evaluate_automation_conditions(defs, instance, cursor=seen.cursor)
     asked_for = {found.key.path[-1] for found in then.results if found.true_subset.size}
     assert {"mart_challenges", "mart_daily_activity", "report"} <= asked_for
+
+
+def comments_told() -> int:
+    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.connect() as connection:
+        return int(connection.scalar(sa.text("SELECT sum(comments) FROM mart_challenges")) or 0)
+
+
+def test_what_a_backfill_that_is_not_whole_has_read_is_in_the_marts_and_the_report_follows(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    nightly_sync(instance, what_follows=True)
+    before = comments_told()
+    defs = build_defs()
+    seen = dg.evaluate_automation_conditions(defs, instance)
+    with simulator.changing() as tables:
+        comment = next(comment for comment in tables["comments"].values() if comment["status"] == "visible")
+        tables["comments"]["99999"] = {**comment, "id": "99999", "created_at": "2025-03-01T12:00:00Z"}
+        refused = next(idea for idea in tables["ideas"] if idea != comment["idea_id"])
+    simulator.faults.add(Fault(kind="status", status=403, stream="comments", scope=refused, times=None))
+
+    done = days(instance, date(2025, 3, 1), date(2025, 3, 1), "comments")
+
+    assert "none of the days is marked" in failures(done)["acme__comments.sync"][0]
+    assert comments_told() == before + 1
+    then = dg.evaluate_automation_conditions(defs, instance, cursor=seen.cursor)
+    assert {found.key.path[-1] for found in then.results if found.true_subset.size} == {"report"}
