@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
@@ -67,7 +68,8 @@ class _Commands(click.Group):
         # what is made here stays, so that was a third of a short command's time, and a sixth of a full sync's.
         gc.set_threshold(_GARBAGE_AFTER)
         atexit.register(gc.freeze)
-        output = _Output(sys.stdout)
+        # Whoever closed the output wants none of it: `>&-`.
+        output = _Output(sys.stdout or Path(os.devnull).open("w", encoding="utf-8"))
         sys.stdout = cast("TextIO", output)
         try:
             return super().main(*args, **extra)

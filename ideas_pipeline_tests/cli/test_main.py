@@ -181,6 +181,12 @@ def test_an_output_that_takes_no_more_is_said_to_be_so(arguments, unbuffered, tm
     assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
 
 
+def test_an_output_that_is_closed_is_no_error(tmp_path):
+    closed = ["bash", "-c", 'exec "$@" >&-', "-", *COMMAND, "marts"]
+    done = subprocess.run(closed, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     with subprocess.Popen(
         [*COMMAND, "contract", "show"],
