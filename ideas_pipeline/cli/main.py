@@ -69,7 +69,7 @@ class _Commands(click.Group):
         gc.set_threshold(_GARBAGE_AFTER)
         atexit.register(gc.freeze)
         # Whoever closed the output wants none of it: `>&-`.
-        output = _Output(sys.stdout or Path(os.devnull).open("w", encoding="utf-8"))
+        output = _Output(sys.stdout or Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
         sys.stdout = cast("TextIO", output)
         try:
             return super().main(*args, **extra)
