@@ -118,8 +118,9 @@ def retry(table: str | None, as_json: bool) -> None:
     contract = load_contract(load_settings().contract)
     check_fit(contract)
     with _waiting(table) as (settings, warehouse, found):
-        now = datetime.now(UTC)
-        results = retry_rejects(warehouse, contract, settings.community, found, new_run_id(now), now) if found else []
+        now, privacy = datetime.now(UTC), settings.privacy(contract)
+        community, run_id = settings.community, new_run_id(now)
+        results = retry_rejects(warehouse, contract, community, found, run_id, now, privacy) if found else []
         if any(result.loaded for result in results):
             follow(settings, warehouse)
     if as_json:

@@ -114,7 +114,8 @@ class Stream(Model):
     ``key``: the columns that make the id where the record brings none of its own; every id, where ``id`` is among them.
     ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, never compared.
     ``cursor``: the column that says to which day a record belongs, for backfills.
-    ``since``, ``until``: parameters that filter by time; ``lookback`` seconds are read anew each time.
+    ``since``, ``until``: parameters that filter by time; ``lookback`` seconds are read anew each time. A backfill uses
+    those that filter by the ``cursor``; a list that is read from a moment on is read whole from time to time.
     ``hidden_by_rights``: records vanish when the account loses rights, so an absence waits for an operator.
     """
 

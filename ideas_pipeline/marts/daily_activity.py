@@ -32,7 +32,7 @@ TABLE = mart_table(
     column(
         "registered",
         "integer",
-        "People registered now who had joined by then; without a known date of joining they count from the start.",
+        "People registered now who had joined or contributed by then; without a date of joining, from the start on.",
         required=True,
     ),
     column("registered_active_28d", "integer", "Those of active_28d who are registered now.", required=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 import stat
 from functools import cached_property, lru_cache
@@ -14,7 +15,8 @@ import orjson
 from ideas_pipeline.privacy.errors import PrivacyError
 
 _SURROGATE = "erased-"
-_HEX = 32  # 128 bits: no two people are ever alike
+HEX = 32  # 128 bits: no two people are ever alike
+_HASH = re.compile(f"[0-9a-f]{{{HEX}}}")
 _OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 
 
@@ -44,7 +46,7 @@ class Key:
         return self._make("key")
 
     def _make(self, *parts: str) -> str:
-        return hmac.digest(self._secret, orjson.dumps([_encodable(p) for p in parts]), "sha256").hex()[:_HEX]
+        return hmac.digest(self._secret, orjson.dumps([_encodable(p) for p in parts]), "sha256").hex()[:HEX]
 
     @cached_property
     def _secret(self) -> bytes:
@@ -61,9 +63,14 @@ class Key:
             ) from None
 
 
+def is_hash(text: str) -> bool:
+    """Whether ``text`` looks like what ``Key.word`` makes."""
+    return _HASH.fullmatch(text) is not None
+
+
 def is_surrogate(text: str) -> bool:
     """Whether an id stands for an erased person already."""
-    return text.startswith(_SURROGATE) and len(text) == len(_SURROGATE) + _HEX
+    return text.startswith(_SURROGATE) and len(text) == len(_SURROGATE) + HEX
 
 
 def _encodable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.archive.rewriting import ArchiveInUse, rewrite
 from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy import audit
 from ideas_pipeline.privacy.archived import ArchivedPages
@@ -22,7 +23,7 @@ from ideas_pipeline.privacy.compact import compact
 from ideas_pipeline.privacy.deleted import deleted_accounts
 from ideas_pipeline.privacy.erased import Because, Erased, ErasedPeople
 from ideas_pipeline.privacy.errors import PrivacyError
-from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.privacy.key import Key, is_hash, is_surrogate
 from ideas_pipeline.privacy.learning import learn, words_of
 from ideas_pipeline.privacy.policy import apply
 from ideas_pipeline.privacy.scrub import people_in, scrub
@@ -94,6 +95,18 @@ class Privacy:
             records = page.records if table == stream else [r for p in page.records for r in p.embedded.get(table, ())]
             apply(self._policy, self._key, table, records)
         return page
+
+    def prepare_again(self, table: str, records: Sequence[Record]) -> None:
+        """Records of ``table`` that were kept when they could not be typed, in place: mapped anew, they can tell more
+        than they did. What was hashed then is not hashed twice."""
+        self._erased.refresh()
+        hashed = [{n: v for n, v in r.columns.items() if isinstance(v, str) and is_hash(v)} for r in records]
+        if self._erased:
+            for record in records:
+                self._blanker.row(table, record.columns, record.extra)
+        apply(self._policy, self._key, table, records)
+        for record, words in zip(records, hashed, strict=True):
+            record.columns |= {name: word for name, word in words.items() if record.columns.get(name) is not None}
 
     def filtering(self, keep: Callable[[dict[str, Any], bytes], None]) -> Callable[[dict[str, Any], bytes], None]:
         """``keep``, which archives a page as received, such that it is given none with an erased person in it."""

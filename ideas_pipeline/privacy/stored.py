@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from ideas_pipeline.privacy.choices import Policy
-from ideas_pipeline.privacy.key import Key
+from ideas_pipeline.privacy.key import HEX, Key, is_hash
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, columns_not_kept
 from ideas_pipeline.tables.community import TABLES
 
-_HASH_LENGTH = 32
-_HASH = re.compile(f"[0-9a-f]{{{_HASH_LENGTH}}}")
 # Such a row differs from whatever is read next, so that what is to be kept again comes back.
 _UNLIKE_ANY = ""
 
@@ -28,7 +25,7 @@ def not_as_allowed(connection: sa.Connection, community: str, policy: Policy) ->
     for table in TABLES.values():
         for name, hashed in columns_not_kept(policy, table.name):
             column = table.c[name]
-            more = sa.func.length(column) != _HASH_LENGTH if hashed else column.is_not(None)
+            more = sa.func.length(column) != HEX if hashed else column.is_not(None)
             query = sa.select(sa.exists().where(table.c.community == community, more))
             if connection.scalar(query):
                 found.append((table.name, name, hashed))
@@ -68,10 +65,10 @@ def _one_by_one(
     ours = sa.and_(table.c.community == community, table.c[column].is_not(None))
     updates = []
     for row in connection.execute(sa.select(table.c[column].label("text"), *(table.c[k] for k in keys)).where(ours)):
-        is_hash = _HASH.fullmatch(row.text) is not None
-        if is_hash and hashed:
+        done = is_hash(row.text)
+        if done and hashed:
             continue
-        word = row.text if is_hash else key.word(row.text)
+        word = row.text if done else key.word(row.text)
         of = {k: row._mapping[k] for k in keys}
         new = {k: word if k in KNOWN_BY_TEXT.get(table.name, ()) and v == row.text else v for k, v in of.items()}
         updates.append(

@@ -11,6 +11,7 @@ from typing import Any
 from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields
 from ideas_pipeline.ideas_api.field_map import Record, field_map
 from ideas_pipeline.ideas_api.made_ids import every_id_is_made, own_ids
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.records.typed import Typed, typed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
@@ -34,22 +35,32 @@ class Retried:
 
 
 def retry_rejects(
-    warehouse: Warehouse, contract: Contract, community: str, rejects: Sequence[Waiting], run_id: str, at: datetime
+    warehouse: Warehouse,
+    contract: Contract,
+    community: str,
+    rejects: Sequence[Waiting],
+    run_id: str,
+    at: datetime,
+    privacy: Privacy | None = None,
 ) -> list[Retried]:
     """Loads those of ``rejects`` that can be typed now, and leaves the others with the new reason.
 
     It is a run of its own (mode retry), which reads nothing: the counts of earlier runs stay what they were. What came
     inside a rejected record was not kept, so the next sync reads the list of one that loads anew. A reject of a table
-    that the contract does not fill any more is left alone. Raises WarehouseError.
+    that the contract does not fill any more is left alone. ``privacy``: what may be stored of people; None stores what
+    was kept. Raises WarehouseError, and PrivacyError where that cannot be known.
     """
+    privacy = privacy or Privacy(contract, community)
+    privacy.begin(warehouse)
     filled = contract.tables()
     results = []
     warehouse.start_run(RunStart(run_id, community, "(rejected records)", at, mode="retry"))
     for stream in contract.order():
         if mine := [reject for reject in rejects if filled.get(reject.table) == stream]:
-            results += _retry_stream(warehouse, contract, community, stream, mine, run_id, at)
+            results += _retry_stream(warehouse, contract, community, stream, mine, run_id, at, privacy)
     verdict = "incomplete" if any(result.left for result in results) else "complete"
     warehouse.finish_run(run_id, community, verdict, None, at)
+    privacy.finish(warehouse)
     return results
 
 
@@ -61,13 +72,14 @@ def _retry_stream(
     rejects: Sequence[Waiting],
     run_id: str,
     at: datetime,
+    privacy: Privacy,
 ) -> list[Retried]:
     spec = contract.streams[stream]
     tried = [reject for reject in rejects if _is_whole(reject)]
     by_table = {table: [r for r in tried if r.table == table] for table in (stream, *spec.embedded)}
-    outcomes = {table: _typed(contract, stream, table, some) for table, some in by_table.items() if some}
+    outcomes = {table: _typed(contract, stream, table, some, privacy) for table, some in by_table.items() if some}
     # The stream's own frame is part of every batch, and empty where only what came inside its records was tried.
-    outcomes.setdefault(stream, _typed(contract, stream, stream, []))
+    outcomes.setdefault(stream, _typed(contract, stream, stream, [], privacy))
     failed = [
         Reject(table, by_table[table][r.position].scope, r.key, r.id, r.reason, r.payload)
         for table, outcome in outcomes.items()
@@ -100,11 +112,12 @@ def _is_whole(reject: Waiting) -> bool:
     return not any(isinstance(value, str) and value.startswith(_NOT_STORED) for value in reject.payload.values())
 
 
-def _typed(contract: Contract, stream: str, table: str, rejects: Sequence[Waiting]) -> Typed:
+def _typed(contract: Contract, stream: str, table: str, rejects: Sequence[Waiting], privacy: Privacy) -> Typed:
     spec = contract.streams[stream]
     source: Embedded | Any = spec if table == stream else spec.embedded[table]
     again = _mapper(contract, stream, table)
     records = [again(reject) for reject in rejects]
+    privacy.prepare_again(table, records)
     return typed(
         TABLES[table],
         [record.columns for record in records],

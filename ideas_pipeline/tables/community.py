@@ -129,7 +129,7 @@ USERS = _table(
     column(
         "status",
         "text",
-        "active, banned, removed, deleted or invited; erased where we blanked the row.",
+        "active, banned, removed, deleted or invited; erased where we blanked the row of one who was not banned.",
         values=("active", "banned", "removed", "deleted", "invited", "erased"),
     ),
     column("joined_at", "timestamp", "When the person joined."),

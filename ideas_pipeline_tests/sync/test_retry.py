@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.field_map import field_map
+from ideas_pipeline.privacy.choices import Policy
+from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.privacy.privacy import KEY_FILE, Privacy
 from ideas_pipeline.sync.batches import About, Rows, batch
 from ideas_pipeline.sync.retry import Retried, retry_rejects
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_STREAMS
@@ -24,10 +28,10 @@ def came(warehouse: Warehouse, stream: str, *records: Mapping[str, Any], contrac
     warehouse.load(batch(About(contract, stream, COMMUNITY, "night-1", night(1)), rows))
 
 
-def retry(warehouse: Warehouse, changes: Mapping[str, Any]) -> list[Retried]:
+def retry(warehouse: Warehouse, changes: Mapping[str, Any], privacy: Privacy | None = None) -> list[Retried]:
     """A retry in night 2, with ``changes`` to the contract."""
     rejects = waiting(warehouse.engine, COMMUNITY)
-    return retry_rejects(warehouse, contract_with(changes), COMMUNITY, rejects, "retry-2", night(2))
+    return retry_rejects(warehouse, contract_with(changes), COMMUNITY, rejects, "retry-2", night(2), privacy)
 
 
 def fields(stream: str, **mapped: Any) -> dict[str, Any]:
@@ -130,3 +134,45 @@ def test_an_id_gets_made_once_the_contract_says_so(warehouse: Warehouse) -> None
         Retried("comments", 1, 0)
     ]
     assert [(r["id"], r["parent_comment_id"]) for r in held(warehouse, "comments")] == [('["p1","2"]', '["p1","1"]')]
+
+
+def test_an_erased_person_whom_the_contract_now_finds_stays_erased(warehouse: Warehouse, tmp_path: Path) -> None:
+    changes = fields("ideas", author_id="writer", score={"paths": "score", "none": ["n/a"]})
+    privacy = Privacy(contract_with(changes), COMMUNITY, folder=tmp_path)
+    privacy.begin(warehouse)
+    privacy.erase(warehouse, "7")
+    came(warehouse, "ideas", {"id": 1, "score": "n/a", "writer": 7})
+    assert retry(warehouse, changes, privacy) == [Retried("ideas", 1, 0)]
+    [row] = held(warehouse, "ideas")
+    assert is_surrogate(row["author_id"])
+
+
+NEVER = {"paths": "seen", "none": ["never"]}
+
+
+def test_what_the_contract_now_finds_is_hashed_and_what_was_hashed_before_is_not_hashed_twice(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    key = Key(None, tmp_path / KEY_FILE)
+    ann, bob = key.word("Ann"), key.word("Bob")
+    people = [{"id": 1, "seen": "never", "nick": "Ann"}, {"id": 2, "seen": "never", "display_name": bob}]
+    came(warehouse, "users", *people, contract=contract_with(fields("users", last_seen_at="seen")))
+    changes = fields("users", last_seen_at=NEVER, display_name=["display_name", "nick"])
+    privacy = Privacy(contract_with(changes), COMMUNITY, Policy(name="hash"), folder=tmp_path)
+    assert retry(warehouse, changes, privacy) == [Retried("users", 2, 0)]
+    assert {row["id"]: row["display_name"] for row in held(warehouse, "users")} == {"1": ann, "2": bob}
+
+
+def test_what_the_contract_now_finds_is_not_stored_where_the_policy_says_so(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    came(
+        warehouse,
+        "users",
+        {"id": 1, "seen": "never", "nick": "Ann"},
+        contract=contract_with(fields("users", last_seen_at="seen")),
+    )
+    changes = fields("users", last_seen_at=NEVER, display_name="nick")
+    privacy = Privacy(contract_with(changes), COMMUNITY, Policy(name="drop"), folder=tmp_path)
+    assert retry(warehouse, changes, privacy) == [Retried("users", 1, 0)]
+    assert [row["display_name"] for row in held(warehouse, "users")] == [None]
