@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
@@ -69,7 +69,7 @@ class _Commands(click.Group):
         gc.set_threshold(_GARBAGE_AFTER)
         atexit.register(gc.freeze)
         # Whoever closed the output wants none of it: `>&-`.
-        output = _Output(sys.stdout or Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        output = _Output(sys.stdout or io.StringIO())
         sys.stdout = cast("TextIO", output)
         try:
             return super().main(*args, **extra)
