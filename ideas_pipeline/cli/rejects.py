@@ -153,10 +153,10 @@ def _name(reject: Waiting) -> str:
     """``ideas:4711``; where the key is no id, or says who somebody is, a fingerprint of it: ``users:~1a2b3c4d5e``."""
     from hashlib import sha256
 
-    from ideas_pipeline.tables.columns import pii
+    from ideas_pipeline.tables.columns import own_keys, pii
     from ideas_pipeline.tables.community import TABLES
 
-    keys = [c for c in TABLES[reject.table].primary_key.columns if c.name != "community"]
+    keys = own_keys(TABLES[reject.table])
     values = [] if reject.key.startswith("sha256:") else json.loads(reject.key)
     personal = any(pii(c) for c in keys) or any("[" in str(value) for value in values)  # a made id can name a person
     if values and not personal:

@@ -15,6 +15,7 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.mart import Asked
 from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
+from ideas_pipeline.tables.columns import own_keys
 
 _ANY = Asked("", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "postgresql")
 
@@ -73,4 +74,4 @@ def _selects(of: Any) -> Iterator[sa.Select[Any]]:
 
 def _key(table: str) -> str:
     described = MARTS[table].table if table in MARTS else FOR_ANALYSTS[table]
-    return next(str(c.name) for c in described.primary_key.columns if c.name != "community")
+    return str(own_keys(described)[0].name)

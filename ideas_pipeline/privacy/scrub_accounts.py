@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ideas_pipeline.privacy.blank import Blanker
 from ideas_pipeline.records.text import json_text
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
-from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.columns import own_keys, part_of
 from ideas_pipeline.tables.community import TABLES
 
 
@@ -57,7 +57,7 @@ def _rejects(connection: sa.Connection, blanker: Blanker, without_texts: Mapping
 def _key(blanker: Blanker, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
     if not key.startswith("["):  # a fingerprint of what was received
         return f"sha256:{hashlib.sha256(json_text([scope, payload]).encode()).hexdigest()}"
-    names = [c.name for c in TABLES[table].primary_key.columns if c.name != "community"]
+    names = [c.name for c in own_keys(TABLES[table])]
     pointers = blanker.people.pointers[table]
     values = [blanker.id(pointers[n], v) if n in pointers else v for n, v in zip(names, orjson.loads(key), strict=True)]
     return orjson.dumps(values).decode()

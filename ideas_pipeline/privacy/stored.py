@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.key import HEX, Key, is_hash
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, columns_not_kept
+from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 
 # Such a row differs from whatever is read next, so that what is to be kept again comes back.
@@ -61,7 +62,7 @@ def _one_by_one(
     hashed: bool,
 ) -> None:
     """The rows of ``table`` whose ``column`` holds more than it may. A key that is the same text is hashed, too."""
-    keys = [str(c.name) for c in table.primary_key.columns if c.name != "community"]
+    keys = [str(c.name) for c in own_keys(table)]
     ours = sa.and_(table.c.community == community, table.c[column].is_not(None))
     updates = []
     for row in connection.execute(sa.select(table.c[column].label("text"), *(table.c[k] for k in keys)).where(ours)):

@@ -12,7 +12,7 @@ from ideas_pipeline.ideas_api.contract_file import load_contract, unusable
 from ideas_pipeline.ideas_api.contract_mistakes import Mistake, nearest
 from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.yaml_file import Steps
-from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.columns import own_keys, part_of
 from ideas_pipeline.tables.community import TABLES
 
 _CURSOR = Stream.model_fields["cursor"].default
@@ -181,7 +181,7 @@ def _unknown_column(at: Steps, name: str, table: sa.Table) -> Iterator[Mistake]:
 
 
 def _keys(table: sa.Table) -> list[str]:
-    return [c.name for c in table.primary_key.columns if c.name != "community"]
+    return [c.name for c in own_keys(table)]
 
 
 def _map(value: Json) -> dict[str, Json]:

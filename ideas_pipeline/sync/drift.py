@@ -20,7 +20,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 from ideas_pipeline.records.kinds import convert
-from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.columns import kind, own_keys, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import drift
 from ideas_pipeline.warehouse.drift import EXTRA, Field
@@ -91,7 +91,7 @@ class Drift:
         ]
 
     def _keep(self, table: str, columns: list[str], rows: Sequence[Record]) -> None:
-        keys = [c for c in TABLES[table].primary_key.columns if c.name != "community"]
+        keys = own_keys(TABLES[table])
         values = [
             convert(kind(c), [r.columns.get(c.name) for r in rows], timezone="UTC", epoch="seconds").plain for c in keys
         ]

@@ -65,6 +65,11 @@ def known_values(column: sa.Column[Any]) -> tuple[str, ...]:
     return cast("tuple[str, ...]", column.info["values"])
 
 
+def own_keys(table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns of the key within a community."""
+    return [c for c in table.primary_key.columns if c.name != "community"]
+
+
 def part_of(table: sa.Table) -> tuple[str, str] | None:
     """The column of ``table`` that names its parent, and the parent's table; None for a table that stands alone."""
     return next(((c.name, c.info["part_of"]) for c in table.columns if c.info["part_of"]), None)

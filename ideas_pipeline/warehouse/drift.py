@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import FIELDS
-from ideas_pipeline.tables.columns import known_values
+from ideas_pipeline.tables.columns import known_values, own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, utc, writing
 from ideas_pipeline.warehouse.live import is_live
@@ -103,7 +103,7 @@ def stored(
     Times come as ISO 8601 in UTC.
     """
     source = TABLES[table]
-    keys = [c for c in source.primary_key.columns if c.name != "community"]
+    keys = own_keys(source)
     wanted = [source.c[name] for name in columns]
     all_owners = sorted(owners)
     found: dict[tuple[str, ...], dict[str, Any]] = {}

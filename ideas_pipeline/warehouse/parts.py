@@ -13,6 +13,7 @@ import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES
+from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch, too_many
@@ -43,7 +44,7 @@ def mark_unstated(
     if not waiting and not too_many(missing, there, batch.mass_absence_percent):
         mark_deleted(connection, table, unstated, batch.run_id, at)
         return missing, 0
-    gone = {tuple(row) for row in connection.execute(sa.select(*_keys(table)).where(unstated))}
+    gone = {tuple(row) for row in connection.execute(sa.select(*own_keys(table)).where(unstated))}
     _let_go(connection, table, community, waiting - gone)
     new = gone - waiting
     if not too_many(len(new), there, batch.mass_absence_percent):
@@ -125,16 +126,12 @@ def _mark(
     because: str,
 ) -> None:
     for key in keys:
-        one = sa.and_(table.c.community == community, *(c == v for c, v in zip(_keys(table), key, strict=True)))
+        one = sa.and_(table.c.community == community, *(c == v for c, v in zip(own_keys(table), key, strict=True)))
         mark_deleted(connection, table, one, run_id, at, because)
 
 
 def _of(community: str, name: str) -> sa.ColumnElement[bool]:
     return sa.and_(ABSENCES.c.community == community, ABSENCES.c.stream == name)
-
-
-def _keys(table: sa.Table) -> list[sa.Column[str]]:
-    return [c for c in table.primary_key.columns if c.name != "community"]
 
 
 def _key(id_: str) -> Key:
@@ -143,8 +140,8 @@ def _key(id_: str) -> Key:
 
 def _owner_at(table: sa.Table) -> int:
     """The place in a key where the record stands that the row is part of."""
-    return next(at for at, column in enumerate(_keys(table)) if column.info["part_of"])
+    return next(at for at, column in enumerate(own_keys(table)) if column.info["part_of"])
 
 
 def _owner(table: sa.Table) -> sa.Column[str]:
-    return _keys(table)[_owner_at(table)]
+    return own_keys(table)[_owner_at(table)]

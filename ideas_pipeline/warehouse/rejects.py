@@ -12,6 +12,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
+from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.engines import reading, utc, writing
@@ -169,7 +170,7 @@ def _loaded(waiting: set[tuple[str, str]], batch: Batch) -> set[tuple[str, str]]
 
 
 def _keys(table: sa.Table, frame: pd.DataFrame) -> set[tuple[str, ...]]:
-    names = [c.name for c in table.primary_key.columns if c.name != "community"]
+    names = [c.name for c in own_keys(table)]
     return set(zip(*(frame[name].tolist() for name in names), strict=True))
 
 
