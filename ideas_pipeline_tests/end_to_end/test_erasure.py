@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,24 +91,29 @@ def test_texts_that_were_erased_do_not_come_back_either(sqlite_url: str, tmp_pat
             assert [place for place, content in held.items() if b"what only I could write" in content] == []
 
 
+class ErasedInMidRun(Privacy):
+    """Somebody erases the person just when the run has read about the person."""
+
+    erase_now: Callable[[], object]
+
+    def prepared(self, stream: str, page: Page) -> Page:
+        page = super().prepared(stream, page)
+        if any(record.columns["id"] == PERSON for record in page.records):
+            self.erase_now()
+        return page
+
+
 def test_a_person_who_is_erased_in_mid_run_is_erased_when_it_ends(warehouse: Warehouse, tmp_path: Path) -> None:
     contract = contract_with({})
 
-    class Erasing(Privacy):
-        """Somebody erases the person just when the run has read about the person."""
-
-        def prepared(self, stream: str, page: Page) -> Page:
-            page = super().prepared(stream, page)
-            if any(record.columns["id"] == PERSON for record in page.records):
-                privacy_of(contract, tmp_path).erase(warehouse, PERSON)
-            return page
-
+    class Watched(ErasedInMidRun):
         def finish(self, warehouse: Warehouse) -> None:
             assert "the database" in places_with_the_person(warehouse, tmp_path, "")
             super().finish(warehouse)
 
     with simulated(contract) as running, api_of(running, tmp_path) as api:
-        privacy = Erasing(contract, COMMUNITY, folder=tmp_path)
+        privacy = Watched(contract, COMMUNITY, folder=tmp_path)
+        privacy.erase_now = lambda: privacy_of(contract, tmp_path).erase(warehouse, PERSON)
         sync_community(api, warehouse, COMMUNITY, mode=Full(), privacy=privacy)
     assert places_with_the_person(warehouse, tmp_path, "") == set()
 
@@ -195,20 +201,15 @@ def test_a_person_who_is_erased_in_mid_run_is_erased_by_the_next_one_where_it_wa
 ) -> None:
     contract = contract_with({})
 
-    class Killed(Privacy):
+    class Killed(ErasedInMidRun):
         def finish(self, warehouse: Warehouse) -> None:
             raise KeyboardInterrupt
 
-    class Erasing(Killed):
-        def prepared(self, stream: str, page: Page) -> Page:
-            page = super().prepared(stream, page)
-            if any(record.columns["id"] == PERSON for record in page.records):
-                privacy_of(contract, tmp_path).erase(warehouse, PERSON)
-            return page
-
     with simulated(contract) as running:
+        privacy = Killed(contract, COMMUNITY, folder=tmp_path)
+        privacy.erase_now = lambda: privacy_of(contract, tmp_path).erase(warehouse, PERSON)
         with pytest.raises(KeyboardInterrupt):
-            night(running, warehouse, tmp_path, Erasing(contract, COMMUNITY, folder=tmp_path))
+            night(running, warehouse, tmp_path, privacy)
         assert "the database" in places_with_the_person(warehouse, tmp_path, "")
         privacy_of(contract, tmp_path).begin(warehouse)
     assert places_with_the_person(warehouse, tmp_path, "") == set()
