@@ -9,11 +9,9 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
+from ideas_pipeline.errors import EnvFileError
+
 _REPLACED = re.compile(r"\$\{[^}]*\}")
-
-
-class EnvFileError(Exception):
-    """What is wrong, a sentence a line. Never holds a value."""
 
 
 def read(file: Path, prefix: str) -> dict[str, str]:

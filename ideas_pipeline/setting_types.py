@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
+
+Choice = Literal["keep", "hash", "drop"]
 
 # What is sent to these stays on this machine.
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -87,3 +90,13 @@ MailServer = Annotated[SecretStr, AfterValidator(_is_a_mail_server)]
 Address = Annotated[str, AfterValidator(_is_an_address)]
 # NoDecode: in the environment it is a list with commas, not JSON.
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(_addresses), NoDecode]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The choice for each class of personal data (see ``tables``). A person's id is always kept."""
+
+    email: Choice = "drop"
+    name: Choice = "keep"
+    profile: Choice = "keep"
+    free_text: Choice = "keep"

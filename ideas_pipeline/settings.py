@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ideas_pipeline import env_file
-from ideas_pipeline.privacy.choices import Choice, Policy
+from ideas_pipeline import env_file, errors
+from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.setting_types import (
     Address,
     Addresses,
     AnyPath,
     BaseUrl,
+    Choice,
     DatabaseUrl,
     MailServer,
     Name,
+    Policy,
     Webhook,
     Zone,
 )
@@ -37,14 +39,6 @@ if TYPE_CHECKING:
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
 _OTHER_NAMES = {"IDEAS_DEBUG"}  # read by the command line alone
-
-
-class SettingsError(Exception):
-    """What is wrong with the configuration, a sentence a problem: which variable, what is wrong, what to do."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 Weekday = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
@@ -199,7 +193,7 @@ def load_settings() -> Settings:
     """
     try:
         written = env_file.read(ENV_FILE, PREFIX)
-    except env_file.EnvFileError as error:
+    except errors.EnvFileError as error:
         raise SettingsError(str(error)) from None
     problems = _misspelt(written)
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.resources import WarehouseResource
-from ideas_pipeline.settings import SettingsError
+from ideas_pipeline.errors import SettingsError
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, ask, dagster_dev, environment, loaded, until
 

@@ -11,7 +11,3 @@ class Alert:
 
     subject: str
     text: str
-
-
-class NotDelivered(Exception):
-    """Why an alert did not arrive, in words. Never holds an address, a user or a password."""

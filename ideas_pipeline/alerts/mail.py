@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from ideas_pipeline.alerts.alert import Alert, NotDelivered
+from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline.setting_types import LOOPBACK
 
 _SECONDS = 10

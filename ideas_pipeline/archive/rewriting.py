@@ -13,14 +13,11 @@ from filelock import Timeout
 
 from ideas_pipeline.archive.blocks import BLOCK_BYTES, Header, block, packed, records
 from ideas_pipeline.archive.files import SUFFIX, lock_of
+from ideas_pipeline.errors import ArchiveInUse
 
 _OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 
 Transform = Callable[[Header, bytes], bytes | None]
-
-
-class ArchiveInUse(Exception):
-    """A run is writing to the archive. The message says where and what to do."""
 
 
 def rewrite(folder: Path, transform: Transform) -> int:

@@ -40,8 +40,9 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from ideas_pipeline.cli.connect import api_of
     from ideas_pipeline.cli.output import console
+    from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.ideas_api import probe
-    from ideas_pipeline.settings import SettingsError, load_settings
+    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()
@@ -69,7 +70,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
 
 
 def _exit_code(steps: Sequence[Step]) -> int:
-    from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError
+    from ideas_pipeline.errors import AuthenticationError, ContractError
 
     failures = [step.error for step in steps if step.error]
     if any(isinstance(error, AuthenticationError | ContractError) for error in failures):

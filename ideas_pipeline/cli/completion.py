@@ -26,9 +26,9 @@ def completion(shell: str) -> None:
 
 def streams(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """The contract's streams that begin so, for an option that takes one. None where there is something to mend."""
+    from ideas_pipeline.errors import ContractError, SettingsError
     from ideas_pipeline.ideas_api.contract_file import load_contract
-    from ideas_pipeline.ideas_api.errors import ContractError
-    from ideas_pipeline.settings import SettingsError, load_settings
+    from ideas_pipeline.settings import load_settings
 
     try:
         known = load_contract(load_settings().contract).order()

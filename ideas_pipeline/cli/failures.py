@@ -12,9 +12,15 @@ from urllib.parse import unquote
 import click
 from pydantic import SecretStr
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError, ContractError, IdeasApiError
-from ideas_pipeline.settings import Settings, SettingsError, load_settings
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.errors import (
+    AuthenticationError,
+    ContractError,
+    IdeasApiError,
+    SettingsError,
+    WarehouseError,
+    WarehouseMisconfigured,
+)
+from ideas_pipeline.settings import Settings, load_settings
 
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
 CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError, WarehouseMisconfigured)

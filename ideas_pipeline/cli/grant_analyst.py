@@ -46,7 +46,7 @@ def grant_analyst(name: str, as_json: bool) -> None:
 
 
 def _asked(name: str) -> str:
-    from ideas_pipeline.settings import SettingsError
+    from ideas_pipeline.errors import SettingsError
 
     if not sys.stdin.isatty():
         raise SettingsError(f"the role {name} is new and needs a password: set {_VARIABLE}, or run this on a terminal.")

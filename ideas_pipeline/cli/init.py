@@ -118,8 +118,9 @@ def init(
     \b
     Example:  ideas-pipeline init --community acme --region EU
     """
+    from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.ideas_api.contract_file import load_contract
-    from ideas_pipeline.settings import ENV_FILE, SettingsError, check_values
+    from ideas_pipeline.settings import ENV_FILE, check_values
 
     if ENV_FILE.exists() and not force:
         raise SettingsError(f"{ENV_FILE} exists already. Edit it, or write a new one in its place with --force.")
@@ -169,8 +170,9 @@ def init(
 
 
 def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
-    from ideas_pipeline.env_file import EnvFileError, parse
-    from ideas_pipeline.settings import PREFIX, SettingsError
+    from ideas_pipeline.env_file import parse
+    from ideas_pipeline.errors import EnvFileError, SettingsError
+    from ideas_pipeline.settings import PREFIX
 
     text = _TEMPLATE.format(
         **{name: _line(name, value) for name, value in values.items()},

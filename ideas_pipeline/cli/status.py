@@ -75,8 +75,8 @@ def status(as_json: bool) -> None:
 def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
     """Who uses the API account on this machine, and whether that can be known."""
     from ideas_pipeline.cli.connect import api_of
+    from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.ideas_api.account_lock import account_holder
-    from ideas_pipeline.settings import SettingsError
 
     if settings.simulated:
         return None, False

@@ -64,7 +64,8 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
 
 def configured() -> tuple[Settings, Contract]:
     """Settings that name a community, and its contract. Raises SettingsError, ContractError."""
-    from ideas_pipeline.settings import SettingsError, load_settings
+    from ideas_pipeline.errors import SettingsError
+    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()
@@ -94,12 +95,11 @@ def run(
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
-    from ideas_pipeline.ideas_api.errors import IdeasApiError
+    from ideas_pipeline.errors import IdeasApiError, WarehouseError
     from ideas_pipeline.marts.sql import DIALECTS
     from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
     from ideas_pipeline.sync.modes import Window, name
-    from ideas_pipeline.warehouse.errors import WarehouseError
     from ideas_pipeline.warehouse.proven import last_proven
     from ideas_pipeline.warehouse.runs import RunStart
 

@@ -17,8 +17,8 @@ from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.defs.sources import source_read
 from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema, step_name
 from ideas_pipeline.defs.trouble import trouble
+from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.errors import IdeasApiError
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
@@ -26,7 +26,6 @@ from ideas_pipeline.sync.modes import Full, Incremental
 from ideas_pipeline.sync.modes import name as name_of
 from ideas_pipeline.sync.windows import dated
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ideas_pipeline.ideas_api.errors import IdeasApiError, Unavailable
+from ideas_pipeline.errors import IdeasApiError, Unavailable, WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.sync.results import StreamResult
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 # Of a failure: whether the same run, some time later, can end otherwise. Dagster keeps no other word of it.
 RETRY_CAN_HELP = "a retry can help"

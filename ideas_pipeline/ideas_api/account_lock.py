@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError, Unavailable
+from ideas_pipeline.errors import AuthenticationError, Unavailable
 
 _OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 # A full read of a large community takes hours; what waits for longer would only meet the next night's run.

@@ -6,7 +6,7 @@ import ipaddress
 import logging
 from urllib.parse import SplitResult, urlsplit
 
-from ideas_pipeline.ideas_api.errors import ContractError
+from ideas_pipeline.errors import ContractError
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.poolmanager", "urllib3.util.retry")

@@ -10,9 +10,9 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import requests.utils
 
+from ideas_pipeline.errors import ContractError
 from ideas_pipeline.ideas_api import json_body
 from ideas_pipeline.ideas_api.addresses import origin
-from ideas_pipeline.ideas_api.errors import ContractError
 from ideas_pipeline.ideas_api.failures import Again, refusal
 from ideas_pipeline.ideas_api.retry_after import http_date, pause
 

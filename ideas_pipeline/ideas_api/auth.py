@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.ideas_api.auth_answers import (
     expiry,
     is_yes,
@@ -24,7 +25,6 @@ from ideas_pipeline.ideas_api.auth_answers import (
 from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
 from ideas_pipeline.ideas_api.contract_auth import Auth as AuthContract
 from ideas_pipeline.ideas_api.contract_auth import AuthRequest, TokenRequest
-from ideas_pipeline.ideas_api.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
+from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.auth import Auth
-from ideas_pipeline.ideas_api.errors import IdeasApiError
 from ideas_pipeline.ideas_api.transport import Response, Transport
 
 

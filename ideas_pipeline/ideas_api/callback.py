@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError
+from ideas_pipeline.errors import AuthenticationError
 
 _SECONDS_PER_REQUEST = 10
 

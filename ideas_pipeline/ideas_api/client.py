@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ideas_pipeline.errors import AccessDenied, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.account_lock import account_lock
 from ideas_pipeline.ideas_api.addresses import checked_base_url
@@ -19,7 +20,6 @@ from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.contract import Contract, Stream
 from ideas_pipeline.ideas_api.contract_paging import NextLinkPaging
 from ideas_pipeline.ideas_api.contract_values import Json
-from ideas_pipeline.ideas_api.errors import AccessDenied, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import present
 from ideas_pipeline.ideas_api.made_ids import in_the_path
 from ideas_pipeline.ideas_api.page_reader import PageReader

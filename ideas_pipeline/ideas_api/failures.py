@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import requests.exceptions
 import urllib3.exceptions
 
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AccessDenied,
     IdeasApiError,
     NotFound,

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
+from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.contract import Bound, Stream
 from ideas_pipeline.ideas_api.contract_paging import (
     CursorPaging,
@@ -24,7 +25,6 @@ from ideas_pipeline.ideas_api.contract_paging import (
     Total,
 )
 from ideas_pipeline.ideas_api.contract_values import Json
-from ideas_pipeline.ideas_api.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 
 AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError
+from ideas_pipeline.errors import AuthenticationError
 
 _OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 # Longer than any login with all its retries takes: whoever holds the lock for longer hangs.

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ideas_pipeline.ideas_api.errors import ContractError
+from ideas_pipeline.errors import ContractError
 
 Json = Any
 Steps = tuple[str | int, ...]

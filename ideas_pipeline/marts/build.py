@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts import (
     adoption,
     challenge_votes,
@@ -30,7 +31,6 @@ from ideas_pipeline.marts.sql import DIALECTS
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.warehouse.engines import writing
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.schema import comments
 
 # In the order in which they are built: some are made of others.

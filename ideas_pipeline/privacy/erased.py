@@ -15,7 +15,7 @@ from typing import Any, Literal
 import orjson
 from filelock import FileLock
 
-from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 
 # Who wanted it: an operator, for ever; or the source, where the account is gone, until the account is there again.

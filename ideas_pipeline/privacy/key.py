@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.errors import PrivacyError
 
 _SURROGATE = "erased-"
 HEX = 32  # 128 bits: no two people are ever alike

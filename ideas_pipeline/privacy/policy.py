@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.privacy.choices import Choice, Policy
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.records.text import json_text
+from ideas_pipeline.setting_types import Choice, Policy
 from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import TABLES
 

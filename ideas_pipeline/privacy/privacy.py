@@ -11,23 +11,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.archive.rewriting import ArchiveInUse, rewrite
+from ideas_pipeline.archive.rewriting import rewrite
+from ideas_pipeline.errors import ArchiveInUse, PrivacyError
 from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy import audit
 from ideas_pipeline.privacy.archived import ArchivedPages
 from ideas_pipeline.privacy.blank import Blanker, People
-from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.compact import compact
 from ideas_pipeline.privacy.deleted import deleted_accounts
 from ideas_pipeline.privacy.erased import Because, Erased, ErasedPeople
-from ideas_pipeline.privacy.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_hash, is_surrogate
 from ideas_pipeline.privacy.learning import learn, words_of
 from ideas_pipeline.privacy.policy import apply
 from ideas_pipeline.privacy.scrub import people_in, scrub
 from ideas_pipeline.privacy.stored import make_allowed, not_as_allowed
+from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.key import HEX, Key, is_hash
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, columns_not_kept
+from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.declared import Declared, read_declared
 from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.warehouse.engines import reading, reading_one_moment, utc
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.proven import last_syncs
 
 Rows = Sequence[sa.Row[Any]]

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError
+from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.contract_fit import check_fit
 from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window, moves_state, name

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AuthenticationError,
     ContractError,
     IdeasApiError,

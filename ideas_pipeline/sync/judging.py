@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ideas_pipeline.ideas_api.errors import IdeasApiError
+from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.sync.absence import judge
 from ideas_pipeline.sync.batches import Rows
 from ideas_pipeline.sync.fetching import fetch

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from ideas_pipeline.errors import IdeasApiError, NotFound
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.errors import IdeasApiError, NotFound
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 

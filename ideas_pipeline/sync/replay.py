@@ -18,9 +18,9 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.archive.blocks import block_at, record_in
 from ideas_pipeline.archive.index import Kept, Walk, index
+from ideas_pipeline.errors import IdeasApiError, NotArchived, NotFound, UnexpectedResponse, WarehouseError
 from ideas_pipeline.ideas_api import json_body, pagination
 from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.errors import IdeasApiError, NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
@@ -30,16 +30,11 @@ from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.modes import Replay
 from ideas_pipeline.sync.modes import name as name_of
 from ideas_pipeline.sync.results import Progress, RunResult
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.readings import LastReading, last_readings
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BLOCKS_AT_HAND = 16
-
-
-class NotArchived(IdeasApiError):
-    """The archive does not hold what is asked for."""
 
 
 def replay(

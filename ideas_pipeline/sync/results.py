@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ideas_pipeline.ideas_api.errors import IdeasApiError
+from ideas_pipeline.errors import IdeasApiError
 
 Verdict = Literal["complete", "incomplete", "failed"]
 

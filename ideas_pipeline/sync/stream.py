@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from ideas_pipeline.ideas_api.errors import IdeasApiError
+from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.batches import Rows
 from ideas_pipeline.sync.drift import Drift

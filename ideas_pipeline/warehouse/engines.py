@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 
 # Seconds. A writer waits for another's transaction this long, and for a silent server that long.
 _WRITER_WAITS = 300

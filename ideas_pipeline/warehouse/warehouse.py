@@ -12,11 +12,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.warehouse import absences, account, live, parts, runs, scopes
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
 from ideas_pipeline.warehouse.engines import make_engine, reading, writing
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
 from ideas_pipeline.warehouse.schema import prepare

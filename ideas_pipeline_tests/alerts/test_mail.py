@@ -11,7 +11,8 @@ import trustme
 from pydantic import SecretStr
 
 from ideas_pipeline.alerts import mail
-from ideas_pipeline.alerts.alert import Alert, NotDelivered
+from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline_tests.alerts.servers import USER_AND_PASSWORD, mail_server
 
 ALERT = Alert("[acme] nightly_sync failed", "Comments: none of 30 lists – at all.\n\nDo this.")

@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from ideas_pipeline.alerts import webhook
-from ideas_pipeline.alerts.alert import Alert, NotDelivered
+from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline_tests.alerts.servers import WebhookServer, webhook_server
 
 ALERT = Alert("[acme] nightly_sync failed", "comments: <!channel> 3 & more\n\nDo this.")

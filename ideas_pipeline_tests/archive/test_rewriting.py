@@ -10,8 +10,9 @@ import pytest
 
 from ideas_pipeline.archive.blocks import Header, records
 from ideas_pipeline.archive.files import pages_of
-from ideas_pipeline.archive.rewriting import ArchiveInUse, rewrite
+from ideas_pipeline.archive.rewriting import rewrite
 from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.errors import ArchiveInUse
 from ideas_pipeline_tests.cli.command import environment
 
 REWRITES_SLOWLY = """

@@ -13,16 +13,17 @@ from click.testing import CliRunner
 
 from ideas_pipeline.cli.failures import failure
 from ideas_pipeline.cli.main import COMMANDS, main
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AccessDenied,
     AuthenticationError,
     ContractError,
     RateLimited,
+    SettingsError,
     Unavailable,
     UnexpectedResponse,
+    WarehouseError,
+    WarehouseMisconfigured,
 )
-from ideas_pipeline.settings import SettingsError
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
 
 

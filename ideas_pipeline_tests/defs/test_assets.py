@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.definitions import build_defs
-from ideas_pipeline.settings import SettingsError
+from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.columns import pii

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from ideas_pipeline.defs.failures import RETRY_CAN_HELP, checks_failed, failing_in_words, stream_failure
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AccessDenied,
     AuthenticationError,
     ContractError,
@@ -12,9 +12,10 @@ from ideas_pipeline.ideas_api.errors import (
     RateLimited,
     RequestRefused,
     Unavailable,
+    WarehouseError,
+    WarehouseMisconfigured,
 )
 from ideas_pipeline.sync.results import StreamResult
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 
 OF_NO_USE = [AuthenticationError, AccessDenied, ContractError, RequestRefused]
 OF_USE = [Unavailable, RateLimited]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError, Unavailable
+from ideas_pipeline.errors import AuthenticationError, Unavailable
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from ideas_pipeline.errors import AuthenticationError, Unavailable
 from ideas_pipeline.ideas_api.account_lock import account_holder, account_lock
-from ideas_pipeline.ideas_api.errors import AuthenticationError, Unavailable
 from ideas_pipeline_tests.cli.command import environment
 
 ACCOUNT, OTHER = "a" * 64, "b" * 64

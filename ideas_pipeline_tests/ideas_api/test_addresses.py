@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     ContractError,
     Unavailable,
 )

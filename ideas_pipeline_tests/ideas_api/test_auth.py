@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.ideas_api.auth import Credentials
-from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AuthenticationError,
     IdeasApiError,
 )
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving

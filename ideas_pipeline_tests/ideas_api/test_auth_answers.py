@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AuthenticationError,
     IdeasApiError,
     NotFound,
     Unavailable,
 )
+from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving

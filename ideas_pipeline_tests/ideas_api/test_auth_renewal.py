@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.auth import Auth, Credentials
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AuthenticationError,
     RateLimited,
 )
+from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth, contract_auth

@@ -7,8 +7,8 @@ import urllib.request
 
 import pytest
 
+from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
-from ideas_pipeline.ideas_api.errors import AuthenticationError
 
 SETTINGS = ListenerSettings(port=0, path="/ideas/code", seconds=5)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.errors import ContractError, RateLimited
+from ideas_pipeline.errors import ContractError, RateLimited
 from ideas_pipeline.ideas_api.rate_limit import RateLimit
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.cli.command import environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.ideas_api.errors import AuthenticationError
+from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 
 TOKENS = Tokens(access_token="canary-a", refresh_token="canary-b", expires_at=12.5, issued_to="who")

@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
-from ideas_pipeline.ideas_api.errors import (
+from ideas_pipeline.errors import (
     AccessDenied,
     IdeasApiError,
     NotFound,

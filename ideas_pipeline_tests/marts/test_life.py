@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.simulator.community import Size
 from ideas_pipeline.simulator.living import Living
 from ideas_pipeline.simulator.truth import Row, Tables

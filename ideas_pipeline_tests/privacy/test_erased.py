@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline_tests.privacy.people import KEY, erased, list_in, surrogate
 

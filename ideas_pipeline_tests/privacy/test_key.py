@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 
 

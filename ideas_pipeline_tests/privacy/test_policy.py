@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from ideas_pipeline.privacy.choices import Policy
-from ideas_pipeline.privacy.errors import PrivacyError
+from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.privacy.policy import apply
+from ideas_pipeline.setting_types import Policy
 from ideas_pipeline_tests.privacy.people import KEY, record
 
 

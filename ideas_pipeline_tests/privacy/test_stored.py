@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.privacy.choices import Policy
 from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.figures import read_figures
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.warehouse.engines import make_engine, writing
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline_tests.report.marts_with import COMMUNITY, days, fill
 
 

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.report.figures import read_figures
 from ideas_pipeline.report.write import write_report
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, LAST_DAY, days, fill
 from ideas_pipeline_tests.report.reading import Page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ideas_pipeline.ideas_api.errors import NotFound, Unavailable
+from ideas_pipeline.errors import NotFound, Unavailable
 from ideas_pipeline.sync.reading import Reading
 from ideas_pipeline_tests.sync.moving_list import SIZE, TOTAL, MovingList, read, styles
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.tables.columns import column
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.export import export, exportable
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, candidates, held, idea, label, load, night

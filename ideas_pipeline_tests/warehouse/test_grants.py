@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.warehouse.grants import grant_analyst, has_role
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import idea, load

@@ -5,9 +5,9 @@ from dataclasses import astuple
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.warehouse.batch import Counts
-from ideas_pipeline.warehouse.errors import WarehouseError
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import (
     COMMUNITY,

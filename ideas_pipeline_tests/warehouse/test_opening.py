@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
-from ideas_pipeline.warehouse.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import held, idea, live, load
 

@@ -1,0 +1,143 @@
+"""Every error that the pipeline raises on purpose, in one tree per part.
+
+    IdeasApiError                  the Ideas API, or the contract that describes it
+    ├── ContractError              the contract file is wrong, or the API does not match it
+    │   └── UnexpectedResponse     the shape of a response is not the one in the contract
+    ├── AuthenticationError        no usable token can be obtained: a person must act
+    ├── AccessDenied               403: the account may not read this
+    ├── NotFound                   404 or 410: it was deleted, or is hidden from this account
+    ├── RequestRefused             any other 4xx: the API rejects the request that the contract builds
+    ├── Unavailable                no usable response after every retry
+    │   └── RateLimited            429, or a spent budget, for longer than the deadline allows
+    └── NotArchived                the archive cannot be read, or does not hold what was asked for
+    WarehouseError                 the database failed or refused a statement
+    └── WarehouseMisconfigured     a person must correct something before the warehouse can be used
+        └── PrivacyError           the suppression list or the PII key cannot be read
+    SettingsError                  a variable is missing, misspelled or has an invalid value
+    EnvFileError                   ``.env`` cannot be parsed
+    ArchiveInUse                   a run holds the archive file that must be rewritten
+    NotDelivered                   an alert could not be sent
+
+Messages are complete sentences: what happened, with the value seen, then what to do. No message contains a secret, a
+token, an auth code, a query string, a response body or a person's data.
+"""
+
+from __future__ import annotations
+
+
+class IdeasApiError(Exception):
+    """Something went wrong with the Ideas API.
+
+    Args:
+        message: what happened, without a final full stop.
+        stream: the stream that was being read, if known.
+        scope: the scope that was being read, if known.
+        status: the HTTP status, if there was a response.
+        hint: what to do about it, as a sentence.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stream: str | None = None,
+        scope: str | None = None,
+        status: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.stream = stream
+        self.scope = scope
+        self.status = status
+        self.hint = hint
+        self.requests = 1  # requests sent before the error was raised; the transport corrects it after retries
+
+    def at(self, stream: str, scope: str) -> IdeasApiError:
+        """Add where the error happened, unless it is known already. Return self, for ``raise error.at(...)``."""
+        self.stream = self.stream or stream
+        self.scope = self.scope or scope
+        return self
+
+    def __str__(self) -> str:
+        where = f"{self.stream} {self.scope}".strip() + ": " if self.stream else ""
+        status = f" (HTTP {self.status})" if self.status else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{where}{self.message}{status}.{hint}"
+
+
+class ContractError(IdeasApiError):
+    """The contract file is wrong, or the API does not match it."""
+
+
+class UnexpectedResponse(ContractError):
+    """A response whose shape is not the one that the contract describes."""
+
+
+class AuthenticationError(IdeasApiError):
+    """No usable token can be obtained, and another attempt will not help."""
+
+
+class AccessDenied(IdeasApiError):
+    """403: the account may not read this."""
+
+
+class NotFound(IdeasApiError):
+    """404 or 410: it does not exist, or this account may not know that it does."""
+
+
+class RequestRefused(IdeasApiError):
+    """A 4xx that no retry can mend."""
+
+
+class Unavailable(IdeasApiError):
+    """Connection errors, timeouts, 5xx or broken bodies, after every retry."""
+
+
+class RateLimited(Unavailable):
+    """The API, or the configured budget, requires a longer pause than the deadline allows.
+
+    Attributes:
+        retry_after: seconds until another attempt makes sense; None if unknown.
+    """
+
+    retry_after: float | None = None
+
+
+class NotArchived(IdeasApiError):
+    """The archive cannot be read, or does not hold what was asked for."""
+
+
+class WarehouseError(Exception):
+    """The database failed or refused a statement. The message contains no password and no row values."""
+
+
+class WarehouseMisconfigured(WarehouseError):
+    """The warehouse cannot be used until a person corrects its address or its state."""
+
+
+class PrivacyError(WarehouseMisconfigured):
+    """The suppression list or the PII key cannot be read, so nothing may be read or written until that is mended.
+
+    The message names no person and no address.
+    """
+
+
+class SettingsError(Exception):
+    """One sentence per problem: which variable, what is wrong with it, what to do."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class EnvFileError(Exception):
+    """``.env`` cannot be parsed: one sentence per line that is wrong. The message contains no value."""
+
+
+class ArchiveInUse(Exception):
+    """A run is writing to the archive. The message names the file and says what to do."""
+
+
+class NotDelivered(Exception):
+    """An alert could not be sent. The message contains no address, user or password."""
