@@ -33,7 +33,7 @@ from ideas_pipeline.setting_types import (
 )
 
 if TYPE_CHECKING:
-    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.privacy.privacy import Privacy
 
 PREFIX = "IDEAS_"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import SettingsError
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline_tests.cli.command import environment
 

@@ -93,7 +93,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
                ideas-pipeline absences confirm --id 815 --yes
     """
     from ideas_pipeline.cli.marts import follow
-    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
 
     if stream is None and not ids:

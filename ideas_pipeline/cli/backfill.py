@@ -13,7 +13,7 @@ import click
 from ideas_pipeline.cli.completion import streams as stream_names
 
 if TYPE_CHECKING:
-    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.sync.modes import Window
 

@@ -82,8 +82,8 @@ def _exit_code(steps: Sequence[Step]) -> int:
 
 def _assumed(override: Path | None) -> list[str]:
     """The places of the default contract that are marked as assumed and that ``override`` does not set."""
-    from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE
-    from ideas_pipeline.ideas_api.yaml_file import read
+    from ideas_pipeline.contract.load import DEFAULT_FILE
+    from ideas_pipeline.contract.yaml_lines import read
 
     own = read(override).places if override else {}
     first_of_line: dict[int, tuple[str | int, ...]] = {}

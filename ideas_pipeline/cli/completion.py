@@ -26,8 +26,8 @@ def completion(shell: str) -> None:
 
 def streams(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """The contract's streams that begin so, for an option that takes one. None where there is something to mend."""
+    from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.errors import ContractError, SettingsError
-    from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import load_settings
 
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 

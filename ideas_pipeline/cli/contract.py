@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ideas_pipeline.ideas_api.contract import Contract
-    from ideas_pipeline.ideas_api.contract_values import Json
+    from ideas_pipeline.contract.model import Contract
+    from ideas_pipeline.contract.types import Json
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
@@ -43,7 +43,7 @@ def show(file: Path | None, as_json: bool) -> None:
     \b
     Example:  ideas-pipeline contract show my-contract.yaml
     """
-    from ideas_pipeline.ideas_api.contract_file import annotated
+    from ideas_pipeline.contract.load import annotated
 
     file = file or _configured()
     in_force = _valid(file)
@@ -62,7 +62,7 @@ def validate(file: Path | None, as_json: bool) -> None:
     \b
     Example:  ideas-pipeline contract validate my-contract.yaml
     """
-    from ideas_pipeline.ideas_api.contract_file import differences
+    from ideas_pipeline.contract.load import differences
 
     file = file or _configured()
     in_force = _valid(file)
@@ -88,7 +88,7 @@ def diff(file: Path | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from ideas_pipeline.ideas_api.contract_file import differences
+    from ideas_pipeline.contract.load import differences
 
     file = file or _configured()
     _valid(file)

@@ -40,7 +40,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
-    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 

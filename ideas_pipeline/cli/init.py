@@ -118,8 +118,8 @@ def init(
     \b
     Example:  ideas-pipeline init --community acme --region EU
     """
+    from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.ideas_api.contract_file import load_contract
     from ideas_pipeline.settings import ENV_FILE, check_values
 
     if ENV_FILE.exists() and not force:

@@ -109,7 +109,7 @@ def retry(table: str | None, as_json: bool) -> None:
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.cli.output import table as table_of
-    from ideas_pipeline.ideas_api.contract_file import load_contract
+    from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import check_fit
     from ideas_pipeline.sync.engine import new_run_id

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.community import SIZES, Scale, generate
 from ideas_pipeline.simulator.folder import FolderError, read_folder
 from ideas_pipeline.simulator.server import read_faults

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from ideas_pipeline.cli.standing import Facts, Standing
-    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.warehouse.runs import StreamStatus
 

@@ -17,7 +17,7 @@ from ideas_pipeline.cli.completion import streams
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ideas_pipeline.ideas_api.contract import Contract
+    from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.sync.modes import Mode
     from ideas_pipeline.sync.results import RunResult

@@ -12,9 +12,9 @@ from ideas_pipeline.alerts.alert import Alert
 from ideas_pipeline.alerts.messages import last_proven, no_longer_stale, runs_failed, stale
 from ideas_pipeline.alerts.outlets import Outlet, outlets
 from ideas_pipeline.alerts.staleness import due, late_streams
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.warehouse import proven
 from ideas_pipeline.warehouse.warehouse import Warehouse

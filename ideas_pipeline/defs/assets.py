@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
 from ideas_pipeline.defs.freshness import about_freshness, freshness
 from ideas_pipeline.defs.history import WRITER, history_written
@@ -18,7 +19,6 @@ from ideas_pipeline.defs.sources import source_read
 from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema, step_name
 from ideas_pipeline.defs.trouble import trouble
 from ideas_pipeline.errors import IdeasApiError, WarehouseError
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.check_results import SHOWN, WARN, failed, listed, passed
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.sync.suggestions import suggested_lines
 from ideas_pipeline.warehouse.drift import EXTRA, Field, fields, unknown_values
 from ideas_pipeline.warehouse.integrity import reject_reasons

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.tables import asset_key
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 
 

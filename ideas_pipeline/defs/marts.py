@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import failing_in_words
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.tables import asset_key, asset_spec, step_name
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.marts.lineage import made_of
 from ideas_pipeline.marts.mart import Mart

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.modes import Window
 from ideas_pipeline.sync.windows import window_of

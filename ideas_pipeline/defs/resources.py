@@ -9,11 +9,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.settings import Settings, variable
 from ideas_pipeline.simulator.community import demo_community
 from ideas_pipeline.simulator.simulator import Simulator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.lineage import columns_filled, source_key
 from ideas_pipeline.defs.tables import description, tags
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.results import StreamResult
 

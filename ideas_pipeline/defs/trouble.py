@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import dagster as dg
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.markdown import as_query, as_table
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.integrity import incomplete_lists, reject_reasons

@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.dictionary.diagram import diagram
 from ideas_pipeline.dictionary.examples import examples
 from ideas_pipeline.dictionary.sources import Source, sources
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.tables.all_tables import BOOKS
 from ideas_pipeline.tables.analyst import LABEL_CLASSES

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ideas_pipeline.ideas_api.contract import Contract, FieldSource
-from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE, annotated
-from ideas_pipeline.ideas_api.yaml_file import Place, Steps, parse
+from ideas_pipeline.contract.load import DEFAULT_FILE, annotated
+from ideas_pipeline.contract.model import Contract, FieldSource
+from ideas_pipeline.contract.yaml_lines import Place, Steps, parse
 
 ASSUMED = " ?"
 """Follows a path that nobody has confirmed."""

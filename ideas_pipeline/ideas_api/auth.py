@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ideas_pipeline.contract.auth import Auth as AuthContract
+from ideas_pipeline.contract.auth import AuthRequest, TokenRequest
 from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.ideas_api.auth_answers import (
     expiry,
@@ -23,8 +25,6 @@ from ideas_pipeline.ideas_api.auth_answers import (
     value_at,
 )
 from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
-from ideas_pipeline.ideas_api.contract_auth import Auth as AuthContract
-from ideas_pipeline.ideas_api.contract_auth import AuthRequest, TokenRequest
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
 

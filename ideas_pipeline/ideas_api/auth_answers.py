@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from ideas_pipeline.contract.auth import AuthRequest
 from ideas_pipeline.errors import AuthenticationError
-from ideas_pipeline.ideas_api.contract_auth import AuthRequest
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.retry_after import http_date
 from ideas_pipeline.ideas_api.transport import Response

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.paging import NextLinkPaging
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import AccessDenied, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.account_lock import account_lock
@@ -17,9 +20,6 @@ from ideas_pipeline.ideas_api.addresses import checked_base_url
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.contract import Contract, Stream
-from ideas_pipeline.ideas_api.contract_paging import NextLinkPaging
-from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.field_map import present
 from ideas_pipeline.ideas_api.made_ids import in_the_path
 from ideas_pipeline.ideas_api.page_reader import PageReader

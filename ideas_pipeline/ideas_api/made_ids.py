@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import orjson
 
-from ideas_pipeline.ideas_api.contract import Contract, Stream
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.types import Json
 
 # The column in which a record names another one of its own list. A test holds this against the tables.
 NAMES_ITS_OWN_KIND = {"comments": "parent_comment_id"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.contract import Contract, Stream
-from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.transport import Response

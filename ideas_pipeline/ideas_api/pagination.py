@@ -14,9 +14,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.contract import Bound, Stream
-from ideas_pipeline.ideas_api.contract_paging import (
+from ideas_pipeline.contract.model import Bound, Stream
+from ideas_pipeline.contract.paging import (
     CursorPaging,
     NextLinkPaging,
     NoPaging,
@@ -24,7 +23,8 @@ from ideas_pipeline.ideas_api.contract_paging import (
     PagePaging,
     Total,
 )
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 
 AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.probe_access import check_access
 from ideas_pipeline.ideas_api.probe_step import Step

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.probe_step import Step, mended
 from ideas_pipeline.ideas_api.retry_after import http_date
 

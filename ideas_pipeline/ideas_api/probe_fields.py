@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, FieldSource
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.probe_guess import fits, nearest, nearest_list
 from ideas_pipeline.ideas_api.probe_shapes import NOTHING, Kinds, is_keyed, kinds_of

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Stream
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Stream
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.probe_shapes import NOTHING, Kinds, is_keyed
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ideas_pipeline.contract.model import Stream
+from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Stream
-from ideas_pipeline.ideas_api.contract_paging import NoPaging, OffsetPaging, PagePaging
-from ideas_pipeline.ideas_api.contract_values import Json
 from ideas_pipeline.ideas_api.field_map import records_in
 from ideas_pipeline.ideas_api.pagination import Position
 from ideas_pipeline.ideas_api.probe_guess import likely_paging, likely_total

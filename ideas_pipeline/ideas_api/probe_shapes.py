@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.types import Json
 
 Kinds = Mapping[str, set[str]]
 """Dotted path → the kinds of values that were seen there."""

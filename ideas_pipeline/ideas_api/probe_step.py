@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import IdeasApiError
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_values import Json
 
 Verdict = Literal["agrees", "differs", "failed", "skipped", "empty"]
 

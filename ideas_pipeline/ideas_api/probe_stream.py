@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.paging import CursorPaging, NextLinkPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_paging import CursorPaging, NextLinkPaging, PagePaging
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.probe_fields import Items, check_fields
 from ideas_pipeline.ideas_api.probe_guess import likely_records

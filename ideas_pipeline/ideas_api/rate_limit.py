@@ -21,8 +21,8 @@ from pathlib import Path
 import orjson
 from filelock import lock_descriptor, unlock_descriptor
 
+from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.contract import Limits
 
 _log = logging.getLogger(__name__)
 _OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR

@@ -20,10 +20,10 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random, wait_random_exponential
 
+from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.errors import ContractError, IdeasApiError, Unavailable
 from ideas_pipeline.ideas_api.addresses import checked_base_url, hide_queries_in_logs, origin
 from ideas_pipeline.ideas_api.answers import json_of, json_or_none, raise_for, redirect_target
-from ideas_pipeline.ideas_api.contract import Limits
 from ideas_pipeline.ideas_api.failures import (
     Again,
     connection_failure,

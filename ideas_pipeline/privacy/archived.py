@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
+from ideas_pipeline.contract.model import Contract, Embedded, Fields
+from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields
-from ideas_pipeline.ideas_api.contract_values import Paths
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.marts.facts import BANNED
 from ideas_pipeline.privacy.blank import KEPT, Blanker, author_column, is_about_who, text_columns

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.made_ids import values_of
 from ideas_pipeline.marts.facts import BANNED

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.archive.rewriting import rewrite
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy import audit

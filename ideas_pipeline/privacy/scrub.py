@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import forget
 from ideas_pipeline.privacy.blank import Blanker, author_column, parts_with_texts
 from ideas_pipeline.privacy.key import is_surrogate

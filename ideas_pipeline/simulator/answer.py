@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from ideas_pipeline.ideas_api.contract_values import Json, SendAs
+from ideas_pipeline.contract.types import Json, SendAs
 
 JSON = "application/json"
 _CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": JSON}

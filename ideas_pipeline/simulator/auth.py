@@ -13,8 +13,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from ideas_pipeline.ideas_api.contract_auth import Auth, AuthRequest, TokenRequest
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.auth import Auth, AuthRequest, TokenRequest
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, sent_parameters, template_pattern
 from ideas_pipeline.simulator.shape import put
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.ideas_api.contract import Bound, Stream
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Bound, Stream
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.answer import Refused
 from ideas_pipeline.simulator.truth import Row
 

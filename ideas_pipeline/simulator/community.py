@@ -8,7 +8,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator import words
 from ideas_pipeline.simulator.counts import declare_counts
 from ideas_pipeline.simulator.shape import email_of

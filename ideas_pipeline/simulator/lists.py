@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import orjson
 from yarl import URL
 
-from ideas_pipeline.ideas_api.contract import Contract, Stream
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes
 from ideas_pipeline.simulator.bounds import Span, within
 from ideas_pipeline.simulator.faults import Fault

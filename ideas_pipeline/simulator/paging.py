@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from ideas_pipeline.ideas_api.contract import Stream
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Stream
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.answer import Refused
 
 POSITION = "position"  # the parameter by which the simulator's own next links continue

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator import faults
 from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, refusal, sent_parameters, template_pattern
 from ideas_pipeline.simulator.auth import AuthServer

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields, FieldSource
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.truth import Index, Row
 
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from aiohttp import web
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.auth import AuthServer, Counters
 from ideas_pipeline.simulator.server import BASE_PATH, IdeasServer
 from ideas_pipeline.simulator.shape import Quirks

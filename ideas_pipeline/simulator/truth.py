@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ideas_pipeline.ideas_api.contract_values import Json
+from ideas_pipeline.contract.types import Json
 
 Row = dict[str, Json]
 Tables = dict[str, dict[str, Row]]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from ideas_pipeline.ideas_api.contract import Contract, Fields
+from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.records.typed import Typed, typed
 from ideas_pipeline.tables.community import TABLES

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract, Stream
-from ideas_pipeline.ideas_api.contract_file import load_contract, unusable
-from ideas_pipeline.ideas_api.contract_mistakes import Mistake, nearest
-from ideas_pipeline.ideas_api.contract_values import Json
-from ideas_pipeline.ideas_api.yaml_file import Steps
+from ideas_pipeline.contract.load import load_contract, unusable
+from ideas_pipeline.contract.mistakes import Mistake, nearest
+from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.contract.yaml_lines import Steps
 from ideas_pipeline.tables.columns import own_keys, part_of
 from ideas_pipeline.tables.community import TABLES
 

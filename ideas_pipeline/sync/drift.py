@@ -15,7 +15,7 @@ from itertools import chain
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract, Fields
+from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON

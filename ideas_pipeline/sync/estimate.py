@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ideas_pipeline.ideas_api.contract import Contract, Limits, Stream
+from ideas_pipeline.contract.model import Contract, Limits, Stream
 from ideas_pipeline.ideas_api.pagination import Bounds
 from ideas_pipeline.sync.modes import Window
 from ideas_pipeline.sync.planning import Task, plan, window_bounds

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Bound, Stream
+from ideas_pipeline.contract.model import Bound, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
 from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window
 from ideas_pipeline.warehouse.scopes import ScopeState

@@ -18,9 +18,9 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.archive.blocks import block_at, record_in
 from ideas_pipeline.archive.index import Kept, Walk, index
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import IdeasApiError, NotArchived, NotFound, UnexpectedResponse, WarehouseError
 from ideas_pipeline.ideas_api import json_body, pagination
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Contract, Embedded, Fields
+from ideas_pipeline.contract.model import Contract, Embedded, Fields
 from ideas_pipeline.ideas_api.field_map import Record, field_map
 from ideas_pipeline.ideas_api.made_ids import every_id_is_made, own_ids
 from ideas_pipeline.privacy.privacy import Privacy

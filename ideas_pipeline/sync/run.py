@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.modes import Mode

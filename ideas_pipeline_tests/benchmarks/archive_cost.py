@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.modes import Full

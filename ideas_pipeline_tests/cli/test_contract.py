@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE
+from ideas_pipeline.contract.load import DEFAULT_FILE
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.tables.bookkeeping import WAREHOUSE
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse

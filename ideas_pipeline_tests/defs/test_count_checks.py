@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.defs.count_checks import count_check_specs, count_results
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.runs import RunStart

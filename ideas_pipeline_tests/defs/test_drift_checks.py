@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.defs.drift_checks import drift_results
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.drift import Field, note
 from ideas_pipeline.warehouse.warehouse import Warehouse

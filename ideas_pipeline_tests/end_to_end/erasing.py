@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.archive.blocks import records
 from ideas_pipeline.archive.writing import Writer
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.simulator.community import generate

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.living import Living
 from ideas_pipeline.simulator.simulator import Simulator

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.modes import Full

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline, lead_to

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import PrivacyError
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.shape import email_of

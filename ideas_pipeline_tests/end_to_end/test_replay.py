@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ideas_pipeline.archive.blocks import Header, records
 from ideas_pipeline.archive.files import pages_of, runs_in
 from ideas_pipeline.archive.rewriting import rewrite
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator

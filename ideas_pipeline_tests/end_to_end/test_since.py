@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.sync.modes import Full, Incremental

@@ -21,7 +21,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.engines import writing

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import yaml
 
-from ideas_pipeline.ideas_api import contract
+from ideas_pipeline.contract import model
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received
 
 CLIENT_ID = "client-7"
@@ -37,10 +37,10 @@ callback: {parameter: auth_code}
 """
 
 
-def contract_auth(**changed: dict[str, Any]) -> contract.Auth:
+def contract_auth(**changed: dict[str, Any]) -> model.Auth:
     """The vendor's flow; ``code={"path": …}`` changes single lines."""
     whole = yaml.safe_load(_AUTH)
-    return contract.Auth.model_validate({name: part | changed.get(name, {}) for name, part in whole.items()})
+    return model.Auth.model_validate({name: part | changed.get(name, {}) for name, part in whole.items()})
 
 
 class ScriptedAuth:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ideas_pipeline.ideas_api.contract import Limits
+from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.ideas_api.transport import Transport
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.made_ids import NAMES_ITS_OWN_KIND, make_ids, own_ids
 from ideas_pipeline.tables.community import TABLES

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AccessDenied, AuthenticationError, NotFound, Unavailable
 from ideas_pipeline.ideas_api import probe
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.ideas_api.probe_step import Step, all_mends
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault

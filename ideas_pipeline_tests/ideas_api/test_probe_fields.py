@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.ideas_api.probe_fields import check_fields
 from ideas_pipeline.ideas_api.probe_shapes import kinds_of
 from ideas_pipeline.ideas_api.probe_step import Step, mended

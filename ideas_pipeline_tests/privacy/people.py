@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.blank import Blanker, People
 from ideas_pipeline.privacy.erased import ErasedPeople

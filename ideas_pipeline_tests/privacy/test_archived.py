@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.archived import ArchivedPages
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import blanker, erased, surrogate

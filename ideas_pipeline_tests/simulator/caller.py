@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.simulator import Simulator
 
 

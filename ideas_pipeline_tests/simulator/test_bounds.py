@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator

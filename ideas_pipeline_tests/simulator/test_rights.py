@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.simulator.caller import Caller

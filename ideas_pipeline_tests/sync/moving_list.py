@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ideas_pipeline.ideas_api.contract_paging import (
+from ideas_pipeline.contract.paging import (
     CursorPaging,
     NextLinkPaging,
     NoPaging,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.contract_file import load_contract
 from ideas_pipeline.sync.contract_fit import check_fit, load_fitting_contract
 from ideas_pipeline.tables.community import TABLES
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.field_map import field_map
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.sync.batches import About, Rows, batch

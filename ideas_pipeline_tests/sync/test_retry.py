@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ideas_pipeline.ideas_api.contract import Contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.field_map import field_map
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.privacy import KEY_FILE, Privacy

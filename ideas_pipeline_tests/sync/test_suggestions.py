@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.sync.suggestions import suggested_lines
 from ideas_pipeline.warehouse.drift import Field
 from ideas_pipeline_tests.warehouse.batches import night

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract_file import load_contract
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.sync.windows import dated, window_of
 
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.yaml_file import Document, Json, Steps
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.yaml_lines import Document, Json, Steps
 
 # pydantic's kinds of mistake, in the words of someone who writes YAML.
 _SHOULD_BE = {

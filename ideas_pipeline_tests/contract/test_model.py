@@ -9,8 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE
+from ideas_pipeline.contract.load import DEFAULT_FILE
+from ideas_pipeline.contract.model import Contract
 
 DEFAULT: dict[str, Any] = yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ideas_pipeline.ideas_api.contract_values import HeaderName, Model, Paths
+from ideas_pipeline.contract.types import HeaderName, Model, Paths
 
 
 class Total(Model):

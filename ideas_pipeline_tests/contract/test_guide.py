@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.ideas_api.contract_file import differences, load_contract
+from ideas_pipeline.contract.load import differences, load_contract
 from ideas_pipeline.sync.contract_fit import check_fit
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")

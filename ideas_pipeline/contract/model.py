@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ideas_pipeline.ideas_api.contract_auth import Auth
-from ideas_pipeline.ideas_api.contract_paging import Paging
-from ideas_pipeline.ideas_api.contract_values import Address, Json, Model, Paths, SendAs, UrlPath, Zone
+from ideas_pipeline.contract.auth import Auth
+from ideas_pipeline.contract.paging import Paging
+from ideas_pipeline.contract.types import Address, Json, Model, Paths, SendAs, UrlPath, Zone
 
 
 class FieldSource(Model):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ideas_pipeline.contract.load import DEFAULT_FILE, annotated, differences, load_contract
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.contract_file import DEFAULT_FILE, annotated, differences, load_contract
 
 
 @pytest.fixture

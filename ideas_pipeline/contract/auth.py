@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ideas_pipeline.ideas_api.contract_values import (
+from ideas_pipeline.contract.types import (
     HeaderName,
     Model,
     Paths,

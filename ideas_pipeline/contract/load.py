@@ -11,11 +11,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
+from ideas_pipeline.contract.mistakes import Mistake, mistakes, nothing_to_take_out
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.paging import CursorPaging, NextLinkPaging, NoPaging, OffsetPaging, PagePaging
+from ideas_pipeline.contract.yaml_lines import Document, Json, Place, Steps, parse, read
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.contract import Contract
-from ideas_pipeline.ideas_api.contract_mistakes import Mistake, mistakes, nothing_to_take_out
-from ideas_pipeline.ideas_api.contract_paging import CursorPaging, NextLinkPaging, NoPaging, OffsetPaging, PagePaging
-from ideas_pipeline.ideas_api.yaml_file import Document, Json, Place, Steps, parse, read
 
 DEFAULT_FILE = Path(__file__).with_name("contract.yaml")
 
