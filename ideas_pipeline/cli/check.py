@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ideas_pipeline.ideas_api.probe_step import Step
+    from ideas_pipeline.probe.step import Step
 
 # A check is for a person who waits: it says soon that the API cannot be reached.
 _ATTEMPTS, _SECONDS = 2, 60
@@ -41,7 +41,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     from ideas_pipeline.cli.connect import api_of
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.ideas_api import probe
+    from ideas_pipeline.probe import probe
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
@@ -104,7 +104,7 @@ def _as_yaml(mend: dict[str, Any]) -> str:
 def _as_json(
     steps: Sequence[Step], assumed: list[str], confirmed: list[str], base_url: str, code: int
 ) -> dict[str, Any]:
-    from ideas_pipeline.ideas_api.probe_step import all_mends
+    from ideas_pipeline.probe.step import all_mends
 
     hidden = ("error", "confirmed")
     shown = [{name: value for name, value in vars(step).items() if name not in hidden} for step in steps]
@@ -119,7 +119,7 @@ def _as_json(
 
 def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
     from ideas_pipeline.cli.output import table
-    from ideas_pipeline.ideas_api.probe_step import all_mends
+    from ideas_pipeline.probe.step import all_mends
 
     rows = [(step.name, step.verdict, step.requests, step.records or None, _found(step)) for step in steps]
     out.print(table(("step", "verdict", "requests", "records", "what was found"), rows))

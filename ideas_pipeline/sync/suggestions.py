@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import yaml
 
 from ideas_pipeline.contract.model import Contract, Fields
-from ideas_pipeline.ideas_api.probe_guess import likeness
+from ideas_pipeline.probe.guess import likeness
 from ideas_pipeline.tables.columns import Kind, kind
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.drift import EXTRA, Field

@@ -12,7 +12,7 @@ import pytest
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.probe import check
+from ideas_pipeline.probe.probe import check
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator

@@ -15,10 +15,10 @@ import yaml
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AccessDenied, AuthenticationError, NotFound, Unavailable
-from ideas_pipeline.ideas_api import probe
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.probe_step import Step, all_mends
+from ideas_pipeline.probe import probe
+from ideas_pipeline.probe.step import Step, all_mends
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks, email_of

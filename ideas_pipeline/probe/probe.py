@@ -11,9 +11,9 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.ideas_api.probe_access import check_access
-from ideas_pipeline.ideas_api.probe_step import Step
-from ideas_pipeline.ideas_api.probe_stream import check_stream
+from ideas_pipeline.probe.access import check_access
+from ideas_pipeline.probe.step import Step
+from ideas_pipeline.probe.stream import check_stream
 
 _Seen = dict[str, list[dict[str, Json]]]
 

@@ -8,9 +8,9 @@ from typing import Any
 from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
-from ideas_pipeline.ideas_api.probe_guess import fits, nearest, nearest_list
-from ideas_pipeline.ideas_api.probe_shapes import NOTHING, Kinds, is_keyed, kinds_of
-from ideas_pipeline.ideas_api.probe_step import Step
+from ideas_pipeline.probe.guess import fits, nearest, nearest_list
+from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
+from ideas_pipeline.probe.step import Step
 
 # Fewer records than this do not show that a field is never sent.
 ENOUGH = 10

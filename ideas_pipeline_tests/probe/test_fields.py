@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.ideas_api.probe_fields import check_fields
-from ideas_pipeline.ideas_api.probe_shapes import kinds_of
-from ideas_pipeline.ideas_api.probe_step import Step, mended
+from ideas_pipeline.probe.fields import check_fields
+from ideas_pipeline.probe.shapes import kinds_of
+from ideas_pipeline.probe.step import Step, mended
 
 CONTRACT = load_contract(None)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

@@ -10,7 +10,7 @@ from typing import Any
 from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
-from ideas_pipeline.ideas_api.probe_shapes import NOTHING, Kinds, is_keyed
+from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed
 
 _LIKE_ENOUGH = 0.6
 _DEEPEST = 4
