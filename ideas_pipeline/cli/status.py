@@ -76,7 +76,7 @@ def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
     """Who uses the API account on this machine, and whether that can be known."""
     from ideas_pipeline.cli.connect import api_of
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.ideas_api.account_lock import account_holder
+    from ideas_pipeline.ideas_api.run_lock import account_holder
 
     if settings.simulated:
         return None, False

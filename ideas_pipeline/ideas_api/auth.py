@@ -15,7 +15,7 @@ from typing import Any
 from ideas_pipeline.contract.auth import Auth as AuthContract
 from ideas_pipeline.contract.auth import AuthRequest, TokenRequest
 from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
-from ideas_pipeline.ideas_api.auth_answers import (
+from ideas_pipeline.ideas_api.auth_responses import (
     expiry,
     is_yes,
     new_token_refused,

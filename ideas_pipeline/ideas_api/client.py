@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import string
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,19 +15,18 @@ from urllib.parse import quote
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.contract.paging import NextLinkPaging
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.errors import AccessDenied, NotFound, RequestRefused, UnexpectedResponse
+from ideas_pipeline.errors import AccessDenied, IdeasApiError, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.account_lock import account_lock
-from ideas_pipeline.ideas_api.addresses import checked_base_url
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
-from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
+from ideas_pipeline.ideas_api.composite_ids import in_the_path
 from ideas_pipeline.ideas_api.field_map import present
-from ideas_pipeline.ideas_api.made_ids import in_the_path
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.ideas_api.run_lock import account_lock
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
+from ideas_pipeline.ideas_api.urls import checked_base_url
 
 Keep = Callable[[dict[str, Any], bytes], None]
 
@@ -166,3 +167,55 @@ def _travels_in_path(spec: Stream, parameter: str, in_path: list[str]) -> bool:
 
 def _as(spec: Stream, sent: dict[str, Any]) -> dict[str, Json]:
     return {{"query": "params", "form": "form", "json": "json"}[spec.send_as]: sent} if sent else {}
+
+
+class AuthenticatedTransport:
+    """API calls with a valid token, whatever happens to the token meanwhile."""
+
+    def __init__(self, auth: Auth, transport: Transport) -> None:
+        self._auth = auth
+        self._transport = transport
+
+    def send(
+        self,
+        method: str,
+        path_or_url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, Any] | None = None,
+        json: Any = None,
+        stream: str | None = None,
+        scope: str | None = None,
+    ) -> Response:
+        """The answer. Raises AuthenticationError where even a new token is refused, and what ``Transport.send`` raises.
+
+        A refused token is renewed for everybody, and then once for this call alone: when tokens are short-lived
+        and callers many, the others may have used up the first new one.
+        """
+        asked = 0
+
+        def answer(header: Mapping[str, str]) -> Response:
+            nonlocal asked
+            response = self._transport.send(
+                method, path_or_url, params=params, form=form, json=json, headers=header, stream=stream, scope=scope
+            )
+            asked += response.requests
+            return replace(response, requests=asked)
+
+        try:
+            header, token = self._auth.header()
+            response = answer(header)
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                self._auth.renew(token)
+                response = answer(self._auth.header()[0])
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                with self._auth.alone() as header:
+                    response = answer(header)
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                raise self._auth.refused_at_once(response)
+        except IdeasApiError as error:
+            if stream:
+                error.at(stream, scope or "")
+            raise
+        self._auth.accepted()
+        return response

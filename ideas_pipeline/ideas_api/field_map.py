@@ -10,7 +10,7 @@ from typing import Any, Final
 from ideas_pipeline.contract.model import Contract, Embedded, FieldSource
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.made_ids import every_id_is_made, id_text, made_id, make_ids
+from ideas_pipeline.ideas_api.composite_ids import every_id_is_made, id_text, made_id, make_ids
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 

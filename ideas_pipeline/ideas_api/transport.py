@@ -22,17 +22,16 @@ from tenacity.wait import wait_random, wait_random_exponential
 
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.errors import ContractError, IdeasApiError, Unavailable
-from ideas_pipeline.ideas_api.addresses import checked_base_url, hide_queries_in_logs, origin
-from ideas_pipeline.ideas_api.answers import json_of, json_or_none, raise_for, redirect_target
-from ideas_pipeline.ideas_api.failures import (
+from ideas_pipeline.ideas_api.http_errors import (
     Again,
     connection_failure,
     rate_limited,
     spent_budget,
     unavailable,
 )
-from ideas_pipeline.ideas_api.gate import Gate
-from ideas_pipeline.ideas_api.rate_limit import RateLimit
+from ideas_pipeline.ideas_api.rate_limit import Gate, RateLimit
+from ideas_pipeline.ideas_api.responses import json_of, json_or_none, raise_for, redirect_target
+from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs, origin
 
 _log = logging.getLogger(__name__)
 _REDIRECTS = {301, 302, 303, 307, 308}

@@ -12,8 +12,8 @@ import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.composite_ids import values_of
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.ideas_api.made_ids import values_of
 from ideas_pipeline.marts.facts import BANNED
 from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import is_surrogate

@@ -10,7 +10,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.ideas_api.retry_after import http_date
+from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.probe.step import Step, mended
 
 _CLOCK_MINUTES = 5

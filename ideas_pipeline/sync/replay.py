@@ -20,7 +20,7 @@ from ideas_pipeline.archive.blocks import block_at, record_in
 from ideas_pipeline.archive.index import Kept, Walk, index
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import IdeasApiError, NotArchived, NotFound, UnexpectedResponse, WarehouseError
-from ideas_pipeline.ideas_api import json_body, pagination
+from ideas_pipeline.ideas_api import pagination, responses
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
@@ -251,7 +251,7 @@ class ArchivedApi:
         return Response(
             status=kept.status,
             headers=CaseInsensitiveDict(header["headers"]),
-            body=json_body.parse(body) if body else None,
+            body=responses.parse_json(body) if body else None,
             text="",
             url=header["address"],
             requests=0,

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from ideas_pipeline.contract.model import Contract, Embedded, Fields
+from ideas_pipeline.ideas_api.composite_ids import every_id_is_made, own_ids
 from ideas_pipeline.ideas_api.field_map import Record, field_map
-from ideas_pipeline.ideas_api.made_ids import every_id_is_made, own_ids
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.records.typed import Typed, typed
 from ideas_pipeline.tables.community import TABLES

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.ideas_api.account_lock import account_lock
 from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.run_lock import account_lock
 from ideas_pipeline.tables.bookkeeping import ABSENCES, MARTS, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
-from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
+from ideas_pipeline.ideas_api.client import AuthenticatedTransport
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, contract_auth

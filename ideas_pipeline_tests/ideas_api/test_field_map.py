@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.composite_ids import NAMES_ITS_OWN_KIND, make_ids, own_ids
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
-from ideas_pipeline.ideas_api.made_ids import NAMES_ITS_OWN_KIND, make_ids, own_ids
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 

@@ -8,7 +8,7 @@ from typing import Any
 from ideas_pipeline.contract.auth import AuthRequest
 from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.ideas_api.field_map import MISSING, present
-from ideas_pipeline.ideas_api.retry_after import http_date
+from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.ideas_api.transport import Response
 
 # A token is given up this long before it expires, so that no request is under way when it does.

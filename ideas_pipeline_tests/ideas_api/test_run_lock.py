@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline.errors import AuthenticationError, Unavailable
-from ideas_pipeline.ideas_api.account_lock import account_holder, account_lock
+from ideas_pipeline.ideas_api.run_lock import account_holder, account_lock
 from ideas_pipeline_tests.cli.command import environment
 
 ACCOUNT, OTHER = "a" * 64, "b" * 64
 HOLD = """
 import sys
 from pathlib import Path
-from ideas_pipeline.ideas_api.account_lock import account_holder, account_lock
+from ideas_pipeline.ideas_api.run_lock import account_holder, account_lock
 with account_lock(Path(sys.argv[1]), sys.argv[2], "ideas-pipeline backfill", print):
     print("held", flush=True)
     sys.stdin.read()

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+import math
+import re
 import time
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import orjson
 import requests
 import requests.utils
 
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api import json_body
-from ideas_pipeline.ideas_api.addresses import origin
-from ideas_pipeline.ideas_api.failures import Again, refusal
-from ideas_pipeline.ideas_api.retry_after import http_date, pause
+from ideas_pipeline.ideas_api.http_errors import Again, refusal
+from ideas_pipeline.ideas_api.urls import origin
+
+# No text column and no JSON column of any engine takes these.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
 
 
 def json_of(response: requests.Response, content: bytes) -> Any:
@@ -22,7 +30,7 @@ def json_of(response: requests.Response, content: bytes) -> Any:
     if response.status_code == HTTPStatus.NO_CONTENT:
         return None
     try:
-        return json_body.parse(content)
+        return parse_json(content)
     except ValueError:
         pass
     # Not within the except clause: that exception holds the body.
@@ -32,7 +40,7 @@ def json_of(response: requests.Response, content: bytes) -> Any:
 def json_or_none(content: bytes) -> Any:
     """The JSON of a body, or None where it is none."""
     try:
-        return json_body.parse(content)
+        return parse_json(content)
     except ValueError:
         return None
 
@@ -81,3 +89,72 @@ def _no_json(response: requests.Response, content: bytes) -> Again:
         hint = "A login or maintenance page? Open the API's address in a browser."
         return Again("the body was a web page, not JSON", status=status, hint=hint)
     return Again("the body was no JSON, or cut short", status=status)
+
+
+# A number above this is a moment, not a pause: 10^9 seconds are 31 years, and as a Unix time September 2001.
+_SMALLEST_UNIX_TIME = 1e9
+
+
+# A longer pause is a mistake of the server's; whoever waits has given up before.
+_LONGEST = 24 * 3600.0
+
+
+def pause(value: str | None, now: float) -> float | None:
+    """Seconds from ``now`` (seconds since 1970) until the moment that a Retry-After header names.
+
+    From 0 to a day. None where there is no header, or it cannot be understood.
+    """
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is None:
+        moment = http_date(value)
+        seconds = None if moment is None else moment - now
+    elif seconds > _SMALLEST_UNIX_TIME:
+        seconds -= now
+    return None if seconds is None else min(max(seconds, 0.0), _LONGEST)
+
+
+def http_date(value: str | None) -> float | None:
+    """Seconds since 1970 of a date such as ``Sun, 06 Nov 1994 08:49:37 GMT``; None for anything else."""
+    try:
+        return parsedate_to_datetime(value or "").timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def parse_json(body: bytes) -> Any:
+    """UTF-8 JSON, with or without a byte order mark, as Python values.
+
+    NUL characters and lone surrogates become U+FFFD. NaN and Infinity become None: they are no values.
+    Integers beyond 64 bits become floats. Raises ValueError for anything that is no JSON, or nested too deeply.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            # The standard library reads what orjson refuses: lone surrogates, NaN, numbers out of range.
+            text = body.decode("utf-8", "surrogatepass")
+            return _storable(json.loads(text, parse_constant=lambda _: None))
+        return _storable(parsed) if b"\\u0000" in body else parsed
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub(_REPLACEMENT, value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
