@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline.setting_types import LOOPBACK
 

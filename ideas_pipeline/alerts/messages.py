@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
-from ideas_pipeline.alerts.alert import Alert
 from ideas_pipeline.times import moment
+
+_AGAIN = timedelta(days=1)
 
 _RUNS_SHOWN = 3
 _REASONS_SHOWN = 5
@@ -73,3 +75,28 @@ def _told(run: FailedRun) -> str:
 def _cut(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]} …"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """``subject``: one line that says it all. ``text``: what happened, what it means, what to do."""
+
+    subject: str
+    text: str
+
+
+def late_streams(
+    streams: Sequence[str], proven: Mapping[str, datetime], born: datetime, limit: timedelta, now: datetime
+) -> dict[str, datetime | None]:
+    """The ``streams`` that were proven longer than ``limit`` ago, and when; None is never.
+
+    ``born``: when the warehouse was created. What was never proven is late so long after that.
+    """
+    return {stream: proven.get(stream) for stream in streams if now - proven.get(stream, born) > limit}
+
+
+def due(is_late: bool, said: datetime | None, now: datetime) -> Literal["stale", "over"] | None:
+    """What is to be said now. ``said``: when it was last said that it is late; None where it was not."""
+    if not is_late:
+        return "over" if said else None
+    return "stale" if said is None or now - said >= _AGAIN else None

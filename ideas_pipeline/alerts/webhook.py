@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
 
 _SECONDS = 10

@@ -8,10 +8,8 @@ from typing import TypeVar
 
 import dagster as dg
 
-from ideas_pipeline.alerts.alert import Alert
-from ideas_pipeline.alerts.messages import last_proven, no_longer_stale, runs_failed, stale
-from ideas_pipeline.alerts.outlets import Outlet, outlets
-from ideas_pipeline.alerts.staleness import due, late_streams
+from ideas_pipeline.alerts.messages import Alert, due, last_proven, late_streams, no_longer_stale, runs_failed, stale
+from ideas_pipeline.alerts.send import Outlet, outlets
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError

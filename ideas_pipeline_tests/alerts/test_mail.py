@@ -11,7 +11,7 @@ import trustme
 from pydantic import SecretStr
 
 from ideas_pipeline.alerts import mail
-from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline_tests.alerts.servers import USER_AND_PASSWORD, mail_server
 

@@ -2,9 +2,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ideas_pipeline.alerts.messages import FailedRun, last_proven, no_longer_stale, runs_failed, stale
+import pytest
+
+from ideas_pipeline.alerts.messages import (
+    FailedRun,
+    due,
+    last_proven,
+    late_streams,
+    no_longer_stale,
+    runs_failed,
+    stale,
+)
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
+LIMIT = timedelta(hours=36)
 STREAMS = ["ideas", "votes"]
 
 
@@ -58,3 +69,34 @@ def test_everything_is_proven_since_its_oldest_part_is() -> None:
 
     assert last_proven(STREAMS, proven, NOW) == "Everything was last proven complete 2026-11-23 02:00 UTC, 5 hours ago."
     assert last_proven(STREAMS, {"ideas": NOW}, NOW) == "Never proven complete: votes."
+
+
+def hours_ago(hours: float) -> datetime:
+    return NOW - timedelta(hours=hours)
+
+
+def test_each_stream_is_late_for_itself() -> None:
+    proven = {"ideas": hours_ago(37), "votes": hours_ago(35)}
+
+    assert late_streams(["ideas", "votes"], proven, hours_ago(999), LIMIT, NOW) == {"ideas": hours_ago(37)}
+
+
+def test_what_was_never_proven_is_late_some_time_after_the_warehouse_was_created() -> None:
+    assert late_streams(["ideas"], {}, hours_ago(35), LIMIT, NOW) == {}
+    assert late_streams(["ideas"], {}, hours_ago(37), LIMIT, NOW) == {"ideas": None}
+
+
+@pytest.mark.parametrize(
+    ("is_late", "said", "now"),
+    [
+        (False, None, None),
+        (True, None, "stale"),
+        (True, hours_ago(23.9), None),
+        (True, hours_ago(24), "stale"),
+        (False, hours_ago(1), "over"),
+    ],
+)
+def test_it_is_said_once_and_again_each_day_and_when_it_is_over(
+    is_late: bool, said: datetime | None, now: str | None
+) -> None:
+    assert due(is_late, said, NOW) == now

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from ideas_pipeline.alerts import webhook
-from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline_tests.alerts.servers import WebhookServer, webhook_server
 

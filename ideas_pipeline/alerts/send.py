@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ideas_pipeline.alerts import mail, webhook
-from ideas_pipeline.alerts.alert import Alert
+from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.settings import Settings
 
 Outlet = Callable[[Alert], None]
