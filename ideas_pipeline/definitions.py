@@ -12,14 +12,12 @@ import dagster as dg
 from ideas_pipeline.defs.alert_sensors import alert_sensors
 from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
-from ideas_pipeline.defs.history import WRITER, idea_history
 from ideas_pipeline.defs.jobs import jobs, schedules
-from ideas_pipeline.defs.marts import following, marts
-from ideas_pipeline.defs.report import report
+from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
+from ideas_pipeline.defs.marts import following, marts, report
 from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.defs.retrying import retry_sensor
-from ideas_pipeline.defs.sources import sources
-from ideas_pipeline.defs.tables import SIMULATED
+from ideas_pipeline.defs.specs import SIMULATED
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
 

@@ -12,8 +12,7 @@ from click.testing import CliRunner
 
 from ideas_pipeline.cli.main import main
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.dictionary.document import document
-from ideas_pipeline.dictionary.examples import examples
+from ideas_pipeline.dictionary.document import document, examples
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ideas_pipeline.cli.standing import Facts, Standing
+    from ideas_pipeline.cli.health import Facts, Standing
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.warehouse.runs import StreamStatus
@@ -31,8 +31,8 @@ def status(as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
+    from ideas_pipeline.cli.health import Facts, standing
     from ideas_pipeline.cli.output import place
-    from ideas_pipeline.cli.standing import Facts, standing
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.warehouse.proven import last_sync, marts_built_at
@@ -116,7 +116,7 @@ def _print(found: Standing, facts: Facts, where: str) -> None:
 
 
 def _row(name: str, s: StreamStatus | None, facts: Facts) -> tuple[object, ...]:
-    from ideas_pipeline.cli.standing import is_running
+    from ideas_pipeline.cli.health import is_running
     from ideas_pipeline.times import ago
 
     if s is None:

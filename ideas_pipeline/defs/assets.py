@@ -7,17 +7,12 @@ import dagster as dg
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
-from ideas_pipeline.defs.freshness import about_freshness, freshness
-from ideas_pipeline.defs.history import WRITER, history_written
-from ideas_pipeline.defs.lineage import column_lineage, source_key
+from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
 from ideas_pipeline.defs.marts import marts_built
-from ideas_pipeline.defs.metadata import counts, loaded
+from ideas_pipeline.defs.metadata import LoggedProgress, counts, loaded, trouble
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
-from ideas_pipeline.defs.progress import LoggedProgress
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
-from ideas_pipeline.defs.sources import source_read
-from ideas_pipeline.defs.tables import asset_key, asset_spec, column_schema, step_name
-from ideas_pipeline.defs.trouble import trouble
+from ideas_pipeline.defs.specs import about_freshness, asset_key, asset_spec, column_schema, freshness, step_name
 from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.archiving import archiving

@@ -8,13 +8,12 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.check_results import SHOWN, WARN, failed, listed, passed
 from ideas_pipeline.defs.count_checks import count_check_specs, count_results
 from ideas_pipeline.defs.drift_checks import drift_check_specs, drift_results
-from ideas_pipeline.defs.failures import checks_failed, failing_in_words
+from ideas_pipeline.defs.failures import SHOWN, WARN, checks_failed, failed, failing_in_words, listed, passed
+from ideas_pipeline.defs.metadata import scopes_are_people
 from ideas_pipeline.defs.resources import WarehouseResource
-from ideas_pipeline.defs.tables import asset_key, step_name
-from ideas_pipeline.defs.trouble import scopes_are_people
+from ideas_pipeline.defs.specs import asset_key, step_name
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.warehouse.integrity import broken_references, held_absences, last_run, referenced
 

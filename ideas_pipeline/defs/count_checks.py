@@ -10,8 +10,8 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.check_results import WARN, failed, passed
-from ideas_pipeline.defs.markdown import as_query
+from ideas_pipeline.defs.failures import WARN, failed, passed
+from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.warehouse.arrivals import arrivals
 from ideas_pipeline.warehouse.declared import DeclaredCounts, declared_counts, differing_parents

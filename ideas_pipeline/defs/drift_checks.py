@@ -9,7 +9,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.check_results import SHOWN, WARN, failed, listed, passed
+from ideas_pipeline.defs.failures import SHOWN, WARN, failed, listed, passed
 from ideas_pipeline.sync.suggestions import suggested_lines
 from ideas_pipeline.warehouse.drift import EXTRA, Field, fields, unknown_values
 from ideas_pipeline.warehouse.integrity import reject_reasons

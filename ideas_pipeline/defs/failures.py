@@ -12,6 +12,9 @@ import dagster as dg
 from ideas_pipeline.errors import IdeasApiError, Unavailable, WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.sync.results import StreamResult
 
+SHOWN = 5
+WARN = dg.AssetCheckSeverity.WARN
+
 # Of a failure: whether the same run, some time later, can end otherwise. Dagster keeps no other word of it.
 RETRY_CAN_HELP = "a retry can help"
 
@@ -80,3 +83,24 @@ def failing_in_words() -> Iterator[None]:
 def _failure(said: str, again: bool, metadata: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
     told = {**(metadata or {}), RETRY_CAN_HELP: dg.MetadataValue.bool(again)}
     return dg.Failure(description=said, metadata=told, allow_retries=again)
+
+
+def passed(name: str, description: str, **numbers: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True, check_name=name, description=description, metadata=dict(numbers))
+
+
+def failed(
+    name: str,
+    description: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    **numbers: int,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=False, check_name=name, severity=severity, description=description, metadata=dict(numbers)
+    )
+
+
+def listed(counted: dict[str, int]) -> str:
+    """The first few with their counts: ``a (3), b (1) …``."""
+    shown = [f"{what} ({count:,})" for what, count in list(counted.items())[:SHOWN]]
+    return ", ".join(shown) + (" …" if len(counted) > len(shown) else "")

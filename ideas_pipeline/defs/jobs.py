@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import dagster as dg
 
 from ideas_pipeline.defs.assets import FULL, GROUP
-from ideas_pipeline.defs.marts import GROUP as MARTS
-from ideas_pipeline.defs.report import GROUP as REPORT
+from ideas_pipeline.defs.marts import MARTS_GROUP, REPORT_GROUP
 from ideas_pipeline.settings import Settings, Weekday
 
 if TYPE_CHECKING:  # it has no public name
@@ -19,7 +18,7 @@ WEEKLY = "weekly_full"
 
 
 def jobs() -> list[UnresolvedAssetJobDefinition]:
-    community = dg.AssetSelection.groups(GROUP, MARTS, REPORT)
+    community = dg.AssetSelection.groups(GROUP, MARTS_GROUP, REPORT_GROUP)
     return [
         dg.define_asset_job(
             NIGHTLY,

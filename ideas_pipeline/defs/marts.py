@@ -7,18 +7,20 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.failures import failing_in_words
+from ideas_pipeline.defs.failures import failing_in_words, report_not_written
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import WarehouseResource
-from ideas_pipeline.defs.tables import asset_key, asset_spec, step_name
+from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners, step_name, tags
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.marts.lineage import made_of
 from ideas_pipeline.marts.mart import Mart
+from ideas_pipeline.report.write import write_report
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.history import IDEA_HISTORY
 
-GROUP = "marts"
+MARTS_GROUP = "marts"
+REPORT_GROUP = "report"
 _ABOUT = "All marts are built together: a reader sees all as they were before, or all as they are after."
 
 # A backfill, or a run of one table: the nightly and the weekly job build what follows by themselves.
@@ -83,10 +85,44 @@ def _spec(settings: Settings, assets: Mapping[str, str], mart: Mart) -> dg.Asset
     return asset_spec(
         settings,
         mart.table,
-        GROUP,
+        MARTS_GROUP,
         about=[_ABOUT],
         kinds=["sql"],
         deps=list(dict.fromkeys(asset_key(settings, assets[table]) for table in mart.reads if table in assets)),
         automation_condition=FOLLOWS,
         metadata={"dagster/column_lineage": dg.TableColumnLineage(lineage)},
     )
+
+
+NAME = "report"
+
+
+def report(settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=asset_key(settings, NAME),
+        group_name=REPORT_GROUP,
+        description=description(
+            settings,
+            "The community in one page: what was done, by how many, how far ideas came, how soon they were answered. "
+            "A self-contained HTML file without a name or a title of anybody, made of the marts; "
+            "`ideas-pipeline report` writes the same.",
+        ),
+        kinds={"html"},
+        owners=owners(settings),
+        tags=tags(settings),
+        deps=[asset_key(settings, mart) for mart in MARTS],
+        automation_condition=FOLLOWS,
+    )
+    def community_report(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
+        """Write the report."""
+        path = settings.report.absolute()
+        with failing_in_words():
+            try:
+                size = write_report(warehouse.warehouse.engine, settings.community, path)
+            except OSError as error:
+                raise report_not_written(path, error) from None
+        return dg.MaterializeResult(
+            metadata={"report": dg.MetadataValue.path(str(path)), "size_bytes": dg.MetadataValue.int(size)}
+        )
+
+    return community_report

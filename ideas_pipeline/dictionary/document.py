@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -9,8 +10,6 @@ from typing import Any, get_args
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.dictionary.diagram import diagram
-from ideas_pipeline.dictionary.examples import examples
 from ideas_pipeline.dictionary.sources import Source, sources
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.tables.all_tables import BOOKS
@@ -142,3 +141,29 @@ def _grid(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     filled = [i for i in range(len(head)) if any(row[i] for row in rows)]
     lines = [[head[i] for i in filled], ["---"] * len(filled), *([row[i] for i in filled] for row in rows)]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def diagram(tables: Iterable[sa.Table], others: Iterable[str] = ()) -> str:
+    """An entity diagram of ``tables``. ``others``: tables that it shows beside them, where a row is named of them."""
+    tables = list(tables)
+    shown = {table.name for table in tables} | set(others)
+    lines = ["erDiagram", "    direction LR"]
+    for table in tables:
+        lines += list(_relations(table, shown)) or [f"    {table.name}"]
+    return "\n".join(lines)
+
+
+def _relations(table: sa.Table, shown: set[str]) -> Iterator[str]:
+    for own in table.columns:
+        for other, link in ((own.info["part_of"], "||--o{"), (own.info["refers_to"], "|o--o{")):
+            if other in shown:
+                yield f"    {other} {link} {table.name} : {own.name}"
+
+
+_FILE = Path(__file__).with_name("examples.sql")
+
+
+def examples() -> dict[str, str]:
+    """By table, a query that runs on every engine; its first line is a comment with the question that it answers."""
+    parts = re.split(r"^-- (\w+)\n", _FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: query.strip() for name, query in zip(parts[1::2], parts[2::2], strict=True)}

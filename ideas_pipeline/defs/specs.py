@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.columns import kind, pii
+
+_HOURS = 6
 
 SIMULATED = "Simulated: made-up people and ideas, because no API client is configured."
 
@@ -96,3 +99,26 @@ def _origin(made_of: Sequence[dg.TableColumnDep]) -> str:
     by_asset = groupby(made_of, key=lambda dep: dep.asset_key)
     told = [f"{'/'.join(key.path[1:])}: {', '.join(dep.column_name for dep in deps)}" for key, deps in by_asset]
     return f" From {'; '.join(told)}." if told else ""
+
+
+def freshness(settings: Settings) -> dg.FreshnessPolicy:
+    """Every day between IDEAS_SCHEDULE_HOUR and six hours later, in IDEAS_TIMEZONE."""
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"0 {_deadline(settings)} * * *",
+        lower_bound_delta=timedelta(hours=_HOURS),
+        timezone=settings.timezone,
+    )
+
+
+def about_freshness(settings: Settings) -> str:
+    """What the policy does and does not say."""
+    return (
+        f"Fresh: synced since {settings.schedule_hour:02}:00 ({settings.timezone}), said at "
+        f"{_deadline(settings):02}:00. That supposes that the schedules are switched on: where they are not, the table "
+        "is overdue a day after the last run. A backfill counts, too: whether everything was read, the check "
+        "`completeness` says."
+    )
+
+
+def _deadline(settings: Settings) -> int:
+    return (settings.schedule_hour + _HOURS) % 24
