@@ -21,7 +21,7 @@ def demo() -> None:
     from pydantic import SecretStr
 
     from ideas_pipeline.contract.load import load_contract
-    from ideas_pipeline.report.write import write_report
+    from ideas_pipeline.report.page import write_report
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.simulator.community import demo_community
     from ideas_pipeline.simulator.simulator import Simulator

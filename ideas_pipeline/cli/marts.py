@@ -43,7 +43,7 @@ def marts(as_json: bool) -> None:
 def follow(settings: Settings, warehouse: Warehouse) -> None:
     """Build the marts after their tables have changed, on engines that can. Raises WarehouseError."""
     from ideas_pipeline.marts.build import build_marts
-    from ideas_pipeline.marts.sql import DIALECTS
+    from ideas_pipeline.marts.dialect import DIALECTS
 
     if warehouse.engine.dialect.name in DIALECTS:
         build_marts(warehouse.engine, settings.community, settings.timezone)

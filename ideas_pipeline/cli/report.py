@@ -24,7 +24,7 @@ def report(file: Path | None) -> None:
                ideas-pipeline report --output community.html
     """
     from ideas_pipeline.cli.failures import Failed
-    from ideas_pipeline.report.write import write_report
+    from ideas_pipeline.report.page import write_report
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 

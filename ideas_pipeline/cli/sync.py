@@ -96,7 +96,7 @@ def run(
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
     from ideas_pipeline.errors import IdeasApiError, WarehouseError
-    from ideas_pipeline.marts.sql import DIALECTS
+    from ideas_pipeline.marts.dialect import DIALECTS
     from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
     from ideas_pipeline.sync.modes import Window, name

@@ -15,7 +15,7 @@ from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.marts.lineage import made_of
 from ideas_pipeline.marts.mart import Mart
-from ideas_pipeline.report.write import write_report
+from ideas_pipeline.report.page import write_report
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.history import IDEA_HISTORY
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.marts.dialect import count_if, share
 from ideas_pipeline.marts.facts import COUNTED_IDEAS
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.marts.sql import count_if, share
 from ideas_pipeline.tables.analyst import ADOPTED, LABEL_CLASSES
 from ideas_pipeline.tables.columns import column
 from ideas_pipeline.tables.history import IDEA_HISTORY, LABEL

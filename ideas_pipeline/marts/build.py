@@ -26,8 +26,8 @@ from ideas_pipeline.marts import (
     response_times,
     stage_times,
 )
+from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.marts.mart import Asked, Mart
-from ideas_pipeline.marts.sql import DIALECTS
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.warehouse.engines import writing

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.marts.dialect import count_if, share
 from ideas_pipeline.marts.facts import ACTS
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.marts.sql import count_if, share
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(

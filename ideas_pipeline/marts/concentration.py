@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.contributors import TABLE as CONTRIBUTORS
+from ideas_pipeline.marts.dialect import share
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.marts.sql import share
 from ideas_pipeline.tables.columns import column
 
 TOP_PERCENT = (1, 5, 10, 25, 50, 100)

@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.marts.dialect import day_of, moment, ordered
 from ideas_pipeline.marts.mart import Asked
-from ideas_pipeline.marts.sql import day_of, moment, ordered
 from ideas_pipeline.tables.columns import Kind, column
 from ideas_pipeline.tables.community import CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.adoption import adopted_ideas, classes_exist
+from ideas_pipeline.marts.dialect import moment, seconds_between
 from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS, STAYS
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.marts.sql import moment, seconds_between
 from ideas_pipeline.tables.columns import column
 from ideas_pipeline.tables.community import USERS
 

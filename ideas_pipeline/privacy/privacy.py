@@ -16,17 +16,15 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page
-from ideas_pipeline.privacy import audit
-from ideas_pipeline.privacy.archived import ArchivedPages
-from ideas_pipeline.privacy.blank import Blanker, People
-from ideas_pipeline.privacy.compact import compact
-from ideas_pipeline.privacy.deleted import deleted_accounts
-from ideas_pipeline.privacy.erased import Because, Erased, ErasedPeople
+from ideas_pipeline.privacy import suppression
+from ideas_pipeline.privacy.account_changes import deleted_accounts, learn, words_of
+from ideas_pipeline.privacy.erase_rows import people_in, scrub
 from ideas_pipeline.privacy.key import Key, is_hash, is_surrogate
-from ideas_pipeline.privacy.learning import learn, words_of
-from ideas_pipeline.privacy.policy import apply
-from ideas_pipeline.privacy.scrub import people_in, scrub
-from ideas_pipeline.privacy.stored import make_allowed, not_as_allowed
+from ideas_pipeline.privacy.policy import apply, make_allowed, not_as_allowed
+from ideas_pipeline.privacy.redact import Blanker, People
+from ideas_pipeline.privacy.redact_pages import ArchivedPages
+from ideas_pipeline.privacy.suppression import Because, Erased, ErasedPeople
+from ideas_pipeline.privacy.vacuum import compact
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.engines import reading, writing
@@ -160,7 +158,7 @@ class Privacy:
     def _settle(self, warehouse: Warehouse, *, again: bool) -> None:
         self._erased.refresh()
         with reading(warehouse.engine) as connection:
-            there = audit.listed(connection, self._community, self._key)
+            there = suppression.listed(connection, self._community, self._key)
         known = {(e.surrogate, e.at): e for e in self._erased.entries()}
         if any(known.get((e.surrogate, e.at)) is None for e in there):
             self._erased.merge(there)
@@ -186,11 +184,11 @@ class Privacy:
         with reading(warehouse.engine) as connection:
             return bool(people_in(connection, self._blanker))
 
-    def _apply(self, warehouse: Warehouse, entries: Collection[Erased], command: audit.Command) -> dict[str, int]:
+    def _apply(self, warehouse: Warehouse, entries: Collection[Erased], command: suppression.Command) -> dict[str, int]:
         at = datetime.now(UTC)
         with writing(warehouse.engine) as connection:
             rows = scrub(connection, self._contract, self._blanker, at)
-            audit.note(connection, entries, self._key, command, at, rows)
+            suppression.note(connection, entries, self._key, command, at, rows)
         return rows
 
     # -- on demand
@@ -228,7 +226,7 @@ class Privacy:
         entry = self._erased.add(person, words, texts=texts)
         rows = self._apply(warehouse, [entry], "erase")
         with reading(warehouse.engine) as connection:
-            tables = audit.tables_of(connection, self._community, entry.surrogate)
+            tables = suppression.tables_of(connection, self._community, entry.surrogate)
         left = [said] if (said := compact(warehouse.engine, tables)) else []
         pages = 0
         try:

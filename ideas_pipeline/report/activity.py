@@ -9,8 +9,8 @@ from itertools import groupby
 
 from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
 from ideas_pipeline.report.charts import Panel, over_time
+from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Chart, Section, Table
 from ideas_pipeline.report.words import number
 
 _COUNTED = ("ideas", "comments", "votes")

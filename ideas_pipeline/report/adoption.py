@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 
 from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.elements import Chart, Section, Table, bounded
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Chart, Section, Table, bounded
 from ideas_pipeline.report.words import count, number, of, percent, title
 from ideas_pipeline.tables.analyst import ADOPTED
 

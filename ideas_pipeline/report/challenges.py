@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.elements import Chart, Section, bounded
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Chart, Section, bounded
 from ideas_pipeline.report.words import count, date_of, number, people, percent
 
 _TOP = 10

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.report.charts import Cell, heat_map
+from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Chart, Section, Table
 from ideas_pipeline.report.words import NONE, count, number, people, percent
 
 # As many as can be read on a phone.

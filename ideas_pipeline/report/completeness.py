@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ideas_pipeline.report.elements import Section, Table
 from ideas_pipeline.report.figures import Figures
-from ideas_pipeline.report.parts import Section, Table
 from ideas_pipeline.report.words import clock, count, listed, number
 
 # A source counts some that it hides, such as removed comments. Beyond this share, figures are far too low.

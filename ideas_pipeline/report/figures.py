@@ -13,11 +13,16 @@ import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS
-from ideas_pipeline.report.declared import Declared, read_declared
+from ideas_pipeline.marts.facts import NOT_REGISTERED
 from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.community import USERS
+from ideas_pipeline.warehouse.declared import count_declared
 from ideas_pipeline.warehouse.engines import reading, reading_one_moment, utc
+from ideas_pipeline.warehouse.live import is_live
 from ideas_pipeline.warehouse.proven import last_syncs
+
+_DECLARED = {"comments": "comment_count", "votes": "vote_count"}
 
 Rows = Sequence[sa.Row[Any]]
 
@@ -122,3 +127,34 @@ def _rows(connection: sa.Connection, name: str, community: str) -> Rows:
     table = MARTS[f"mart_{name}"].table
     in_order = (table.c[column] for column in _ORDERED[name])
     return connection.execute(sa.select(table).where(table.c.community == community).order_by(*in_order)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Of the ideas that declare a number of ``what``: all these numbers together, and how many ``listed`` there are."""
+
+    what: str
+    declared: int
+    listed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """``counts``: what is declared by some idea. ``undated``: registered people of whom it is not known since when."""
+
+    counts: tuple[Count, ...]
+    undated: int
+
+
+def read_declared(connection: sa.Connection, community: str) -> Declared:
+    """What the source says of the community's ideas and people that are there now."""
+    status = sa.func.coalesce(USERS.c.status, "active")
+    undated = sa.and_(is_live(USERS, community), USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
+    counts = {
+        what: count_declared(connection, community, "ideas", declared, what, "idea_id")
+        for what, declared in _DECLARED.items()
+    }
+    return Declared(
+        tuple(Count(what, found.declared, found.there) for what, found in counts.items() if found.parents),
+        connection.scalar(sa.select(sa.func.count()).select_from(USERS).where(undated)) or 0,
+    )

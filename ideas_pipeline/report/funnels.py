@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline.report.challenges import by_contributors
 from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.elements import Chart, Section, Table, bounded
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Chart, Section, Table, bounded
 from ideas_pipeline.report.words import count, length, number, percent, title
 
 _DRAWN = 6

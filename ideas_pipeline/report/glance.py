@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
 from ideas_pipeline.report.completeness import unlisted
+from ideas_pipeline.report.elements import Number, Section
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Number, Section
 from ideas_pipeline.report.words import count, number, people, percent
 
 _QUIET = timedelta(days=7)

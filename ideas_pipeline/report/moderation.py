@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.elements import Chart, Section, Table, bounded
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.parts import Chart, Section, Table, bounded
 from ideas_pipeline.report.words import count, length, listed, number, of, percent, title
 
 # By column, which is null in every row where the source does not tell: its name here, and what is not told then.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ideas_pipeline.marts.contributors import LEVELS
 from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures
-from ideas_pipeline.report.parts import Chart, Section, Table
 from ideas_pipeline.report.words import count, number, of, people, percent
 
 _LEVELS = {

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ideas_pipeline.report.charts import Bar, bars
+from ideas_pipeline.report.elements import Chart, Number, Section, Table, bounded
 from ideas_pipeline.report.figures import Figures
-from ideas_pipeline.report.parts import Chart, Number, Section, Table, bounded
 from ideas_pipeline.report.words import count, length, number, of, percent
 
 _HOUR, _DAY = 3600, 86400

@@ -7,9 +7,9 @@ from typing import Any
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.privacy.blank import Blanker, People
-from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import Key
+from ideas_pipeline.privacy.redact import Blanker, People
+from ideas_pipeline.privacy.suppression import ErasedPeople
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 
 COMMUNITY = "c"

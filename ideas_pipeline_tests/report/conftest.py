@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.build import build_marts
-from ideas_pipeline.report.write import write_report
+from ideas_pipeline.report.page import write_report
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables

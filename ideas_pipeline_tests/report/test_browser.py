@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from ideas_pipeline.report.write import write_report
+from ideas_pipeline.report.page import write_report
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, fill
 

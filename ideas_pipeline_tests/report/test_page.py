@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+import sqlalchemy as sa
 
-from ideas_pipeline.report.page import render
-from ideas_pipeline_tests.report.marts_with import days, figures
+from ideas_pipeline.errors import WarehouseError
+from ideas_pipeline.marts.build import build_marts
+from ideas_pipeline.report.figures import read_figures
+from ideas_pipeline.report.page import render, write_report
+from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, LAST_DAY, days, figures, fill
 from ideas_pipeline_tests.report.reading import Page
+
+COUNTERS = {c.name: 0 for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"}
 
 SECTIONS = 11
 
@@ -100,3 +108,122 @@ def test_titles_can_hold_anything_and_stay_text(sqlite_url):
     assert "<script>alert(1)</script> & “more” \N{GRINNING FACE} \N{GRINNING FACE}" in page.one("main").text
     assert not set("\u202e\x00") & set(html)
     assert len(html) < 200_000
+
+
+def test_the_figures_are_those_of_the_marts_and_of_no_other_community(warehouse_url):
+    other = {"community": "other", "day": LAST_DAY, "ideas": 9}
+    engine = fill(
+        warehouse_url,
+        AS_OF,
+        daily_activity=[*days(3, ideas=1), other],
+        cohorts=[{"cohort_month": date(2026, 3, 1), "month": date(2026, 3, 1), "cohort_size": 3, "retention": 1.0}],
+        idea_lifecycle=[{"idea_id": "1", "submitted_at": AS_OF, "seconds_to_first_response": 5}],
+    )
+    found = read_figures(engine, COMMUNITY)
+    assert [(row.day, row.ideas) for row in found.daily_activity] == [
+        (LAST_DAY - timedelta(days=back), 1) for back in (2, 1, 0)
+    ]
+    assert [(row.month, row.retention) for row in found.cohorts] == [(date(2026, 3, 1), 1.0)]
+    assert list(found.waits) == [5]
+    assert (found.as_of, found.timezone, found.today) == (AS_OF, "Europe/Madrid", date(2026, 4, 2))
+    engine.dispose()
+
+
+def test_an_empty_community_has_sentences_instead_of_charts(warehouse, tmp_path):
+    build_marts(warehouse.engine, COMMUNITY, "UTC")
+    write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.all("figure", "svg", "table", "dl") == []
+    assert len([e for e in page.all("p") if e.get("class") == "meaning" and e.text]) == len(page.all("section"))
+
+
+def test_a_community_of_one_day_has_its_charts(sqlite_url, tmp_path):
+    challenge = {"challenge_id": "1", "contributors": 1, "ideas": 1}
+    engine = fill(
+        sqlite_url,
+        AS_OF,
+        daily_activity=days(1, ideas=1, contributors=1, active_28d=1),
+        challenges=[challenge],
+        engagement=[{"engagement_level": "generator", "people": 1, "of_people": 1, "share": 1.0}],
+        idea_lifecycle=[{"idea_id": "1", "submitted_at": AS_OF}],
+    )
+    write_report(engine, COMMUNITY, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert len(page.all("figure")) == 5
+    assert "Challenge 1" in page.one("main").text, "a challenge without a title is called by its id"
+    engine.dispose()
+
+
+def test_a_large_community_still_fits_into_a_mail(sqlite_url, tmp_path):
+    challenges = range(200)
+    engine = fill(
+        sqlite_url,
+        AS_OF,
+        daily_activity=days(3650, ideas=13, comments=120, votes=1400, contributors=900, active_28d=40_000),
+        challenges=[{"challenge_id": str(n), "title": f"{n} " + "why " * 40, "contributors": n} for n in challenges],
+        funnel=[
+            {"challenge_id": str(n), "stage_id": str(at), "place": at, "name": "x" * 50, "ideas": 250, "reached": 250}
+            for n in challenges
+            for at in range(1, 6)
+        ],
+        response_times=[{"challenge_id": str(n), "ideas": 250, "answered_rate": 1.0} for n in challenges],
+        moderation=[{"challenge_id": str(n), "ideas": 250} for n in challenges],
+        adoption=[{"challenge_id": str(n), "class": f"c{k}", "ideas": 250} for n in challenges for k in range(20)],
+        idea_lifecycle=[
+            {"idea_id": str(n), "submitted_at": AS_OF, "seconds_to_first_response": n * 60} for n in range(50_000)
+        ],
+        cohorts=[
+            {
+                "cohort_month": date(2016 + first // 12, first % 12 + 1, 1),
+                "months_later": month - first,
+                "month": date(2016 + month // 12, month % 12 + 1, 1),
+                "cohort_size": 400,
+                "active": 40,
+                "retention": 0.1,
+            }
+            for first in range(120)
+            for month in range(first, 120)
+        ],
+    )
+    size = write_report(engine, COMMUNITY, tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size == size
+    assert size < 2_000_000
+    engine.dispose()
+
+
+def test_what_was_not_proven_complete_is_said_at_the_top_without_its_reason(warehouse, tmp_path):
+    with warehouse.engine.begin() as connection:
+        verdicts = {"ideas": "complete", "comments": "incomplete", "votes": "failed"}
+        for minute, (stream, verdict) in enumerate(verdicts.items()):
+            run = {"run_id": "1", "community": COMMUNITY, "stream": stream, "verdict": verdict, "reason": "votes 4711"}
+            times = {"started_at": AS_OF + timedelta(minutes=minute), "finished_at": AS_OF + timedelta(hours=1)}
+            connection.execute(sa.insert(SYNC_STREAMS).values(run | times | COUNTERS))
+        # A replay of old pages proves nothing of the source as it is now.
+        old = {"run_id": "2", "community": COMMUNITY, "stream": "votes", "verdict": "complete"}
+        later = {"started_at": AS_OF + timedelta(hours=2), "finished_at": AS_OF + timedelta(hours=3)}
+        connection.execute(sa.insert(SYNC_STREAMS).values(old | later | COUNTERS))
+        replay = {"run_id": "2", "community": COMMUNITY, "source": "", "mode": "replay", "verdict": "complete"}
+        connection.execute(sa.insert(SYNC_RUNS).values(replay | later))
+    build_marts(warehouse.engine, COMMUNITY, "UTC", datetime(2026, 4, 2, 4, tzinfo=UTC))
+    write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert "Not everything was proven complete at the last sync: comments and votes." in page.one("header").text
+    assert "4711" not in page.one("body").text
+    cells = [e.text for e in page.all("td", "th")]
+    assert cells[cells.index("ideas") :][:3] == ["ideas", "complete", "2026-04-02 04:00"]
+
+
+def test_a_community_whose_marts_were_never_built_is_told_what_to_do(warehouse, tmp_path):
+    build_marts(warehouse.engine, "another", "UTC")
+    with pytest.raises(WarehouseError, match=r"not built yet\. Run: ideas-pipeline sync"):
+        write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
+    assert list(tmp_path.glob("report*")) == []
+
+
+def test_a_report_that_cannot_be_replaced_stays_and_nothing_else_is_left(sqlite_url, tmp_path):
+    engine = fill(sqlite_url)
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_report(engine, COMMUNITY, tmp_path / "report.html")
+    assert [path.name for path in tmp_path.iterdir() if "report" in path.name] == ["report.html"]
+    engine.dispose()

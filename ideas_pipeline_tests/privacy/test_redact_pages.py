@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.privacy.archived import ArchivedPages
+from ideas_pipeline.privacy.redact_pages import ArchivedPages
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import blanker, erased, surrogate
-from ideas_pipeline_tests.privacy.test_scrub import people_one_by_one
+from ideas_pipeline_tests.privacy.test_erase_rows import people_one_by_one
 
 ANN = "person-4711"
 

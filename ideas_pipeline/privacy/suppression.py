@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
+import sqlalchemy as sa
 from filelock import FileLock
 
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.tables.bookkeeping import ERASURES
+from ideas_pipeline.warehouse.engines import utc
+
+Command = Literal["erase", "sync"]
 
 # Who wanted it: an operator, for ever; or the source, where the account is gone, until the account is there again.
 Because = Literal["asked", "deleted at the source", "there again"]
@@ -201,3 +206,48 @@ def _replace(file: Path, listed: dict[tuple[str, str], Erased], key: Key) -> Non
         opened.flush()
         os.fsync(opened.fileno())
     new.replace(file)
+
+
+def listed(connection: sa.Connection, community: str, key: Key) -> list[Erased]:
+    """The list as the warehouse has it. Raises PrivacyError where it was made with another key."""
+    rows = connection.execute(sa.select(ERASURES).where(ERASURES.c.community == community)).all()
+    if any(row.key_fingerprint != key.fingerprint for row in rows):
+        raise other_key(f"the table {ERASURES.name} of the warehouse")
+    return [
+        Erased(row.community, row.surrogate, utc(row.erased_at), row.because, bool(row.texts), frozenset(row.words))
+        for row in rows
+    ]
+
+
+def note(
+    connection: sa.Connection,
+    entries: Iterable[Erased],
+    key: Key,
+    command: Command,
+    at: datetime,
+    rows: Mapping[str, int],
+) -> None:
+    """A line for each of ``entries``; ``rows``: how many were blanked for them, by table."""
+    lines = [
+        {
+            "community": entry.community,
+            "surrogate": entry.surrogate,
+            "erased_at": utc(entry.at),
+            "applied_at": utc(at),
+            "because": entry.because,
+            "command": command,
+            "texts": entry.texts,
+            "words": sorted(entry.words),
+            "key_fingerprint": key.fingerprint,
+            "rows": dict(rows),
+        }
+        for entry in entries
+    ]
+    if lines:
+        connection.execute(sa.insert(ERASURES), lines)
+
+
+def tables_of(connection: sa.Connection, community: str, surrogate: str) -> set[str]:
+    """The tables in which a person was ever blanked."""
+    found = sa.select(ERASURES.c.rows).where(ERASURES.c.community == community, ERASURES.c.surrogate == surrogate)
+    return {table for rows in connection.scalars(found) for table in rows or {}}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import build_marts
-from ideas_pipeline.privacy.scrub import scrub
+from ideas_pipeline.privacy.erase_rows import scrub
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Reject

@@ -6,11 +6,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import itemgetter
+
+import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.pagination import Page
-from ideas_pipeline.privacy.blank import id_text
-from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
+from ideas_pipeline.privacy.redact import id_text
+from ideas_pipeline.privacy.suppression import ErasedPeople
+from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.tables.community import TABLES
 
 _HASH = re.compile("[0-9a-f]{32}")
 _SHORTEST = 3  # what is shorter is no name by which anyone could be found
@@ -45,3 +51,24 @@ def learn(erased: ErasedPeople, page: Page) -> None:
             erased.merge([replace(entry, because="there again", at=datetime.now(UTC), words=frozenset())])
         elif not words <= entry.words:
             erased.merge([replace(entry, words=entry.words | words)])
+
+
+def deleted_accounts(connection: sa.Connection, community: str) -> list[tuple[str, str | None, str | None]]:
+    """Id, name and e-mail address (as stored) of people who are proven absent from ``users``, and whom nothing that is
+    there names any more.
+
+    A deleted account's posts stay, and the source takes the name off them; who merely left a community is still named
+    by what they posted. (Who left and never posted looks the same as who was deleted: they are found here, too.)
+    """
+    users = TABLES["users"]
+    named = [
+        sa.exists().where(table.c.community == users.c.community, column == users.c.id, table.c._deleted_at.is_(None))
+        for table in TABLES.values()
+        if table.name not in ABOUT_A_PERSON
+        for column in table.columns
+        if pii(column) == "person_id"
+    ]
+    query = sa.select(users.c.id, users.c.display_name, users.c.email).where(
+        users.c.community == community, users.c._deleted_at.is_not(None), ~sa.or_(*named)
+    )
+    return sorted((tuple(row) for row in connection.execute(query) if not is_surrogate(row.id)), key=itemgetter(0))

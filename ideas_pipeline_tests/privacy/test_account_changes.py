@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from ideas_pipeline.ideas_api.pagination import Page
-from ideas_pipeline.privacy.learning import learn
+from ideas_pipeline.privacy.account_changes import learn
 from ideas_pipeline_tests.privacy.people import KEY, erased, list_in, record
 
 

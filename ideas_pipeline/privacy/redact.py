@@ -15,9 +15,9 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import values_of
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.marts.facts import BANNED
-from ideas_pipeline.privacy.erased import ErasedPeople
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
+from ideas_pipeline.privacy.suppression import ErasedPeople
 from ideas_pipeline.tables.columns import part_of, pii
 from ideas_pipeline.tables.community import TABLES
 
