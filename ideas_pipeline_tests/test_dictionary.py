@@ -18,7 +18,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full
+from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with

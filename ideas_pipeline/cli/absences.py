@@ -14,7 +14,7 @@ from ideas_pipeline.cli.completion import streams
 
 if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.warehouse.held import Held
+    from ideas_pipeline.warehouse.absences import Held
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BECAUSE = "gone (confirmed)"
@@ -152,7 +152,7 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
     from datetime import UTC, datetime
 
     from ideas_pipeline.sync.engine import new_run_id
-    from ideas_pipeline.warehouse.held import present_role
+    from ideas_pipeline.warehouse.absences import present_role
     from ideas_pipeline.warehouse.runs import RunStart
 
     now = datetime.now(UTC)
@@ -176,7 +176,7 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
 @contextmanager
 def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
     from ideas_pipeline.settings import load_settings
-    from ideas_pipeline.warehouse.held import held
+    from ideas_pipeline.warehouse.absences import held
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()

@@ -15,7 +15,7 @@ from ideas_pipeline.cli.completion import streams as stream_names
 if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.sync.modes import Window
+    from ideas_pipeline.sync.run import Window
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -44,7 +44,7 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
     """
     from ideas_pipeline.cli.output import say
     from ideas_pipeline.cli.sync import configured, run
-    from ideas_pipeline.sync.windows import dated, window_of
+    from ideas_pipeline.sync.planning import dated, window_of
 
     if last < first:
         raise click.BadParameter("it is before --from", param_hint="--to")

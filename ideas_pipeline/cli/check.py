@@ -38,7 +38,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     Exit codes:  0 all agrees, 1 the API failed, 2 configuration, contract or credentials,
                  3 it works, but differs from the contract.
     """
-    from ideas_pipeline.cli.connect import api_of
+    from ideas_pipeline.app import api_of
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.probe import probe

@@ -25,7 +25,7 @@ def demo() -> None:
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.simulator.community import demo_community
     from ideas_pipeline.simulator.simulator import Simulator
-    from ideas_pipeline.sync.modes import Incremental
+    from ideas_pipeline.sync.run import Incremental
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     contract = load_contract(None)

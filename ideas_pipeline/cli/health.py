@@ -9,9 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ideas_pipeline.cli.output import came_to, length
 from ideas_pipeline.times import ago, moment
-from ideas_pipeline.warehouse.proven import LastSync
-from ideas_pipeline.warehouse.runs import StreamStatus
-from ideas_pipeline.warehouse.unfinished import Unfinished
+from ideas_pipeline.warehouse.status import LastSync, StreamStatus, Unfinished
 
 _SYNC = "ideas-pipeline sync"
 # So that all fits on one screen, also where every stream has a reason of its own.

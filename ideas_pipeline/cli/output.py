@@ -17,8 +17,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from ideas_pipeline.sync.results import Progress as SyncProgress
-    from ideas_pipeline.sync.results import StreamResult
+    from ideas_pipeline.sync.run import Progress as SyncProgress
+    from ideas_pipeline.sync.run import StreamResult
 
 _PLAIN_WIDTH = 200
 _SECONDS_BETWEEN_LINES = 10.0

@@ -13,7 +13,7 @@ import click
 from ideas_pipeline.cli.completion import streams
 
 if TYPE_CHECKING:
-    from ideas_pipeline.sync.results import RunResult
+    from ideas_pipeline.sync.run import RunResult
 
 _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejected")
 

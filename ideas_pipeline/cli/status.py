@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ideas_pipeline.cli.health import Facts, Standing
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.warehouse.runs import StreamStatus
+    from ideas_pipeline.warehouse.status import StreamStatus
 
 _COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yellow", "empty": "bold yellow"}
 
@@ -35,8 +35,7 @@ def status(as_json: bool) -> None:
     from ideas_pipeline.cli.output import place
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
-    from ideas_pipeline.warehouse.proven import last_sync, marts_built_at
-    from ideas_pipeline.warehouse.unfinished import unfinished_run
+    from ideas_pipeline.warehouse.status import last_sync, marts_built_at, unfinished_run
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
@@ -74,7 +73,7 @@ def status(as_json: bool) -> None:
 
 def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
     """Who uses the API account on this machine, and whether that can be known."""
-    from ideas_pipeline.cli.connect import api_of
+    from ideas_pipeline.app import api_of
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.ideas_api.run_lock import account_holder
 

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.sync.modes import Mode
-    from ideas_pipeline.sync.results import RunResult
+    from ideas_pipeline.sync.run import Mode, RunResult
 
 EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
 
@@ -53,7 +52,7 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
                ideas-pipeline sync --full
                ideas-pipeline sync --only ideas --only comments --json
     """
-    from ideas_pipeline.sync.modes import Full, Incremental
+    from ideas_pipeline.sync.run import Full, Incremental
 
     settings, contract = configured()
     if unknown := [name for name in only if name not in contract.streams]:
@@ -91,7 +90,7 @@ def run(
 
     A first sync, and one ``for_newcomers``, ends with a query to begin with; a log of every night has no use for it.
     """
-    from ideas_pipeline.cli.connect import connect
+    from ideas_pipeline.app import connect
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
@@ -99,9 +98,9 @@ def run(
     from ideas_pipeline.marts.dialect import DIALECTS
     from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
-    from ideas_pipeline.sync.modes import Window, name
-    from ideas_pipeline.warehouse.proven import last_proven
+    from ideas_pipeline.sync.run import Window, name
     from ideas_pipeline.warehouse.runs import RunStart
+    from ideas_pipeline.warehouse.status import last_proven
 
     began = datetime.now(UTC)
     run_id = new_run_id(began)

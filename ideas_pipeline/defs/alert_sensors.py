@@ -14,7 +14,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.warehouse import proven
+from ideas_pipeline.warehouse import status
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _STALENESS_SECONDS = 15 * 60
@@ -71,8 +71,8 @@ def _staleness_sensor(settings: Settings, contract: Contract, told: Mapping[str,
             return dg.SensorResult(skip_reason=_OFF)
         now = datetime.now(UTC)
         with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
-            since = proven.last_proven(warehouse.engine, settings.community)
-            born = proven.created_at(warehouse.engine)
+            since = status.last_proven(warehouse.engine, settings.community)
+            born = status.created_at(warehouse.engine)
         late = late_streams(streams, since, born, timedelta(hours=hours), now)
 
         def news(said: str | None) -> tuple[Alert | None, str | None]:
@@ -117,7 +117,7 @@ def _tell(
 def _proven(settings: Settings, streams: list[str]) -> str:
     try:
         with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
-            found = proven.last_proven(warehouse.engine, settings.community)
+            found = status.last_proven(warehouse.engine, settings.community)
     except WarehouseError as error:
         return f"When everything was last proven complete cannot be said: {error}"
     return last_proven(streams, found, datetime.now(UTC))

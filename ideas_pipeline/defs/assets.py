@@ -17,9 +17,9 @@ from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full, Incremental
-from ideas_pipeline.sync.modes import name as name_of
-from ideas_pipeline.sync.windows import dated
+from ideas_pipeline.sync.planning import dated
+from ideas_pipeline.sync.run import Full, Incremental
+from ideas_pipeline.sync.run import name as name_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse

@@ -15,7 +15,7 @@ from ideas_pipeline.defs.metadata import scopes_are_people
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.specs import asset_key, step_name
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.warehouse.integrity import broken_references, held_absences, last_run, referenced
+from ideas_pipeline.warehouse.quality import broken_references, held_absences, last_run, referenced
 
 _ABOUT_COMPLETENESS = (
     "Every list was read and proven complete. Where all checks say *Execution failed*, none of them ran: the sync "

@@ -13,9 +13,8 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import WARN, failed, passed
 from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.warehouse.arrivals import arrivals
-from ideas_pipeline.warehouse.declared import DeclaredCounts, declared_counts, differing_parents
-from ideas_pipeline.warehouse.integrity import last_run
+from ideas_pipeline.warehouse.counts import arrivals
+from ideas_pipeline.warehouse.quality import DeclaredCounts, declared_counts, differing_parents, last_run
 
 # A week has every weekday in it, and a weekend is no alarm.
 _FEWEST_NIGHTS = 7

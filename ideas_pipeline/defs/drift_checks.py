@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import SHOWN, WARN, failed, listed, passed
-from ideas_pipeline.sync.suggestions import suggested_lines
-from ideas_pipeline.warehouse.drift import EXTRA, Field, fields, unknown_values
-from ideas_pipeline.warehouse.integrity import reject_reasons
+from ideas_pipeline.sync.drift import suggested_lines
+from ideas_pipeline.warehouse.fields import EXTRA, Field, fields, unknown_values
+from ideas_pipeline.warehouse.quality import reject_reasons
 from ideas_pipeline.warehouse.rejects import live_and_rejected
 
 # A field is news for so long; after that it is known.

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from ideas_pipeline.errors import IdeasApiError, Unavailable, WarehouseError, WarehouseMisconfigured
-from ideas_pipeline.sync.results import StreamResult
+from ideas_pipeline.sync.run import StreamResult
 
 SHOWN = 5
 WARN = dg.AssetCheckSeverity.WARN

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, tags
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.sync.results import StreamResult
+from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY
-from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.database import reading
 
 SOURCES = "source"
 HISTORY = "history"

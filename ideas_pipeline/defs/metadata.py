@@ -11,12 +11,11 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.sync.results import StreamResult
-from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.sync.run import StreamResult
+from ideas_pipeline.tables.columns import is_live, pii
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.engines import reading
-from ideas_pipeline.warehouse.integrity import incomplete_lists, reject_reasons
-from ideas_pipeline.warehouse.live import is_live
+from ideas_pipeline.warehouse.database import reading
+from ideas_pipeline.warehouse.quality import incomplete_lists, reject_reasons
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _SHOWN = 10

@@ -9,10 +9,10 @@ import dagster as dg
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.sync.modes import Window
-from ideas_pipeline.sync.windows import window_of
+from ideas_pipeline.sync.planning import window_of
+from ideas_pipeline.sync.run import Window
+from ideas_pipeline.warehouse.counts import rows_by_day
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline.warehouse.windows import rows_by_day
 
 ABOUT = (
     "A day holds the records that were made on it. Materializing days, as many at once as you like, reads them anew "

@@ -30,7 +30,7 @@ from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.marts.mart import Asked, Mart
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import pii
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.schema import comments
 
 # In the order in which they are built: some are made of others.

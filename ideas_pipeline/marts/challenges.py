@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.dialect import count_if, share
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import CHALLENGES
-from ideas_pipeline.warehouse.live import is_live
 
 TABLE = mart_table(
     "mart_challenges",

@@ -15,12 +15,10 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import day_of, moment, ordered
 from ideas_pipeline.marts.mart import Asked
-from ideas_pipeline.tables.columns import Kind, column
-from ideas_pipeline.tables.community import CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
+from ideas_pipeline.tables.columns import Kind, column, is_live
+from ideas_pipeline.tables.community import BANNED, CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.warehouse.live import is_live
 
-BANNED = ("banned", "removed")
 NOT_REGISTERED = (*BANNED, "deleted", "invited", "erased")
 
 

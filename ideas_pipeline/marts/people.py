@@ -8,9 +8,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if
 from ideas_pipeline.marts.mart import Asked, Mart, mart_table
-from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import USERS
-from ideas_pipeline.warehouse.live import is_live
 
 TABLE = mart_table(
     "mart_people",

@@ -27,7 +27,7 @@ from ideas_pipeline.privacy.suppression import Because, Erased, ErasedPeople
 from ideas_pipeline.privacy.vacuum import compact
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.engines import reading, writing
+from ideas_pipeline.warehouse.database import reading, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 KEY_FILE = "pii.key"

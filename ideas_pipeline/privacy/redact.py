@@ -14,12 +14,11 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import values_of
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.marts.facts import BANNED
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
 from ideas_pipeline.privacy.suppression import ErasedPeople
 from ideas_pipeline.tables.columns import part_of, pii
-from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.community import BANNED, TABLES
 
 Json = Any
 _GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()

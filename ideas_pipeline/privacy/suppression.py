@@ -19,7 +19,7 @@ from filelock import FileLock
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.tables.bookkeeping import ERASURES
-from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.database import utc
 
 Command = Literal["erase", "sync"]
 

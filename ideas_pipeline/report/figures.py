@@ -16,11 +16,11 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.facts import NOT_REGISTERED
 from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import USERS
-from ideas_pipeline.warehouse.declared import count_declared
-from ideas_pipeline.warehouse.engines import reading, reading_one_moment, utc
-from ideas_pipeline.warehouse.live import is_live
-from ideas_pipeline.warehouse.proven import last_syncs
+from ideas_pipeline.warehouse.database import reading, reading_one_moment, utc
+from ideas_pipeline.warehouse.quality import count_declared
+from ideas_pipeline.warehouse.status import last_syncs
 
 _DECLARED = {"comments": "comment_count", "votes": "vote_count"}
 

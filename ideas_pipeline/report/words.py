@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.database import utc
 
 NONE = "–"
 _TITLE = 90

@@ -8,22 +8,35 @@ vanished, nothing is known of its value, and the rows keep the value that they h
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 
 import sqlalchemy as sa
+import yaml
 
 from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
+from ideas_pipeline.probe.guess import likeness
 from ideas_pipeline.records.kinds import convert
-from ideas_pipeline.tables.columns import kind, own_keys, pii
+from ideas_pipeline.tables.columns import Kind, kind, own_keys, pii
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse import drift
-from ideas_pipeline.warehouse.drift import EXTRA, Field
+from ideas_pipeline.warehouse import fields
+from ideas_pipeline.warehouse.fields import EXTRA, Field
+
+_LIKE_ENOUGH = 0.6
+_FITTING: dict[Kind, set[str]] = {
+    "id": {"text", "number"},
+    "text": {"text", "number"},
+    "integer": {"text", "number"},
+    "number": {"text", "number"},
+    "boolean": {"true/false", "text", "number"},
+    "timestamp": {"text", "number"},
+    "json": {"list", "map"},
+}
 
 # A field has vanished where fewer than one in so many runs would show none of it by chance.
 _ONE_IN = 1_000
@@ -50,7 +63,7 @@ class Drift:
         spec = contract.streams[stream]
         self._mapped: dict[str, Fields] = {stream: spec.fields, **{t: e.fields for t, e in spec.embedded.items()}}
         self._tables = list(self._mapped)
-        known = drift.fields(engine, community, self._tables)
+        known = fields.fields(engine, community, self._tables)
         # A column that was taken out of the contract is nobody's loss.
         known = [f for f in known if not f.is_mapped or f.field in self._mapped[f.table]]
         self._known = {table: {f.field: f for f in known if f.table == table} for table in self._tables}
@@ -77,7 +90,7 @@ class Drift:
     def note(self, run_id: str, at: datetime) -> None:
         """Remembers what is new, at the end of the stream. Writes nothing on a quiet night. Raises WarehouseError."""
         changed = [f for table in self._tables for f in _changes(table, self._known[table], self._seen[table], at)]
-        drift.note(self._engine, self._community, run_id, changed)
+        fields.note(self._engine, self._community, run_id, changed)
 
     def _vanished(self, table: str) -> list[str]:
         """The columns that no record of this run has, and that are not missing by chance."""
@@ -96,7 +109,7 @@ class Drift:
             convert(kind(c), [r.columns.get(c.name) for r in rows], timezone="UTC", epoch="seconds").plain for c in keys
         ]
         owners = {owner for owner in values[0] if owner is not None}
-        stored = drift.stored(self._engine, self._community, table, columns, owners)
+        stored = fields.stored(self._engine, self._community, table, columns, owners)
         for row, key in zip(rows, zip(*values, strict=True), strict=True):
             for name, value in stored.get(key, {}).items():
                 row.columns.setdefault(name, value)
@@ -157,3 +170,53 @@ def _is_no_chance(known: Field, records: int) -> bool:
     """Whether so many records would hardly lack the field if it came as often as before."""
     share = (known.records + 1) / (known.of_records + 2)  # never quite all, as only so many were seen
     return (1 - share) ** records < 1 / _ONE_IN
+
+
+def suggested_lines(contract: Contract, fields: Iterable[Field]) -> dict[tuple[str, str], str]:
+    """By table and column, the contract line that fills it from a field that nothing maps, the most alike first.
+
+    ``fields``: all that is known of the tables. Only columns that get no value now are filled; no field is used twice.
+    """
+    known = list(fields)
+    there = [f for f in known if not f.missing_since]
+    filled = {(f.table, f.field) for f in there if f.is_mapped}
+    pairs = sorted(
+        (-likeness(column, name.field.removeprefix(EXTRA), name.table), name.table, column, name.field)
+        for name in there
+        if not name.is_mapped and name.kinds
+        for column in _free_columns(contract, name.table, filled)
+        if name.kinds <= _FITTING[kind(TABLES[name.table].columns[column])]
+    )
+    lines: dict[tuple[str, str], str] = {}
+    used: set[tuple[str, str]] = set()
+    for unlike, table, column, name in pairs:
+        if -unlike >= _LIKE_ENOUGH and (table, column) not in lines and (table, name) not in used:
+            used.add((table, name))
+            lines[table, column] = _line(contract, table, column, name.removeprefix(EXTRA))
+    return lines
+
+
+def _free_columns(contract: Contract, table: str, filled: set[tuple[str, str]]) -> list[str]:
+    stream = contract.tables()[table]
+    each = contract.streams[stream].each
+    given = {each.placeholder} if each and table == stream else set()
+    return [
+        str(c.name)  # SQLAlchemy's names are a kind of str that YAML refuses
+        for c in TABLES[table].columns
+        if not c.primary_key and not c.name.startswith("_") and (table, c.name) not in filled and c.name not in given
+    ]
+
+
+def _line(contract: Contract, table: str, column: str, path: str) -> str:
+    stream = contract.tables()[table]
+    place = ["streams", stream, *(["embedded", table] if table != stream else []), "fields", column]
+    source = _fields_of(contract, table).get(column)
+    value: object = {"paths": path} if source and (source.none or source.epoch != "seconds") else path
+    for name in reversed(place):
+        value = {name: value}
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip()[1:-1]
+
+
+def _fields_of(contract: Contract, table: str) -> Fields:
+    spec = contract.streams[contract.tables()[table]]
+    return spec.fields if table in contract.streams else spec.embedded[table].fields

@@ -9,14 +9,25 @@ from datetime import UTC, datetime, timedelta
 from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.contract_fit import check_fit
-from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window, moves_state, name
-from ideas_pipeline.sync.planning import VERIFY_DAYS
-from ideas_pipeline.sync.results import Progress, RunResult, Silence, StreamResult, worst
-from ideas_pipeline.sync.run import PageSource, Run
+from ideas_pipeline.sync.planning import VERIFY_DAYS, dated
+from ideas_pipeline.sync.run import (
+    Full,
+    Incremental,
+    Mode,
+    PageSource,
+    Progress,
+    Run,
+    RunResult,
+    Silence,
+    StreamResult,
+    Window,
+    moves_state,
+    name,
+    worst,
+)
 from ideas_pipeline.sync.stream import sync_stream
-from ideas_pipeline.sync.windows import dated
-from ideas_pipeline.warehouse.old_readings import forget_old_readings
 from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.scopes import forget_old_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # How each list was read is told for so long; of older readings, the last one of each verdict stays.

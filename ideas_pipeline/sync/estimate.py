@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from ideas_pipeline.contract.model import Contract, Limits, Stream
 from ideas_pipeline.ideas_api.pagination import Bounds
-from ideas_pipeline.sync.modes import Window
 from ideas_pipeline.sync.planning import Task, plan, window_bounds
+from ideas_pipeline.sync.run import Window
+from ideas_pipeline.warehouse.counts import last_pace, pages_by_scope, rows_by_scope
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline.warehouse.windows import last_pace, pages_by_scope, rows_by_scope
 
 # A run of fewer requests says nothing about how fast the API answers.
 _TELLING = 20

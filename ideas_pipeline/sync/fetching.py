@@ -18,7 +18,7 @@ from ideas_pipeline.errors import (
 )
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
-from ideas_pipeline.sync.reading import Reading
+from ideas_pipeline.sync.completeness import Reading
 
 # Pages under way or waiting for a thread, per thread: enough that no thread idles while a batch is loaded.
 _AHEAD = 4

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from ideas_pipeline.contract.model import Bound, Stream
+from ideas_pipeline.contract.model import Bound, Contract, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
-from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window
+from ideas_pipeline.sync.run import Full, Incremental, Mode, Window
 from ideas_pipeline.warehouse.scopes import ScopeState
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -166,3 +167,23 @@ def window_bounds(spec: Stream, window: Window) -> Bounds:
     return Bounds(
         since=window.start if by_cursor(spec.since) else None, until=window.end if by_cursor(spec.until) else None
     )
+
+
+def dated(contract: Contract) -> list[str]:
+    """The streams whose lists grow from day to day, each after those that it depends on: those below others.
+
+    One whose records say no time (``cursor``) has no days.
+    """
+    lists = {name: s for name, s in contract.streams.items() if s.each and s.reads == "list"}
+    return [name for name in contract.order() if name in lists and lists[name].cursor in lists[name].fields]
+
+
+def window_of(first: date, last: date, zone: str) -> Window:
+    """From the beginning of ``first`` to the end of ``last`` in ``zone``; a day on which the clock is moved has 23 or
+    25 hours.
+    """
+    return Window(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone))

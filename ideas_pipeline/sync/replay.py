@@ -27,11 +27,10 @@ from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.transport import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.engine import new_run_id, sync_community
-from ideas_pipeline.sync.modes import Replay
-from ideas_pipeline.sync.modes import name as name_of
-from ideas_pipeline.sync.results import Progress, RunResult
-from ideas_pipeline.warehouse.readings import LastReading, last_readings
+from ideas_pipeline.sync.run import Progress, Replay, RunResult
+from ideas_pipeline.sync.run import name as name_of
 from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.scopes import LastReading, last_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BLOCKS_AT_HAND = 16

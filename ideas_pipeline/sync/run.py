@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.sync.modes import Mode
-from ideas_pipeline.sync.results import Progress
 from ideas_pipeline.warehouse.warehouse import Warehouse
+
+Verdict = Literal["complete", "incomplete", "failed"]
 
 
 class PageSource(Protocol):
@@ -61,3 +63,113 @@ class Run:
         """One page of a list, as it may be stored. Called from many threads. Raises IdeasApiError."""
         page = self.api.page(stream, scope, position, bounds)
         return self.privacy.prepared(stream, page) if self.privacy else page
+
+
+@dataclass(frozen=True, slots=True)
+class Incremental:
+    """What may have changed, and a share of the rest, so that every list is verified anew within some days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Every list; where a full run broke off, the lists that it has not proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Every record whose cursor lies in [start, end), whatever is known of its list. Both know their zone.
+
+    Concludes nothing from what is missing, and leaves the state of the nightly runs alone.
+    """
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Every list as it was archived. Concludes nothing from what is missing, and leaves the nightly state alone."""
+
+
+Mode = Incremental | Full | Window | Replay
+
+
+def name(mode: Mode) -> str:
+    """The mode as ``_sync_runs`` calls it."""
+    return type(mode).__name__.lower()
+
+
+def moves_state(mode: Mode) -> bool:
+    """Whether a run of this mode judges what is missing, and moves fingerprints and watermarks."""
+    return isinstance(mode, Incremental | Full)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """One stream of one run. seen = inserted + updated + unchanged + rejected, always.
+
+    ``reason``: why it is not complete. ``error``: what ended it, where it failed.
+    ``scopes``: lists that were to be read; ``skipped``: lists that nothing says have changed.
+    ``hidden``: lists that had changed without their parent saying so, which is why all were read.
+    ``parts``: rows of embedded tables that were written or marked.
+    ``absent``: rows proven absent and marked; ``held``: rows that look absent and are not believed to be.
+    """
+
+    stream: str
+    verdict: Verdict
+    reason: str | None = None
+    scopes: int = 0
+    scopes_complete: int = 0
+    requests: int = 0
+    retries: int = 0
+    seen: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    parts: int = 0
+    absent: int = 0
+    held: int = 0
+    skipped: int = 0
+    hidden: int = 0
+    error: IdeasApiError | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run: its streams in the order in which they were read."""
+
+    run_id: str
+    verdict: Verdict
+    streams: list[StreamResult]
+
+    @property
+    def changed(self) -> bool:
+        """Whether any row was written or marked."""
+        return any(s.inserted or s.updated or s.parts or s.absent for s in self.streams)
+
+
+class Progress(Protocol):
+    """Hears what a sync does, from the thread that drives it."""
+
+    def stream_started(self, stream: str, scopes: int) -> None: ...
+
+    def scope_done(self, stream: str, rows: int, requests: int) -> None: ...
+
+    def stream_finished(self, result: StreamResult) -> None: ...
+
+
+class Silence:
+    """A progress that says nothing."""
+
+    def stream_started(self, stream: str, scopes: int) -> None: ...
+
+    def scope_done(self, stream: str, rows: int, requests: int) -> None: ...
+
+    def stream_finished(self, result: StreamResult) -> None: ...
+
+
+def worst(verdicts: Collection[str]) -> Verdict:
+    """The verdict of a whole whose parts have these."""
+    order: tuple[Verdict, ...] = ("failed", "incomplete", "complete")
+    return next((v for v in order if v in verdicts), "complete")

@@ -9,16 +9,13 @@ from datetime import UTC, datetime
 
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.sync.batches import Rows
+from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.deletions import judge_absences
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
-from ideas_pipeline.sync.judging import judge_absences
-from ideas_pipeline.sync.loading import Tally, load_batch
-from ideas_pipeline.sync.modes import Replay, moves_state
+from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import Task, plan
-from ideas_pipeline.sync.reading import Reading
-from ideas_pipeline.sync.results import StreamResult, Verdict
-from ideas_pipeline.sync.run import Run
+from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict, moves_state
 
 # A batch is loaded when it holds so many records or finished lists, or after so many seconds:
 # large enough that a transaction's cost is spread, small enough that memory stays flat and little work is ever lost.

@@ -73,3 +73,13 @@ def own_keys(table: sa.Table) -> list[sa.Column[Any]]:
 def part_of(table: sa.Table) -> tuple[str, str] | None:
     """The column of ``table`` that names its parent, and the parent's table; None for a table that stands alone."""
     return next(((c.name, c.info["part_of"]) for c in table.columns if c.info["part_of"]), None)
+
+
+def scope_of(table: sa.Table) -> sa.ColumnElement[str]:
+    """The scope in which a row is listed: its parent's id; empty in a table that stands alone."""
+    parent = part_of(table)
+    return table.c[parent[0]] if parent else sa.literal("", sa.Text())
+
+
+def is_live(table: sa.Table, community: str) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.community == community, table.c._deleted_at.is_(None))

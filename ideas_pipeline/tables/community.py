@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import column
 
+BANNED = ("banned", "removed")
+
 METADATA = sa.MetaData()
 
 _VOTING_TYPES = ("thumbs", "thumbs_up", "stars", "points", "scorecard")

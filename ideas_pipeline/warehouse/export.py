@@ -13,7 +13,7 @@ import pyarrow.parquet
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
-from ideas_pipeline.warehouse.engines import reading, reading_one_moment
+from ideas_pipeline.warehouse.database import reading, reading_one_moment
 
 # In memory at once. Some rows are pages of text.
 _ROWS = 10_000

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import ERASURES, REJECTED_RECORDS
-from ideas_pipeline.warehouse.engines import reading, writing
+from ideas_pipeline.warehouse.database import reading, writing
 
 # Rejected records hold whatever was sent, of anybody; erasures, hashes of the names that are kept out.
 _WITHHELD = (REJECTED_RECORDS.name, ERASURES.name)

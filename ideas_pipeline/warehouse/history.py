@@ -7,11 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
-from ideas_pipeline.warehouse.engines import utc
-from ideas_pipeline.warehouse.live import is_live
-from ideas_pipeline.warehouse.statistics import refresh
+from ideas_pipeline.warehouse.database import refresh, utc
 
 _IDEAS, _LABELS = TABLES["ideas"], TABLES["idea_labels"]
 _CHALLENGES, _STAGES = TABLES["challenges"], TABLES["challenge_stages"]

@@ -14,13 +14,12 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.absences import note_missing
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
-from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.database import refresh, utc
+from ideas_pipeline.warehouse.embedded import mark_unstated
 from ideas_pipeline.warehouse.merge import count, merge, shared
-from ideas_pipeline.warehouse.parts import mark_unstated
 from ideas_pipeline.warehouse.rejects import settle
 from ideas_pipeline.warehouse.scopes import remember
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
-from ideas_pipeline.warehouse.statistics import refresh
 
 
 def load(connection: sa.Connection, batch: Batch) -> Loaded:

@@ -12,11 +12,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
-from ideas_pipeline.tables.columns import own_keys
+from ideas_pipeline.tables.columns import is_live, own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.engines import reading, utc, writing
-from ideas_pipeline.warehouse.live import is_live
+from ideas_pipeline.warehouse.database import reading, utc, writing
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _R = REJECTED_RECORDS.c

@@ -10,36 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.engines import utc
-from ideas_pipeline.warehouse.proven import last_syncs
+from ideas_pipeline.warehouse.database import utc
+from ideas_pipeline.warehouse.status import last_syncs
 
 # A statement takes 32,766 parameters on SQLite, 65,535 on PostgreSQL.
 _IDS_AT_ONCE = 10_000
 _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStatus:
-    """How a stream stands. Times are in UTC.
-
-    ``verdict``, ``reason``, ``finished_at``: of its last sync. ``last_complete_at``: when one last proved it complete.
-    A backfill or a replay is no sync: it says nothing of what is there today.
-    ``rows``: those that are there; ``deleted``: those marked absent; ``rejects``: records that wait to be mended;
-    ``held``: rows that look absent and are not believed to be. The last two include those of its embedded tables.
-    """
-
-    stream: str
-    verdict: str
-    reason: str | None
-    finished_at: datetime | None
-    last_complete_at: datetime | None
-    rows: int
-    deleted: int
-    rejects: int
-    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,56 +183,17 @@ def finish_stream(
     )
 
 
-def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
-    """How each stream of ``community`` that was ever synced stands, in the order of their last syncs."""
-    rejects = _by(connection, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name, community)
-    held = _by(connection, ABSENCES, ABSENCES.c.stream, community, ABSENCES.c.held_because.is_not(None))
-    found = []
-    for sync, proven_at in last_syncs(connection, community):
-        stream, table = sync.stream, TABLES[sync.stream]
-        deleted = table.c._deleted_at.is_not(None)
-        rows = _by(connection, table, deleted, community)
-        tables = [stream, *_embedded(stream)]
-        found.append(
-            StreamStatus(
-                stream=stream,
-                verdict=sync.verdict,
-                reason=sync.reason,
-                finished_at=sync.finished_at and utc(sync.finished_at),
-                last_complete_at=proven_at,
-                rows=rows.get(False, 0),
-                deleted=rows.get(True, 0),
-                rejects=sum(rejects.get(name, 0) for name in tables),
-                held=sum(held.get(name, 0) for name in tables),
-            )
-        )
-    return found
-
-
 def _one_stream(run_id: str, community: str, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
     columns = SYNC_STREAMS.c
     return columns.run_id == run_id, columns.community == community, columns.stream == stream
 
 
-def _embedded(stream: str) -> list[str]:
-    """The tables whose rows come inside the stream's records: those that name it in their key."""
-    parents = {name: part_of(table) for name, table in TABLES.items()}
-    return [
-        name
-        for name, parent in parents.items()
-        if parent and parent[1] == stream and TABLES[name].c[parent[0]].primary_key
-    ]
+def role(connection: sa.Connection, community: str) -> tuple[bool, str | None]:
+    """Whether a role was ever accepted, and which; None is a role that the API does not tell."""
+    row = connection.execute(sa.select(ACCOUNT.c.role).where(ACCOUNT.c.community == community)).first()
+    return (False, None) if row is None else (True, row.role)
 
 
-def _by(
-    connection: sa.Connection,
-    table: sa.Table,
-    what: sa.ColumnElement[Any],
-    community: str,
-    which: sa.ColumnElement[bool] | None = None,
-) -> dict[Any, int]:
-    """How many rows of ``community`` the table has, by ``what``."""
-    rows = sa.select(what.label("what")).where(table.c.community == community)
-    counted = (rows if which is None else rows.where(which)).subquery()
-    query = sa.select(counted.c.what, sa.func.count()).group_by(counted.c.what)
-    return dict(connection.execute(query).all())
+def accept_role(connection: sa.Connection, community: str, role: str | None, at: datetime) -> None:
+    connection.execute(sa.delete(ACCOUNT).where(ACCOUNT.c.community == community))
+    connection.execute(sa.insert(ACCOUNT).values(community=community, role=role, accepted_at=utc(at)))

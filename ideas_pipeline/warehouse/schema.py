@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComme
 from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
-from ideas_pipeline.warehouse.engines import reading, writing
+from ideas_pipeline.warehouse.database import reading, writing
 
 # The engines whose types read back as they were written, so that they can be compared.
 _COMPARABLE = {"sqlite", "postgresql"}

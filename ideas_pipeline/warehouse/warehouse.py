@@ -13,14 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError
-from ideas_pipeline.warehouse import absences, account, live, parts, runs, scopes
+from ideas_pipeline.warehouse import absences, embedded, runs, scopes, status
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
-from ideas_pipeline.warehouse.engines import make_engine, reading, writing
+from ideas_pipeline.warehouse.database import make_engine, reading, writing
 from ideas_pipeline.warehouse.load import load
-from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.schema import prepare
 from ideas_pipeline.warehouse.scopes import ScopeState
+from ideas_pipeline.warehouse.status import StreamStatus
 
 
 class Warehouse:
@@ -106,12 +107,12 @@ class Warehouse:
     def values(self, community: str, sources: Sequence[str]) -> list[str]:
         """The distinct values of columns (``table.column``) among live rows, sorted, without null."""
         with reading(self.engine) as connection:
-            return live.values(connection, community, sources)
+            return scopes.values(connection, community, sources)
 
     def parents(self, community: str, source: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """By the value of ``source`` (``ideas.id``), what the live row says in ``columns``."""
         with reading(self.engine) as connection:
-            return live.parents(connection, community, source, columns)
+            return scopes.parents(connection, community, source, columns)
 
     def scope_states(self, community: str, stream: str) -> dict[str, ScopeState]:
         """How far each of the stream's lists has been read."""
@@ -131,22 +132,22 @@ class Warehouse:
     def role(self, community: str) -> tuple[bool, str | None]:
         """Whether a role of the API's account was ever accepted, and which."""
         with reading(self.engine) as connection:
-            return account.role(connection, community)
+            return runs.role(connection, community)
 
     def accept_role(self, community: str, role: str | None, at: datetime) -> None:
         """From now on, absences seen under ``role`` are believed."""
         with writing(self.engine) as connection:
-            account.accept_role(connection, community, role, at)
+            runs.accept_role(connection, community, role, at)
 
     def live_ids(self, community: str, stream: str, scope: str | None) -> set[str]:
         """The ids of the stream's live rows in ``scope``, or in all of its scopes where that is None."""
         with reading(self.engine) as connection:
-            return live.live_ids(connection, community, stream, scope)
+            return scopes.live_ids(connection, community, stream, scope)
 
     def live_counts(self, community: str, stream: str) -> dict[str, int]:
         """The stream's live rows by scope; ``""`` is the scope of a stream that stands alone."""
         with reading(self.engine) as connection:
-            return live.live_counts(connection, community, stream)
+            return scopes.live_counts(connection, community, stream)
 
     def load(self, batch: Batch) -> Loaded:
         """Loads whole scopes, all or nothing, and says what that did.
@@ -188,7 +189,7 @@ class Warehouse:
     ) -> int:
         """Marks the rows of an embedded table that are held under ``ids`` deleted; returns how many."""
         with writing(self.engine) as connection:
-            return parts.confirm_parts(connection, community, table, ids, run_id, at, because)
+            return embedded.confirm_parts(connection, community, table, ids, run_id, at, because)
 
     def hold_absences(self, community: str, stream: str, ids: Collection[str], because: str) -> None:
         """The candidates among ``ids`` stay candidates, with the reason why they are not believed gone."""
@@ -203,4 +204,4 @@ class Warehouse:
     def status(self, community: str) -> list[StreamStatus]:
         """How each stream that was ever run stands."""
         with reading(self.engine) as connection:
-            return runs.status(connection, community)
+            return status.status(connection, community)

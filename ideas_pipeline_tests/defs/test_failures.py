@@ -15,7 +15,7 @@ from ideas_pipeline.errors import (
     WarehouseError,
     WarehouseMisconfigured,
 )
-from ideas_pipeline.sync.results import StreamResult
+from ideas_pipeline.sync.run import StreamResult
 
 OF_NO_USE = [AuthenticationError, AccessDenied, ContractError, RequestRefused]
 OF_USE = [Unavailable, RateLimited]

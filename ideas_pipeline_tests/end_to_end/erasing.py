@@ -20,11 +20,10 @@ from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full, Replay
 from ideas_pipeline.sync.replay import ArchivedApi
-from ideas_pipeline.sync.results import RunResult
+from ideas_pipeline.sync.run import Full, Replay, RunResult
 from ideas_pipeline.tables.community import METADATA, TABLES
-from ideas_pipeline.warehouse.readings import last_readings
+from ideas_pipeline.warehouse.scopes import last_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped

@@ -20,7 +20,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync import stream as engine_of_a_stream
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Mode
+from ideas_pipeline.sync.run import Mode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
 from ideas_pipeline.warehouse.warehouse import Warehouse

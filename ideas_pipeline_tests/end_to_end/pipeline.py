@@ -13,8 +13,7 @@ from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full
-from ideas_pipeline.sync.results import RunResult, StreamResult
+from ideas_pipeline.sync.run import Full, RunResult, StreamResult
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 COMMUNITY = "c"

@@ -13,10 +13,10 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.modes import Incremental
+from ideas_pipeline.sync.run import Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
 from ideas_pipeline.tables.community import CHALLENGES, COMMENTS, IDEAS, USERS
-from ideas_pipeline.warehouse.held import held
+from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, paged, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to

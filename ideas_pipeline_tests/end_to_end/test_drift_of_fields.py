@@ -14,10 +14,10 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.modes import Full
+from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.bookkeeping import FIELDS, REJECTED_RECORDS
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.drift import Field, fields
+from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to

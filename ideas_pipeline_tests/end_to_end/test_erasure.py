@@ -16,10 +16,10 @@ from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.shape import email_of
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full
+from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.bookkeeping import ERASURES
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.database import reading
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.erasing import (
     NEEDLES,

@@ -16,7 +16,7 @@ from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.modes import Full
+from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import deleted

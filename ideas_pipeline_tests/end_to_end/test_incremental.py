@@ -14,8 +14,8 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.living import Living
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.modes import Full, Incremental
 from ideas_pipeline.sync.planning import VERIFY_DAYS
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.simulator.living import Living
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.modes import Full, Incremental
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.community import CHALLENGE_STAGES, CHALLENGES, COMMENTS, IDEAS, VOTE_RATINGS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY

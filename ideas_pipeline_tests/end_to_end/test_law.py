@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.fetching import fetch
-from ideas_pipeline.sync.reading import Reading
 from ideas_pipeline_tests.end_to_end.pipeline import api_of, paged
 from ideas_pipeline_tests.end_to_end.test_truth import PAGING
 

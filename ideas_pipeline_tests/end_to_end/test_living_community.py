@@ -18,9 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from ideas_pipeline.simulator.living import Living
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.modes import Full, Incremental, Mode, Window
-from ideas_pipeline.sync.results import RunResult
-from ideas_pipeline.warehouse.held import held
+from ideas_pipeline.sync.run import Full, Incremental, Mode, RunResult, Window
+from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, stream, sync

@@ -18,11 +18,11 @@ from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full, Incremental
 from ideas_pipeline.sync.replay import replay
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES
 from ideas_pipeline.tables.community import COMMENTS, TABLES
-from ideas_pipeline.warehouse.integrity import broken_references
+from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.test_absence import deleted

@@ -10,9 +10,9 @@ from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync import stream as engine_of_a_stream
-from ideas_pipeline.sync.modes import Full, Incremental
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.community import COMMENTS, TABLES, USERS, VOTES
-from ideas_pipeline.warehouse.integrity import broken_references
+from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, stream, sync
 from ideas_pipeline_tests.end_to_end.test_absence import deleted

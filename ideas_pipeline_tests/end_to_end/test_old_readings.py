@@ -13,7 +13,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync import engine
-from ideas_pipeline.sync.modes import Incremental
+from ideas_pipeline.sync.run import Incremental
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync

@@ -19,9 +19,8 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import new_run_id, sync_community
-from ideas_pipeline.sync.modes import Full
 from ideas_pipeline.sync.replay import replay
-from ideas_pipeline.sync.results import RunResult
+from ideas_pipeline.sync.run import Full, RunResult
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse

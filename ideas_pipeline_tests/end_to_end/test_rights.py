@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.modes import Full, Incremental, Mode
+from ideas_pipeline.sync.run import Full, Incremental, Mode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse

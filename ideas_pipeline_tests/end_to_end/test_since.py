@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
-from ideas_pipeline.sync.modes import Full, Incremental
 from ideas_pipeline.sync.planning import VERIFY_DAYS
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import SCOPES
 from ideas_pipeline.tables.community import COMMENTS
 from ideas_pipeline.warehouse.warehouse import Warehouse

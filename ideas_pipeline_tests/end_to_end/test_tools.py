@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import COMMAND, environment
 from ideas_pipeline_tests.end_to_end.pipeline import sync

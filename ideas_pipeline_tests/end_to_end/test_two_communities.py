@@ -22,12 +22,11 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync import stream as engine_of_a_stream
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.modes import Full, Incremental
-from ideas_pipeline.sync.results import RunResult
+from ideas_pipeline.sync.run import Full, Incremental, RunResult
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS
 from ideas_pipeline.tables.community import METADATA, TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.warehouse.held import held
+from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import paged
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to

@@ -15,7 +15,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
-from ideas_pipeline.sync.modes import Full, Window
+from ideas_pipeline.sync.run import Full, Window
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import COMMENTS, IDEAS
 from ideas_pipeline.warehouse.warehouse import Warehouse

@@ -14,7 +14,7 @@ from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
-from ideas_pipeline.warehouse.engines import reading, utc, writing
+from ideas_pipeline.warehouse.database import reading, utc, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import acme
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.build import build_marts
-from ideas_pipeline.warehouse.engines import reading
+from ideas_pipeline.warehouse.database import reading
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import acme
 

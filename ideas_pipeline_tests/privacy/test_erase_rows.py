@@ -12,7 +12,7 @@ from ideas_pipeline.privacy.erase_rows import scrub
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Reject
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import KEY, blanker, list_in

@@ -14,7 +14,7 @@ from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.engines import make_engine, writing
+from ideas_pipeline.warehouse.database import make_engine, writing
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -11,7 +11,7 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report import completeness, moderation
 from ideas_pipeline.report.figures import read_figures
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
-from ideas_pipeline.warehouse.engines import make_engine, writing
+from ideas_pipeline.warehouse.database import make_engine, writing
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, days, figures, fill
 
 

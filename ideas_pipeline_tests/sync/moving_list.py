@@ -15,7 +15,7 @@ from ideas_pipeline.contract.paging import (
 )
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
-from ideas_pipeline.sync.reading import Reading
+from ideas_pipeline.sync.completeness import Reading
 
 SIZE = 3
 TOTAL = Total(body=("total",))

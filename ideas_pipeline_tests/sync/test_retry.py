@@ -9,7 +9,7 @@ from ideas_pipeline.ideas_api.field_map import field_map
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.privacy import KEY_FILE, Privacy
 from ideas_pipeline.setting_types import Policy
-from ideas_pipeline.sync.batches import About, Rows, batch
+from ideas_pipeline.sync.loading import About, Rows, batch
 from ideas_pipeline.sync.retry import Retried, retry_rejects
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.warehouse.rejects import waiting

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ideas_pipeline.tables import history
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load as load_in
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, held, idea, label, load, night, read

@@ -4,7 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.warehouse.runs import RunStart, StreamStatus
+from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.status import StreamStatus
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load as load_in
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, live, load, read
@@ -19,7 +19,7 @@ from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label
 _KILLED_IN_MID_LOAD = """
 import os, signal, sys
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import batch, idea

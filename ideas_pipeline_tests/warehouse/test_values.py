@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ideas_pipeline.warehouse.engines import writing
+from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, copy_portably, staging_table
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import frame, held, idea, load

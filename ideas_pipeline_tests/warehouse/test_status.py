@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ideas_pipeline.warehouse.proven import created_at, last_proven, last_sync
 from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.status import created_at, last_proven, last_sync
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, night
 

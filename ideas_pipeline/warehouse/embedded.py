@@ -17,7 +17,7 @@ from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch, too_many
-from ideas_pipeline.warehouse.engines import utc
+from ideas_pipeline.warehouse.database import utc
 from ideas_pipeline.warehouse.merge import mark_deleted, same_row
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 

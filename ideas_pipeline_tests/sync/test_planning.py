@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.sync.windows import dated, window_of
+from ideas_pipeline.sync.planning import dated, window_of
 
 
 @pytest.mark.parametrize(

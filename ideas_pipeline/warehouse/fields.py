@@ -10,10 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import FIELDS
-from ideas_pipeline.tables.columns import known_values, own_keys
+from ideas_pipeline.tables.columns import is_live, known_values, own_keys
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.engines import reading, utc, writing
-from ideas_pipeline.warehouse.live import is_live
+from ideas_pipeline.warehouse.database import reading, utc, writing
 
 EXTRA = "_extra."
 _AT_ONCE = 1_000

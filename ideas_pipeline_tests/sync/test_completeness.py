@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ideas_pipeline.errors import NotFound, Unavailable
-from ideas_pipeline.sync.reading import Reading
+from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline_tests.sync.moving_list import SIZE, TOTAL, MovingList, read, styles
 
 WITH_TOTAL = styles(TOTAL)

@@ -14,6 +14,11 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_r
 
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 
+_GROWN = """
+    SELECT pg_relation_size(oid) / current_setting('block_size')::integer > 2 * greatest(relpages, 0) + 64
+    FROM pg_class WHERE oid = to_regclass(:name)
+"""
+
 # Seconds. A writer waits for another's transaction this long, and for a silent server that long.
 _WRITER_WAITS = 300
 _CONNECTING_WAITS = 10
@@ -203,3 +208,16 @@ def _advice(what: str) -> tuple[type[WarehouseError], str]:
 def utc(moment: datetime) -> datetime:
     """``moment`` in UTC, with its zone. One without a zone, as SQLite gives them back, is in UTC already."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def refresh(connection: sa.Connection, table: sa.Table) -> None:
+    """Tells PostgreSQL's planner about a table that has doubled; other engines need no telling.
+
+    Its own housekeeping comes by once a minute. In that time a first sync loads many batches, and each would read the
+    whole table, which the planner believes to be small, instead of looking its few rows up.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    name = connection.dialect.identifier_preparer.format_table(table)
+    if connection.scalar(sa.text(_GROWN), {"name": name}):
+        connection.exec_driver_sql(f"ANALYZE {name}")

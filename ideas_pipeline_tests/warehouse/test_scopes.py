@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
-from ideas_pipeline.warehouse import old_readings
-from ideas_pipeline.warehouse.old_readings import forget_old_readings
+from ideas_pipeline.warehouse import scopes
 from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.scopes import forget_old_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load, night, read
 
@@ -59,7 +59,7 @@ def test_other_streams_and_communities_keep_theirs(warehouse: Warehouse) -> None
 def test_more_lists_than_a_transaction_holds_are_all_seen_to(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(old_readings, "_LISTS_AT_ONCE", 3)
+    monkeypatch.setattr(scopes, "_LISTS_AT_ONCE", 3)
     lists = [f"c{n}" for n in range(10)]
     for on in (1, 2, 9):
         was_read(warehouse, on, *lists)

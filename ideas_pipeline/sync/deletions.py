@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ideas_pipeline.errors import IdeasApiError
-from ideas_pipeline.sync.absence import judge
-from ideas_pipeline.sync.batches import Rows
+from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.fetching import fetch
-from ideas_pipeline.sync.loading import Tally, load_batch
+from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import Task, scopes_of
-from ideas_pipeline.sync.reading import Reading
 from ideas_pipeline.sync.run import Run
+from ideas_pipeline.warehouse.batch import too_many
 
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
@@ -103,3 +105,53 @@ def _lists_same(run: Run, parent: str) -> bool:
         seen |= got.reading.ids
         verdict = got.reading.verdict
     return verdict == "complete" and seen <= run.warehouse.live_ids(run.community, parent, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The ids that are believed to be gone, by reason, and those that are not, by reason."""
+
+    gone: dict[str, list[str]] = field(default_factory=dict)
+    held: dict[str, list[str]] = field(default_factory=dict)
+
+
+def judge(
+    missing: Mapping[str, str],
+    explained: Mapping[str, set[str]],
+    live: Mapping[str, int],
+    percent: float,
+    distrust: str | None,
+) -> Judgement:
+    """Judge ``missing`` (id → scope) against the ``live`` rows of each scope.
+
+    ``explained``: reason → ids whose absence something else explains (their parent went, a stage cleared them): gone.
+    ``distrust``: why nothing that is unexplained may be believed, if so. Else more than ``percent`` of a stream, or of
+    one scope, and at least 20 rows: held. The others: gone.
+    """
+    judgement = Judgement()
+    for reason, ids in explained.items():
+        if believed := sorted(ids & missing.keys()):
+            judgement.gone[reason] = believed
+    rest = {i: s for i, s in missing.items() if not any(i in ids for ids in explained.values())}
+    if not rest:
+        return judgement
+    total = sum(live.values())
+    if distrust or too_many(len(rest), total, percent):
+        judgement.held[distrust or _reason(len(rest), total, "the stream", percent)] = sorted(rest)
+        return judgement
+    by_scope: dict[str, list[str]] = defaultdict(list)
+    for id_, scope in sorted(rest.items()):
+        by_scope[scope].append(id_)
+    for scope, count in sorted(Counter(rest.values()).items()):
+        if too_many(count, live.get(scope, 0), percent):
+            judgement.held[_reason(count, live.get(scope, 0), f"list {scope}", percent)] = by_scope[scope]
+        else:
+            judgement.gone.setdefault("gone", []).extend(by_scope[scope])
+    return judgement
+
+
+def _reason(count: int, total: int, where: str, percent: float) -> str:
+    return (
+        f"{count} of {total} rows of {where} are missing at once, more than {percent:g} %: "
+        "deleted, or hidden from the API's account? Nothing was marked as deleted"
+    )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ideas_pipeline.warehouse.drift import unknown_values
+from ideas_pipeline.warehouse.fields import unknown_values
 from ideas_pipeline.warehouse.rejects import live_and_rejected, waiting
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load, night, read, reject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ideas_pipeline.sync.reading import Reading
+from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline_tests.sync.moving_list import TOTAL, MovingList, read, styles
 
 _PLACE = st.integers(0, 20)
