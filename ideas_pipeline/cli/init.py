@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -170,6 +169,7 @@ def init(
 
 
 def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
+    from ideas_pipeline import private_file
     from ideas_pipeline.env_file import parse
     from ideas_pipeline.errors import EnvFileError, SettingsError
     from ideas_pipeline.settings import PREFIX
@@ -187,15 +187,10 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
             f"The value of {changed[0]} cannot be written to {path}. Set it in the environment instead."
         )
     # Whole and for its owner alone, or not at all: what is there can hold the only copy of a secret.
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path.resolve())
+        private_file.replace(path.resolve(), text.encode())
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _line(name: str, value: str) -> str:

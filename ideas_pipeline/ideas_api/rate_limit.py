@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -21,13 +20,13 @@ from pathlib import Path
 import orjson
 from filelock import lock_descriptor, unlock_descriptor
 
+from ideas_pipeline import private_file
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.errors import ContractError
 
 _SUCCESSES_PER_STEP = 20
 
 _log = logging.getLogger(__name__)
-_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 _MINUTE, _HOUR = 60, 3600
 # The lock is held for a tenth of a millisecond.
 _POLL = 0.002
@@ -118,7 +117,7 @@ def _forgotten_at(minute: int) -> float:
 def _opened(path: Path) -> Iterator[int]:
     """The file, locked. The system frees the lock of a process that dies. Raises ContractError."""
     try:
-        descriptor = _descriptor(path)
+        descriptor = private_file.open_or_create(path)
     except OSError as error:
         raise _unusable(path, error) from None
     try:
@@ -131,14 +130,6 @@ def _opened(path: Path) -> Iterator[int]:
         raise _unusable(path, error) from None
     finally:
         os.close(descriptor)
-
-
-def _descriptor(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-        return os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
 
 
 def _read(file: int, now: float, path: Path) -> _Used:

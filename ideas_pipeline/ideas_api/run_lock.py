@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError, Unavailable
 
-_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 # A full read of a large community takes hours; what waits for longer would only meet the next night's run.
 _LONGEST_WAIT = 6 * 3600.0
 _POLL = 0.2
@@ -35,12 +34,12 @@ def account_lock(
     """
     path, holder = _files(folder, account)
     # One object for each file, so that a thread knows its own lock again.
-    lock = FileLock(path, mode=_OWNER_ONLY, is_singleton=True)
+    lock = private_file.lock(path, is_singleton=True)
     if lock.is_locked:
         yield
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+        private_file.make_folder(folder)
         _acquire(lock, holder, say, longest)
         _note(holder, what)
     except OSError as error:
@@ -62,7 +61,7 @@ def account_holder(folder: Path, account: str) -> str | None:
     if not path.exists():
         return None
     try:
-        with FileLock(path, timeout=0, mode=_OWNER_ONLY):
+        with private_file.lock(path).acquire(timeout=0):
             return None
     except Timeout:
         return _who(holder)
@@ -93,10 +92,8 @@ def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], longest: 
 
 def _note(holder: Path, what: str) -> None:
     """Say in a file who holds the lock. The lock's own file cannot: those who try the lock empty it."""
-    new = holder.with_suffix(".new")
-    new.write_text(json.dumps({"what": what, "process": os.getpid(), "since": time.time()}), encoding="utf-8")
-    new.chmod(_OWNER_ONLY)
-    new.replace(holder)
+    holding = {"what": what, "process": os.getpid(), "since": time.time()}
+    private_file.replace(holder, json.dumps(holding).encode())
 
 
 def _who(holder: Path) -> str:

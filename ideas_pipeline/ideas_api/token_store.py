@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
 
-_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 # Longer than any login with all its retries takes: whoever holds the lock for longer hangs.
 _LONGEST_WAIT = 1800.0
 _POLL = 0.01
@@ -45,8 +45,8 @@ class TokenStore:
         """The stored pair; None where there is none, or the file makes no sense."""
         try:
             with self.path.open(encoding="utf-8") as file:
-                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & ~_OWNER_ONLY:
-                    self.path.chmod(_OWNER_ONLY)
+                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & ~private_file.OWNER_ONLY:
+                    self.path.chmod(private_file.OWNER_ONLY)
                 return _tokens(json.load(file))
         except (OSError, ValueError, RecursionError):
             return None
@@ -54,16 +54,16 @@ class TokenStore:
     def write(self, tokens: Tokens) -> None:
         """Replace the pair. It is on disk when this returns. Raises AuthenticationError where that is not possible."""
         try:
-            self._replace(json.dumps(asdict(tokens)))
+            private_file.replace(self.path, json.dumps(asdict(tokens)).encode())
         except OSError as error:
             raise self._unusable(error) from None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes and threads out. Raises AuthenticationError where that is not possible."""
-        lock = FileLock(f"{self.path}.lock", mode=_OWNER_ONLY, poll_interval=_POLL)
+        lock = private_file.lock(self.path.with_name(f"{self.path.name}.lock"), poll_interval=_POLL)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+            private_file.make_folder(self.path.parent)
             lock.acquire(timeout=_LONGEST_WAIT)
         except Timeout:
             raise AuthenticationError(
@@ -76,17 +76,6 @@ class TokenStore:
             yield
         finally:
             lock.release()
-
-    def _replace(self, text: str) -> None:
-        # A fixed name, so that a killed process leaves no copies behind; the lock keeps writers apart.
-        new = self.path.with_name(f"{self.path.name}.new")
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
 
     def _unusable(self, error: OSError) -> AuthenticationError:
         return AuthenticationError(

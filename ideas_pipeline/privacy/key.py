@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
 import secrets
-import stat
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import orjson
 
+from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
 
 _SURROGATE = "erased-"
 HEX = 32  # 128 bits: no two people are ever alike
 _HASH = re.compile(f"[0-9a-f]{{{HEX}}}")
-_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 
 
 class Key:
@@ -80,19 +78,8 @@ def _encodable(text: str) -> str:
 def _made_once(file: Path) -> bytes:
     """What is in ``file``. Of processes that make it at the same moment, one wins, and all use what it wrote."""
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-        new = file.with_name(f"{file.name}.{secrets.token_hex(4)}.new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(secrets.token_hex(32))
-            opened.flush()
-            os.fsync(opened.fileno())
-        try:
-            os.link(new, file)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
+        private_file.make_folder(file.parent)
+        private_file.create_once(file, secrets.token_hex(32).encode())
     found = file.read_bytes().strip()
     if not found:
         raise PrivacyError(f"The key file {file} is empty. Restore it from a backup.")

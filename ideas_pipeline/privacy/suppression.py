@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +12,8 @@ from typing import Any, Literal
 
 import orjson
 import sqlalchemy as sa
-from filelock import FileLock
 
+from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.tables.bookkeeping import ERASURES
@@ -28,7 +26,6 @@ Because = Literal["asked", "deleted at the source", "there again"]
 
 _LONGEST_WORD = 320  # the longest address that there can be; names are shorter
 _LONGEST_WAIT = 60.0
-_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +146,8 @@ class ErasedPeople:
     def _writing(self) -> Iterator[dict[tuple[str, str], Erased]]:
         assert self._file  # noqa: S101 - merge has looked
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
-            with FileLock(f"{self._file}.lock", timeout=_LONGEST_WAIT, mode=_OWNER_ONLY):
+            private_file.make_folder(self._file.parent)
+            with private_file.lock(self._file.with_name(f"{self._file.name}.lock")).acquire(timeout=_LONGEST_WAIT):
                 yield _read(self._file, self.key)
         except (OSError, TimeoutError) as error:
             why = getattr(error, "strerror", None) or "another process holds it"
@@ -197,15 +194,8 @@ def other_key(where: str) -> PrivacyError:
 
 def _replace(file: Path, listed: dict[tuple[str, str], Erased], key: Key) -> None:
     people = [{**asdict(e), "at": e.at.isoformat(), "words": sorted(e.words)} for e in listed.values()]
-    # A fixed name, so that a killed process leaves no copies behind; the lock keeps writers apart.
-    new = file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(orjson.dumps({"key": key.fingerprint, "people": people}, option=orjson.OPT_INDENT_2))
-        opened.flush()
-        os.fsync(opened.fileno())
-    new.replace(file)
+    content = orjson.dumps({"key": key.fingerprint, "people": people}, option=orjson.OPT_INDENT_2)
+    private_file.replace(file, content)
 
 
 def listed(connection: sa.Connection, community: str, key: Key) -> list[Erased]:

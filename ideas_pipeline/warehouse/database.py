@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
+from ideas_pipeline import private_file
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 
 _GROWN = """
@@ -107,14 +107,14 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 def _create_for_its_owner(file: Path) -> None:
     """The file and its folder, where missing. SQLite gives the files that it puts beside it the same rights."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_file.make_folder(file.parent)
     except OSError as error:
         raise WarehouseMisconfigured(
             f"The folder of the warehouse {file} cannot be created: {error.strerror}. Choose another place."
         ) from None
     # What is there already is its owner's business; what cannot be created, opening it will say.
     with suppress(OSError):
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        private_file.create(file).close()
 
 
 @retry(

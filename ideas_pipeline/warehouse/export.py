@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import sqlalchemy as sa
 
+from ideas_pipeline import private_file
 from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
 from ideas_pipeline.warehouse.database import reading, reading_one_moment
 
@@ -52,7 +52,7 @@ def export(engine: sa.Engine, community: str, tables: Sequence[sa.Table], folder
     Folder and files are made for their owner alone. Returns how many rows each has.
     Raises WarehouseError where the database fails, and OSError where the files cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_file.make_folder(folder)
     rows = {}
     with TemporaryDirectory(dir=folder, prefix=".export-") as unfinished:
         with reading_one_moment(engine, tables) as connection:
@@ -66,10 +66,7 @@ def export(engine: sa.Engine, community: str, tables: Sequence[sa.Table], folder
 def _write(connection: sa.Connection, table: sa.Table, community: str, file: Path) -> int:
     schema = pa.schema([pa.field(c.name, _arrow(c), nullable=bool(c.nullable)) for c in table.columns])
     count = 0
-    with (
-        os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink,
-        pa.parquet.ParquetWriter(sink, schema) as writer,
-    ):
+    with private_file.create(file) as sink, pa.parquet.ParquetWriter(sink, schema) as writer:
         for rows in _read(connection, table, community):
             columns = zip(*rows, strict=True)
             arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]

@@ -1,0 +1,85 @@
+"""Files that only their owner may read or write, whatever the umask: tokens, keys, locks, exports.
+
+Errors are the operating system's (OSError): each caller knows which setting names a better place.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
+
+OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+
+
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and its parents unless they exist; nobody else may look into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+
+
+def create(file: Path) -> BinaryIO:
+    """Create ``file`` and open it for writing. Raises FileExistsError, also for a link."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    os.fchmod(descriptor, OWNER_ONLY)  # a umask of 277, say, takes the owner's right to write
+    return os.fdopen(descriptor, "wb")
+
+
+def open_or_create(file: Path) -> int:
+    """Open ``file`` to read and write it in place, and create it and its folder if missing. Return its descriptor."""
+    try:
+        return os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        make_folder(file.parent)
+        with suppress(FileExistsError):
+            create(file).close()
+        return os.open(file, os.O_RDWR)
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Put ``content`` in place of what ``file`` holds. Readers see the old content or the new; an error keeps the old.
+
+    The content is on disk when this returns. Two writers at once spoil each other's work: hold a ``lock`` if there can
+    be two. The new file's name is fixed, so a killed process leaves one copy at most, and the next writer removes it.
+    """
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        _write(new, content)
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def create_once(file: Path, content: bytes) -> None:
+    """Create ``file`` with ``content`` unless it exists. Of several processes at once, one wins."""
+    new = file.with_name(f"{file.name}.{os.urandom(4).hex()}.new")
+    try:
+        _write(new, content)
+        os.link(new, file)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def lock(file: Path, *, poll_interval: float = 0.05, is_singleton: bool = False) -> FileLock:
+    """A lock between threads and processes, not yet acquired. The system frees the lock of a process that dies.
+
+    Args:
+        file: the lock's own file, which stays behind. Its folder must exist when the lock is acquired.
+        poll_interval: seconds between two attempts to acquire it.
+        is_singleton: whether every call with this ``file`` returns the same object, so that a thread can see that it
+            holds the lock already.
+    """
+    return FileLock(file, mode=OWNER_ONLY, poll_interval=poll_interval, is_singleton=is_singleton)
+
+
+def _write(file: Path, content: bytes) -> None:
+    with create(file) as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
