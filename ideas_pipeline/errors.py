@@ -34,6 +34,9 @@ class IdeasApiError(Exception):
         scope: the scope that was being read, if known.
         status: the HTTP status, if there was a response.
         hint: what to do about it, as a sentence.
+
+    Attributes:
+        requests: how many requests were sent before the error was raised.
     """
 
     def __init__(
@@ -51,12 +54,17 @@ class IdeasApiError(Exception):
         self.scope = scope
         self.status = status
         self.hint = hint
-        self.requests = 1  # requests sent before the error was raised; the transport corrects it after retries
+        self.requests = 1
 
     def at(self, stream: str, scope: str) -> IdeasApiError:
         """Add where the error happened, unless it is known already. Return self, for ``raise error.at(...)``."""
         self.stream = self.stream or stream
         self.scope = self.scope or scope
+        return self
+
+    def after(self, requests: int) -> IdeasApiError:
+        """Correct how many requests were sent before the error was raised. Return self."""
+        self.requests = requests
         return self
 
     def __str__(self) -> str:
@@ -97,11 +105,18 @@ class Unavailable(IdeasApiError):
 class RateLimited(Unavailable):
     """The API, or the configured budget, requires a longer pause than the deadline allows.
 
-    Attributes:
+    Args:
+        message: what happened, without a final full stop.
         retry_after: seconds until another attempt makes sense; None if unknown.
+        status: the HTTP status, if there was a response.
+        hint: what to do about it, as a sentence.
     """
 
-    retry_after: float | None = None
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, status: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, status=status, hint=hint)
+        self.retry_after = retry_after
 
 
 class NotArchived(IdeasApiError):

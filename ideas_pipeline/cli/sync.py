@@ -90,13 +90,12 @@ def run(
 
     A first sync, and one ``for_newcomers``, ends with a query to begin with; a log of every night has no use for it.
     """
-    from ideas_pipeline.app import connect
+    from ideas_pipeline.app import connect, run_archive
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress, say
     from ideas_pipeline.errors import IdeasApiError, WarehouseError
     from ideas_pipeline.marts.dialect import DIALECTS
-    from ideas_pipeline.sync.archiving import archiving
     from ideas_pipeline.sync.engine import new_run_id, sync_community
     from ideas_pipeline.sync.run import Window, name
     from ideas_pipeline.warehouse.runs import RunStart
@@ -112,7 +111,7 @@ def run(
         with (
             warehouse.noting_failure(start, IdeasApiError, WarehouseError),
             api.alone(what, say),
-            archiving(api, settings.archive, run_id, settings.archive_days, privacy),
+            run_archive(settings.archive, run_id, settings.archive_days, contract, privacy) as archive,
             progress() as shown,
         ):
             result = sync_community(
@@ -126,6 +125,7 @@ def run(
                 progress=shown,
                 run_id=run_id,
                 privacy=privacy,
+                archive=archive,
             )
         if result.changed or result.verdict != "failed":
             follow(settings, warehouse)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from ideas_pipeline.app import run_archive
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
@@ -15,7 +16,6 @@ from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.defs.specs import about_freshness, asset_key, asset_spec, column_schema, freshness, step_name
 from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.planning import dated
 from ideas_pipeline.sync.run import Full, Incremental
@@ -138,7 +138,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
             with (
                 database.noting_failure(start, IdeasApiError, WarehouseError),
                 api.alone(f"Dagster's run {context.run.run_id}", context.log.info),
-                archiving(api, settings.archive, run_id, settings.archive_days, privacy),
+                run_archive(settings.archive, run_id, settings.archive_days, contract, privacy) as archive,
             ):
                 run = sync_community(
                     api,
@@ -151,6 +151,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
                     progress=LoggedProgress(context.log),
                     run_id=run_id,
                     privacy=privacy,
+                    archive=archive,
                 )
             (result,) = run.streams
             told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}

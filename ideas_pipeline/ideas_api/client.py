@@ -1,4 +1,4 @@
-"""``IdeasApi``: what the rest of the project knows of the API. A page of records in, by stream, scope and position."""
+"""``IdeasApi``: the client of one community's API. A response per stream, scope and position."""
 
 from __future__ import annotations
 
@@ -13,39 +13,28 @@ from typing import Any
 from urllib.parse import quote
 
 from ideas_pipeline.contract.model import Contract, Stream
-from ideas_pipeline.contract.paging import NextLinkPaging
-from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import AccessDenied, IdeasApiError, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.composite_ids import in_the_path
 from ideas_pipeline.ideas_api.field_map import present
-from ideas_pipeline.ideas_api.page_reader import PageReader
-from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Position
 from ideas_pipeline.ideas_api.run_lock import account_lock
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import Response, Transport
 from ideas_pipeline.ideas_api.urls import checked_base_url
 
-Keep = Callable[[dict[str, Any], bytes], None]
-
 
 class IdeasApi:
-    """The Ideas API of one community, logged in as one account. Safe to use from many threads.
-
-    ``keep``: set it to be handed each page as received: what tells where and when it was read, and the body's bytes.
-    It is called from many threads. A list that does not exist comes as status 404 or 410, without a body.
-    """
+    """The Ideas API of one community, logged in as one account. Safe to use from many threads."""
 
     def __init__(self, contract: Contract, auth: Auth, transport: Transport, state: Path) -> None:
         self.contract = contract
         self.auth = auth
         self.transport = transport
-        self.keep: Keep | None = None
         self.state = state
         self._authenticated = AuthenticatedTransport(auth, transport)
-        self._reader = PageReader(contract)
 
     @classmethod
     def connect(
@@ -95,11 +84,40 @@ class IdeasApi:
         """Keep other runs away from the account, and wait for one that is under way (see ``account_lock``)."""
         return account_lock(self.state, self.auth.account, what, say)
 
-    def response(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
-        """The raw answer for one page. Raises IdeasApiError."""
+    def request(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
+        """The response for one page. A 404 or 410 is a response, too: it says that the scope does not exist.
+
+        Args:
+            stream: the stream to read.
+            scope: its scope.
+            position: where the page begins (see ``pagination``).
+            bounds: request only the records of this time range, if the contract knows how to ask for one.
+
+        Raises:
+            IdeasApiError: with the stream and the scope; NotFound if no address can be built for the scope.
+        """
+        spec = self.contract.streams[stream]
+        path, sent = self._address(stream, scope, position, bounds)
+        try:
+            return self._authenticated.send(spec.method, path, stream=stream, scope=scope, **sent)
+        except NotFound as error:
+            return Response(
+                status=error.status or HTTPStatus.NOT_FOUND,
+                headers={},
+                body=None,
+                text="",
+                url=self.transport.url(path),
+                requests=error.requests,
+                received_at=time.time(),
+            )
+
+    def _address(
+        self, stream: str, scope: str, position: Position, bounds: Bounds
+    ) -> tuple[str, dict[str, dict[str, Any]]]:
+        """The path or URL of a page, and its parameters by how they are sent. Raises NotFound."""
         spec = self.contract.streams[stream]
         if spec.paging.style == "next_link" and position != "":
-            return self._authenticated.send(spec.method, str(position), stream=stream, scope=scope)
+            return str(position), {}
         in_path = _placeholders(spec.path)
         values = pagination.placeholders(spec.paging, position)
         named = pagination.parameters(spec.paging, position)
@@ -108,7 +126,7 @@ class IdeasApi:
         zone = self.contract.stream_timezone(stream)
         sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds, zone)
         sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
-        return self._authenticated.send(spec.method, path, stream=stream, scope=scope, **_as(spec, sent))
+        return path, _as(spec, sent)
 
     def _scope_in_path(self, stream: str, scope: str) -> dict[str, str]:
         try:
@@ -118,36 +136,6 @@ class IdeasApi:
                 "the id of this list's parent is from before the contract's key was changed",
                 hint="Sync in full, and confirm that the rows with such ids are gone: ideas-pipeline absences confirm",
             ).at(stream, scope) from None
-
-    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
-        """The page of ``stream``'s list ``scope`` at ``position`` (see ``pagination``), mapped to columns.
-
-        ``bounds``: only records of these times, where the contract knows how to ask for them.
-
-        Raises IdeasApiError, which knows the stream and the scope.
-        """
-        place = {"stream": stream, "scope": scope, "position": position, "bounded": not bounds.open}
-        try:
-            response = self.response(stream, scope, position, bounds)
-        except NotFound as error:
-            if self.keep:
-                self.keep(place | {"status": error.status, "received_at": time.time()}, b"")
-            raise
-        if self.keep:
-            self.keep(place | self._about(stream, response), response.content)
-        return self._reader.page(stream, scope, position, response)
-
-    def _about(self, stream: str, response: Response) -> dict[str, Any]:
-        """What of an answer, beside its body, is needed to read it again. No token is in it."""
-        paging = self.contract.streams[stream].paging
-        read = [paging.total.header] if paging.total and paging.total.header else []
-        read += ["Link"] if isinstance(paging, NextLinkPaging) and not paging.next else []
-        return {
-            "status": response.status,
-            "received_at": response.received_at,
-            "address": response.url.partition("?")[0],
-            "headers": {name: response.headers[name] for name in read if name in response.headers},
-        }
 
 
 def _placeholders(path: str) -> list[str]:
@@ -165,7 +153,7 @@ def _travels_in_path(spec: Stream, parameter: str, in_path: list[str]) -> bool:
     return roles.get(parameter) in in_path
 
 
-def _as(spec: Stream, sent: dict[str, Any]) -> dict[str, Json]:
+def _as(spec: Stream, sent: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {{"query": "params", "form": "form", "json": "json"}[spec.send_as]: sent} if sent else {}
 
 

@@ -118,29 +118,26 @@ def unavailable(again: Again, attempts: int) -> Unavailable:
 def rate_limited(status: int | None, seconds: float | None, deadline: float) -> RateLimited:
     """The error for a pause that is longer than may be waited, or of unknown length."""
     if seconds is None:
-        error = RateLimited(
+        return RateLimited(
             "the API says again and again that it is asked too often",
             status=status,
             hint="Lower limits.requests_per_second or limits.concurrency in the contract.",
         )
-    else:
-        error = RateLimited(
-            f"the API asks for a pause of {_length(seconds)}; the contract's limits.deadline allows {deadline:g} s",
-            status=status,
-            hint=_come_back(seconds),
-        )
-    error.retry_after = seconds
-    return error
+    return RateLimited(
+        f"the API asks for a pause of {_length(seconds)}; the contract's limits.deadline allows {deadline:g} s",
+        retry_after=seconds,
+        status=status,
+        hint=_come_back(seconds),
+    )
 
 
 def spent_budget(seconds: float) -> RateLimited:
     """The error when the contract's own rate leaves no request in time."""
-    error = RateLimited(
+    return RateLimited(
         "the contract's own limit of requests is used up",
+        retry_after=seconds,
         hint=f"{_come_back(seconds)} The limit is limits.requests_per_hour or requests_per_second in the contract.",
     )
-    error.retry_after = seconds
-    return error
 
 
 def _come_back(seconds: float) -> str:

@@ -6,14 +6,22 @@ from collections.abc import Callable
 from functools import cached_property
 
 from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.paging import NextLinkPaging
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.transport import Response
 
 Found = list[tuple[str | None, Json]]
+
+
+def headers_read(spec: Stream) -> list[str]:
+    """The headers of a response that are needed to read it."""
+    paging = spec.paging
+    names = [paging.total.header] if paging.total and paging.total.header else []
+    return names + (["Link"] if isinstance(paging, NextLinkPaging) and not paging.next else [])
 
 
 class PageReader:
@@ -27,14 +35,26 @@ class PageReader:
         return {name: field_map(self._contract, name) for name in self._contract.streams}
 
     def page(self, stream: str, scope: str, position: Position, response: Response) -> Page:
-        """The page that came for ``position``. Raises UnexpectedResponse, which knows the stream and the scope."""
+        """The page at ``position``, mapped to columns.
+
+        Args:
+            stream: the stream that was requested.
+            scope: its scope.
+            position: where the page begins.
+            response: the API's response, live or archived.
+
+        Raises:
+            NotFound: the API answered 404 or 410.
+            UnexpectedResponse: the contract does not describe what came. Both carry the stream and the scope.
+        """
         try:
+            response.found()
             found = self._found(stream, response)
             mapper = self._mappers[stream]
             records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
             total, following = self._walk(stream, position, len(found), response)
             return Page(records, total, following, response.requests, response.received_at)
-        except UnexpectedResponse as error:
+        except (NotFound, UnexpectedResponse) as error:
             raise error.at(stream, scope) from None
 
     def outline(self, stream: str, position: Position, response: Response) -> tuple[int, int | None, Position | None]:

@@ -26,6 +26,7 @@ from ideas_pipeline.ideas_api.http_errors import (
     Again,
     connection_failure,
     rate_limited,
+    refusal,
     spent_budget,
     unavailable,
 )
@@ -61,6 +62,12 @@ class Response:
     requests: int
     received_at: float
     content: bytes = field(repr=False, default=b"")
+
+    def found(self) -> Response:
+        """Return self. Raises NotFound for a 404 or 410."""
+        if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            raise refusal(self.status, "GET", urlsplit(self.url).path).after(self.requests)
+        return self
 
 
 @dataclass(slots=True)
@@ -157,7 +164,7 @@ class Transport:
         try:
             return self._retrying(self._attempt, call)
         except IdeasApiError as error:
-            error.requests = call.requests
+            error.after(call.requests)
             if stream:
                 error.at(stream, scope or "")
             raise

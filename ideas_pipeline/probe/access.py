@@ -111,7 +111,7 @@ def _check_header(step: Step, api: IdeasApi) -> None:
         step.skip("every stream needs ids of another one")
         return
     try:
-        api.response(stream, "", pagination.first(api.contract.streams[stream].paging))
+        api.request(stream, "", pagination.first(api.contract.streams[stream].paging)).found()
     except AuthenticationError as refused:
         for name, template in _HEADERS:
             if (name, template) != (header.name, header.format) and _is_accepted(api, stream, name, template):

@@ -216,6 +216,6 @@ def _check_end(step: Step, api: IdeasApi, spec: Stream, stream: str, scope: str,
 
 
 def _ask(step: Step, api: IdeasApi, stream: str, scope: str, position: Position) -> Response:
-    response = api.response(stream, scope, position)
+    response = api.request(stream, scope, position).found()
     step.requests += response.requests
     return response

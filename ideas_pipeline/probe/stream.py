@@ -107,7 +107,7 @@ def _without_paging(
 
 
 def _ask(step: Step, api: IdeasApi, stream: str, scope: str) -> Response:
-    response = api.response(stream, scope, pagination.first(api.contract.streams[stream].paging))
+    response = api.request(stream, scope, pagination.first(api.contract.streams[stream].paging)).found()
     step.requests += response.requests
     return response
 

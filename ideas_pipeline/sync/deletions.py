@@ -76,7 +76,7 @@ def _look_again(run: Run, stream: str, tally: Tally, sought: set[str]) -> bool:
         found = Rows()
         for got in fetch(
             (Reading(scope, spec.paging, sweeps=run.api.contract.limits.sweeps) for scope in lists),
-            lambda scope, position: run.page(stream, scope, position),
+            lambda scope, position: run.source.page(stream, scope, position),
             concurrency=run.api.contract.limits.concurrency,
         ):
             found.add([r for r in got.records if str(r.columns.get("id")) in sought], got.reading.scope)
@@ -99,7 +99,7 @@ def _lists_same(run: Run, parent: str) -> bool:
     verdict = None
     for got in fetch(
         [Reading("", spec.paging, sweeps=run.api.contract.limits.sweeps)],
-        lambda scope, position: run.page(parent, scope, position),
+        lambda scope, position: run.source.page(parent, scope, position),
         concurrency=1,
     ):
         seen |= got.reading.ids

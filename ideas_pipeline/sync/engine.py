@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.contract_fit import check_fit
 from ideas_pipeline.sync.planning import VERIFY_DAYS, dated
@@ -14,7 +15,6 @@ from ideas_pipeline.sync.run import (
     Full,
     Incremental,
     Mode,
-    PageSource,
     Progress,
     Run,
     RunResult,
@@ -25,6 +25,7 @@ from ideas_pipeline.sync.run import (
     name,
     worst,
 )
+from ideas_pipeline.sync.source import PageSource, RunArchive, Source
 from ideas_pipeline.sync.stream import sync_stream
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.scopes import forget_old_readings
@@ -40,7 +41,7 @@ def new_run_id(at: datetime) -> str:
 
 
 def sync_community(
-    api: PageSource,
+    api: IdeasApi | PageSource,
     warehouse: Warehouse,
     community: str,
     *,
@@ -51,13 +52,14 @@ def sync_community(
     progress: Progress | None = None,
     run_id: str | None = None,
     privacy: Privacy | None = None,
+    archive: RunArchive | None = None,
 ) -> RunResult:
     """Read the community (or only ``streams``) and bring the warehouse in line with it.
 
     A stream that fails leaves the others' work in place, and the run goes on with the next, unless the API refuses the
     account. What a crash or a signal interrupts is kept up to the last batch, and the next run goes on from there.
     ``run_id``: several calls with one id are one run, as the assets of a Dagster run are.
-    ``privacy``: what may be stored of people; None stores what the API sends.
+    ``privacy``: what may be stored of people. ``archive``: where the API's responses are kept; None keeps none.
     Raises ContractError, WarehouseError.
     """
     check_fit(api.contract)
@@ -83,6 +85,8 @@ def sync_community(
     )
     run = Run(
         api=api,
+        source=Source(api, privacy, archive) if isinstance(api, IdeasApi) else api,
+        privacy=privacy,
         warehouse=warehouse,
         community=community,
         run_id=run_id,
@@ -92,7 +96,6 @@ def sync_community(
         mass_absence_percent=mass_absence_percent,
         distrust=distrust,
         progress=progress or Silence(),
-        privacy=privacy,
     )
     results: list[StreamResult] = []
     try:
@@ -121,7 +124,7 @@ def sync_community(
     return RunResult(run_id, worst([r.verdict for r in results]), results)
 
 
-def _wanted(api: PageSource, mode: Mode, streams: Sequence[str] | None) -> list[str]:
+def _wanted(api: IdeasApi | PageSource, mode: Mode, streams: Sequence[str] | None) -> list[str]:
     """The streams to read, in order. A window is asked for of the lists below others, unless streams are named."""
     order = api.contract.order()
     if streams is not None:

@@ -57,7 +57,7 @@ def replay(
     start = RunStart(new_run_id(began), community, ArchivedApi.base_url, began, mode=name_of(mode))
     with warehouse.noting_failure(start, IdeasApiError, WarehouseError):
         return sync_community(
-            _archived(contract, warehouse, community, folder, since),
+            _archived(contract, warehouse, community, folder, since, privacy),
             warehouse,
             community,
             streams=streams,
@@ -69,13 +69,18 @@ def replay(
 
 
 def _archived(
-    contract: Contract, warehouse: Warehouse, community: str, folder: Path, since: datetime | None
+    contract: Contract,
+    warehouse: Warehouse,
+    community: str,
+    folder: Path,
+    since: datetime | None,
+    privacy: Privacy | None,
 ) -> ArchivedApi:
     def readings(stream: str) -> Mapping[str, LastReading]:
         return last_readings(warehouse.engine, community, stream)
 
     try:
-        return ArchivedApi(contract, folder, readings, since=since)
+        return ArchivedApi(contract, folder, readings, privacy or Privacy(contract, community), since=since)
     except OSError as error:
         raise NotArchived(
             f"the archive's {error.filename} cannot be read: {error.strerror}",
@@ -104,6 +109,7 @@ class ArchivedApi:
         contract: Contract,
         folder: Path,
         readings: Callable[[str], Mapping[str, LastReading]],
+        privacy: Privacy,
         *,
         since: datetime | None = None,
     ) -> None:
@@ -112,6 +118,7 @@ class ArchivedApi:
         self._walks = index(folder, since.timestamp() if since else 0.0)
         self._block = lru_cache(_BLOCKS_AT_HAND)(block_at)
         self._readings = readings
+        self._privacy = privacy
         self._lock = threading.Lock()
         self._last: dict[str, Mapping[str, LastReading]] = {}
         self._homes: dict[str, dict[str, tuple[float, str]]] = {}
@@ -129,7 +136,7 @@ class ArchivedApi:
                 self._prepare(stream)
             self._served[key] = self._pages(stream, scope)
         try:
-            return next(self._served[key])
+            return self._privacy.prepared(stream, next(self._served[key]))
         except IdeasApiError as error:
             raise error.at(stream, scope) from None
         except (OSError, ValueError, KeyError):

@@ -94,7 +94,7 @@ def _doubt_unproven_parents(run: Run, stream: str, tally: Tally) -> None:
 def _readings(run: Run, stream: str, tasks: list[Task]) -> Iterator[Reading]:
     spec = run.api.contract.streams[stream]
     for task in tasks:
-        if run.privacy and not run.privacy.reads(stream, task.scope):
+        if not run.privacy.reads(stream, task.scope):
             continue
 
         def known(scope: str = task.scope) -> set[str]:
@@ -131,7 +131,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
         try:
             for got in fetch(
                 _readings(run, stream, tally.plan.tasks),
-                lambda scope, position: run.page(stream, scope, position, tasks[scope].bounds),
+                lambda scope, position: run.source.page(stream, scope, position, tasks[scope].bounds),
                 concurrency=run.api.contract.limits.concurrency,
             ):
                 scope = got.reading.scope

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ideas_pipeline.app import run_archive
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -36,15 +36,15 @@ class Measured(NamedTuple):
 def measure(api: IdeasApi, folder: Path, days: int) -> Measured:
     """A sync into a new warehouse in ``folder``, archived for ``days`` days; 0: not at all."""
     folder.mkdir()
-    archive = folder / "archive"
+    archived = folder / "archive"
     with Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}") as warehouse:
         wall, cpu = time.perf_counter(), time.process_time()
-        with archiving(api, archive, "run", days):
-            verdict = sync_community(api, warehouse, "c", mode=Full(), run_id="run").verdict
+        with run_archive(archived, "run", days, api.contract) as archive:
+            verdict = sync_community(api, warehouse, "c", mode=Full(), run_id="run", archive=archive).verdict
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if verdict != "complete":
         raise SystemExit(f"the sync did not complete: {verdict}")
-    kept = sum(file.stat().st_size for file in archive.rglob("*") if file.is_file()) if days else 0
+    kept = sum(file.stat().st_size for file in archived.rglob("*") if file.is_file()) if days else 0
     return Measured(wall, cpu, kept / 1e6)
 
 

@@ -22,6 +22,7 @@ from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.replay import ArchivedApi
 from ideas_pipeline.sync.run import Full, Replay, RunResult
+from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.tables.community import METADATA, TABLES
 from ideas_pipeline.warehouse.scopes import last_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -89,15 +90,16 @@ def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Pri
     privacy = privacy or privacy_of(simulator.contract, folder)
     run_id = f"run-{len(list((folder / 'archive').glob('*')))}"
     with api_of(simulator, folder) as api, Writer(folder / "archive" / run_id) as writer:
-        api.keep = privacy.filtering(writer.add)
-        return sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id=run_id, privacy=privacy)
+        archive = RunArchive(writer, simulator.contract, privacy)
+        return sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
 
 
 def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:
+    privacy = privacy_of(contract, folder)
     archived = ArchivedApi(
-        contract, folder / "archive", lambda stream: last_readings(warehouse.engine, COMMUNITY, stream)
+        contract, folder / "archive", lambda stream: last_readings(warehouse.engine, COMMUNITY, stream), privacy
     )
-    return sync_community(archived, warehouse, COMMUNITY, mode=Replay(), privacy=privacy_of(contract, folder))
+    return sync_community(archived, warehouse, COMMUNITY, mode=Replay(), privacy=privacy)
 
 
 def everything(warehouse: Warehouse, folder: Path, logs: str) -> dict[str, bytes]:

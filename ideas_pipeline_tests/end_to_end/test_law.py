@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.fetching import fetch
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, paged
+from ideas_pipeline.sync.source import Source
+from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, paged
 from ideas_pipeline_tests.end_to_end.test_truth import PAGING
 
 _PLACE = st.integers(0, 20)
@@ -80,10 +82,11 @@ def test_a_complete_reading_holds_every_row_that_lived_through_it(
     with simulator.changing() as tables:
         tables["users"] = dict(story.first)
     simulator.before_page = story
+    source = Source(client, Privacy(client.contract, COMMUNITY))
     reading = Reading("", client.contract.streams["users"].paging, sweeps=5)
     brought = [
         record.columns["id"]
-        for got in fetch([reading], lambda scope, position: client.page("users", scope, position), concurrency=4)
+        for got in fetch([reading], lambda scope, position: source.page("users", scope, position), concurrency=4)
         for record in got.records
     ]
     assert len(brought) == len(set(brought))

@@ -21,8 +21,8 @@ def _process(base_url: str, client_id: str, client_secret: str, store: Path) -> 
     """One worker process: many threads ask for the same list. Returns how many answers came."""
     api = IdeasApi.connect(contract_with(CHANGES), base_url, Credentials(client_id, client_secret), store, store.parent)
     with ThreadPoolExecutor(THREADS) as pool:
-        pages = list(pool.map(lambda _: api.page("challenges", "", 1), range(THREADS * CALLS)))
-    return sum(len(page.records) == 6 for page in pages)
+        answers = list(pool.map(lambda _: api.request("challenges", "", 1), range(THREADS * CALLS)))
+    return sum(len(answer.body["data"]) == 6 for answer in answers)
 
 
 def test_no_refresh_token_is_used_twice_and_no_request_is_lost(tmp_path: Path) -> None:

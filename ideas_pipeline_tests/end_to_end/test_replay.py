@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.app import run_archive
 from ideas_pipeline.archive.blocks import Header, records
 from ideas_pipeline.archive.files import pages_of, runs_in
 from ideas_pipeline.archive.rewriting import rewrite
@@ -17,7 +18,6 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.archiving import archiving
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.replay import replay
 from ideas_pipeline.sync.run import Full, RunResult
@@ -43,9 +43,9 @@ def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, *, days: int 
     run_id = new_run_id(datetime.now(UTC))
     with (
         api_of(simulator, folder, options.pop("contract", None)) as api,
-        archiving(api, archive(folder), run_id, days),
+        run_archive(archive(folder), run_id, days, api.contract) as kept,
     ):
-        return sync_community(api, warehouse, COMMUNITY, run_id=run_id, **options)
+        return sync_community(api, warehouse, COMMUNITY, run_id=run_id, archive=kept, **options)
 
 
 def archive(folder: Path) -> Path:

@@ -1,0 +1,97 @@
+"""Pages of records for a sync: requested, archived, read by the contract, and held to the privacy policy."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
+from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.privacy.privacy import Privacy
+
+
+class PageSource(Protocol):
+    """An archive in the place of the API."""
+
+    @property
+    def contract(self) -> Contract: ...
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def retries(self) -> int: ...
+
+    def account_role(self) -> str | None: ...
+
+    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
+        """One page of a scope. Called from many threads. Raises IdeasApiError."""
+        ...
+
+
+class RunArchive:
+    """The archive of one run: every response as received, except for the pages of erased people.
+
+    Args:
+        writer: where the pages go.
+        contract: which headers of a response are needed to read it again.
+        privacy: keeps erased people out; None archives every page.
+    """
+
+    def __init__(self, writer: Writer, contract: Contract, privacy: Privacy | None) -> None:
+        self._write = privacy.filtering(writer.add) if privacy else writer.add
+        self._contract = contract
+
+    def add(self, stream: str, scope: str, position: Position, bounded: bool, answer: Response) -> None:
+        """Archive the response for one page. Called from many threads.
+
+        Args:
+            stream: the stream that was requested.
+            scope: its scope.
+            position: where the page begins.
+            bounded: whether only the records of a time range were requested.
+            answer: the response. Of its headers only those are kept that the contract reads: no token is among them.
+        """
+        names = headers_read(self._contract.streams[stream])
+        header = {
+            "stream": stream,
+            "scope": scope,
+            "position": position,
+            "bounded": bounded,
+            "status": answer.status,
+            "received_at": answer.received_at,
+            "address": answer.url.partition("?")[0],
+            "headers": {name: answer.headers[name] for name in names if name in answer.headers},
+        }
+        self._write(header, answer.content)
+
+
+class Source:
+    """The pages of a community. Safe to use from many threads."""
+
+    def __init__(self, client: IdeasApi, privacy: Privacy, archive: RunArchive | None = None) -> None:
+        self._client = client
+        self._archive = archive
+        self._reader = PageReader(client.contract)
+        self._privacy = privacy
+
+    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
+        """One page of a scope, as it may be stored.
+
+        Args:
+            stream: the stream to read.
+            scope: its scope.
+            position: where the page begins (see ``pagination``).
+            bounds: request only the records of this time range, if the contract knows how to ask for one.
+
+        Raises:
+            IdeasApiError: with the stream and the scope; NotFound if the API answers 404 or 410.
+        """
+        answer = self._client.request(stream, scope, position, bounds)
+        if self._archive:
+            self._archive.add(stream, scope, position, not bounds.open, answer)
+        page = self._reader.page(stream, scope, position, answer)
+        return self._privacy.prepared(stream, page)
