@@ -1,19 +1,53 @@
-"""Moments as people say them."""
+"""Moments and durations as people read them.
+
+``humanize`` was weighed and does not fit: it calls 47 hours "a day" and 90 minutes "2 hours", and 400 days "1 year, 1
+month", where an operator who compares it with a limit of 36 hours needs the number.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
+
+
+def duration(seconds: float, *, digits: int = 0) -> str:
+    """Describe a duration in the largest unit of which it has at least two: ``36 hours``, ``3 minutes``, ``1 second``.
+
+    Args:
+        seconds: the duration; less than one second counts as one.
+        digits: digits after the decimal point, where it is not zero: ``3.5 days``. Seconds have none.
+    """
+    for unit, size in _UNITS:
+        if abs(seconds) >= 2 * size:
+            number = f"{seconds / size:,.{digits}f}"
+            return f"{number.removesuffix('.' + digits * '0')} {unit}s"
+    count = max(1, round(seconds))
+    return f"{count} second{'s' if count > 1 else ''}"
 
 
 def ago(then: datetime, now: datetime) -> str:
-    """How long ago ``then`` was, in the largest unit that fits: ``5 minutes ago``. Both aware, any zone."""
+    """Describe how long ago ``then`` was, in the largest unit that has passed: ``5 minutes ago``.
+
+    Args:
+        then: a timezone-aware moment, in any zone.
+        now: the present, timezone-aware.
+
+    Returns:
+        ``just now`` for less than a minute, and for a moment in the future.
+    """
     passed = max(now - then, timedelta())
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if count := int(passed.total_seconds() // length):
+    for unit, size in _UNITS:
+        if count := int(passed.total_seconds() // size):
             return f"{count:,} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
 
 
+def clock(at: datetime) -> str:
+    """Write a timezone-aware moment in UTC, to the minute: ``2026-11-23 02:04 UTC``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def moment(then: datetime, now: datetime) -> str:
-    """``2026-11-23 02:04 UTC, 5 hours ago``. ``then`` is in UTC."""
-    return f"{then:%Y-%m-%d %H:%M} UTC, {ago(then, now)}"
+    """Write a timezone-aware moment with its age: ``2026-11-23 02:04 UTC, 5 hours ago``."""
+    return f"{clock(then)}, {ago(then, now)}"

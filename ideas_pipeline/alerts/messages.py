@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ideas_pipeline.times import moment
+from ideas_pipeline.times import clock, moment
 
 _AGAIN = timedelta(days=1)
 
@@ -69,7 +69,7 @@ def _told(run: FailedRun) -> str:
     reasons = [f"- {_cut(reason)}" for reason in run.reasons[:_REASONS_SHOWN]]
     if more := len(run.reasons) - len(reasons):
         reasons.append(f"- and {more:,} more")
-    return "\n".join([f"{run.name} failed at {run.at:%Y-%m-%d %H:%M} UTC (run {run.run_id[:8]}):", *reasons])
+    return "\n".join([f"{run.name} failed at {clock(run.at)} (run {run.run_id[:8]}):", *reasons])
 
 
 def _cut(text: str) -> str:

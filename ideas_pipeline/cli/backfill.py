@@ -68,8 +68,9 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
 
 
 def _say_cost(settings: Settings, contract: Contract, window: Window, streams: list[str], *, as_json: bool) -> None:
-    from ideas_pipeline.cli.output import console, length, table
+    from ideas_pipeline.cli.output import console, table
     from ideas_pipeline.sync.estimate import estimate
+    from ideas_pipeline.times import duration
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
@@ -85,7 +86,7 @@ def _say_cost(settings: Settings, contract: Contract, window: Window, streams: l
     if any(s.asked_for == "everything" for s in cost.streams):
         out.print("Where the API is asked for everything, the contract names no since and until: all is read, and")
         out.print("what is not of these days is left out here.")
-    out.print(f"About {cost.requests:,} requests and {length(cost.seconds)}: {cost.because}.")
+    out.print(f"About {cost.requests:,} requests and {duration(cost.seconds)}: {cost.because}.")
     out.print("Told from the lists as they were last read. New lists, trouble and retries come on top.")
     if guessed := sum(s.lists - s.known for s in cost.streams):
         out.print(f"{guessed:,} lists were never read: counted by what their parent says.")

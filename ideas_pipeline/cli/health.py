@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.cli.output import came_to, length
-from ideas_pipeline.times import ago, moment
+from ideas_pipeline.cli.output import came_to
+from ideas_pipeline.times import ago, clock, duration, moment
 from ideas_pipeline.warehouse.status import LastSync, StreamStatus, Unfinished
 
 _SYNC = "ideas-pipeline sync"
@@ -78,7 +78,7 @@ def standing(facts: Facts) -> Standing:
     if _is_late(facts, since):
         said = f"A sync is under way: everything was last proven complete {moment(since, facts.now)}."
         return Standing("running", said, [], notes)
-    said = f"All is well: everything was proven complete {ago(since, facts.now)} ({since:%Y-%m-%d %H:%M} UTC)."
+    said = f"All is well: everything was proven complete {ago(since, facts.now)} ({clock(since)})."
     return Standing("well", said, [], notes)
 
 
@@ -182,9 +182,9 @@ def _notes(facts: Facts) -> Iterator[str]:
         sign = ago(run.last_sign_at, facts.now)
         yield f"{_named(run, facts)} {ended} (last sign of life {sign}). Read: {_read(run)}."
     if last := facts.last_sync:
-        took = length((last.finished_at - last.started_at).total_seconds())
+        took = duration((last.finished_at - last.started_at).total_seconds())
         what = "full sync" if last.mode == "full" else "sync"
-        yield f"Last {what}: {last.started_at:%Y-%m-%d %H:%M} UTC, {took}, {last.requests:,} requests, {last.verdict}."
+        yield f"Last {what}: {clock(last.started_at)}, {took}, {last.requests:,} requests, {last.verdict}."
         if last.hidden_changes:
             yield f"It found {last.hidden_changes:,} changes that nothing had announced."
 
@@ -198,7 +198,7 @@ def _named(run: Unfinished, facts: Facts) -> str:
     if run.window:
         first, end = (at.astimezone(ZoneInfo(facts.timezone)) for at in run.window)
         name += f" from {first:%Y-%m-%d %H:%M} to before {end:%Y-%m-%d %H:%M}"
-    return f"The {name} that began {run.started_at:%Y-%m-%d %H:%M} UTC"
+    return f"The {name} that began {clock(run.started_at)}"
 
 
 def _read(run: Unfinished) -> str:

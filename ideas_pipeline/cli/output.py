@@ -67,14 +67,6 @@ def came_to(stream: str, verdict: str, reason: str) -> str:
     return f"{where} {'failed' if verdict == 'failed' else 'is incomplete'}: {what}"
 
 
-def length(seconds: float) -> str:
-    """How long something takes, roughly, in the largest unit that fits: ``3 minutes``."""
-    for unit, size in (("hour", 3600), ("minute", 60)):
-        if seconds >= 2 * size:
-            return _count(round(seconds / size), unit)
-    return _count(max(1, round(seconds)), "second")
-
-
 def say(sentence: str) -> None:
     """A line on standard error."""
     print(sentence, file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from ideas_pipeline.errors import (
     RequestRefused,
     Unavailable,
 )
+from ideas_pipeline.times import duration
 
 
 class Again(Exception):
@@ -124,7 +125,7 @@ def rate_limited(status: int | None, seconds: float | None, deadline: float) -> 
             hint="Lower limits.requests_per_second or limits.concurrency in the contract.",
         )
     return RateLimited(
-        f"the API asks for a pause of {_length(seconds)}; the contract's limits.deadline allows {deadline:g} s",
+        f"the API asks for a pause of {duration(seconds)}; the contract's limits.deadline allows {deadline:g} s",
         retry_after=seconds,
         status=status,
         hint=_come_back(seconds),
@@ -142,11 +143,7 @@ def spent_budget(seconds: float) -> RateLimited:
 
 def _come_back(seconds: float) -> str:
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    return f"Come back after {moment:%Y-%m-%d %H:%M:%S} UTC, in {_length(seconds)}; what was finished is kept."
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"Come back after {moment:%Y-%m-%d %H:%M:%S} UTC, in {duration(seconds)}; what was finished is kept."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError, Unavailable
+from ideas_pipeline.times import duration
 
 # A full read of a large community takes hours; what waits for longer would only meet the next night's run.
 _LONGEST_WAIT = 6 * 3600.0
@@ -83,7 +84,7 @@ def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], longest: 
         left = ends - time.monotonic()
         if left <= 0:
             raise Unavailable(
-                f"this API account is used by {_who(holder)}, and {_length(longest)} were waited for it",
+                f"this API account is used by {_who(holder)}, and was not released within {duration(longest)}",
                 hint="If it hangs, stop it. What is still to be read, the next run reads.",
             )
         say(f"Waiting: this API account is used by {_who(holder)}. One run at a time uses an account.")
@@ -103,7 +104,3 @@ def _who(holder: Path) -> str:
         return f"{noted['what']} (process {noted['process']}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
     except (OSError, ValueError, TypeError, KeyError):
         return "another run"
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 3600:.1f} hours"

@@ -14,6 +14,7 @@ from filelock import Timeout
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.times import duration
 
 # Longer than any login with all its retries takes: whoever holds the lock for longer hangs.
 _LONGEST_WAIT = 1800.0
@@ -67,7 +68,7 @@ class TokenStore:
             lock.acquire(timeout=_LONGEST_WAIT)
         except Timeout:
             raise AuthenticationError(
-                f"another process has held {self.path}.lock for {_LONGEST_WAIT / 60:.0f} minutes",
+                f"another process has held {self.path}.lock for {duration(_LONGEST_WAIT)}",
                 hint="Look for a run that hangs, and stop it.",
             ) from None
         except OSError as error:

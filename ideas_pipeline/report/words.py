@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from ideas_pipeline.times import duration
 from ideas_pipeline.warehouse.database import utc
 
 NONE = "–"
 _TITLE = 90
 # Between a number and its unit: they stay on one line.
 _FIXED = "\N{NO-BREAK SPACE}"
-_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
 def number(value: float | None) -> str:
@@ -35,13 +35,11 @@ def of(part: int, whole: int) -> str:
 
 
 def length(seconds: float | None) -> str:
-    """How long something takes, in the largest unit that it fills twice: ``3.5 days``, ``36 hours``."""
+    """A duration: ``3.5 days``, ``36 hours``, ``under 2 minutes``; a dash for None."""
     if seconds is None:
         return NONE
-    for unit, size in _UNITS:
-        if abs(seconds) >= 2 * size:
-            return f"{number(round(seconds / size, 1)).removesuffix('.0')}{_FIXED}{unit}s"
-    return f"under{_FIXED}2{_FIXED}minutes"
+    shown = duration(seconds, digits=1) if abs(seconds) >= 120 else "under 2 minutes"
+    return shown.replace(" ", _FIXED)
 
 
 def count(things: int, thing: str) -> str:

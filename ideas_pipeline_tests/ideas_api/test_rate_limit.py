@@ -186,7 +186,7 @@ def test_a_spent_budget_sends_nothing_and_says_when_to_come_back(file: Path) -> 
         sender = Transport(server.base_url, limits(requests_per_hour=3), file)
         for _ in range(3):
             sender.send("GET", "ideas")
-        with pytest.raises(RateLimited, match=r"used up\. Come back after 20.* UTC, in \d+ min") as caught:
+        with pytest.raises(RateLimited, match=r"used up\. Come back after 20.* UTC, in \d+ minutes") as caught:
             sender.send("GET", "ideas")
     assert caught.value.retry_after == pytest.approx(HOUR, abs=60)
     assert caught.value.requests == 0

@@ -84,7 +84,7 @@ def test_waiting_ends_with_a_sentence(tmp_path: Path) -> None:
     said: list[str] = []
     with (
         another_process_holds(tmp_path) as holder,
-        pytest.raises(Unavailable, match=rf"process {holder.pid}, .* were waited for it") as caught,
+        pytest.raises(Unavailable, match=rf"process {holder.pid}, .* was not released within 1 second") as caught,
         account_lock(tmp_path, ACCOUNT, "us", said.append, longest=0.1),
     ):
         pass

@@ -155,7 +155,9 @@ def test_a_pause_beyond_the_deadline_ends_at_once_and_says_when_to_come_back(for
     value = {"seconds": "3000", "date": formatdate(moment, usegmt=True), "unix": str(int(moment))}[form]
     with (
         serving(in_turn(Answer(status, headers={"Retry-After": value}))) as server,
-        pytest.raises(RateLimited, match=r"Come back after \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, in \d\d min") as caught,
+        pytest.raises(
+            RateLimited, match=r"Come back after \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, in \d\d minutes"
+        ) as caught,
     ):
         transport(server).send("GET", "ideas")
     assert caught.value.retry_after == pytest.approx(3000, abs=60)
