@@ -46,7 +46,7 @@ def api_of(settings: Settings, contract: Contract) -> IdeasApi:
 def connect(settings: Settings, contract: Contract) -> Iterator[tuple[IdeasApi, Warehouse]]:
     """The API and the opened warehouse. Raises SettingsError, ContractError, WarehouseError."""
     api = api_of(settings, contract)
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         yield api, warehouse
 
 

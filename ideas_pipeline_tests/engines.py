@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,7 @@ def warehouse_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
     """A new warehouse, on one engine after the other."""
-    with Warehouse.open(warehouse_url) as opened:
+    with Warehouse.open(warehouse_url, COMMUNITY) as opened:
         yield opened
 
 

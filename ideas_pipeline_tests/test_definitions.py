@@ -90,7 +90,7 @@ def test_credentials_of_the_environment_are_not_blanked_by_the_file_that_init_wr
 
 @pytest.mark.usefixtures("folder")
 def test_resources_can_be_replaced() -> None:
-    mine = WarehouseResource(url="sqlite:///mine.db")
+    mine = WarehouseResource(url="sqlite:///mine.db", community="community")
 
     assert (build_defs({"warehouse": mine}).resources or {})["warehouse"] is mine
 

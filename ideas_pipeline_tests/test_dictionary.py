@@ -22,6 +22,7 @@ from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 DICTIONARY = Path(__file__).parents[1] / "docs" / "warehouse.md"
 EVERY_TABLE = {table.name: table for table in [*METADATA.sorted_tables, *(mart.table for mart in MARTS.values())]}
@@ -39,7 +40,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         administer(server, "CREATE DATABASE dictionary")
         url = server.set(database="dictionary").render_as_string(hide_password=False)
     simulator = Simulator(contract_with({}), generate("small", seed=1), quirks=Quirks(extra_fields=True))
-    with simulator, Warehouse.open(url) as warehouse:
+    with simulator, Warehouse.open(url, COMMUNITY) as warehouse:
         with api_of(simulator, folder) as api:
             assert sync_community(api, warehouse, "acme", mode=Full()).verdict == "complete"
         with warehouse.engine.execution_options(writes=True).begin() as connection:
@@ -151,7 +152,7 @@ def test_extras_are_read_as_it_says(filled: sa.Engine) -> None:
 
 
 def test_marts_carry_their_meaning_where_the_engine_holds_it_and_it_is_renewed(postgresql_url: str) -> None:
-    with Warehouse.open(postgresql_url) as warehouse:
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         build_marts(warehouse.engine, "acme", "UTC")
         assert meanings(warehouse.engine) == {mart: MARTS[mart].table.comment for mart in MARTS}
         with warehouse.engine.begin() as connection:

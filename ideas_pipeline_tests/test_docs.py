@@ -150,7 +150,7 @@ def test_a_sqlite_warehouse_is_backed_up_while_a_sync_writes_and_restored(tmp_pa
     url = f"sqlite:///{state / 'warehouse.db'}"
     half_read = threading.Event()
     with Simulator(contract_with({}), generate("small", seed=1)) as simulator:
-        with Warehouse.open(url) as warehouse:
+        with Warehouse.open(url, COMMUNITY) as warehouse:
             seen = 0
 
             class Progress:
@@ -178,7 +178,7 @@ def test_a_sqlite_warehouse_is_backed_up_while_a_sync_writes_and_restored(tmp_pa
         assert sqlite3.connect(copy).execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
         type_in(without_our_commands(block("Restore", "warehouse.db-wal")), tmp_path)
-        with Warehouse.open(url) as warehouse:
+        with Warehouse.open(url, COMMUNITY) as warehouse:
             assert 0 < sum(counts(warehouse.engine).values()) < sum(whole.values())
             assert sync(simulator, warehouse, state).verdict == "complete"
             assert_true_to(warehouse.engine, COMMUNITY, simulator.contract, simulator.tables)
@@ -189,7 +189,7 @@ def test_a_postgresql_warehouse_is_backed_up_and_restored(postgresql_url: str, t
     (tmp_path / "backup").mkdir()
     with (
         Simulator(contract_with({}), generate("small", seed=1)) as simulator,
-        Warehouse.open(postgresql_url) as warehouse,
+        Warehouse.open(postgresql_url, COMMUNITY) as warehouse,
     ):
         sync(simulator, warehouse, tmp_path)
         before = counts(warehouse.engine)

@@ -180,5 +180,5 @@ def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         yield settings, warehouse, held(warehouse.engine, settings.community)

@@ -40,7 +40,7 @@ def demo() -> None:
         )
         exit_code = run(settings, contract, "ideas-pipeline demo", Incremental(), for_newcomers=True)
     if exit_code == 0:
-        with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+        with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
             write_report(warehouse.engine, settings.community, settings.report)
         click.echo(f"\nThe community in charts, to open in a browser: {settings.report.absolute().as_uri()}")
     raise click.exceptions.Exit(exit_code)

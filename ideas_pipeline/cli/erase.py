@@ -51,7 +51,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
     settings = load_settings()
     privacy = settings.privacy(load_contract(settings.contract))
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         privacy.begin(warehouse)
         person = user if address is None else privacy.person_with(warehouse, address)
         if person is None:

@@ -34,7 +34,7 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         known = exporting.exportable(warehouse.engine)
         if unknown := [name for name in names if name not in known]:
             raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--table")

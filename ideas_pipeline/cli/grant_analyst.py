@@ -31,7 +31,8 @@ def grant_analyst(name: str, as_json: bool) -> None:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     password = os.environ.get(_VARIABLE) or None
-    with Warehouse.open(load_settings().warehouse_url.get_secret_value()) as warehouse:
+    settings = load_settings()
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         if not grants.has_role(warehouse.engine, name) and password is None:
             password = _asked(name)
         granted = grants.grant_analyst(warehouse.engine, name, password)

@@ -29,7 +29,7 @@ def marts(as_json: bool) -> None:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         rows = build_marts(warehouse.engine, settings.community, settings.timezone)
         where = place(warehouse.engine.url)
     if as_json:

@@ -145,7 +145,7 @@ def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Wait
     if table is not None and table not in TABLES:
         raise click.BadParameter(f"{table!r} is none of {', '.join(TABLES)}", param_hint="--table")
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         yield settings, warehouse, waiting(warehouse.engine, settings.community, table)
 
 

@@ -63,7 +63,10 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
         raise SettingsError(
             f"Nothing is archived in {settings.archive}. A sync archives what it reads, unless IDEAS_ARCHIVE_DAYS is 0."
         )
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse, progress() as shown:
+    with (
+        Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse,
+        progress() as shown,
+    ):
         result = replay_archive(
             contract,
             warehouse,

@@ -30,7 +30,7 @@ def report(file: Path | None) -> None:
 
     settings = load_settings()
     file = file or settings.report
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         try:
             write_report(warehouse.engine, settings.community, file)
         except OSError as error:

@@ -41,7 +41,7 @@ def status(as_json: bool) -> None:
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
     holder, holder_known = _holder(settings, contract)
-    with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         facts = Facts(
             now=datetime.now(UTC),
             timezone=settings.timezone,

@@ -70,7 +70,7 @@ def _staleness_sensor(settings: Settings, contract: Contract, told: Mapping[str,
         if not told:
             return dg.SensorResult(skip_reason=_OFF)
         now = datetime.now(UTC)
-        with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+        with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
             since = status.last_proven(warehouse.engine, settings.community)
             born = status.created_at(warehouse.engine)
         late = late_streams(streams, since, born, timedelta(hours=hours), now)
@@ -116,7 +116,7 @@ def _tell(
 
 def _proven(settings: Settings, streams: list[str]) -> str:
     try:
-        with Warehouse.open(settings.warehouse_url.get_secret_value()) as warehouse:
+        with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
             found = status.last_proven(warehouse.engine, settings.community)
     except WarehouseError as error:
         return f"When everything was last proven complete cannot be said: {error}"

@@ -92,10 +92,11 @@ class SimulatedIdeasApiResource(ApiResource):
 
 
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
-    """The SQL warehouse."""
+    """The SQL warehouse of one community."""
 
     # repr=False: it can hold a password.
     url: str = Field(repr=False, description="The database's address, as SQLAlchemy writes it.")
+    community: str = Field(description="The community whose rows are read and written.")
     _warehouse: Warehouse | None = PrivateAttr(default=None)
 
     @property
@@ -105,7 +106,7 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
         Raises WarehouseError.
         """
         if self._warehouse is None:
-            self._warehouse = Warehouse.open(self.url)
+            self._warehouse = Warehouse.open(self.url, self.community)
         return self._warehouse
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
@@ -139,4 +140,4 @@ def resources(settings: Settings, contract: Contract) -> dict[str, dg.Configurab
             callback_path=settings.callback_path,
             callback_seconds=settings.callback_seconds,
         )
-    return {"ideas_api": api, "warehouse": WarehouseResource(url=url)}
+    return {"ideas_api": api, "warehouse": WarehouseResource(url=url, community=settings.community)}

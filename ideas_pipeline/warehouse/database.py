@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_r
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.tables.columns import is_live
 
 _GROWN = """
     SELECT pg_relation_size(oid) / current_setting('block_size')::integer > 2 * greatest(relpages, 0) + 64
@@ -24,6 +26,44 @@ _WRITER_WAITS = 300
 _CONNECTING_WAITS = 10
 # The lock that one writer holds in a PostgreSQL database; the number says nothing, it only has to be ours.
 _ADVISORY_LOCK = 4_922_716_035
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One database transaction on the rows of one community.
+
+    ``Warehouse.reading()`` and ``Warehouse.writing()`` open it, and commit it or roll it back.
+    """
+
+    connection: sa.Connection
+    community: str
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """The SQL dialect of the database."""
+        return self.connection.dialect
+
+    def execute(
+        self, statement: sa.Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> sa.CursorResult[Any]:
+        """Execute ``statement``, once per mapping if ``parameters`` is a sequence."""
+        return self.connection.execute(statement, parameters)
+
+    def scalar(self, statement: sa.Executable) -> Any:
+        """Return the first column of the first row, or None if there is no row."""
+        return self.connection.scalar(statement)
+
+    def scalars(self, statement: sa.Executable) -> sa.ScalarResult[Any]:
+        """Return the first column of every row."""
+        return self.connection.scalars(statement)
+
+    def owns(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Condition that selects the community's rows of ``table``."""
+        return table.c.community == self.community
+
+    def live(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """Condition that selects the community's rows of ``table`` that are not marked deleted."""
+        return is_live(table, self.community)
 
 
 def make_engine(url: str) -> sa.Engine:

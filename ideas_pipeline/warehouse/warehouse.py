@@ -5,7 +5,7 @@ Times that come in know their zone. Whatever the database refuses is raised as W
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.warehouse import absences, embedded, runs, scopes, status
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
-from ideas_pipeline.warehouse.database import make_engine, reading, writing
+from ideas_pipeline.warehouse.database import Transaction, make_engine, reading, reading_one_moment, writing
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.schema import prepare
@@ -25,21 +25,32 @@ from ideas_pipeline.warehouse.status import StreamStatus
 
 
 class Warehouse:
-    """An open warehouse. Threads may share it; ``close`` it, or use it in a ``with``."""
+    """The open warehouse of one community. Threads may share it; ``close`` it, or use it in a ``with`` statement."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, community: str) -> None:
         self.engine = engine
+        self.community = community
 
     @classmethod
-    def open(cls, url: str) -> Warehouse:
-        """Opens the warehouse at ``url``, and creates or migrates its tables. Raises WarehouseError."""
+    def open(cls, url: str, community: str) -> Warehouse:
+        """Open the warehouse at ``url`` for one community, and create or migrate its tables.
+
+        The tables are shared by all communities that have the same ``url``.
+
+        Args:
+            url: The database's address, in SQLAlchemy's form.
+            community: The community whose rows every transaction reads and writes.
+
+        Raises:
+            WarehouseError: The database cannot be opened, or its tables cannot be migrated by adding to them.
+        """
         engine = make_engine(url)
         try:
             prepare(engine)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, community)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -49,6 +60,27 @@ class Warehouse:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Open a transaction for reading. It never waits for a writer. Raises WarehouseError."""
+        with reading(self.engine) as connection:
+            yield Transaction(connection, self.community)
+
+    @contextmanager
+    def reading_snapshot(self, tables: Iterable[sa.Table]) -> Iterator[Transaction]:
+        """Open a transaction that sees all ``tables`` as of one instant. Raises WarehouseError."""
+        with reading_one_moment(self.engine, tables) as connection:
+            yield Transaction(connection, self.community)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Open a transaction for writing: committed as a whole, or rolled back if the block raises.
+
+        It waits until no other writer is active. Raises WarehouseError.
+        """
+        with writing(self.engine) as connection:
+            yield Transaction(connection, self.community)
 
     def start_run(self, start: RunStart) -> None:
         """Notes that a run began, or goes on."""

@@ -23,6 +23,7 @@ from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.benchmarks.full_sync import CONTRACT, simulator
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
 class Measured(NamedTuple):
@@ -37,10 +38,10 @@ def measure(api: IdeasApi, folder: Path, days: int) -> Measured:
     """A sync into a new warehouse in ``folder``, archived for ``days`` days; 0: not at all."""
     folder.mkdir()
     archived = folder / "archive"
-    with Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}") as warehouse:
+    with Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}", COMMUNITY) as warehouse:
         wall, cpu = time.perf_counter(), time.process_time()
         with run_archive(archived, "run", days, api.contract) as archive:
-            verdict = sync_community(api, warehouse, "c", mode=Full(), run_id="run", archive=archive).verdict
+            verdict = sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id="run", archive=archive).verdict
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if verdict != "complete":
         raise SystemExit(f"the sync did not complete: {verdict}")

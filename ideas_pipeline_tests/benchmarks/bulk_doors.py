@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, copy_portably, staging_table
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 Door = Callable[[sa.Connection, sa.Table, pd.DataFrame], None]
 
@@ -70,7 +71,7 @@ def main(count: int) -> None:
 
 def _measure(url: str, door: Door, frame: pd.DataFrame) -> float:
     table = staging_table("votes")
-    with Warehouse.open(url) as warehouse, writing(warehouse.engine) as connection:
+    with Warehouse.open(url, COMMUNITY) as warehouse, writing(warehouse.engine) as connection:
         table.create(connection)
         started = time.perf_counter()
         door(connection, table, frame)

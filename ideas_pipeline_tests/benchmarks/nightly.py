@@ -23,6 +23,7 @@ from ideas_pipeline.sync.planning import VERIFY_DAYS
 from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 CHILDREN = ("comments", "votes")
 CONTRACT = contract_with({"limits": {"concurrency": 32}})
@@ -92,7 +93,7 @@ def change(simulator: Simulator, share: float) -> set[str]:
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
-        Warehouse.open(f"sqlite:///{Path(name) / 'warehouse.db'}") as warehouse,
+        Warehouse.open(f"sqlite:///{Path(name) / 'warehouse.db'}", COMMUNITY) as warehouse,
         Simulator(CONTRACT, generate("medium", seed=1)) as simulator,
     ):
         folder = Path(name)

@@ -37,7 +37,7 @@ class Community:
 
     @contextmanager
     def warehouse(self) -> Iterator[Warehouse]:
-        with Warehouse.open(f"sqlite:///{self.folder}/.ideas/warehouse.db") as opened:
+        with Warehouse.open(f"sqlite:///{self.folder}/.ideas/warehouse.db", "community") as opened:
             yield opened
 
     def begins(self, hours_ago: float, *streams: str, mode: str = "incremental", window: Window | None = None) -> str:

@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     """Ideas 1, 2 (of c1) and 3 (of c2) are missing, and held; 4 is there. The account is a moderator by now."""
     (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\n")
     (tmp_path / ".ideas").mkdir()
-    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db", COMMUNITY) as warehouse:
         warehouse.accept_role(COMMUNITY, "admin", night(1))
         start = RunStart("night-2", COMMUNITY, "https://api.example.com/", night(2), account_role="moderator")
         warehouse.start_run(start)
@@ -133,7 +133,7 @@ def without_labels(tmp_path: Path) -> Path:
     (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\n")
     (tmp_path / ".ideas").mkdir()
     ideas = [str(n) for n in range(30)]
-    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db", COMMUNITY) as warehouse:
         labels = {"idea_labels": [label(i, "new") for i in ideas]}
         load(warehouse, "ideas", [idea(i) for i in ideas], on=1, embedded=labels, stated={"idea_labels": ideas})
         made = batch("ideas", [idea(i) for i in ideas], 2, stated={"idea_labels": ideas})

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\nIDEAS_CONTRACT=ours.yaml\n")
     (tmp_path / "ours.yaml").write_text("{}\n")
     (tmp_path / ".ideas").mkdir()
-    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db", COMMUNITY) as warehouse:
         for reject, scope in ((SCORE, "c1"), (PERSON, ""), (VOTE, "9"), (KEYLESS, "9")):
             load(warehouse, reject.table, [], on=1, scopes=[read(scope, judged=False)], rejects=[reject])
     return tmp_path

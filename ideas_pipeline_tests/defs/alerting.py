@@ -46,7 +46,7 @@ def proven(hours_ago: float) -> None:
     """A sync proved everything complete so long ago, which is also when the warehouse was created."""
     at = datetime.now(UTC) - timedelta(hours=hours_ago)
     run_id = at.isoformat()
-    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse:
+    with Warehouse.open("sqlite:///.ideas/warehouse.db", "acme") as warehouse:
         with warehouse.engine.begin() as connection:
             connection.execute(sa.update(WAREHOUSE).values(created_at=at))
         warehouse.start_run(RunStart(run_id, "acme", "https://api.example.com/v2/", at))

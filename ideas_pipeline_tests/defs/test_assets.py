@@ -24,7 +24,7 @@ CHECKS = 8 * len(STREAMS) + len({"comments", "votes"}) + len({"ideas", "comments
 
 
 def _rows(stream: str, folder: Path) -> int:
-    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db", "acme") as warehouse:
         return sum(warehouse.live_counts("acme", stream).values())
 
 
@@ -196,7 +196,7 @@ def test_without_configuration_a_simulated_community_stands_in_and_it_is_said(
         assert spec.key.path[0] == "demo"
         assert "Simulated" in str(spec.description)
         assert spec.tags["ideas_pipeline/simulated"] == "true"
-    with Warehouse.open(f"sqlite:///{unconfigured}/.demo/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{unconfigured}/.demo/warehouse.db", "demo") as warehouse:
         assert {s.stream: s.verdict for s in warehouse.status("demo")} == dict.fromkeys(STREAMS, "complete")
 
 
@@ -207,7 +207,7 @@ def test_a_night_that_could_not_log_in_is_noted_in_the_warehouse(
 
     assert not nightly_sync(instance).success
 
-    with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db", "acme") as warehouse:
         run = unfinished_run(warehouse.engine, "acme")
     assert run is not None
     assert (run.mode, run.lists) == ("incremental", {})

@@ -23,7 +23,7 @@ WEEKDAYS, WEEKEND = [200, 210, 190, 220, 205], [12, 15]
 
 @pytest.fixture
 def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
-    with Warehouse.open(sqlite_url) as opened:
+    with Warehouse.open(sqlite_url, COMMUNITY) as opened:
         yield opened
 
 

@@ -23,7 +23,7 @@ KARMA = Field("ideas", "_extra.karma", False, frozenset({"number"}), 40, 40, STA
 
 @pytest.fixture
 def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
-    with Warehouse.open(sqlite_url) as opened:
+    with Warehouse.open(sqlite_url, COMMUNITY) as opened:
         yield opened
 
 

@@ -55,7 +55,10 @@ def test_after_a_night_nothing_is_left_to_build_and_a_table_that_changes_alone_i
 
 
 def comments_told() -> int:
-    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.connect() as connection:
+    with (
+        Warehouse.open("sqlite:///.ideas/warehouse.db", "acme") as warehouse,
+        warehouse.engine.connect() as connection,
+    ):
         return int(connection.scalar(sa.text("SELECT sum(comments) FROM mart_challenges")) or 0)
 
 

@@ -180,7 +180,7 @@ def test_a_full_run_that_goes_on_marks_what_had_passed_when_its_lists_were_read(
     broke_off = RunStart(
         "broken", "acme", "https://api.example.com/v2/", datetime.now(UTC) - timedelta(days=2), mode="full"
     )
-    with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db", "acme") as warehouse:
         warehouse.start_run(replace(broke_off, goal_since=broke_off.at))
 
     marks = marked(nightly_sync(instance, job="weekly_full"))

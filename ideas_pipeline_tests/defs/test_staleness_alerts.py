@@ -55,7 +55,10 @@ def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
     monkeypatch.setenv("IDEAS_STALE_HOURS", "2")
     daemon = Daemon(instance, STALENESS)
     assert daemon.tick() == "Nothing to tell."
-    with Warehouse.open("sqlite:///.ideas/warehouse.db") as warehouse, warehouse.engine.begin() as connection:
+    with (
+        Warehouse.open("sqlite:///.ideas/warehouse.db", "acme") as warehouse,
+        warehouse.engine.begin() as connection,
+    ):
         earlier = datetime.now(UTC) - timedelta(hours=3)
         connection.execute(sa.update(WAREHOUSE).values(created_at=earlier))
 

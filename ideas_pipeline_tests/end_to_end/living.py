@@ -132,7 +132,7 @@ _PROCESSES.set_forkserver_preload([__name__])
 def _sync(contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, mode: Mode) -> None:
     engine_of_a_stream._BATCH_SCOPES = 4  # small batches: more moments at which a kill could hurt
     api = IdeasApi.connect(contract, base_url, credentials, folder / "tokens.json", folder)
-    with Warehouse.open(url) as warehouse:
+    with Warehouse.open(url, COMMUNITY) as warehouse:
         sync_community(api, warehouse, COMMUNITY, mode=mode)
 
 

@@ -15,8 +15,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full, RunResult, StreamResult
 from ideas_pipeline.warehouse.warehouse import Warehouse
-
-COMMUNITY = "c"
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
 def contract_with(changes: Mapping[str, Any]) -> Contract:

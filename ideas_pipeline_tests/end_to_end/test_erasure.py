@@ -77,7 +77,7 @@ def test_an_erased_person_is_found_nowhere_whatever_comes_after(
 
 def test_texts_that_were_erased_do_not_come_back_either(sqlite_url: str, tmp_path: Path) -> None:
     contract = contract_with({})
-    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+    with simulated(contract) as running, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         with running.changing() as tables:
             mine = [row for row in tables["comments"].values() if row["author_id"] == PERSON]
             for number, row in enumerate(mine):
@@ -174,7 +174,7 @@ def test_the_audit_says_what_was_blanked_and_not_who(warehouse: Warehouse, tmp_p
 def test_an_address_finds_the_person_where_it_is_stored_or_hashed(sqlite_url: str, tmp_path: Path) -> None:
     contract = votes_without_ids()
     privacy = privacy_of(contract, tmp_path)
-    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+    with simulated(contract) as running, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         night(running, warehouse, tmp_path, privacy)
         assert email_of(PERSON).encode() not in dumped(warehouse)
         assert privacy.person_with(warehouse, f" {email_of(PERSON).upper()}") == PERSON
@@ -186,7 +186,7 @@ def test_bytes_that_another_reader_holds_on_to_are_said_and_gone_the_second_time
 ) -> None:
     monkeypatch.setattr("ideas_pipeline.privacy.vacuum._WAIT_SECONDS", 0)
     contract = contract_with({})
-    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+    with simulated(contract) as running, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         night(running, warehouse, tmp_path)
         with reading(warehouse.engine) as connection:
             connection.execute(sa.select(TABLES["users"])).first()
@@ -217,7 +217,7 @@ def test_a_person_who_is_erased_in_mid_run_is_erased_by_the_next_one_where_it_wa
 
 def test_texts_that_were_erased_leave_their_rows_to_a_replay(sqlite_url: str, tmp_path: Path) -> None:
     contract = contract_with({})
-    with simulated(contract) as running, Warehouse.open(sqlite_url) as warehouse:
+    with simulated(contract) as running, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         with running.changing() as tables:
             mine = next(row for row in tables["ideas"].values() if row["author_id"] == PERSON)
             mine["body_html"] = "<p>what only I could write</p>"

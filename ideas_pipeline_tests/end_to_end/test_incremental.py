@@ -86,7 +86,7 @@ def pages_of(records: int) -> int:
 def test_within_the_days_that_are_set_every_list_has_been_verified(
     simulator: Simulator, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with Warehouse.open(sqlite_url) as warehouse:
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         sync(simulator, warehouse, tmp_path, mode=Full())
         simulator.reset_log()
         for _ in range(VERIFY_DAYS):
@@ -112,7 +112,7 @@ def test_a_night_finds_every_change_that_parents_tell_of(
 def test_a_hidden_change_is_found_in_its_turn_counted_and_makes_the_next_night_read_everything(
     simulator: Simulator, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with Warehouse.open(sqlite_url) as warehouse:
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing():
             Living(simulator.tables, seed=2).happen("edit_comment_unseen", 2)
@@ -137,7 +137,7 @@ def test_without_columns_that_tell_of_changes_children_are_read_every_night(sqli
     silent = contract_with(
         {"streams": {name: {"each": {"changed_when": []}, "paging": {"size": PAGE}} for name in CHILDREN}}
     )
-    with Simulator(silent, village()) as simulator, Warehouse.open(sqlite_url) as warehouse:
+    with Simulator(silent, village()) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing():
             Living(simulator.tables, seed=2).happen("edit_comment_unseen")
@@ -154,7 +154,7 @@ def test_a_night_with_one_percent_of_the_ideas_changed_costs_at_most_a_tenth_mor
     A list of several pages in which something is new or gone takes two readings to be proven.
     """
     contract = contract_with({"limits": {"concurrency": 16}})
-    with Simulator(contract, generate("medium")) as simulator, Warehouse.open(sqlite_url) as warehouse:
+    with Simulator(contract, generate("medium")) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         tables = simulator.tables
         sync(simulator, warehouse, tmp_path, mode=Full())
         simulator.reset_log()

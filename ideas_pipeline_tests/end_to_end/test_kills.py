@@ -235,7 +235,7 @@ def test_a_killed_command_goes_on_from_its_finished_lists(sqlite_url: str, tmp_p
             "account",
             "votes",
         }
-        with Warehouse.open(sqlite_url) as warehouse:
+        with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
             assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
             query = sa.select(SYNC_RUNS.c.verdict).order_by(SYNC_RUNS.c.started_at)
             with warehouse.engine.connect() as connection:

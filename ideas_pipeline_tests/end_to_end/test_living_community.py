@@ -39,7 +39,7 @@ class Story(RuleBasedStateMachine):
         self.url = url.replace("FOLDER", self.folder.name)
         _empty(self.url)
         self.simulator = Simulator(CONTRACT, village(seed=9)).__enter__()
-        self.warehouse = Warehouse.open(self.url)
+        self.warehouse = Warehouse.open(self.url, COMMUNITY)
         self.witness = Witness(self.simulator, Living(self.simulator.tables, seed=9, hides=True))
         self.all_visible = True
         self.run(Full())

@@ -98,9 +98,12 @@ def test_after_a_mended_contract_a_replay_makes_the_warehouse_true_without_the_a
 def test_a_lost_warehouse_comes_back_from_the_archive_however_lists_are_paged(
     contract: Contract, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with Simulator(contract, generate("small", seed=3)) as simulator, Warehouse.open(f"{sqlite_url}-lost") as lost:
+    with (
+        Simulator(contract, generate("small", seed=3)) as simulator,
+        Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost,
+    ):
         sync(simulator, lost, tmp_path)
-    with Warehouse.open(sqlite_url) as warehouse:
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         result = replay(contract, warehouse, COMMUNITY, archive(tmp_path))
         assert [(s.verdict, s.reason) for s in result.streams] == [("complete", None)] * 5
         assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
@@ -166,7 +169,7 @@ def test_an_idea_that_moved_is_not_moved_back_by_an_older_page_of_its_old_list(
 def test_over_a_whole_reading_lie_the_newer_pages_of_a_broken_one(
     simulator: Simulator, warehouse: Warehouse, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with Warehouse.open(f"{sqlite_url}-lost") as lost:
+    with Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost:
         sync(simulator, lost, tmp_path)
         with simulator.changing() as tables:
             next(iter(tables["users"].values()))["display_name"] = "newer"
@@ -184,7 +187,7 @@ def test_over_a_whole_reading_lie_the_newer_pages_of_a_broken_one(
 def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incomplete(
     simulator: Simulator, warehouse: Warehouse, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with Warehouse.open(f"{sqlite_url}-lost") as lost:
+    with Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost:
         sync(simulator, lost, tmp_path)
 
     def without_third_page(header: Header, body: bytes) -> bytes | None:
@@ -252,7 +255,7 @@ def test_people_who_were_not_there_when_they_were_read_one_at_a_time_are_not_bro
         with simulator.changing() as tables:
             tables["users"].pop(gone)
         sync(simulator, warehouse, tmp_path, mode=Full())
-    with Warehouse.open(f"sqlite:///{tmp_path / 'new.db'}") as new:
+    with Warehouse.open(f"sqlite:///{tmp_path / 'new.db'}", COMMUNITY) as new:
         users = stream(replay(contract, new, COMMUNITY, archive(tmp_path)), "users")
         known = new.live_ids(COMMUNITY, "users", None)
     assert (users.verdict, users.reason) == ("complete", None)

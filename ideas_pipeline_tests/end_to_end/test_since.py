@@ -54,7 +54,7 @@ def community() -> Tables:
 @pytest.fixture
 def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
     # What is asked here is which records are loaded: the same on every engine.
-    with Warehouse.open(sqlite_url) as opened:
+    with Warehouse.open(sqlite_url, COMMUNITY) as opened:
         yield opened
 
 

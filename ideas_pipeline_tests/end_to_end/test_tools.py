@@ -67,7 +67,7 @@ def run(language: str, script: str, folder: Path, **more: str) -> str:
 
 @pytest.fixture
 def sqlite(folder: Path) -> Iterator[Warehouse]:
-    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as opened:
+    with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db", COMMUNITY) as opened:
         load(opened, "ideas", IDEAS, on=1)
         yield opened
 
@@ -125,7 +125,7 @@ def test_datasette_and_duckdb_see_what_was_there_until_a_writer_is_done(
 def test_datasette_answers_while_a_sync_fills_the_warehouse(folder: Path) -> None:
     counts = []
     with (
-        Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db") as warehouse,
+        Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db", COMMUNITY) as warehouse,
         Simulator(load_contract(None), generate("small", seed=1)) as simulator,
         datasette(folder) as database,
     ):
@@ -182,7 +182,7 @@ def test_duckdb_reads_every_table_of_the_sqlite_warehouse_with_its_values(
 @pytest.fixture
 def analyst(postgresql_url: str, folder: Path) -> Iterator[dict[str, str]]:
     """The variables with which the role ``ada``, made as the page says, finds a PostgreSQL warehouse with ideas."""
-    with Warehouse.open(postgresql_url) as warehouse:
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         load(warehouse, "ideas", IDEAS, on=1)
     grant = lines("PostgreSQL: a role that only reads", "sh")
     command = PAGE[PAGE.index("IDEAS_ANALYST_PASSWORD=…") :].splitlines()[0].replace("…", "'a secret'")

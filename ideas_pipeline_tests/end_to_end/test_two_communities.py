@@ -114,7 +114,7 @@ def _sync(
 ) -> None:
     engine_of_a_stream._BATCH_SCOPES = 4  # small batches: more transactions that could meet
     api = IdeasApi.connect(contract, base_url, credentials, folder / f"{community}.json", folder)
-    with Warehouse.open(url) as warehouse:
+    with Warehouse.open(url, community) as warehouse:
         result = sync_community(api, warehouse, community, mode=Full(), run_id=run_id)
     assert result.verdict == "complete", [s.reason for s in result.streams]
 
@@ -143,7 +143,7 @@ def test_two_processes_at_the_same_time_make_both_true(
         for process in processes:
             process.join()
         assert [process.exitcode for process in processes] == [0, 0]
-        with Warehouse.open(warehouse_url) as warehouse:
+        with Warehouse.open(warehouse_url, ONE) as warehouse:
             assert_both_true(warehouse, simulators)
         for simulator in simulators.values():
             with simulator.changing() as tables:

@@ -20,6 +20,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import COMMENTS, IDEAS
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 MADRID = ZoneInfo("Europe/Madrid")
 DAYS = {
@@ -117,7 +118,7 @@ def plain() -> Iterator[Simulator]:
 @pytest.fixture
 def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
     # What is asked here is which records are loaded: the same on every engine.
-    with Warehouse.open(sqlite_url) as opened:
+    with Warehouse.open(sqlite_url, COMMUNITY) as opened:
         yield opened
 
 

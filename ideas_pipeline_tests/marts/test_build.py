@@ -116,7 +116,7 @@ def test_readers_see_all_marts_as_they_were_until_all_are_built(
     old = read_marts(engine)
     post_an_idea(engine)
     statements = 0
-    with Warehouse.open(warehouse_url) as other:
+    with Warehouse.open(warehouse_url, acme.COMMUNITY) as other:
 
         def look(*_: Any) -> None:
             nonlocal statements
@@ -138,7 +138,7 @@ def test_a_reader_who_began_before_goes_on_seeing_the_old_ones(
     build(engine)
     post_an_idea(engine)
     level = "REPEATABLE READ" if engine.dialect.name == "postgresql" else "SERIALIZABLE"
-    with Warehouse.open(warehouse_url) as other, other.engine.connect() as connection:
+    with Warehouse.open(warehouse_url, acme.COMMUNITY) as other, other.engine.connect() as connection:
         reader = connection.execution_options(isolation_level=level)
         old = marts(reader)
         build(engine)

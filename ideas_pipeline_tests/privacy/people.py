@@ -11,8 +11,8 @@ from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.privacy.redact import Blanker, People
 from ideas_pipeline.privacy.suppression import ErasedPeople
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
-COMMUNITY = "c"
 KEY = Key("a key for tests alone", None)
 
 

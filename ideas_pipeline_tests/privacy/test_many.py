@@ -32,7 +32,7 @@ def take_few_values(engine: sa.Engine, count: int) -> None:
 
 def test_all_accounts_that_a_community_lost_are_erased_at_once(sqlite_url: str, privacy: Privacy) -> None:
     people = [{"id": f"person-{n}", "_scope": "", "display_name": f"Name {n}"} for n in range(300)]
-    with Warehouse.open(sqlite_url) as warehouse:
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         load(warehouse, "users", people, on=1, scopes=[read("")])
         with warehouse.engine.begin() as connection:
             connection.execute(sa.update(TABLES["users"]).values(_deleted_at=datetime(2026, 2, 1, tzinfo=UTC)))
@@ -44,7 +44,7 @@ def test_all_accounts_that_a_community_lost_are_erased_at_once(sqlite_url: str, 
 def test_all_texts_of_one_account_are_erased_with_what_hangs_on_them(sqlite_url: str, privacy: Privacy) -> None:
     ideas = [idea(str(n), author_id="importer", title=f"Idea {n}") for n in range(300)]
     answers = [{"idea_id": str(n), "question_id": "q", "value": "Because", "_scope": "c1"} for n in range(300)]
-    with Warehouse.open(sqlite_url) as warehouse:
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         load(warehouse, "ideas", ideas, on=1, embedded={"idea_answers": answers})
         take_few_values(warehouse.engine, 200)
         assert privacy.erase(warehouse, "importer", texts=True).rows == {"ideas": 300, "idea_answers": 300}

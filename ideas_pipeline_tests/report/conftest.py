@@ -29,7 +29,10 @@ def community() -> Tables:
 def synced(community: Tables, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """The community in a warehouse, marts and all."""
     folder = tmp_path_factory.mktemp("report")
-    with Simulator(CONTRACT, community) as simulator, Warehouse.open(f"sqlite:///{folder}/warehouse.db") as warehouse:
+    with (
+        Simulator(CONTRACT, community) as simulator,
+        Warehouse.open(f"sqlite:///{folder}/warehouse.db", COMMUNITY) as warehouse,
+    ):
         assert sync(simulator, warehouse, folder).verdict == "complete"
         with warehouse.engine.begin() as connection:
             adopted = {"community": COMMUNITY, "label_id": ADOPTED_LABEL, "class": "adopted"}

@@ -18,7 +18,7 @@ from ideas_pipeline.warehouse.database import make_engine, writing
 
 Rows = Sequence[Mapping[str, Any]]
 
-COMMUNITY = "c"
+COMMUNITY = "acme"
 LAST_DAY = date(2026, 3, 31)
 AS_OF = datetime(2026, 4, 2, 3, tzinfo=UTC)
 _NOTHING: dict[str, Any] = {"integer": 0, "number": 0.0, "boolean": False, "text": "", "id": ""}

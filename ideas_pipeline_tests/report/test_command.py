@@ -3,17 +3,18 @@ from __future__ import annotations
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.report.marts_with import days, fill
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
 def a_warehouse(folder):
     url = f"sqlite:///{folder}/.ideas/warehouse.db"
-    Warehouse.open(url).close()
+    Warehouse.open(url, COMMUNITY).close()
     fill(url, daily_activity=days(3, ideas=1)).dispose()
 
 
 def test_the_report_is_written_beside_the_warehouse_and_it_says_where(tmp_path):
     a_warehouse(tmp_path)
-    done = ideas_pipeline("report", folder=tmp_path, IDEAS_COMMUNITY="c")
+    done = ideas_pipeline("report", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "The report is there: open .ideas/report-c.html in a browser.\n"
     assert "<title>c: community report" in (tmp_path / ".ideas/report-c.html").read_text()
@@ -21,7 +22,7 @@ def test_the_report_is_written_beside_the_warehouse_and_it_says_where(tmp_path):
 
 def test_it_is_written_where_one_asks_for_it(tmp_path):
     a_warehouse(tmp_path)
-    done = ideas_pipeline("report", "--output", "sent/ours.html", folder=tmp_path, IDEAS_COMMUNITY="c")
+    done = ideas_pipeline("report", "--output", "sent/ours.html", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "sent/ours.html").exists()
 
@@ -35,6 +36,8 @@ def test_before_the_first_sync_it_says_what_to_do(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     a_warehouse(tmp_path)
-    done = ideas_pipeline("report", "--output", ".ideas/warehouse.db/report.html", folder=tmp_path, IDEAS_COMMUNITY="c")
+    done = ideas_pipeline(
+        "report", "--output", ".ideas/warehouse.db/report.html", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY
+    )
     assert done.returncode == 1
     assert "the report cannot be written to .ideas/warehouse.db/report.html: " in done.stderr

@@ -75,7 +75,7 @@ def test_each_chart_is_drawn_for_narrow_screens_and_for_wide_ones(page):
 def test_the_page_can_be_found_ones_way_around_in(page):
     assert page.one("html").get("lang") == "en"
     assert "community report" in page.one("title").text
-    assert page.one("h1").text == "c"
+    assert page.one("h1").text == COMMUNITY
     levels = [int(e.tag[1]) for e in page.all("h1", "h2", "h3")]
     assert all(after - before <= 1 for before, after in pairwise(levels)), levels
     ids = [e.get("id") for e in page.elements if e.get("id")]

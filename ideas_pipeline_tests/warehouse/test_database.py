@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import idea, load
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
 
 
 def test_the_planner_of_postgresql_learns_at_once_of_a_table_that_has_grown(postgresql_url: str) -> None:
@@ -10,7 +10,7 @@ def test_the_planner_of_postgresql_learns_at_once_of_a_table_that_has_grown(post
             rows = connection.exec_driver_sql("SELECT reltuples FROM pg_class WHERE relname = 'ideas'").scalar_one()
         return int(rows)
 
-    with Warehouse.open(postgresql_url) as warehouse:
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         load(warehouse, "ideas", [idea(str(n), title="a title" * 100) for n in range(1000)], on=1)
         assert known(warehouse) <= 0
         load(warehouse, "ideas", [], on=2)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.warehouse.grants import grant_analyst, has_role
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import idea, load
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
 
 WITHHELD = {"_rejected_records", "_erasures"}
 _numbers = count(1)
@@ -35,7 +35,7 @@ def role(administrator: sa.Engine) -> Iterator[str]:
 
 @pytest.fixture
 def warehouse(postgresql_url: str) -> Iterator[Warehouse]:
-    with Warehouse.open(postgresql_url) as opened:
+    with Warehouse.open(postgresql_url, COMMUNITY) as opened:
         run(opened.engine, "CREATE TABLE mart_funnel (community text, ideas bigint)")
         load(opened, "ideas", [idea("1")], on=1)
         yield opened
@@ -193,7 +193,7 @@ def loader(administrator: sa.Engine, role: str) -> Iterator[sa.Engine]:  # it go
     with dropped(administrator, "loader"):
         run(administrator, "CREATE ROLE loader LOGIN", "GRANT ALL ON SCHEMA public TO loader WITH GRANT OPTION")
         url = administrator.url.set(username="loader").render_as_string(hide_password=False)
-        with Warehouse.open(url) as opened:
+        with Warehouse.open(url, COMMUNITY) as opened:
             yield opened.engine
 
 
@@ -269,7 +269,7 @@ def test_the_password_is_the_one_that_was_given_last(warehouse: Warehouse, role:
 
 
 def test_sqlite_has_no_roles_and_the_sentence_says_what_to_do_instead(sqlite_url: str) -> None:
-    with Warehouse.open(sqlite_url) as opened, pytest.raises(WarehouseMisconfigured) as refused:
+    with Warehouse.open(sqlite_url, COMMUNITY) as opened, pytest.raises(WarehouseMisconfigured) as refused:
         has_role(opened.engine, "ada")
     assert "SQLite knows no roles" in str(refused.value)
     assert "?mode=ro" in str(refused.value)

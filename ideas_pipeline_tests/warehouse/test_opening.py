@@ -13,7 +13,7 @@ from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import held, idea, live, load
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, live, load
 
 
 def test_an_empty_database_gets_all_tables_and_the_marker(warehouse: Warehouse) -> None:
@@ -23,7 +23,7 @@ def test_an_empty_database_gets_all_tables_and_the_marker(warehouse: Warehouse) 
 
 
 def test_tables_and_columns_carry_their_meaning_where_the_engine_holds_it(postgresql_url: str) -> None:
-    with Warehouse.open(postgresql_url) as warehouse:
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         there = sa.inspect(warehouse.engine)
         for table in METADATA.sorted_tables:
             assert there.get_table_comment(table.name)["text"] == table.comment
@@ -35,14 +35,14 @@ def test_tables_and_columns_carry_their_meaning_where_the_engine_holds_it(postgr
 def test_opening_again_changes_nothing(warehouse: Warehouse, warehouse_url: str) -> None:
     load(warehouse, "ideas", [idea("1")], on=1)
     before = held(warehouse, "ideas"), held(warehouse, WAREHOUSE)
-    with Warehouse.open(warehouse_url) as again:
+    with Warehouse.open(warehouse_url, COMMUNITY) as again:
         assert (held(again, "ideas"), held(again, WAREHOUSE)) == before
 
 
 def test_opening_does_not_wait_for_a_writer(warehouse: Warehouse, warehouse_url: str) -> None:
     with warehouse.engine.execution_options(writes=True).begin() as writer:
         writer.exec_driver_sql("UPDATE _warehouse SET schema_version = schema_version")
-        Warehouse.open(warehouse_url).close()
+        Warehouse.open(warehouse_url, COMMUNITY).close()
 
 
 def test_a_warehouse_of_an_older_version_gets_what_it_lacks_and_keeps_its_rows(
@@ -57,7 +57,7 @@ def test_a_warehouse_of_an_older_version_gets_what_it_lacks_and_keeps_its_rows(
         "DROP INDEX ix_votes_idea",
         "UPDATE _warehouse SET schema_version = 0",
     )
-    with Warehouse.open(warehouse_url) as migrated:
+    with Warehouse.open(warehouse_url, COMMUNITY) as migrated:
         [row] = held(migrated, "ideas")
         assert (row["title"], row["view_count"], row["_extra"]) == ("Bike racks", None, None)
         assert live(migrated, "vote_ratings") == []
@@ -68,9 +68,9 @@ def test_a_warehouse_of_an_older_version_gets_what_it_lacks_and_keeps_its_rows(
 
 
 def test_comments_are_refreshed(postgresql_url: str) -> None:
-    with Warehouse.open(postgresql_url) as warehouse:
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         _execute(warehouse.engine, "COMMENT ON COLUMN ideas.title IS 'old'", "COMMENT ON TABLE ideas IS 'old'")
-    with Warehouse.open(postgresql_url) as warehouse:
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         there = sa.inspect(warehouse.engine)
         comments = {c["name"]: c["comment"] for c in there.get_columns("ideas")}
         assert (comments["title"], there.get_table_comment("ideas")["text"]) == (
@@ -81,7 +81,7 @@ def test_comments_are_refreshed(postgresql_url: str) -> None:
 
 def test_tables_and_columns_that_analysts_added_are_left_alone(warehouse: Warehouse, warehouse_url: str) -> None:
     _execute(warehouse.engine, "CREATE TABLE mine (a integer)", "ALTER TABLE ideas ADD COLUMN mine text")
-    with Warehouse.open(warehouse_url) as again:
+    with Warehouse.open(warehouse_url, COMMUNITY) as again:
         load(again, "ideas", [idea("1")], on=1)
         assert "mine" in sa.inspect(again.engine).get_table_names()
 
@@ -111,18 +111,18 @@ def test_a_database_that_adding_cannot_mend_is_refused_and_not_changed(
     _execute(warehouse.engine, "DROP TABLE challenge_stages", *damage.split("; "))
     before = _everything(warehouse.engine)
     with pytest.raises(WarehouseError, match=sentence) as refused:
-        Warehouse.open(warehouse_url)
+        Warehouse.open(warehouse_url, COMMUNITY)
     assert "Nothing was changed." in str(refused.value)
     assert _everything(warehouse.engine) == before
 
 
 def test_a_missing_folder_is_created(tmp_path: Path) -> None:
-    Warehouse.open(f"sqlite:///{tmp_path}/a/b/warehouse.db").close()
+    Warehouse.open(f"sqlite:///{tmp_path}/a/b/warehouse.db", COMMUNITY).close()
     assert (tmp_path / "a/b/warehouse.db").is_file()
 
 
 def test_what_it_creates_on_disk_is_its_owners_alone(tmp_path: Path) -> None:
-    with Warehouse.open(f"sqlite:///{tmp_path}/state/warehouse.db") as warehouse:
+    with Warehouse.open(f"sqlite:///{tmp_path}/state/warehouse.db", COMMUNITY) as warehouse:
         load(warehouse, "ideas", [idea("1")], on=1)
         files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "state").iterdir()}
     assert files == {"warehouse.db": 0o600, "warehouse.db-wal": 0o600, "warehouse.db-shm": 0o600}
@@ -133,7 +133,7 @@ def test_the_rights_of_a_file_that_is_there_are_its_owners_business(tmp_path: Pa
     file = tmp_path / "warehouse.db"
     file.touch()
     file.chmod(0o640)
-    Warehouse.open(f"sqlite:///{file}").close()
+    Warehouse.open(f"sqlite:///{file}", COMMUNITY).close()
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
@@ -141,7 +141,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "warehouse.db"
     file.write_text("Dear diary, " * 1000)
     with pytest.raises(WarehouseError, match=r"file is not a database\. Name another file"):
-        Warehouse.open(f"sqlite:///{file}")
+        Warehouse.open(f"sqlite:///{file}", COMMUNITY)
     assert file.read_text() == "Dear diary, " * 1000
 
 
@@ -168,7 +168,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
 def test_a_url_that_leads_nowhere_is_answered_in_words(tmp_path: Path, url: str, sentence: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WarehouseError, match=sentence) as refused:
-        Warehouse.open(url.format(folder=tmp_path))
+        Warehouse.open(url.format(folder=tmp_path), COMMUNITY)
     assert "s3cret" not in str(refused.value)
     # The driver's own message is not shown beside it.
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
@@ -182,9 +182,10 @@ def test_a_wrong_password_is_answered_in_words_without_it(postgresql_server: sa.
         shutil.copy(rules, before := rules.with_suffix(".before"))
         rules.write_text("local all clerk scram-sha-256\n" + rules.read_text())
         connection.exec_driver_sql("SELECT pg_reload_conf()")
+        url = postgresql_server.set(username="clerk", password="wr0ng").render_as_string(hide_password=False)
         try:
             with pytest.raises(WarehouseError, match=r"Check the user and the password") as refused:
-                Warehouse.open(postgresql_server.set(username="clerk", password="wr0ng").render_as_string(False))
+                Warehouse.open(url, COMMUNITY)
         finally:
             rules.write_text(before.read_text())
             connection.exec_driver_sql("SELECT pg_reload_conf()")
@@ -196,13 +197,13 @@ def test_a_wrong_password_is_answered_in_words_without_it(postgresql_server: sa.
 
 def test_a_database_that_does_not_exist_is_answered_in_words(postgresql_server: sa.URL) -> None:
     with pytest.raises(WarehouseError, match=r'database "nowhere" does not exist\. Check the URL'):
-        Warehouse.open(postgresql_server.set(database="nowhere").render_as_string(hide_password=False))
+        Warehouse.open(postgresql_server.set(database="nowhere").render_as_string(hide_password=False), COMMUNITY)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_every_way_to_write_postgresql_means_psycopg(postgresql_url: str, scheme: str) -> None:
     url = sa.make_url(postgresql_url).set(drivername=scheme).render_as_string(hide_password=False)
-    with Warehouse.open(url) as warehouse:
+    with Warehouse.open(url, COMMUNITY) as warehouse:
         assert warehouse.engine.dialect.driver == "psycopg"
 
 

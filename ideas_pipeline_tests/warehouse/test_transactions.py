@@ -22,9 +22,9 @@ from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import batch, idea
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea
 
-with Warehouse.open(sys.argv[1]) as warehouse, writing(warehouse.engine) as connection:
+with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse, writing(warehouse.engine) as connection:
     load(connection, batch("ideas", [idea("2")], 2))
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -32,9 +32,9 @@ with Warehouse.open(sys.argv[1]) as warehouse, writing(warehouse.engine) as conn
 _WRITES_MANY_TIMES = """
 import sys
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import batch, idea, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, read
 
-with Warehouse.open(sys.argv[1]) as warehouse:
+with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse:
     for n in range(10):
         warehouse.load(batch("ideas", [idea(f"{sys.argv[2]}-{n}")], 1, [read("c1", judged=False)]))
 """
@@ -93,7 +93,7 @@ def test_processes_that_open_and_write_at_the_same_time_all_succeed(warehouse_ur
         subprocess.Popen([sys.executable, "-c", _WRITES_MANY_TIMES, warehouse_url, name]) for name in ("a", "b", "c")
     ]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    with Warehouse.open(warehouse_url) as warehouse:
+    with Warehouse.open(warehouse_url, COMMUNITY) as warehouse:
         assert len(live(warehouse, "ideas")) == 30
 
 
