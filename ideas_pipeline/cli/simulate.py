@@ -17,8 +17,9 @@ import click
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.simulator.community import SIZES, Scale, generate
+from ideas_pipeline.simulator.control import CLOCK_PATH, read_faults
 from ideas_pipeline.simulator.folder import FolderError, read_folder
-from ideas_pipeline.simulator.server import read_faults
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator, serve
 
 
@@ -32,6 +33,12 @@ from ideas_pipeline.simulator.simulator import Simulator, serve
     "folder",
     type=click.Path(path_type=Path),
     help="Serve this folder instead: a *.jsonl file per table, fields named as columns.",
+)
+@click.option("--living", is_flag=True, help="Let things happen in the community, by a clock that a request moves.")
+@click.option(
+    "--hidden-changes",
+    is_flag=True,
+    help="With --living: also let things happen that no parent record shows, such as deleted accounts.",
 )
 @click.option("--latency-ms", default=0, show_default=True, type=click.IntRange(min=0), help="Wait before each answer.")
 @click.option("--rate-limit", type=click.IntRange(min=1), help="Requests a second; more are refused with 429.")
@@ -54,6 +61,8 @@ def simulate(
     scale: str,
     seed: int,
     folder: Path | None,
+    living: bool,
+    hidden_changes: bool,
     latency_ms: int,
     rate_limit: int | None,
     token_seconds: int,
@@ -72,19 +81,33 @@ def simulate(
 
     It is a stand-in: its community is made up (or your folder's), and it shows the API as the contract describes it.
 
+    With --living, people post, vote, move and delete whenever the clock is moved; the same seed gives the same life.
+    The answer has the new time and how often each thing happened. Faults can be added and removed in the same way.
+
     \b
     Examples:  ideas-pipeline simulate --scale medium --latency-ms 40
                ideas-pipeline simulate --endpoint http://127.0.0.1:8765/
                ideas-pipeline simulate --from my_community/ --fault '{"kind": "status", "status": 503, "every": 7}'
+               ideas-pipeline simulate --living --port 8080
+    \b
+    Then:      curl http://127.0.0.1:8080/_control/clock -d '{"days": 1}'
+               curl http://127.0.0.1:8080/_control/faults -d '{"kind": "status", "status": 503}'
+               curl http://127.0.0.1:8080/_control/faults -X DELETE
     """
+    if hidden_changes and not living:
+        raise click.UsageError("--hidden-changes has no effect without --living. Add --living.")
+    if living and folder:
+        raise click.UsageError("--living makes its own community and cannot serve a folder. Leave out --from.")
     try:
         rules = [rule for text in fault_rules for rule in read_faults(text)]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from None
     try:
+        tables = read_folder(folder) if folder else generate(cast("Scale", scale), seed)
         simulator = Simulator(
             load_contract(contract),
-            read_folder(folder) if folder else generate(cast("Scale", scale), seed),
+            tables,
+            living=LivingCommunity(tables, seed, hidden_changes=hidden_changes) if living else None,
             latency=latency_ms / 1000,
             rate_limit=rate_limit,
             token_seconds=token_seconds,
@@ -157,5 +180,9 @@ def _announce(simulator: Simulator, endpoint: str | None, write_ready_file: Call
         variables |= {"IDEAS_CALLBACK_PORT": str(url.port or 80), "IDEAS_CALLBACK_PATH": url.path or "/"}
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    if simulator.living:
+        clock = urlsplit(simulator.base_url)._replace(path=CLOCK_PATH).geturl()
+        click.echo(f"\nThe community's clock shows {simulator.living.now:%Y-%m-%d %H:%M} UTC. To let a day pass:\n")
+        click.echo(f"curl {clock} -d '{{\"days\": 1}}'")
     click.echo("\nStop it with Ctrl-C.")
     write_ready_file(json.dumps(api))

@@ -8,7 +8,7 @@ from ideas_pipeline.simulator.world import World
 _PARTS = ("idea_labels", "idea_tags", "idea_coauthors", "idea_answers", "idea_attachments")
 
 
-def post(world: World) -> bool:
+def post_idea(world: World) -> bool:
     challenge, author = world.any("challenges"), world.any("users")
     if not challenge or not author:
         return False
@@ -35,7 +35,7 @@ def post(world: World) -> bool:
     return True
 
 
-def edit(world: World) -> bool:
+def edit_idea(world: World) -> bool:
     idea = world.any("ideas")
     if not idea:
         return False
@@ -52,7 +52,7 @@ def publish_late(world: World) -> bool:
     return True
 
 
-def move(world: World) -> bool:
+def move_idea(world: World) -> bool:
     """To another challenge; ``updated_at`` stays."""
     idea = world.any("ideas")
     challenge = idea and world.any("challenges", lambda row: row["id"] != idea["challenge_id"])
@@ -104,7 +104,7 @@ def delete_idea(world: World) -> bool:
     return True
 
 
-def label(world: World) -> bool:
+def add_or_remove_label(world: World) -> bool:
     """One more, or one less; ``updated_at`` stays."""
     idea = world.any("ideas")
     if not idea:
@@ -141,7 +141,7 @@ def start_phase(world: World) -> bool:
     stages[before + 1] |= {"resets_votes": resets_votes, "clears_comments": not resets_votes}
     for idea in ideas:
         world.tables["ideas"][idea]["stage_id"] = stages[before + 1]["id"]
-        world.tell(idea)
+        world.mark_idea(idea)
     if resets_votes:
         world.drop_votes(lambda row: row["idea_id"] in ideas)
     else:

@@ -33,7 +33,7 @@ def edit_comment(world: World) -> bool:
     if not row:
         return False
     row |= {"body": f"{world.rng.choice(words.REMARKS)} ({world.moment})", "updated_at": world.moment}
-    world.tell(row["idea_id"])
+    world.mark_idea(row["idea_id"])
     return True
 
 
@@ -42,7 +42,7 @@ def moderate_comment(world: World) -> bool:
     if not row:
         return False
     row["status"] = "visible" if row["status"] == "removed" else "removed"
-    world.tell(row["idea_id"])
+    world.mark_idea(row["idea_id"])
     return True
 
 
@@ -52,7 +52,7 @@ def delete_comment(world: World) -> bool:
     if not row:
         return False
     del world.tables["comments"][row["id"]]
-    world.tell(row["idea_id"])
+    world.mark_idea(row["idea_id"])
     return True
 
 
@@ -86,7 +86,7 @@ def withdraw_vote(world: World) -> bool:
     if not row:
         return False
     world.drop_votes(lambda other: other is row)
-    world.tell(row["idea_id"])
+    world.mark_idea(row["idea_id"])
     return True
 
 

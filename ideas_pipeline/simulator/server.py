@@ -14,7 +14,6 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json
@@ -22,18 +21,18 @@ from ideas_pipeline.simulator import faults
 from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, refusal, sent_parameters, template_pattern
 from ideas_pipeline.simulator.auth import AuthServer
 from ideas_pipeline.simulator.bounds import asked
+from ideas_pipeline.simulator.control import CLOCK_PATH, FAULTS_PATH, control_clock, control_faults
 from ideas_pipeline.simulator.lists import Lists
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.paging import POSITION, wanted
 from ideas_pipeline.simulator.rights import Account, Role, visible
 from ideas_pipeline.simulator.shape import Quirks, put
 from ideas_pipeline.simulator.truth import Tables
 
 BASE_PATH = "/v2/"
-CONTROL_PATH = "/_control/faults"
 _LOG_SIZE = 1_000_000  # requests; a simulator that runs for days forgets its oldest
 _PREPARED_ROWS = 200_000  # larger communities are rendered as they are asked for
 _PAGING_PLACES = ("page", "size", "offset", "cursor")
-_RULES: TypeAdapter[list[faults.Fault]] = TypeAdapter(list[faults.Fault])
 
 BeforePage = Callable[[str, str, Tables], None]
 
@@ -75,10 +74,12 @@ class IdeasServer:
         rate_limit: int | None,
         page_cap: int | None,
         quirks: Quirks,
+        living: LivingCommunity | None,
     ) -> None:
         self.contract = contract
         self.tables = tables
         self.auth = auth
+        self.living = living
         self.latency = latency
         self.rate_limit = rate_limit
         self.page_cap = page_cap
@@ -120,8 +121,12 @@ class IdeasServer:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         raw_path = request.rel_url.raw_path
-        if raw_path == CONTROL_PATH:
-            answer = await self._control(request)
+        if raw_path == FAULTS_PATH:
+            return await faults.send(request, await control_faults(request, self.faults), [])
+        if raw_path == CLOCK_PATH:
+            body = await request.read()
+            with self.changing():
+                answer = control_clock(request.method, body, self.living)
             return await faults.send(request, answer, [])
         route = self._route(raw_path)
         if route is None:
@@ -205,30 +210,3 @@ class IdeasServer:
         self.log.append(Request(request.method, raw_path, route.stream, route.scope, status))
         if len(self.log) > _LOG_SIZE:
             del self.log[: _LOG_SIZE // 2]
-
-    async def _control(self, request: web.BaseRequest) -> Answer:
-        """POST a rule, or a list of rules, to add them; DELETE to go back to no faults."""
-        if request.method == "DELETE":
-            self.faults.clear()
-            return Answer(200, json_bytes({"rules": 0}))
-        if request.method != "POST":
-            return refusal(405, "POST a rule or a list of rules, or DELETE all rules")
-        try:
-            rules = read_faults(await request.read())
-        except ValueError as error:
-            return refusal(400, str(error))
-        for rule in rules:
-            self.faults.add(rule)
-        return Answer(200, json_bytes({"rules": len(rules)}))
-
-
-def read_faults(text: str | bytes) -> list[faults.Fault]:
-    """A rule, or a list of rules, as JSON. Raises ValueError with a sentence for each thing that is wrong."""
-    raw = text.strip()
-    if raw[:1] in ("{", b"{"):
-        raw = f"[{raw}]" if isinstance(raw, str) else b"[" + raw + b"]"
-    try:
-        return _RULES.validate_json(raw)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, e['loc'][1:])) or 'rule'}: {e['msg']}" for e in error.errors())
-        raise ValueError("; ".join(problems)) from None

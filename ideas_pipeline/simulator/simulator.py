@@ -16,6 +16,7 @@ from aiohttp import web
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.auth import AuthServer, Counters
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.server import BASE_PATH, IdeasServer
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.truth import Tables
@@ -31,6 +32,7 @@ class Simulator(IdeasServer):
     page_cap         the largest page that is ever given (None: as asked for)
     endpoint         auth codes are sent to this URL and not returned
     quirks           habits of the JSON
+    living           the community that the clock of the control route advances; its tables are ``tables``
     host, port       where to listen; port 0 takes a free one
     client_id, client_secret    those of the API client; random unless given
 
@@ -54,6 +56,7 @@ class Simulator(IdeasServer):
         page_cap: int | None = None,
         endpoint: str | None = None,
         quirks: Quirks = Quirks(),  # noqa: B008 - it is frozen, so all callers may share it
+        living: LivingCommunity | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         client_id: str | None = None,
@@ -68,7 +71,14 @@ class Simulator(IdeasServer):
             endpoint,
         )
         super().__init__(
-            contract, tables, auth, latency=latency, rate_limit=rate_limit, page_cap=page_cap, quirks=quirks
+            contract,
+            tables,
+            auth,
+            latency=latency,
+            rate_limit=rate_limit,
+            page_cap=page_cap,
+            quirks=quirks,
+            living=living,
         )
         self.base_url = ""
         self._host = host

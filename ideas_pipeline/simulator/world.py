@@ -13,16 +13,21 @@ from ideas_pipeline.simulator.truth import Row, Tables
 
 @dataclass
 class World:
-    """The community at a moment. ``numbers``: ids that were never used.
+    """The community at a moment.
 
-    ``tells``: whatever changes in an idea's lists, beyond a row more, moves the idea's ``updated_at``.
+    Attributes:
+        tables: Changed in place by the events.
+        rng: Source of every choice.
+        now: The community's clock, UTC in whole seconds.
+        numbers: Ids that were never used.
+        marks_ideas: A change of an idea's comments or votes sets the idea's ``updated_at``.
     """
 
     tables: Tables
     rng: random.Random
     now: datetime
     numbers: Iterator[int]
-    tells: bool
+    marks_ideas: bool
 
     @property
     def moment(self) -> str:
@@ -43,8 +48,8 @@ class World:
             del self.tables[table][key]
         return len(gone)
 
-    def tell(self, idea: str) -> None:
-        if self.tells:
+    def mark_idea(self, idea: str) -> None:
+        if self.marks_ideas:
             self.tables["ideas"][idea]["updated_at"] = self.moment
 
     def stages(self, challenge: str) -> list[Row]:

@@ -15,7 +15,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.community import Size, generate
-from ideas_pipeline.simulator.living import Living
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync import stream as engine_of_a_stream
@@ -37,7 +37,7 @@ Past = dict[tuple[str, str], set[str]]
 class Witness:
     """Sees each change of the community, and tells which rows were ever gone and what ideas have been."""
 
-    def __init__(self, simulator: Simulator, life: Living) -> None:
+    def __init__(self, simulator: Simulator, life: LivingCommunity) -> None:
         self.simulator = simulator
         self.life = life
         self.seen: dict[str, set[str]] = {stream: set() for stream in STREAMS}

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.simulator.community import generate
-from ideas_pipeline.simulator.living import Living
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.planning import VERIFY_DAYS
@@ -99,7 +99,7 @@ def test_within_the_days_that_are_set_every_list_has_been_verified(
 def test_a_night_finds_every_change_that_parents_tell_of(
     simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    life = Living(simulator.tables, seed=3)
+    life = LivingCommunity(simulator.tables, seed=3)
     sync(simulator, warehouse, tmp_path, mode=Full())
     for _ in range(4):
         with simulator.changing():
@@ -115,7 +115,7 @@ def test_a_hidden_change_is_found_in_its_turn_counted_and_makes_the_next_night_r
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing():
-            Living(simulator.tables, seed=2).happen("edit_comment_unseen", 2)
+            LivingCommunity(simulator.tables, seed=2).happen("edit_comment_unseen", 2)
         nights = []
         for _ in range(VERIFY_DAYS + 2):
             simulator.reset_log()
@@ -140,7 +140,7 @@ def test_without_columns_that_tell_of_changes_children_are_read_every_night(sqli
     with Simulator(silent, village()) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing():
-            Living(simulator.tables, seed=2).happen("edit_comment_unseen")
+            LivingCommunity(simulator.tables, seed=2).happen("edit_comment_unseen")
         assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").updated == 1
 
 
@@ -163,8 +163,8 @@ def test_a_night_with_one_percent_of_the_ideas_changed_costs_at_most_a_tenth_mor
         told = {name: {key: signs(row, name) for key, row in tables["ideas"].items()} for name in CHILDREN}
         lists = {name: ids_by_idea(tables, name) for name in CHILDREN}
         with simulator.changing():
-            life = Living(tables, seed=1)
-            for event in ("comment", "vote", "edit", "edit_comment"):
+            life = LivingCommunity(tables, seed=1)
+            for event in ("comment", "vote", "edit_idea", "edit_comment"):
                 life.happen(event, len(tables["ideas"]) // 400)
 
         simulator.reset_log()

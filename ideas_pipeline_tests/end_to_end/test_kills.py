@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.simulator.living import Living
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
@@ -176,7 +176,7 @@ def test_however_often_a_sync_is_killed_no_half_loaded_table_is_seen_and_nothing
 ) -> None:
     seeds = random.Random(20)
     with Simulator(CONTRACT, village(seed=4)) as simulator:
-        witness = Witness(simulator, Living(simulator.tables, seed=4))
+        witness = Witness(simulator, LivingCommunity(simulator.tables, seed=4))
         sync(simulator, warehouse, tmp_path, mode=Full())
         requests = len(simulator.log)
         kills = 0

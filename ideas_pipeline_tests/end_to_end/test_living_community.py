@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from ideas_pipeline.simulator.living import Living
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.run import Full, Incremental, Mode, RunResult, Window
 from ideas_pipeline.warehouse.absences import held
@@ -40,7 +40,7 @@ class Story(RuleBasedStateMachine):
         _empty(self.url)
         self.simulator = Simulator(CONTRACT, village(seed=9)).__enter__()
         self.warehouse = Warehouse.open(self.url, COMMUNITY)
-        self.witness = Witness(self.simulator, Living(self.simulator.tables, seed=9, hides=True))
+        self.witness = Witness(self.simulator, LivingCommunity(self.simulator.tables, seed=9, hidden_changes=True))
         self.all_visible = True
         self.run(Full())
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.simulator.community import Size
-from ideas_pipeline.simulator.living import Living
+from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
@@ -25,11 +25,20 @@ from ideas_pipeline_tests.marts.proof import CLASSES, assert_true_on_both, class
 
 TOWN = Size(challenges=6, ideas=50, comments=250, votes=500, users=150)
 EVENTS = (
-    *("post", "comment", "vote", "withdraw_vote", "delete_comment", "moderate_comment", "label", "join"),
-    *("move", "change_stage", "change_stage", "publish_late", "remove_idea", "restore_idea", "leave_or_return"),
+    *(
+        "post_idea",
+        "comment",
+        "vote",
+        "withdraw_vote",
+        "delete_comment",
+        "moderate_comment",
+        "add_or_remove_label",
+        "join",
+    ),
+    *("move_idea", "change_stage", "change_stage", "publish_late", "remove_idea", "restore_idea", "leave_or_return"),
     *("delete_idea", "delete_account"),
 )
-OFTEN = ("post", "comment", "vote", "label", "change_stage")
+OFTEN = ("post_idea", "comment", "vote", "add_or_remove_label", "change_stage")
 
 
 class Town:
@@ -37,7 +46,7 @@ class Town:
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
-        self.life = Living(follower.simulator.tables, seed=4, hides=True)
+        self.life = LivingCommunity(follower.simulator.tables, seed=4, hidden_changes=True)
 
     def live(self) -> None:
         with self.follower.simulator.changing():

@@ -7,7 +7,7 @@ import pytest
 
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.counts import declare_counts
-from ideas_pipeline.simulator.living import EVENTS, Living
+from ideas_pipeline.simulator.living import EVENTS, LivingCommunity
 from ideas_pipeline.simulator.truth import Row, Tables
 
 
@@ -26,7 +26,10 @@ def signs(idea: Row) -> tuple[object, ...]:
 
 def test_the_same_seed_is_the_same_life_and_another_seed_another() -> None:
     lives = [generate("small") for _ in range(3)]
-    events = [Living(tables, seed, hides=True).step(60) for tables, seed in zip(lives, (7, 7, 8), strict=True)]
+    events = [
+        LivingCommunity(tables, seed, hidden_changes=True).step(60)
+        for tables, seed in zip(lives, (7, 7, 8), strict=True)
+    ]
     assert (events[0], lives[0]) == (events[1], lives[1])
     assert lives[0] != lives[2]
 
@@ -34,7 +37,7 @@ def test_the_same_seed_is_the_same_life_and_another_seed_another() -> None:
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_event_changes_the_community_and_leaves_what_parents_declare_right(event: str, tables: Tables) -> None:
     before = copy.deepcopy(tables)
-    Living(tables, seed=2).happen(event)
+    LivingCommunity(tables, seed=2).happen(event)
     assert tables != before
     declared = copy.deepcopy(tables)
     declare_counts(declared)
@@ -42,7 +45,7 @@ def test_each_event_changes_the_community_and_leaves_what_parents_declare_right(
 
 
 def test_a_change_of_an_idea_s_lists_shows_in_the_idea_unless_the_community_hides_things(tables: Tables) -> None:
-    life = Living(tables, seed=11)
+    life = LivingCommunity(tables, seed=11)
     for _ in range(60):
         before = copy.deepcopy(tables)
         events = life.step(3)
@@ -54,14 +57,14 @@ def test_a_change_of_an_idea_s_lists_shows_in_the_idea_unless_the_community_hide
 @pytest.mark.parametrize("event", ["edit_comment_unseen", "like_comment", "delete_account"])
 def test_a_hidden_change_shows_in_no_idea(event: str, tables: Tables) -> None:
     before = copy.deepcopy(tables)
-    Living(tables, seed=7).happen(event)
+    LivingCommunity(tables, seed=7).happen(event)
     assert [signs(row) for row in tables["ideas"].values()] == [signs(row) for row in before["ideas"].values()]
     assert tables["comments"] != before["comments"]
 
 
 def test_a_deleted_account_leaves_its_posts_without_a_name_and_without_a_new_time(tables: Tables) -> None:
     before = copy.deepcopy(tables)
-    Living(tables, seed=21).happen("delete_account")
+    LivingCommunity(tables, seed=21).happen("delete_account")
     (gone,) = before["users"].keys() - tables["users"].keys()
     assert gone not in str([tables[name] for name in ("users", "user_answers", "idea_coauthors")])
     posts = [key for key, row in before["ideas"].items() if row["author_id"] == gone]
@@ -73,7 +76,7 @@ def test_a_deleted_account_leaves_its_posts_without_a_name_and_without_a_new_tim
 
 
 def test_a_phase_start_clears_the_votes_or_the_comments_of_a_whole_challenge(tables: Tables) -> None:
-    life = Living(tables, seed=6)
+    life = LivingCommunity(tables, seed=6)
     before = copy.deepcopy(tables)
     life.happen("start_phase")
     (stage,) = [s for s in tables["challenge_stages"].values() if s["starts_at"] == f"{life.now:%Y-%m-%dT%H:%M:%SZ}"]
@@ -86,7 +89,7 @@ def test_a_phase_start_clears_the_votes_or_the_comments_of_a_whole_challenge(tab
 
 
 def test_an_idea_that_is_published_late_keeps_its_old_times(tables: Tables) -> None:
-    life = Living(tables, seed=1)
+    life = LivingCommunity(tables, seed=1)
     before = copy.deepcopy(tables["ideas"])
     life.happen("publish_late")
     (idea,) = [row for key, row in tables["ideas"].items() if row != before[key]]
@@ -97,7 +100,7 @@ def test_an_idea_that_is_published_late_keeps_its_old_times(tables: Tables) -> N
 
 
 def test_the_clock_stands_where_it_was_sent_and_nothing_happens_after_it(tables: Tables) -> None:
-    life = Living(tables, seed=9)
+    life = LivingCommunity(tables, seed=9)
     to = life.now + timedelta(days=3)
     assert life.advance(to)
     assert life.now == to
@@ -105,7 +108,16 @@ def test_the_clock_stands_where_it_was_sent_and_nothing_happens_after_it(tables:
     assert datetime(2026, 1, 5, 6, tzinfo=UTC) < datetime.fromisoformat(latest) <= to
 
 
+def test_the_same_things_happen_however_many_steps_the_clock_takes() -> None:
+    at_once, daily = generate("small"), generate("small")
+    life = LivingCommunity(at_once, seed=5, hidden_changes=True)
+    events = life.advance(life.now + timedelta(days=4))
+    life = LivingCommunity(daily, seed=5, hidden_changes=True)
+    assert [event for _ in range(4) for event in life.advance(life.now + timedelta(days=1))] == events
+    assert daily == at_once
+
+
 def test_what_cannot_happen_is_said(tables: Tables) -> None:
     tables["ideas"].clear()
-    with pytest.raises(ValueError, match="edit: there is nothing in this community"):
-        Living(tables).happen("edit")
+    with pytest.raises(ValueError, match="edit_idea: the community has nothing"):
+        LivingCommunity(tables).happen("edit_idea")

@@ -61,12 +61,24 @@ def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp
         (["--endpoint", "ftp://host/"], "the endpoint must be an address such as"),
         (["--ready-file", "/nope/x"], "--ready-file: /nope/x cannot be written: No such file or directory."),
         (["--ready-file", "/tmp"], "--ready-file: /tmp cannot be written: Is a directory."),
+        (["--hidden-changes"], "--hidden-changes has no effect without --living"),
+        (["--living", "--from", "some/folder"], "--living makes its own community and cannot serve a folder"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_sentence(options: list[str], sentence: str) -> None:
     result = CliRunner().invoke(simulate, options)
     assert result.exit_code == 2
     assert sentence in result.output
+
+
+def test_a_living_community_says_how_its_clock_is_moved(tmp_path: Path) -> None:
+    with running(tmp_path / "ready.json", "--living") as (process, api):
+        clock = api["base_url"].replace("/v2/", "/_control/clock")
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    lines = output.splitlines()
+    assert f"curl {clock} -d '{{\"days\": 1}}'" in lines
+    assert any("clock shows 2026-01-05 06:00 UTC" in line for line in lines)
 
 
 def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
