@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import math
-import re
 import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -19,10 +18,7 @@ import requests.utils
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.ideas_api.http_errors import Again, refusal
 from ideas_pipeline.ideas_api.urls import origin
-
-# No text column and no JSON column of any engine takes these.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_REPLACEMENT = "\ufffd"
+from ideas_pipeline.text import clean_json
 
 
 def json_of(response: requests.Response, content: bytes) -> Any:
@@ -144,17 +140,7 @@ def parse_json(body: bytes) -> Any:
         except orjson.JSONDecodeError:
             # The standard library reads what orjson refuses: lone surrogates, NaN, numbers out of range.
             text = body.decode("utf-8", "surrogatepass")
-            return _storable(json.loads(text, parse_constant=lambda _: None))
-        return _storable(parsed) if b"\\u0000" in body else parsed
+            return clean_json(json.loads(text, parse_constant=lambda _: None))
+        return clean_json(parsed) if b"\\u0000" in body else parsed
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return _UNSTORABLE.sub(_REPLACEMENT, value)
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return value

@@ -16,11 +16,11 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import forget
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Blanker, author_column, parts_with_texts
-from ideas_pipeline.records.text import json_text
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import own_keys, part_of, pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.text import json_text
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _MANY = 2_000

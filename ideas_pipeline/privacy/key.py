@@ -12,6 +12,7 @@ import orjson
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
+from ideas_pipeline.text import clean_text
 
 _SURROGATE = "erased-"
 HEX = 32  # 128 bits: no two people are ever alike
@@ -44,7 +45,7 @@ class Key:
         return self._make("key")
 
     def _make(self, *parts: str) -> str:
-        return hmac.digest(self._secret, orjson.dumps([_encodable(p) for p in parts]), "sha256").hex()[:HEX]
+        return hmac.digest(self._secret, orjson.dumps([clean_text(p) for p in parts]), "sha256").hex()[:HEX]
 
     @cached_property
     def _secret(self) -> bytes:
@@ -69,10 +70,6 @@ def is_hash(text: str) -> bool:
 def is_surrogate(text: str) -> bool:
     """Whether an id stands for an erased person already."""
     return text.startswith(_SURROGATE) and len(text) == len(_SURROGATE) + HEX
-
-
-def _encodable(text: str) -> str:
-    return text.encode(errors="replace").decode()  # lone surrogates are no text
 
 
 def _made_once(file: Path) -> bytes:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import HEX, Key, is_hash
-from ideas_pipeline.records.text import json_text
 from ideas_pipeline.setting_types import Choice, Policy
 from ideas_pipeline.tables.columns import kind, own_keys, pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.text import json_text
 
 # Such a row differs from whatever is read next, so that what is to be kept again comes back.
 _UNLIKE_ANY = ""

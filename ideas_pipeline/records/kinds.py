@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ideas_pipeline.records.text import clean_text, json_text
 from ideas_pipeline.records.timestamps import timestamps
 from ideas_pipeline.tables.columns import Kind
+from ideas_pipeline.text import clean_text, json_text
 
 Json = Any
 

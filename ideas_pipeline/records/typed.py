@@ -14,8 +14,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ideas_pipeline.records.kinds import Values, convert
-from ideas_pipeline.records.text import clean_text, json_text
 from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.text import clean_text, json_text
 
 Json = Any
 Row = Mapping[str, Json]

@@ -1,0 +1,51 @@
+"""Text and JSON that every database engine can store."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+Json = Any
+
+# Engines differ on NUL and lone surrogates: some refuse them, some truncate the text there.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+def clean_text(text: str) -> str:
+    """Replace NUL characters and lone surrogates with U+FFFD."""
+    return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def clean_json(value: Json, *, finite: bool = False) -> Json:
+    """Clean every text and name in ``value``. With ``finite``, NaN and infinities, which JSON lacks, become null."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(name): clean_json(item, finite=finite) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_json(item, finite=finite) for item in value]
+    return None if finite and isinstance(value, float) and not math.isfinite(value) else value
+
+
+def json_text(value: Json) -> str:
+    """Write ``value`` as compact JSON with sorted names and clean texts; NaN and infinities become null.
+
+    Raises ValueError if it is nested too deeply, or holds a number of thousands of digits.
+    """
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        if b"\\u0000" not in text:
+            return text.decode()
+        return orjson.dumps(clean_json(value), option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:
+        pass  # lone surrogates, integers of more than 64 bits, or nested too deeply
+    try:
+        cleaned = clean_json(value, finite=True)
+        return json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
