@@ -12,20 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ideas_pipeline.records.timestamps import timestamps
-from ideas_pipeline.tables.columns import Kind
+from ideas_pipeline.tables.columns import ARROW, Kind
 from ideas_pipeline.text import clean_text, json_text
 
 Json = Any
-
-ARROW: dict[Kind, pa.DataType] = {
-    "id": pa.string(),
-    "text": pa.string(),
-    "json": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}(\.0*)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -21,6 +22,18 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     "timestamp": sa.DateTime(timezone=True),
     "date": sa.Date(),
     "json": sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
+}
+
+# How each kind travels between records and the warehouse, and in exported files. JSON is text.
+ARROW: dict[Kind, pa.DataType] = {
+    "id": pa.string(),
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "json": pa.string(),
 }
 
 

@@ -13,19 +13,20 @@ import sqlalchemy as sa
 
 from ideas_pipeline import private_file
 from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
+from ideas_pipeline.tables.columns import ARROW, Kind
 from ideas_pipeline.warehouse.database import reading, reading_one_moment
 
 # In memory at once. Some rows are pages of text.
 _ROWS = 10_000
 
-# The first that fits. What is none of them travels as text; JSON does, too.
-_ARROW: tuple[tuple[type[sa.types.TypeEngine[Any]], pa.DataType], ...] = (
-    (sa.Boolean, pa.bool_()),
-    (sa.DateTime, pa.timestamp("us", tz="UTC")),
-    (sa.Date, pa.date32()),
-    (sa.Integer, pa.int64()),
-    (sa.Float, pa.float64()),
-    (sa.Numeric, pa.float64()),
+# The first that fits; anything else is exported as text. A mart found in the database has no kind of its own.
+_KINDS: tuple[tuple[type[sa.types.TypeEngine[Any]], Kind], ...] = (
+    (sa.Boolean, "boolean"),
+    (sa.DateTime, "timestamp"),
+    (sa.Date, "date"),
+    (sa.Integer, "integer"),
+    (sa.Float, "number"),
+    (sa.Numeric, "number"),
 )
 
 
@@ -82,4 +83,4 @@ def _read(connection: sa.Connection, table: sa.Table, community: str) -> Iterato
 
 
 def _arrow(column: sa.Column[Any]) -> pa.DataType:
-    return next((arrow for kind, arrow in _ARROW if isinstance(column.type, kind)), pa.string())
+    return ARROW[next((kind for type_, kind in _KINDS if isinstance(column.type, type_)), "text")]

@@ -17,18 +17,9 @@ import pyarrow as pa
 import pyarrow.csv
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.columns import Kind, column, kind
+from ideas_pipeline.tables.columns import ARROW, column, kind
 from ideas_pipeline.tables.community import TABLES
 
-_ARROW: dict[Kind, pa.DataType] = {
-    "id": pa.string(),
-    "text": pa.string(),
-    "json": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
 _MADE_BY_THE_MERGE = {"community", "_first_seen_at", "_changed_at", "_deleted_at", "_deleted_because", "_run_id"}
 
 
@@ -71,7 +62,7 @@ def stage_ids(connection: sa.Connection, table: sa.Table, ids: Iterable[str]) ->
 
 def arrow_schema(table: sa.Table) -> pa.Schema:
     """The types in which the rows of ``table`` travel; a JSON column is text."""
-    return pa.schema([(c.name, _ARROW[kind(c)]) for c in table.columns])
+    return pa.schema([(c.name, ARROW[kind(c)]) for c in table.columns])
 
 
 def copy(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
