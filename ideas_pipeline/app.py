@@ -1,28 +1,56 @@
-"""From settings to an API client and a warehouse."""
+"""From settings to an API client, a warehouse and a privacy policy; runs one sync.
+
+The command line and Dagster both call it, and nothing else starts a run.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ideas_pipeline.archive.files import sweep
 from ideas_pipeline.archive.writing import Writer
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.sync.engine import new_run_id, sync_community
+from ideas_pipeline.sync.run import Mode, Progress, RunResult, Window, name
 from ideas_pipeline.sync.source import RunArchive
+from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
 
-def api_of(settings: Settings, contract: Contract) -> IdeasApi:
-    """The API that ``settings`` name. Nothing is sent yet. Raises SettingsError, ContractError."""
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Everything that a sync of one community needs, opened."""
+
+    settings: Settings
+    contract: Contract
+    client: IdeasApi
+    warehouse: Warehouse
+
+
+@contextmanager
+def open_pipeline(settings: Settings, contract: Contract) -> Iterator[Pipeline]:
+    """Open client and warehouse for one community. Raises SettingsError, ContractError, WarehouseError."""
+    client = open_client(settings, contract)
+    with open_warehouse(settings) as warehouse:
+        yield Pipeline(settings, contract, client, warehouse)
+
+
+def open_client(settings: Settings, contract: Contract) -> IdeasApi:
+    """The client of the API that the settings name. Sends nothing yet. Raises SettingsError, ContractError."""
     secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
     listener = None
     if settings.callback_port is not None:
@@ -42,12 +70,71 @@ def api_of(settings: Settings, contract: Contract) -> IdeasApi:
     )
 
 
-@contextmanager
-def connect(settings: Settings, contract: Contract) -> Iterator[tuple[IdeasApi, Warehouse]]:
-    """The API and the opened warehouse. Raises SettingsError, ContractError, WarehouseError."""
-    api = api_of(settings, contract)
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
-        yield api, warehouse
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The community's warehouse, created or migrated if necessary. Raises WarehouseError."""
+    return Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community)
+
+
+def privacy_of(settings: Settings, contract: Contract) -> Privacy:
+    """What may be stored of people, and who was erased. Raises PrivacyError if that cannot be known."""
+    return Privacy(
+        contract,
+        settings.community,
+        Policy(settings.pii_email, settings.pii_name, settings.pii_profile, settings.pii_free_text),
+        folder=settings.state_dir,
+        key=settings.pii_key.get_secret_value() if settings.pii_key else None,
+        archive=settings.archive,
+        erases_deleted=settings.erase_deleted_accounts,
+    )
+
+
+def run_sync(
+    pipeline: Pipeline,
+    mode: Mode,
+    *,
+    caller: str,
+    progress: Progress,
+    streams: Sequence[str] | None = None,
+    run_id: str | None = None,
+) -> RunResult:
+    """Run one sync: take the run lock, archive the responses, and bring the warehouse in line with the community.
+
+    Args:
+        pipeline: what the sync works with.
+        mode: which scopes to read.
+        caller: who runs it, such as ``ideas-pipeline sync``: shown to other runs that wait for the account.
+        progress: hears what the sync does.
+        streams: the streams to sync; None syncs all that the mode covers.
+        run_id: several calls with one id are one run, as the assets of a Dagster run are; None makes an id.
+
+    Raises:
+        IdeasApiError: nothing could be read; the run is noted as failed.
+        WarehouseError: likewise, if the warehouse can still be written to; PrivacyError among others.
+    """
+    settings, client = pipeline.settings, pipeline.client
+    began = datetime.now(UTC)
+    run_id = run_id or new_run_id(began)
+    privacy = privacy_of(settings, pipeline.contract)
+    window = (mode.start, mode.end) if isinstance(mode, Window) else None
+    start = RunStart(run_id, settings.community, client.base_url, began, mode=name(mode), window=window)
+    with (
+        pipeline.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
+        client.alone(caller, progress.waiting),
+        run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
+    ):
+        return sync_community(
+            client,
+            pipeline.warehouse,
+            settings.community,
+            mode=mode,
+            streams=streams,
+            mass_absence_percent=settings.mass_absence_percent,
+            verify_days=settings.verify_days,
+            progress=progress,
+            run_id=run_id,
+            privacy=privacy,
+            archive=archive,
+        )
 
 
 @contextmanager

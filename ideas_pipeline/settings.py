@@ -27,14 +27,12 @@ from ideas_pipeline.setting_types import (
     DatabaseUrl,
     MailServer,
     Name,
-    Policy,
     Webhook,
     Zone,
 )
 
 if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
-    from ideas_pipeline.privacy.privacy import Privacy
 
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
@@ -121,22 +119,6 @@ class Settings(BaseModel):
     def report(self) -> Path:
         """The file of the community's report."""
         return self.state_dir / f"report-{self.community}.html"
-
-    def privacy(self, contract: Contract) -> Privacy:
-        """What may be stored of people, and who was erased. Raises PrivacyError where it cannot be known."""
-        from ideas_pipeline.privacy.privacy import Privacy
-
-        policy = Policy(self.pii_email, self.pii_name, self.pii_profile, self.pii_free_text)
-        key = self.pii_key.get_secret_value() if self.pii_key else None
-        return Privacy(
-            contract,
-            self.community,
-            policy,
-            folder=self.state_dir,
-            key=key,
-            archive=self.archive,
-            erases_deleted=self.erase_deleted_accounts,
-        )
 
     def base_url(self, contract: Contract) -> str:
         """The API's address, ending in ``/``. Raises SettingsError where neither region nor address says which."""

@@ -63,7 +63,7 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
         return
     say(_in_words(window, settings.timezone))
     raise click.exceptions.Exit(
-        run(settings, contract, what="ideas-pipeline backfill", mode=window, only=wanted, as_json=as_json)
+        run(settings, contract, "ideas-pipeline backfill", window, only=wanted, as_json=as_json)
     )
 
 

@@ -38,7 +38,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     Exit codes:  0 all agrees, 1 the API failed, 2 configuration, contract or credentials,
                  3 it works, but differs from the contract.
     """
-    from ideas_pipeline.app import api_of
+    from ideas_pipeline.app import open_client
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.probe import probe
@@ -57,7 +57,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     base_url = settings.base_url(expected)
     with console(sys.stderr).status("Asking the API …"):
         patient = expected.model_copy(update={"limits": limits})
-        steps = list(probe.check(patient, lambda c: api_of(settings, c)))
+        steps = list(probe.check(patient, lambda c: open_client(settings, c)))
     assumed = _assumed(override)
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)

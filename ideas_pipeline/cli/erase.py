@@ -37,6 +37,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     Examples:  ideas-pipeline erase --user 4711 --dry-run
                ideas-pipeline erase --email - --texts
     """
+    from ideas_pipeline.app import privacy_of
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
@@ -50,7 +51,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
         raise click.UsageError("--json asks nothing: add --yes, or --dry-run.")
     address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
     settings = load_settings()
-    privacy = settings.privacy(load_contract(settings.contract))
+    privacy = privacy_of(settings, load_contract(settings.contract))
     with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         privacy.begin(warehouse)
         person = user if address is None else privacy.person_with(warehouse, address)

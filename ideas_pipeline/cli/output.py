@@ -94,6 +94,9 @@ class _Bars:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
+    def waiting(self, reason: str) -> None:
+        self._bars.console.print(reason, markup=False)
+
     def stream_started(self, stream: str, scopes: int) -> None:
         self._tasks[stream] = self._bars.add_task(stream, total=scopes, rows=0, requests=0)
 
@@ -114,6 +117,9 @@ class _Lines:
         self._scopes: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self._said = time.monotonic()
+
+    def waiting(self, reason: str) -> None:
+        self._say(reason)
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes[stream], self._done[stream] = scopes, 0

@@ -106,6 +106,7 @@ def retry(table: str | None, as_json: bool) -> None:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
+    from ideas_pipeline.app import privacy_of
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.cli.output import table as table_of
@@ -118,7 +119,7 @@ def retry(table: str | None, as_json: bool) -> None:
     contract = load_contract(load_settings().contract)
     check_fit(contract)
     with _waiting(table) as (settings, warehouse, found):
-        now, privacy = datetime.now(UTC), settings.privacy(contract)
+        now, privacy = datetime.now(UTC), privacy_of(settings, contract)
         community, run_id = settings.community, new_run_id(now)
         results = retry_rejects(warehouse, contract, community, found, run_id, now, privacy) if found else []
         if any(result.loaded for result in results):

@@ -45,6 +45,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     """
     from zoneinfo import ZoneInfo
 
+    from ideas_pipeline.app import privacy_of
     from ideas_pipeline.archive.files import runs_in
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress
@@ -75,7 +76,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             since=since and since.replace(tzinfo=ZoneInfo(settings.timezone)),
             streams=list(only) or None,
             progress=shown,
-            privacy=settings.privacy(contract),
+            privacy=privacy_of(settings, contract),
         )
         follow(settings, warehouse)
     _print(result, as_json=as_json)

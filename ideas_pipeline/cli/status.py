@@ -73,14 +73,14 @@ def status(as_json: bool) -> None:
 
 def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
     """Who uses the API account on this machine, and whether that can be known."""
-    from ideas_pipeline.app import api_of
+    from ideas_pipeline.app import open_client
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.ideas_api.run_lock import account_holder
 
     if settings.simulated:
         return None, False
     try:
-        api = api_of(settings, contract)
+        api = open_client(settings, contract)
         return account_holder(api.state, api.auth.account), True
     except (SettingsError, OSError):
         return None, False

@@ -7,7 +7,6 @@ import json
 import shlex
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -79,54 +78,37 @@ def configured() -> tuple[Settings, Contract]:
 def run(
     settings: Settings,
     contract: Contract,
-    what: str,
+    command: str,
     mode: Mode,
     *,
     only: Sequence[str] = (),
     as_json: bool = False,
     for_newcomers: bool = False,
 ) -> int:
-    """Sync, print what came of it, and return the exit code. ``what``: the command, for others who wait for it.
+    """Sync, print the result, and return the exit code.
 
-    A first sync, and one ``for_newcomers``, ends with a query to begin with; a log of every night has no use for it.
+    Args:
+        settings: the community's settings.
+        contract: its contract.
+        command: the command that runs, shown to other runs that wait for the API account.
+        mode: which scopes to read.
+        only: the streams to sync; none syncs all that the mode covers.
+        as_json: print the result as JSON.
+        for_newcomers: end with a first query, as the first sync of a community always does.
     """
-    from ideas_pipeline.app import connect, run_archive
+    from ideas_pipeline.app import open_pipeline, run_sync
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
     from ideas_pipeline.cli.marts import follow
-    from ideas_pipeline.cli.output import progress, say
-    from ideas_pipeline.errors import IdeasApiError, WarehouseError
+    from ideas_pipeline.cli.output import progress
     from ideas_pipeline.marts.dialect import DIALECTS
-    from ideas_pipeline.sync.engine import new_run_id, sync_community
-    from ideas_pipeline.sync.run import Window, name
-    from ideas_pipeline.warehouse.runs import RunStart
+    from ideas_pipeline.sync.run import Window
     from ideas_pipeline.warehouse.status import last_proven
 
-    began = datetime.now(UTC)
-    run_id = new_run_id(began)
-    privacy = settings.privacy(contract)
-    with connect(settings, contract) as (api, warehouse):
+    with open_pipeline(settings, contract) as pipeline:
+        warehouse = pipeline.warehouse
         for_newcomers = for_newcomers or not last_proven(warehouse.engine, settings.community)
-        window = (mode.start, mode.end) if isinstance(mode, Window) else None
-        start = RunStart(run_id, settings.community, api.base_url, began, mode=name(mode), window=window)
-        with (
-            warehouse.noting_failure(start, IdeasApiError, WarehouseError),
-            api.alone(what, say),
-            run_archive(settings.archive, run_id, settings.archive_days, contract, privacy) as archive,
-            progress() as shown,
-        ):
-            result = sync_community(
-                api,
-                warehouse,
-                settings.community,
-                mode=mode,
-                streams=list(only) or None,
-                mass_absence_percent=settings.mass_absence_percent,
-                verify_days=settings.verify_days,
-                progress=shown,
-                run_id=run_id,
-                privacy=privacy,
-                archive=archive,
-            )
+        with progress() as shown:
+            result = run_sync(pipeline, mode, caller=command, streams=list(only) or None, progress=shown)
         if result.changed or result.verdict != "failed":
             follow(settings, warehouse)
         url = warehouse.engine.url

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from ideas_pipeline.app import run_archive
+from ideas_pipeline.app import Pipeline, run_sync
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
@@ -14,15 +14,10 @@ from ideas_pipeline.defs.metadata import LoggedProgress, counts, loaded, trouble
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.defs.specs import about_freshness, asset_key, asset_spec, column_schema, freshness, step_name
-from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.planning import dated
-from ideas_pipeline.sync.run import Full, Incremental
-from ideas_pipeline.sync.run import name as name_of
+from ideas_pipeline.sync.run import Full, Incremental, RunResult
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.runs import RunStart
-from ideas_pipeline.warehouse.warehouse import Warehouse
 
 GROUP = "community"
 # A run with this tag reads every list. A tag, as one is set for a whole run, by a job or in the launchpad.
@@ -119,79 +114,68 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
     def sync(context: dg.AssetExecutionContext, ideas_api: ApiResource, warehouse: WarehouseResource) -> None:
         """Read the stream and bring its tables up to date."""
         window = window_asked_for(context) if has_days else None
-        # A window is a run of its own: streams without days may be synced beside it.
-        run_id = f"{context.run.run_id}-days" if window else context.run.run_id
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         began = datetime.now(UTC)
         with failing_in_words():
-            api = ideas_api.client
-            privacy = settings.privacy(contract)
-            start = RunStart(
-                run_id,
-                settings.community,
-                api.base_url,
-                began,
-                mode=name_of(window or whole),
-                window=(window.start, window.end) if window else None,
+            pipeline = Pipeline(settings, contract, ideas_api.client, warehouse.warehouse)
+            run = run_sync(
+                pipeline,
+                window or whole,
+                caller=f"Dagster's run {context.run.run_id}",
+                progress=LoggedProgress(context.log),
+                streams=[stream],
+                # A window is a run of its own: streams without days may be synced beside it.
+                run_id=f"{context.run.run_id}-days" if window else context.run.run_id,
             )
-            database = warehouse.warehouse
-            with (
-                database.noting_failure(start, IdeasApiError, WarehouseError),
-                api.alone(f"Dagster's run {context.run.run_id}", context.log.info),
-                run_archive(settings.archive, run_id, settings.archive_days, contract, privacy) as archive,
-            ):
-                run = sync_community(
-                    api,
-                    database,
-                    settings.community,
-                    mode=window or whole,
-                    streams=[stream],
-                    mass_absence_percent=settings.mass_absence_percent,
-                    verify_days=settings.verify_days,
-                    progress=LoggedProgress(context.log),
-                    run_id=run_id,
-                    privacy=privacy,
-                    archive=archive,
-                )
-            (result,) = run.streams
-            told = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
-            told |= trouble(database.engine, settings.community, contract, stream, run.run_id)
-            if run.changed and (result.verdict == "failed" or (window and result.verdict != "complete")):
-                # What was read is loaded, and a step that fails is one that nothing follows.
-                for mart in marts_built(settings, database.engine):
-                    context.log_event(mart)
-            if result.verdict == "failed":
-                raise stream_failure(result, told)
-            context.log_event(source_read(settings, result))
-            if stream == WRITER:
-                context.log_event(history_written(settings, database.engine))
-            if window and result.verdict != "complete":
-                raise days_not_marked(result, told)
-            context.add_asset_metadata(told)
+            shown = _shown(context, pipeline, run, stream, has_window=bool(window))
+            context.add_asset_metadata(shown)
             if window:
-                for day, rows in day_counts(database, settings, contract, stream, context.partition_keys).items():
-                    context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
-                return
-            made_id = bool(contract.streams[stream].key)
-            context.add_asset_metadata(loaded(database, settings.community, stream, made_id=made_id))
-            if has_days and result.verdict == "complete":
-                # A full run that goes on from a broken one has read some of its lists as long ago as that one began.
-                at = database.full_goal(settings.community, run_id, began) if isinstance(whole, Full) else began
-                _mark_days(context, database, settings, contract, stream, at)
+                _count_days(context, pipeline, stream)
+            elif has_days and run.verdict == "complete":
+                _mark_days(context, pipeline, stream, run.run_id, began, isinstance(whole, Full))
 
     return sync
 
 
+def _shown(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, run: RunResult, stream: str, *, has_window: bool
+) -> dict[str, dg.MetadataValue]:
+    """What the UI shows of the stream. Raises dg.Failure if the stream failed, or did not complete its window."""
+    settings, contract, warehouse = pipeline.settings, pipeline.contract, pipeline.warehouse
+    (result,) = run.streams
+    shown = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
+    shown |= trouble(warehouse.engine, settings.community, contract, stream, run.run_id)
+    if run.changed and (result.verdict == "failed" or (has_window and result.verdict != "complete")):
+        # What was read is loaded, and no step follows one that fails.
+        for mart in marts_built(settings, warehouse.engine):
+            context.log_event(mart)
+    if result.verdict == "failed":
+        raise stream_failure(result, shown)
+    context.log_event(source_read(settings, result))
+    if stream == WRITER:
+        context.log_event(history_written(settings, warehouse.engine))
+    if has_window:
+        if result.verdict != "complete":
+            raise days_not_marked(result, shown)
+        return shown
+    return shown | loaded(warehouse, settings.community, stream, made_id=bool(contract.streams[stream].key))
+
+
+def _count_days(context: dg.AssetExecutionContext, pipeline: Pipeline, stream: str) -> None:
+    """Show how many rows each of the run's days has."""
+    counted = day_counts(pipeline.warehouse, pipeline.settings, pipeline.contract, stream, context.partition_keys)
+    for day, rows in counted.items():
+        context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
+
+
 def _mark_days(
-    context: dg.AssetExecutionContext,
-    warehouse: Warehouse,
-    settings: Settings,
-    contract: Contract,
-    stream: str,
-    at: datetime,
+    context: dg.AssetExecutionContext, pipeline: Pipeline, stream: str, run_id: str, began: datetime, is_full: bool
 ) -> None:
-    """Marks the days that a complete run has proven, so that the UI's grid shows the nights."""
+    """Mark the days that a complete run covers, so that the UI's grid shows the nights."""
+    settings, warehouse = pipeline.settings, pipeline.warehouse
+    # A full run that goes on from a broken one has read some of its lists as long ago as that one began.
+    at = warehouse.full_goal(settings.community, run_id, began) if is_full else began
     key = asset_key(settings, stream)
     proven = proven_days(settings, context.instance.get_materialized_partitions(key), at)
-    for day, rows in day_counts(warehouse, settings, contract, stream, proven).items():
+    for day, rows in day_counts(warehouse, settings, pipeline.contract, stream, proven).items():
         context.log_event(dg.AssetMaterialization(key, partition=day, metadata={"dagster/partition_row_count": rows}))

@@ -98,6 +98,9 @@ class LoggedProgress:
         self._lists = self._done = self._rows = 0
         self._said = 0.0
 
+    def waiting(self, reason: str) -> None:
+        self._log.info(reason)
+
     def stream_started(self, stream: str, scopes: int) -> None:
         self._lists, self._said = scopes, time.monotonic()
         self._log.info(f"{stream}: {scopes:,} lists to read.")

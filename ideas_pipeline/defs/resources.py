@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, SecretStr
 
+from ideas_pipeline.app import open_client
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.ideas_api.auth import Credentials
-from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.settings import Settings, variable
 from ideas_pipeline.simulator.community import demo_community
@@ -52,17 +51,18 @@ class IdeasApiResource(ApiResource):
     @property
     def client(self) -> IdeasApi:
         if self._client is None:
-            listener = self.callback_port and ListenerSettings(
-                host=self.callback_host, port=self.callback_port, path=self.callback_path, seconds=self.callback_seconds
+            settings = Settings(
+                client_id=self.client_id,
+                client_secret=SecretStr(self.client_secret),
+                api_base_url=self.base_url,
+                token_store=Path(self.token_store),
+                state_dir=Path(self.state_dir),
+                callback_host=self.callback_host,
+                callback_port=self.callback_port,
+                callback_path=self.callback_path,
+                callback_seconds=self.callback_seconds,
             )
-            self._client = IdeasApi.connect(
-                self.load_contract(),
-                self.base_url,
-                Credentials(self.client_id, self.client_secret),
-                Path(self.token_store),
-                Path(self.state_dir),
-                listener or None,
-            )
+            self._client = open_client(settings, self.load_contract())
         return self._client
 
 
@@ -77,13 +77,14 @@ class SimulatedIdeasApiResource(ApiResource):
         if self._client is None:
             contract = self.load_contract()
             self._simulator = Simulator(contract, demo_community()).__enter__()
-            self._client = IdeasApi.connect(
-                contract,
-                self._simulator.base_url,
-                Credentials(self._simulator.client_id, self._simulator.client_secret),
-                Path(self.token_store),
-                Path(self.state_dir),
+            settings = Settings(
+                client_id=self._simulator.client_id,
+                client_secret=SecretStr(self._simulator.client_secret),
+                api_base_url=self._simulator.base_url,
+                token_store=Path(self.token_store),
+                state_dir=Path(self.state_dir),
             )
+            self._client = open_client(settings, contract)
         return self._client
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

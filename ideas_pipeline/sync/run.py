@@ -124,6 +124,10 @@ class RunResult:
 class Progress(Protocol):
     """Hears what a sync does, from the thread that drives it."""
 
+    def waiting(self, reason: str) -> None:
+        """The run waits for another one that uses the API account."""
+        ...
+
     def stream_started(self, stream: str, scopes: int) -> None: ...
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None: ...
@@ -133,6 +137,8 @@ class Progress(Protocol):
 
 class Silence:
     """A progress that says nothing."""
+
+    def waiting(self, reason: str) -> None: ...
 
     def stream_started(self, stream: str, scopes: int) -> None: ...
 
