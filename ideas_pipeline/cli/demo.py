@@ -1,4 +1,4 @@
-"""``ideas-pipeline demo``: the whole path against a simulated community."""
+"""``ideas-pipeline demo``: sync a simulated community into a warehouse of its own, and report on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ideas_pipeline.cli.sync import run
 
 @click.command()
 def demo() -> None:
-    """Sync a simulated community into .demo/warehouse.db, login and all.
+    """Sync a simulated community into .demo/warehouse.db, including the login.
 
-    The same community is simulated all week, so a second demo changes nothing.
+    The simulated community is the same all week, so a second demo changes nothing.
 
     \b
     Example:  ideas-pipeline demo
@@ -30,7 +30,7 @@ def demo() -> None:
 
     contract = load_contract(None)
     with Simulator(contract, demo_community()) as simulator:
-        click.echo(f"This community is simulated: made-up people and ideas, served at {simulator.base_url}")
+        click.echo(f"This community is simulated, with made-up people and ideas, and served at {simulator.base_url}")
         settings = Settings(
             community="demo",
             client_id=simulator.client_id,
@@ -42,5 +42,5 @@ def demo() -> None:
     if exit_code == 0:
         with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
             write_report(warehouse.engine, settings.community, settings.report)
-        click.echo(f"\nThe community in charts, to open in a browser: {settings.report.absolute().as_uri()}")
+        click.echo(f"\nReport with charts, to open in a browser: {settings.report.absolute().as_uri()}")
     raise click.exceptions.Exit(exit_code)

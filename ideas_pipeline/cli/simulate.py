@@ -1,4 +1,4 @@
-"""``ideas-pipeline simulate``: a stand-in for the Ideas API, to try things out on."""
+"""``ideas-pipeline simulate``: serve a stand-in for the Ideas API."""
 
 from __future__ import annotations
 
@@ -32,30 +32,40 @@ from ideas_pipeline.simulator.simulator import Simulator, serve
     "--from",
     "folder",
     type=click.Path(path_type=Path),
-    help="Serve this folder instead: a *.jsonl file per table, fields named as columns.",
+    help="Serve this folder instead: one *.jsonl file per table, with fields named as columns.",
 )
-@click.option("--living", is_flag=True, help="Let things happen in the community, by a clock that a request moves.")
+@click.option("--living", is_flag=True, help="Let the community live, by a clock that a request moves.")
 @click.option(
     "--hidden-changes",
     is_flag=True,
-    help="With --living: also let things happen that no parent record shows, such as deleted accounts.",
+    help="With --living: include changes that no parent record shows, such as deleted accounts.",
 )
-@click.option("--latency-ms", default=0, show_default=True, type=click.IntRange(min=0), help="Wait before each answer.")
-@click.option("--rate-limit", type=click.IntRange(min=1), help="Requests a second; more are refused with 429.")
-@click.option("--token-seconds", default=3600, show_default=True, type=click.IntRange(min=1), help="Life of a token.")
-@click.option("--token-uses", type=click.IntRange(min=1), help="Calls for which a token is good.")
-@click.option("--page-cap", type=click.IntRange(min=1), help="The largest page that is given, whatever is asked for.")
+@click.option(
+    "--latency-ms",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Delay of each response, in milliseconds.",
+)
+@click.option("--rate-limit", type=click.IntRange(min=1), help="Requests per second; more are refused with 429.")
+@click.option(
+    "--token-seconds", default=3600, show_default=True, type=click.IntRange(min=1), help="Lifetime of an access token."
+)
+@click.option("--token-uses", type=click.IntRange(min=1), help="Number of calls that an access token allows.")
+@click.option("--page-cap", type=click.IntRange(min=1), help="The largest page that is ever returned.")
 @click.option(
     "--fault", "fault_rules", multiple=True, help='A fault as JSON, such as \'{"kind": "status", "every": 7}\'.'
 )
-@click.option("--contract", type=click.Path(path_type=Path), help="Contract file, laid over the default one.")
+@click.option("--contract", type=click.Path(path_type=Path), help="Contract file, merged over the default one.")
 @click.option("--client-id", help="The API client's id; random unless given.")
 @click.option("--client-secret", help="The API client's secret; random unless given.")
-@click.option("--endpoint", help="The API client's endpoint: auth codes are sent to this address, not returned.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--endpoint", help="The API client's endpoint: auth codes are sent to this URL, not returned.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--ready-file", type=click.Path(path_type=Path), help="Write address, client id and secret here when ready."
+    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+)
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path), help="Write URL, client id and secret to this file when ready."
 )
 def simulate(
     scale: str,
@@ -79,10 +89,11 @@ def simulate(
 ) -> None:
     """Serve a simulated Ideas API until it is stopped.
 
-    It is a stand-in: its community is made up (or your folder's), and it shows the API as the contract describes it.
+    It is a stand-in: its community is made up (or read from a folder), and its API follows the contract.
 
-    With --living, people post, vote, move and delete whenever the clock is moved; the same seed gives the same life.
-    The answer has the new time and how often each thing happened. Faults can be added and removed in the same way.
+    With --living, people post, comment, vote, edit and delete whenever you move the clock. The response has the new
+    time and the number of events of each kind. The same seed gives the same life.
+    Faults are added and removed by requests, too.
 
     \b
     Examples:  ideas-pipeline simulate --scale medium --latency-ms 40
@@ -127,15 +138,15 @@ def simulate(
         try:
             serve(simulator, lambda ready: _announce(ready, endpoint, write))
         except (OSError, UnicodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "there can be no such host"
+            why = error.strerror if isinstance(error, OSError) else "the host name is not valid"
             raise click.ClickException(f"cannot listen on {host}, port {port}: {why}.") from None
 
 
 @contextmanager
 def _ready_file(file: Path | None) -> Iterator[Callable[[str], None]]:
-    """A function that makes the file with a text: complete, and for its owner alone, as soon as it has its name.
+    """Yield a function that writes a text to ``file``, atomically and readable by its owner only.
 
-    Raises BadParameter where that will not be possible.
+    Raises BadParameter at once if the file cannot be written.
     """
     if file is None:
         yield lambda text: None

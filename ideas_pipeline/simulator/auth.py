@@ -1,4 +1,4 @@
-"""The simulator's login: auth codes, token pairs, refreshing, validating, as the contract's ``auth`` says."""
+"""The simulated login: auth codes, token pairs, refresh and validation, as the contract's ``auth`` describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yarl import URL
 
 from ideas_pipeline.contract.auth import Auth, AuthRequest, TokenRequest
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes, sent_parameters, template_pattern
+from ideas_pipeline.simulator.responses import RequestRefused, Response, json_bytes, sent_parameters, template_pattern
 from ideas_pipeline.simulator.shape import put
 
 CODE_SECONDS = 60
@@ -29,9 +29,13 @@ class _Access:
 
 @dataclass
 class Counters:
-    """How often each thing happened. ``requests`` by stream; the auth flow's are auth.code, auth.token, …
+    """Counters of what clients did.
 
-    ``refresh_reuses``: refresh tokens that came a second time, and were refused.
+    Attributes:
+        requests: Requests per stream; those of the auth flow are counted under auth.code, auth.token, …
+        logins: Auth codes exchanged for tokens.
+        refreshes: Refresh tokens exchanged for tokens.
+        refresh_reuses: Refresh tokens that were sent a second time, and refused.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
@@ -42,10 +46,14 @@ class Counters:
 
 @dataclass
 class AuthServer:
-    """One API client and its codes and tokens.
+    """One API client with its auth codes and tokens.
 
-    ``endpoint``: codes are sent there as the contract's callback parameter, and not returned.
-    ``token_seconds`` and ``token_uses``: how long, and for how many API calls, an access token is good.
+    Attributes:
+        token_seconds: Lifetime of an access token in seconds.
+        token_uses: Number of API calls that an access token allows (None: unlimited).
+        endpoint: URL that receives the auth codes in the contract's callback parameter; they are then not returned.
+        issued: Every code and token that was ever issued.
+        revoked: The API client was revoked; every request is refused.
     """
 
     contract: Auth
@@ -59,8 +67,8 @@ class AuthServer:
     revoked: bool = False
 
     def __post_init__(self) -> None:
-        if self.endpoint is not None and not _is_address(self.endpoint):
-            raise ValueError("the endpoint must be an address such as http://127.0.0.1:8765/")
+        if self.endpoint is not None and not _is_url(self.endpoint):
+            raise ValueError("the endpoint must be a URL such as http://127.0.0.1:8765/")
         self._codes: dict[str, float] = {}
         self._access: dict[str, _Access] = {}
         self._refresh: set[str] = set()
@@ -79,38 +87,42 @@ class AuthServer:
             self.routes.setdefault(request.path.strip("/"), {})[name] = request
 
     def expire_tokens(self) -> None:
-        """From now on every access token that was issued so far has expired; refresh tokens are still good."""
+        """Expire every access token issued so far. Refresh tokens stay valid."""
         self._valid_from = time.monotonic() + self.token_seconds
 
     def check_header(self, request: web.BaseRequest) -> None:
-        """Count one use of the access token in the request's header. Raises Refused(401)."""
+        """Check the access token in the request's header, and count one use of it.
+
+        Raises:
+            RequestRefused: 401; the header is missing or malformed, or the token is unknown, expired or used up.
+        """
         name = self.contract.header.name
         sent = request.headers.get(name)
         if sent is None:
-            raise Refused(401, f"the header {name} is missing")
+            raise RequestRefused(401, f"the header {name} is missing")
         match = self._header.fullmatch(sent)
         if match is None:
-            raise Refused(401, f"the header {name} is not of the form {self.contract.header.format}")
+            raise RequestRefused(401, f"the header {name} does not have the form {self.contract.header.format}")
         access = self._live(match["access_token"])
         if access is None:
-            raise Refused(401, "the access token is unknown or has expired")
+            raise RequestRefused(401, "the access token is unknown or has expired")
         if access.uses_left is not None:
             access.uses_left -= 1
 
-    async def answer(self, path: str, request: web.BaseRequest) -> Answer:
-        """The answer to a call of the auth flow. Raises Refused."""
+    async def respond(self, path: str, request: web.BaseRequest) -> Response:
+        """Answer a request of the auth flow. Raises RequestRefused."""
         candidates = self.routes[path]
         right_method = {name: r for name, r in candidates.items() if r.method == request.method}
         if not right_method:
-            raise Refused(405, f"the method must be {next(iter(candidates.values())).method}")
-        problem = Refused(400, "")
+            raise RequestRefused(405, f"the method must be {next(iter(candidates.values())).method}")
+        problem = RequestRefused(400, "")
         for name, expected in right_method.items():
             try:
                 values = self._values(expected, await sent_parameters(request, expected.send_as))
-            except Refused as refused:
+            except RequestRefused as refused:
                 problem = refused
             else:
-                steps: dict[str, Callable[[dict[str, str]], Answer]] = {
+                steps: dict[str, Callable[[dict[str, str]], Response]] = {
                     "code": self._code,
                     "token": self._token,
                     "refresh": self._refreshed,
@@ -120,23 +132,23 @@ class AuthServer:
         raise problem
 
     def _values(self, expected: AuthRequest, sent: dict[str, Json]) -> dict[str, str]:
-        """The placeholders' values; exactly the contract's fields must have been sent."""
+        """Read the placeholders' values; the request must have exactly the contract's fields."""
         if sent.keys() != expected.fields.keys():
-            raise Refused(400, f"expected exactly these parameters: {', '.join(sorted(expected.fields))}")
+            raise RequestRefused(400, f"expected exactly these parameters: {', '.join(sorted(expected.fields))}")
         values: dict[str, str] = {}
         for name, template in expected.fields.items():
             match = template_pattern(template, value=".*").fullmatch(str(sent[name]))
             if match is None:
-                raise Refused(400, f"the parameter {name} does not have the expected form")
+                raise RequestRefused(400, f"the parameter {name} does not have the expected form")
             values |= match.groupdict()
         return values
 
     def _check_client(self, values: dict[str, str]) -> None:
         right = {"client_id": self.client_id, "client_secret": self.client_secret}
         if self.revoked or any(value != values.get(name, value) for name, value in right.items()):
-            raise Refused(401, "the API client is unknown, its secret is wrong, or it was revoked")
+            raise RequestRefused(401, "the API client is unknown, its secret is wrong, or it was revoked")
 
-    def _code(self, values: dict[str, str]) -> Answer:
+    def _code(self, values: dict[str, str]) -> Response:
         self._check_client(values)
         code = self._new_secret()
         self._codes[code] = time.monotonic() + CODE_SECONDS
@@ -144,8 +156,8 @@ class AuthServer:
             call = asyncio.get_running_loop().create_task(self._send_code(self.endpoint, code))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
-            return _answer({"status": "sent"})
-        return _answer({self.contract.code.auth_code[0]: code})
+            return _response({"status": "sent"})
+        return _response({self.contract.code.auth_code[0]: code})
 
     async def _send_code(self, endpoint: str, code: str) -> None:
         url = URL(endpoint).update_query({self.contract.callback.parameter: code})
@@ -153,46 +165,46 @@ class AuthServer:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
                 await session.get(url)
         except (aiohttp.ClientError, TimeoutError):
-            return  # Like the real one, it does not tell anybody that the endpoint cannot be reached.
+            return  # The caller is not notified of an endpoint that cannot be reached.
 
-    def _token(self, values: dict[str, str]) -> Answer:
+    def _token(self, values: dict[str, str]) -> Response:
         self._check_client(values)
         if self._codes.pop(values.get("auth_code", ""), 0.0) < time.monotonic():
-            raise Refused(400, "the auth code is unknown, was used before, or has expired")
+            raise RequestRefused(400, "the auth code is unknown, was used before, or has expired")
         self.counters.logins += 1
         return self._pair(self.contract.token)
 
-    def _refreshed(self, values: dict[str, str]) -> Answer:
+    def _refreshed(self, values: dict[str, str]) -> Response:
         if self.revoked:
-            raise Refused(400, "the API client was revoked")
+            raise RequestRefused(400, "the API client was revoked")
         self._check_client(values)
         token = values.get("refresh_token", "")
         if token in self._spent_refresh:
             self.counters.refresh_reuses += 1
-            raise Refused(400, "the refresh token was used before")
+            raise RequestRefused(400, "the refresh token was used before")
         if token not in self._refresh:
-            raise Refused(400, "the refresh token is unknown")
+            raise RequestRefused(400, "the refresh token is unknown")
         self._refresh.remove(token)
         self._spent_refresh.add(token)
         self.counters.refreshes += 1
         return self._pair(self.contract.refresh)
 
-    def _validated(self, values: dict[str, str]) -> Answer:
+    def _validated(self, values: dict[str, str]) -> Response:
         valid = self._live(values.get("access_token", "")) is not None
         if places := self.contract.validate_.valid:
-            return _answer({places[0]: valid})
+            return _response({places[0]: valid})
         if not valid:
-            raise Refused(401, "the access token is unknown or has expired")
-        return _answer({})
+            raise RequestRefused(401, "the access token is unknown or has expired")
+        return _response({})
 
-    def _pair(self, request: TokenRequest) -> Answer:
+    def _pair(self, request: TokenRequest) -> Response:
         access, refresh = self._new_secret(), self._new_secret()
         self._access[access] = _Access(time.monotonic() + self.token_seconds, self.token_uses)
         self._refresh.add(refresh)
         values: dict[str, Json] = {request.access_token[0]: access, request.refresh_token[0]: refresh}
         if request.expires_in:
             values[request.expires_in[0]] = int(self.token_seconds)
-        return _answer(values)
+        return _response(values)
 
     def _live(self, token: str) -> _Access | None:
         access = self._access.get(token)
@@ -206,7 +218,7 @@ class AuthServer:
         return secret
 
 
-def _is_address(text: str) -> bool:
+def _is_url(text: str) -> bool:
     try:
         url = URL(text)
     except ValueError:
@@ -214,11 +226,11 @@ def _is_address(text: str) -> bool:
     return url.scheme in ("http", "https") and bool(url.host)
 
 
-def _answer(values: dict[str, Json]) -> Answer:
-    """A body with each value at its path; ``@body`` is a text that is the value itself."""
+def _response(values: dict[str, Json]) -> Response:
+    """A response with each value at its path; ``@body`` makes the value the whole body, as text."""
     if "@body" in values:
-        return Answer(200, str(values["@body"]).encode(), content_type="text/plain")
+        return Response(200, str(values["@body"]).encode(), content_type="text/plain")
     body: dict[str, Json] = {}
     for path, value in values.items():
         put(body, path, value)
-    return Answer(200, json_bytes(body))
+    return Response(200, json_bytes(body))

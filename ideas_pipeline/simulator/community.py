@@ -1,4 +1,4 @@
-"""A made-up community, the same for the same seed: few write much, many are silent, some things are odd."""
+"""A made-up community, deterministic for a seed: few people write much, many are silent, some rows are odd."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator import words
 from ideas_pipeline.simulator.counts import declare_counts
 from ideas_pipeline.simulator.shape import email_of
-from ideas_pipeline.simulator.truth import PARTS, Row, Tables
+from ideas_pipeline.simulator.truth import EMBEDDED_TABLES, Row, Tables
 
 Scale = Literal["small", "medium", "large"]
 
@@ -32,23 +32,26 @@ SIZES: dict[Scale, Size] = {
 }
 _END = datetime(2025, 4, 2, 9, tzinfo=UTC)
 _DAYS = 450
-_HEARD = 0.6  # The others register, and never do anything.
+_ACTIVE_SHARE = 0.6  # The others register, and never do anything.
 _TYPES = ("standard", "funnel", "milestone")
 _VOTING = ("thumbs", "thumbs_up", "scorecard", "points", "stars")
 _SITE = "https://community.example"
 
 
 def generate(scale: Scale | Size, seed: int = 1, ends: datetime = _END) -> Tables:
-    """A community of the given size (see ``SIZES``), in which the last things happened shortly before ``ends``.
+    """Generate a community. Timestamps are ISO 8601 in UTC, ids are digits.
 
-    Timestamps are ISO 8601 in UTC, ids are digits.
+    Args:
+        scale: A size, or the name of one of ``SIZES``.
+        seed: The same seed makes the same community.
+        ends: All activity lies shortly before this moment, timezone-aware.
     """
     size = scale if isinstance(scale, Size) else SIZES[scale]
-    return _Community(size, random.Random(seed), ends).tables  # noqa: S311 - it must be the same again
+    return _Community(size, random.Random(seed), ends).tables  # noqa: S311 - reproducible, not secret
 
 
 def demo_community() -> Tables:
-    """The small community that stands in where none is configured. It is the same all week: it lived until Monday."""
+    """The small community that is served when none is configured. It ends last Monday, so it is the same all week."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return generate("small", seed=1, ends=today - timedelta(days=today.weekday()))
 
@@ -58,7 +61,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 class _Picker:
-    """Picks by a power law: the first of ``items`` far more often than the last."""
+    """Picks items by a power law: the first far more often than the last."""
 
     def __init__(self, items: list[str], steepness: float, rng: random.Random) -> None:
         self._items = items
@@ -75,13 +78,15 @@ class _Community:
         self._end = ends
         self._start = ends - timedelta(days=_DAYS)
         self._numbers = itertools.count(1)
-        self.tables: Tables = {name: {} for name in ("challenges", "users", "ideas", "comments", "votes", *PARTS)}
+        self.tables: Tables = {
+            name: {} for name in ("challenges", "users", "ideas", "comments", "votes", *EMBEDDED_TABLES)
+        }
         people = self._users(size.users)
         rng.shuffle(people)
-        # One of the most active has deleted the account: what was posted stays, without an author.
+        # One of the most active people has deleted the account: the posts stay, without an author.
         self._deleted = "deleted"
         people.insert(2, self._deleted)
-        self._anyone = _Picker(people[: int(len(people) * _HEARD)], 0.7, rng)
+        self._anyone = _Picker(people[: int(len(people) * _ACTIVE_SHARE)], 0.7, rng)
         self._writers = _Picker(people[: max(3, len(people) // 10)], 0.6, rng)
         self._challenges(size.challenges)
         self._ideas(size.ideas)
@@ -93,7 +98,7 @@ class _Community:
         self.tables[table][key or str(next(self._numbers))] = row
 
     def _moment(self, after: datetime, days: float) -> datetime:
-        """After ``after``, within so many days and before the end."""
+        """A random moment after ``after``, within ``days`` and before the end."""
         most = min(timedelta(days=days), self._end - after)
         return after + timedelta(seconds=self._rng.randrange(1, max(2, int(most.total_seconds()))))
 
@@ -101,7 +106,7 @@ class _Community:
         return self._rng.random() < share
 
     def _some(self, choices: tuple[Json, ...], most: int) -> list[Json]:
-        """None in about half of all cases, else a few, each once."""
+        """No choice in about half of all cases, else a few distinct ones, ``most`` at most."""
         return self._rng.sample(choices, self._rng.randint(1, most)) if self._chance(0.5) else []
 
     def _author(self, person: str) -> str | None:
@@ -224,13 +229,13 @@ class _Community:
             if number == 2 or self._chance(0.02):
                 row["moderation_status"] = "removed"
             self._add("ideas", row, key)
-            self._add_idea_parts(row, joint=self.tables["challenges"][challenge]["joint_submissions"])
+            self._add_embedded_rows(row, joint=self.tables["challenges"][challenge]["joint_submissions"])
 
-    def _add_idea_parts(self, idea: Row, *, joint: bool) -> None:
+    def _add_embedded_rows(self, idea: Row, *, joint: bool) -> None:
         rng, of = self._rng, {"idea_id": idea["id"]}
         for position, (label, name, color, system) in enumerate(self._some(words.LABELS, 3)):
-            part = {"label_id": label, "name": name, "color": color, "is_system": system, "position": position}
-            self._add("idea_labels", of | part)
+            row = {"label_id": label, "name": name, "color": color, "is_system": system, "position": position}
+            self._add("idea_labels", of | row)
         for tag in self._some(words.TAGS, 3):
             self._add("idea_tags", of | {"tag": tag})
         if joint and idea["author_id"] and self._chance(0.3):
@@ -238,13 +243,13 @@ class _Community:
             for position, person in enumerate((idea["author_id"], *sorted(others))):
                 self._add("idea_coauthors", of | {"user_id": person, "is_lead": position == 0, "position": position})
         for question, label, kind, answers in self._some(words.IDEA_QUESTIONS, 2):
-            part = {"question_id": question, "label": label, "type": kind, "value": rng.choice(answers)}
-            self._add("idea_answers", of | part)
+            row = {"question_id": question, "label": label, "type": kind, "value": rng.choice(answers)}
+            self._add("idea_answers", of | row)
         for number, (kind, name, mime) in enumerate(self._some(words.FILES, 2)):
             key = f"{idea['id']}{number}"
-            part = {"attachment_id": key, "kind": kind, "filename": name, "mime_type": mime}
-            part |= {"size_bytes": rng.randrange(900, 9_000_000), "url": f"{_SITE}/files/{key}"}
-            self._add("idea_attachments", of | part)
+            row = {"attachment_id": key, "kind": kind, "filename": name, "mime_type": mime}
+            row |= {"size_bytes": rng.randrange(900, 9_000_000), "url": f"{_SITE}/files/{key}"}
+            self._add("idea_attachments", of | row)
 
     def _popular(self) -> _Picker:
         ideas = list(self.tables["ideas"])
@@ -304,5 +309,5 @@ class _Community:
             }
             self._add("votes", vote, key)
             for (criterion, name), rating in zip(words.CRITERIA, ratings, strict=False):
-                part = {"vote_id": key, "criterion_id": criterion, "criterion": name, "rating": float(rating)}
-                self._add("vote_ratings", part)
+                row = {"vote_id": key, "criterion_id": criterion, "criterion": name, "rating": float(rating)}
+                self._add("vote_ratings", row)

@@ -9,9 +9,9 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.simulator.answer import Answer, json_bytes, refusal
 from ideas_pipeline.simulator.faults import Fault, Faults
 from ideas_pipeline.simulator.living import LivingCommunity
+from ideas_pipeline.simulator.responses import Response, error_response, json_bytes
 
 FAULTS_PATH = "/_control/faults"
 CLOCK_PATH = "/_control/clock"
@@ -26,23 +26,23 @@ class _Move(BaseModel):
     days: int = Field(ge=1, le=366)
 
 
-async def control_faults(request: web.BaseRequest, faults: Faults) -> Answer:
-    """Add the rule or the list of rules of a POST; DELETE removes all rules."""
+async def control_faults(request: web.BaseRequest, faults: Faults) -> Response:
+    """Add the rule, or the list of rules, of a POST; remove all rules on DELETE."""
     if request.method == "DELETE":
         faults.clear()
-        return Answer(200, json_bytes({"rules": 0}))
+        return Response(200, json_bytes({"rules": 0}))
     if request.method != "POST":
-        return refusal(405, "POST a rule or a list of rules, or DELETE all rules")
+        return error_response(405, "POST a rule or a list of rules, or DELETE all rules")
     try:
         rules = read_faults(await request.read())
     except ValueError as error:
-        return refusal(400, str(error))
+        return error_response(400, str(error))
     for rule in rules:
         faults.add(rule)
-    return Answer(200, json_bytes({"rules": len(rules)}))
+    return Response(200, json_bytes({"rules": len(rules)}))
 
 
-def control_clock(method: str, body: bytes, living: LivingCommunity | None) -> Answer:
+def control_clock(method: str, body: bytes, living: LivingCommunity | None) -> Response:
     """Move the clock by the days of a POST; GET shows it.
 
     Args:
@@ -54,15 +54,15 @@ def control_clock(method: str, body: bytes, living: LivingCommunity | None) -> A
         The clock after the move (``now``, UTC), and how often each event happened (``events``, by name).
     """
     if living is None:
-        return refusal(409, "this community has no clock: start the simulator with --living")
+        return error_response(409, "this community has no clock: start the simulator with --living")
     if method == "GET":
         return _clock(living, [])
     if method != "POST":
-        return refusal(405, 'POST {"days": 1} to move the clock, or GET the clock')
+        return error_response(405, 'POST {"days": 1} to move the clock, or GET the clock')
     try:
         move = _Move.model_validate_json(body)
     except ValidationError as error:
-        return refusal(400, f'POST a body such as {{"days": 1}}, from 1 to 366 days: {_problems(error)}')
+        return error_response(400, f'POST a body such as {{"days": 1}}, from 1 to 366 days: {_problems(error)}')
     return _clock(living, living.advance(living.now + timedelta(days=move.days)))
 
 
@@ -81,9 +81,9 @@ def read_faults(text: str | bytes) -> list[Fault]:
         raise ValueError(_problems(error, skip=1)) from None
 
 
-def _clock(living: LivingCommunity, happened: list[str]) -> Answer:
+def _clock(living: LivingCommunity, happened: list[str]) -> Response:
     events: dict[str, Json] = dict(Counter(happened).most_common())
-    return Answer(200, json_bytes({"now": f"{living.now:%Y-%m-%dT%H:%M:%SZ}", "events": events}))
+    return Response(200, json_bytes({"now": f"{living.now:%Y-%m-%dT%H:%M:%SZ}", "events": events}))
 
 
 def _problems(error: ValidationError, skip: int = 0) -> str:

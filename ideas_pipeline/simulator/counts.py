@@ -1,4 +1,4 @@
-"""What parents declare about their children: how many there are, and an idea's score."""
+"""The counts and scores that parents declare about their children."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SCORE_TYPES = {"thumbs": "sum", "thumbs_up": "count", "stars": "average", "poin
 
 
 def declare_counts(tables: Tables) -> None:
-    """Declare in every parent how many children it really has, and score the ideas."""
+    """Set the true number of children in every parent, and the score of every idea."""
     values: dict[str, list[float]] = {}
     for table in ("challenges", "users", "ideas"):
         counts = ("comment_count", "vote_count") if table == "ideas" else ("idea_count", "comment_count", "vote_count")

@@ -1,4 +1,4 @@
-"""Faults on demand: which requests go wrong, and how."""
+"""Faults on demand: rules that choose requests, and what goes wrong with them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,45 @@ from typing import Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ideas_pipeline.simulator.answer import Answer, json_bytes, refusal
+from ideas_pipeline.simulator.responses import Response, error_response, json_bytes
 
 Kind = Literal[
     "latency",  # wait ``seconds`` before anything else
-    "status",  # answer with ``status``; ``retry_after`` adds the header, ``seconds`` from now
-    "reset",  # break the connection without an answer
-    "html",  # a log-in page with status 200
+    "status",  # respond with ``status``; ``retry_after`` adds the header, ``seconds`` from now
+    "reset",  # reset the connection without a response
+    "html",  # a login page with status 200
     "error_body",  # status 200 with {"error": …}
     "empty_body",  # status 200 and nothing else
     "redirect",  # 302 to ``location``
-    "cut_short",  # half the body, though Content-Length promises all, then the connection closes
-    "truncated_json",  # half the body, with a Content-Length that agrees
+    "cut_short",  # half of the body that Content-Length announces, then the connection closes
+    "truncated_json",  # half of the body, with the matching Content-Length
     "bom",  # a byte order mark before the body
     "slow_body",  # the body in two halves, ``seconds`` apart
-    "list_cut",  # pages from ``page`` on are empty, while the total says all
-    "page_twice",  # the page before, once more (the first page stays)
+    "list_cut",  # pages from ``page`` on are empty, although the total counts all rows
+    "page_twice",  # the previous page again (the first page stays)
     "wrong_total",  # the total is off by ``off_by``
-    "repeat_cursor",  # the next page's cursor or link is this page's own
+    "repeat_cursor",  # the cursor or link to the next page leads to this page
     "poison_value",  # a record has a field that cannot be typed
     "poison_text",  # a record has a NUL character and a lone surrogate in a text
 ]
-_INSTEAD = {"status", "reset", "html", "error_body", "empty_body", "redirect"}
-_AFTERWARDS = {"cut_short", "truncated_json", "bom", "slow_body"}
+_REPLACES_RESPONSE = {"status", "reset", "html", "error_body", "empty_body", "redirect"}
+_DAMAGES_BODY = {"cut_short", "truncated_json", "bom", "slow_body"}
 _LOGIN_PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 
 
 class Fault(BaseModel):
-    """One rule. It concerns the requests that match ``stream``, ``scope`` and ``path`` (which begins with it).
+    """One rule: which requests go wrong, and how.
 
-    ``stream`` is a stream's name or auth.code, auth.token, auth.refresh, auth.validate. A rule that names neither
-    stream nor path concerns every stream, and leaves the auth flow alone.
-    Of those requests it takes every ``every``-th, ``times`` times in all (null: for ever).
-    ``record``: the id of the record to poison; without it, the first of the page.
+    A rule without ``stream`` and ``path`` matches the requests of all streams, but not the auth flow.
+
+    Attributes:
+        kind: What goes wrong.
+        stream: Only requests of this stream, or of auth.code, auth.token, auth.refresh, auth.validate.
+        scope: Only requests of this scope: the id of the parent, or of the record.
+        path: Only requests whose path begins with this.
+        times: The number of faults (None: unlimited).
+        every: Strike every n-th matching request.
+        record: The id of the record to poison; without it, the first of the page.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,17 +72,18 @@ class Fault(BaseModel):
     record: str | None = None
 
     @model_validator(mode="after")
-    def _a_redirect_leads_somewhere(self) -> Self:
+    def _redirect_has_location(self) -> Self:
         if self.kind == "redirect" and not self.location:
             raise ValueError("a redirect needs location: the URL to send the caller to")
         return self
 
     @property
     def effect(self) -> object:
-        """What it does: a request has no two faults to the same effect."""
-        return "answer" if self.kind in _INSTEAD | _AFTERWARDS else (self.kind, self.record)
+        """The effect of the fault: a request has at most one fault per effect."""
+        return "response" if self.kind in _REPLACES_RESPONSE | _DAMAGES_BODY else (self.kind, self.record)
 
-    def concerns(self, stream: str, scope: str, path: str) -> bool:
+    def matches(self, stream: str, scope: str, path: str) -> bool:
+        """Whether the rule is for such a request."""
         if self.stream is None and self.path is None and stream.startswith("auth."):
             return False
         return (
@@ -87,7 +94,7 @@ class Fault(BaseModel):
 
 
 class Faults:
-    """The rules in force. Safe to change from any thread while the server runs."""
+    """The rules in force. Threads may add and clear rules while the server runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,17 +109,17 @@ class Faults:
             self._rules.clear()
 
     def take(self, stream: str, scope: str, path: str) -> list[Fault]:
-        """The faults of this request, in the order of the rules; counts them.
+        """Choose the faults of a request, in the order of the rules, and count them.
 
-        Only one fault can replace or mistreat an answer: further such rules wait for the next request.
+        At most one fault replaces or damages a response: further such rules wait for the next request.
         """
         if not self._rules:
             return []
         taken: dict[object, Fault] = {}
         with self._lock:
             for fault, counts in self._rules:
-                spent = fault.times is not None and counts[1] >= fault.times
-                if spent or fault.effect in taken or not fault.concerns(stream, scope, path):
+                used_up = fault.times is not None and counts[1] >= fault.times
+                if used_up or fault.effect in taken or not fault.matches(stream, scope, path):
                     continue
                 counts[0] += 1
                 if counts[0] % fault.every == 0:
@@ -121,43 +128,45 @@ class Faults:
         return list(taken.values())
 
 
-async def wait(faults: list[Fault]) -> None:
+async def delay(faults: list[Fault]) -> None:
+    """Wait as long as the latency faults say."""
     for fault in faults:
         if fault.kind == "latency":
             await asyncio.sleep(fault.seconds)
 
 
-def instead(request: web.BaseRequest, faults: list[Fault]) -> Answer | None:
-    """The answer that the first such fault gives instead of the true one; status 0 where the connection is broken."""
-    fault = next((f for f in faults if f.kind in _INSTEAD), None)
+def replacement(request: web.BaseRequest, faults: list[Fault]) -> Response | None:
+    """The response of the first fault that replaces the true one; status 0 if it reset the connection."""
+    fault = next((f for f in faults if f.kind in _REPLACES_RESPONSE), None)
     if fault is None:
         return None
     match fault.kind:
         case "status":
             headers = {"Retry-After": retry_after(fault)} if fault.retry_after else {}
-            return refusal(fault.status, f"a fault on demand: {fault.status}", headers)
+            return error_response(fault.status, f"a fault on demand: {fault.status}", headers)
         case "html":
-            return Answer(200, _LOGIN_PAGE, content_type="text/html")
+            return Response(200, _LOGIN_PAGE, content_type="text/html")
         case "error_body":
-            return Answer(200, json_bytes({"error": "a fault on demand: something went wrong"}))
+            return Response(200, json_bytes({"error": "a fault on demand: something went wrong"}))
         case "redirect":
-            return Answer(302, b"", {"Location": fault.location or ""})
+            return Response(302, b"", {"Location": fault.location or ""})
         case "empty_body":
-            return Answer(200, b"")
+            return Response(200, b"")
         case _:
             _break_connection(request)
-            return Answer(0, b"")
+            return Response(0, b"")
 
 
 def _break_connection(request: web.BaseRequest) -> None:
     if request.transport:
-        # Without lingering, closing sends a reset rather than a polite end.
+        # With a linger time of zero, closing sends RST instead of FIN (socket(7), SO_LINGER).
         sock = request.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         request.transport.abort()
 
 
 def retry_after(fault: Fault) -> str:
+    """The value of the Retry-After header."""
     match fault.retry_after:
         case "date":
             return format_datetime(datetime.now(UTC) + timedelta(seconds=fault.seconds), usegmt=True)
@@ -167,30 +176,34 @@ def retry_after(fault: Fault) -> str:
             return str(round(fault.seconds))
 
 
-async def send(request: web.BaseRequest, answer: Answer, faults: list[Fault]) -> web.StreamResponse:
-    """The answer as a response, its body mistreated as the faults say."""
-    fault = next((f for f in faults if f.kind in _AFTERWARDS), None)
-    body = answer.body
+async def send(request: web.BaseRequest, response: Response, faults: list[Fault]) -> web.StreamResponse:
+    """Send ``response``, its body damaged as ``faults`` say."""
+    fault = next((f for f in faults if f.kind in _DAMAGES_BODY), None)
+    body = response.body
     if fault and fault.kind == "bom":
         body = b"\xef\xbb\xbf" + body
     if fault and fault.kind == "truncated_json":
         body = body[: len(body) // 2]
-    if answer.status == 0:
-        return web.Response()  # Nobody is there to receive it.
+    if response.status == 0:
+        return web.Response()  # The connection was reset: nobody receives it.
     if fault is None or fault.kind in ("bom", "truncated_json"):
         return web.Response(
-            status=answer.status, body=body, headers=answer.headers, content_type=answer.content_type, charset="utf-8"
+            status=response.status,
+            body=body,
+            headers=response.headers,
+            content_type=response.content_type,
+            charset="utf-8",
         )
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    response.content_type = answer.content_type
-    response.content_length = len(body)
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
+    stream = web.StreamResponse(status=response.status, headers=response.headers)
+    stream.content_type = response.content_type
+    stream.content_length = len(body)
+    await stream.prepare(request)
+    await stream.write(body[: len(body) // 2])
     if fault.kind == "cut_short":
         if request.transport:
             request.transport.close()
-        return response
+        return stream
     await asyncio.sleep(fault.seconds)
-    await response.write(body[len(body) // 2 :])
-    await response.write_eof()
-    return response
+    await stream.write(body[len(body) // 2 :])
+    await stream.write_eof()
+    return stream

@@ -1,28 +1,31 @@
-"""A community from a folder of JSON lines: a file per table, fields named as the warehouse's columns."""
+"""Read a community from a folder of JSON Lines files: one per table, with fields named as the warehouse's columns."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from ideas_pipeline.simulator.truth import PARTS, Row, Tables
+from ideas_pipeline.simulator.truth import EMBEDDED_TABLES, Row, Tables
 
 
 class FolderError(ValueError):
-    """The folder cannot be served; the message says which file and line, and why."""
+    """A folder that cannot be served; the message names the file, the line and the reason."""
 
 
 def read_folder(path: Path | str) -> Tables:
-    """Every ``*.jsonl`` file of the folder as a table, rows in the order of their lines.
+    """Read every ``*.jsonl`` file of the folder as a table, with its rows in the order of the lines.
 
-    Fields that are no column are kept: they are served as they are. Raises FolderError.
+    Fields that are not columns are kept, and served as they are.
+
+    Raises:
+        FolderError: The folder or a file cannot be used.
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise FolderError(f"{folder} is not a folder. Name a folder with a file per table, such as ideas.jsonl.")
+        raise FolderError(f"{folder} is not a folder. Name a folder with one file per table, such as ideas.jsonl.")
     files = sorted(folder.glob("*.jsonl"))
     if not files:
-        raise FolderError(f"{folder} holds no *.jsonl file. Put a file per table there, such as ideas.jsonl.")
+        raise FolderError(f"{folder} has no *.jsonl file. Put one file per table there, such as ideas.jsonl.")
     return {file.stem: _read_table(file) for file in files}
 
 
@@ -34,7 +37,7 @@ def _read_table(file: Path) -> dict[str, Row]:
                 if line.strip():
                     where = f"{file}, line {number}"
                     row = _read_row(line, where)
-                    key = str(number) if file.stem in PARTS else _id_of(row, where)
+                    key = str(number) if file.stem in EMBEDDED_TABLES else _id_of(row, where)
                     if key in rows:
                         raise FolderError(f"{where}: the id {key} was already used by an earlier line.")
                     rows[key] = row
@@ -47,7 +50,7 @@ def _read_row(line: str, where: str) -> Row:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise FolderError(f"{where}: this is not JSON ({error.msg}, column {error.colno}).") from None
+        raise FolderError(f"{where}: this line is not valid JSON ({error.msg}, column {error.colno}).") from None
     if not isinstance(row, dict):
         raise FolderError(f'{where}: a row must be a JSON object, such as {{"id": "7"}}.')
     return row
@@ -56,5 +59,5 @@ def _read_row(line: str, where: str) -> Row:
 def _id_of(row: Row, where: str) -> str:
     value = row.get("id")
     if value is None or value == "":
-        raise FolderError(f"{where}: this row has no id. Give every row an id of its own.")
+        raise FolderError(f"{where}: this row has no id. Give every row a unique id.")
     return str(value)

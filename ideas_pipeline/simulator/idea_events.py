@@ -1,11 +1,11 @@
-"""What can happen to ideas. Each function does one such thing, or returns False where there is nothing to do it to."""
+"""Events of ideas. Each function changes the community, or returns False if it has nothing to change."""
 
 from __future__ import annotations
 
 from ideas_pipeline.simulator import words
 from ideas_pipeline.simulator.world import World
 
-_PARTS = ("idea_labels", "idea_tags", "idea_coauthors", "idea_answers", "idea_attachments")
+_CHILDREN = ("idea_labels", "idea_tags", "idea_coauthors", "idea_answers", "idea_attachments")
 
 
 def post_idea(world: World) -> bool:
@@ -44,7 +44,7 @@ def edit_idea(world: World) -> bool:
 
 
 def publish_late(world: World) -> bool:
-    """Approved long after it was written; nothing else says so."""
+    """Approve an idea long after it was written; ``updated_at`` does not change."""
     idea = world.any("ideas", lambda row: row["approval_status"] == "pending")
     if not idea:
         return False
@@ -53,7 +53,7 @@ def publish_late(world: World) -> bool:
 
 
 def move_idea(world: World) -> bool:
-    """To another challenge; ``updated_at`` stays."""
+    """Move an idea to another challenge; ``updated_at`` does not change."""
     idea = world.any("ideas")
     challenge = idea and world.any("challenges", lambda row: row["id"] != idea["challenge_id"])
     if not idea or not challenge:
@@ -64,7 +64,7 @@ def move_idea(world: World) -> bool:
 
 
 def change_stage(world: World) -> bool:
-    """One on, or back to the one before; ``updated_at`` stays."""
+    """Set another stage, later or earlier; ``updated_at`` does not change."""
     idea = world.any("ideas", lambda row: row["stage_id"])
     if not idea:
         return False
@@ -74,7 +74,7 @@ def change_stage(world: World) -> bool:
 
 
 def remove_idea(world: World) -> bool:
-    """By a moderator, who can take it back."""
+    """Remove an idea as a moderator does, who can restore it."""
     idea = world.any("ideas", lambda row: row["moderation_status"] != "removed")
     if not idea:
         return False
@@ -91,13 +91,13 @@ def restore_idea(world: World) -> bool:
 
 
 def delete_idea(world: World) -> bool:
-    """For ever, with all that hangs on it."""
+    """Delete an idea for good, with its comments, votes and embedded rows."""
     idea = world.any("ideas")
     if not idea:
         return False
     key = idea["id"]
     world.tables["ideas"].pop(key)
-    for table in _PARTS:
+    for table in _CHILDREN:
         world.drop(table, lambda row: row["idea_id"] == key)
     world.drop_comments({key})
     world.drop_votes(lambda row: row["idea_id"] == key)
@@ -105,7 +105,7 @@ def delete_idea(world: World) -> bool:
 
 
 def add_or_remove_label(world: World) -> bool:
-    """One more, or one less; ``updated_at`` stays."""
+    """Add a label to an idea, or remove it; ``updated_at`` does not change."""
     idea = world.any("ideas")
     if not idea:
         return False
@@ -113,23 +113,23 @@ def add_or_remove_label(world: World) -> bool:
     if not world.drop("idea_labels", lambda row: row["idea_id"] == idea["id"] and row["label_id"] == key):
         known = world.any("idea_labels", lambda row: row["label_id"] == key)
         name = known["name"] if known else name
-        part = {"label_id": key, "name": name, "color": color, "is_system": system, "position": 9}
-        world.add("idea_labels", idea_id=idea["id"], **part)
+        row = {"label_id": key, "name": name, "color": color, "is_system": system, "position": 9}
+        world.add("idea_labels", idea_id=idea["id"], **row)
     return True
 
 
 def rename_label(world: World) -> bool:
-    some = world.any("idea_labels", lambda row: not row["is_system"])
-    if not some:
+    label = world.any("idea_labels", lambda row: not row["is_system"])
+    if not label:
         return False
     for row in world.tables["idea_labels"].values():
-        if row["label_id"] == some["label_id"]:
+        if row["label_id"] == label["label_id"]:
             row["name"] = f"{row['name'].split(' (')[0]} ({world.moment})"
     return True
 
 
 def start_phase(world: World) -> bool:
-    """A funnel goes on to its next phase with all its ideas; their votes, or their comments, start from nothing."""
+    """Move a funnel and all its ideas to another phase, which deletes their votes or their comments."""
     challenge = world.any("challenges", lambda row: row["type"] == "funnel")
     if not challenge:
         return False

@@ -1,4 +1,4 @@
-"""The body of one page of a list, or of one record: made once, kept until the community changes."""
+"""Response bodies of pages and of single records, cached until the community changes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from yarl import URL
 
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.simulator.answer import Answer, Refused, json_bytes
-from ideas_pipeline.simulator.bounds import Span, within
+from ideas_pipeline.simulator.bounds import Span, in_span
 from ideas_pipeline.simulator.faults import Fault
-from ideas_pipeline.simulator.paging import POSITION, Part, cursor
+from ideas_pipeline.simulator.paging import POSITION_PARAMETER, Slice, cursor
+from ideas_pipeline.simulator.responses import RequestRefused, Response, json_bytes
 from ideas_pipeline.simulator.rights import Account, visible
 from ideas_pipeline.simulator.shape import Quirks, Shape, put
 from ideas_pipeline.simulator.truth import Index, Tables
@@ -22,7 +22,7 @@ _TEXTS = ("title", "body", "display_name", "name", "description")
 
 
 class Lists:
-    """Answers for the streams of ``contract`` from ``tables``. Call ``changed`` when they, or the ``account``, did."""
+    """Renders pages and records of ``tables``. Call ``changed`` after a change of ``tables`` or ``account``."""
 
     def __init__(self, contract: Contract, tables: Tables, quirks: Quirks) -> None:
         self._contract = contract
@@ -31,50 +31,60 @@ class Lists:
         self._quirks = quirks
         self._shape = Shape(contract, quirks)
         for name, stream in contract.streams.items():
-            _check_room(name, stream)
+            _check_body_has_room(name, stream)
         self.changed()
 
     def changed(self) -> None:
+        """Drop everything that was rendered."""
         self._shown = visible(self._tables, self.account)
         self._index = Index(self._shown)
         self._records: dict[tuple[str, str], bytes] = {}
-        self._answers: dict[tuple[str, str, Part, Span, URL | None], Answer] = {}
+        self._responses: dict[tuple[str, str, Slice, Span, URL | None], Response] = {}
 
     def prepare(self) -> None:
-        """Make the JSON of every record now, rather than when it is first asked for."""
+        """Render every record now instead of on its first request."""
         for stream in self._contract.streams:
             for key in self._shown.get(stream, {}):
                 self._record(stream, key)
 
-    def one(self, name: str, key: str, faults: list[Fault]) -> Answer:
-        """A single record by its id. Raises Refused(404)."""
+    def one(self, name: str, key: str, faults: list[Fault]) -> Response:
+        """A single record by its id. Raises RequestRefused (404) if the account sees no such record."""
         if key not in self._shown.get(name, {}):
-            raise Refused(404, f"there is no such record in {name}")
+            raise RequestRefused(404, f"there is no such record in {name}")
         record = orjson.Fragment(self._tampered(name, key, faults) or self._record(name, key))
-        return Answer(200, _body(self._contract.streams[name], record, {}))
+        return Response(200, _body(self._contract.streams[name], record, {}))
 
-    def page(self, name: str, scope: str, part: Part, span: Span, url: URL | None, faults: list[Fault]) -> Answer:
-        """A page of the list ``scope``. ``url``: that of the request, where pages are linked by URL.
+    def page(self, name: str, scope: str, slice_: Slice, span: Span, url: URL | None, faults: list[Fault]) -> Response:
+        """A page of a list.
 
-        Raises Refused(404) for an unknown parent.
+        Args:
+            name: The stream.
+            scope: The id of the parent; empty for a list without a parent.
+            slice_: The slice of the list, after ``span`` has been applied.
+            span: Only records of this time span.
+            url: The request's URL, if pages are linked by URL.
+            faults: The faults of the request.
+
+        Raises:
+            RequestRefused: 404; the parent is unknown.
         """
         if faults:
-            return self._page(name, scope, part, span, url, faults)
-        answer = self._answers.get((name, scope, part, span, url))
-        if answer is None:
-            answer = self._page(name, scope, part, span, url, faults)
+            return self._page(name, scope, slice_, span, url, faults)
+        response = self._responses.get((name, scope, slice_, span, url))
+        if response is None:
+            response = self._page(name, scope, slice_, span, url, faults)
             if not self._quirks.signed_urls:
-                self._answers[name, scope, part, span, url] = answer
-        return answer
+                self._responses[name, scope, slice_, span, url] = response
+        return response
 
-    def _page(self, name: str, scope: str, part: Part, span: Span, url: URL | None, faults: list[Fault]) -> Answer:
+    def _page(self, name: str, scope: str, slice_: Slice, span: Span, url: URL | None, faults: list[Fault]) -> Response:
         stream = self._contract.streams[name]
         by_kind = {fault.kind: fault for fault in faults}
         keys = self._keys(name, stream, scope)
         if span != Span():
             rows, zone = self._shown[name], ZoneInfo(self._contract.stream_timezone(name))
-            keys = [key for key in keys if within(rows[key], stream, span, zone)]
-        start, size = part.start, part.size if part.size is not None else len(keys) or 1
+            keys = [key for key in keys if in_span(rows[key], stream, span, zone)]
+        start, size = slice_.start, slice_.size if slice_.size is not None else len(keys) or 1
         number = start // size + 1
         following = start + size if start + size < len(keys) else None
 
@@ -93,14 +103,14 @@ class Lists:
         wrong = by_kind.get("wrong_total")
         self._add_total(stream, len(keys) + (wrong.off_by if wrong else 0), extras, headers)
         self._add_next(stream, scope, following, url, extras, headers)
-        return Answer(200, _body(stream, self._list(name, shown, faults), extras), headers)
+        return Response(200, _body(stream, self._list(name, shown, faults), extras), headers)
 
     def _keys(self, name: str, stream: Stream, scope: str) -> list[str]:
         if not stream.each:
             return list(self._shown.get(name, {}))
         known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
         if not known:
-            raise Refused(404, f"there is no {stream.each.placeholder} {scope}")
+            raise RequestRefused(404, f"there is no {stream.each.placeholder} {scope}")
         return self._index.keys(name, stream.each.placeholder).get(scope, [])
 
     def _list(self, name: str, keys: list[str], faults: list[Fault]) -> orjson.Fragment:
@@ -124,7 +134,7 @@ class Lists:
         return record
 
     def _tampered(self, name: str, key: str, faults: list[Fault]) -> bytes | None:
-        """The record with a value that cannot be typed, or a text that cannot be stored; None without such a fault."""
+        """Render the record with a value that cannot be typed or a text that cannot be stored; None without a fault."""
         kinds = {f.kind for f in faults if f.record in (None, key)}
         fields = self._contract.streams[name].fields
         record = self._shape.record(name, key, self._index)
@@ -159,7 +169,7 @@ class Lists:
         elif stream.paging.style == "next_link" and url is not None:
             link = None
             if following is not None:
-                target = url.update_query({POSITION: cursor(scope, following)})
+                target = url.update_query({POSITION_PARAMETER: cursor(scope, following)})
                 link = str(target.relative() if self._quirks.next_links == "relative" else target)
             if stream.paging.next:
                 extras[stream.paging.next[0]] = link
@@ -177,9 +187,11 @@ def _body(stream: Stream, records: orjson.Fragment, extras: dict[str, Json]) -> 
     return orjson.dumps(body)
 
 
-def _check_room(name: str, stream: Stream) -> None:
-    """A bare array has no room beside its records: such a contract describes no API that could be."""
+def _check_body_has_room(name: str, stream: Stream) -> None:
+    """Refuse a contract whose body is a bare array and yet has a total, cursor or link: no API can be like that."""
     paging = stream.paging
     in_body = [paging.total.body if paging.total else (), getattr(paging, "cursor", ()), getattr(paging, "next", ())]
     if stream.records[0] == "@body" and any(in_body):
-        raise ValueError(f"streams.{name}: where records are the whole body, nothing else (total, cursor, next) fits")
+        raise ValueError(
+            f"streams.{name}: the records are the whole body, which therefore cannot have a total, cursor or next link"
+        )

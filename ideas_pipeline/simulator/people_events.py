@@ -1,4 +1,4 @@
-"""What people do: comment, vote, come and go. Each function returns False where there is nothing to do it to."""
+"""Events of comments, votes and accounts. Each function returns False if the community has nothing to change."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def join(world: World) -> bool:
 
 
 def leave_or_return(world: World) -> bool:
-    """Banned or removed, or invited again."""
+    """Ban or remove an active person, or make an inactive one active again."""
     person = world.any("users")
     if not person:
         return False
@@ -107,7 +107,7 @@ def leave_or_return(world: World) -> bool:
 
 
 def delete_account(world: World) -> bool:
-    """The person is gone; what was posted stays, without a name, and no time says so."""
+    """Delete an account. Its posts stay, without an author, and no timestamp changes."""
     person = world.any("users")
     if not person:
         return False
@@ -123,7 +123,7 @@ def delete_account(world: World) -> bool:
 
 
 def like_comment(world: World) -> bool:
-    """Nothing in the idea tells."""
+    """Like a comment; nothing in the idea shows it."""
     row = world.any("comments")
     if not row:
         return False
@@ -132,7 +132,7 @@ def like_comment(world: World) -> bool:
 
 
 def edit_comment_unseen(world: World) -> bool:
-    """Nothing in the idea, and no time in the comment, tells."""
+    """Edit a comment; no timestamp shows it, neither of the idea nor of the comment."""
     row = world.any("comments")
     if not row:
         return False

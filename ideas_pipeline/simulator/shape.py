@@ -1,4 +1,4 @@
-"""Rows as the contract says that the API shows them: each column at its first path, and the quirks of real APIs."""
+"""JSON of rows: each column at the contract's first path, with the quirks of real APIs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Quirks:
 
     numbers_as_text   ``"12"``, ``"3.50"``
     booleans          ``text``: "1" and "0"; ``number``: 1 and 0; ``empty_text``: "1" and ""
-    ids_as_numbers    ``12`` where an id is all digits
+    ids_as_numbers    ``12`` if an id is all digits
     keyed_lists       records, and embedded items whose key may be ``@key``, as a map keyed by id
-    empty_as_list     ``[]`` where an object belongs and there is none
-    timestamps        ``naive``: local time of the contract's zone, without zone (the repeated hour in autumn is
-                      then ambiguous); ``epoch``: seconds, or milliseconds where the contract says so
-    no_timestamp      what stands for "none": ``"0000-00-00 00:00:00"``, ``0``, ``""``
-    extra_fields      fields that no contract maps, and people's names and e-mail addresses (see ``email_of``)
-    signed_urls       volatile addresses get a signature that differs at every call
+    empty_as_list     ``[]`` instead of null for an absent object
+    timestamps        ``naive``: local time of the contract's zone, without an offset (the repeated hour in autumn is
+                      then ambiguous); ``epoch``: seconds, or milliseconds if the contract says so
+    no_timestamp      the value that means "none": ``"0000-00-00 00:00:00"``, ``0``, ``""``
+    extra_fields      unmapped fields, and people's names and e-mail addresses (see ``email_of``)
+    signed_urls       volatile addresses get a signature that differs in every response
     total             the list's total as ``text``, or ``absent``
     next_links        ``relative`` to the host
     """
@@ -54,12 +54,12 @@ _BOOLEANS: dict[str, tuple[Json, Json]] = {
 
 
 def email_of(user_id: str) -> str:
-    """The e-mail address of a made-up person: what a search for leaks looks for."""
+    """The e-mail address of a made-up person; tests search for it to find leaks."""
     return f"person-{user_id}@people.example"
 
 
 def put(target: dict[str, Any], path: str, value: Json) -> None:
-    """Set ``value`` at a dotted path, making the objects on the way."""
+    """Set ``value`` at a dotted path, creating the objects on the way."""
     *parents, last = path.split(".")
     for name in parents:
         if not isinstance(target.get(name), dict):
@@ -69,7 +69,7 @@ def put(target: dict[str, Any], path: str, value: Json) -> None:
 
 
 class Shape:
-    """Makes the JSON of one row of a stream, embedded lists included."""
+    """Renders rows of a stream as JSON records, embedded rows included."""
 
     def __init__(self, contract: Contract, quirks: Quirks) -> None:
         self._contract = contract
@@ -77,7 +77,7 @@ class Shape:
         self._signatures: Iterator[int] = itertools.count(1)
 
     def record(self, stream_name: str, key: str, index: Index) -> dict[str, Any]:
-        """The record of the row ``key``: columns that the contract does not map appear under their own names."""
+        """Render the row ``key``. Columns that the contract does not map appear under their own names."""
         stream = self._contract.streams[stream_name]
         row = index.tables[stream_name][key]
         zone = ZoneInfo(self._contract.stream_timezone(stream_name))

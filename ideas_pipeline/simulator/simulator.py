@@ -1,4 +1,4 @@
-"""A runnable Ideas API with a living community: a test double, a demo and a benchmark's server. It is a stand-in."""
+"""The simulated Ideas API on a socket: in a thread of a test, or in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,25 +23,32 @@ from ideas_pipeline.simulator.truth import Tables
 
 
 class Simulator(IdeasServer):
-    """Serves ``tables`` as ``contract`` says, from a thread of its own, within a ``with`` block.
-
-    latency          seconds before each answer
-    rate_limit       requests a second; more are refused with 429
-    token_seconds    life of an access token in seconds
-    token_uses       API calls for which an access token is good (None: any number)
-    page_cap         the largest page that is ever given (None: as asked for)
-    endpoint         auth codes are sent to this URL and not returned
-    quirks           habits of the JSON
-    living           the community that the clock of the control route advances; its tables are ``tables``
-    host, port       where to listen; port 0 takes a free one
-    client_id, client_secret    those of the API client; random unless given
+    """Serves ``tables`` as ``contract`` describes them, from a thread of its own, within a ``with`` block.
 
     While it serves: change the tables within ``changing()``, add to ``faults``, set ``before_page``, ``latency``,
-    ``rate_limit`` or ``page_cap``; ``account(…)`` says what the API's account may see;
+    ``rate_limit`` or ``page_cap``; ``account(…)`` sets the rights of the API's account;
     ``auth.expire_tokens()`` and ``auth.revoked = True`` end tokens or the client.
 
-    Raises OSError or UnicodeError on entering where it cannot listen, ValueError for a contract that no API could have
-    and for an endpoint that is no address.
+    Args:
+        contract: What the API looks like.
+        tables: The community to serve.
+        latency: Seconds before each response.
+        rate_limit: Requests per second; more are refused with 429.
+        token_seconds: Lifetime of an access token in seconds.
+        token_uses: Number of API calls that an access token allows (None: unlimited).
+        page_cap: The largest page that is ever returned (None: as requested).
+        endpoint: URL that receives the auth codes, which are then not returned.
+        quirks: Habits of the JSON.
+        living: The community that the control route's clock advances; its tables are ``tables``.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        client_id: Id of the API client; random unless given.
+        client_secret: Secret of the API client; random unless given.
+
+    Raises:
+        ValueError: No API can be as the contract says, or the endpoint is not a URL.
+        OSError: On entering the block: it cannot listen on the host and port.
+        UnicodeError: On entering the block: the host is not a valid name.
     """
 
     def __init__(
@@ -98,11 +105,11 @@ class Simulator(IdeasServer):
 
     @property
     def issued_secrets(self) -> list[str]:
-        """Every auth code and token that was ever issued: what a search for leaks looks for."""
+        """Every auth code and token that was ever issued; tests search for them to find leaks."""
         return self.auth.issued
 
     def reset_log(self) -> None:
-        """Forget the requests so far, and start counting from zero."""
+        """Empty the log and set the counters to zero."""
         self.log.clear()
         self.auth.counters = Counters()
 
@@ -126,7 +133,7 @@ class Simulator(IdeasServer):
         except BaseException as error:
             if ready.done():
                 raise
-            # Who waits for the start must hear that there is none, whatever it was.
+            # The thread that waits for the start must fail with this error, whatever it is.
             ready.set_exception(error)
 
     async def _serve(self, ready: Future[int]) -> None:
@@ -143,12 +150,17 @@ class Simulator(IdeasServer):
 
 
 def serve(simulator: Simulator, announce: Callable[[Simulator], None]) -> None:
-    """Serve until SIGTERM or SIGINT; ``announce`` is called once requests are answered. For a process of its own."""
+    """Serve until SIGTERM or SIGINT, in a process of its own.
+
+    Args:
+        simulator: The simulator to run.
+        announce: Called when the simulator responds to requests.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     simulator.prepare()
-    gc.freeze()  # A large community never becomes garbage: looking through it again and again costs pauses.
+    gc.freeze()  # A large community never becomes garbage; scanning it in every collection causes pauses.
     with simulator:
         announce(simulator)
         stop.wait()

@@ -1,4 +1,4 @@
-"""What the simulated community really holds: the tables that a warehouse must end up equal to."""
+"""The true tables of a simulated community, which a warehouse must end up equal to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ideas_pipeline.contract.types import Json
 
 Row = dict[str, Json]
 Tables = dict[str, dict[str, Row]]
-"""Table → id → row by column name, in the order of the API's lists. Rows of embedded tables have any unique key."""
+"""Table → id → row by column name, in the order of the API's lists. Embedded rows have an arbitrary unique key."""
 
-PARTS = (
+EMBEDDED_TABLES = (
     "challenge_stages",
     "user_answers",
     "idea_labels",
@@ -18,18 +18,18 @@ PARTS = (
     "idea_attachments",
     "vote_ratings",
 )
-"""Tables whose rows are part of another row: they need no id of their own, or it is unique only within that row."""
+"""Tables of rows embedded in another row: they have no id, or one that is unique only within that row."""
 
 
 class Index:
-    """Which rows of a table have a value in a column. It knows the tables as they were when it was first asked."""
+    """Index of rows by column value, built on first use. It does not follow later changes of the tables."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self._keys: dict[tuple[str, str], dict[str, list[str]]] = {}
 
     def keys(self, table: str, column: str) -> dict[str, list[str]]:
-        """The column's values, as text, each with the keys of its rows in list order."""
+        """The values of a column, as text, each with the keys of its rows in list order."""
         found = self._keys.get((table, column))
         if found is None:
             found = self._keys[table, column] = {}

@@ -1,4 +1,4 @@
-"""What people in the simulated community are called, and what they write."""
+"""Names, titles and texts of the simulated community."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ REMARKS = (
 )
 
 TAGS = ("climate", "cost", "culture", "café", "quick win", "safety", "tools", "travel")
-LABELS = (  # id, name, colour, set by the product itself
+LABELS = (  # id, name, colour, is_system
     ("1", "Closed", "#777777", True),
     ("2", "In next phase", "#3366cc", True),
     ("11", "Under review", "#ffaa00", False),

@@ -20,7 +20,7 @@ def contract_with(folder: Path, changes: dict[str, Any]) -> Contract:
 
 
 class Caller:
-    """Logged in at the simulator, unless told otherwise."""
+    """A client of the simulator, logged in unless ``login`` is false."""
 
     def __init__(self, simulator: Simulator, *, login: bool = True) -> None:
         self.base = simulator.base_url

@@ -76,7 +76,7 @@ def test_expired_tokens_are_refused_and_a_refresh_helps(sim: Simulator) -> None:
     assert caller.get("challenges").status_code == 200
 
 
-def test_a_revoked_client_gets_nothing_any_more(sim: Simulator) -> None:
+def test_a_revoked_client_is_refused_everywhere(sim: Simulator) -> None:
     caller = Caller(sim, login=False)
     pair = caller.login()
     caller.use(pair)
@@ -133,7 +133,7 @@ def test_the_code_goes_to_the_endpoint_and_is_not_returned() -> None:
     server.server_close()
 
 
-def test_another_contract_makes_another_login(tmp_path: Path) -> None:
+def test_the_login_follows_the_contract(tmp_path: Path) -> None:
     contract = contract_with(
         tmp_path,
         {
@@ -172,7 +172,7 @@ def test_another_contract_makes_another_login(tmp_path: Path) -> None:
         assert lists.status_code == 200
 
 
-def test_everything_issued_is_known_and_nothing_secret_is_logged(sim: Simulator) -> None:
+def test_issued_secrets_are_kept_and_none_is_logged(sim: Simulator) -> None:
     caller = Caller(sim, login=False)
     pair = caller.login()
     caller.use(pair)

@@ -27,7 +27,7 @@ def clock(sim: Simulator) -> str:
     return sim.base_url.replace("/v2/", "/_control/clock")
 
 
-def test_moving_the_clock_lets_things_happen_and_tells_which(sim: Simulator, clock: str) -> None:
+def test_moving_the_clock_lets_events_happen_and_returns_their_counts(sim: Simulator, clock: str) -> None:
     same = copy.deepcopy(sim.tables)
     life = LivingCommunity(same)
     assert requests.get(clock).json() == {"now": "2026-01-05T06:00:00Z", "events": {}}

@@ -101,5 +101,5 @@ def test_many_people_do_nothing() -> None:
     assert len(acting & TABLES["users"].keys()) < 0.7 * len(TABLES["users"])
 
 
-def test_the_demo_s_community_is_the_same_all_week() -> None:
+def test_the_demo_community_is_the_same_all_week() -> None:
     assert demo_community() == demo_community()

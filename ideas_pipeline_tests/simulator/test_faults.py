@@ -86,13 +86,13 @@ def test_the_connection_is_reset(sim: Simulator, caller: Caller) -> None:
     assert caller.get("challenges").status_code == 200
 
 
-def test_a_body_is_cut_short_of_its_promised_length(sim: Simulator, caller: Caller) -> None:
+def test_a_body_is_shorter_than_its_content_length(sim: Simulator, caller: Caller) -> None:
     sim.faults.add(Fault(kind="cut_short"))
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         caller.get("challenges")
 
 
-def test_a_truncated_body_is_no_json(sim: Simulator, caller: Caller) -> None:
+def test_a_truncated_body_is_not_valid_json(sim: Simulator, caller: Caller) -> None:
     whole = caller.get("challenges").content
     sim.faults.add(Fault(kind="truncated_json"))
     assert caller.get("challenges").content == whole[: len(whole) // 2]
@@ -124,7 +124,7 @@ def test_latency_and_another_fault_go_together(sim: Simulator, caller: Caller) -
     assert caller.get("challenges").status_code == 503
 
 
-def test_a_list_is_cut_short_while_the_total_says_all(sim: Simulator, caller: Caller) -> None:
+def test_a_list_is_cut_short_although_the_total_counts_all_rows(sim: Simulator, caller: Caller) -> None:
     sim.faults.add(Fault(kind="list_cut", stream="users", page=2, times=None))
     first, second = (caller.get("users", page=page).json() for page in (1, 2))
     assert (len(first["data"]), len(second["data"])) == (100, 0)
@@ -164,7 +164,7 @@ def test_faults_come_through_the_control_route(sim: Simulator, caller: Caller) -
     assert caller.get("challenges").status_code == 200
 
 
-def test_a_rule_that_makes_no_sense_is_refused_with_the_reason(sim: Simulator) -> None:
+def test_an_invalid_rule_is_refused_with_the_reason(sim: Simulator) -> None:
     control = sim.base_url.replace("/v2/", "/_control/faults")
     assert "kind: Input should be" in requests.post(control, json={"kind": "gremlins"}).json()["error"]
     assert "a redirect needs location" in requests.post(control, json={"kind": "redirect"}).json()["error"]

@@ -9,7 +9,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.simulator.caller import Caller, contract_with
 
 
-def test_a_folder_is_served_with_fields_that_are_no_column_as_they_are(tmp_path: Path) -> None:
+def test_fields_that_are_not_columns_are_served_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "challenges.jsonl").write_text('{"id": "2015", "title": "Año"}\n\n{"id": 7}\n', encoding="utf-8")
     (tmp_path / "ideas.jsonl").write_text('{"id": "a", "challenge_id": 7, "code": "X-1"}\n')
     (tmp_path / "idea_tags.jsonl").write_text('{"idea_id": "a", "tag": "x"}\n{"idea_id": "a", "tag": "y"}\n')
@@ -25,7 +25,7 @@ def test_a_folder_is_served_with_fields_that_are_no_column_as_they_are(tmp_path:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('{"id": "1"}\n{"id": \n', r"users\.jsonl, line 2: this is not JSON"),
+        ('{"id": "1"}\n{"id": \n', r"users\.jsonl, line 2: this line is not valid JSON"),
         ('{"id": "1"}\n["2"]\n', r"users\.jsonl, line 2: a row must be a JSON object"),
         ('{"name": "Ada"}\n', r"users\.jsonl, line 1: this row has no id"),
         ('{"id": ""}\n', r"users\.jsonl, line 1: this row has no id"),
@@ -38,14 +38,14 @@ def test_a_bad_row_is_named_by_file_and_line(text: str, sentence: str, tmp_path:
         read_folder(tmp_path)
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "users.jsonl").write_bytes(b'{"id": "\xff"}')
     with pytest.raises(FolderError, match=r"users\.jsonl is not UTF-8 text"):
         read_folder(tmp_path)
 
 
-def test_a_missing_or_empty_folder_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_missing_or_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="is not a folder"):
         read_folder(tmp_path / "nowhere")
-    with pytest.raises(FolderError, match=r"holds no \*\.jsonl file"):
+    with pytest.raises(FolderError, match=r"has no \*\.jsonl file"):
         read_folder(tmp_path)

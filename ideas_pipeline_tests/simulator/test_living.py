@@ -44,7 +44,7 @@ def test_each_event_changes_the_community_and_leaves_what_parents_declare_right(
     assert declared == tables
 
 
-def test_a_change_of_an_idea_s_lists_shows_in_the_idea_unless_the_community_hides_things(tables: Tables) -> None:
+def test_a_change_of_an_idea_s_comments_or_votes_shows_in_the_idea_without_hidden_changes(tables: Tables) -> None:
     life = LivingCommunity(tables, seed=11)
     for _ in range(60):
         before = copy.deepcopy(tables)
@@ -62,7 +62,7 @@ def test_a_hidden_change_shows_in_no_idea(event: str, tables: Tables) -> None:
     assert tables["comments"] != before["comments"]
 
 
-def test_a_deleted_account_leaves_its_posts_without_a_name_and_without_a_new_time(tables: Tables) -> None:
+def test_a_deleted_account_leaves_its_posts_without_an_author_and_with_their_timestamps(tables: Tables) -> None:
     before = copy.deepcopy(tables)
     LivingCommunity(tables, seed=21).happen("delete_account")
     (gone,) = before["users"].keys() - tables["users"].keys()
@@ -88,7 +88,7 @@ def test_a_phase_start_clears_the_votes_or_the_comments_of_a_whole_challenge(tab
     assert tables[kept] == before[kept]
 
 
-def test_an_idea_that_is_published_late_keeps_its_old_times(tables: Tables) -> None:
+def test_an_idea_published_late_keeps_its_timestamps(tables: Tables) -> None:
     life = LivingCommunity(tables, seed=1)
     before = copy.deepcopy(tables["ideas"])
     life.happen("publish_late")
@@ -99,7 +99,7 @@ def test_an_idea_that_is_published_late_keeps_its_old_times(tables: Tables) -> N
     assert idea["published_at"] == f"{life.now:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_the_clock_stands_where_it_was_sent_and_nothing_happens_after_it(tables: Tables) -> None:
+def test_the_clock_shows_the_moment_it_was_advanced_to_and_nothing_happens_later(tables: Tables) -> None:
     life = LivingCommunity(tables, seed=9)
     to = life.now + timedelta(days=3)
     assert life.advance(to)
@@ -117,7 +117,7 @@ def test_the_same_things_happen_however_many_steps_the_clock_takes() -> None:
     assert daily == at_once
 
 
-def test_what_cannot_happen_is_said(tables: Tables) -> None:
+def test_an_event_that_cannot_happen_is_an_error(tables: Tables) -> None:
     tables["ideas"].clear()
     with pytest.raises(ValueError, match="edit_idea: the community has nothing"):
         LivingCommunity(tables).happen("edit_idea")

@@ -44,7 +44,7 @@ STYLES: dict[str, dict[str, Any]] = {
 
 
 def walk(sim: Simulator, caller: Caller, size: int) -> Iterator[list[str]]:
-    """The ids of each page, as a plain program would read them, until a page says that it is the last."""
+    """The ids of each page, read in the contract's paging style until the last page."""
     stream = sim.contract.streams["users"]
     paging: Any = stream.paging
     number, offset, cursor, link = getattr(paging, "first", 0), 0, None, None
@@ -88,7 +88,7 @@ def test_every_style_of_paging_leads_through_the_whole_list(name: str, tmp_path:
     assert [len(page) for page in pages] == ([120] if name == "none" else [50, 50, 20])
 
 
-def test_a_relative_next_link_leads_on_too(tmp_path: Path) -> None:
+def test_a_relative_next_link_leads_to_the_next_page(tmp_path: Path) -> None:
     contract = contract_with(tmp_path, {"streams": {"users": STYLES["next link in the body"]}})
     with Simulator(contract, TABLES, quirks=Quirks(next_links="relative"), page_cap=50) as sim:
         caller = Caller(sim)
@@ -97,7 +97,7 @@ def test_a_relative_next_link_leads_on_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["page from 1", "offset", "cursor", "next link in a header"])
-def test_the_server_caps_the_page_size_and_still_gives_everybody(name: str, tmp_path: Path) -> None:
+def test_a_page_cap_shortens_pages_and_loses_no_row(name: str, tmp_path: Path) -> None:
     contract = contract_with(tmp_path, {"streams": {"users": STYLES[name]}})
     with Simulator(contract, TABLES, page_cap=7) as sim:
         pages = list(walk(sim, Caller(sim), size=50))
@@ -185,7 +185,7 @@ def test_the_hook_before_a_page_changes_what_that_page_shows(tmp_path: Path) -> 
     assert seen == [("users", ""), ("users", ""), ("ideas", "501")]
 
 
-def test_a_contract_that_no_api_could_have_is_refused(tmp_path: Path) -> None:
+def test_a_contract_that_no_api_can_follow_is_refused(tmp_path: Path) -> None:
     contract = contract_with(tmp_path, {"streams": {"users": {"records": "@body"}}})
-    with pytest.raises(ValueError, match=r"streams\.users: where records are the whole body"):
+    with pytest.raises(ValueError, match=r"streams\.users: the records are the whole body"):
         Simulator(contract, TABLES)

@@ -24,7 +24,7 @@ def ids(caller: Caller, path: str) -> set[str]:
     return {record["id"] for record in response.json()["data"]}
 
 
-def test_the_api_says_as_whom_it_sees_us(sim: Simulator) -> None:
+def test_the_account_route_shows_the_role(sim: Simulator) -> None:
     caller = Caller(sim)
     assert caller.get("users/me").json() == {"role": "admin"}
     sim.account(role="user")
@@ -62,7 +62,7 @@ def test_a_plain_user_does_not_see_removed_and_pending_ideas(sim: Simulator) -> 
     assert sim.visible()["ideas"].keys() == TABLES["ideas"].keys() - unseen
 
 
-def test_what_is_visible_is_whole_and_a_copy(sim: Simulator) -> None:
+def test_visible_returns_complete_rows_and_a_copy(sim: Simulator) -> None:
     hidden = list(TABLES["challenges"])[:3]
     sim.account(role="user", hidden_challenges=hidden)
     shown = sim.visible()

@@ -70,7 +70,7 @@ def test_embedded_lists_can_be_plain_values_or_maps_by_key(tmp_path: Path) -> No
     assert second["labels"] == {}
 
 
-def test_numbers_booleans_and_ids_change_their_kind(tmp_path: Path) -> None:
+def test_numbers_booleans_and_ids_change_their_type(tmp_path: Path) -> None:
     first, _ = ideas(tmp_path, quirks=Quirks(numbers_as_text=True, booleans="text", ids_as_numbers=True))
     assert (first["id"], first["author"]) == (10, {"id": 7})
     assert (first["vote_count"], first["score"], first["is_anonymous"]) == ("12", "3.50", "0")
@@ -105,7 +105,7 @@ def test_extra_fields_name_people_and_their_addresses(tmp_path: Path) -> None:
     assert second["author"] is None
 
 
-def test_signed_addresses_differ_at_every_call(tmp_path: Path) -> None:
+def test_signed_urls_differ_in_every_response(tmp_path: Path) -> None:
     with Simulator(contract_with(tmp_path, {}), ONE_IDEA, quirks=Quirks(signed_urls=True)) as sim:
         caller = Caller(sim)
         urls = {caller.get("users").json()["data"][0]["avatar_url"] for _ in range(3)}

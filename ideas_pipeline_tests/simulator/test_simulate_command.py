@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-c", "from ideas_pipeline.cli.simulate import simula
 
 @contextmanager
 def running(ready: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """The command in a process of its own, once it is ready, with what it wrote to its ready file."""
+    """Run the command in a process; yield it and the content of its ready file when it is ready."""
     process = subprocess.Popen([*COMMAND, "--ready-file", str(ready), *options], stdout=subprocess.PIPE, text=True)
     try:
         while not ready.exists():
@@ -34,7 +34,7 @@ def running(ready: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str],
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
+def test_the_command_serves_until_a_signal_stops_it(number: signal.Signals, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     fault = '{"kind": "status", "stream": "auth.code"}'
     with running(ready, "--client-id", "me", "--fault", fault) as (process, api):
@@ -57,21 +57,21 @@ def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp
         (["--from", "no/such/folder"], "is not a folder"),
         (["--fault", '{"kind": "gremlins"}'], "kind: Input should be"),
         (["--scale", "huge"], "'small', 'medium', 'large'"),
-        (["--endpoint", "nowhere"], "the endpoint must be an address such as"),
-        (["--endpoint", "ftp://host/"], "the endpoint must be an address such as"),
+        (["--endpoint", "nowhere"], "the endpoint must be a URL such as"),
+        (["--endpoint", "ftp://host/"], "the endpoint must be a URL such as"),
         (["--ready-file", "/nope/x"], "--ready-file: /nope/x cannot be written: No such file or directory."),
         (["--ready-file", "/tmp"], "--ready-file: /tmp cannot be written: Is a directory."),
         (["--hidden-changes"], "--hidden-changes has no effect without --living"),
         (["--living", "--from", "some/folder"], "--living makes its own community and cannot serve a folder"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_sentence(options: list[str], sentence: str) -> None:
+def test_options_that_cannot_be_used_are_refused_with_the_reason(options: list[str], sentence: str) -> None:
     result = CliRunner().invoke(simulate, options)
     assert result.exit_code == 2
     assert sentence in result.output
 
 
-def test_a_living_community_says_how_its_clock_is_moved(tmp_path: Path) -> None:
+def test_a_living_community_prints_how_to_move_its_clock(tmp_path: Path) -> None:
     with running(tmp_path / "ready.json", "--living") as (process, api):
         clock = api["base_url"].replace("/v2/", "/_control/clock")
         process.send_signal(signal.SIGTERM)
@@ -81,7 +81,7 @@ def test_a_living_community_says_how_its_clock_is_moved(tmp_path: Path) -> None:
     assert any("clock shows 2026-01-05 06:00 UTC" in line for line in lines)
 
 
-def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     with running(tmp_path / "ready.json") as (_, api):
         port = str(urlsplit(api["base_url"]).port)
         second = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=30)
@@ -91,7 +91,7 @@ def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["bogus..host", "192.0.2.1", "nowhere.invalid"])
-def test_a_host_on_which_nobody_can_listen_is_said_to_be_so(host: str, tmp_path: Path) -> None:
+def test_a_host_that_cannot_be_listened_on_is_an_error(host: str, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     command = [*COMMAND, "--host", host, "--ready-file", str(ready)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)

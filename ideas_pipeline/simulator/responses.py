@@ -1,4 +1,4 @@
-"""An HTTP answer before it is sent, and what a request sent."""
+"""HTTP responses before they are sent, and the parameters of a request."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": JSON}
 
 
 @dataclass
-class Answer:
-    """Status, body and headers."""
+class Response:
+    """Status, body and headers of a response."""
 
     status: int
     body: bytes
@@ -27,8 +27,8 @@ class Answer:
     content_type: str = JSON
 
 
-class Refused(Exception):
-    """The request is not as the contract says; ``message`` tells the developer what is wrong with it."""
+class RequestRefused(Exception):
+    """A request that the API refuses with ``status``; ``message`` names the reason."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -37,41 +37,46 @@ class Refused(Exception):
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON text. What orjson refuses (a lone surrogate, a very large number) is written with escapes."""
+    """Encode as JSON. Values that orjson refuses (lone surrogates, very large numbers) are written with escapes."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
         return json.dumps(value).encode("ascii")
 
 
-def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(status, json_bytes({"error": message}), headers or {})
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """A response whose JSON body has only ``error``."""
+    return Response(status, json_bytes({"error": message}), headers or {})
 
 
 async def sent_parameters(request: web.BaseRequest, send_as: SendAs) -> dict[str, Json]:
-    """What was sent where the contract wants it; anything in the query besides raises Refused(400).
+    """Read the parameters of a request from the place that the contract names.
 
-    ``form`` and ``query`` give texts, ``json`` gives what the body holds.
+    Returns:
+        Parameters by name: text for ``form`` and ``query``, any JSON value for ``json``.
+
+    Raises:
+        RequestRefused: 400; the content type or the body is not as the contract says, or the query has parameters too.
     """
     if send_as == "query":
         return dict(request.query)
     if request.query:
-        raise Refused(400, f"unknown query parameter {min(request.query)}: parameters are sent as {send_as}")
+        raise RequestRefused(400, f"unknown query parameter {min(request.query)}: parameters are sent as {send_as}")
     if request.content_type != _CONTENT_TYPES[send_as]:
-        raise Refused(400, f"the content type must be {_CONTENT_TYPES[send_as]}, not {request.content_type}")
+        raise RequestRefused(400, f"the content type must be {_CONTENT_TYPES[send_as]}, not {request.content_type}")
     if send_as == "form":
         return dict(await request.post())
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError:
-        raise Refused(400, "the body is not JSON") from None
+        raise RequestRefused(400, "the body is not valid JSON") from None
     if not isinstance(body, dict):
-        raise Refused(400, "the body must be a JSON object")
+        raise RequestRefused(400, "the body must be a JSON object")
     return body
 
 
 def template_pattern(template: str, value: str = ".+") -> re.Pattern[str]:
-    """A pattern that finds the placeholders' values in a text made from ``template``."""
+    """Compile a pattern with a named group for each placeholder of ``template``, each matching ``value``."""
     parts: list[str] = []
     for literal, name, _, _ in string.Formatter().parse(template):
         parts.append(re.escape(literal))
