@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ideas_pipeline.cli.completion import streams
+from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
@@ -33,7 +33,7 @@ def absences() -> None:
 
 
 @absences.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+@options.as_json
 def list_(as_json: bool) -> None:
     """Count the held rows by stream, list and reason.
 
@@ -74,13 +74,13 @@ def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, s
 @click.option(
     "--stream",
     metavar="STREAM",
-    shell_complete=streams,
+    shell_complete=options.complete_stream,
     help="Held rows of this stream, or table, such as comments or idea_tags.",
 )
 @click.option("--scope", metavar="LIST", help="Only those of this list: the id of a challenge, of an idea.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the row with this id. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be marked, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.as_json
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, as_json: bool, yes: bool) -> None:
     """Mark held rows as deleted, because you know that they are gone.
@@ -103,8 +103,8 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     if as_json and not (yes or dry_run):
         raise click.UsageError("--json asks nothing: add --yes, or --dry-run.")
     contract = load_contract(load_settings().contract)
-    if stream is not None and stream not in contract.tables():
-        raise click.BadParameter(f"{stream!r} is none of {', '.join(contract.tables())}", param_hint="--stream")
+    if stream is not None:
+        options.check_names([stream], contract.tables(), "--stream")
     with _held() as (settings, warehouse, found):
         chosen = [
             row

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ideas_pipeline.cli.completion import streams as stream_names
+from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
@@ -23,15 +23,9 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.command()
 @click.option("--from", "first", type=_DAY, required=True, metavar="DATE", help="The first day, such as 2026-01-31.")
 @click.option("--to", "last", type=_DAY, required=True, metavar="DATE", help="The last day; it is included.")
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="STREAM",
-    shell_complete=stream_names,
-    help="Backfill this stream alone, such as votes. Repeatable.",
-)
+@options.only("Backfill this stream alone, such as votes.")
 @click.option("--dry-run", is_flag=True, help="Say how many requests it would take, and about how long. Sends nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.as_json
 def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool, as_json: bool) -> None:
     """Read anew what belongs to these days: ideas, comments and votes by the time at which they were made.
 
@@ -50,8 +44,7 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
         raise click.BadParameter("it is before --from", param_hint="--to")
     settings, contract = configured()
     streams = dated(contract)
-    if unknown := [name for name in only if name not in streams]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(streams)}", param_hint="--only")
+    options.check_names(only, streams, "--only")
     wanted = [name for name in streams if name in only] if only else streams
     try:
         window = window_of(first.date(), last.date(), settings.timezone)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,7 @@ _ATTEMPTS, _SECONDS = 2, 60
 @click.command()
 @click.option("--contract", type=click.Path(path_type=Path), help="Contract file, in place of IDEAS_CONTRACT.")
 @click.option("--verbose", is_flag=True, help="List everything that agrees, and the assumptions that are confirmed.")
-@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+@options.as_json
 def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """Walk through the live API and compare it with the contract.
 

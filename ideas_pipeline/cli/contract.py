@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.contract.types import Json
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
 _WIDEST = 160
 
 
@@ -33,7 +34,7 @@ def contract() -> None:
 
 @contract.command()
 @_FILE
-@_JSON
+@options.as_json
 def show(file: Path | None, as_json: bool) -> None:
     """Print the contract in force.
 
@@ -55,7 +56,7 @@ def show(file: Path | None, as_json: bool) -> None:
 
 @contract.command()
 @_FILE
-@_JSON
+@options.as_json
 def validate(file: Path | None, as_json: bool) -> None:
     """Say whether the contract can be used, or all that is wrong with it. Exit code 2 where something is.
 
@@ -79,7 +80,7 @@ def validate(file: Path | None, as_json: bool) -> None:
 
 @contract.command()
 @_FILE
-@_JSON
+@options.as_json
 def diff(file: Path | None, as_json: bool) -> None:
     """Print each value that differs from the default, and whether the default was only assumed.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,7 +26,7 @@ _INCOMPLETE = 3
 )
 @click.option("--texts", is_flag=True, help="Blank what the person wrote, too: titles, bodies, comments, answers.")
 @click.option("--dry-run", is_flag=True, help="Count the rows that would be blanked, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.as_json
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_json: bool, yes: bool) -> None:
     """Blank a person in every table, rejected record and archived page, and keep the person out from now on.

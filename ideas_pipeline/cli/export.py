@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from ideas_pipeline.cli import options
+
 
 @click.command()
 @click.option("--format", type=click.Choice(["parquet"]), default="parquet", show_default=True, expose_value=False)
@@ -16,7 +18,7 @@ import click
     "--to", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder for the files."
 )
 @click.option("--table", "names", multiple=True, metavar="NAME", help="This table or mart alone. Repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.as_json
 def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     """Write each table and mart of the community to FOLDER/NAME.parquet, in place of one that is there.
 
@@ -36,8 +38,7 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     settings = load_settings()
     with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         known = exporting.exportable(warehouse.engine)
-        if unknown := [name for name in names if name not in known]:
-            raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--table")
+        options.check_names(names, known, "--table")
         chosen = [known[name] for name in dict.fromkeys(names or known)]
         try:
             with console(sys.stderr).status("Writing …"):

@@ -8,12 +8,14 @@ import sys
 
 import click
 
+from ideas_pipeline.cli import options
+
 _VARIABLE = "IDEAS_ANALYST_PASSWORD"
 
 
 @click.command("grant-analyst")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.as_json
 def grant_analyst(name: str, as_json: bool) -> None:
     """Let the PostgreSQL role NAME read the warehouse, and no more. It is created if it is missing.
 

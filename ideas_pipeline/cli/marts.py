@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print how many rows each has as JSON, for machines.")
+@options.as_json
 def marts(as_json: bool) -> None:
     """Build the analysts' tables (mart_…) anew from what is in the warehouse.
 

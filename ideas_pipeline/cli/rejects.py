@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.warehouse.rejects import Waiting
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _TABLE = click.option("--table", metavar="TABLE", help="Only records meant for this table, such as ideas.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
 
 
 @click.group()
@@ -31,7 +32,7 @@ def rejects() -> None:
 
 @rejects.command("list")
 @_TABLE
-@_JSON
+@options.as_json
 def list_(table: str | None, as_json: bool) -> None:
     """Name the rejected records and what is wrong with each, without what they hold.
 
@@ -91,7 +92,7 @@ def show(records: Sequence[str]) -> None:
 
 @rejects.command()
 @_TABLE
-@_JSON
+@options.as_json
 def retry(table: str | None, as_json: bool) -> None:
     """Read rejected records once more, from what was kept of them, with the contract in force. Asks no API.
 
@@ -143,8 +144,8 @@ def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Wait
     from ideas_pipeline.warehouse.rejects import waiting
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
-    if table is not None and table not in TABLES:
-        raise click.BadParameter(f"{table!r} is none of {', '.join(TABLES)}", param_hint="--table")
+    if table is not None:
+        options.check_names([table], TABLES, "--table")
     settings = load_settings()
     with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
         yield settings, warehouse, waiting(warehouse.engine, settings.community, table)

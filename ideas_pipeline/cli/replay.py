@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ideas_pipeline.cli.completion import streams
+from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
     from ideas_pipeline.sync.run import RunResult
@@ -25,14 +25,8 @@ _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejec
     metavar="DATE",
     help="Use only pages that were received from this day on, such as 2026-01-31.",
 )
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="STREAM",
-    shell_complete=streams,
-    help="Rebuild this stream alone, such as ideas. Repeatable.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.only("Rebuild this stream alone, such as ideas.")
+@options.as_json
 def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     """Rebuild the tables from the pages that were archived, as the contract says today. Asks no API.
 
@@ -58,8 +52,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
 
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
-    if unknown := [name for name in only if name not in contract.streams]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(contract.streams)}", param_hint="--only")
+    options.check_names(only, contract.streams, "--only")
     if not runs_in(settings.archive):
         raise SettingsError(
             f"Nothing is archived in {settings.archive}. A sync archives what it reads, unless IDEAS_ARCHIVE_DAYS is 0."

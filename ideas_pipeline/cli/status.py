@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from ideas_pipeline.cli.health import Facts, Standing
     from ideas_pipeline.contract.model import Contract
@@ -18,7 +20,7 @@ _COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yell
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
+@options.as_json
 def status(as_json: bool) -> None:
     """Say whether all is well, and if not, what needs you: the first line says it.
 

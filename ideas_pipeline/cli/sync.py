@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ideas_pipeline.cli.completion import streams
+from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,15 +31,9 @@ WHERE l.community = '{community}' ORDER BY l.responses DESC, l.votes DESC LIMIT 
 
 
 @click.command()
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="STREAM",
-    shell_complete=streams,
-    help="Sync this stream alone, such as ideas. Repeatable.",
-)
+@options.only("Sync this stream alone, such as ideas.")
 @click.option("--full", is_flag=True, help="Read every list, whatever seems unchanged.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+@options.as_json
 def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
     """Read what may have changed in the community, and bring the warehouse up to date.
 
@@ -54,8 +48,7 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
     from ideas_pipeline.sync.run import Full, Incremental
 
     settings, contract = configured()
-    if unknown := [name for name in only if name not in contract.streams]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(contract.streams)}", param_hint="--only")
+    options.check_names(only, contract.streams, "--only")
     mode = Full() if full else Incremental()
     raise click.exceptions.Exit(run(settings, contract, "ideas-pipeline sync", mode, only=only, as_json=as_json))
 

@@ -100,7 +100,7 @@ def test_single_rows_can_be_confirmed_by_their_id(folder):
     [
         ([], "Say which rows: --stream STREAM"),
         (["--scope", "c1", "--id", "1"], "--scope needs --stream"),
-        (["--stream", "idea"], "'idea' is none of challenges"),
+        (["--stream", "idea"], "'idea' is not one of challenges"),
         (["--id", "1"], "Rows of comments and ideas have such ids. Say which: --stream STREAM"),
         (["--id", "4"], "no row 4 is held there"),
         (["--stream", "comments", "--id", "2"], "no row 2 is held there"),

@@ -141,7 +141,7 @@ def test_a_dry_run_of_an_empty_warehouse_says_what_to_run_first(simulator: Simul
     [
         (("--from", "2025-03-02", "--to", "2025-03-01"), "--to: it is before --from"),
         (("--from", "yesterday", "--to", "2025-03-01"), "'yesterday' does not match the format '%Y-%m-%d'"),
-        ((*DAYS, "--only", "users"), "--only: 'users' is none of ideas, comments, votes"),
+        ((*DAYS, "--only", "users"), "--only: 'users' is not one of ideas, comments, votes"),
         (("--from", "2025-03-02"), "Missing option '--to'"),
     ],
 )

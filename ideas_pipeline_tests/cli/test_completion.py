@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline.cli.main import COMMANDS
-from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+from ideas_pipeline_tests.cli.command import COMMAND, environment
 
 # What bash's own completion calls, with the words so far.
 PRESS_TAB = """
-eval "$(ideas-pipeline completion bash)"
+eval "$(_IDEAS_PIPELINE_COMPLETE=bash_source ideas-pipeline)"
 complete -p ideas-pipeline
 COMP_WORDS=({words})
 COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
@@ -67,18 +67,3 @@ def test_streams_are_completed(program: Path, command: list[str]) -> None:
 
 def test_a_contract_that_is_broken_completes_nothing_and_complains_of_nothing(program: Path) -> None:
     assert completed(program, "ideas-pipeline", "sync", "--only", "", IDEAS_CONTRACT="nowhere.yaml") == []
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_have_a_script_of_their_own(shell: str, tmp_path: Path) -> None:
-    done = ideas_pipeline("completion", shell, folder=tmp_path)
-
-    assert done.returncode == 0
-    assert f"_IDEAS_PIPELINE_COMPLETE={shell}_complete" in done.stdout
-
-
-def test_a_shell_that_is_not_known_is_a_usage_error(tmp_path: Path) -> None:
-    done = ideas_pipeline("completion", "tcsh", folder=tmp_path)
-
-    assert done.returncode == 2
-    assert "'bash', 'zsh', 'fish'" in done.stderr

@@ -42,7 +42,7 @@ def test_of_a_community_that_is_not_there_it_says_that_the_files_are_empty(synce
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--to", "none", "--table", "_erasures"], "'_erasures' is none of "),
+        (["--to", "none", "--table", "_erasures"], "'_erasures' is not one of "),
         (["--to", "none", "--format", "csv"], "'csv' is not 'parquet'"),
         (["--to", ".env"], "is a file"),
         ([], "--to"),

@@ -62,7 +62,7 @@ def test_every_command_has_help_with_an_example_of_itself(path):
 
 
 # Those that have nothing to tell a machine: what they are for is a text, a question or a server.
-FOR_PEOPLE = {"init", "rejects show", "report", "dictionary", "completion", "simulate", "demo"}
+FOR_PEOPLE = {"init", "rejects show", "report", "dictionary", "simulate", "demo"}
 
 
 @pytest.mark.parametrize("path", list(paths(main)), ids=" ".join)

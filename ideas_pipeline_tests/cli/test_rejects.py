@@ -63,7 +63,7 @@ def test_the_list_can_be_of_one_table(folder):
     assert [row["record"] for row in listed(folder, "--table", "ideas")] == ["ideas:4711"]
     done = ideas_pipeline("rejects", "list", "--table", "idea", folder=folder)
     assert done.returncode == 2
-    assert "'idea' is none of challenges" in done.stderr
+    assert "'idea' is not one of challenges" in done.stderr
 
 
 def test_show_has_all_of_a_record_and_warns_that_it_can_be_personal(folder):

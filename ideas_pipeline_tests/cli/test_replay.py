@@ -75,7 +75,7 @@ def test_an_empty_archive_is_a_matter_of_configuration(tmp_path):
 
 
 def test_an_unknown_stream_or_day_is_refused_with_what_would_be_right(folder):
-    assert "'idea' is none of challenges" in ideas_pipeline("replay", "--only", "idea", folder=folder).stderr
+    assert "'idea' is not one of challenges" in ideas_pipeline("replay", "--only", "idea", folder=folder).stderr
     done = ideas_pipeline("replay", "--since", "yesterday", folder=folder)
     assert (done.returncode, "'%Y-%m-%d'" in done.stderr) == (2, True)
 

@@ -1,0 +1,39 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+
+
+def only(what: str) -> Decorator:
+    """The repeatable option ``--only STREAM``. ``what`` is its help text."""
+    return click.option(
+        "--only", multiple=True, metavar="STREAM", shell_complete=complete_stream, help=f"{what} Repeatable."
+    )
+
+
+def check_names(given: Iterable[str], known: Iterable[str], option: str) -> None:
+    """Raise BadParameter, which lists the names in ``known``, for the first of ``given`` that is not among them."""
+    names = list(known)
+    if unknown := [name for name in given if name not in names]:
+        raise click.BadParameter(f"{unknown[0]!r} is not one of {', '.join(names)}", param_hint=option)
+
+
+def complete_stream(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """List the contract's streams that begin with ``incomplete``; none if the settings or the contract are invalid."""
+    from ideas_pipeline.contract.load import load_contract
+    from ideas_pipeline.errors import ContractError, SettingsError
+    from ideas_pipeline.settings import load_settings
+
+    try:
+        streams = load_contract(load_settings().contract).order()
+    except (SettingsError, ContractError):
+        return []
+    return [stream for stream in streams if stream.startswith(incomplete)]
