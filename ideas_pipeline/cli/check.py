@@ -42,6 +42,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_client
     from ideas_pipeline.cli.output import console
+    from ideas_pipeline.contract import load
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.probe import probe
     from ideas_pipeline.settings import load_settings
@@ -60,7 +61,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     with console(sys.stderr).status("Asking the API …"):
         patient = expected.model_copy(update={"limits": limits})
         steps = list(probe.check(patient, lambda c: open_client(settings, c)))
-    assumed = _assumed(override)
+    assumed = load.assumed(override)
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
     if as_json:
@@ -82,27 +83,6 @@ def _exit_code(steps: Sequence[Step]) -> int:
     return 3 if any(step.verdict == "differs" for step in steps) else 0
 
 
-def _assumed(override: Path | None) -> list[str]:
-    """The places of the default contract that are marked as assumed and that ``override`` does not set."""
-    from ideas_pipeline.contract.load import DEFAULT_FILE
-    from ideas_pipeline.contract.yaml_lines import read
-
-    own = read(override).places if override else {}
-    first_of_line: dict[int, tuple[str | int, ...]] = {}
-    for steps, place in read(DEFAULT_FILE).places.items():
-        if "# assumed" in place.text and (
-            place.line not in first_of_line or len(steps) < len(first_of_line[place.line])
-        ):
-            first_of_line[place.line] = steps
-    return [".".join(map(str, steps)) for steps in first_of_line.values() if steps not in own]
-
-
-def _as_yaml(mend: dict[str, Any]) -> str:
-    import yaml
-
-    return yaml.safe_dump(mend, sort_keys=False, allow_unicode=True, default_flow_style=False, width=110)
-
-
 def _as_json(
     steps: Sequence[Step], assumed: list[str], confirmed: list[str], base_url: str, code: int
 ) -> dict[str, Any]:
@@ -121,6 +101,7 @@ def _as_json(
 
 def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
     from ideas_pipeline.cli.output import table
+    from ideas_pipeline.contract.yaml_file import to_yaml
     from ideas_pipeline.probe.step import all_mends
 
     rows = [(step.name, step.verdict, step.requests, step.records or None, _found(step)) for step in steps]
@@ -137,7 +118,7 @@ def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
     if mend := all_mends(steps):
         out.print("\nPut these lines into your contract file (IDEAS_CONTRACT names it), then check again.")
         out.print("A field with null is left out; delete that line if your API does send the field at times.\n")
-        out.print(_as_yaml(mend), markup=False, soft_wrap=True)
+        out.print(to_yaml(mend), markup=False, soft_wrap=True)
 
 
 def _print_lists(out: Console, steps: Sequence[Step]) -> None:

@@ -1,4 +1,4 @@
-"""The contract in force: the default file, with an operator's own file merged over it."""
+"""Load the contract: the default file, with an operator's own file merged over it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import ValidationError
 
-from ideas_pipeline.contract.mistakes import Mistake, mistakes, nothing_to_take_out
+from ideas_pipeline.contract.merge import merge
+from ideas_pipeline.contract.mistakes import in_the_file, mistakes
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.contract.paging import CursorPaging, NextLinkPaging, NoPaging, OffsetPaging, PagePaging
-from ideas_pipeline.contract.yaml_lines import Document, Json, Place, Steps, parse, read
+from ideas_pipeline.contract.types import Json, Mistake, Steps
+from ideas_pipeline.contract.yaml_file import Document, Place, parse, read, to_yaml
 from ideas_pipeline.errors import ContractError
 
 DEFAULT_FILE = Path(__file__).with_name("contract.yaml")
 
 Origin = Literal["stated", "assumed", "yours"]
-
-_PAGING_NAMES = {
-    "none": NoPaging.model_fields,
-    "page": PagePaging.model_fields,
-    "offset": OffsetPaging.model_fields,
-    "cursor": CursorPaging.model_fields,
-    "next_link": NextLinkPaging.model_fields,
-}
+Check = Callable[[Contract], Iterable[Mistake]]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that an override changes. ``default`` or ``new`` is None where that side has no such value.
+    """One value that an override changes. ``default`` or ``new`` is None if that side has no such value.
 
-    ``path`` is dotted: ``streams.ideas.path``. ``assumed``: the default was our assumption, not a stated fact.
+    ``path`` is dotted: ``streams.ideas.path``. ``assumed``: the default is our assumption, not a stated fact.
     """
 
     path: str
@@ -43,75 +36,69 @@ class Difference:
     assumed: bool
 
 
-def load_contract(
-    override: Path | None, *, more_mistakes: Callable[[Json], Iterable[Mistake]] = lambda data: ()
-) -> Contract:
-    """The default contract, with the file ``override`` merged over it.
+def load_contract(override: Path | None, *, check: Check | None = None) -> Contract:
+    """Load the default contract with the file ``override`` merged over it.
 
-    Maps merge; any other value replaces the default's; null takes a value (or a whole stream) out.
-    Raises ContractError that lists every mistake: file, line, YAML path, what is wrong and what would be right.
-    ``more_mistakes``: finds in the merged data, which may have any shape, what the contract's models cannot know.
+    Args:
+        override: an operator's own file (see ``merge`` for its rules); None for the default alone.
+        check: finds in the validated contract what its models cannot know, such as the warehouse's tables.
+
+    Raises:
+        ContractError: lists every mistake with its file, line and path, what is wrong, and what would be right.
     """
-    nulls: list[Steps] = []
-    merged = _merged(override, nulls)
-    found = nothing_to_take_out(nulls, _default().data, merged)
-    contract = None
+    merged = _merged(override)
     try:
-        contract = Contract.model_validate(merged.data)
+        return Contract.model_validate(merged.data, context=check)
     except ValidationError as error:
-        found += mistakes(error, merged)
-    told = {mistake.steps for mistake in found}
-    found += [mistake for mistake in more_mistakes(merged.data) if mistake.steps not in told]
-    if found or not contract:
-        raise unusable([mistake.line(merged) for mistake in found])
-    return contract
+        raise unusable(in_the_file(mistake, merged) for mistake in mistakes(error, merged, _default())) from None
 
 
 def unusable(lines: Iterable[str]) -> ContractError:
     """The error for a contract with these mistakes."""
     return ContractError(
         "the contract cannot be used:\n"
-        + "\n".join(lines)
-        + "\nMend these lines, then run: ideas-pipeline contract validate"
+        + "\n".join(f"  {line}" for line in lines)
+        + "\nCorrect these lines, then run: ideas-pipeline contract validate"
     )
 
 
 def differences(override: Path) -> list[Difference]:
     """What the file ``override`` changes, value by value, in the order of the contract.
 
-    Raises ContractError where the file cannot be read; it may still not make a valid contract.
+    Raises:
+        ContractError: if the file cannot be read. Whether it makes a valid contract is not checked.
     """
     return list(_differences(_default().data, _merged(override).data, ()))
 
 
 def annotated(override: Path | None) -> str:
-    """The contract in force as YAML. Each line with a value ends in a comment that says where the value comes from.
+    """The contract in force as YAML, with the origin of each value in a comment at the end of its line.
 
-    Without an override it is the default file as it stands, with all its comments.
+    Without an override: the default file as it is, with all its comments.
     """
     if override is None:
         return DEFAULT_FILE.read_text(encoding="utf-8")
     merged = _merged(override)
-    text = yaml.dump(merged.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100_000)
-    found: dict[int, set[Origin]] = {}
+    text = to_yaml(merged.data)
+    origins: dict[int, set[Origin]] = {}
     for steps, place in parse(text, override).places.items():
         if steps in merged.places and not isinstance(_at(merged.data, steps), dict):
-            found.setdefault(place.line, set()).add(_origin(merged.places[steps]))
+            origins.setdefault(place.line, set()).add(_origin(merged.places[steps]))
     lines = text.splitlines()
-    for number, kinds in found.items():
-        kind = next(kind for kind in ("yours", "assumed", "stated") if kind in kinds)
-        lines[number - 1] += f"  # {kind}"
+    for number, found in origins.items():
+        origin = next(origin for origin in ("yours", "assumed", "stated") if origin in found)
+        lines[number - 1] += f"  # {origin}"
     return "\n".join(lines) + "\n"
 
 
-class _Dumper(yaml.SafeDumper):
-    """A line for each value: maps are spread out, lists are not."""
-
-
-_Dumper.add_representer(list, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, True))
-_Dumper.add_representer(
-    dict, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), False)
-)
+def assumed(override: Path | None) -> list[str]:
+    """The dotted paths of the default's values that are assumed, without those that ``override`` sets."""
+    own = read(override).places if override else {}
+    first_of_line: dict[int, Steps] = {}  # a map before the values in it
+    for steps, place in _default().places.items():
+        if _origin(place) == "assumed":
+            first_of_line.setdefault(place.line, steps)
+    return [".".join(map(str, steps)) for steps in first_of_line.values() if steps not in own]
 
 
 @cache
@@ -119,35 +106,14 @@ def _default() -> Document:
     return read(DEFAULT_FILE)
 
 
-def _merged(override: Path | None, nulls: list[Steps] | None = None) -> Document:
-    """``nulls``: gets the names that the override would take out and that are not in the default."""
+def _merged(override: Path | None) -> Document:
     default = _default()
     if override is None:
         return default
     own = read(override)
-    data = _merge(default.data, own.data, (), [] if nulls is None else nulls)
+    data = merge(default.data, own.data)
     places = {steps: place for steps, place in default.places.items() if _has(data, steps)}
     return Document(data, places | own.places)
-
-
-def _merge(default: Json, own: Json, steps: Steps, nulls: list[Steps]) -> Json:
-    if not isinstance(own, dict):
-        return own
-    default = default if isinstance(default, dict) else {}
-    nulls += [(*steps, name) for name, value in own.items() if value is None and name not in default]
-    # A total is in one place only, so naming another place is not an addition.
-    if steps[-1:] == ("total",):
-        default = {}
-    # Another style of paging keeps of the default what that style knows, too: size, total.
-    if steps[-1:] == ("paging",) and (names := _PAGING_NAMES.get(str(own.get("style")))):
-        default = {name: value for name, value in default.items() if name in names}
-    result = dict(default)
-    for name, value in own.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = _merge(result.get(name), value, (*steps, name), nulls)
-    return result
 
 
 def _differences(default: Json, new: Json, steps: Steps) -> Iterator[Difference]:

@@ -1,18 +1,19 @@
-"""What is wrong with a contract, in sentences that name file, line and YAML path, and say what would be right."""
+"""Put what is wrong with a contract into sentences that name file, line and path, and say what would be right."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.contract.yaml_lines import Document, Json, Steps
+from ideas_pipeline.contract.types import Json, Mistake, Steps
+from ideas_pipeline.contract.yaml_file import Document
 
-# pydantic's kinds of mistake, in the words of someone who writes YAML.
+# pydantic's error types, in the words of a person who writes YAML.
 _SHOULD_BE = {
     "bool_type": "should be true or false",
     "bool_parsing": "should be true or false",
@@ -24,80 +25,78 @@ _SHOULD_BE = {
     "int_type": "should be a whole number",
     "model_attributes_type": "should be a map of names and values",
     "model_type": "should be a map of names and values",
-    "string_type": "should be text (in quotes where it looks like a number)",
+    "string_type": "should be text (in quotes if it looks like a number)",
     "tuple_type": "should be text or a list of texts",
 }
 
 
-class Mistake(NamedTuple):
-    """What is wrong with the value at ``steps``, said so that it goes on after the value's path."""
+def mistakes(error: ValidationError, document: Document, default: Document) -> list[Mistake]:
+    """What validation found in ``document``, each mistake once.
 
-    steps: Steps
-    what: str
-
-    def line(self, document: Document) -> str:
-        """The sentence, with the file and the line where they are known."""
-        return f"  {_place(document, self.steps)}{'.'.join(map(str, self.steps))} {self.what}"
-
-
-def mistakes(error: ValidationError, document: Document) -> list[Mistake]:
-    """What the contract's models found in ``document``."""
-    return [_mistake(found, document) for found in error.errors(include_url=False, include_input=False)]
-
-
-def nothing_to_take_out(nulls: Iterable[Steps], default: Json, document: Document) -> list[Mistake]:
-    """Those of ``nulls``, none of which is in the default, that name what no contract has: they are misspelt."""
-    found = []
-    for steps in nulls:
-        schema = _schema_at(steps[:-1], document.data) or {}
-        names = {*schema.get("properties", ()), *(_value(default, steps[:-1]) or ())}
-        if steps[-1] not in names:
-            what = f"is null, which takes a value out, and there is none of this name{nearest(str(steps[-1]), names)}"
-            found.append(Mistake(steps, what))
-    return found
+    Args:
+        error: the validation's error for the data of ``document``.
+        document: the merged contract.
+        default: the default contract, whose names are suggested.
+    """
+    found: list[Mistake] = []
+    for one in error.errors(include_url=False, include_input=False):
+        # What the contract's own checks found comes along as it is.
+        found += one["ctx"]["mistakes"] if one["type"] == "mistakes" else [_mistake(one, document.data, default.data)]
+    return list(dict.fromkeys(found))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence that refuses ``name``: what may have been meant."""
+def in_the_file(mistake: Mistake, document: Document) -> str:
+    """The mistake with its file and line: those of the value, or of the nearest map around a value that is missing."""
+    steps = mistake.steps
+    while steps and steps not in document.places:
+        steps = steps[:-1]
+    return f"{document.places[steps]}: {mistake}" if steps else str(mistake)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence that refuses ``name``: the known name that was probably meant, and all others."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     meant = f"; did you mean {near[0]}?" if near else "."
     return f"{meant} Known are: {', '.join(names)}" if names else ""
 
 
-def _mistake(mistake: Any, document: Document) -> Mistake:
-    steps = _steps_in_file(mistake["loc"], document.data)
-    kind, context = mistake["type"], mistake.get("ctx", {})
-    schema = _schema_at(steps if kind not in ("extra_forbidden", "missing") else steps[:-1], document.data)
+def _mistake(error: Any, data: Json, default: Json) -> Mistake:
+    steps = _steps_in_file(error["loc"], data)
+    kind, context = error["type"], error.get("ctx", {})
+    around = _schema_at(steps[:-1], data) or {}
+    properties = around.get("properties", {})
     if kind == "missing":
-        what = f"is missing{_purpose(schema)}"
+        what = f"is missing{_purpose(around)}"
+    elif _is_null(data, steps):
+        names = {*properties, *(_value(default, steps[:-1]) or ())}
+        what = (
+            f"is null, which removes a value, but the default has none of this name{suggestion(str(steps[-1]), names)}"
+        )
     elif kind == "extra_forbidden":
-        what = f"is not known here{nearest(str(steps[-1]), (schema or {}).get('properties', ()))}{_purpose(schema)}"
+        what = f"is not known here{suggestion(str(steps[-1]), properties)}{_purpose(around)}"
     elif kind == "union_tag_not_found":
-        what = f"needs {context['discriminator'].strip(chr(39))}, which says how pages are asked for"
+        what = f"needs {context['discriminator'].strip(chr(39))}, the way in which pages are requested"
     elif kind == "union_tag_invalid":
         steps = (*steps, "style")
         styles = context["expected_tags"].replace("'", "")
-        what = f"is {context['tag']!r}{nearest(context['tag'], styles.split(', '))}"
+        what = f"is {context['tag']!r}{suggestion(context['tag'], styles.split(', '))}"
     elif kind == "value_error":
         what = f"is wrong: {context['error']}"
-        if not steps:
-            steps, what = _own_steps(str(context["error"]))
     elif kind in _SHOULD_BE:
-        what = f"{_SHOULD_BE[kind]}, and is {_shape(_value(document.data, steps))}"
+        what = f"{_SHOULD_BE[kind]}, but is {_shape(_value(data, steps))}"
     else:
-        what = mistake["msg"].replace("Input should be", "should be")
+        what = error["msg"].replace("Input should be", "should be")
     return Mistake(steps, what)
 
 
-def _own_steps(error: str) -> tuple[Steps, str]:
-    """A mistake between streams begins with the path that it is about: ``streams.ideas.each.of: …``."""
-    path, colon, what = error.partition(": ")
-    return (tuple(path.split(".")), f"is wrong: {what}") if colon else ((), f"the contract is wrong: {error}")
+def _is_null(data: Json, steps: Steps) -> bool:
+    around = _value(data, steps[:-1])
+    return isinstance(around, dict) and around.get(steps[-1], ...) is None
 
 
 def _steps_in_file(location: Steps, data: Json) -> Steps:
-    """``location`` less the steps that only pydantic sees, such as the style that it chose."""
+    """``location`` without the steps that only pydantic has, such as the paging style that it chose."""
     steps: list[str | int] = []
     for position, step in enumerate(location):
         is_last = position == len(location) - 1
@@ -110,21 +109,14 @@ def _steps_in_file(location: Steps, data: Json) -> Steps:
     return tuple(steps)
 
 
-def _place(document: Document, steps: Steps) -> str:
-    """The line of the value, or of the nearest map around it where the value itself is missing."""
-    while steps and steps not in document.places:
-        steps = steps[:-1]
-    return f"{document.places[steps]}: " if steps else ""
-
-
 def _purpose(schema: Json) -> str:
-    """What the map is for that the mistake is in: the first sentence of its model's description."""
-    description = " ".join((schema or {}).get("description", "").split("\n\n")[0].replace("``", "").split())
+    """The purpose of the map around a mistake: the first sentence of its model's docstring, in brackets."""
+    description = " ".join(schema.get("description", "").split("\n\n")[0].replace("``", "").split())
     return f" ({description})" if description else ""
 
 
 def _schema_at(steps: Steps, data: Json) -> Json:
-    """The JSON schema of what the contract can have at ``steps``, or None where it has nothing there."""
+    """The JSON schema of what the contract can have at ``steps``; None if it can have nothing there."""
     definitions = _schema()["$defs"]
     schema: Json = _schema()
     for step in steps:
@@ -157,6 +149,6 @@ def _value(data: Json, steps: Steps) -> Json:
 
 
 def _shape(value: Json) -> str:
-    """The kind of a value, never the value: a secret may stand there by mistake."""
+    """The kind of a value, never the value itself: it may be a secret in the wrong place."""
     kinds = {dict: "a map", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return kinds.get(type(value), "a number")

@@ -14,13 +14,15 @@ Vocabulary
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from ideas_pipeline.contract.auth import Auth
 from ideas_pipeline.contract.paging import Paging
-from ideas_pipeline.contract.types import Address, Json, Model, Paths, SendAs, UrlPath, Zone
+from ideas_pipeline.contract.types import Address, Json, Mistake, Model, Paths, SendAs, UrlPath, Zone
 
 
 class FieldSource(Model):
@@ -201,16 +203,28 @@ class Contract(Model):
     streams: dict[str, Stream]
 
     @model_validator(mode="after")
-    def _streams_fit_together(self) -> Contract:
+    def _fits_together(self, info: ValidationInfo) -> Contract:
+        """Check what no stream can check alone, then whatever the context of the validation adds (a ``Check``)."""
+        found = list(self._mistakes())
+        if info.context:
+            known = {mistake.steps for mistake in found}
+            found += [mistake for mistake in info.context(self) if mistake.steps not in known]
+        if found:
+            sentences = "; ".join(map(str, found))
+            raise PydanticCustomError("mistakes", "{sentences}", {"mistakes": found, "sentences": sentences})
+        return self
+
+    def _mistakes(self) -> Iterator[Mistake]:
         tables = self.tables()
         for name, stream in self.streams.items():
             for source in stream.each.of if stream.each else ():
                 if source.split(".")[0] not in tables:
-                    raise ValueError(f"streams.{name}.each.of: no stream fills the table of {source!r}")
+                    what = f"is wrong: no stream fills the table of {source!r}"
+                    yield Mistake(("streams", name, "each", "of"), what)
             if unknown := stream.placeholders() - self._filled(stream):
-                raise ValueError(f"streams.{name}.path: {_unfilled(unknown)}")
-        self.order()
-        return self
+                yield Mistake(("streams", name, "path"), f"is wrong: {_unfilled(unknown)}")
+        if waiting := self.streams.keys() - self.order():
+            yield Mistake(("streams",), f"wait for each other: {', '.join(sorted(waiting))}")
 
     def _filled(self, stream: Stream) -> set[str]:
         """What there is for a list's path: its place among the pages, its parent's id, what makes that id unique."""
@@ -229,15 +243,13 @@ class Contract(Model):
         """The streams whose tables give this one its scopes."""
         each = self.streams[stream].each
         tables = self.tables()
-        return {tables[source.split(".")[0]] for source in each.of} - {stream} if each else set()
+        parents = {source.split(".")[0] for source in each.of} if each else set()
+        return {tables[parent] for parent in parents & tables.keys()} - {stream}
 
     def order(self) -> list[str]:
-        """The streams, each after those that it depends on. Raises ValueError where that is a circle."""
+        """The streams, each after those that it depends on."""
         done: list[str] = []
-        while len(done) < len(self.streams):
-            ready = [s for s in self.streams if s not in done and self.depends_on(s) <= set(done)]
-            if not ready:
-                raise ValueError(f"these streams wait for each other: {', '.join(set(self.streams) - set(done))}")
+        while ready := [s for s in self.streams if s not in done and self.depends_on(s) <= set(done)]:
             done += ready
         return done
 

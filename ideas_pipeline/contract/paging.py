@@ -72,3 +72,11 @@ class NextLinkPaging(Model):
 
 
 Paging = Annotated[NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging, Field(discriminator="style")]
+
+STYLES: dict[str, type[Model]] = {
+    "none": NoPaging,
+    "page": PagePaging,
+    "offset": OffsetPaging,
+    "cursor": CursorPaging,
+    "next_link": NextLinkPaging,
+}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 
 def _known_zone(name: str) -> str:
@@ -68,9 +68,29 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 SendAs = Literal["form", "query", "json"]
 Json = Any
+Steps = tuple[str | int, ...]
+"""The way to a value in the contract: ``("streams", "ideas", "path")``."""
+
+
+class Mistake(NamedTuple):
+    """What is wrong with the value at ``steps``: a sentence whose subject is the path of that value."""
+
+    steps: Steps
+    what: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.steps))} {self.what}"
 
 
 class Model(BaseModel):
-    """Refuses what it does not know, and never changes."""
+    """Immutable base of the contract's models. Unknown names are errors; null means that a value is left out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {name: value for name, value in data.items() if value is not None or name not in known}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ideas_pipeline.contract.load import DEFAULT_FILE, annotated
 from ideas_pipeline.contract.model import Contract, FieldSource
-from ideas_pipeline.contract.yaml_lines import Place, Steps, parse
+from ideas_pipeline.contract.types import Steps
+from ideas_pipeline.contract.yaml_file import Place, parse
 
 ASSUMED = " ?"
 """Follows a path that nobody has confirmed."""

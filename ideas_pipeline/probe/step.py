@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import IdeasApiError
@@ -65,32 +66,10 @@ def all_mends(steps: Iterable[Step]) -> dict[str, Any]:
     """The part of a contract that would settle what all these steps found."""
     result: dict[str, Any] = {}
     for step in steps:
-        _add(result, step.mend)
+        result = merge(result, step.mend)
     return result
-
-
-def _add(into: dict[str, Any], other: Mapping[str, Any]) -> None:
-    for name, value in other.items():
-        if isinstance(value, dict):
-            _add(into.setdefault(name, {}), value)
-        else:
-            into[name] = value
 
 
 def mended(contract: Contract, mend: Mapping[str, Any]) -> Contract:
     """``contract`` as it would be with ``mend``, the part of a contract that a step suggests."""
-    return Contract.model_validate(_merged(contract.model_dump(by_alias=True), mend))
-
-
-def _merged(data: Mapping[str, Json], mend: Mapping[str, Json]) -> dict[str, Json]:
-    result = dict(data)
-    for name, value in mend.items():
-        before = result.pop(name, None)
-        if name == "paging" and "style" in value:
-            kept = {"total"} if value["style"] == "none" else {"size", "size_parameter", "total"}
-            before = {key: before[key] for key in kept & before.keys()}
-        if isinstance(value, Mapping) and isinstance(before, dict) and name != "total":
-            result[name] = _merged(before, value)
-        elif value is not None:
-            result[name] = value
-    return result
+    return Contract.model_validate(merge(contract.model_dump(by_alias=True), mend))

@@ -14,9 +14,9 @@ from datetime import datetime
 from itertools import chain
 
 import sqlalchemy as sa
-import yaml
 
 from ideas_pipeline.contract.model import Contract, Fields
+from ideas_pipeline.contract.yaml_file import to_yaml
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
@@ -214,7 +214,7 @@ def _line(contract: Contract, table: str, column: str, path: str) -> str:
     value: object = {"paths": path} if source and (source.none or source.epoch != "seconds") else path
     for name in reversed(place):
         value = {name: value}
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip()[1:-1]
+    return to_yaml(value, flow=True).strip()[1:-1]
 
 
 def _fields_of(contract: Contract, table: str) -> Fields:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.yaml_file import to_yaml
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import ideas_pipeline, lead_to
@@ -45,7 +45,7 @@ def any_contract(request: pytest.FixtureRequest) -> dict[str, Any]:
 def simulator(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """A simulated community and, in the test's folder, a .env that leads to it."""
     chosen = request.getfixturevalue("any_contract") if "any_contract" in request.fixturenames else contract()
-    written = yaml.safe_dump(chosen)
+    written = to_yaml(chosen)
     (tmp_path / "contract.yaml").write_text(written)
     with Simulator(load_contract(tmp_path / "contract.yaml"), generate("small", seed=1)) as running:
         lead_to(running, tmp_path, contract=written, IDEAS_TIMEZONE="Europe/Madrid")
@@ -102,7 +102,7 @@ def test_a_dry_run_says_the_window_in_words_what_is_asked_for_and_on_what_it_is_
 def test_the_contract_s_limits_decide_how_long_it_takes(simulator: Simulator, tmp_path: Path) -> None:
     ideas_pipeline("sync", folder=tmp_path)
     limits = {"limits": {"requests_per_second": 0.5, "requests_per_hour": 100}}
-    (tmp_path / "slow.yaml").write_text(yaml.safe_dump(contract() | limits))
+    (tmp_path / "slow.yaml").write_text(to_yaml(contract() | limits))
 
     done = ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path, IDEAS_CONTRACT="slow.yaml")
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-
-import yaml
+from pathlib import Path
 
 from ideas_pipeline.contract.load import DEFAULT_FILE
+from ideas_pipeline.contract.yaml_file import parse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 
 
@@ -17,7 +17,7 @@ def test_show_marks_what_is_mine(tmp_path):
     (tmp_path / "mine.yaml").write_text("limits: {concurrency: 3}\n")
     done = ideas_pipeline("contract", "show", folder=tmp_path, IDEAS_CONTRACT="mine.yaml")
     assert "concurrency: 3  # yours" in done.stdout
-    assert yaml.safe_load(done.stdout)["limits"]["concurrency"] == 3
+    assert parse(done.stdout, Path("shown.yaml")).data["limits"]["concurrency"] == 3
     as_json = ideas_pipeline("contract", "show", "--json", "mine.yaml", folder=tmp_path)
     assert json.loads(as_json.stdout)["limits"]["concurrency"] == 3
 

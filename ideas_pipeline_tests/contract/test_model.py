@@ -1,4 +1,4 @@
-"""What a contract can express, and what its models refuse. (How the file is read: test_contract_file.)"""
+"""What a contract can express, and what its models refuse. (How the file is read: test_load.)"""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import copy
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from ideas_pipeline.contract.load import DEFAULT_FILE
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.yaml_file import read
 
-DEFAULT: dict[str, Any] = yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))
+DEFAULT: dict[str, Any] = read(DEFAULT_FILE).data
 
 
 def contract(**ideas: Any) -> Contract:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-import yaml
-
 from ideas_pipeline.contract import model
+from ideas_pipeline.contract.yaml_file import parse
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received
 
 CLIENT_ID = "client-7"
@@ -39,7 +39,7 @@ callback: {parameter: auth_code}
 
 def contract_auth(**changed: dict[str, Any]) -> model.Auth:
     """The vendor's flow; ``code={"path": …}`` changes single lines."""
-    whole = yaml.safe_load(_AUTH)
+    whole = parse(_AUTH, Path("auth.yaml")).data
     return model.Auth.model_validate({name: part | changed.get(name, {}) for name, part in whole.items()})
 
 

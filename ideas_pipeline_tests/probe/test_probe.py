@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.yaml_file import to_yaml
 from ideas_pipeline.errors import AccessDenied, AuthenticationError, NotFound, Unavailable
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
@@ -35,7 +35,7 @@ def contract_of(tmp_path: Path) -> Callable[[dict[str, Any]], Contract]:
 
     def of(override: dict[str, Any]) -> Contract:
         file = tmp_path / "override.yaml"
-        file.write_text(yaml.safe_dump(override), encoding="utf-8")
+        file.write_text(to_yaml(override), encoding="utf-8")
         return load_contract(file)
 
     return of

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
@@ -40,11 +42,11 @@ def test_the_default_contract_maps_every_column_of_every_table():
         ("votes: {key: [idea_id, usr_id]}", "votes.key is wrong: usr_id has no value; did you mean user_id?"),
         (
             "ideas: {each: null, path: ideas}",
-            "ideas.fields lacks challenge_id: map it, as it says to which row of challenges",
+            "ideas.fields lacks challenge_id: map it, because it says to which row of challenges",
         ),
         (
             "ideas: {embedded: {idea_tags: {fields: {tag: null}}}}",
-            "idea_tags.fields lacks tag: map it, as it is part of the key",
+            "idea_tags.fields lacks tag: map it, because it is part of the key",
         ),
         (
             "ideas: {embedded: {idea_tags: {parent_key: id}}}",
@@ -52,11 +54,11 @@ def test_the_default_contract_maps_every_column_of_every_table():
         ),
         (
             "ideas: {embedded: {labels: {paths: x, parent_key: y, fields: {a: b}}}}",
-            "embedded.labels fills no table: none of this name",
+            "embedded.labels fills no table: no table of this name",
         ),
         (
             "ideas: {embedded: {comments: {paths: x, parent_key: y, fields: {a: b}}}}",
-            "embedded.comments fills no table: none of this",
+            "embedded.comments fills no table: no table of this",
         ),
         (
             "comments: {each: {changed_when: [comments_count]}}",
@@ -89,15 +91,15 @@ def test_the_default_contract_maps_every_column_of_every_table():
         ),
         (
             "ideas: {key: [challenge_id, id]}, comments: {each: null, path: comments, fields: {idea_id: idea}}",
-            "comments.fields.idea_id cannot name a row of ideas, whose ids are made of a key: use each",
+            "comments.fields.idea_id cannot name a row of ideas, whose ids are composite: use each",
         ),
         (
             "ideas: {key: [challenge_id, id]}, votes: {each: {of: [comments.idea_id]}}",
-            "votes.each.of is wrong: comments.idea_id is made of a key. Name ideas.id instead",
+            "votes.each.of is wrong: comments.idea_id holds composite ids. Name ideas.id instead",
         ),
         (
             "ideas: {key: [challenge_id, id]}, votes: {each: {of: [ideas.id, ideas.stage_id]}}",
-            "votes.each.of is wrong: ideas.id is made of a key, so it must stand alone",
+            "votes.each.of is wrong: ideas.id holds composite ids, so it must stand alone",
         ),
         (
             "votse: {path: v, records: data, fields: {id: id}, paging: {style: none}}",
@@ -119,10 +121,16 @@ def test_a_flat_list_of_ideas_fits_once_the_challenge_is_mapped(tmp_path):
     check_fit(load_contract(tmp_path / "mine.yaml"))
 
 
-def test_all_mistakes_are_told_at_once_with_file_and_line_whoever_finds_them(tmp_path):
+def lines_of_mistakes(file: Path) -> list[str]:
+    with pytest.raises(ContractError) as raised:
+        load_fitting_contract(file)
+    lines = [line.removeprefix(f"  {file}, ") for line in str(raised.value).splitlines()[1:-1]]
+    return sorted(" ".join(line.split()[:3]) for line in lines)
+
+
+def test_all_wrong_values_are_listed_at_once_with_file_and_line_then_all_that_does_not_fit(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text(
-        """\
+    text = """\
 streams:
   ideas:
     timezone: Nowhere
@@ -135,19 +143,18 @@ streams:
   votes: [1]
 limits: {concurrency: .inf}
 """
-    )
-    with pytest.raises(ContractError) as raised:
-        load_fitting_contract(file)
-    said = [line.removeprefix(f"  {file}, ") for line in str(raised.value).splitlines()[1:-1]]
-    assert sorted(" ".join(line.split()[:3]) for line in said) == [
+    file.write_text(text)
+    assert lines_of_mistakes(file) == [
         "line 10: streams.votes",
         "line 11: limits.concurrency",
         "line 3: streams.ideas.timezone",
-        "line 5: streams.ideas.fields.titel",
         "line 6: streams.ideas.fields.tittle",
-        "line 8: streams.comments.each.of",
         "line 9: streams.idea",
     ]
+    for wrong in ("    timezone: Nowhere\n", "      tittle: null\n", "  idea: null\n", "  votes: [1]\n", ".inf"):
+        text = text.replace(wrong, "8" if wrong == ".inf" else "#\n")
+    file.write_text(text)
+    assert lines_of_mistakes(file) == ["line 5: streams.ideas.fields.titel", "line 8: streams.comments.each.of"]
 
 
 def test_what_the_models_and_the_tables_both_refuse_is_told_once(tmp_path):

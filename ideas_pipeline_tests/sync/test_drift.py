@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.yaml_file import parse
 from ideas_pipeline.ideas_api.field_map import field_map
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.sync.drift import Drift, suggested_lines
@@ -235,7 +236,7 @@ def field(name: str, kind: str = "number", table: str = "ideas", gone: bool = Fa
 )
 def test_a_line_maps_a_new_field_to_the_empty_column_that_it_resembles(known, line):
     assert list(suggested_lines(CONTRACT, known).values()) == [line]
-    assert yaml.safe_load(line)
+    assert parse(line, Path("line.yaml")).data
 
 
 @pytest.mark.parametrize(
