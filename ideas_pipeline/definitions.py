@@ -16,7 +16,7 @@ from ideas_pipeline.defs.jobs import jobs, schedules
 from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
 from ideas_pipeline.defs.marts import following, marts, report
 from ideas_pipeline.defs.resources import resources
-from ideas_pipeline.defs.retrying import retry_sensor
+from ideas_pipeline.defs.second_try import second_try_schedules
 from ideas_pipeline.defs.specs import SIMULATED
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
@@ -36,7 +36,6 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
         own = {*_DEMO, "warehouse_url", "token_store"}
         settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
         logging.getLogger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
-    both = jobs()
     history = [idea_history(settings)] if WRITER in contract.streams else []
     return dg.Definitions(
         assets=[
@@ -47,9 +46,9 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
             report(settings),
         ],
         asset_checks=community_checks(settings, contract),
-        jobs=both,
-        schedules=schedules(settings),
-        sensors=[following(), retry_sensor(both), *alert_sensors(settings, contract)],
+        jobs=jobs(),
+        schedules=[*schedules(settings), *second_try_schedules(settings)],
+        sensors=[following(), *alert_sensors(settings, contract)],
         resources={**resources(settings, contract), **(resource_overrides or {})},
         # A process for each step would cost seconds and a login each, and a sync has its own concurrency.
         executor=dg.in_process_executor,

@@ -138,6 +138,16 @@ class PrivacyError(WarehouseMisconfigured):
     """
 
 
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same run, started again later, can succeed: False if a person must correct something first.
+
+    Unknown errors count as retryable: a second attempt costs less than a night without data.
+    """
+    if isinstance(error, IdeasApiError):
+        return isinstance(error, Unavailable)
+    return not isinstance(error, WarehouseMisconfigured | SettingsError)
+
+
 class SettingsError(Exception):
     """One sentence per problem: which variable, what is wrong with it, what to do."""
 

@@ -45,7 +45,7 @@ def _failure_sensor(settings: Settings, contract: Contract, told: Mapping[str, O
         def news(place: int | None) -> tuple[Alert | None, int]:
             if place is None:
                 return None, newest_failure(context.instance)
-            runs, place = failed_runs(context, place, datetime.now(UTC))
+            runs, place = failed_runs(context, settings, place, datetime.now(UTC))
             return (runs_failed(settings.community, runs, _proven(settings, streams)) if runs else None), place
 
         return _tell(context, told, news)

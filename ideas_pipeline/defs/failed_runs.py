@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.alerts.messages import FailedRun
-from ideas_pipeline.defs.retrying import DAGSTER_RETRIES, second_try
+from ideas_pipeline.defs.second_try import DAGSTER_RETRIES, second_try_of
+from ideas_pipeline.settings import Settings
 
 _AT_ONCE = 50
 _ASSETS_CHOSEN = "__ASSET_JOB"
@@ -20,12 +21,14 @@ def newest_failure(instance: dg.DagsterInstance) -> int:
     return newest[0].storage_id if newest else 0
 
 
-def failed_runs(context: dg.SensorEvaluationContext, after: int, now: datetime) -> tuple[list[FailedRun], int]:
+def failed_runs(
+    context: dg.SensorEvaluationContext, settings: Settings, after: int, now: datetime
+) -> tuple[list[FailedRun], int]:
     """This location's runs that failed after the place ``after``, the oldest first, and the place to go on from.
 
-    Those that were tried again, by Dagster or by ``retrying``, are left out: if the last try fails, that one is told.
-    The place stays before one whose second try is still to come: where nobody makes it, the failure is told.
-    ``now`` knows its zone.
+    Runs that were tried again, by Dagster or by ``second_try``, are left out: if the last try fails, that one is told.
+    The place stays before a run whose second try is still to come, so that its failure is told if nobody makes it.
+    ``now`` is timezone-aware.
     """
     instance = context.instance
     records = instance.fetch_run_status_changes(
@@ -39,7 +42,7 @@ def failed_runs(context: dg.SensorEvaluationContext, after: int, now: datetime) 
         run = instance.get_run_by_id(record.run_id)
         if run and _is_ours(context, run) and run.tags.get(DAGSTER_RETRIES) != "true":
             at = datetime.fromtimestamp(record.timestamp, UTC)
-            again = second_try(instance, run, at, now)
+            again = second_try_of(instance, settings, run, at, now)
             if again == "to come":
                 break
             if again is None:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
-from ideas_pipeline.errors import IdeasApiError, Unavailable, WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.errors import IdeasApiError, WarehouseError, is_retryable
 from ideas_pipeline.sync.run import StreamResult
 
 SHOWN = 5
 WARN = dg.AssetCheckSeverity.WARN
-
-# Of a failure: whether the same run, some time later, can end otherwise. Dagster keeps no other word of it.
-RETRY_CAN_HELP = "a retry can help"
-
-_REFUSED = re.compile(r"\(HTTP 4\d\d\)")
 
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
@@ -29,43 +23,30 @@ def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) 
             f"{result.stream}: none of its {result.scopes:,} lists could be read whole: {str(said).rstrip('.')}. What "
             "came is loaded, the rest is as old as before. Sync again; if it stays, run `ideas-pipeline check`."
         )
-    return _failure(str(said), _can_pass(result), metadata)
-
-
-def _can_pass(result: StreamResult) -> bool:
-    if result.error is not None:
-        return isinstance(result.error, Unavailable)
-    # Lists fail one by one, and leave only their sentences: see IdeasApiError.
-    return not all(_REFUSED.search(reason) for reason in (result.reason or "").split("; "))
+    return dg.Failure(str(said), metadata, allow_retries=bool(result.retryable))
 
 
 def checks_failed(errors: Sequence[dg.AssetCheckResult]) -> dg.Failure:
-    """Checks that must turn a run red. Lists that were not read whole may be another time; the others wait for a
-    person. What failed is settled, so the step is not tried again by itself.
-    """
-    failure = _failure(
-        "\n".join(str(e.description) for e in errors), {e.check_name for e in errors} == {"completeness"}
-    )
-    failure.allow_retries = False
-    return failure
+    """The failure of a step whose checks found errors. The step is not retried: it would find the same again."""
+    return dg.Failure("\n".join(str(e.description) for e in errors), allow_retries=False)
 
 
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """Some days were not read whole: what was read is loaded, and none of them may be called there."""
-    return _failure(
+    return dg.Failure(
         f"{result.stream}: {result.scopes_complete:,} of {result.scopes:,} lists were proven complete, so none of "
         f"the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
-        False,
         metadata,
+        allow_retries=False,
     )
 
 
 def report_not_written(path: Path, error: OSError) -> dg.Failure:
     """A full disk, or a right that is missing: for a person to mend, and no sync of everything brings it about."""
-    return _failure(
+    return dg.Failure(
         f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR (its rights, the "
         "disk's free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed.",
-        False,
+        allow_retries=False,
     )
 
 
@@ -74,15 +55,8 @@ def failing_in_words() -> Iterator[None]:
     """Raises dg.Failure, with the sentence and no traceback of ours, for every error that was foreseen."""
     try:
         yield
-    except IdeasApiError as error:
-        raise _failure(str(error), isinstance(error, Unavailable)) from None
-    except WarehouseError as error:
-        raise _failure(str(error), not isinstance(error, WarehouseMisconfigured)) from None
-
-
-def _failure(said: str, again: bool, metadata: Mapping[str, dg.MetadataValue] | None = None) -> dg.Failure:
-    told = {**(metadata or {}), RETRY_CAN_HELP: dg.MetadataValue.bool(again)}
-    return dg.Failure(description=said, metadata=told, allow_retries=again)
+    except (IdeasApiError, WarehouseError) as error:
+        raise dg.Failure(str(error), allow_retries=is_retryable(error)) from None
 
 
 def passed(name: str, description: str, **numbers: int) -> dg.AssetCheckResult:

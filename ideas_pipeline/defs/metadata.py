@@ -31,12 +31,12 @@ _PREVIEW_COLUMNS = 8
 
 def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
     """The sync's numbers and words, by the names that they have in ``_sync_streams``."""
-    told = asdict(result)
-    for name in ("stream", "error"):
-        del told[name]
+    shown = asdict(result)
+    for name in ("stream", "error", "retryable"):
+        del shown[name]
     return {
         name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(value)
-        for name, value in told.items()
+        for name, value in shown.items()
         if value is not None
     }
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from ideas_pipeline.errors import IdeasApiError, NotFound
+from ideas_pipeline.errors import IdeasApiError, NotFound, is_retryable
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
@@ -77,6 +77,7 @@ class Reading:
     ``known``: called at most once, for a list of several pages: the ids that are live in the warehouse.
     ``declared``: the count that the parent declares, kept for the record.
     ``single``: the scope is one record, which may not be there.
+    ``retryable``: whether another sweep, later, can be complete.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Reading:
         self.declared = declared
         self.verdict: Verdict | None = None
         self.reason: str | None = None
+        self.retryable = True
         self.started_at: datetime | None = None
         self.requests = 0
         self.received = 0
@@ -171,6 +173,7 @@ class Reading:
         else:
             status = f" (HTTP {error.status})" if error.status else ""
             self.verdict, self.reason = "incomplete", f"{error.message}{status}"
+            self.retryable = is_retryable(error)
 
     # -- details
 

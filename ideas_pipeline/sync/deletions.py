@@ -34,7 +34,8 @@ def judge_absences(run: Run, stream: str, tally: Tally) -> None:
         settled = _look_again(run, stream, tally, candidates.keys() | tally.twice)
         candidates = warehouse.candidates(community, stream)
         if not settled and candidates:
-            tally.doubt("rows are missing that may have moved to a list that could not be read; they were kept")
+            moved = "rows are missing that may have moved to a list that could not be read; they were kept"
+            tally.doubt(moved, retryable=True)
             tally.held += len(candidates)
             return
     explained = warehouse.told_apart(community, stream, run.run_id, datetime.now(UTC))

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.errors import AuthenticationError, is_retryable
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.contract_fit import check_fit
@@ -105,13 +105,22 @@ def sync_community(
             if isinstance(results[-1].error, AuthenticationError):
                 break
     except BaseException as stop:
-        warehouse.finish_run(run_id, community, "failed", f"stopped: {type(stop).__name__}", datetime.now(UTC))
+        warehouse.finish_run(
+            run_id,
+            community,
+            "failed",
+            f"stopped: {type(stop).__name__}",
+            datetime.now(UTC),
+            retryable=is_retryable(stop),
+        )
         raise
     parts = warehouse.stream_verdicts(community, run_id)
     everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
-    reasons = [f"{stream}: {reason}" for stream, (_, reason) in parts.items() if reason]
-    whole = worst([verdict for verdict, _ in parts.values()])
-    warehouse.finish_run(run_id, community, whole, "; ".join(reasons) or None, datetime.now(UTC))
+    reasons = [f"{stream}: {reason}" for stream, (_, reason, _) in parts.items() if reason]
+    whole = worst([verdict for verdict, _, _ in parts.values()])
+    # One stream that another run can mend is worth another run.
+    retryable = None if whole == "complete" else any(part for _, _, part in parts.values())
+    warehouse.finish_run(run_id, community, whole, "; ".join(reasons) or None, datetime.now(UTC), retryable=retryable)
     if distrust and everything and whole == "complete":
         # All was read under the new role, and nothing had vanished.
         warehouse.accept_role(community, role, datetime.now(UTC))

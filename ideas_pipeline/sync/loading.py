@@ -26,9 +26,9 @@ class Tally:
     """What the stream has come to so far.
 
     ``drift``: which fields came. ``proven``: the lists that were proven complete. ``reasons``: why it is not complete,
-    with how many lists say so. ``partly``: lists whose first records are loaded already. ``unreadable``: lists with a
-    record whose id cannot be read. ``homes``, ``twice``: where records can move, in which list each was seen, and those
-    that were seen in two.
+    with how many lists say so. ``retryable``: whether another run can mend any of these. ``partly``: lists whose first
+    records are loaded already. ``unreadable``: lists with a record whose id cannot be read. ``homes``, ``twice``: where
+    records can move, in which list each was seen, and those that were seen in two.
     """
 
     drift: Drift
@@ -40,14 +40,17 @@ class Tally:
     absent: int = 0
     held: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    retryable: bool = False
     partly: dict[str, Counts] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     watermarks: dict[str, datetime] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=dict)
     twice: set[str] = field(default_factory=set)
 
-    def doubt(self, reason: str) -> None:
+    def doubt(self, reason: str, *, retryable: bool = False) -> None:
+        """Note why the stream is not complete, and whether another run, later, can find it complete."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self.retryable = self.retryable or retryable
 
 
 def load_batch(
@@ -86,11 +89,12 @@ def load_batch(
     for table, missing in loaded.parts_held.items():
         tally.held += missing
         tally.doubt(f"{missing} rows of {table} are missing at once, too many to be believed: they were kept")
+    retryable = {reading.scope for reading in finished if reading.retryable}
     for read in reads:
         if read.scope in loaded.shared:
             read = replace(read, verdict="incomplete", reason=_SHARED_IDS)
         if read.verdict == "incomplete":
-            tally.doubt(read.reason or "")
+            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and read.scope in retryable)
         else:
             tally.proven.add(read.scope)
         tally.requests += read.requests

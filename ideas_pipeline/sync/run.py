@@ -80,7 +80,8 @@ def moves_state(mode: Mode) -> bool:
 class StreamResult:
     """One stream of one run. seen = inserted + updated + unchanged + rejected, always.
 
-    ``reason``: why it is not complete. ``error``: what ended it, where it failed.
+    ``reason``: why it is not complete. ``retryable``: whether another run, later, can be; None if it is complete.
+    ``error``: what ended it, if it failed.
     ``scopes``: lists that were to be read; ``skipped``: lists that nothing says have changed.
     ``hidden``: lists that had changed without their parent saying so, which is why all were read.
     ``parts``: rows of embedded tables that were written or marked.
@@ -90,6 +91,7 @@ class StreamResult:
     stream: str
     verdict: Verdict
     reason: str | None = None
+    retryable: bool | None = None
     scopes: int = 0
     scopes_complete: int = 0
     requests: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.deletions import judge_absences
@@ -64,6 +64,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         datetime.now(UTC),
         result.verdict,
         result.reason,
+        retryable=result.retryable,
         scopes=result.scopes,
         scopes_complete=result.scopes_complete,
         scopes_skipped=result.skipped,
@@ -162,11 +163,13 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
 
 def _result(stream: str, tally: Tally, retries: int, error: IdeasApiError | None) -> StreamResult:
     verdict, reason = _verdict(tally, error)
+    retryable = is_retryable(error) if error else tally.retryable
     counts = tally.counts
     return StreamResult(
         stream=stream,
         verdict=verdict,
         reason=reason,
+        retryable=None if verdict == "complete" else retryable,
         scopes=len(tally.plan.tasks),
         scopes_complete=len(tally.proven),
         requests=tally.requests,

@@ -38,7 +38,8 @@ SYNC_RUNS = sa.Table(
     column("finished_at", "timestamp", "When it ended; null while it runs, or where it was killed."),
     column("verdict", "text", "running, complete, incomplete or failed.", required=True),
     column("reason", "text", "Why it is not complete."),
-    comment="One row a run.",
+    column("retryable", "boolean", "If it is not complete: whether the same run, started again later, can be."),
+    comment="One row per run.",
 )
 
 SYNC_STREAMS = sa.Table(
@@ -51,6 +52,7 @@ SYNC_STREAMS = sa.Table(
     column("finished_at", "timestamp", "When it ended; null while it runs, or where it was killed."),
     column("verdict", "text", "running, complete, incomplete or failed.", required=True),
     column("reason", "text", "Why it is not complete."),
+    column("retryable", "boolean", "If it is not complete: whether another sweep, later, can be."),
     column("scopes", "integer", "Lists that were to be read.", required=True),
     column("scopes_complete", "integer", "Lists that were proven complete.", required=True),
     column("scopes_skipped", "integer", "Lists that were not read, as nothing says that they changed."),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import utc
+from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.status import last_syncs
 
 # A statement takes 32,766 parameters on SQLite, 65,535 on PostgreSQL.
@@ -47,7 +47,7 @@ def start_run(connection: sa.Connection, start: RunStart) -> None:
     going_on = connection.execute(
         sa.update(SYNC_RUNS)
         .where(SYNC_RUNS.c.run_id == start.run_id, SYNC_RUNS.c.community == start.community)
-        .values(verdict="running", finished_at=None)
+        .values(verdict="running", retryable=None, finished_at=None)
     )
     if not going_on.rowcount:
         connection.execute(
@@ -86,24 +86,54 @@ def full_goal(connection: sa.Connection, community: str, run_id: str, at: dateti
 
 
 def finish_run(
-    connection: sa.Connection, run_id: str, community: str, verdict: str, reason: str | None, at: datetime
+    connection: sa.Connection,
+    run_id: str,
+    community: str,
+    verdict: str,
+    reason: str | None,
+    at: datetime,
+    retryable: bool | None = None,
 ) -> None:
     connection.execute(
         sa.update(SYNC_RUNS)
         .where(SYNC_RUNS.c.run_id == run_id, SYNC_RUNS.c.community == community)
-        .values(verdict=verdict, reason=reason, finished_at=utc(at))
+        .values(verdict=verdict, reason=reason, retryable=retryable, finished_at=utc(at))
     )
 
 
-def stream_verdicts(connection: sa.Connection, community: str, run_id: str) -> dict[str, tuple[str, str | None]]:
-    """The run's streams so far, in the order in which they began: verdict and reason."""
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended, or stands.
+
+    ``verdict``: running, complete, incomplete or failed. ``reason``: why it is not complete.
+    ``retryable``: whether the same run, started again later, can be complete; None if it is, or if it is not known.
+    """
+
+    verdict: str
+    reason: str | None
+    retryable: bool | None
+
+
+def outcome(transaction: Transaction, run_id: str) -> RunOutcome | None:
+    """How a run ended, or stands; None if it never began."""
+    runs = SYNC_RUNS.c
+    query = sa.select(runs.verdict, runs.reason, runs.retryable)
+    query = query.where(runs.run_id == run_id, runs.community == transaction.community)
+    row = transaction.connection.execute(query).first()
+    return row and RunOutcome(*row)
+
+
+def stream_verdicts(
+    connection: sa.Connection, community: str, run_id: str
+) -> dict[str, tuple[str, str | None, bool | None]]:
+    """The run's streams so far, in the order in which they began: verdict, reason, retryable."""
     columns = SYNC_STREAMS.c
     rows = connection.execute(
-        sa.select(columns.stream, columns.verdict, columns.reason)
+        sa.select(columns.stream, columns.verdict, columns.reason, columns.retryable)
         .where(columns.run_id == run_id, columns.community == community)
         .order_by(columns.started_at)
     )
-    return {row.stream: (row.verdict, row.reason) for row in rows}
+    return {row.stream: (row.verdict, row.reason, row.retryable) for row in rows}
 
 
 def unproven(connection: sa.Connection, community: str, streams: Collection[str], run_id: str) -> dict[str, str]:
@@ -173,13 +203,15 @@ def finish_stream(
     at: datetime,
     verdict: str,
     reason: str | None,
+    *,
+    retryable: bool | None = None,
     **counters: int,
 ) -> None:
-    """Notes what came of a stream. ``counters``: the integer columns of ``_sync_streams``; the others stay."""
+    """Note how a stream ended. ``counters``: the integer columns of ``_sync_streams``; the others stay."""
     connection.execute(
         sa.update(SYNC_STREAMS)
         .where(*_one_stream(run_id, community, stream))
-        .values(verdict=verdict, reason=reason, finished_at=utc(at), **counters)
+        .values(verdict=verdict, reason=reason, retryable=retryable, finished_at=utc(at), **counters)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.errors import WarehouseError
+from ideas_pipeline.errors import WarehouseError, is_retryable
 from ideas_pipeline.warehouse import absences, embedded, runs, scopes, status
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
@@ -87,10 +87,19 @@ class Warehouse:
         with writing(self.engine) as connection:
             runs.start_run(connection, start)
 
-    def finish_run(self, run_id: str, community: str, verdict: str, reason: str | None, at: datetime) -> None:
-        """``verdict``: complete, incomplete or failed."""
+    def finish_run(
+        self,
+        run_id: str,
+        community: str,
+        verdict: str,
+        reason: str | None,
+        at: datetime,
+        *,
+        retryable: bool | None = None,
+    ) -> None:
+        """``verdict``: complete, incomplete or failed. ``retryable``: whether the same run, later, can be complete."""
         with writing(self.engine) as connection:
-            runs.finish_run(connection, run_id, community, verdict, reason, at)
+            runs.finish_run(connection, run_id, community, verdict, reason, at, retryable)
 
     @contextmanager
     def noting_failure(self, start: RunStart, *foreseen: type[Exception]) -> Iterator[None]:
@@ -104,7 +113,14 @@ class Warehouse:
         except foreseen as error:
             with suppress(WarehouseError):
                 self.start_run(start)
-                self.finish_run(start.run_id, start.community, "failed", str(error), datetime.now(UTC))
+                self.finish_run(
+                    start.run_id,
+                    start.community,
+                    "failed",
+                    str(error),
+                    datetime.now(UTC),
+                    retryable=is_retryable(error),
+                )
             raise
 
     def unproven(self, community: str, streams: Collection[str], run_id: str) -> dict[str, str]:
@@ -112,8 +128,8 @@ class Warehouse:
         with reading(self.engine) as connection:
             return runs.unproven(connection, community, streams, run_id)
 
-    def stream_verdicts(self, community: str, run_id: str) -> dict[str, tuple[str, str | None]]:
-        """The run's streams so far, in the order in which they began: verdict and reason."""
+    def stream_verdicts(self, community: str, run_id: str) -> dict[str, tuple[str, str | None, bool | None]]:
+        """The run's streams so far, in the order in which they began: verdict, reason, retryable."""
         with reading(self.engine) as connection:
             return runs.stream_verdicts(connection, community, run_id)
 
@@ -130,11 +146,15 @@ class Warehouse:
         at: datetime,
         verdict: str,
         reason: str | None,
+        *,
+        retryable: bool | None = None,
         **counters: int,
     ) -> None:
-        """Notes what came of a stream. ``counters``: integer columns of ``_sync_streams``."""
+        """Note how a stream ended. ``counters``: integer columns of ``_sync_streams``."""
         with writing(self.engine) as connection:
-            runs.finish_stream(connection, run_id, community, stream, at, verdict, reason, **counters)
+            runs.finish_stream(
+                connection, run_id, community, stream, at, verdict, reason, retryable=retryable, **counters
+            )
 
     def values(self, community: str, sources: Sequence[str]) -> list[str]:
         """The distinct values of columns (``table.column``) among live rows, sorted, without null."""

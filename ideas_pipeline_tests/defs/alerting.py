@@ -5,9 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 import sqlalchemy as sa
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
@@ -35,11 +41,18 @@ class Daemon:
         return str(done.skip_message)
 
 
-def stop_sensor(instance: dg.DagsterInstance, name: str) -> None:
-    """What the UI does when somebody switches a sensor off."""
+def nights_begin_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a run that fails now has its second try at the next full hour."""
+    monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", str(datetime.now(UTC).hour))
+    monkeypatch.setenv("IDEAS_TIMEZONE", "UTC")
+
+
+def stop_schedule(instance: dg.DagsterInstance, name: str) -> None:
+    """What the UI does when somebody switches a schedule off."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("ideas_pipeline"), "__repository__")
     origin = RemoteInstigatorOrigin(repository_origin=repository, instigator_name=name)
-    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED))
+    data = ScheduleInstigatorData("0 3 * * *")
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SCHEDULE, InstigatorStatus.STOPPED, data))
 
 
 def proven(hours_ago: float) -> None:

@@ -13,10 +13,11 @@ import pytest
 from ideas_pipeline.alerts import webhook
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
+from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server
-from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, proven
+from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, nights_begin_now, proven
 
 
 @pytest.fixture
@@ -126,9 +127,10 @@ def test_a_run_that_dagster_tries_again_is_not_told_and_its_last_try_is(
     assert len(hook.texts) == 1
 
 
-def test_a_night_that_is_tried_again_in_an_hour_is_not_told_and_the_second_try_is(
-    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
+def test_a_night_that_is_tried_again_is_not_told_and_the_second_try_is(
+    simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    nights_begin_now(monkeypatch)
     # One attempt is enough to see that it can pass.
     Path(os.environ["IDEAS_CONTRACT"]).write_text("limits: {requests_per_second: null, attempts: 1}")
     daemon = Daemon(instance, FAILURE)
@@ -142,14 +144,15 @@ def test_a_night_that_is_tried_again_in_an_hour_is_not_told_and_the_second_try_i
 
 
 def test_a_night_that_is_found_too_late_to_be_tried_again_is_told(
-    simulator: Simulator, instance: dg.DagsterInstance
+    simulator: Simulator, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    nights_begin_now(monkeypatch)
     Path(os.environ["IDEAS_CONTRACT"]).write_text("limits: {requests_per_second: null, attempts: 1}")
     a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
-    now = datetime.now(UTC)
+    tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     with dg.build_sensor_context(instance) as context:
-        assert failed_runs(context, 0, now + timedelta(hours=11))[0] == []
-        ((told,), _) = failed_runs(context, 0, now + timedelta(hours=13))
+        assert failed_runs(context, load_settings(), 0, tick + timedelta(minutes=30))[0] == []
+        ((told,), _) = failed_runs(context, load_settings(), 0, tick + timedelta(minutes=31))
 
     assert told.name == "nightly_sync"
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from ideas_pipeline.defs.failures import RETRY_CAN_HELP, checks_failed, failing_in_words, stream_failure
+from ideas_pipeline.contract.paging import NoPaging
+from ideas_pipeline.defs.failures import checks_failed, failing_in_words, stream_failure
 from ideas_pipeline.errors import (
     AccessDenied,
     AuthenticationError,
@@ -14,7 +15,9 @@ from ideas_pipeline.errors import (
     Unavailable,
     WarehouseError,
     WarehouseMisconfigured,
+    is_retryable,
 )
+from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.run import StreamResult
 
 OF_NO_USE = [AuthenticationError, AccessDenied, ContractError, RequestRefused]
@@ -23,14 +26,17 @@ OF_USE = [Unavailable, RateLimited]
 
 @pytest.mark.parametrize("kind", [*OF_NO_USE, *OF_USE])
 def test_a_stream_is_tried_again_only_where_that_can_help(kind: type[IdeasApiError]) -> None:
-    failure = stream_failure(StreamResult("ideas", "failed", "It failed.", error=kind("it failed")), {})
+    error = kind("it failed")
+    result = StreamResult("ideas", "failed", "It failed.", retryable=is_retryable(error), error=error)
+    failure = stream_failure(result, {})
 
     assert failure.description == "It failed."
     assert failure.allow_retries is (kind in OF_USE)
 
 
 def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> None:
-    failure = stream_failure(StreamResult("ideas", "failed", "the API says 9 records, 8 came", scopes=3), {})
+    result = StreamResult("ideas", "failed", "the API says 9 records, 8 came", retryable=True, scopes=3)
+    failure = stream_failure(result, {})
 
     assert failure.description.startswith(
         "ideas: none of its 3 lists could be read whole: the API says 9 records, 8 came."
@@ -40,21 +46,26 @@ def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> No
 
 
 def test_a_stream_whose_lists_are_all_refused_is_not_tried_again() -> None:
-    refused = "ideas 1: this account may not read it (HTTP 403). Ask for the right. (3 lists)"
-    busy = "ideas 2: the API did not answer properly (HTTP 503)."
+    refused, busy = AccessDenied("this account may not read it", status=403), Unavailable("no answer", status=503)
 
-    assert not stream_failure(StreamResult("ideas", "failed", refused, scopes=3), {}).allow_retries
-    assert stream_failure(StreamResult("ideas", "failed", f"{refused}; {busy}", scopes=4), {}).allow_retries
+    assert not stream_failure(StreamResult("ideas", "failed", "refused", retryable=False, scopes=3), {}).allow_retries
+    assert [failed_reading(error).retryable for error in (refused, busy)] == [False, True]
+
+
+def failed_reading(error: IdeasApiError) -> Reading:
+    reading = Reading("1", NoPaging(style="none"), sweeps=2)
+    reading.start()
+    reading.fail(error)
+    return reading
 
 
 @pytest.mark.parametrize("names", [["completeness"], ["completeness", "mass_absence"], ["rejects"]])
-def test_checks_fail_their_run_and_say_whether_another_one_can_help(names: list[str]) -> None:
+def test_checks_fail_their_run_in_their_own_words(names: list[str]) -> None:
     errors = [dg.AssetCheckResult(passed=False, check_name=name, description=f"{name} failed.") for name in names]
 
     failure = checks_failed(errors)
 
     assert failure.description == "\n".join(f"{name} failed." for name in names)
-    assert failure.metadata[RETRY_CAN_HELP].value is (names == ["completeness"])
     assert failure.allow_retries is False  # the step itself would only say the same again
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
-from ideas_pipeline.defs.retrying import due
+from ideas_pipeline.defs.second_try import due
+from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
-from ideas_pipeline_tests.defs.alerting import FAILURE, Daemon, stop_sensor
+from ideas_pipeline_tests.defs.alerting import FAILURE, Daemon, nights_begin_now, stop_schedule
 
 
 @pytest.fixture
@@ -27,8 +28,11 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def nights(instance: dg.DagsterInstance, simulator: Simulator) -> Callable[[str], dg.DagsterRun]:
+def nights(
+    instance: dg.DagsterInstance, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], dg.DagsterRun]:
     """Runs that the schedules have launched."""
+    nights_begin_now(monkeypatch)
     defs = build_defs()
     tags = {"dagster/schedule_name": "a_schedule"}
     return lambda job: instance.create_run_for_job(defs.resolve_job_def(job), tags=tags)
@@ -43,18 +47,22 @@ def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_an
     nights("nightly_sync")
     instance.report_run_failed(full)
 
-    assert not any(isinstance(said, dg.RunRequest) for said in due(instance, datetime.now(UTC) + timedelta(hours=2)))
+    tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    assert not any(
+        isinstance(due(instance, load_settings(), job, tick, tick), dg.RunRequest)
+        for job in ("weekly_full", "nightly_sync")
+    )
     assert daemon.tick() == "Sent: [acme] weekly_full failed (webhook)."
 
 
-def test_a_night_that_nobody_tries_again_because_the_sensor_was_stopped_is_told(
+def test_a_night_that_nobody_tries_again_because_the_schedule_was_stopped_is_told(
     nights: Callable[[str], dg.DagsterRun], instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)
     daemon.tick()
     instance.report_run_failed(nights("nightly_sync"))
     assert daemon.tick() == "Nothing to tell."
-    stop_sensor(instance, "retry_once_later")
+    stop_schedule(instance, "nightly_sync_second_try")
 
     assert daemon.tick() == "Sent: [acme] nightly_sync failed (webhook)."
     assert daemon.tick() == "Nothing to tell."
@@ -67,6 +75,6 @@ def test_an_alert_that_arrives_late_does_not_tell_of_a_night_that_was_tried_agai
     nights("nightly_sync")
 
     with dg.build_sensor_context(instance) as context:
-        found, _ = failed_runs(context, 0, datetime.now(UTC) + timedelta(hours=13))
+        found, _ = failed_runs(context, load_settings(), 0, datetime.now(UTC) + timedelta(hours=13))
 
     assert found == []

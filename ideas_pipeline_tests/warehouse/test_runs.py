@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunOutcome, RunStart, outcome
 from ideas_pipeline.warehouse.status import StreamStatus
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
@@ -92,13 +92,17 @@ def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehous
     for hour, stream in enumerate(["challenges", "ideas"], start=1):
         warehouse.start_run(RunStart("night-1", COMMUNITY, "https://api.example.com/v2", night(hour)))
         warehouse.start_stream("night-1", COMMUNITY, stream, night(hour))
-        verdict, reason = ("complete", None) if stream == "challenges" else ("failed", "HTTP 403")
-        warehouse.finish_stream("night-1", COMMUNITY, stream, night(hour), verdict, reason)
-        warehouse.finish_run("night-1", COMMUNITY, verdict, reason, night(hour))
+        ended = ("complete", None, None) if stream == "challenges" else ("failed", "HTTP 503", True)
+        verdict, reason, retryable = ended
+        warehouse.finish_stream("night-1", COMMUNITY, stream, night(hour), verdict, reason, retryable=retryable)
+        warehouse.finish_run("night-1", COMMUNITY, verdict, reason, night(hour), retryable=retryable)
     assert warehouse.stream_verdicts(COMMUNITY, "night-1") == {
-        "challenges": ("complete", None),
-        "ideas": ("failed", "HTTP 403"),
+        "challenges": ("complete", None, None),
+        "ideas": ("failed", "HTTP 503", True),
     }
+    with warehouse.reading() as transaction:
+        assert outcome(transaction, "night-1") == RunOutcome("failed", "HTTP 503", retryable=True)
+        assert outcome(transaction, "night-2") is None
     [run] = held(warehouse, SYNC_RUNS)
     assert (run["started_at"], run["finished_at"], run["verdict"]) == (night(1), night(2), "failed")
 
