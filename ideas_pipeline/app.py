@@ -116,7 +116,7 @@ def run_sync(
     run_id = run_id or new_run_id(began)
     privacy = privacy_of(settings, pipeline.contract)
     window = (mode.start, mode.end) if isinstance(mode, Window) else None
-    start = RunStart(run_id, settings.community, client.base_url, began, mode=name(mode), window=window)
+    start = RunStart(run_id, client.base_url, began, mode=name(mode), window=window)
     with (
         pipeline.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
         client.alone(caller, progress.waiting),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from ideas_pipeline_tests.engines import (  # fixtures
+    other_warehouse,
     postgresql_server,
     postgresql_url,
     sqlite_url,
@@ -8,4 +9,4 @@ from ideas_pipeline_tests.engines import (  # fixtures
     warehouse_url,
 )
 
-__all__ = ["postgresql_server", "postgresql_url", "sqlite_url", "warehouse", "warehouse_url"]
+__all__ = ["other_warehouse", "postgresql_server", "postgresql_url", "sqlite_url", "warehouse", "warehouse_url"]

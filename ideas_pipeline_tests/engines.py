@@ -62,6 +62,13 @@ def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
         yield opened
 
 
+@pytest.fixture
+def other_warehouse(warehouse: Warehouse, warehouse_url: str) -> Iterator[Warehouse]:
+    """The database of ``warehouse``, opened for another community."""
+    with Warehouse.open(warehouse_url, "other") as opened:
+        yield opened
+
+
 def _administer(server: sa.URL, *statements: str) -> None:
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

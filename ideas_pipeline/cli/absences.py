@@ -153,13 +153,14 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
 
     from ideas_pipeline.sync.engine import new_run_id
     from ideas_pipeline.warehouse.absences import present_role
-    from ideas_pipeline.warehouse.runs import RunStart
+    from ideas_pipeline.warehouse.runs import RunStart, accept_role, finish_run, start_run
 
     now = datetime.now(UTC)
     run_id = new_run_id(now)
     community = settings.community
     role = present_role(warehouse.engine, community)
-    warehouse.start_run(RunStart(run_id, community, "(an operator)", now, mode="confirm"))
+    with warehouse.writing() as tx:
+        start_run(tx, RunStart(run_id, "(an operator)", now, mode="confirm"))
     marked = 0
     for name in dict.fromkeys(row.stream for row in rows):
         ids = [row.id for row in rows if row.stream == name]
@@ -168,8 +169,9 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
             marked += sum(by_scope.values())
         else:
             marked += warehouse.confirm_parts(community, name, ids, run_id, now, _BECAUSE)
-    warehouse.accept_role(community, role, now)
-    warehouse.finish_run(run_id, community, "complete", None, now)
+    with warehouse.writing() as tx:
+        accept_role(tx, role, now)
+        finish_run(tx, run_id, "complete", None, now)
     return marked
 
 

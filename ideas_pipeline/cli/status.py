@@ -38,22 +38,24 @@ def status(as_json: bool) -> None:
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.warehouse.status import last_sync, marts_built_at, unfinished_run
+    from ideas_pipeline.warehouse.status import status as stream_states
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
     holder, holder_known = _holder(settings, contract)
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    url = settings.warehouse_url.get_secret_value()
+    with Warehouse.open(url, settings.community) as warehouse, warehouse.reading() as tx:
         facts = Facts(
             now=datetime.now(UTC),
             timezone=settings.timezone,
             stale_hours=settings.stale_hours,
             configured=not settings.simulated,
             expected=contract.order(),
-            streams=warehouse.status(settings.community),
-            unfinished=unfinished_run(warehouse.engine, settings.community),
-            marts_built_at=marts_built_at(warehouse.engine, settings.community),
-            last_sync=last_sync(warehouse.engine, settings.community),
+            streams=stream_states(tx),
+            unfinished=unfinished_run(tx),
+            marts_built_at=marts_built_at(tx),
+            last_sync=last_sync(tx),
             holder=holder,
             holder_known=holder_known,
         )

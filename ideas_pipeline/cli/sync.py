@@ -95,17 +95,19 @@ def run(
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.marts.dialect import DIALECTS
     from ideas_pipeline.sync.run import Window
-    from ideas_pipeline.warehouse.status import last_proven
+    from ideas_pipeline.warehouse.status import last_complete, status
 
     with open_pipeline(settings, contract) as pipeline:
         warehouse = pipeline.warehouse
-        for_newcomers = for_newcomers or not last_proven(warehouse.engine, settings.community)
+        with warehouse.reading() as tx:
+            for_newcomers = for_newcomers or not last_complete(tx)
         with progress() as shown:
             result = run_sync(pipeline, mode, caller=command, streams=list(only) or None, progress=shown)
         if result.changed or result.verdict != "failed":
             follow(settings, warehouse)
         url = warehouse.engine.url
-        rows_there = any(s.rows for s in warehouse.status(settings.community))
+        with warehouse.reading() as tx:
+            rows_there = any(s.rows for s in status(tx))
     if as_json:
         print(_as_json(result, url))
     else:

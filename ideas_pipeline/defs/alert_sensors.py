@@ -70,9 +70,9 @@ def _staleness_sensor(settings: Settings, contract: Contract, told: Mapping[str,
         if not told:
             return dg.SensorResult(skip_reason=_OFF)
         now = datetime.now(UTC)
-        with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
-            since = status.last_proven(warehouse.engine, settings.community)
-            born = status.created_at(warehouse.engine)
+        url = settings.warehouse_url.get_secret_value()
+        with Warehouse.open(url, settings.community) as warehouse, warehouse.reading() as tx:
+            since, born = status.last_complete(tx), status.created_at(tx)
         late = late_streams(streams, since, born, timedelta(hours=hours), now)
 
         def news(said: str | None) -> tuple[Alert | None, str | None]:
@@ -116,8 +116,9 @@ def _tell(
 
 def _proven(settings: Settings, streams: list[str]) -> str:
     try:
-        with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
-            found = status.last_proven(warehouse.engine, settings.community)
+        url = settings.warehouse_url.get_secret_value()
+        with Warehouse.open(url, settings.community) as warehouse, warehouse.reading() as tx:
+            found = status.last_complete(tx)
     except WarehouseError as error:
         return f"When everything was last proven complete cannot be said: {error}"
     return last_proven(streams, found, datetime.now(UTC))

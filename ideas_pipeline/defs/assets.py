@@ -18,6 +18,7 @@ from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.planning import dated
 from ideas_pipeline.sync.run import Full, Incremental, RunResult
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.runs import full_goal
 
 GROUP = "community"
 # A run with this tag reads every list. A tag, as one is set for a whole run, by a job or in the launchpad.
@@ -174,7 +175,10 @@ def _mark_days(
     """Mark the days that a complete run covers, so that the UI's grid shows the nights."""
     settings, warehouse = pipeline.settings, pipeline.warehouse
     # A full run that goes on from a broken one has read some of its lists as long ago as that one began.
-    at = warehouse.full_goal(settings.community, run_id, began) if is_full else began
+    at = began
+    if is_full:
+        with warehouse.reading() as tx:
+            at = full_goal(tx, run_id, began)
     key = asset_key(settings, stream)
     proven = proven_days(settings, context.instance.get_materialized_partitions(key), at)
     for day, rows in day_counts(warehouse, settings, pipeline.contract, stream, proven).items():

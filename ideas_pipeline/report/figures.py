@@ -18,7 +18,7 @@ from ideas_pipeline.report.words import title
 from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
 from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import USERS
-from ideas_pipeline.warehouse.database import reading, reading_one_moment, utc
+from ideas_pipeline.warehouse.database import Transaction, reading, reading_one_moment, utc
 from ideas_pipeline.warehouse.quality import count_declared
 from ideas_pipeline.warehouse.status import last_syncs
 
@@ -105,7 +105,9 @@ def read_figures(engine: sa.Engine, community: str) -> Figures:
             as_of=utc(built.as_of),
             built_at=utc(built.built_at),
             timezone=built.timezone,
-            streams=[StreamRead(sync.stream, sync.verdict, at) for sync, at in last_syncs(connection, community)],
+            streams=[
+                StreamRead(sync.stream, sync.verdict, at) for sync, at in last_syncs(Transaction(connection, community))
+            ],
             declared=read_declared(connection, community),
             waits=connection.scalars(waits).all(),
             **{name: _rows(connection, name, community) for name in _ORDERED},

@@ -27,6 +27,7 @@ from ideas_pipeline.sync.run import (
 )
 from ideas_pipeline.sync.source import PageSource, RunArchive, Source
 from ideas_pipeline.sync.stream import sync_stream
+from ideas_pipeline.warehouse import runs
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.scopes import forget_old_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -67,14 +68,13 @@ def sync_community(
     started = datetime.now(UTC)
     run_id = run_id or new_run_id(started)
     role = api.account_role() if moves_state(mode) else None
-    distrust = _distrust(warehouse, community, role, started) if moves_state(mode) else None
+    distrust = _distrust(warehouse, role, started) if moves_state(mode) else None
     # What the account read when it was another may be hidden from it now: that does not count as read.
     goes_on = isinstance(mode, Full) and not distrust
-    goal = warehouse.full_goal(community, run_id, started) if goes_on else started
-    warehouse.start_run(
-        RunStart(
+    with warehouse.writing() as tx:
+        goal = runs.full_goal(tx, run_id, started) if goes_on else started
+        start = RunStart(
             run_id,
-            community,
             api.base_url,
             started,
             mode=name(mode),
@@ -82,7 +82,7 @@ def sync_community(
             goal_since=goal if isinstance(mode, Full) else None,
             account_role=role,
         )
-    )
+        runs.start_run(tx, start)
     run = Run(
         api=api,
         source=Source(api, privacy, archive) if isinstance(api, IdeasApi) else api,
@@ -105,25 +105,21 @@ def sync_community(
             if isinstance(results[-1].error, AuthenticationError):
                 break
     except BaseException as stop:
-        warehouse.finish_run(
-            run_id,
-            community,
-            "failed",
-            f"stopped: {type(stop).__name__}",
-            datetime.now(UTC),
-            retryable=is_retryable(stop),
-        )
+        with warehouse.writing() as tx:
+            reason, at = f"stopped: {type(stop).__name__}", datetime.now(UTC)
+            runs.finish_run(tx, run_id, "failed", reason, at, retryable=is_retryable(stop))
         raise
-    parts = warehouse.stream_verdicts(community, run_id)
-    everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
-    reasons = [f"{stream}: {reason}" for stream, (_, reason, _) in parts.items() if reason]
-    whole = worst([verdict for verdict, _, _ in parts.values()])
-    # One stream that another run can mend is worth another run.
-    retryable = None if whole == "complete" else any(part for _, _, part in parts.values())
-    warehouse.finish_run(run_id, community, whole, "; ".join(reasons) or None, datetime.now(UTC), retryable=retryable)
-    if distrust and everything and whole == "complete":
-        # All was read under the new role, and nothing had vanished.
-        warehouse.accept_role(community, role, datetime.now(UTC))
+    with warehouse.writing() as tx:
+        parts = runs.stream_verdicts(tx, run_id)
+        everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
+        reasons = [f"{stream}: {reason}" for stream, (_, reason, _) in parts.items() if reason]
+        whole = worst([verdict for verdict, _, _ in parts.values()])
+        # One stream that another run can mend is worth another run.
+        retryable = None if whole == "complete" else any(part for _, _, part in parts.values())
+        runs.finish_run(tx, run_id, whole, "; ".join(reasons) or None, datetime.now(UTC), retryable=retryable)
+        if distrust and everything and whole == "complete":
+            # All was read under the new role, and nothing had vanished.
+            runs.accept_role(tx, role, datetime.now(UTC))
     if everything and whole == "complete":
         privacy.erase_deleted(warehouse)
     privacy.finish(warehouse)
@@ -143,11 +139,12 @@ def _wanted(api: IdeasApi | PageSource, mode: Mode, streams: Sequence[str] | Non
     return order
 
 
-def _distrust(warehouse: Warehouse, community: str, role: str | None, at: datetime) -> str | None:
+def _distrust(warehouse: Warehouse, role: str | None, at: datetime) -> str | None:
     """Why no absence may be believed: the account is not what it was, and may see less. The first role is accepted."""
-    known, accepted = warehouse.role(community)
-    if not known:
-        warehouse.accept_role(community, role, at)
+    with warehouse.writing() as tx:
+        known, accepted = runs.accepted_role(tx)
+        if not known:
+            runs.accept_role(tx, role, at)
     if not known or role == accepted:
         return None
     return (

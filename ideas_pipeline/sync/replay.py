@@ -54,7 +54,7 @@ def replay(
     archive cannot be read; that is noted as why the run failed.
     """
     began, mode = datetime.now(UTC), Replay()
-    start = RunStart(new_run_id(began), community, ArchivedApi.base_url, began, mode=name_of(mode))
+    start = RunStart(new_run_id(began), ArchivedApi.base_url, began, mode=name_of(mode))
     with warehouse.noting_failure(start, IdeasApiError, WarehouseError):
         return sync_community(
             _archived(contract, warehouse, community, folder, since, privacy),

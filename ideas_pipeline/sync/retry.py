@@ -16,7 +16,7 @@ from ideas_pipeline.records.typed import Typed, typed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
 from ideas_pipeline.warehouse.rejects import Waiting, settle_retried
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, finish_run, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 Json = Any
@@ -54,12 +54,14 @@ def retry_rejects(
     privacy.begin(warehouse)
     filled = contract.tables()
     results = []
-    warehouse.start_run(RunStart(run_id, community, "(rejected records)", at, mode="retry"))
+    with warehouse.writing() as tx:
+        start_run(tx, RunStart(run_id, "(rejected records)", at, mode="retry"))
     for stream in contract.order():
         if mine := [reject for reject in rejects if filled.get(reject.table) == stream]:
             results += _retry_stream(warehouse, contract, community, stream, mine, run_id, at, privacy)
     verdict = "incomplete" if any(result.left for result in results) else "complete"
-    warehouse.finish_run(run_id, community, verdict, None, at)
+    with warehouse.writing() as tx:
+        finish_run(tx, run_id, verdict, None, at)
     privacy.finish(warehouse)
     return results
 

@@ -16,6 +16,7 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import Task, plan
 from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict, moves_state
+from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 
 # A batch is loaded when it holds so many records or finished lists, or after so many seconds:
 # large enough that a transaction's cost is spread, small enough that memory stays flat and little work is ever lost.
@@ -34,7 +35,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     before is loaded. Raises WarehouseError.
     """
     retries = run.api.retries
-    run.warehouse.start_stream(run.run_id, run.community, stream, datetime.now(UTC))
+    with run.warehouse.writing() as tx:
+        start_stream(tx, run.run_id, stream, datetime.now(UTC))
     tally = Tally(Drift(run.warehouse.engine, run.community, run.api.contract, stream))
     error: IdeasApiError | None = None
     try:
@@ -57,29 +59,30 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         if not error:
             judge_absences(run, stream, tally)
     result = _result(stream, tally, run.api.retries - retries, error)
-    run.warehouse.finish_stream(
-        run.run_id,
-        run.community,
-        stream,
-        datetime.now(UTC),
-        result.verdict,
-        result.reason,
-        retryable=result.retryable,
-        scopes=result.scopes,
-        scopes_complete=result.scopes_complete,
-        scopes_skipped=result.skipped,
-        hidden_changes=result.hidden,
-        requests=result.requests,
-        retries=result.retries,
-        seen=result.seen,
-        inserted=result.inserted,
-        updated=result.updated,
-        unchanged=result.unchanged,
-        rejected=result.rejected,
-        parts=result.parts,
-        absent=result.absent,
-        held=result.held,
-    )
+    with run.warehouse.writing() as tx:
+        finish_stream(
+            tx,
+            run.run_id,
+            stream,
+            datetime.now(UTC),
+            result.verdict,
+            result.reason,
+            retryable=result.retryable,
+            scopes=result.scopes,
+            scopes_complete=result.scopes_complete,
+            scopes_skipped=result.skipped,
+            hidden_changes=result.hidden,
+            requests=result.requests,
+            retries=result.retries,
+            seen=result.seen,
+            inserted=result.inserted,
+            updated=result.updated,
+            unchanged=result.unchanged,
+            rejected=result.rejected,
+            parts=result.parts,
+            absent=result.absent,
+            held=result.held,
+        )
     run.progress.stream_finished(result)
     return result
 
@@ -88,7 +91,9 @@ def _doubt_unproven_parents(run: Run, stream: str, tally: Tally) -> None:
     """Lists that hang on a stream which was not read whole may themselves be missing."""
     if not isinstance(run.mode, Replay):
         parents = run.api.contract.depends_on(stream)
-        for parent, wrong in run.warehouse.unproven(run.community, parents, run.run_id).items():
+        with run.warehouse.reading() as tx:
+            problems = incomplete_streams(tx, parents, run.run_id)
+        for parent, wrong in problems.items():
             tally.doubt(f"its lists come from {parent}, which {wrong}")
 
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVarTuple, overload
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import TypedReturnsRows
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
 from ideas_pipeline import private_file
@@ -28,6 +29,11 @@ _CONNECTING_WAITS = 10
 _ADVISORY_LOCK = 4_922_716_035
 
 
+_Ts = TypeVarTuple("_Ts")
+_Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+_AnyResult = sa.CursorResult[*tuple[Any, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One database transaction on the rows of one community.
@@ -43,9 +49,13 @@ class Transaction:
         """The SQL dialect of the database."""
         return self.connection.dialect
 
-    def execute(
-        self, statement: sa.Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
-    ) -> sa.CursorResult[Any]:
+    @overload
+    def execute(self, statement: TypedReturnsRows[*_Ts], parameters: _Parameters = None) -> sa.CursorResult[*_Ts]: ...
+
+    @overload
+    def execute(self, statement: sa.Executable, parameters: _Parameters = None) -> _AnyResult: ...
+
+    def execute(self, statement: sa.Executable, parameters: _Parameters = None) -> _AnyResult:
         """Execute ``statement``, once per mapping if ``parameters`` is a sequence."""
         return self.connection.execute(statement, parameters)
 

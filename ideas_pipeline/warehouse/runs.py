@@ -1,4 +1,4 @@
-"""The account of what the pipeline did: runs, streams, scopes, and how each stream stands."""
+"""Bookkeeping of runs and their streams, and the accepted role of the API account."""
 
 from __future__ import annotations
 
@@ -15,21 +15,26 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.status import last_syncs
 
-# A statement takes 32,766 parameters on SQLite, 65,535 on PostgreSQL.
+# SQLite allows 32,766 parameters per statement, PostgreSQL 65,535.
 _IDS_AT_ONCE = 10_000
 _COUNTERS = [c.name for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunStart:
-    """What a run sets out to do. Times know their zone.
+    """What a run sets out to do. Times are timezone-aware.
 
-    ``source``: the API's base URL. ``mode``: incremental, full, window or replay. ``goal_since``: of a full run, since
-    when a list must have been proven to count as read. ``account_role``: as the API says it; None where it does not.
+    Attributes:
+        run_id: The run's id.
+        source: The API's base URL.
+        at: When the run began.
+        mode: The run mode.
+        window: For a backfill, the start and the end of its window.
+        goal_since: For a full run, scopes that are complete since this time count as read.
+        account_role: The role of the API account, if the API states it.
     """
 
     run_id: str
-    community: str
     source: str
     at: datetime
     mode: str = "incremental"
@@ -38,22 +43,25 @@ class RunStart:
     account_role: str | None = None
 
 
-# A full run or a backfill that broke off longer ago is not gone on with: what it read is too old to count.
+# An interrupted full run or backfill that is older than this is not resumed: what it read is too old to count.
 GOAL_LASTS = timedelta(days=3)
 
 
-def start_run(connection: sa.Connection, start: RunStart) -> None:
-    """Notes that a run began; one that goes on, as each asset of a Dagster run does, keeps its beginning."""
-    going_on = connection.execute(
+def start_run(tx: Transaction, start: RunStart) -> None:
+    """Record the start of a run. A run that is already recorded is resumed and keeps its start time.
+
+    Each asset of a Dagster run resumes the same run.
+    """
+    resumed = tx.execute(
         sa.update(SYNC_RUNS)
-        .where(SYNC_RUNS.c.run_id == start.run_id, SYNC_RUNS.c.community == start.community)
+        .where(SYNC_RUNS.c.run_id == start.run_id, tx.owns(SYNC_RUNS))
         .values(verdict="running", retryable=None, finished_at=None)
     )
-    if not going_on.rowcount:
-        connection.execute(
+    if not resumed.rowcount:
+        tx.execute(
             sa.insert(SYNC_RUNS).values(
                 run_id=start.run_id,
-                community=start.community,
+                community=tx.community,
                 source=start.source,
                 started_at=utc(start.at),
                 verdict="running",
@@ -66,47 +74,54 @@ def start_run(connection: sa.Connection, start: RunStart) -> None:
         )
 
 
-def full_goal(connection: sa.Connection, community: str, run_id: str, at: datetime) -> datetime:
-    """Since when a list must have been proven for a full run that starts ``at`` to count as read.
+def full_goal(tx: Transaction, run_id: str, at: datetime) -> datetime:
+    """Time since which a scope must be complete to count as read by the full run ``run_id``, which starts ``at``.
 
-    That is its own beginning; or, where the full run before it broke off, the goal of that one, so that it goes on.
+    It is the start of the run itself. If the previous full run was interrupted, it is that run's goal, so that this
+    run resumes the other.
     """
     runs = SYNC_RUNS.c
-    last = connection.execute(
+    last = tx.execute(
         sa.select(runs.run_id, runs.verdict, runs.goal_since)
-        .where(runs.community == community, runs.mode == "full", runs.goal_since.is_not(None))
+        .where(tx.owns(SYNC_RUNS), runs.mode == "full", runs.goal_since.is_not(None))
         .order_by(runs.started_at.desc())
         .limit(1)
     ).first()
     if last is None:
         return at
     goal = utc(last.goal_since)
-    broke_off = last.verdict in ("running", "failed") and at - goal < GOAL_LASTS
-    return goal if broke_off or last.run_id == run_id else at
+    interrupted = last.verdict in ("running", "failed") and at - goal < GOAL_LASTS
+    return goal if interrupted or last.run_id == run_id else at
 
 
 def finish_run(
-    connection: sa.Connection,
-    run_id: str,
-    community: str,
-    verdict: str,
-    reason: str | None,
-    at: datetime,
-    retryable: bool | None = None,
+    tx: Transaction, run_id: str, verdict: str, reason: str | None, at: datetime, *, retryable: bool | None = None
 ) -> None:
-    connection.execute(
+    """Record the end of a run.
+
+    Args:
+        tx: The transaction.
+        run_id: The run's id.
+        verdict: ``complete``, ``incomplete`` or ``failed``.
+        reason: Why the run is not complete.
+        at: When it ended; timezone-aware.
+        retryable: Whether the same run, started again later, can be complete; None if it is, or if that is unknown.
+    """
+    tx.execute(
         sa.update(SYNC_RUNS)
-        .where(SYNC_RUNS.c.run_id == run_id, SYNC_RUNS.c.community == community)
+        .where(SYNC_RUNS.c.run_id == run_id, tx.owns(SYNC_RUNS))
         .values(verdict=verdict, reason=reason, retryable=retryable, finished_at=utc(at))
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended, or stands.
+    """Result of a run, or its state if it has not ended.
 
-    ``verdict``: running, complete, incomplete or failed. ``reason``: why it is not complete.
-    ``retryable``: whether the same run, started again later, can be complete; None if it is, or if it is not known.
+    Attributes:
+        verdict: ``running``, ``complete``, ``incomplete`` or ``failed``.
+        reason: Why the run is not complete.
+        retryable: Whether the same run, started again later, can be complete; None if it is, or if that is unknown.
     """
 
     verdict: str
@@ -114,79 +129,74 @@ class RunOutcome:
     retryable: bool | None
 
 
-def outcome(transaction: Transaction, run_id: str) -> RunOutcome | None:
-    """How a run ended, or stands; None if it never began."""
+def outcome(tx: Transaction, run_id: str) -> RunOutcome | None:
+    """Result of a run; None if it never started."""
     runs = SYNC_RUNS.c
     query = sa.select(runs.verdict, runs.reason, runs.retryable)
-    query = query.where(runs.run_id == run_id, runs.community == transaction.community)
-    row = transaction.connection.execute(query).first()
+    row = tx.execute(query.where(runs.run_id == run_id, tx.owns(SYNC_RUNS))).first()
     return row and RunOutcome(*row)
 
 
-def stream_verdicts(
-    connection: sa.Connection, community: str, run_id: str
-) -> dict[str, tuple[str, str | None, bool | None]]:
-    """The run's streams so far, in the order in which they began: verdict, reason, retryable."""
-    columns = SYNC_STREAMS.c
-    rows = connection.execute(
-        sa.select(columns.stream, columns.verdict, columns.reason, columns.retryable)
-        .where(columns.run_id == run_id, columns.community == community)
-        .order_by(columns.started_at)
+def stream_verdicts(tx: Transaction, run_id: str) -> dict[str, tuple[str, str | None, bool | None]]:
+    """Verdict, reason and retryable of each stream of the run so far, in the order in which they started."""
+    streams = SYNC_STREAMS.c
+    rows = tx.execute(
+        sa.select(streams.stream, streams.verdict, streams.reason, streams.retryable)
+        .where(streams.run_id == run_id, tx.owns(SYNC_STREAMS))
+        .order_by(streams.started_at)
     )
     return {row.stream: (row.verdict, row.reason, row.retryable) for row in rows}
 
 
-def unproven(connection: sa.Connection, community: str, streams: Collection[str], run_id: str) -> dict[str, str]:
-    """Those of ``streams`` that their last sync did not read whole, with what is wrong.
+def incomplete_streams(tx: Transaction, streams: Collection[str], run_id: str) -> dict[str, str]:
+    """Those of ``streams`` whose last sync did not read every scope completely, with a description of the problem.
 
-    What the run ``run_id`` has read itself, a backfill perhaps, must be whole as well: its other lists hang on it.
-    No other backfill and no replay counts: it reads a part of a stream, or what is old.
-    Rows that are held back do not count: they are there, and their lists are read.
+    If the run ``run_id`` (perhaps a backfill) has read a stream itself, that result must be complete as well, because
+    its other scopes depend on it. Other backfills and replays do not count: they read part of a stream, or old data.
+    Held rows do not count either: their scopes were read.
     """
-    columns = SYNC_STREAMS.c
-    own = sa.select(SYNC_STREAMS).where(columns.run_id == run_id, columns.community == community)
-    syncs = {sync.stream: sync for sync, _ in last_syncs(connection, community)}
-    latest = syncs | {reading.stream: reading for reading in connection.execute(own)}
-    wrong = {}
+    own = sa.select(SYNC_STREAMS).where(SYNC_STREAMS.c.run_id == run_id, tx.owns(SYNC_STREAMS))
+    syncs = {sync.stream: sync for sync, _ in last_syncs(tx)}
+    latest = syncs | {row.stream: row for row in tx.execute(own)}
+    problems = {}
     for stream in streams:
         if stream not in syncs:
-            wrong[stream] = "was never synced"
-        elif lacking := _lacking(syncs[stream]) or _lacking(latest[stream]):
-            wrong[stream] = lacking
-        elif unloaded := _unloaded(connection, community, stream):
-            wrong[stream] = f"has {unloaded} records that could not be typed and have no row"
-    return wrong
+            problems[stream] = "was never synced"
+        elif problem := _problem(syncs[stream]) or _problem(latest[stream]):
+            problems[stream] = problem
+        elif unloaded := _rejects_without_row(tx, stream):
+            problems[stream] = f"has {unloaded} rejected records and no earlier rows for them"
+    return problems
 
 
-def _lacking(reading: sa.Row[Any]) -> str | None:
-    """What is wrong with a reading of a stream, a row of ``_sync_streams``."""
-    if reading.verdict in ("failed", "running"):
+def _problem(row: sa.Row[Any]) -> str | None:
+    """The problem with a row of ``_sync_streams``, if any."""
+    if row.verdict in ("failed", "running"):
         return "could not be read"
-    return "was not read whole" if reading.scopes_complete < reading.scopes else None
+    return "was not read completely" if row.scopes_complete < row.scopes else None
 
 
-def _unloaded(connection: sa.Connection, community: str, stream: str) -> int:
-    """How many rejected records of a stream have no row from before: what hangs on them is not read."""
+def _rejects_without_row(tx: Transaction, stream: str) -> int:
+    """Number of rejects that have no row from an earlier run: the scopes below them are unknown."""
     rejects, table = REJECTED_RECORDS.c, TABLES[stream]
-    keys = connection.scalars(
-        sa.select(rejects.record_key).where(rejects.community == community, rejects.table_name == stream)
+    keys = tx.scalars(
+        sa.select(rejects.record_key).where(tx.owns(REJECTED_RECORDS), rejects.table_name == stream)
     ).all()
     ids = list({json.loads(key)[0] for key in keys if key.startswith("[")})
-    there = 0
+    with_row = 0
     for start in range(0, len(ids), _IDS_AT_ONCE):
-        these = table.c.id.in_(ids[start : start + _IDS_AT_ONCE])
-        of_these = sa.select(sa.func.count()).select_from(table).where(table.c.community == community, these)
-        there += connection.scalar(of_these) or 0
-    return len(keys) - there
+        among = table.c.id.in_(ids[start : start + _IDS_AT_ONCE])
+        with_row += tx.scalar(sa.select(sa.func.count()).select_from(table).where(tx.owns(table), among))
+    return len(keys) - with_row
 
 
-def start_stream(connection: sa.Connection, run_id: str, community: str, stream: str, at: datetime) -> None:
-    """Notes that a run began with a stream; one that is started again begins anew."""
-    connection.execute(sa.delete(SYNC_STREAMS).where(*_one_stream(run_id, community, stream)))
-    connection.execute(
+def start_stream(tx: Transaction, run_id: str, stream: str, at: datetime) -> None:
+    """Record that a run started a stream; if it is started again, its earlier result is dropped."""
+    tx.execute(sa.delete(SYNC_STREAMS).where(*_one_stream(tx, run_id, stream)))
+    tx.execute(
         sa.insert(SYNC_STREAMS).values(
             run_id=run_id,
-            community=community,
+            community=tx.community,
             stream=stream,
             started_at=utc(at),
             verdict="running",
@@ -196,9 +206,8 @@ def start_stream(connection: sa.Connection, run_id: str, community: str, stream:
 
 
 def finish_stream(
-    connection: sa.Connection,
+    tx: Transaction,
     run_id: str,
-    community: str,
     stream: str,
     at: datetime,
     verdict: str,
@@ -207,25 +216,37 @@ def finish_stream(
     retryable: bool | None = None,
     **counters: int,
 ) -> None:
-    """Note how a stream ended. ``counters``: the integer columns of ``_sync_streams``; the others stay."""
-    connection.execute(
+    """Record the result of a stream.
+
+    Args:
+        tx: The transaction.
+        run_id: The run's id.
+        stream: The stream.
+        at: When the stream ended; timezone-aware.
+        verdict: ``complete``, ``incomplete`` or ``failed``.
+        reason: Why the stream is not complete.
+        retryable: Whether another run can complete it; None if it is complete, or if that is unknown.
+        **counters: Integer columns of ``_sync_streams``; those that are left out do not change.
+    """
+    tx.execute(
         sa.update(SYNC_STREAMS)
-        .where(*_one_stream(run_id, community, stream))
+        .where(*_one_stream(tx, run_id, stream))
         .values(verdict=verdict, reason=reason, retryable=retryable, finished_at=utc(at), **counters)
     )
 
 
-def _one_stream(run_id: str, community: str, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _one_stream(tx: Transaction, run_id: str, stream: str) -> tuple[sa.ColumnElement[bool], ...]:
     columns = SYNC_STREAMS.c
-    return columns.run_id == run_id, columns.community == community, columns.stream == stream
+    return columns.run_id == run_id, tx.owns(SYNC_STREAMS), columns.stream == stream
 
 
-def role(connection: sa.Connection, community: str) -> tuple[bool, str | None]:
-    """Whether a role was ever accepted, and which; None is a role that the API does not tell."""
-    row = connection.execute(sa.select(ACCOUNT.c.role).where(ACCOUNT.c.community == community)).first()
+def accepted_role(tx: Transaction) -> tuple[bool, str | None]:
+    """Whether a role of the API account was ever accepted, and which. None is a role that the API does not state."""
+    row = tx.execute(sa.select(ACCOUNT.c.role).where(tx.owns(ACCOUNT))).first()
     return (False, None) if row is None else (True, row.role)
 
 
-def accept_role(connection: sa.Connection, community: str, role: str | None, at: datetime) -> None:
-    connection.execute(sa.delete(ACCOUNT).where(ACCOUNT.c.community == community))
-    connection.execute(sa.insert(ACCOUNT).values(community=community, role=role, accepted_at=utc(at)))
+def accept_role(tx: Transaction, role: str | None, at: datetime) -> None:
+    """From now on, believe absences that are seen under ``role``."""
+    tx.execute(sa.delete(ACCOUNT).where(tx.owns(ACCOUNT)))
+    tx.execute(sa.insert(ACCOUNT).values(community=tx.community, role=role, accepted_at=utc(at)))

@@ -1,4 +1,4 @@
-"""Since when the warehouse is known to be true to the source."""
+"""State of the community's streams and runs, as recorded by the pipeline."""
 
 from __future__ import annotations
 
@@ -20,26 +20,29 @@ from ideas_pipeline.tables.bookkeeping import (
 )
 from ideas_pipeline.tables.columns import part_of
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import reading, utc
+from ideas_pipeline.warehouse.database import Transaction, utc
 
-# None of these asks the API for a list; and a backfill reads some days alone, so it proves nothing of today either.
-_READ_NOTHING = ("replay", "retry", "confirm")
-_NO_SYNCS = ("window", *_READ_NOTHING)
+# Modes that do not read the API. A backfill reads some days only, so it is not a sync either.
+_NOT_FROM_API = ("replay", "retry", "confirm")
+_NOT_SYNCS = ("window", *_NOT_FROM_API)
 
 
-def _not_of(modes: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Of a row of ``_sync_streams``: whether its run is of another mode."""
+def _mode_not_in(modes: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Condition on a row of ``_sync_streams``: its run has none of ``modes``."""
     same_run = sa.and_(SYNC_RUNS.c.run_id == SYNC_STREAMS.c.run_id, SYNC_RUNS.c.community == SYNC_STREAMS.c.community)
     return ~sa.exists().where(same_run, SYNC_RUNS.c.mode.in_(modes))
 
 
-OF_SYNCS = _not_of(_NO_SYNCS)
-OF_SYNCS_AND_BACKFILLS = _not_of(_READ_NOTHING)
+OF_SYNCS = _mode_not_in(_NOT_SYNCS)
+OF_SYNCS_AND_BACKFILLS = _mode_not_in(_NOT_FROM_API)
 
 
 @dataclass(frozen=True, slots=True)
 class LastSync:
-    """The last sync that ended. Times are in UTC. ``hidden_changes``: rows changed though their parent did not say."""
+    """The last sync that ended. Times are in UTC.
+
+    ``hidden_changes``: scopes that had changed although no parent column showed it.
+    """
 
     run_id: str
     mode: str
@@ -50,68 +53,61 @@ class LastSync:
     hidden_changes: int
 
 
-def last_syncs(connection: sa.Connection, community: str) -> list[tuple[sa.Row[Any], datetime | None]]:
-    """Of each stream that was ever synced: the row of its last sync, and when one last proved it complete, in UTC.
+def last_syncs(tx: Transaction) -> list[tuple[sa.Row[Any], datetime | None]]:
+    """The last sync of each stream, and when a sync of the stream was last complete, in UTC.
 
-    In the order of these last syncs.
+    A sync is a row of ``_sync_streams``; they are in the order in which they started.
     """
-    streams = SYNC_STREAMS.c
-    mine = sa.select(SYNC_STREAMS).where(streams.community == community, OF_SYNCS).order_by(streams.started_at)
-    syncs = connection.execute(mine).all()
-    last = {sync.stream: sync for sync in syncs}
-    proven = {sync.stream: utc(sync.finished_at) for sync in syncs if sync.verdict == "complete"}
+    rows = tx.execute(
+        sa.select(SYNC_STREAMS).where(tx.owns(SYNC_STREAMS), OF_SYNCS).order_by(SYNC_STREAMS.c.started_at)
+    ).all()
+    last = {sync.stream: sync for sync in rows}
+    complete = {sync.stream: utc(sync.finished_at) for sync in rows if sync.verdict == "complete"}
     in_order = sorted(last.values(), key=lambda sync: sync.started_at)
-    return [(sync, proven.get(sync.stream)) for sync in in_order]
+    return [(sync, complete.get(sync.stream)) for sync in in_order]
 
 
-def last_proven(engine: sa.Engine, community: str) -> dict[str, datetime]:
-    """By stream, when a sync last proved it complete, in UTC. A stream that never was is missing.
-
-    Raises WarehouseError.
-    """
+def last_complete(tx: Transaction) -> dict[str, datetime]:
+    """When a sync of each stream was last complete, in UTC. A stream that never was is left out."""
     streams = SYNC_STREAMS.c
     query = (
         sa.select(streams.stream, sa.func.max(streams.finished_at))
-        .where(streams.community == community, streams.verdict == "complete", OF_SYNCS)
+        .where(tx.owns(SYNC_STREAMS), streams.verdict == "complete", OF_SYNCS)
         .group_by(streams.stream)
     )
-    with reading(engine) as connection:
-        return {stream: utc(at) for stream, at in connection.execute(query)}
+    return {stream: utc(at) for stream, at in tx.execute(query)}
 
 
-def created_at(engine: sa.Engine) -> datetime:
-    """When the warehouse was created, in UTC. Raises WarehouseError."""
-    with reading(engine) as connection:
-        return utc(connection.execute(sa.select(WAREHOUSE.c.created_at)).scalar_one())
+def created_at(tx: Transaction) -> datetime:
+    """When the warehouse was created (for all communities in it), in UTC."""
+    return utc(tx.execute(sa.select(WAREHOUSE.c.created_at)).scalar_one())
 
 
-def marts_built_at(engine: sa.Engine, community: str) -> datetime | None:
-    """When the oldest of the marts was built, in UTC; None where there are none. Raises WarehouseError."""
-    with reading(engine) as connection:
-        at = connection.scalar(sa.select(sa.func.min(MARTS.c.built_at)).where(MARTS.c.community == community))
-    return at and utc(at)
+def marts_built_at(tx: Transaction) -> datetime | None:
+    """When the oldest of the community's marts was built, in UTC; None if it has none."""
+    at = tx.scalar(sa.select(sa.func.min(MARTS.c.built_at)).where(tx.owns(MARTS)))
+    return utc(at) if at else None
 
 
-def last_sync(engine: sa.Engine, community: str) -> LastSync | None:
-    """The last sync that came to its end; None where there was none. Raises WarehouseError."""
+def last_sync(tx: Transaction) -> LastSync | None:
+    """The last sync that ended; None if there was none."""
     runs, streams = SYNC_RUNS.c, SYNC_STREAMS.c
     last = (
         sa.select(SYNC_RUNS)
-        .where(runs.community == community, runs.finished_at.is_not(None))
-        # A run of before there were modes was a sync.
-        .where(runs.mode.is_(None) | runs.mode.not_in(_NO_SYNCS))
+        .where(tx.owns(SYNC_RUNS), runs.finished_at.is_not(None))
+        # Runs of versions without modes were syncs.
+        .where(runs.mode.is_(None) | runs.mode.not_in(_NOT_SYNCS))
         .order_by(runs.started_at.desc())
         .limit(1)
     )
-    with reading(engine) as connection:
-        run = connection.execute(last).first()
-        if run is None:
-            return None
-        requests, hidden = connection.execute(
-            sa.select(sa.func.sum(streams.requests), sa.func.sum(streams.hidden_changes)).where(
-                streams.run_id == run.run_id, streams.community == community
-            )
-        ).one()
+    run = tx.execute(last).first()
+    if run is None:
+        return None
+    requests, hidden = tx.execute(
+        sa.select(sa.func.sum(streams.requests), sa.func.sum(streams.hidden_changes)).where(
+            streams.run_id == run.run_id, tx.owns(SYNC_STREAMS)
+        )
+    ).one()
     return LastSync(
         run_id=run.run_id,
         mode=run.mode or "incremental",
@@ -125,12 +121,20 @@ def last_sync(engine: sa.Engine, community: str) -> LastSync | None:
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """How a stream stands. Times are in UTC.
+    """State of one stream. Times are in UTC.
 
-    ``verdict``, ``reason``, ``finished_at``: of its last sync. ``last_complete_at``: when one last proved it complete.
-    A backfill or a replay is no sync: it says nothing of what is there today.
-    ``rows``: those that are there; ``deleted``: those marked absent; ``rejects``: records that wait to be mended;
-    ``held``: rows that look absent and are not believed to be. The last two include those of its embedded tables.
+    Backfills and replays are not syncs: they do not show what the source holds today.
+
+    Attributes:
+        stream: The stream.
+        verdict: The verdict of its last sync.
+        reason: Why that sync is not complete.
+        finished_at: When that sync ended.
+        last_complete_at: When a sync of the stream was last complete.
+        rows: Live rows.
+        deleted: Rows that are marked deleted.
+        rejects: Rejects, including those of embedded tables.
+        held: Held rows, including those of embedded tables.
     """
 
     stream: str
@@ -144,15 +148,14 @@ class StreamStatus:
     held: int
 
 
-def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
-    """How each stream of ``community`` that was ever synced stands, in the order of their last syncs."""
-    rejects = _by(connection, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name, community)
-    held = _by(connection, ABSENCES, ABSENCES.c.stream, community, ABSENCES.c.held_because.is_not(None))
+def status(tx: Transaction) -> list[StreamStatus]:
+    """State of each stream that was ever synced, in the order of their last syncs."""
+    rejects = _row_counts(tx, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name)
+    held = _row_counts(tx, ABSENCES, ABSENCES.c.stream, ABSENCES.c.held_because.is_not(None))
     found = []
-    for sync, proven_at in last_syncs(connection, community):
+    for sync, complete_at in last_syncs(tx):
         stream, table = sync.stream, TABLES[sync.stream]
-        deleted = table.c._deleted_at.is_not(None)
-        rows = _by(connection, table, deleted, community)
+        rows = _row_counts(tx, table, table.c._deleted_at.is_not(None))
         tables = [stream, *_embedded(stream)]
         found.append(
             StreamStatus(
@@ -160,7 +163,7 @@ def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
                 verdict=sync.verdict,
                 reason=sync.reason,
                 finished_at=sync.finished_at and utc(sync.finished_at),
-                last_complete_at=proven_at,
+                last_complete_at=complete_at,
                 rows=rows.get(False, 0),
                 deleted=rows.get(True, 0),
                 rejects=sum(rejects.get(name, 0) for name in tables),
@@ -171,7 +174,7 @@ def status(connection: sa.Connection, community: str) -> list[StreamStatus]:
 
 
 def _embedded(stream: str) -> list[str]:
-    """The tables whose rows come inside the stream's records: those that name it in their key."""
+    """The stream's embedded tables: those whose key contains the stream's id."""
     parents = {name: part_of(table) for name, table in TABLES.items()}
     return [
         name
@@ -180,26 +183,28 @@ def _embedded(stream: str) -> list[str]:
     ]
 
 
-def _by(
-    connection: sa.Connection,
-    table: sa.Table,
-    what: sa.ColumnElement[Any],
-    community: str,
-    which: sa.ColumnElement[bool] | None = None,
+def _row_counts(
+    tx: Transaction, table: sa.Table, group: sa.ColumnElement[Any], which: sa.ColumnElement[bool] | None = None
 ) -> dict[Any, int]:
-    """How many rows of ``community`` the table has, by ``what``."""
-    rows = sa.select(what.label("what")).where(table.c.community == community)
+    """Number of the community's rows of ``table`` per ``group``, optionally of those for which ``which`` holds."""
+    rows = sa.select(group.label("group")).where(tx.owns(table))
     counted = (rows if which is None else rows.where(which)).subquery()
-    query = sa.select(counted.c.what, sa.func.count()).group_by(counted.c.what)
-    return dict(connection.execute(query).all())
+    query = sa.select(counted.c.group, sa.func.count()).group_by(counted.c.group)
+    return dict(tx.execute(query).all())
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run that still runs, or broke off. Times are in UTC.
+    """A run that is still running or was interrupted. Times are in UTC.
 
-    ``reason``: why it broke off; None where it still runs, or was killed. ``lists``: by stream, in the order in which
-    they were begun, how many lists were read and loaded. ``last_sign_at``: when it last loaded one, or began.
+    Attributes:
+        run_id: The run's id.
+        mode: The run mode.
+        window: For a backfill, the start and the end of its window.
+        started_at: When the run started.
+        reason: Why it was interrupted; None if it is still running or was killed.
+        lists: Number of scopes read and loaded per stream, in the order in which the streams started.
+        last_sign_at: When the run last loaded a scope, or started.
     """
 
     run_id: str
@@ -211,41 +216,40 @@ class Unfinished:
     last_sign_at: datetime
 
 
-def unfinished_run(engine: sa.Engine, community: str) -> Unfinished | None:
-    """The last run, where it did not come to its end; None where it did, or where there never was one.
+def unfinished_run(tx: Transaction) -> Unfinished | None:
+    """The last run, if it has not ended; None if it has, or if there was no run.
 
-    An incomplete sync came to its end, as the next one reads what is missing; an incomplete backfill did not.
+    An incomplete sync has ended, because the next sync reads what is still to be read; an incomplete backfill has not.
     """
     runs, streams, scopes = SYNC_RUNS.c, SYNC_STREAMS.c, SYNC_SCOPES.c
     last = (
         sa.select(SYNC_RUNS)
-        .where(runs.community == community)
-        # An operator's, which is over at once.
+        .where(tx.owns(SYNC_RUNS))
+        # An operator's command ends at once.
         .where(runs.mode.is_(None) | runs.mode.not_in(["retry", "confirm"]))
         .order_by(runs.started_at.desc())
         .limit(1)
     )
-    with reading(engine) as connection:
-        run = connection.execute(last).first()
-        if run is None or run.verdict == "complete" or (run.verdict == "incomplete" and run.mode != "window"):
-            return None
-        begun = connection.scalars(
-            sa.select(streams.stream)
-            .where(streams.run_id == run.run_id, streams.community == community)
-            .order_by(streams.started_at)
-        ).all()
-        counted = connection.execute(
-            sa.select(scopes.stream, sa.func.count(), sa.func.max(scopes.swept_at))
-            .where(scopes.run_id == run.run_id, scopes.community == community)
-            .group_by(scopes.stream)
-        ).all()
-        read = {stream: count for stream, count, _ in counted}
+    run = tx.execute(last).first()
+    if run is None or run.verdict == "complete" or (run.verdict == "incomplete" and run.mode != "window"):
+        return None
+    started = tx.scalars(
+        sa.select(streams.stream)
+        .where(streams.run_id == run.run_id, tx.owns(SYNC_STREAMS))
+        .order_by(streams.started_at)
+    ).all()
+    read = tx.execute(
+        sa.select(scopes.stream, sa.func.count(), sa.func.max(scopes.swept_at))
+        .where(scopes.run_id == run.run_id, tx.owns(SYNC_SCOPES))
+        .group_by(scopes.stream)
+    ).all()
+    counts = {stream: count for stream, count, _ in read}
     return Unfinished(
         run_id=run.run_id,
         mode=run.mode or "incremental",
         window=(utc(run.window_from), utc(run.window_to)) if run.window_from else None,
         started_at=utc(run.started_at),
         reason=None if run.verdict == "running" else run.reason,
-        lists={stream: read.get(stream, 0) for stream in begun},
-        last_sign_at=max([utc(run.started_at), *(utc(swept_at) for *_, swept_at in counted)]),
+        lists={stream: counts.get(stream, 0) for stream in started},
+        last_sign_at=max([utc(run.started_at), *(utc(swept_at) for *_, swept_at in read)]),
     )

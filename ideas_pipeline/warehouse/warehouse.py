@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError, is_retryable
-from ideas_pipeline.warehouse import absences, embedded, runs, scopes, status
+from ideas_pipeline.warehouse import absences, embedded, runs, scopes
 from ideas_pipeline.warehouse.absences import Candidate
 from ideas_pipeline.warehouse.batch import Batch, Loaded
 from ideas_pipeline.warehouse.database import Transaction, make_engine, reading, reading_one_moment, writing
@@ -21,7 +21,6 @@ from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.schema import prepare
 from ideas_pipeline.warehouse.scopes import ScopeState
-from ideas_pipeline.warehouse.status import StreamStatus
 
 
 class Warehouse:
@@ -82,25 +81,6 @@ class Warehouse:
         with writing(self.engine) as connection:
             yield Transaction(connection, self.community)
 
-    def start_run(self, start: RunStart) -> None:
-        """Notes that a run began, or goes on."""
-        with writing(self.engine) as connection:
-            runs.start_run(connection, start)
-
-    def finish_run(
-        self,
-        run_id: str,
-        community: str,
-        verdict: str,
-        reason: str | None,
-        at: datetime,
-        *,
-        retryable: bool | None = None,
-    ) -> None:
-        """``verdict``: complete, incomplete or failed. ``retryable``: whether the same run, later, can be complete."""
-        with writing(self.engine) as connection:
-            runs.finish_run(connection, run_id, community, verdict, reason, at, retryable)
-
     @contextmanager
     def noting_failure(self, start: RunStart, *foreseen: type[Exception]) -> Iterator[None]:
         """Within the block, an error that was ``foreseen`` is noted as why the run failed, and raised again.
@@ -111,50 +91,11 @@ class Warehouse:
         try:
             yield
         except foreseen as error:
-            with suppress(WarehouseError):
-                self.start_run(start)
-                self.finish_run(
-                    start.run_id,
-                    start.community,
-                    "failed",
-                    str(error),
-                    datetime.now(UTC),
-                    retryable=is_retryable(error),
-                )
+            with suppress(WarehouseError), self.writing() as tx:
+                runs.start_run(tx, start)
+                at, retryable = datetime.now(UTC), is_retryable(error)
+                runs.finish_run(tx, start.run_id, "failed", str(error), at, retryable=retryable)
             raise
-
-    def unproven(self, community: str, streams: Collection[str], run_id: str) -> dict[str, str]:
-        """Those of ``streams`` that their last sync, or the run itself, did not read whole, with what is wrong."""
-        with reading(self.engine) as connection:
-            return runs.unproven(connection, community, streams, run_id)
-
-    def stream_verdicts(self, community: str, run_id: str) -> dict[str, tuple[str, str | None, bool | None]]:
-        """The run's streams so far, in the order in which they began: verdict, reason, retryable."""
-        with reading(self.engine) as connection:
-            return runs.stream_verdicts(connection, community, run_id)
-
-    def start_stream(self, run_id: str, community: str, stream: str, at: datetime) -> None:
-        """Notes that a run began with a stream."""
-        with writing(self.engine) as connection:
-            runs.start_stream(connection, run_id, community, stream, at)
-
-    def finish_stream(
-        self,
-        run_id: str,
-        community: str,
-        stream: str,
-        at: datetime,
-        verdict: str,
-        reason: str | None,
-        *,
-        retryable: bool | None = None,
-        **counters: int,
-    ) -> None:
-        """Note how a stream ended. ``counters``: integer columns of ``_sync_streams``."""
-        with writing(self.engine) as connection:
-            runs.finish_stream(
-                connection, run_id, community, stream, at, verdict, reason, retryable=retryable, **counters
-            )
 
     def values(self, community: str, sources: Sequence[str]) -> list[str]:
         """The distinct values of columns (``table.column``) among live rows, sorted, without null."""
@@ -175,21 +116,6 @@ class Warehouse:
         """The lists that a broken run for just this window has read already, and that still count ``at``."""
         with reading(self.engine) as connection:
             return scopes.read_in_window(connection, community, stream, start, end, at)
-
-    def full_goal(self, community: str, run_id: str, at: datetime) -> datetime:
-        """Since when a list must have been proven for a full run that starts ``at``: now, or a broken run's goal."""
-        with reading(self.engine) as connection:
-            return runs.full_goal(connection, community, run_id, at)
-
-    def role(self, community: str) -> tuple[bool, str | None]:
-        """Whether a role of the API's account was ever accepted, and which."""
-        with reading(self.engine) as connection:
-            return runs.role(connection, community)
-
-    def accept_role(self, community: str, role: str | None, at: datetime) -> None:
-        """From now on, absences seen under ``role`` are believed."""
-        with writing(self.engine) as connection:
-            runs.accept_role(connection, community, role, at)
 
     def live_ids(self, community: str, stream: str, scope: str | None) -> set[str]:
         """The ids of the stream's live rows in ``scope``, or in all of its scopes where that is None."""
@@ -252,8 +178,3 @@ class Warehouse:
         """Why candidates are missing, where the warehouse knows: reason → ids (see ``absences.told_apart``)."""
         with reading(self.engine) as connection:
             return absences.told_apart(connection, community, stream, run_id, at)
-
-    def status(self, community: str) -> list[StreamStatus]:
-        """How each stream that was ever run stands."""
-        with reading(self.engine) as connection:
-            return status.status(connection, community)

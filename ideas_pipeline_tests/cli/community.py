@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.run_lock import account_lock
 from ideas_pipeline.tables.bookkeeping import ABSENCES, MARTS, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, finish_run, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.cli.terminal import COLUMNS, LINES, on_a_terminal
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 COUNTERS = {c.name: 0 for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"}
 SCOPE_COUNTERS = {c.name: 0 for c in SYNC_SCOPES.columns if c.info["kind"] == "integer"}
@@ -45,9 +46,9 @@ class Community:
         self._runs += 1
         run_id, at = str(self._runs), NOW - timedelta(hours=hours_ago)
         with self.warehouse() as warehouse:
-            warehouse.start_run(RunStart(run_id, "community", API, at, mode=mode, window=window))
+            call_writing(warehouse, start_run, RunStart(run_id, API, at, mode=mode, window=window))
             for stream in streams:
-                warehouse.start_stream(run_id, "community", stream, at)
+                call_writing(warehouse, start_stream, run_id, stream, at)
         return run_id
 
     def runs(
@@ -66,8 +67,8 @@ class Community:
         with self.warehouse() as warehouse:
             for stream in streams or STREAMS:
                 told = COUNTERS | {"requests": 250, "hidden_changes": hidden}
-                warehouse.finish_stream(run_id, "community", stream, at, verdict, reason, **told)
-            warehouse.finish_run(run_id, "community", verdict, reason, at + timedelta(minutes=3))
+                call_writing(warehouse, finish_stream, run_id, stream, at, verdict, reason, **told)
+            call_writing(warehouse, finish_run, run_id, verdict, reason, at + timedelta(minutes=3))
 
     def loads(self, run_id: str, stream: str, lists: int, hours_ago: float) -> None:
         self._insert(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, accept_role, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 WHY = "3 of 4 rows of list c1 are missing at once"
 
@@ -21,9 +22,9 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\n")
     (tmp_path / ".ideas").mkdir()
     with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db", COMMUNITY) as warehouse:
-        warehouse.accept_role(COMMUNITY, "admin", night(1))
-        start = RunStart("night-2", COMMUNITY, "https://api.example.com/", night(2), account_role="moderator")
-        warehouse.start_run(start)
+        call_writing(warehouse, accept_role, "admin", night(1))
+        start = RunStart("night-2", "https://api.example.com/", night(2), account_role="moderator")
+        call_writing(warehouse, start_run, start)
         rows = [idea("1"), idea("2"), idea("3", "c2"), idea("4")]
         load(warehouse, "ideas", rows, on=1, embedded={"idea_labels": [label("1", "l"), label("4", "l")]})
         load(warehouse, "comments", [{"id": "1", "idea_id": "1", "_scope": "1"}], on=1)

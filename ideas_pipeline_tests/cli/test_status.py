@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ideas_pipeline.warehouse.runs import finish_run
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.cli.community import CONFIGURED, NOW, STREAMS, Community
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_without_an_account_a_run_is_taken_to_run_while_it_shows_signs_of_life(c
 def test_a_stopped_sync_is_said_to_be_stopped(community: Community) -> None:
     run = community.begins(1, *STREAMS)
     with community.warehouse() as warehouse:
-        warehouse.finish_run(run, "community", "failed", "stopped: KeyboardInterrupt", NOW)
+        call_writing(warehouse, finish_run, run, "failed", "stopped: KeyboardInterrupt", NOW)
 
     assert "was stopped. Read: nothing yet. → ideas-pipeline sync, which goes on from there" in community.status()
 
@@ -117,7 +119,7 @@ def test_a_night_that_failed_before_it_read_anything_is_not_well_though_the_proo
     community.runs(20)
     run = community.begins(2)
     with community.warehouse() as warehouse:
-        warehouse.finish_run(run, "community", "failed", "the API refuses the client id and secret (HTTP 401).", NOW)
+        call_writing(warehouse, finish_run, run, "failed", "the API refuses the client id and secret (HTTP 401).", NOW)
 
     said = community.status()
 

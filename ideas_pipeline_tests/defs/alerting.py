@@ -18,8 +18,9 @@ from dagster._core.scheduler.instigation import (
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.tables.bookkeeping import WAREHOUSE
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, finish_run, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 FAILURE, STALENESS = "failure_alerts", "staleness_alerts"
 
@@ -62,8 +63,8 @@ def proven(hours_ago: float) -> None:
     with Warehouse.open("sqlite:///.ideas/warehouse.db", "acme") as warehouse:
         with warehouse.engine.begin() as connection:
             connection.execute(sa.update(WAREHOUSE).values(created_at=at))
-        warehouse.start_run(RunStart(run_id, "acme", "https://api.example.com/v2/", at))
+        call_writing(warehouse, start_run, RunStart(run_id, "https://api.example.com/v2/", at))
         for stream in load_contract(None).order():
-            warehouse.start_stream(run_id, "acme", stream, at)
-            warehouse.finish_stream(run_id, "acme", stream, at, "complete", None)
-        warehouse.finish_run(run_id, "acme", "complete", None, at)
+            call_writing(warehouse, start_stream, run_id, stream, at)
+            call_writing(warehouse, finish_stream, run_id, stream, at, "complete", None)
+        call_writing(warehouse, finish_run, run_id, "complete", None, at)

@@ -14,9 +14,10 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.warehouse.status import unfinished_run
+from ideas_pipeline.warehouse.status import status, unfinished_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, days, failed_checks, failures, metadata, nightly_sync
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 STREAMS = {"challenges", "users", "ideas", "comments", "votes"}
 # The checks of every stream, and those of streams whose parents say what changed, or how many there are.
@@ -197,7 +198,7 @@ def test_without_configuration_a_simulated_community_stands_in_and_it_is_said(
         assert "Simulated" in str(spec.description)
         assert spec.tags["ideas_pipeline/simulated"] == "true"
     with Warehouse.open(f"sqlite:///{unconfigured}/.demo/warehouse.db", "demo") as warehouse:
-        assert {s.stream: s.verdict for s in warehouse.status("demo")} == dict.fromkeys(STREAMS, "complete")
+        assert {s.stream: s.verdict for s in call_reading(warehouse, status)} == dict.fromkeys(STREAMS, "complete")
 
 
 def test_a_night_that_could_not_log_in_is_noted_in_the_warehouse(
@@ -208,7 +209,7 @@ def test_a_night_that_could_not_log_in_is_noted_in_the_warehouse(
     assert not nightly_sync(instance).success
 
     with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db", "acme") as warehouse:
-        run = unfinished_run(warehouse.engine, "acme")
+        run = call_reading(warehouse, unfinished_run)
     assert run is not None
     assert (run.mode, run.lists) == ("incremental", {})
     assert "refuses the client id and secret" in str(run.reason)

@@ -10,10 +10,11 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.defs.count_checks import count_check_specs, count_results
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, nightly_sync
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 CONTRACT = load_contract(None)
 SETTINGS = Settings(community=COMMUNITY)
@@ -36,9 +37,9 @@ def nights(warehouse: Warehouse, *inserted: int, stream: str = "comments", hidde
     for back, rows in enumerate(reversed([100_000, *inserted])):
         at = TONIGHT - timedelta(days=back)
         run = f"night-{back}"
-        warehouse.start_run(RunStart(run, COMMUNITY, "https://api.example.com/v2/", at))
-        warehouse.start_stream(run, COMMUNITY, stream, at)
-        warehouse.finish_stream(run, COMMUNITY, stream, at, "complete", None, inserted=rows, hidden_changes=hidden)
+        call_writing(warehouse, start_run, RunStart(run, "https://api.example.com/v2/", at))
+        call_writing(warehouse, start_stream, run, stream, at)
+        call_writing(warehouse, finish_stream, run, stream, at, "complete", None, inserted=rows, hidden_changes=hidden)
     return results(warehouse, stream)["volume"]
 
 

@@ -18,9 +18,10 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import COMMENTS
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import days, failures, metadata, nightly_sync
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 LISTS = ["comments", "ideas", "votes"]
 FIRST, LAST = date(2025, 2, 25), date(2025, 3, 31)
@@ -177,11 +178,9 @@ def test_a_full_run_that_goes_on_marks_what_had_passed_when_its_lists_were_read(
     simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDEAS_START_DATE", until_yesterday(10)[0])
-    broke_off = RunStart(
-        "broken", "acme", "https://api.example.com/v2/", datetime.now(UTC) - timedelta(days=2), mode="full"
-    )
+    broke_off = RunStart("broken", "https://api.example.com/v2/", datetime.now(UTC) - timedelta(days=2), mode="full")
     with Warehouse.open(f"sqlite:///{unconfigured}/.ideas/warehouse.db", "acme") as warehouse:
-        warehouse.start_run(replace(broke_off, goal_since=broke_off.at))
+        call_writing(warehouse, start_run, replace(broke_off, goal_since=broke_off.at))
 
     marks = marked(nightly_sync(instance, job="weekly_full"))
 

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ideas_pipeline.warehouse.counts import arrivals, pages_by_scope, rows_by_day, rows_by_scope
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load, night, read
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 NOW = datetime(2026, 3, 31, 6, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ def test_rows_are_counted_by_list_between_the_moments_that_are_given(warehouse: 
 
 def test_an_estimate_is_of_the_pages_that_the_api_sent_whatever_was_replayed_since(warehouse: Warehouse) -> None:
     for on, mode, pages, total in ((1, "incremental", 9, 800), (2, "replay", 3, None)):
-        warehouse.start_run(RunStart(f"night-{on}", COMMUNITY, "https://api.example.com/v2", night(on), mode=mode))
+        call_writing(warehouse, start_run, RunStart(f"night-{on}", "https://api.example.com/v2", night(on), mode=mode))
         load(warehouse, "ideas", [], on=on, scopes=[read("c1", swept_at=night(on), pages=pages, total_last=total)])
     assert pages_by_scope(warehouse.engine, COMMUNITY, "ideas") == {"c1": (9, True)}
 
@@ -69,9 +70,9 @@ def ran(
     warehouse: Warehouse, at: datetime, inserted: int, verdict: str = "complete", mode: str = "incremental"
 ) -> None:
     run_id = at.isoformat()
-    warehouse.start_run(RunStart(run_id, COMMUNITY, "https://api.example.com/v2/", at, mode=mode))
-    warehouse.start_stream(run_id, COMMUNITY, "ideas", at)
-    warehouse.finish_stream(run_id, COMMUNITY, "ideas", at, verdict, None, inserted=inserted)
+    call_writing(warehouse, start_run, RunStart(run_id, "https://api.example.com/v2/", at, mode=mode))
+    call_writing(warehouse, start_stream, run_id, "ideas", at)
+    call_writing(warehouse, finish_stream, run_id, "ideas", at, verdict, None, inserted=inserted)
 
 
 def at_night(day: int, hour: int = 2) -> datetime:

@@ -18,9 +18,10 @@ from ideas_pipeline.warehouse.quality import (
     referenced,
     reject_reasons,
 )
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read, reject
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 READ = datetime(2026, 1, 1, 2, tzinfo=UTC)
 COMMENTS = ("ideas", "comment_count", "comments", "idea_id")
@@ -32,11 +33,11 @@ def test_a_stream_that_was_never_read_has_no_last_run(warehouse: Warehouse) -> N
 
 def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None:
     for on, unproven in ((1, ["c1", "c2"]), (2, ["c2"])):
-        warehouse.start_stream(f"night-{on}", COMMUNITY, "ideas", night(on))
+        call_writing(warehouse, start_stream, f"night-{on}", "ideas", night(on))
         scopes = [read(scope, judged=scope not in unproven) for scope in ("c1", "c2")]
         load(warehouse, "ideas", [idea("1"), idea("2", "c2")], on=on, scopes=scopes)
         counted = {"scopes": 2, "scopes_complete": 2 - len(unproven)}
-        warehouse.finish_stream(f"night-{on}", COMMUNITY, "ideas", night(on), "incomplete", "it moved", **counted)
+        call_writing(warehouse, finish_stream, f"night-{on}", "ideas", night(on), "incomplete", "it moved", **counted)
 
     assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun(
         "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, hidden_changes=0, unproven=["c2"]
@@ -45,16 +46,16 @@ def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None
 
 
 def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> None:
-    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+    call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
 
     assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
 
 
 @pytest.mark.parametrize(("mode", "last"), [("window", "later"), ("replay", "night-1"), ("retry", "night-1")])
 def test_what_asks_the_api_for_nothing_is_no_reading(warehouse: Warehouse, mode: str, last: str) -> None:
-    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
-    warehouse.start_run(RunStart("later", COMMUNITY, "https://api.example.com/v2", night(2), mode=mode))
-    warehouse.start_stream("later", COMMUNITY, "ideas", night(2))
+    call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
+    call_writing(warehouse, start_run, RunStart("later", "https://api.example.com/v2", night(2), mode=mode))
+    call_writing(warehouse, start_stream, "later", "ideas", night(2))
     run = last_run(warehouse.engine, COMMUNITY, "ideas")
     assert run is not None
     assert run.run_id == last
@@ -180,8 +181,8 @@ def test_what_is_gone_counts_on_neither_side(warehouse: Warehouse) -> None:
 
 
 def test_a_row_that_came_after_its_parent_was_read_is_no_difference(warehouse: Warehouse) -> None:
-    warehouse.start_run(RunStart("night-1", COMMUNITY, "https://api.example.com/v2/", READ))
-    warehouse.start_stream("night-1", COMMUNITY, "ideas", READ)
+    call_writing(warehouse, start_run, RunStart("night-1", "https://api.example.com/v2/", READ))
+    call_writing(warehouse, start_stream, "night-1", "ideas", READ)
     load(warehouse, "ideas", [idea("1", comment_count=1)], on=1)
     load(warehouse, "comments", [comment("a", "1"), comment("b", "1", READ + timedelta(minutes=1))], on=1)
 

@@ -4,27 +4,38 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.warehouse.runs import RunOutcome, RunStart, outcome
-from ideas_pipeline.warehouse.status import StreamStatus
+from ideas_pipeline.warehouse.runs import (
+    RunOutcome,
+    RunStart,
+    finish_run,
+    finish_stream,
+    incomplete_streams,
+    outcome,
+    start_run,
+    start_stream,
+    stream_verdicts,
+)
+from ideas_pipeline.warehouse.status import StreamStatus, status
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 
 def test_a_run_is_noted_when_it_starts_and_when_it_ends(warehouse: Warehouse) -> None:
-    warehouse.start_run(RunStart("night-1", COMMUNITY, "https://api.example.com/v2", night(1)))
+    call_writing(warehouse, start_run, RunStart("night-1", "https://api.example.com/v2", night(1)))
     [row] = held(warehouse, SYNC_RUNS)
     assert (row["verdict"], row["started_at"], row["finished_at"]) == ("running", night(1), None)
-    warehouse.finish_run("night-1", COMMUNITY, "incomplete", "votes: the total moved", night(2))
+    call_writing(warehouse, finish_run, "night-1", "incomplete", "votes: the total moved", night(2))
     [row] = held(warehouse, SYNC_RUNS)
     assert (row["verdict"], row["reason"], row["finished_at"]) == ("incomplete", "votes: the total moved", night(2))
 
 
 def test_a_stream_started_again_in_a_run_begins_anew(warehouse: Warehouse) -> None:
     for _ in range(2):
-        warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+        call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
         [row] = held(warehouse, SYNC_STREAMS)
         assert (row["verdict"], row["seen"], row["finished_at"]) == ("running", 0, None)
-        warehouse.finish_stream("night-1", COMMUNITY, "ideas", night(1), "complete", None, seen=3, inserted=3)
+        call_writing(warehouse, finish_stream, "night-1", "ideas", night(1), "complete", None, seen=3, inserted=3)
         [row] = held(warehouse, SYNC_STREAMS)
         assert (row["verdict"], row["seen"], row["inserted"], row["held"]) == ("complete", 3, 3, 0)
 
@@ -60,18 +71,20 @@ def test_live_rows_are_known_by_scope_and_all_together(warehouse: Warehouse) -> 
     assert warehouse.live_counts(COMMUNITY, "challenges") == {"": 2}
 
 
-def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(warehouse: Warehouse) -> None:
-    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
+def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(
+    warehouse: Warehouse, other_warehouse: Warehouse
+) -> None:
+    call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
     load(warehouse, "ideas", [idea("1"), idea("2"), idea("3")], on=1)
-    warehouse.finish_stream("night-1", COMMUNITY, "ideas", night(1), "complete", None)
-    warehouse.start_stream("night-2", COMMUNITY, "ideas", night(2))
+    call_writing(warehouse, finish_stream, "night-1", "ideas", night(1), "complete", None)
+    call_writing(warehouse, start_stream, "night-2", "ideas", night(2))
     rejects = [reject("5"), reject("l", table="idea_labels"), reject("v", table="votes")]
     load(warehouse, "ideas", [idea("1")], on=2, rejects=rejects)
     warehouse.confirm_absences(COMMUNITY, "ideas", ["2"], "night-2", night(2), [])
     warehouse.hold_absences(COMMUNITY, "ideas", ["3"], "too many at once")
-    warehouse.finish_stream("night-2", COMMUNITY, "ideas", night(2), "incomplete", "a list was cut short")
-    warehouse.start_stream("night-2", COMMUNITY, "votes", night(3))
-    assert warehouse.status(COMMUNITY) == [
+    call_writing(warehouse, finish_stream, "night-2", "ideas", night(2), "incomplete", "a list was cut short")
+    call_writing(warehouse, start_stream, "night-2", "votes", night(3))
+    assert call_reading(warehouse, status) == [
         StreamStatus(
             stream="ideas",
             verdict="incomplete",
@@ -85,18 +98,18 @@ def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(warehouse:
         ),
         StreamStatus("votes", "running", None, None, None, rows=0, deleted=0, rejects=1, held=0),
     ]
-    assert warehouse.status("other") == []
+    assert call_reading(other_warehouse, status) == []
 
 
 def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehouse: Warehouse) -> None:
     for hour, stream in enumerate(["challenges", "ideas"], start=1):
-        warehouse.start_run(RunStart("night-1", COMMUNITY, "https://api.example.com/v2", night(hour)))
-        warehouse.start_stream("night-1", COMMUNITY, stream, night(hour))
+        call_writing(warehouse, start_run, RunStart("night-1", "https://api.example.com/v2", night(hour)))
+        call_writing(warehouse, start_stream, "night-1", stream, night(hour))
         ended = ("complete", None, None) if stream == "challenges" else ("failed", "HTTP 503", True)
         verdict, reason, retryable = ended
-        warehouse.finish_stream("night-1", COMMUNITY, stream, night(hour), verdict, reason, retryable=retryable)
-        warehouse.finish_run("night-1", COMMUNITY, verdict, reason, night(hour), retryable=retryable)
-    assert warehouse.stream_verdicts(COMMUNITY, "night-1") == {
+        call_writing(warehouse, finish_stream, "night-1", stream, night(hour), verdict, reason, retryable=retryable)
+        call_writing(warehouse, finish_run, "night-1", verdict, reason, night(hour), retryable=retryable)
+    assert call_reading(warehouse, stream_verdicts, "night-1") == {
         "challenges": ("complete", None, None),
         "ideas": ("failed", "HTTP 503", True),
     }
@@ -110,16 +123,16 @@ def test_a_run_of_several_parts_keeps_its_beginning_and_knows_its_parts(warehous
 def ideas_read(warehouse: Warehouse, day: int, mode: str, verdict: str) -> str:
     """A run that reads both lists of ideas, or fails to; its id."""
     run_id = f"{mode}-{day}"
-    warehouse.start_run(RunStart(run_id, COMMUNITY, "https://api.example.com/v2", night(day), mode=mode))
-    warehouse.start_stream(run_id, COMMUNITY, "ideas", night(day))
+    call_writing(warehouse, start_run, RunStart(run_id, "https://api.example.com/v2", night(day), mode=mode))
+    call_writing(warehouse, start_stream, run_id, "ideas", night(day))
     complete = {"complete": 2, "incomplete": 1, "failed": 0}[verdict]
-    warehouse.finish_stream(
-        run_id, COMMUNITY, "ideas", night(day), verdict, None, scopes=2, scopes_complete=complete, seen=3
+    call_writing(
+        warehouse, finish_stream, run_id, "ideas", night(day), verdict, None, scopes=2, scopes_complete=complete, seen=3
     )
     return run_id
 
 
-WRONG = {"complete": {}, "incomplete": {"ideas": "was not read whole"}, "failed": {"ideas": "could not be read"}}
+WRONG = {"complete": {}, "incomplete": {"ideas": "was not read completely"}, "failed": {"ideas": "could not be read"}}
 
 
 @pytest.mark.parametrize(
@@ -131,38 +144,38 @@ def test_a_stream_is_as_whole_as_its_last_sync_left_it_whatever_was_replayed_or_
 ) -> None:
     ideas_read(warehouse, 1, "incremental", verdict)
     ideas_read(warehouse, 2, mode, other)
-    assert warehouse.unproven(COMMUNITY, ["ideas"], "a later run") == WRONG[verdict]
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], "a later run") == WRONG[verdict]
 
 
 @pytest.mark.parametrize("verdict", WRONG)
 def test_what_a_backfill_has_read_itself_must_be_whole_as_well(warehouse: Warehouse, verdict: str) -> None:
     ideas_read(warehouse, 1, "incremental", "complete")
     backfill = ideas_read(warehouse, 2, "window", verdict)
-    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == WRONG[verdict]
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], backfill) == WRONG[verdict]
 
 
 def test_a_backfill_does_not_make_whole_what_the_last_sync_left_out(warehouse: Warehouse) -> None:
     ideas_read(warehouse, 1, "incremental", "incomplete")
     backfill = ideas_read(warehouse, 2, "window", "complete")
-    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == WRONG["incomplete"]
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], backfill) == WRONG["incomplete"]
 
 
 def test_a_sync_makes_whole_what_a_backfill_left_out(warehouse: Warehouse) -> None:
     backfill = ideas_read(warehouse, 1, "window", "failed")
     sync = ideas_read(warehouse, 2, "incremental", "complete")
-    assert warehouse.unproven(COMMUNITY, ["ideas"], sync) == {}
-    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == WRONG["failed"]
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], sync) == {}
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], backfill) == WRONG["failed"]
 
 
 def test_what_was_only_backfilled_was_never_synced(warehouse: Warehouse) -> None:
     backfill = ideas_read(warehouse, 1, "window", "complete")
-    assert warehouse.unproven(COMMUNITY, ["ideas"], backfill) == {"ideas": "was never synced"}
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], backfill) == {"ideas": "was never synced"}
 
 
 def test_more_rejected_records_than_a_statement_takes_parameters_are_counted(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("7")], on=1)
-    warehouse.start_stream("night-1", COMMUNITY, "ideas", night(1))
-    warehouse.finish_stream("night-1", COMMUNITY, "ideas", night(1), "complete", None)
+    call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
+    call_writing(warehouse, finish_stream, "night-1", "ideas", night(1), "complete", None)
     numbers = sa.select(sa.literal(0).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < 69_999))
     waiting = {
@@ -176,6 +189,6 @@ def test_more_rejected_records_than_a_statement_takes_parameters_are_counted(war
     }
     with warehouse.engine.begin() as connection:
         connection.execute(sa.insert(REJECTED_RECORDS).from_select(list(waiting), sa.select(*waiting.values())))
-    assert warehouse.unproven(COMMUNITY, ["ideas"], "night-2") == {
-        "ideas": "has 69999 records that could not be typed and have no row"
+    assert call_reading(warehouse, incomplete_streams, ["ideas"], "night-2") == {
+        "ideas": "has 69999 rejected records and no earlier rows for them"
     }

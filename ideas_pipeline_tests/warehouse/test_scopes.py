@@ -4,10 +4,11 @@ import pytest
 
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.warehouse import scopes
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, start_run
 from ideas_pipeline.warehouse.scopes import forget_old_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load, night, read
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 
 def was_read(warehouse: Warehouse, on: int, *scopes: str, judged: bool = True) -> None:
@@ -43,7 +44,7 @@ def test_the_last_proof_stays_however_often_the_list_could_not_be_read_since(war
 
 def test_a_replay_is_no_reading(warehouse: Warehouse) -> None:
     was_read(warehouse, 1, "c1")
-    warehouse.start_run(RunStart("night-9", COMMUNITY, "archive", night(9), mode="replay"))
+    call_writing(warehouse, start_run, RunStart("night-9", "archive", night(9), mode="replay"))
     was_read(warehouse, 9, "c1")
     assert forget_old_readings(warehouse.engine, COMMUNITY, "ideas", night(7)) == 0
 
