@@ -1,4 +1,4 @@
-"""The data dictionary is current, whole and true: what it says can be found in the database, and its queries run."""
+"""The data dictionary is current and complete, agrees with the database, and its queries run."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_dictionary_in_docs_is_current() -> None:
 
 def test_it_has_every_table_and_mart_with_every_column_and_its_meaning() -> None:
     text = document(load_contract(None), None)
-    shared = text[text.index("beside its own columns") : text.index("### challenges")]
+    shared = text[text.index("Every one of these tables also has") : text.index("### challenges")]
     for table in EVERY_TABLE.values():
         own = section(text, table.name)
         assert str(table.comment) in own
@@ -84,20 +84,20 @@ def test_it_has_every_table_and_mart_with_every_column_and_its_meaning() -> None
             assert str(column.comment) in line or column.name == "community", f"{table.name}.{column.name}"
 
 
-def test_it_says_what_is_personal_and_what_names_another_table() -> None:
+def test_it_marks_personal_data_and_references() -> None:
     text = section(document(load_contract(None), None), "ideas")
-    assert "Who posted it; null where anonymous or the account was deleted. → `users` *Personal: person_id.*" in text
+    assert "The author; null if anonymous or if the account was deleted. → `users` *Personal data: person_id.*" in text
 
 
-def test_it_says_from_where_in_the_api_a_value_comes_and_whether_that_is_assumed() -> None:
+def test_it_shows_the_path_of_a_value_and_whether_it_is_assumed() -> None:
     text = document(load_contract(None), None)
-    assert "`GET challenges/{challenge_id}/ideas` ?, one for each of `challenges.id`." in section(text, "ideas")
+    assert "`GET challenges/{challenge_id}/ideas` ?, one per `challenges.id`." in section(text, "ideas")
     assert re.search(r"\| `author_id` .* \| `author.id` \? \|", section(text, "ideas"))
-    assert re.search(r"\| `challenge_id` .* \| the list it is in \|", section(text, "ideas"))
+    assert re.search(r"\| `challenge_id` .* \| the list that contains it \|", section(text, "ideas"))
     assert "From `labels` ? in each record of `ideas`." in section(text, "idea_labels")
 
 
-def test_with_a_contract_of_ones_own_it_says_what_that_says_without_a_doubt(tmp_path: Path) -> None:
+def test_paths_of_an_own_contract_are_shown_as_confirmed(tmp_path: Path) -> None:
     file = tmp_path / "contract.yaml"
     file.write_text(
         "streams:\n  votes: null\n  ideas:\n    path: initiatives/{challenge_id}\n    fields:\n"
@@ -105,11 +105,11 @@ def test_with_a_contract_of_ones_own_it_says_what_that_says_without_a_doubt(tmp_
         encoding="utf-8",
     )
     text = document(load_contract(file), file)
-    assert "`GET initiatives/{challenge_id}`, one for each" in section(text, "ideas")
+    assert "`GET initiatives/{challenge_id}`, one per" in section(text, "ideas")
     assert "| `headline` |" in section(text, "ideas")
     assert re.search(r"\| `body` .* \| `body` \? \|", section(text, "ideas"))
     assert re.search(r"\| `view_count` .* \|  \|", section(text, "ideas"))
-    assert "The contract reads nothing into it." in section(text, "votes")
+    assert "The contract does not fill this table." in section(text, "votes")
 
 
 def test_its_types_are_those_of_the_database(filled: sa.Engine) -> None:
@@ -122,9 +122,9 @@ def test_its_types_are_those_of_the_database(filled: sa.Engine) -> None:
     for name in EVERY_TABLE:
         text_of = section(text, name)
         for column in there.get_columns(name):
-            told = re.search(rf"^\| `{column['name']}` \| `(\w+)`", text_of, re.M)
-            if told:
-                assert column["type"].compile(dialect=filled.dialect) == types[told[1]], f"{name}.{column['name']}"
+            line = re.search(rf"^\| `{column['name']}` \| `(\w+)`", text_of, re.M)
+            if line:
+                assert column["type"].compile(dialect=filled.dialect) == types[line[1]], f"{name}.{column['name']}"
 
 
 def test_every_table_has_an_example_that_reads_it() -> None:
@@ -141,7 +141,7 @@ def test_every_example_runs_as_it_stands_and_finds_something(filled: sa.Engine, 
     assert bool(rows) is (name not in EMPTY)
 
 
-def test_extras_are_read_as_it_says(filled: sa.Engine) -> None:
+def test_the_documented_way_to_read_extra_fields_works(filled: sa.Engine) -> None:
     with filled.connect() as connection:
         fields = connection.exec_driver_sql("SELECT field FROM _fields WHERE table_name = 'ideas' AND NOT is_mapped")
         name = fields.scalars().all()[0].removeprefix("_extra.")
@@ -151,7 +151,7 @@ def test_extras_are_read_as_it_says(filled: sa.Engine) -> None:
         assert found.first()
 
 
-def test_marts_carry_their_meaning_where_the_engine_holds_it_and_it_is_renewed(postgresql_url: str) -> None:
+def test_marts_have_comments_in_the_database_and_these_are_kept_current(postgresql_url: str) -> None:
     with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         build_marts(warehouse.engine, "acme", "UTC")
         assert meanings(warehouse.engine) == {mart: MARTS[mart].table.comment for mart in MARTS}
@@ -163,15 +163,15 @@ def test_marts_carry_their_meaning_where_the_engine_holds_it_and_it_is_renewed(p
 
 
 def meanings(engine: sa.Engine) -> dict[str, str | None]:
-    """What the database says of each mart, having said of each column what the mart says."""
+    """The comment of each mart; checks those of its columns."""
     there = sa.inspect(engine)
     for name, mart in MARTS.items():
-        said = {column["name"]: column["comment"] for column in there.get_columns(name)}
-        assert said == {column.name: column.comment for column in mart.table.columns}
+        comments = {column["name"]: column["comment"] for column in there.get_columns(name)}
+        assert comments == {column.name: column.comment for column in mart.table.columns}
     return {name: there.get_table_comment(name)["text"] for name in MARTS}
 
 
-def test_the_command_writes_it_and_says_whether_a_file_is_current(
+def test_the_command_writes_the_dictionary_and_checks_whether_a_file_is_current(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -188,8 +188,8 @@ def test_the_command_writes_it_and_says_whether_a_file_is_current(
     assert run("--check") == (0, "docs/warehouse.md is current.\n")
     (tmp_path / "contract.yaml").write_text("streams: {ideas: {fields: {title: headline}}}", encoding="utf-8")
     (tmp_path / ".env").write_text("IDEAS_CONTRACT=contract.yaml\n", encoding="utf-8")
-    code, said = run("--check")
-    assert (code, "is not current" in said) == (1, True)
+    code, output = run("--check")
+    assert (code, "is not current" in output) == (1, True)
     assert run("ours.md") == (0, "Wrote ours.md.\n")
     assert "`headline`" in (tmp_path / "ours.md").read_text(encoding="utf-8")
     assert run("contract.yaml/ours.md") == (1, "Error: contract.yaml/ours.md cannot be written: File exists.\n")

@@ -82,8 +82,8 @@ def column_schema(table: sa.Table, made_of: Mapping[str, Sequence[dg.TableColumn
 
 def _column(column: sa.Column[Any], made_of: Sequence[dg.TableColumnDep]) -> dg.TableColumn:
     notes = ["part of the key"] if column.primary_key else []
-    notes += [f"part of a row of {column.info['part_of']}"] if column.info["part_of"] else []
-    notes += [f"names a row of {column.info['refers_to']}"] if column.info["refers_to"] else []
+    notes += [f"part of a row of {column.info['parent']}"] if column.info["parent"] else []
+    notes += [f"names a row of {column.info['references']}"] if column.info["references"] else []
     personal = pii(column)
     return dg.TableColumn(
         column.name,

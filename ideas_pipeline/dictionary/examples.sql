@@ -1,4 +1,4 @@
--- One query a table, which runs as it stands on SQLite and on PostgreSQL. Each begins with the table's name, alone.
+-- One query per table, which runs unchanged on SQLite and PostgreSQL. Each begins with a line with the table's name.
 
 -- challenges
 -- Which challenges are open now, and until when?
@@ -9,7 +9,7 @@ WHERE community = 'acme' AND _deleted_at IS NULL
 ORDER BY deadline_at;
 
 -- challenge_stages
--- Through which stages does each challenge go?
+-- Which stages does each challenge have?
 SELECT c.title, s.position, s.name, s.kind, s.starts_at, s.ends_at
 FROM challenge_stages s
 JOIN challenges c ON c.community = s.community AND c.id = s.challenge_id
@@ -17,7 +17,7 @@ WHERE s.community = 'acme' AND s._deleted_at IS NULL
 ORDER BY c.title, s.position;
 
 -- ideas
--- What was posted last, and where?
+-- What are the newest ideas, and in which challenge are they?
 SELECT i.created_at, i.title, c.title AS challenge, i.status
 FROM ideas i
 JOIN challenges c ON c.community = i.community AND c.id = i.challenge_id
@@ -26,7 +26,7 @@ ORDER BY i.created_at DESC
 LIMIT 20;
 
 -- idea_labels
--- How many ideas carry each label? A label can have been renamed, so it is counted by its id.
+-- How many ideas have each label? Labels can be renamed, so the query groups by id.
 SELECT label_id, MAX(name) AS name, COUNT(*) AS ideas
 FROM idea_labels
 WHERE community = 'acme' AND _deleted_at IS NULL
@@ -43,7 +43,7 @@ ORDER BY ideas DESC
 LIMIT 20;
 
 -- idea_coauthors
--- Which ideas were submitted by the most people together?
+-- Which ideas have the most co-authors?
 SELECT i.title, COUNT(*) AS coauthors
 FROM idea_coauthors a
 JOIN ideas i ON i.community = a.community AND i.id = a.idea_id
@@ -68,7 +68,7 @@ WHERE community = 'acme' AND _deleted_at IS NULL
 GROUP BY kind;
 
 -- comments
--- Which ideas have the most comments? Those by the authors themselves count here, and those on removed ideas.
+-- Which ideas have the most comments? Comments by the authors and on removed ideas are included.
 SELECT i.title, COUNT(*) AS comments, COUNT(DISTINCT m.author_id) AS people
 FROM comments m
 JOIN ideas i ON i.community = m.community AND i.id = m.idea_id
@@ -78,7 +78,7 @@ ORDER BY comments DESC
 LIMIT 20;
 
 -- votes
--- Which ideas got the most stars on average? Values of different voting types are never mixed.
+-- Which ideas got the most stars on average? Do not mix values of different voting types.
 SELECT i.title, COUNT(*) AS votes, AVG(v.value) AS stars
 FROM votes v
 JOIN ideas i ON i.community = v.community AND i.id = v.idea_id
@@ -88,14 +88,14 @@ ORDER BY stars DESC, votes DESC
 LIMIT 20;
 
 -- vote_ratings
--- How are ideas rated by each criterion of a scorecard?
+-- What is the average rating for each criterion of the scorecards?
 SELECT criterion_id, MAX(criterion) AS criterion, COUNT(*) AS ratings, AVG(rating) AS average
 FROM vote_ratings
 WHERE community = 'acme' AND _deleted_at IS NULL
 GROUP BY criterion_id;
 
 -- users
--- How many people are there, by role and state?
+-- How many people are there, by role and status?
 SELECT role, status, COUNT(*) AS people
 FROM users
 WHERE community = 'acme' AND _deleted_at IS NULL
@@ -103,7 +103,7 @@ GROUP BY role, status
 ORDER BY people DESC;
 
 -- user_answers
--- How many people gave which answer in their profiles?
+-- How many people gave each answer in their profiles?
 SELECT label AS question, value AS answer, COUNT(*) AS people
 FROM user_answers
 WHERE community = 'acme' AND _deleted_at IS NULL
@@ -111,7 +111,7 @@ GROUP BY question_id, label, value
 ORDER BY question, people DESC;
 
 -- idea_history
--- In which stages has each idea been, and since when was it seen there?
+-- Which stages has each idea been in, and when was it seen there?
 SELECT i.title, h.name AS stage, h.observed_from, h.observed_to, h.is_left_censored
 FROM idea_history h
 JOIN ideas i ON i.community = h.community AND i.id = h.idea_id
@@ -119,7 +119,7 @@ WHERE h.community = 'acme' AND h.attribute = 'stage'
 ORDER BY i.id, h.observed_from;
 
 -- label_classes
--- Which labels has nobody given a class yet?
+-- Which labels have no class yet?
 SELECT l.label_id, MAX(l.name) AS name, COUNT(*) AS ideas
 FROM idea_labels l
 LEFT JOIN label_classes k ON k.community = l.community AND k.label_id = l.label_id
@@ -136,14 +136,14 @@ ORDER BY day DESC
 LIMIT 90;
 
 -- mart_challenges
--- Which challenges drew people in?
+-- Which challenges have the most contributors?
 SELECT title, ideas, contributors, participation_rate, comments_per_idea, without_response_rate
 FROM mart_challenges
 WHERE community = 'acme'
 ORDER BY contributors DESC;
 
 -- mart_challenge_votes
--- How was voted in each challenge? One line a voting type, as their values cannot be compared.
+-- How did people vote in each challenge? One row per voting type, because their values cannot be compared.
 SELECT c.title, v.voting_type, v.votes, v.voters, v.value_sum, v.value_average
 FROM mart_challenge_votes v
 JOIN mart_challenges c ON c.community = v.community AND c.challenge_id = v.challenge_id
@@ -159,14 +159,14 @@ WHERE f.community = 'acme'
 ORDER BY c.title, f.place;
 
 -- mart_stage_times
--- Where do ideas wait longest, in days?
+-- In which stages do ideas wait longest, in days?
 SELECT name, ideas, median_seconds / 86400.0 AS median_days, p90_seconds / 86400.0 AS p90_days, still_in
 FROM mart_stage_times
 WHERE community = 'acme' AND ideas > 0
 ORDER BY median_seconds DESC;
 
 -- mart_idea_lifecycle
--- Which ideas has nobody answered yet, the oldest first?
+-- Which ideas have no response yet, oldest first?
 SELECT i.title, l.submitted_at, l.age_seconds / 86400 AS age_days, l.votes
 FROM mart_idea_lifecycle l
 JOIN ideas i ON i.community = l.community AND i.id = l.idea_id
@@ -175,7 +175,7 @@ ORDER BY l.submitted_at
 LIMIT 20;
 
 -- mart_response_times
--- How long do ideas wait for an answer, in hours?
+-- How long do ideas wait for a response, in hours?
 SELECT c.title, r.ideas, r.answered_rate, r.median_seconds / 3600.0 AS median_hours
 FROM mart_response_times r
 JOIN mart_challenges c ON c.community = r.community AND c.challenge_id = r.challenge_id
@@ -199,28 +199,28 @@ WHERE p.community = 'acme' AND p.rank <= 20
 ORDER BY p.rank;
 
 -- mart_engagement
--- How engaged are the people?
+-- How many people are there at each engagement level?
 SELECT engagement_level, people, share
 FROM mart_engagement
 WHERE community = 'acme'
 ORDER BY people DESC;
 
 -- mart_concentration
--- Do a few people do all the work?
+-- What share of all contributions comes from the most active people?
 SELECT top_percent, people, share
 FROM mart_concentration
 WHERE community = 'acme'
 ORDER BY top_percent;
 
 -- mart_cohorts
--- Do people stay? Months after their first contribution, by the month of that.
+-- How many people still contribute some months after their first contribution?
 SELECT cohort_month, months_later, cohort_size, active, retention
 FROM mart_cohorts
 WHERE community = 'acme'
 ORDER BY cohort_month, months_later;
 
 -- mart_moderation
--- Where was most removed, and where does most wait for approval?
+-- Which challenges have the most removed and pending ideas?
 SELECT c.title, m.ideas, m.removed, m.removed_rate, m.pending, m.median_delay_seconds
 FROM mart_moderation m
 JOIN challenges c ON c.community = m.community AND c.id = m.challenge_id
@@ -243,14 +243,14 @@ ORDER BY started_at DESC
 LIMIT 20;
 
 -- _sync_streams
--- When was each stream last proven complete?
-SELECT stream, MAX(finished_at) AS proven_at
+-- When was each stream last complete?
+SELECT stream, MAX(finished_at) AS completed_at
 FROM _sync_streams
 WHERE community = 'acme' AND verdict = 'complete'
 GROUP BY stream;
 
 -- _sync_scopes
--- Which lists needed the most requests in the last run that read anything?
+-- Which scopes needed the most requests in the last run that swept any?
 SELECT stream, scope, verdict, requests, pages, seen, reason
 FROM _sync_scopes
 WHERE community = 'acme' AND run_id = (
@@ -260,7 +260,7 @@ ORDER BY requests DESC
 LIMIT 20;
 
 -- _scopes
--- Which lists have not been proven complete for longest?
+-- Which scopes have not been complete for the longest time?
 SELECT stream, scope, completed_at
 FROM _scopes
 WHERE community = 'acme'
@@ -268,7 +268,7 @@ ORDER BY completed_at
 LIMIT 20;
 
 -- _rejected_records
--- What could not be read, and why?
+-- Which records were rejected, and why?
 SELECT table_name, reason, COUNT(*) AS records, MIN(first_seen_at) AS since
 FROM _rejected_records
 WHERE community = 'acme'
@@ -276,21 +276,21 @@ GROUP BY table_name, reason
 ORDER BY records DESC;
 
 -- _absences
--- Which rows look gone, and why is that not believed?
+-- Which rows are held, and why?
 SELECT stream, held_because, COUNT(*) AS held, MIN(noticed_at) AS since
 FROM _absences
 WHERE community = 'acme'
 GROUP BY stream, held_because;
 
 -- _fields
--- Which fields does the API send that fill no column?
+-- Which fields of the API fill no column?
 SELECT table_name, field, kinds, records, of_records, first_seen_at
 FROM _fields
 WHERE community = 'acme' AND NOT is_mapped AND missing_since IS NULL
 ORDER BY table_name, field;
 
 -- _account
--- What may the API's account see?
+-- Which role does the API's account have?
 SELECT role, accepted_at
 FROM _account
 WHERE community = 'acme';
@@ -303,7 +303,7 @@ WHERE community = 'acme'
 GROUP BY because;
 
 -- _marts
--- When were the marts built, and by which time zone's days?
+-- When were the marts built, and in which time zone?
 SELECT mart, rows, as_of, timezone, built_at
 FROM _marts
 WHERE community = 'acme'

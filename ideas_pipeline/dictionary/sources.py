@@ -1,4 +1,4 @@
-"""Where the values of a table come from, as the contract says it, in words for the dictionary."""
+"""The sources of tables and columns in the API, described for the dictionary from the contract."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from ideas_pipeline.contract.types import Steps
 from ideas_pipeline.contract.yaml_file import Place, parse
 
 ASSUMED = " ?"
-"""Follows a path that nobody has confirmed."""
+"""Marks a path that is not confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``records``: where a table's records are, as a sentence. ``columns``: by column, where its value is in one."""
+    """The source of a table: ``records``, one sentence, and ``columns``, the path within a record by column."""
 
     records: str
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def sources(contract: Contract, override: Path | None) -> dict[str, Source]:
-    """By table that ``contract`` fills, its source. ``override``: the file that the contract was loaded with."""
+    """Describe the source of each table that ``contract`` fills. ``override``: the file that it was loaded from."""
     places = parse(annotated(override), override or DEFAULT_FILE).places
     found: dict[str, Source] = {}
     for name, stream in contract.streams.items():
         at: Steps = ("streams", name)
-        each = f", one for each of {_names(stream.each.of)}" if stream.each else ""
+        each = f", one per {_names(stream.each.of)}" if stream.each else ""
         what = "records" if stream.reads == "one" else "lists" if stream.each else "list"
         records = f"From the {what} `{stream.method} {stream.path}`{_mark(places, (*at, 'path'))}{each}."
         columns = _paths(stream.fields, places, (*at, "fields"))
         if "id" in stream.key:
-            columns["id"] = f"made of {_names(stream.key)}"
+            columns["id"] = f"composed of {_names(stream.key)}"
         elif stream.key:
-            made = f"made of {_names(stream.key)}"
-            columns["id"] = f"{columns['id']}, else {made}" if "id" in columns else made
+            composed = f"composed of {_names(stream.key)}"
+            columns["id"] = f"{columns['id']}, else {composed}" if "id" in columns else composed
         if stream.each:
-            columns.setdefault(stream.each.placeholder, "the list it is in")
+            columns.setdefault(stream.each.placeholder, "the list that contains it")
         found[name] = Source(records, columns)
-        for table, part in stream.embedded.items():
+        for table, embedded in stream.embedded.items():
             inside: Steps = (*at, "embedded", table)
-            records = f"From `{part.paths[0]}`{_mark(places, (*inside, 'paths'))} in each record of `{name}`."
-            columns = {part.parent_key: f"the record of `{name}`"}
-            found[table] = Source(records, columns | _paths(part.fields, places, (*inside, "fields")))
+            records = f"From `{embedded.paths[0]}`{_mark(places, (*inside, 'paths'))} in each record of `{name}`."
+            columns = {embedded.parent_key: f"the record of `{name}`"}
+            found[table] = Source(records, columns | _paths(embedded.fields, places, (*inside, "fields")))
     return found
 
 
 def _paths(fields: Mapping[str, FieldSource], places: Mapping[Steps, Place], at: Steps) -> dict[str, str]:
-    """The first path of each column: the others stand in where an API has no such field."""
+    """The first path of each column. The others are fallbacks."""
     return {
         column: f"`{source.paths[0]}`{_mark(places, (*at, column))}" if source.paths else ""
         for column, source in fields.items()

@@ -17,7 +17,7 @@ TABLE = mart_table(
     "mart_adoption",
     "One row a challenge that has ideas, and class of label. Which label is of which class is for analysts to say, in "
     "label_classes: while that is empty, so is this. Labels that came and went before the first sync were not seen.",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("class", "id", "The class, such as adopted.", key=True),
     column("ideas", "integer", "Ideas of the challenge.", required=True),
     column("ideas_ever", "integer", "Those that ever carried a label of the class.", required=True),

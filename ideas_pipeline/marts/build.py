@@ -28,7 +28,7 @@ from ideas_pipeline.marts import (
 )
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.marts.mart import Asked, Mart
-from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.schema import comments
@@ -80,9 +80,11 @@ def build_marts(engine: sa.Engine, community: str, timezone: str, as_of: datetim
         for name, mart in MARTS.items():
             rows[name] = _build(connection, mart, asked)
         facts.drop(connection)
-        connection.execute(sa.delete(BOOKS).where(BOOKS.c.community == community))
+        connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.community == community))
         same = {"community": community, "as_of": asked.as_of, "timezone": timezone, "built_at": built_at}
-        connection.execute(sa.insert(BOOKS), [{"mart": name, "rows": count, **same} for name, count in rows.items()])
+        connection.execute(
+            sa.insert(BUILT_MARTS), [{"mart": name, "rows": count, **same} for name, count in rows.items()]
+        )
     return rows
 
 
@@ -130,7 +132,9 @@ def _prepare(connection: sa.Connection) -> None:
             if same_key and _shape(connection, columns[table.name]) == _shape(connection, wanted):
                 continue
             table.drop(connection)
-            connection.execute(sa.delete(BOOKS).where(BOOKS.c.mart == table.name))  # of other communities, too
+            connection.execute(
+                sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name)
+            )  # of other communities, too
         table.create(connection)
     for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
         connection.execute(comment)

@@ -15,7 +15,7 @@ TABLE = mart_table(
     "mart_challenge_votes",
     "One row a challenge and type of vote: votes that are there. What a sum or an average of values means follows "
     "the type (thumbs: sum; thumbs_up: count; stars, scorecard: average; points: sum).",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("voting_type", "id", "thumbs, thumbs_up, stars, points, scorecard; unknown where none is given.", key=True),
     column("votes", "integer", "Votes.", required=True),
     column("voters", "integer", "Different people who gave them.", required=True),

@@ -16,7 +16,7 @@ TABLE = mart_table(
     "mart_challenges",
     "One row a challenge: what is there now, who took part, and shares with what they are shares of. "
     "Removed ideas and banned people are left out (see mart_moderation); votes by type are in mart_challenge_votes.",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("title", "text", "Its title."),
     column("type", "text", "standard, funnel or milestone."),
     column("starts_at", "timestamp", "When it opens."),

@@ -17,7 +17,7 @@ TABLE = mart_table(
     "mart_contributors",
     "One row a person who is registered or has contributed; banned people are left out. Names are in users. "
     "Contributions without a person (anonymous, or a deleted account that the source no longer names) are nobody's.",
-    column("user_id", "id", "The person.", pii="person_id", key=True, refers_to="users"),
+    column("user_id", "id", "The person.", pii="person_id", key=True, references="users"),
     column("is_registered", "boolean", "Whether the person is registered now.", required=True),
     column("ideas", "integer", "Ideas submitted as the author.", required=True),
     column("joint_ideas", "integer", "Ideas submitted as a co-author.", required=True),

@@ -16,7 +16,7 @@ TABLE = mart_table(
     "One row a stage of a challenge. An idea has reached a stage when it was seen in it or in a later one, whether it "
     "is still there or not; so reached never rises along the stages. What was before the first sync was not seen: see "
     "not_observed.",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("stage_id", "id", "The stage.", key=True),
     column("place", "integer", "Its place among the challenge's stages, from 1.", required=True),
     column("name", "text", "Its name."),

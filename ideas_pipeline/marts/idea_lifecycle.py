@@ -17,8 +17,8 @@ TABLE = mart_table(
     "mart_idea_lifecycle",
     "One row an idea that is there and not removed. Titles are in ideas. A response is a comment by someone other than "
     "the idea's author and co-authors, also when a stage's start cleared it later.",
-    column("idea_id", "id", "The idea.", key=True, refers_to="ideas"),
-    column("challenge_id", "id", "The challenge it is in now.", refers_to="challenges"),
+    column("idea_id", "id", "The idea.", key=True, references="ideas"),
+    column("challenge_id", "id", "The challenge it is in now.", references="challenges"),
     column("stage_id", "id", "The stage it is in now."),
     column("submitted_at", "timestamp", "When it was submitted.", required=True),
     column("published_at", "timestamp", "When it became visible."),

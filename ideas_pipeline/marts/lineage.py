@@ -13,7 +13,7 @@ from sqlalchemy.sql import visitors
 from ideas_pipeline.marts import facts
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.mart import Asked
-from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
+from ideas_pipeline.tables.all_tables import ANALYST_TABLES
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.columns import own_keys
 
@@ -73,5 +73,5 @@ def _selects(of: Any) -> Iterator[sa.Select[Any]]:
 
 
 def _key(table: str) -> str:
-    described = MARTS[table].table if table in MARTS else FOR_ANALYSTS[table]
+    described = MARTS[table].table if table in MARTS else ANALYST_TABLES[table]
     return str(own_keys(described)[0].name)

@@ -16,7 +16,7 @@ TABLE = mart_table(
     "mart_moderation",
     "One row a challenge that has ideas: all that the source has, removed ones and those of banned people included. "
     "0 means none; null means that the source does not tell, of any row of the community.",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("ideas", "integer", "Ideas, whatever their state.", required=True),
     column("removed", "integer", "Those that a moderator removed; null where no idea has a moderation_status."),
     column("removed_rate", "number", "removed ÷ ideas."),

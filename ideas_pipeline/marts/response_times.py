@@ -15,7 +15,7 @@ TABLE = mart_table(
     "mart_response_times",
     "One row a challenge that has ideas: the time from an idea's submission to the first comment by someone other than "
     "its authors. Unanswered ideas are in no median: read it together with answered_rate.",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("ideas", "integer", "Ideas.", required=True),
     column("answered", "integer", "Those with a response.", required=True),
     column("answered_rate", "number", "answered ÷ ideas."),

@@ -15,7 +15,7 @@ TABLE = mart_table(
     "mart_stage_times",
     "One row a stage of a challenge: the time that ideas were seen in it, all stays of an idea together. Stays that "
     "last count up to now (see _marts.as_of). Times are as fine as the schedule of the syncs.",
-    column("challenge_id", "id", "The challenge.", key=True, refers_to="challenges"),
+    column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("stage_id", "id", "The stage.", key=True),
     column("name", "text", "Its name."),
     column("ideas", "integer", "Ideas that were seen in it: what the median is of.", required=True),

@@ -18,7 +18,7 @@ from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Blanker, author_column, parts_with_texts
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
-from ideas_pipeline.tables.columns import own_keys, part_of, pii
+from ideas_pipeline.tables.columns import own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import json_text
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
@@ -91,7 +91,7 @@ def _scrub_table(
     community = blanker.erased.community
     own = [str(c.name) for c in table.columns if c.name != "community" and not c.name.startswith("_")]
     keys = [name for name in own if table.c[name].primary_key]
-    parent = part_of(table)
+    parent = parent_of(table)
     concerned: list[sa.ColumnElement[bool]] = [table.c._extra.is_not(None)]
     for name, target in blanker.people.pointers[table.name].items():
         concerned.append(table.c[name].in_(people) if target == "users" else table.c[name].startswith("["))
@@ -213,7 +213,7 @@ def _parts(connection: sa.Connection, blanker: Blanker, without_texts: Mapping[s
         there = connection.scalars(sa.select(held.scope).distinct().where(ours, held.stream == name)).all()
         for owner in owners & set(there):
             connection.execute(sa.delete(ABSENCES).where(ours, held.stream == name, held.scope == owner))
-    owners_of = {t.name: part_of(t) for t in TABLES.values() if "id" not in t.c or len(t.primary_key) > 2}
+    owners_of = {t.name: parent_of(t) for t in TABLES.values() if "id" not in t.c or len(t.primary_key) > 2}
 
     def blanked(row: dict[str, Any]) -> dict[str, Any]:
         table = row["stream"]

@@ -17,7 +17,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
 from ideas_pipeline.privacy.suppression import ErasedPeople
-from ideas_pipeline.tables.columns import part_of, pii
+from ideas_pipeline.tables.columns import parent_of, pii
 from ideas_pipeline.tables.community import BANNED, TABLES
 
 Json = Any
@@ -82,7 +82,7 @@ def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, 
         return "users"
     if column.name == "id" and table.name in made:
         return table.name
-    named = column.info["part_of"] or column.info["refers_to"]
+    named = column.info["parent"] or column.info["references"]
     return named if named in made else None
 
 
@@ -232,7 +232,7 @@ def _named(above: str, name: str) -> str:
 
 def parts_with_texts() -> dict[str, str]:
     """Tables whose texts were written by the author of the row that they are part of, with that row's table."""
-    parents = {t.name: (part_of(t) or ("", ""))[1] for t in TABLES.values() if text_columns(t.name)}
+    parents = {t.name: (parent_of(t) or ("", ""))[1] for t in TABLES.values() if text_columns(t.name)}
     return {
         name: above for name, above in parents.items() if above and not author_column(name) and author_column(above)
     }

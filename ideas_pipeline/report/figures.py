@@ -15,7 +15,7 @@ from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.facts import NOT_REGISTERED
 from ideas_pipeline.report.words import title
-from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import USERS
 from ideas_pipeline.warehouse.database import Transaction, reading, reading_one_moment, utc
@@ -116,7 +116,7 @@ def read_figures(engine: sa.Engine, community: str) -> Figures:
 
 def _built(connection: sa.Connection, community: str) -> sa.Row[Any]:
     """How the community's marts were built: all together. Raises WarehouseError where one is missing."""
-    built = connection.execute(sa.select(BOOKS).where(BOOKS.c.community == community)).all()
+    built = connection.execute(sa.select(BUILT_MARTS).where(BUILT_MARTS.c.community == community)).all()
     if not {row.mart for row in built}.issuperset(MARTS):
         raise WarehouseError(
             f"The report of {community} is made of its marts, and they are not built yet. "

@@ -11,7 +11,7 @@ from ideas_pipeline.contract.load import load_contract, unusable
 from ideas_pipeline.contract.mistakes import suggestion
 from ideas_pipeline.contract.model import Contract, Each, Embedded, Stream
 from ideas_pipeline.contract.types import Mistake, Steps
-from ideas_pipeline.tables.columns import own_keys, part_of
+from ideas_pipeline.tables.columns import own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES
 
 _DEFAULT_CURSOR = Stream.model_fields["cursor"].default
@@ -59,7 +59,7 @@ def _stream_mistakes(name: str, stream: Stream) -> Iterator[Mistake]:
     for column in stream.key:
         if column not in filled:
             yield Mistake((*at, "key"), f"is wrong: {column} has no value{suggestion(column, filled)}")
-    owner = part_of(table)
+    owner = parent_of(table)
     if owner and owner[0] not in filled:
         what = f"lacks {owner[0]}: map it, because it says to which row of {owner[1]} a record belongs"
         yield Mistake((*at, "fields"), what)
@@ -108,7 +108,7 @@ def _filled(stream: Stream) -> set[str]:
 
 def _composite_id_mistakes(contract: Contract, name: str) -> Iterator[Mistake]:
     """Why the stream ``name``, whose key contains id, cannot have composite ids, or why others cannot refer to them."""
-    stream, owner = contract.streams[name], (part_of(TABLES[name]) or ("", ""))[0]
+    stream, owner = contract.streams[name], (parent_of(TABLES[name]) or ("", ""))[0]
     at: Steps = ("streams", name)
     if not owner:
         yield Mistake((*at, "key"), f"cannot hold id: {name} is one list, in which each id must be unique")
@@ -147,7 +147,7 @@ def _reference_mistakes(name: str, stream: Stream, target: str, owner: str) -> I
 def _target(table: str, column: str) -> str:
     """The table whose rows the column refers to; empty if it refers to none."""
     info = TABLES[table].c[column].info if table in TABLES and column in TABLES[table].c else {}
-    return str(info.get("part_of") or info.get("refers_to") or "")
+    return str(info.get("parent") or info.get("references") or "")
 
 
 def _each_mistakes(at: Steps, each: Each) -> Iterator[Mistake]:
@@ -169,7 +169,7 @@ def _embedded_mistakes(at: Steps, embedded: Embedded, stream: str) -> Iterator[M
         yield Mistake(at, what)
         return
     table = TABLES[name]
-    owner = (part_of(table) or ("",))[0]
+    owner = (parent_of(table) or ("",))[0]
     if embedded.parent_key != owner:
         what = f"is wrong: the column that names the record is {owner}, not {embedded.parent_key}"
         yield Mistake((*at, "parent_key"), what)
@@ -192,7 +192,7 @@ def _unknown_column(at: Steps, name: str, table: sa.Table) -> Iterator[Mistake]:
 
 def _parent(table: sa.Table) -> str:
     """The table whose rows this one's belong to; empty if there is none."""
-    return (part_of(table) or ("", ""))[1]
+    return (parent_of(table) or ("", ""))[1]
 
 
 def _keys(table: sa.Table) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every table of this folder. ``METADATA`` knows a table once its module is imported, and here all of them are."""
+"""Every table of this package. Import ``METADATA`` from here: each module registers its tables when it is imported."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 
 METADATA: sa.MetaData = WAREHOUSE.metadata
-"""All of them."""
+"""The metadata of all tables."""
 
-FOR_ANALYSTS: dict[str, sa.Table] = {**TABLES, IDEA_HISTORY.name: IDEA_HISTORY, LABEL_CLASSES.name: LABEL_CLASSES}
-"""By name, what marts are made of and analysts read: the community, its past, and what analysts write themselves."""
+ANALYST_TABLES: dict[str, sa.Table] = {**TABLES, IDEA_HISTORY.name: IDEA_HISTORY, LABEL_CLASSES.name: LABEL_CLASSES}
+"""The tables that analysts read and marts are built from, by name: the community, its history, the label classes."""
 
-BOOKS: dict[str, sa.Table] = {name: table for name, table in METADATA.tables.items() if name not in FOR_ANALYSTS}
-"""By name, what the pipeline writes of its own doings."""
+BOOKKEEPING_TABLES: dict[str, sa.Table] = {
+    name: table for name, table in METADATA.tables.items() if name not in ANALYST_TABLES
+}
+"""The tables in which the pipeline records its own work, by name."""

@@ -1,4 +1,4 @@
-"""The table that analysts own: the pipeline reads it and never writes it."""
+"""The table that analysts maintain: the pipeline reads it and never writes it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LABEL_CLASSES = sa.Table(
     column(
         "class",
         "text",
-        f"What the label means to you: {ADOPTED} makes its ideas count as adopted; any other word is a class, too.",
+        f"The class of the label: {ADOPTED} makes its ideas count as adopted; any other word is a class of its own.",
         required=True,
     ),
-    comment="What status labels mean, as only you can know: one row a label, written by you. "
-    "The marts are built with it at the next sync, or by `ideas-pipeline marts`.",
+    comment="One row per label, written by you: the class of a status label. "
+    "The marts use it from the next sync on, or after `ideas-pipeline marts`.",
 )

@@ -1,4 +1,4 @@
-"""What a column can be: its kind, its meaning, and what it says about a person."""
+"""Columns: kind, meaning, class of personal data, and the tables that they refer to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 Kind = Literal["id", "text", "integer", "number", "boolean", "timestamp", "date", "json"]
 Pii = Literal["person_id", "email", "name", "profile", "free_text"]
 
-# Text of any length everywhere; engines that cannot index that get a bound for the columns that are keys.
+# Text of any length. Engines that cannot index unbounded text get a length for key columns.
 _ID = sa.Text().with_variant(sa.String(255), "mysql", "mariadb", "mssql", "oracle")
 _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     "id": _ID,
@@ -24,7 +24,7 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     "json": sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
 }
 
-# How each kind travels between records and the warehouse, and in exported files. JSON is text.
+# The Arrow type of each kind, between records and the warehouse and in exported files. JSON is text.
 ARROW: dict[Kind, pa.DataType] = {
     "id": pa.string(),
     "text": pa.string(),
@@ -45,15 +45,22 @@ def column(
     pii: Pii | None = None,
     key: bool = False,
     required: bool = False,
-    part_of: str | None = None,
-    refers_to: str | None = None,
+    parent: str | None = None,
+    references: str | None = None,
     values: tuple[str, ...] = (),
 ) -> sa.Column[Any]:
-    """A column of ``kind`` with its meaning in a sentence, and the class of personal data that it holds, if any.
+    """Define a column.
 
-    ``part_of``: the table (key: community, id) without whose row this row cannot be: an idea of a challenge.
-    ``refers_to``: the table whose row this one names, and may outlive: the author of an idea.
-    ``values``: all that are known. Others load just as well, and are pointed out.
+    Args:
+        name: The column's name.
+        kind: The kind of its values, which sets the type on each engine.
+        meaning: One sentence, which becomes the comment in the database and in docs/warehouse.md.
+        pii: The class of personal data that it holds.
+        key: Whether it belongs to the primary key.
+        required: Whether null is refused.
+        parent: The table (key: community, id) of the parent that a row cannot exist without, as an idea in a challenge.
+        references: The table of a row that this row names and may outlive, as the author of an idea.
+        values: The known values. Others are loaded, too, and reported.
     """
     return sa.Column(
         name,
@@ -61,38 +68,41 @@ def column(
         primary_key=key,
         nullable=not (key or required),
         comment=meaning,
-        info={"kind": kind, "pii": pii, "part_of": part_of, "refers_to": refers_to, "values": values},
+        info={"kind": kind, "pii": pii, "parent": parent, "references": references, "values": values},
     )
 
 
 def kind(column: sa.Column[Any]) -> Kind:
+    """The kind of a column's values."""
     return cast("Kind", column.info["kind"])
 
 
 def pii(column: sa.Column[Any]) -> Pii | None:
+    """The class of personal data in a column, or None."""
     return cast("Pii | None", column.info["pii"])
 
 
 def known_values(column: sa.Column[Any]) -> tuple[str, ...]:
-    """The values that are known of a column; none where any value is as good as another."""
+    """The known values of a column; empty if any value is valid."""
     return cast("tuple[str, ...]", column.info["values"])
 
 
 def own_keys(table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of the key within a community."""
+    """The primary-key columns without ``community``."""
     return [c for c in table.primary_key.columns if c.name != "community"]
 
 
-def part_of(table: sa.Table) -> tuple[str, str] | None:
-    """The column of ``table`` that names its parent, and the parent's table; None for a table that stands alone."""
-    return next(((c.name, c.info["part_of"]) for c in table.columns if c.info["part_of"]), None)
+def parent_of(table: sa.Table) -> tuple[str, str] | None:
+    """The column of ``table`` that names its parent, and the parent's table; None for a table without a parent."""
+    return next(((c.name, c.info["parent"]) for c in table.columns if c.info["parent"]), None)
 
 
 def scope_of(table: sa.Table) -> sa.ColumnElement[str]:
-    """The scope in which a row is listed: its parent's id; empty in a table that stands alone."""
-    parent = part_of(table)
+    """The scope in which a row is listed: its parent's id; empty in a table without a parent."""
+    parent = parent_of(table)
     return table.c[parent[0]] if parent else sa.literal("", sa.Text())
 
 
 def is_live(table: sa.Table, community: str) -> sa.ColumnElement[bool]:
+    """Condition for the community's rows that are not marked deleted."""
     return sa.and_(table.c.community == community, table.c._deleted_at.is_(None))

@@ -1,7 +1,7 @@
-"""The tables that hold a community: what an analyst reads.
+"""The tables of a community: challenges, ideas, comments, votes, people.
 
-Every row belongs to a ``community`` and keeps, beside the source's own columns, what the pipeline knows of it:
-fields the contract does not map (``_extra``), when it was first and last seen to change, when it was proven absent.
+Every row belongs to a ``community``. Beside the source's columns it has those of the pipeline: unmapped fields
+(``_extra``), when it was first seen and last changed, and when it was marked deleted.
 Ids are opaque text. Timestamps are UTC.
 """
 
@@ -24,30 +24,30 @@ def _table(name: str, meaning: str, *columns: sa.Column[Any]) -> sa.Table:
     return sa.Table(
         name,
         METADATA,
-        column("community", "id", "The community, as configured (IDEAS_COMMUNITY).", key=True),
+        column("community", "id", "The community (IDEAS_COMMUNITY).", key=True),
         *columns,
-        column("_extra", "json", "Fields that the API sent and the contract does not map, as sent."),
+        column("_extra", "json", "Fields of the API's record that the contract does not map, as received."),
         column("_first_seen_at", "timestamp", "When the pipeline first saw this row.", required=True),
         column(
             "_changed_at",
             "timestamp",
-            "When the pipeline last wrote this row because it differed.",
+            "When the pipeline last wrote this row because its values had changed.",
             required=True,
         ),
         column(
             "_deleted_at",
             "timestamp",
-            "When this row was proven absent from the source; null while it is there.",
+            "When a complete sweep showed that the row is absent from the source; null while it exists there.",
         ),
         column(
             "_deleted_because",
             "text",
-            "Why it is absent: gone, parent_gone, cleared (by the start of a stage), or gone (confirmed).",
+            "Why it is marked deleted: gone, parent_gone, cleared (by the start of a stage), or gone (confirmed).",
         ),
         column(
             "_row_hash",
             "text",
-            "Fingerprint of the row's meaning; volatile columns are left out.",
+            "Hash of the row's values, without volatile columns.",
             required=True,
         ),
         column("_run_id", "id", "The run that last wrote this row (see _sync_runs).", required=True),
@@ -66,9 +66,9 @@ CHALLENGES = _table(
         values=("standard", "funnel", "milestone"),
     ),
     column("title", "text", "The challenge's title."),
-    column("description", "text", "The challenge's text, HTML as the source holds it."),
-    column("status", "text", "The source's own word for the challenge's state."),
-    column("is_visible", "boolean", "False where the challenge is left out of feeds and e-mails."),
+    column("description", "text", "The challenge's text, HTML as stored at the source."),
+    column("status", "text", "The challenge's status, in the source's words."),
+    column("is_visible", "boolean", "False if the challenge does not appear in feeds and e-mails."),
     column("allows_ideas", "boolean", "Whether new ideas can be posted."),
     column("allows_comments", "boolean", "Whether comments can be written."),
     column("joint_submissions", "boolean", "Whether an idea can have co-authors."),
@@ -81,25 +81,25 @@ CHALLENGES = _table(
     column(
         "blind_voting",
         "boolean",
-        "True where scores are hidden, so that a null score does not mean no votes.",
+        "True if scores are hidden: a null score then does not mean that there are no votes.",
     ),
     column("idea_visibility", "text", "Who sees the ideas: everyone with access, or moderators only."),
     column("starts_at", "timestamp", "When the challenge opens."),
-    column("deadline_at", "timestamp", "When posting ends; null where there is no deadline."),
-    column("idea_count", "integer", "Ideas, as declared by the source (compare with the rows of ideas)."),
-    column("comment_count", "integer", "Comments, as declared by the source."),
-    column("vote_count", "integer", "Votes, as declared by the source."),
+    column("deadline_at", "timestamp", "When posting ends; null if there is no deadline."),
+    column("idea_count", "integer", "Number of ideas that the source declares (compare with the rows of ideas)."),
+    column("comment_count", "integer", "Number of comments that the source declares."),
+    column("vote_count", "integer", "Number of votes that the source declares."),
     column("created_at", "timestamp", "When the challenge was created."),
-    column("updated_at", "timestamp", "When the source says it last changed."),
-    column("url", "text", "The challenge's page."),
+    column("updated_at", "timestamp", "The source's own time of the last change."),
+    column("url", "text", "URL of the challenge."),
 )
 
 CHALLENGE_STAGES = _table(
     "challenge_stages",
     "A phase of a funnel challenge or a milestone of a milestone challenge.",
-    column("challenge_id", "id", "The challenge.", key=True, part_of="challenges"),
-    column("id", "id", "The stage's id; its position where the source gives none.", key=True),
-    column("position", "integer", "Order within the challenge, as the source numbers it."),
+    column("challenge_id", "id", "The challenge.", key=True, parent="challenges"),
+    column("id", "id", "The stage's id; its position if the source has no id.", key=True),
+    column("position", "integer", "Order within the challenge, in the source's numbering."),
     column(
         "kind",
         "text",
@@ -110,20 +110,20 @@ CHALLENGE_STAGES = _table(
     column("description", "text", "The stage's text."),
     column("starts_at", "timestamp", "When the stage starts."),
     column("ends_at", "timestamp", "When the stage ends; null for the last one."),
-    column("time_limit_days", "integer", "Days an idea may stay in the stage."),
+    column("time_limit_days", "integer", "Number of days that an idea may stay in the stage."),
     column("voting_type", "text", "How ideas are voted on in this stage.", values=_VOTING_TYPES),
-    column("vote_target", "number", "Votes that an idea needs to go on."),
-    column("min_score", "number", "Average rating that an idea needs to go on."),
-    column("resets_votes", "boolean", "True where the stage's start sets all votes to none."),
-    column("clears_comments", "boolean", "True where the stage's start removes all comments."),
-    column("advances_all", "boolean", "True where all ideas go on to the next stage."),
+    column("vote_target", "number", "Number of votes that an idea needs to move on."),
+    column("min_score", "number", "Average rating that an idea needs to move on."),
+    column("resets_votes", "boolean", "True if all votes are deleted when the stage starts."),
+    column("clears_comments", "boolean", "True if all comments are deleted when the stage starts."),
+    column("advances_all", "boolean", "True if all ideas move on to the next stage."),
 )
 
 USERS = _table(
     "users",
-    "A person's account, as far as the API's account may see it.",
+    "A person's account, as far as the API's account is allowed to see it.",
     column("id", "id", "The account's id at the source.", pii="person_id", key=True),
-    column("display_name", "text", "The name shown in the community.", pii="name"),
+    column("display_name", "text", "The name that the community shows.", pii="name"),
     column(
         "email", "text", "The e-mail address or its hash; null unless IDEAS_PII_EMAIL is keep or hash.", pii="email"
     ),
@@ -131,45 +131,50 @@ USERS = _table(
     column(
         "status",
         "text",
-        "active, banned, removed, deleted or invited; erased where we blanked the row of one who was not banned.",
+        "active, banned, removed, deleted or invited; erased after an erasure of a person who was not banned.",
         values=("active", "banned", "removed", "deleted", "invited", "erased"),
     ),
     column("joined_at", "timestamp", "When the person joined."),
-    column("last_seen_at", "timestamp", "The last visit, where the source tells.", pii="profile"),
-    column("points", "integer", "Points. They can be reset, so they are no measure of activity."),
+    column("last_seen_at", "timestamp", "The last visit, if the source has it.", pii="profile"),
+    column("points", "integer", "Points. They can be reset, so they do not measure activity."),
     column("rank", "integer", "Place on the leaderboard."),
-    column("idea_count", "integer", "Ideas, as declared by the source."),
-    column("comment_count", "integer", "Comments, as declared by the source."),
-    column("vote_count", "integer", "Votes, as declared by the source."),
-    column("avatar_url", "text", "The picture's address; signed and expiring, never compared.", pii="profile"),
-    column("url", "text", "The profile's page.", pii="profile"),
+    column("idea_count", "integer", "Number of ideas that the source declares."),
+    column("comment_count", "integer", "Number of comments that the source declares."),
+    column("vote_count", "integer", "Number of votes that the source declares."),
+    column(
+        "avatar_url",
+        "text",
+        "URL of the picture; it is signed and expires, and is ignored when rows are compared.",
+        pii="profile",
+    ),
+    column("url", "text", "URL of the profile.", pii="profile"),
 )
 
 USER_ANSWERS = _table(
     "user_answers",
     "A person's answer to a profile question.",
-    column("user_id", "id", "The person.", pii="person_id", key=True, part_of="users"),
-    column("question_id", "id", "The question's id, or its key at the source.", key=True),
+    column("user_id", "id", "The person.", pii="person_id", key=True, parent="users"),
+    column("question_id", "id", "The question's id or key at the source.", key=True),
     column("label", "text", "The question."),
-    column("value", "text", "The answer; JSON where it is a list or a map.", pii="profile"),
+    column("value", "text", "The answer; as JSON if it is a list or a map.", pii="profile"),
 )
 
 IDEAS = _table(
     "ideas",
     "An idea that was posted to a challenge. It can move to another challenge and keeps its id.",
     column("id", "id", "The idea's id at the source.", key=True),
-    column("challenge_id", "id", "The challenge under which the source lists it now.", part_of="challenges"),
+    column("challenge_id", "id", "The challenge that lists it now.", parent="challenges"),
     column("stage_id", "id", "The phase or milestone it is in now."),
     column(
         "author_id",
         "id",
-        "Who posted it; null where anonymous or the account was deleted.",
+        "The author; null if anonymous or if the account was deleted.",
         pii="person_id",
-        refers_to="users",
+        references="users",
     ),
     column("title", "text", "The idea's title.", pii="free_text"),
-    column("body", "text", "The idea's text, HTML as the source holds it.", pii="free_text"),
-    column("status", "text", "The source's own word for the idea's state."),
+    column("body", "text", "The idea's text, HTML as stored at the source.", pii="free_text"),
+    column("status", "text", "The idea's status, in the source's words."),
     column(
         "moderation_status",
         "text",
@@ -183,45 +188,49 @@ IDEAS = _table(
         values=("pending", "approved", "rejected"),
     ),
     column("is_anonymous", "boolean", "Whether the author is hidden."),
-    column("score", "number", "Score. Its meaning follows the voting type: never compare across challenges."),
-    column("score_type", "text", "How the score is made: sum, count or average.", values=("sum", "count", "average")),
-    column("vote_count", "integer", "Votes, as declared by the source (compare with the rows of votes)."),
-    column("comment_count", "integer", "Comments, as declared by the source (compare with the rows of comments)."),
-    column("view_count", "integer", "Views, as declared by the source."),
-    column("follower_count", "integer", "Followers, as declared by the source."),
+    column("score", "number", "Score. Its meaning depends on the voting type: do not compare it across challenges."),
+    column(
+        "score_type", "text", "How the score is computed: sum, count or average.", values=("sum", "count", "average")
+    ),
+    column("vote_count", "integer", "Number of votes that the source declares (compare with the rows of votes)."),
+    column(
+        "comment_count", "integer", "Number of comments that the source declares (compare with the rows of comments)."
+    ),
+    column("view_count", "integer", "Number of views that the source declares."),
+    column("follower_count", "integer", "Number of followers that the source declares."),
     column("created_at", "timestamp", "When it was submitted."),
     column(
         "published_at",
         "timestamp",
-        "When it became visible; later than created_at where it waited for approval.",
+        "When it became visible; later than created_at if it waited for approval.",
     ),
-    column("updated_at", "timestamp", "When the source says it last changed."),
-    column("url", "text", "The idea's page."),
+    column("updated_at", "timestamp", "The source's own time of the last change."),
+    column("url", "text", "URL of the idea."),
 )
 
 IDEA_LABELS = _table(
     "idea_labels",
-    "A status label that an idea carries. Labels can be renamed: join on label_id, not on name.",
-    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
+    "A status label of an idea. Labels can be renamed: join on label_id, not on name.",
+    column("idea_id", "id", "The idea.", key=True, parent="ideas"),
     column("label_id", "id", "The label's id at the source.", key=True),
     column("name", "text", "The label's text when last read."),
     column("color", "text", "The label's colour."),
-    column("is_system", "boolean", "True for labels that the product sets itself."),
+    column("is_system", "boolean", "True if the product sets the label itself."),
     column("position", "integer", "Order of display."),
 )
 
 IDEA_TAGS = _table(
     "idea_tags",
     "A tag on an idea.",
-    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
-    column("tag", "id", "The tag, as given.", key=True),
+    column("idea_id", "id", "The idea.", key=True, parent="ideas"),
+    column("tag", "id", "The tag.", key=True),
 )
 
 IDEA_COAUTHORS = _table(
     "idea_coauthors",
     "A person who submitted an idea jointly with its author.",
-    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
-    column("user_id", "id", "The person.", pii="person_id", key=True, refers_to="users"),
+    column("idea_id", "id", "The idea.", key=True, parent="ideas"),
+    column("user_id", "id", "The person.", pii="person_id", key=True, references="users"),
     column("is_lead", "boolean", "Whether this is the lead author."),
     column("position", "integer", "Order of display."),
 )
@@ -229,69 +238,69 @@ IDEA_COAUTHORS = _table(
 IDEA_ANSWERS = _table(
     "idea_answers",
     "An answer to one of the additional questions of an idea's form.",
-    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
-    column("question_id", "id", "The question's id, or its key at the source.", key=True),
+    column("idea_id", "id", "The idea.", key=True, parent="ideas"),
+    column("question_id", "id", "The question's id or key at the source.", key=True),
     column("label", "text", "The question."),
     column("type", "text", "The kind of question."),
-    column("value", "text", "The answer; JSON where it is a list or a map.", pii="free_text"),
+    column("value", "text", "The answer; as JSON if it is a list or a map.", pii="free_text"),
 )
 
 IDEA_ATTACHMENTS = _table(
     "idea_attachments",
     "A file, image or video attached to an idea.",
-    column("idea_id", "id", "The idea.", key=True, part_of="ideas"),
-    column("attachment_id", "id", "The file's id; its name or position where the source gives none.", key=True),
+    column("idea_id", "id", "The idea.", key=True, parent="ideas"),
+    column("attachment_id", "id", "The file's id; its name or position if the source has no id.", key=True),
     column("kind", "text", "file, image or video.", values=("file", "image", "video")),
     column("filename", "text", "The file's name.", pii="free_text"),
     column("mime_type", "text", "The file's media type."),
     column("size_bytes", "integer", "The file's size."),
-    column("url", "text", "The file's address; signed and expiring, never compared."),
+    column("url", "text", "URL of the file; it is signed and expires, and is ignored when rows are compared."),
 )
 
 COMMENTS = _table(
     "comments",
     "A comment on an idea.",
     column("id", "id", "The comment's id at the source.", key=True),
-    column("idea_id", "id", "The idea under which the source lists it.", part_of="ideas"),
+    column("idea_id", "id", "The idea that lists it.", parent="ideas"),
     column(
         "parent_comment_id",
         "id",
-        "The comment that it answers; null at the top of a thread.",
-        refers_to="comments",
+        "The comment that it replies to; null at the top of a thread.",
+        references="comments",
     ),
     column(
         "author_id",
         "id",
-        "Who wrote it; null where the account was deleted.",
+        "The author; null if the account was deleted.",
         pii="person_id",
-        refers_to="users",
+        references="users",
     ),
-    column("body", "text", "The comment's text, HTML as the source holds it.", pii="free_text"),
+    column("body", "text", "The comment's text, HTML as stored at the source.", pii="free_text"),
     column("is_author_comment", "boolean", "Whether it was written by an author of the idea."),
     column("status", "text", "visible, removed or cleared.", values=("visible", "removed", "cleared")),
-    column("like_count", "integer", "Likes, as declared by the source."),
+    column("like_count", "integer", "Number of likes that the source declares."),
     column("created_at", "timestamp", "When it was written."),
-    column("updated_at", "timestamp", "When the source says it last changed."),
+    column("updated_at", "timestamp", "The source's own time of the last change."),
 )
 
 VOTES = _table(
     "votes",
-    "One person's vote on an idea (in a stage). Never add values of different voting types.",
-    column("id", "id", "The vote's id; made of idea, person and stage where the source gives none.", key=True),
-    column("idea_id", "id", "The idea.", part_of="ideas"),
-    column("user_id", "id", "Who voted; null where the account was deleted.", pii="person_id", refers_to="users"),
-    column("stage_id", "id", "The stage in which the vote was given."),
+    "One person's vote on an idea (in a stage). Do not add values of different voting types.",
+    column("id", "id", "The vote's id; composed of idea, person and stage if the source has no id.", key=True),
+    column("idea_id", "id", "The idea.", parent="ideas"),
+    column("user_id", "id", "The voter; null if the account was deleted.", pii="person_id", references="users"),
+    column("stage_id", "id", "The stage in which the vote was cast."),
     column("voting_type", "text", "thumbs, thumbs_up, stars, points or scorecard.", values=_VOTING_TYPES),
     column("value", "number", "The vote's value: +1 or -1, stars, points, or the average of the ratings."),
-    column("created_at", "timestamp", "When the vote was given."),
+    column("created_at", "timestamp", "When the vote was cast."),
     column("updated_at", "timestamp", "When it was changed."),
 )
 
 VOTE_RATINGS = _table(
     "vote_ratings",
-    "One criterion's rating within a scorecard vote.",
-    column("vote_id", "id", "The vote.", key=True, part_of="votes"),
-    column("criterion_id", "id", "The criterion's id, or its key at the source.", key=True),
+    "The rating of one criterion in a scorecard vote.",
+    column("vote_id", "id", "The vote.", key=True, parent="votes"),
+    column("criterion_id", "id", "The criterion's id or key at the source.", key=True),
     column("criterion", "text", "The criterion's name."),
     column("rating", "number", "The rating."),
 )

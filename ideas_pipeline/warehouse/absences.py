@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.tables.columns import is_live, part_of, scope_of
+from ideas_pipeline.tables.columns import is_live, parent_of, scope_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch
@@ -45,7 +45,7 @@ def note_missing(connection: sa.Connection, batch: Batch, seen: sa.Table, at: da
 def note_orphans(connection: sa.Connection, community: str, stream: str, run_id: str, at: datetime) -> int:
     """Live rows whose parent was marked deleted become candidates. Returns how many are new."""
     table = TABLES[stream]
-    parent = part_of(table)
+    parent = parent_of(table)
     if not parent:
         return 0
     above = TABLES[parent[1]]
@@ -84,7 +84,7 @@ def told_apart(
     started after their list was last proven by an earlier run, and not after ``at``.
     """
     table = TABLES[stream]
-    parent = part_of(table)
+    parent = parent_of(table)
     if not parent:
         return {}
     above = TABLES[parent[1]]
@@ -172,8 +172,8 @@ def _forget_below(connection: sa.Connection, community: str, stream: str, gone: 
 
     How far they were read is forgotten, too: a parent that comes back as it was has its lists read anew.
     """
-    streams = {name for name, table in TABLES.items() if (part_of(table) or ("", ""))[1] == stream}
-    parts = {name for name, table in TABLES.items() if (part_of(table) or ("", ""))[1] in streams}
+    streams = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] == stream}
+    parts = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] in streams}
     connection.execute(
         sa.delete(REJECTED_RECORDS).where(
             REJECTED_RECORDS.c.community == community,

@@ -140,7 +140,7 @@ def _key(id_: str) -> Key:
 
 def _owner_at(table: sa.Table) -> int:
     """The place in a key where the record stands that the row is part of."""
-    return next(at for at, column in enumerate(own_keys(table)) if column.info["part_of"])
+    return next(at for at, column in enumerate(own_keys(table)) if column.info["parent"])
 
 
 def _owner(table: sa.Table) -> sa.Column[str]:

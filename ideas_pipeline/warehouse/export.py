@@ -12,7 +12,7 @@ import pyarrow.parquet
 import sqlalchemy as sa
 
 from ideas_pipeline import private_file
-from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
+from ideas_pipeline.tables.all_tables import ANALYST_TABLES
 from ideas_pipeline.tables.columns import ARROW, Kind
 from ideas_pipeline.warehouse.database import reading, reading_one_moment
 
@@ -35,7 +35,7 @@ def exportable(engine: sa.Engine) -> dict[str, sa.Table]:
 
     Those in ``tables/`` are as they are said to be there, and the marts as they are found.
     """
-    tables = dict(FOR_ANALYSTS)
+    tables = dict(ANALYST_TABLES)
     with reading(engine) as connection:
         found = sa.MetaData()
         for name in sorted(sa.inspect(connection).get_table_names()):

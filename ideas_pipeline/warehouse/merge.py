@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.columns import parent_of
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
@@ -33,7 +33,7 @@ def count(
 
 def shared(connection: sa.Connection, table: sa.Table, staged: sa.Table, community: str) -> dict[str, int]:
     """How many staged rows, by scope, have the id of a live row of another parent."""
-    parent = part_of(table)
+    parent = parent_of(table)
     if not parent:
         return {}
     elsewhere = sa.and_(

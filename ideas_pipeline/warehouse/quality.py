@@ -155,13 +155,13 @@ def _references(table: str) -> list[sa.Column[Any]]:
 
 
 def _target(column: sa.Column[Any]) -> str:
-    return column.info["part_of"] or column.info["refers_to"] or ""
+    return column.info["parent"] or column.info["references"] or ""
 
 
 def _dangling(community: str, table: str, column: sa.Column[Any]) -> sa.Select[str, str, str, int]:
     target = TABLES[_target(column)].alias("target")
     there = sa.exists().where(target.c.community == community, target.c.id == column)
-    if column.info["part_of"]:
+    if column.info["parent"]:
         there = there.where(target.c._deleted_at.is_(None))
     return sa.select(
         sa.literal(table).label("table"),

@@ -18,7 +18,7 @@ from ideas_pipeline.tables.bookkeeping import (
     SYNC_STREAMS,
     WAREHOUSE,
 )
-from ideas_pipeline.tables.columns import part_of
+from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction, utc
 
@@ -175,7 +175,7 @@ def status(tx: Transaction) -> list[StreamStatus]:
 
 def _embedded(stream: str) -> list[str]:
     """The stream's embedded tables: those whose key contains the stream's id."""
-    parents = {name: part_of(table) for name, table in TABLES.items()}
+    parents = {name: parent_of(table) for name, table in TABLES.items()}
     return [
         name
         for name, parent in parents.items()

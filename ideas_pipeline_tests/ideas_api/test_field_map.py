@@ -277,5 +277,5 @@ def test_the_own_id_can_be_told_from_a_made_one(scope: str, own: str | int):
 
 
 def test_the_columns_that_name_a_record_of_their_own_list_are_those_of_the_tables():
-    found = {t.name: c.name for t in TABLES.values() for c in t.columns if c.info["refers_to"] == t.name}
+    found = {t.name: c.name for t in TABLES.values() for c in t.columns if c.info["references"] == t.name}
     assert found == NAMES_ITS_OWN_KIND

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS, build_marts, forget
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
-from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
 from ideas_pipeline.warehouse.database import reading, utc, writing
@@ -76,7 +76,7 @@ def test_the_books_say_of_each_mart_how_many_rows_it_has_up_to_when_and_by_whose
     began = datetime.now(UTC)
     rows = build(engine)
     with engine.connect() as connection:
-        books = connection.execute(sa.select(BOOKS)).mappings().all()
+        books = connection.execute(sa.select(BUILT_MARTS)).mappings().all()
     assert {book["mart"]: book["rows"] for book in books} == rows
     assert {(book["community"], utc(book["as_of"]), book["timezone"]) for book in books} == {
         (acme.COMMUNITY, acme.AS_OF, "Europe/Madrid")
@@ -88,7 +88,7 @@ def test_the_books_say_of_each_mart_how_many_rows_it_has_up_to_when_and_by_whose
 def test_what_lasts_is_counted_up_to_now_unless_another_moment_is_asked_for(engine: sa.Engine) -> None:
     build_marts(engine, acme.COMMUNITY, "UTC")
     with engine.connect() as connection:
-        (times,) = set(connection.execute(sa.select(BOOKS.c.as_of, BOOKS.c.built_at)))
+        (times,) = set(connection.execute(sa.select(BUILT_MARTS.c.as_of, BUILT_MARTS.c.built_at)))
     assert times[0] == times[1]
 
 
@@ -105,7 +105,9 @@ def test_communities_do_not_touch_each_other(engine: sa.Engine) -> None:
     build(engine)
     assert read_marts(engine, "another") == theirs
     with engine.connect() as connection:
-        counts = connection.execute(sa.select(BOOKS.c.community, sa.func.count()).group_by(BOOKS.c.community))
+        counts = connection.execute(
+            sa.select(BUILT_MARTS.c.community, sa.func.count()).group_by(BUILT_MARTS.c.community)
+        )
         assert set(counts) == {(acme.COMMUNITY, len(MARTS)), ("another", len(MARTS))}
 
 
@@ -168,7 +170,7 @@ def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> 
     build(engine)
     assert read_marts(engine) == expected
     with engine.connect() as connection:  # theirs are no longer there, and nothing says that they are
-        theirs = set(connection.scalars(sa.select(BOOKS.c.mart).where(BOOKS.c.community == "another")))
+        theirs = set(connection.scalars(sa.select(BUILT_MARTS.c.mart).where(BUILT_MARTS.c.community == "another")))
     assert MARTS.keys() - theirs == {"mart_people"}
 
 

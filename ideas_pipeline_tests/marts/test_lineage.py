@@ -4,11 +4,11 @@ import pytest
 
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.lineage import made_of
-from ideas_pipeline.tables.all_tables import FOR_ANALYSTS
+from ideas_pipeline.tables.all_tables import ANALYST_TABLES
 
 COLUMNS = {
     (table.name, column.name)
-    for table in (*FOR_ANALYSTS.values(), *(mart.table for mart in MARTS.values()))
+    for table in (*ANALYST_TABLES.values(), *(mart.table for mart in MARTS.values()))
     for column in table.columns
 }
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report.figures import Figures, read_figures
-from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.tables.community import TABLES
@@ -31,10 +31,10 @@ def fill(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None
     """
     engine = make_engine(url)
     with writing(engine) as connection:
-        for table in (BOOKS, SYNC_RUNS, SYNC_STREAMS, *(mart.table for mart in MARTS.values()), *TABLES.values()):
+        for table in (BUILT_MARTS, SYNC_RUNS, SYNC_STREAMS, *(mart.table for mart in MARTS.values()), *TABLES.values()):
             table.create(connection, checkfirst=True)
         built = {"community": COMMUNITY, "timezone": "Europe/Madrid", "as_of": as_of, "built_at": as_of, "rows": 0}
-        connection.execute(sa.insert(BOOKS), [built | {"mart": name} for name in MARTS])
+        connection.execute(sa.insert(BUILT_MARTS), [built | {"mart": name} for name in MARTS])
         for name, rows in marts.items():
             table = MARTS[f"mart_{name}"].table
             blank = {c.name: _NOTHING[kind(c)] for c in table.columns if not c.nullable and kind(c) in _NOTHING}

@@ -10,7 +10,7 @@ from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.report import completeness, moderation
 from ideas_pipeline.report.figures import read_figures
-from ideas_pipeline.tables.bookkeeping import MARTS as BOOKS
+from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.warehouse.database import make_engine, writing
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, days, figures, fill
 
@@ -37,7 +37,7 @@ def test_a_mart_that_is_missing_since_an_upgrade_is_built_first(warehouse_url: s
     engine = fill(warehouse_url)
     with writing(engine) as connection:
         MARTS["mart_people"].table.drop(connection)
-        connection.execute(sa.delete(BOOKS).where(BOOKS.c.mart == "mart_people"))
+        connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == "mart_people"))
     with pytest.raises(WarehouseError, match=r"not built yet\. Run: .* ideas-pipeline marts"):
         read_figures(engine, COMMUNITY)
     engine.dispose()
