@@ -108,7 +108,7 @@ class _Bars:
     def stream_finished(self, result: StreamResult) -> None:
         task = self._tasks.get(result.stream)
         if task is not None:
-            self._bars.update(task, rows=result.seen, requests=result.requests)
+            self._bars.update(task, rows=result.counts.seen, requests=result.counts.requests)
             self._bars.stop_task(task)
 
 
@@ -131,8 +131,8 @@ class _Lines:
             self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} lists read")
 
     def stream_finished(self, result: StreamResult) -> None:
-        requests = _count(result.requests, "request")
-        self._say(f"{result.stream}: {result.verdict}, {result.seen:,} seen in {requests}")
+        requests = _count(result.counts.requests, "request")
+        self._say(f"{result.stream}: {result.verdict}, {result.counts.seen:,} seen in {requests}")
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -80,14 +79,11 @@ def _print(result: RunResult, *, as_json: bool) -> None:
     from ideas_pipeline.cli.output import came_to, console, table
 
     if as_json:
-        names = [f.name for f in dataclasses.fields(result.streams[0]) if f.name != "error"] if result.streams else []
-        streams = [{name: getattr(stream, name) for name in names} for stream in result.streams]
-        print(json.dumps({"run_id": result.run_id, "verdict": result.verdict, "streams": streams}, indent=2))
+        shown = {"run_id": result.run_id, "verdict": result.verdict, "streams": [s.shown() for s in result.streams]}
+        print(json.dumps(shown, indent=2))
         return
     out = console()
-    rows = [
-        (*(getattr(s, name) for name in _SHOWN), "yes" if s.verdict == "complete" else "no") for s in result.streams
-    ]
+    rows = [(*(s.shown()[name] for name in _SHOWN), "yes" if s.verdict == "complete" else "no") for s in result.streams]
     out.print(table((*_SHOWN, "complete?"), rows))
     for s in result.streams:
         if s.reason:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
 import shutil
@@ -127,9 +126,7 @@ def _as_json(result: RunResult, url: sa.URL) -> str:
         "verdict": result.verdict,
         "changed": result.changed,
         "warehouse": place(url),
-        "streams": [
-            {f.name: getattr(s, f.name) for f in dataclasses.fields(s) if f.name != "error"} for s in result.streams
-        ],
+        "streams": [s.shown() for s in result.streams],
     }
     return json.dumps(shown, indent=2)
 
@@ -139,25 +136,23 @@ def _print(result: RunResult, url: sa.URL) -> None:
 
     headers = ["stream", "scopes", "requests", "seen", "inserted", "updated", "unchanged", "rejected", "complete?"]
     rows = [
-        (s.stream, s.scopes, s.requests, s.seen, s.inserted, s.updated, s.unchanged, s.rejected, _complete(s.verdict))
-        for s in result.streams
+        (s.stream, *(s.counts.shown()[name] for name in headers[1:-1]), _complete(s.verdict)) for s in result.streams
     ]
     out = console()
     out.print(table(headers, rows))
     for s in result.streams:
         if s.reason:
             out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
-        if s.absent:
-            out.print(f"{s.stream}: {s.absent:,} no longer at the source, marked in _deleted_at.")
-        if s.held:
-            out.print(
-                f"{s.stream}: {s.held:,} missing, too many at once to be believed; kept: ideas-pipeline absences list"
-            )
-        if s.rejected:
-            out.print(f"{s.stream}: {s.rejected:,} records could not be read: ideas-pipeline rejects list")
+        if s.counts.absent:
+            out.print(f"{s.stream}: {s.counts.absent:,} no longer at the source, marked in _deleted_at.")
+        if s.counts.held:
+            held = f"{s.stream}: {s.counts.held:,} missing, too many at once to be believed"
+            out.print(f"{held}; kept: ideas-pipeline absences list")
+        if s.counts.rejected:
+            out.print(f"{s.stream}: {s.counts.rejected:,} records could not be read: ideas-pipeline rejects list")
     if result.verdict != "complete":
         out.print(f"What was read is loaded. Sync again; if it stays {result.verdict}: ideas-pipeline check")
-    elif not result.changed and not any(s.rejected for s in result.streams):
+    elif not result.changed and not result.counts.rejected:
         out.print("Nothing changed: the warehouse was already true to the community.")
     out.print(f"Warehouse: {place(url)}", markup=False)
 

@@ -20,8 +20,9 @@ def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) 
     said = result.reason
     if result.error is None:
         said = (
-            f"{result.stream}: none of its {result.scopes:,} lists could be read whole: {str(said).rstrip('.')}. What "
-            "came is loaded, the rest is as old as before. Sync again; if it stays, run `ideas-pipeline check`."
+            f"{result.stream}: none of its {result.counts.scopes:,} lists could be read whole: "
+            f"{str(said).rstrip('.')}. What came is loaded, the rest is as old as before. "
+            "Sync again; if it stays, run `ideas-pipeline check`."
         )
     return dg.Failure(str(said), metadata, allow_retries=bool(result.retryable))
 
@@ -34,8 +35,8 @@ def checks_failed(errors: Sequence[dg.AssetCheckResult]) -> dg.Failure:
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """Some days were not read whole: what was read is loaded, and none of them may be called there."""
     return dg.Failure(
-        f"{result.stream}: {result.scopes_complete:,} of {result.scopes:,} lists were proven complete, so none of "
-        f"the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
+        f"{result.stream}: {result.counts.scopes_complete:,} of {result.counts.scopes:,} lists were proven complete, "
+        f"so none of the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
         metadata,
         allow_retries=False,
     )

@@ -106,9 +106,10 @@ def sources(settings: Settings, contract: Contract) -> list[dg.AssetSpec]:
 
 def source_read(settings: Settings, result: StreamResult) -> dg.AssetObservation:
     """What it took to read a stream."""
+    counts = result.counts
     return dg.AssetObservation(
         source_key(settings, result.stream),
-        metadata={"requests": result.requests, "retries": result.retries, "records": result.seen},
+        metadata={"requests": counts.requests, "retries": counts.retries, "records": counts.seen},
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 
 import dagster as dg
 import sqlalchemy as sa
@@ -31,13 +30,10 @@ _PREVIEW_COLUMNS = 8
 
 def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
     """The sync's numbers and words, by the names that they have in ``_sync_streams``."""
-    shown = asdict(result)
-    for name in ("stream", "error", "retryable"):
-        del shown[name]
     return {
         name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(value)
-        for name, value in shown.items()
-        if value is not None
+        for name, value in result.shown().items()
+        if name != "stream" and value is not None
     }
 
 
@@ -91,7 +87,7 @@ def _cell(value: object) -> str:
 
 
 class LoggedProgress:
-    """Logs how far a stream has come, once a minute (see ``sync.results.Progress``)."""
+    """Logs how far a stream has come, once a minute (see ``sync.run.Progress``)."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
@@ -113,7 +109,8 @@ class LoggedProgress:
             self._log.info(f"{stream}: {self._done:,} of {self._lists:,} lists read, {self._rows:,} records.")
 
     def stream_finished(self, result: StreamResult) -> None:
-        self._log.info(f"{result.stream}: {result.verdict}, {result.seen:,} records in {result.requests:,} requests.")
+        counts = result.counts
+        self._log.info(f"{result.stream}: {result.verdict}, {counts.seen:,} records in {counts.requests:,} requests.")
 
 
 def trouble(

@@ -13,7 +13,7 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import Task, scopes_of
 from ideas_pipeline.sync.run import Run
-from ideas_pipeline.warehouse.batch import too_many
+from ideas_pipeline.warehouse.batch import Counts, too_many
 
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
@@ -36,7 +36,7 @@ def judge_absences(run: Run, stream: str, tally: Tally) -> None:
         if not settled and candidates:
             moved = "rows are missing that may have moved to a list that could not be read; they were kept"
             tally.doubt(moved, retryable=True)
-            tally.held += len(candidates)
+            tally.counts += Counts(held=len(candidates))
             return
     explained = warehouse.told_apart(community, stream, run.run_id, datetime.now(UTC))
     orphans = explained.get("parent_gone", set())
@@ -54,10 +54,10 @@ def judge_absences(run: Run, stream: str, tally: Tally) -> None:
         marked = warehouse.confirm_absences(
             community, stream, ids, run.run_id, datetime.now(UTC), list(spec.embedded), because
         )
-        tally.absent += sum(marked.values())
+        tally.counts += Counts(absent=sum(marked.values()))
     for candidate in warehouse.candidates(community, stream).values():
         if candidate.held_because:
-            tally.held += 1
+            tally.counts += Counts(held=1)
             tally.reasons[candidate.held_because] = 1
 
 
@@ -82,7 +82,7 @@ def _look_again(run: Run, stream: str, tally: Tally, sought: set[str]) -> bool:
         ):
             found.add([r for r in got.records if str(r.columns.get("id")) in sought], got.reading.scope)
             if got.finished:
-                tally.requests += got.reading.requests
+                tally.counts += Counts(requests=got.reading.requests)
                 whole = whole and got.reading.verdict == "complete"
     except IdeasApiError:
         return False

@@ -34,11 +34,7 @@ class Tally:
     drift: Drift
     plan: Plan = field(default_factory=lambda: Plan([]))
     proven: set[str] = field(default_factory=set)
-    requests: int = 0
     counts: Counts = field(default_factory=Counts)
-    parts: int = 0
-    absent: int = 0
-    held: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     retryable: bool = False
     partly: dict[str, Counts] = field(default_factory=dict)
@@ -81,23 +77,22 @@ def load_batch(
     reads = [_scope_read(run, stream, reading, tally, tasks, at, doubtful) for reading in finished]
     loaded = run.warehouse.load(replace(made, scopes=tuple(reads)))
 
-    tally.parts += loaded.parts
+    tally.counts += Counts(embedded=loaded.parts)
     for scope, counts in loaded.counts.items():
         tally.counts += counts
         if scope not in {reading.scope for reading in finished}:
             tally.partly[scope] = tally.partly.get(scope, Counts()) + counts
     for table, missing in loaded.parts_held.items():
-        tally.held += missing
+        tally.counts += Counts(held=missing)
         tally.doubt(f"{missing} rows of {table} are missing at once, too many to be believed: they were kept")
-    retryable = {reading.scope for reading in finished if reading.retryable}
-    for read in reads:
+    for reading, read in zip(finished, reads, strict=True):
         if read.scope in loaded.shared:
             read = replace(read, verdict="incomplete", reason=_SHARED_IDS)
         if read.verdict == "incomplete":
-            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and read.scope in retryable)
+            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and reading.retryable)
         else:
             tally.proven.add(read.scope)
-        tally.requests += read.requests
+        tally.counts += Counts(requests=reading.requests)
 
 
 def _scope_read(
@@ -125,11 +120,10 @@ def _scope_read(
         declared=reading.declared,
         sweeps=reading.sweeps,
         pages=reading.pages,
-        requests=reading.requests,
         received=reading.received,
         judged=complete and task.bounds.open and spec.reads == "list" and reading.scope not in tally.unreadable,
         present=tuple(reading.ids) if reading.some_left or reading.scope in tally.partly else None,
-        earlier=tally.partly.pop(reading.scope, Counts()),
+        counts=tally.partly.pop(reading.scope, Counts()) + Counts(requests=reading.requests),
         remembered=complete,
         fingerprint=task.fingerprint,
         watermark=tally.watermarks.get(reading.scope),

@@ -11,6 +11,7 @@ from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.source import PageSource, Source
+from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 Verdict = Literal["complete", "incomplete", "failed"]
@@ -78,49 +79,47 @@ def moves_state(mode: Mode) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
-    """One stream of one run. seen = inserted + updated + unchanged + rejected, always.
+    """The result of one stream of one run.
 
-    ``reason``: why it is not complete. ``retryable``: whether another run, later, can be; None if it is complete.
-    ``error``: what ended it, if it failed.
-    ``scopes``: lists that were to be read; ``skipped``: lists that nothing says have changed.
-    ``hidden``: lists that had changed without their parent saying so, which is why all were read.
-    ``parts``: rows of embedded tables that were written or marked.
-    ``absent``: rows proven absent and marked; ``held``: rows that look absent and are not believed to be.
+    Attributes:
+        stream: its name.
+        verdict: complete, incomplete or failed.
+        reason: why it is not complete.
+        retryable: whether another run, later, can complete it; None if it is complete.
+        counts: what was read and written.
+        error: what ended it, if it failed.
     """
 
     stream: str
     verdict: Verdict
     reason: str | None = None
     retryable: bool | None = None
-    scopes: int = 0
-    scopes_complete: int = 0
-    requests: int = 0
-    retries: int = 0
-    seen: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    parts: int = 0
-    absent: int = 0
-    held: int = 0
-    skipped: int = 0
-    hidden: int = 0
+    counts: Counts = field(default_factory=Counts)
     error: IdeasApiError | None = field(default=None, compare=False)
+
+    def shown(self) -> dict[str, str | int | None]:
+        """The result by the names that people and other programs see."""
+        return {"stream": self.stream, "verdict": self.verdict, "reason": self.reason, **self.counts.shown()}
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run: its streams in the order in which they were read."""
+    """The result of a run: its streams in the order in which they were read."""
 
     run_id: str
     verdict: Verdict
     streams: list[StreamResult]
 
     @property
+    def counts(self) -> Counts:
+        """What all its streams have read and written."""
+        return sum((stream.counts for stream in self.streams), Counts())
+
+    @property
     def changed(self) -> bool:
         """Whether any row was written or marked."""
-        return any(s.inserted or s.updated or s.parts or s.absent for s in self.streams)
+        counts = self.counts
+        return bool(counts.inserted or counts.updated or counts.embedded or counts.absent)
 
 
 class Progress(Protocol):

@@ -16,6 +16,7 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import Task, plan
 from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict, moves_state
+from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 
 # A batch is loaded when it holds so many records or finished lists, or after so many seconds:
@@ -68,20 +69,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
             result.verdict,
             result.reason,
             retryable=result.retryable,
-            scopes=result.scopes,
-            scopes_complete=result.scopes_complete,
-            scopes_skipped=result.skipped,
-            hidden_changes=result.hidden,
-            requests=result.requests,
-            retries=result.retries,
-            seen=result.seen,
-            inserted=result.inserted,
-            updated=result.updated,
-            unchanged=result.unchanged,
-            rejected=result.rejected,
-            parts=result.parts,
-            absent=result.absent,
-            held=result.held,
+            **result.counts.columns(),
         )
     run.progress.stream_finished(result)
     return result
@@ -169,28 +157,14 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> None:
 def _result(stream: str, tally: Tally, retries: int, error: IdeasApiError | None) -> StreamResult:
     verdict, reason = _verdict(tally, error)
     retryable = is_retryable(error) if error else tally.retryable
-    counts = tally.counts
-    return StreamResult(
-        stream=stream,
-        verdict=verdict,
-        reason=reason,
-        retryable=None if verdict == "complete" else retryable,
+    counts = tally.counts + Counts(
         scopes=len(tally.plan.tasks),
         scopes_complete=len(tally.proven),
-        requests=tally.requests,
         retries=retries,
-        seen=counts.seen,
-        inserted=counts.inserted,
-        updated=counts.updated,
-        unchanged=counts.unchanged,
-        rejected=counts.rejected,
-        parts=tally.parts,
-        absent=tally.absent,
-        held=tally.held,
         skipped=tally.plan.skipped,
         hidden=len(tally.plan.hidden),
-        error=error,
     )
+    return StreamResult(stream, verdict, reason, None if verdict == "complete" else retryable, counts, error)
 
 
 def _verdict(tally: Tally, error: IdeasApiError | None) -> tuple[Verdict, str | None]:

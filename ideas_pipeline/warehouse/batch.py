@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,22 +28,55 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of records: ``seen`` is the sum of the other four, always."""
+    """What was read and written: of a scope, a stream or a run. seen = inserted + updated + unchanged + rejected.
 
+    Attributes:
+        scopes: scopes to read.
+        scopes_complete: scopes that a complete sweep has read.
+        requests: requests sent, retries included.
+        retries: requests that repeated a failed one.
+        seen: records read.
+        inserted: records that are new to the warehouse.
+        updated: records that differed from their row, or came back.
+        unchanged: records that were equal to their row.
+        rejected: records that could not be typed.
+        embedded: embedded rows that were written or marked.
+        absent: rows marked as deleted.
+        held: rows whose absence waits for an operator.
+        skipped: scopes that were not read because nothing says that they changed.
+        hidden: scopes that had changed without a change of their parent, so that all scopes were read.
+    """
+
+    scopes: int = 0
+    scopes_complete: int = 0
+    requests: int = 0
+    retries: int = 0
     seen: int = 0
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    embedded: int = 0
+    absent: int = 0
+    held: int = 0
+    skipped: int = 0
+    hidden: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.seen + other.seen,
-            self.inserted + other.inserted,
-            self.updated + other.updated,
-            self.unchanged + other.unchanged,
-            self.rejected + other.rejected,
-        )
+        return Counts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    def shown(self) -> dict[str, int]:
+        """The counts by the names that people and other programs see."""
+        return {_SHOWN_AS.get(name, name): count for name, count in asdict(self).items()}
+
+    def columns(self) -> dict[str, int]:
+        """The counts by their columns in ``_sync_streams``."""
+        return {_COLUMNS.get(name, name): count for name, count in asdict(self).items()}
+
+
+# Names from before the fields got theirs: warehouses and other programs know them.
+_SHOWN_AS = {"embedded": "parts"}
+_COLUMNS = {"embedded": "parts", "skipped": "scopes_skipped", "hidden": "hidden_changes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +85,8 @@ class ScopeRead:
 
     ``judged``: whether rows that are missing from it may be called absent. ``swept_at`` knows its zone.
     ``present``: the ids that the list holds, where the batch's rows do not say it: rows of the scope were loaded by an
-    earlier batch, or an earlier sweep saw rows that are no longer in the list. ``earlier``: the counts of such batches.
+    earlier batch, or an earlier sweep saw rows that are no longer in the list.
+    ``counts``: what is counted already: the requests, and the records of earlier batches.
     """
 
     scope: str
@@ -64,11 +98,10 @@ class ScopeRead:
     declared: int | None
     sweeps: int
     pages: int
-    requests: int
     received: int
     judged: bool
     present: tuple[str, ...] | None = None
-    earlier: Counts = Counts()
+    counts: Counts = Counts()
     remembered: bool = False
     fingerprint: str | None = None
     watermark: datetime | None = None

@@ -99,7 +99,9 @@ def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, 
     for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *rejected]):
         inserted, updated, unchanged = merged.get(scope, (0, 0, 0))
         seen = inserted + updated + unchanged + rejected[scope]
-        counts[scope] = Counts(seen, inserted, updated, unchanged, rejected[scope])
+        counts[scope] = Counts(
+            seen=seen, inserted=inserted, updated=updated, unchanged=unchanged, rejected=rejected[scope]
+        )
     return counts
 
 
@@ -117,7 +119,7 @@ def _record_scopes(connection: sa.Connection, batch: Batch, counts: dict[str, Co
     )
     rows = []
     for read in batch.scopes:
-        of_scope = read.earlier + counts[read.scope]
+        of_scope = read.counts + counts[read.scope]
         rows.append(
             {
                 "community": batch.community,
@@ -132,7 +134,7 @@ def _record_scopes(connection: sa.Connection, batch: Batch, counts: dict[str, Co
                 "declared": read.declared,
                 "sweeps": read.sweeps,
                 "pages": read.pages,
-                "requests": read.requests,
+                "requests": of_scope.requests,
                 "received": read.received,
                 "seen": of_scope.seen,
                 "inserted": of_scope.inserted,

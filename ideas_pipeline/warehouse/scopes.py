@@ -63,7 +63,7 @@ def remember(connection: sa.Connection, batch: Batch, counts: Mapping[str, Count
     rows = []
     for read in reads:
         known = before.get(read.scope)
-        total = read.earlier + counts[read.scope]
+        total = read.counts + counts[read.scope]
         changed = total.inserted + total.updated > 0 or read.scope in missing
         rows.append(
             {

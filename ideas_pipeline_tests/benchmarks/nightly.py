@@ -50,7 +50,7 @@ def night(simulator: Simulator, warehouse: Warehouse, folder: Path, changed: set
     lists = [r for r in simulator.log if r.stream in CONTRACT.streams]
     verification = sum(r.stream in CHILDREN and r.scope not in changed for r in lists)
     minimum = fewest_requests(CONTRACT, simulator.tables, changed)
-    written = sum(s.inserted + s.updated + s.parts + s.absent for s in result.streams)
+    written = sum(s.counts.inserted + s.counts.updated + s.counts.embedded + s.counts.absent for s in result.streams)
     return Night(len(lists), verification, minimum, written, wall)
 
 

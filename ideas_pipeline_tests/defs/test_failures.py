@@ -19,6 +19,7 @@ from ideas_pipeline.errors import (
 )
 from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.run import StreamResult
+from ideas_pipeline.warehouse.batch import Counts
 
 OF_NO_USE = [AuthenticationError, AccessDenied, ContractError, RequestRefused]
 OF_USE = [Unavailable, RateLimited]
@@ -35,7 +36,7 @@ def test_a_stream_is_tried_again_only_where_that_can_help(kind: type[IdeasApiErr
 
 
 def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> None:
-    result = StreamResult("ideas", "failed", "the API says 9 records, 8 came", retryable=True, scopes=3)
+    result = StreamResult("ideas", "failed", "the API says 9 records, 8 came", True, Counts(scopes=3))
     failure = stream_failure(result, {})
 
     assert failure.description.startswith(
@@ -48,7 +49,8 @@ def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> No
 def test_a_stream_whose_lists_are_all_refused_is_not_tried_again() -> None:
     refused, busy = AccessDenied("this account may not read it", status=403), Unavailable("no answer", status=503)
 
-    assert not stream_failure(StreamResult("ideas", "failed", "refused", retryable=False, scopes=3), {}).allow_retries
+    result = StreamResult("ideas", "failed", "refused", False, Counts(scopes=3))
+    assert not stream_failure(result, {}).allow_retries
     assert [failed_reading(error).retryable for error in (refused, busy)] == [False, True]
 
 

@@ -59,7 +59,7 @@ def test_a_deleted_comment_is_marked_with_the_moment_and_leaves_its_neighbours(
         gone = next(iter(tables["comments"]))
         tables["comments"].pop(gone)
     result = sync(simulator, warehouse, tmp_path)
-    assert stream(result, "comments").absent == 1
+    assert stream(result, "comments").counts.absent == 1
     assert deleted(warehouse, COMMENTS) == {gone}
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
@@ -72,7 +72,7 @@ def test_a_deleted_idea_takes_its_comments_votes_and_parts_with_it(
         counts = {i: sum(r["idea_id"] == i for r in tables["votes"].values()) for i in tables["ideas"]}
         remove_idea(tables, sorted(tables["ideas"], key=lambda i: counts[i])[len(counts) // 2])
     result = sync(simulator, warehouse, tmp_path)
-    assert stream(result, "ideas").absent == 1
+    assert stream(result, "ideas").counts.absent == 1
     assert result.verdict == "complete"
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
@@ -87,7 +87,7 @@ def test_a_row_that_comes_back_is_revived(simulator: Simulator, warehouse: Wareh
     with simulator.changing() as tables:
         tables["users"][key] = row
     result = sync(simulator, warehouse, tmp_path)
-    assert stream(result, "users").updated == 1
+    assert stream(result, "users").counts.updated == 1
     assert deleted(warehouse, USERS) == set()
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
@@ -99,7 +99,7 @@ def test_an_idea_that_comes_back_as_it_was_brings_its_comments_and_votes_back_th
     before = {table: dict(rows) for table, rows in simulator.tables.items()}
     with simulator.changing() as tables:
         remove_idea(tables, busiest_idea(tables))
-    assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "ideas").absent == 1
+    assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "ideas").counts.absent == 1
     with simulator.changing() as tables:
         tables.update(before)
     assert sync(simulator, warehouse, tmp_path, mode=Incremental()).verdict == "complete"
@@ -114,7 +114,7 @@ def test_an_idea_that_moved_between_two_syncs_is_moved_and_not_deleted(
         idea = busiest_idea(tables)
         tables["ideas"][idea]["challenge_id"] = another_challenge(tables, idea)
     result = sync(simulator, warehouse, tmp_path)
-    assert (stream(result, "ideas").absent, stream(result, "ideas").updated) == (0, 1)
+    assert (stream(result, "ideas").counts.absent, stream(result, "ideas").counts.updated) == (0, 1)
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
@@ -139,7 +139,7 @@ def test_an_idea_that_moves_while_the_challenges_are_read_is_not_deleted(
     simulator.before_page = move_between_the_two
     one_at_a_time = contract_with({**CONTRACT.model_dump(by_alias=True), "limits": {"concurrency": 1}})
     result = sync(simulator, warehouse, tmp_path, contract=one_at_a_time)
-    assert stream(result, "ideas").absent == 0
+    assert stream(result, "ideas").counts.absent == 0
     assert deleted(warehouse, IDEAS) == set()
     simulator.before_page = None
     sync(simulator, warehouse, tmp_path)
@@ -160,7 +160,7 @@ def test_many_rows_missing_at_once_are_held_and_reported_not_deleted(
             tables["users"].pop(key)
     result = sync(simulator, warehouse, tmp_path)
     users = stream(result, "users")
-    assert (users.verdict, users.absent, users.held) == ("incomplete", 0, 30)
+    assert (users.verdict, users.counts.absent, users.counts.held) == ("incomplete", 0, 30)
     assert "30 of 120 rows of the stream are missing at once, more than 10 %" in str(users.reason)
     assert deleted(warehouse, USERS) == set()
     with warehouse.engine.connect() as connection:
@@ -185,7 +185,7 @@ def test_parts_that_vanish_from_many_records_at_once_are_held_until_a_person_con
     result = sync(simulator, warehouse, tmp_path)
     ideas = stream(result, "ideas")
     waiting = [h for h in held(warehouse.engine, COMMUNITY) if h.stream == "idea_tags"]
-    assert (ideas.verdict, ideas.held) == ("incomplete", len(waiting))
+    assert (ideas.verdict, ideas.counts.held) == ("incomplete", len(waiting))
     assert len(waiting) >= 20
     now = datetime.now(UTC)
     ids = [h.id for h in waiting]
@@ -204,7 +204,7 @@ def test_hidden_challenges_do_not_delete_the_ideas_below_them(
         for challenge in sorted(sizes, key=lambda c: sizes[c])[-3:]:
             tables["challenges"].pop(challenge)
     result = sync(simulator, warehouse, tmp_path)
-    assert (stream(result, "challenges").held, stream(result, "challenges").absent) == (3, 0)
+    assert (stream(result, "challenges").counts.held, stream(result, "challenges").counts.absent) == (3, 0)
     assert "until an operator confirms" in str(stream(result, "challenges").reason)
     assert deleted(warehouse, CHALLENGES) == set()
     assert deleted(warehouse, IDEAS) == set()
@@ -225,7 +225,7 @@ def test_an_idea_whose_comments_cannot_be_read_keeps_them_and_the_others_go_on(
     result = sync(simulator, warehouse, tmp_path)
     comments = stream(result, "comments")
     assert comments.verdict == "incomplete"
-    assert comments.scopes_complete == comments.scopes - 1
+    assert comments.counts.scopes_complete == comments.counts.scopes - 1
     assert deleted(warehouse, COMMENTS) == {elsewhere}
     with warehouse.engine.connect() as connection:
         verdict, reason = connection.execute(
@@ -259,7 +259,7 @@ def test_a_list_that_contradicts_itself_is_incomplete_and_nothing_is_called_abse
     assert words in str(users.reason)
     assert deleted(warehouse, USERS) == set()
     simulator.faults.clear()
-    assert stream(sync(simulator, warehouse, tmp_path), "users").absent == 1
+    assert stream(sync(simulator, warehouse, tmp_path), "users").counts.absent == 1
 
 
 def test_rows_deleted_and_added_while_people_are_read_hide_nobody(

@@ -103,7 +103,7 @@ def test_a_list_that_is_cut_short_or_repeats_retires_nothing(
     sync(simulator, warehouse, tmp_path, mode=Full())
     simulator.faults.add(fault)
     broken = sync(simulator, warehouse, tmp_path, mode=Full())
-    assert (stream(broken, "ideas").verdict, stream(broken, "ideas").absent) == ("incomplete", 0)
+    assert (stream(broken, "ideas").verdict, stream(broken, "ideas").counts.absent) == ("incomplete", 0)
     assert deleted(warehouse.engine, "ideas") == set()
     simulator.faults.clear()
     assert sync(simulator, warehouse, tmp_path, mode=Full()).verdict == "complete"

@@ -58,7 +58,8 @@ class Story(RuleBasedStateMachine):
         result = self.run(mode)
         if self.all_visible:
             assert result.verdict == "complete" or self.held(), result
-            skipped = stream(result, "ideas").skipped  # a full run that goes on does not read again what was proven
+            # A full run that goes on does not read again what was proven.
+            skipped = stream(result, "ideas").counts.skipped
             if not skipped and not self.held() & {"challenges", "ideas"}:
                 self.witness.observe()
         else:

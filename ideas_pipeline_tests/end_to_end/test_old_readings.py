@@ -39,4 +39,4 @@ def test_a_complete_run_forgets_old_readings_and_an_incomplete_one_does_not(
         assert readings(warehouse) == once + once + once
         assert sync(simulator, warehouse, tmp_path).verdict == "complete"
         assert readings(warehouse) == once + Counter(votes=1), "the newest, and the one that was not complete"
-        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "votes").skipped > 0
+        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "votes").counts.skipped > 0

@@ -28,7 +28,7 @@ def test_the_warehouse_equals_the_files_value_by_value(warehouse: Warehouse, tmp
     with Simulator(contract, tables) as simulator:
         result = sync(simulator, warehouse, tmp_path)
         assert result.verdict == "complete"
-        assert [s.seen for s in result.streams] == [5, 2272, 80, 5633, 0]
+        assert [s.counts.seen for s in result.streams] == [5, 2272, 80, 5633, 0]
         assert_true_to(warehouse.engine, COMMUNITY, contract, tables)
 
         assert extras(warehouse, IDEAS) == {
@@ -59,7 +59,7 @@ def test_counts_that_the_source_declares_stand_beside_those_that_were_loaded(
         assert {scope: (declared, seen) for scope, declared, seen in rows} == {
             i: (row["comment_count"], present[i]) for i, row in tables["ideas"].items()
         }
-    assert stream(result, "comments").seen == 5633
+    assert stream(result, "comments").counts.seen == 5633
 
 
 def extras(warehouse: Warehouse, table: sa.Table) -> dict[str, dict[str, object]]:

@@ -80,9 +80,9 @@ def test_after_a_mended_contract_a_replay_makes_the_warehouse_true_without_the_a
     state = rows(warehouse, SCOPES)
 
     result = replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path))
-    assert [(s.verdict, s.reason, s.requests) for s in result.streams] == [("complete", None, 0)] * 5
+    assert [(s.verdict, s.reason, s.counts.requests) for s in result.streams] == [("complete", None, 0)] * 5
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
-    assert (stream(result, "ideas").updated, stream(result, "votes").unchanged) == (60, 900)
+    assert (stream(result, "ideas").counts.updated, stream(result, "votes").counts.unchanged) == (60, 900)
     assert [deleted(warehouse, TABLES[name]) for name in CONTRACT.streams] == [set()] * 5
     assert (rows(warehouse, ABSENCES), rows(warehouse, SCOPES)) == ([], state)
     with warehouse.engine.connect() as connection:
@@ -144,7 +144,7 @@ def test_a_later_state_that_is_not_archived_is_never_overwritten_and_that_is_sai
         sync_community(api, warehouse, COMMUNITY, mode=Full(), streams=["ideas"])
 
     ideas = stream(replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)), "ideas")
-    assert (ideas.verdict, ideas.seen) == ("failed", 0)
+    assert (ideas.verdict, ideas.counts.seen) == ("failed", 0)
     assert ideas.reason == "the archive lacks the latest reading of this list; a sync reads it (6 lists)"
     assert titles(warehouse)[changed["id"]] == "later"
 
@@ -195,7 +195,7 @@ def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incom
 
     rewrite(archive(tmp_path), without_third_page)
     users = stream(replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)), "users")
-    assert (users.verdict, users.inserted) == ("incomplete", len(simulator.tables["users"]) - 10)
+    assert (users.verdict, users.counts.inserted) == ("incomplete", len(simulator.tables["users"]) - 10)
     assert users.reason == "the archive does not hold this list whole; a sync reads it"
 
 

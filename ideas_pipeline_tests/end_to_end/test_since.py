@@ -81,8 +81,8 @@ def test_after_a_change_that_nobody_told_of_all_lists_are_read_whole(warehouse: 
         with simulator.changing() as tables:
             for idea in list(tables["ideas"])[::5]:
                 tables["comments"].pop(f"first-{idea}")
-        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").absent == 1
-        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").hidden == 1
+        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").counts.absent == 1
+        assert stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").counts.hidden == 1
         assert_true_to(warehouse.engine, COMMUNITY, TOLD, simulator.tables)
 
 

@@ -50,7 +50,7 @@ def test_trouble_that_passes_costs_retries_and_nothing_else(
         simulator.faults.add(fault)
     result = sync(simulator, warehouse, tmp_path, contract=contract_with({"limits": {"attempts": 6}}))
     assert result.verdict == "complete"
-    assert sum(s.retries for s in result.streams) > 5
+    assert sum(s.counts.retries for s in result.streams) > 5
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
@@ -61,7 +61,7 @@ def test_a_record_that_cannot_be_typed_is_set_aside_and_its_neighbours_load(
     simulator.faults.add(Fault(kind="poison_value", stream="comments", record=poisoned, times=None))
     result = sync(simulator, warehouse, tmp_path)
     comments = stream(result, "comments")
-    assert (comments.verdict, comments.rejected) == ("complete", 1)
+    assert (comments.verdict, comments.counts.rejected) == ("complete", 1)
     assert count(warehouse, COMMENTS) == len(simulator.tables["comments"]) - 1
     with warehouse.engine.connect() as connection:
         (row,) = connection.execute(sa.select(REJECTED_RECORDS)).all()
@@ -81,7 +81,7 @@ def test_a_row_that_was_loaded_and_cannot_be_typed_any_more_is_neither_lost_nor_
     sync(simulator, warehouse, tmp_path)
     poisoned = next(iter(simulator.tables["comments"]))
     simulator.faults.add(Fault(kind="poison_value", stream="comments", record=poisoned, times=None))
-    assert stream(sync(simulator, warehouse, tmp_path), "comments").absent == 0
+    assert stream(sync(simulator, warehouse, tmp_path), "comments").counts.absent == 0
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
@@ -90,7 +90,7 @@ def test_characters_that_engines_refuse_are_replaced_and_the_record_loads(
 ) -> None:
     simulator.faults.add(Fault(kind="poison_text", stream="comments", times=5))
     result = sync(simulator, warehouse, tmp_path)
-    assert (result.verdict, stream(result, "comments").rejected) == ("complete", 0)
+    assert (result.verdict, stream(result, "comments").counts.rejected) == ("complete", 0)
     with warehouse.engine.connect() as connection:
         texts = connection.scalars(sa.select(COMMENTS.c.body).where(COMMENTS.c.body.contains("\ufffd"))).all()
     assert texts
@@ -127,7 +127,7 @@ def test_an_api_that_goes_down_for_good_ends_the_stream_soon_and_keeps_what_was_
     comments = stream(result, "comments")
     assert comments.verdict == "failed"
     assert isinstance(comments.error, Unavailable)
-    assert comments.scopes_complete >= 28
+    assert comments.counts.scopes_complete >= 28
     assert sum(r.stream == "comments" for r in simulator.log) < 60
     with warehouse.engine.connect() as connection:
         assert connection.scalars(sa.select(SYNC_RUNS.c.verdict)).all() == ["failed"]

@@ -76,7 +76,7 @@ def test_the_warehouse_equals_the_source_and_a_second_sync_changes_nothing(
 
         written = last_written(warehouse.engine)
         second = sync(simulator, warehouse, tmp_path)
-        assert (second.verdict, second.changed) == ("complete", False), [s.parts for s in second.streams]
+        assert (second.verdict, second.changed) == ("complete", False), [s.counts.embedded for s in second.streams]
         assert last_written(warehouse.engine) == written
     assert_counts_reconcile(warehouse.engine)
 
@@ -102,7 +102,7 @@ def test_the_habits_of_real_apis_do_not_change_what_is_stored(
         if not quirks.signed_urls:
             assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
         second = sync(simulator, warehouse, tmp_path)
-        assert (second.verdict, second.changed) == ("complete", False), [s.parts for s in second.streams]
+        assert (second.verdict, second.changed) == ("complete", False), [s.counts.embedded for s in second.streams]
 
 
 def test_a_server_that_caps_the_page_size_is_read_whole(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_a_full_read_costs_the_fewest_requests_that_can_prove_it(warehouse: Ware
     contract = paged(PAGING["page from 1"])
     with Simulator(contract, generate("small", seed=3)) as simulator:
         result = sync(simulator, warehouse, tmp_path)
-        assert sum(s.requests for s in result.streams) == fewest_requests(contract, simulator.tables)
+        assert sum(s.counts.requests for s in result.streams) == fewest_requests(contract, simulator.tables)
         again = sync(simulator, warehouse, tmp_path)
-        assert sum(s.requests for s in again.streams) == fewest_requests(contract, simulator.tables, known=True)
+        assert sum(s.counts.requests for s in again.streams) == fewest_requests(contract, simulator.tables, known=True)
 
 
 def test_people_can_be_read_one_at_a_time_from_ids_seen_elsewhere(warehouse: Warehouse, tmp_path: Path) -> None:

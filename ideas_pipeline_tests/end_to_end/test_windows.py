@@ -143,7 +143,7 @@ def test_a_day_holds_its_first_second_and_not_the_next_day_s(
     before = nightly_state(warehouse)
     result = sync(simulator, warehouse, tmp_path, mode=Window(start, end))
     assert result.verdict == "complete"
-    assert stream(result, "comments").inserted == len(INSIDE)
+    assert stream(result, "comments").counts.inserted == len(INSIDE)
     assert ids(warehouse, COMMENTS) == INSIDE
     assert nightly_state(warehouse) == before
 
@@ -156,7 +156,7 @@ def test_days_next_to_each_other_bring_each_record_once(plain: Simulator, wareho
     inserted = 0
     for n in (-1, 0, 1):
         window = Window(day + timedelta(days=n), day + timedelta(days=n + 1))
-        inserted += stream(sync(plain, warehouse, tmp_path, mode=window), "comments").inserted
+        inserted += stream(sync(plain, warehouse, tmp_path, mode=window), "comments").counts.inserted
     assert inserted == len(plain.tables["comments"])
     assert ids(warehouse, COMMENTS) == plain.tables["comments"].keys()
 
@@ -186,13 +186,13 @@ def test_a_backfill_brings_a_record_as_it_is_now_and_calls_nothing_absent(
         tables["comments"].pop("last")
     before = nightly_state(warehouse)
     result = sync(simulator, warehouse, tmp_path, mode=window)
-    assert (stream(result, "comments").updated, stream(result, "comments").absent) == (1, 0)
+    assert (stream(result, "comments").counts.updated, stream(result, "comments").counts.absent) == (1, 0)
     with warehouse.engine.connect() as connection:
         body = connection.scalar(sa.select(COMMENTS.c.body).where(COMMENTS.c.id == "early"))
     assert body == "edited in place"
     assert "last" in ids(warehouse, COMMENTS)
     assert nightly_state(warehouse) == before
-    assert stream(sync(simulator, warehouse, tmp_path, mode=Full()), "comments").absent == 1
+    assert stream(sync(simulator, warehouse, tmp_path, mode=Full()), "comments").counts.absent == 1
 
 
 def late(day: datetime) -> Row:
@@ -242,7 +242,7 @@ def test_the_api_is_asked_for_the_window_alone_where_it_can_filter(warehouse: Wa
         tables["comments"] = {f"old{n}": comment(f"old{n}", day - timedelta(days=n + 1)) for n in range(30)}
         with Simulator(CONTRACTS[name], tables) as simulator:
             sync(simulator, warehouse, tmp_path, mode=Full())
-            requests[name] = stream(sync(simulator, warehouse, tmp_path, mode=window), "comments").requests
+            requests[name] = stream(sync(simulator, warehouse, tmp_path, mode=window), "comments").counts.requests
         (tmp_path / "tokens.json").unlink()
     assert requests["filtered by the API, ISO"] == 1
     assert requests["filtered on this side"] > 9
@@ -294,4 +294,4 @@ def test_a_backfill_that_broke_off_is_gone_on_with_for_three_days(
     with warehouse.engine.begin() as connection:
         ago = datetime.now(MADRID).astimezone(ZoneInfo("UTC")) - timedelta(days=days)
         connection.execute(sa.update(SYNC_RUNS).where(SYNC_RUNS.c.mode == "window").values(started_at=ago))
-    assert stream(sync(plain, warehouse, tmp_path, mode=window), "comments").skipped == skipped
+    assert stream(sync(plain, warehouse, tmp_path, mode=window), "comments").counts.skipped == skipped

@@ -54,7 +54,7 @@ def read(scope: str, *, judged: bool = True, **values: Any) -> ScopeRead:
         "declared": None,
         "sweeps": 1,
         "pages": 1,
-        "requests": 1,
+        "counts": Counts(requests=1),
         "received": 0,
         "judged": judged,
     }

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import astuple
-
 import pytest
 import sqlalchemy as sa
 
@@ -86,10 +84,10 @@ def test_counts_reconcile_by_scope_and_are_kept(warehouse: Warehouse) -> None:
         "c3": Counts(),
     }
     for count in counts.values():
-        assert count.seen == sum(astuple(count)[1:])
+        assert count.seen == count.inserted + count.updated + count.unchanged + count.rejected
     kept = {row["scope"]: row for row in held(warehouse, SYNC_SCOPES) if row["run_id"] == "night-2"}
     assert {
-        scope: Counts(row["seen"], row["inserted"], row["updated"], row["unchanged"], row["rejected"])
+        scope: Counts(**{name: row[name] for name in ("seen", "inserted", "updated", "unchanged", "rejected")})
         for scope, row in kept.items()
     } == counts
     assert (kept["c1"]["total_first"], kept["c1"]["total_last"], kept["c1"]["declared"]) == (4, None, 5)
@@ -99,7 +97,7 @@ def test_counts_reconcile_by_scope_and_are_kept(warehouse: Warehouse) -> None:
 def test_a_scope_loaded_in_parts_has_the_counts_of_all_parts(warehouse: Warehouse) -> None:
     first = load(warehouse, "ideas", [idea("1"), idea("2")], on=1, scopes=[])
     assert first == {"c1": Counts(seen=2, inserted=2)}
-    last = read("c1", present=("1", "2", "3"), earlier=first["c1"])
+    last = read("c1", present=("1", "2", "3"), counts=first["c1"])
     second = load(warehouse, "ideas", [idea("3")], on=1, scopes=[last])
     assert second == {"c1": Counts(seen=1, inserted=1)}
     [row] = held(warehouse, SYNC_SCOPES)
