@@ -21,6 +21,8 @@ Json = Any
 Row = Mapping[str, Json]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Hashed in place of a value that the API no longer sends. No column has a list as its value.
+_UNKNOWN: list[Json] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def typed(
     timezone: str,
     epochs: Mapping[str, str] | None = None,
     volatile: Collection[str] = (),
+    vanished: Collection[str] = (),
 ) -> Typed:
     """``rows`` (JSON values by column), the unmapped fields of each (``extras``) and the scope of each, for ``table``.
 
@@ -62,6 +65,7 @@ def typed(
     null), ``_row_hash`` and ``_scope``, all Arrow-backed; times are UTC. Times without a zone are in ``timezone``;
     numbers are times in ``epochs[column]``, seconds or milliseconds since 1970 (default: seconds).
     ``_row_hash`` is the same wherever the row means the same; ``volatile`` columns and unmapped fields stay out of it.
+    It differs from every hash of known values if columns have ``vanished``: the API no longer sends them.
 
     Where a key comes more than once, the last record counts and the others are left out. A record that cannot be
     typed is a reject, and changes nothing for its neighbours. Raises nothing for any JSON in ``rows`` and ``extras``.
@@ -96,7 +100,11 @@ def typed(
         for position in sorted(last.values())
         if position in reasons
     ]
-    hashed = {name: column.plain for name, column in values.items() if name not in volatile}
+    hashed = {
+        name: [_UNKNOWN] * len(rows) if name in vanished else column.plain
+        for name, column in values.items()
+        if name not in volatile
+    }
     compared = _extra_texts([_less(extra, volatile) for extra in extras])[0] if volatile else texts
     arrays = {name: column.array for name, column in values.items()} | {
         "_extra": pa.array(texts, pa.string()),

@@ -21,8 +21,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 from ideas_pipeline.probe.guess import likeness
-from ideas_pipeline.records.kinds import convert
-from ideas_pipeline.tables.columns import Kind, kind, own_keys, pii
+from ideas_pipeline.tables.columns import Kind, kind, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import fields
 from ideas_pipeline.warehouse.fields import EXTRA, Field
@@ -77,15 +76,9 @@ class Drift:
                 rows = _not_erased(rows, table)
             _count(rows, self._mapped[table], self._seen[table])
 
-    def keep(self, records: Sequence[Record]) -> None:
-        """Gives the observed ``records`` the stored values of fields that vanished. Raises WarehouseError.
-
-        What is stored has been through the privacy policy already: after this, the records are typed and nothing else.
-        """
-        for table in self._tables:
-            vanished = self._vanished(table)
-            if vanished and (rows := self._rows(records, table)):
-                self._keep(table, vanished, rows)
+    def vanished(self) -> dict[str, frozenset[str]]:
+        """The columns that vanished, by table: no record of this run has them, and that is not chance."""
+        return {table: frozenset(self._vanished(table)) for table in self._tables}
 
     def note(self, run_id: str, at: datetime) -> None:
         """Remembers what is new, at the end of the stream. Writes nothing on a quiet night. Raises WarehouseError."""
@@ -93,7 +86,6 @@ class Drift:
         fields.note(self._engine, self._community, run_id, changed)
 
     def _vanished(self, table: str) -> list[str]:
-        """The columns that no record of this run has, and that are not missing by chance."""
         seen = self._seen[table]
         keys = {c.name for c in TABLES[table].primary_key.columns}
         return [
@@ -102,17 +94,6 @@ class Drift:
             if known.is_mapped and known.field not in keys
             if not seen.had[known.field] and (known.missing_since or _is_no_chance(known, seen.records))
         ]
-
-    def _keep(self, table: str, columns: list[str], rows: Sequence[Record]) -> None:
-        keys = own_keys(TABLES[table])
-        values = [
-            convert(kind(c), [r.columns.get(c.name) for r in rows], timezone="UTC", epoch="seconds").plain for c in keys
-        ]
-        owners = {owner for owner in values[0] if owner is not None}
-        stored = fields.stored(self._engine, self._community, table, columns, owners)
-        for row, key in zip(rows, zip(*values, strict=True), strict=True):
-            for name, value in stored.get(key, {}).items():
-                row.columns.setdefault(name, value)
 
     def _rows(self, records: Sequence[Record], table: str) -> Sequence[Record]:
         if table == self._tables[0]:

@@ -57,6 +57,7 @@ def load_batch(
         return
     spec = run.api.contract.streams[stream]
     at = datetime.now(UTC)
+    tally.drift.observe(rows.records)
     about = About(
         contract=run.api.contract,
         stream=stream,
@@ -65,9 +66,8 @@ def load_batch(
         at=at,
         mass_absence_percent=run.mass_absence_percent,
         window=(run.mode.start, run.mode.end) if isinstance(run.mode, Window) else None,
+        vanished=tally.drift.vanished(),
     )
-    tally.drift.observe(rows.records)
-    tally.drift.keep(rows.records)
     made = batch(about, rows)
     tally.unreadable |= unreadable(stream, made.rejects)
     if spec.since:
@@ -148,7 +148,8 @@ class Rows:
 class About:
     """What a batch is made for: which stream of which community, in which run, when, and with which limits.
 
-    ``window``: only records whose cursor lies in [start, end) are taken.
+    ``window``: only records whose cursor lies in [start, end) are taken. ``vanished``: by table, the columns that the
+    API no longer sends.
     """
 
     contract: Contract
@@ -158,6 +159,7 @@ class About:
     at: datetime
     mass_absence_percent: float = 100
     window: tuple[datetime, datetime] | None = None
+    vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def batch(about: About, rows: Rows) -> Batch:
@@ -167,9 +169,10 @@ def batch(about: About, rows: Rows) -> Batch:
     """
     stream = about.stream
     spec = about.contract.streams[stream]
-    timezone = about.contract.stream_timezone(stream)
-    main = _typed(stream, spec.fields, rows, timezone, spec.volatile)
-    taken = main.frame if about.window is None else _within(main.frame, spec.cursor, about.window)
+    main = _typed(about, stream, spec.fields, rows, spec.volatile)
+    # Without the cursor nobody can say which records the window holds: all of them are loaded.
+    no_cursor = spec.cursor in about.vanished.get(stream, ())
+    taken = main.frame if about.window is None or no_cursor else _within(main.frame, spec.cursor, about.window)
     frames: dict[str, pd.DataFrame] = {stream: taken}
     rejects = [Reject(stream, rows.scopes[r.position], r.key, r.id, r.reason, r.payload) for r in main.rejects]
     stated: dict[str, list[str]] = {}
@@ -190,7 +193,7 @@ def batch(about: About, rows: Rows) -> Batch:
                 owners += [owner] * len(record.embedded[table])
         if not told:
             continue
-        result = _typed(table, embedded.fields, items, timezone, embedded.volatile)
+        result = _typed(about, table, embedded.fields, items, embedded.volatile)
         frames[table] = result.frame
         rejects += [Reject(table, items.scopes[r.position], r.key, r.id, r.reason, r.payload) for r in result.rejects]
         for reject in result.rejects:
@@ -207,6 +210,7 @@ def batch(about: About, rows: Rows) -> Batch:
         rejects=tuple(rejects),
         moves=bool(spec.each and spec.each.moves),
         mass_absence_percent=about.mass_absence_percent,
+        vanished=about.vanished,
     )
 
 
@@ -238,13 +242,14 @@ def _within(frame: pd.DataFrame, cursor: str, window: tuple[datetime, datetime])
     return frame[((frame[cursor] >= start) & (frame[cursor] < end)).fillna(value=False)]
 
 
-def _typed(table: str, fields: Fields, rows: Rows, timezone: str, volatile: Sequence[str]) -> Typed:
+def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Sequence[str]) -> Typed:
     return typed(
         TABLES[table],
         [r.columns for r in rows.records],
         [r.extra for r in rows.records],
         rows.scopes,
-        timezone=timezone,
+        timezone=about.contract.stream_timezone(about.stream),
         epochs={name: source.epoch for name, source in fields.items()},
         volatile=volatile,
+        vanished=about.vanished.get(table, ()),
     )

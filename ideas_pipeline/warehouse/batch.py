@@ -121,6 +121,7 @@ class Batch:
     are not in the frame are gone.
     ``moves``: whether records can come to belong to another scope. ``mass_absence_percent``: a larger share of an
     embedded table's rows (and at least 20) is not believed to be gone at once.
+    ``vanished``: by table, the columns that the API no longer sends: rows that exist keep their values there.
     """
 
     community: str
@@ -133,6 +134,7 @@ class Batch:
     rejects: tuple[Reject, ...]
     moves: bool = False
     mass_absence_percent: float = 100
+    vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import FIELDS
-from ideas_pipeline.tables.columns import is_live, known_values, own_keys
+from ideas_pipeline.tables.columns import is_live, known_values
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import reading, utc, writing
 
 EXTRA = "_extra."
-_AT_ONCE = 1_000
 # What is longer is no word of a list, and is told by its length.
 _LONGEST_WORD = 40
 
@@ -93,29 +91,6 @@ def note(engine: sa.Engine, community: str, run_id: str, changed: Iterable[Field
         connection.execute(sa.insert(FIELDS), rows)
 
 
-def stored(
-    engine: sa.Engine, community: str, table: str, columns: Sequence[str], owners: Collection[str]
-) -> dict[tuple[str, ...], dict[str, Any]]:
-    """What the rows of ``owners`` hold in ``columns``, by their key (without the community). Raises WarehouseError.
-
-    ``owners``: values of the key's first column: the row's own id, or that of the record that it is a part of.
-    Times come as ISO 8601 in UTC.
-    """
-    source = TABLES[table]
-    keys = own_keys(source)
-    wanted = [source.c[name] for name in columns]
-    all_owners = sorted(owners)
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
-    with reading(engine) as connection:
-        for start in range(0, len(all_owners), _AT_ONCE):
-            some = all_owners[start : start + _AT_ONCE]
-            query = sa.select(*keys, *wanted).where(source.c.community == community, keys[0].in_(some))
-            for row in connection.execute(query):
-                key, values = row[: len(keys)], row[len(keys) :]
-                found[tuple(key)] = {name: _json(value) for name, value in zip(columns, values, strict=True)}
-    return found
-
-
 def unknown_values(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[str, dict[str, int]]:
     """By ``table.column``, the values of live rows that are none of those known, with how many rows have each.
 
@@ -143,7 +118,3 @@ def unknown_values(engine: sa.Engine, community: str, tables: Collection[str]) -
 
 def _word(value: str) -> str:
     return value if len(value) <= _LONGEST_WORD and "@" not in value else f"(text of {len(value)} characters)"
-
-
-def _json(value: Any) -> Any:
-    return utc(value).isoformat() if isinstance(value, datetime) else value

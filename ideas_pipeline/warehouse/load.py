@@ -39,10 +39,10 @@ def load(connection: sa.Connection, batch: Batch) -> Loaded:
     for name in names:
         refresh(connection, TABLES[name])
     elsewhere = {} if batch.moves else shared(connection, TABLES[stream], staged[stream], batch.community)
-    counts = _counts(batch, count(connection, TABLES[stream], staged[stream], batch.community))
+    counts = _counts(batch, count(connection, TABLES[stream], staged[stream], batch))
     parts, parts_held = 0, dict[str, int]()
     for name in names:
-        written = merge(connection, TABLES[name], staged[name], batch.community, batch.run_id, at)
+        written = merge(connection, TABLES[name], staged[name], batch, at)
         parts += written if name != stream else 0
     for name, parents in stated.items():
         marked, held = mark_unstated(connection, TABLES[name], staged[name], parents, batch, at)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import parent_of
+from ideas_pipeline.warehouse.batch import Batch
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
@@ -16,16 +18,17 @@ def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
 
 
 def count(
-    connection: sa.Connection, table: sa.Table, staged: sa.Table, community: str
+    connection: sa.Connection, table: sa.Table, staged: sa.Table, batch: Batch
 ) -> dict[str, tuple[int, int, int]]:
-    """How many staged rows, by scope, the merge will insert, update, and leave alone."""
+    """Count the staged rows, by scope, that ``merge`` will insert, update, and leave alone."""
     is_new = table.c.community.is_(None)
-    differs = sa.and_(table.c.community.is_not(None), _differs(table, staged))
+    vanished = batch.vanished.get(table.name, frozenset())
+    differs = sa.and_(table.c.community.is_not(None), _differs(table, staged, vanished))
     inserted = sa.func.sum(sa.case((is_new, 1), else_=0))
     updated = sa.func.sum(sa.case((differs, 1), else_=0))
     rows = connection.execute(
         sa.select(staged.c._scope, inserted, updated, sa.func.count())
-        .select_from(staged.outerjoin(table, sa.and_(table.c.community == community, same_row(table, staged))))
+        .select_from(staged.outerjoin(table, sa.and_(table.c.community == batch.community, same_row(table, staged))))
         .group_by(staged.c._scope)
     )
     return {scope: (int(new), int(changed), int(all_ - new - changed)) for scope, new, changed, all_ in rows}
@@ -48,17 +51,29 @@ def shared(connection: sa.Connection, table: sa.Table, staged: sa.Table, communi
     return dict(rows.all())
 
 
-def merge(
-    connection: sa.Connection, table: sa.Table, staged: sa.Table, community: str, run_id: str, at: datetime
-) -> int:
-    """Updates the rows that differ or come back, and inserts those that are new. Returns how many that were."""
-    values = {c.name: c for c in staged.columns if not c.primary_key and c.name != "_scope"}
-    # Says nothing new, but keeps SQLite from walking through the whole community to find a few rows.
+def merge(connection: sa.Connection, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:
+    """Update the rows of ``batch`` that differ or come back, and insert the new ones.
+
+    Nothing is known of the columns that vanished from the API, so rows that exist keep what they have there.
+
+    Args:
+        connection: a transaction that writes.
+        table: the table to change.
+        staged: its staged rows.
+        batch: what is being loaded.
+        at: the moment of the change, in UTC.
+
+    Returns:
+        How many rows were updated or inserted.
+    """
+    community, run_id, vanished = batch.community, batch.run_id, batch.vanished.get(table.name, frozenset())
+    values = {c.name: c for c in _values(staged) if c.name not in vanished}
+    # Redundant, but lets SQLite use the primary-key index instead of scanning the community.
     first = next(iter(staged.primary_key.columns))
     among = table.c[first.name].in_(sa.select(first).correlate(None))
     updated = connection.execute(
         sa.update(table)
-        .where(table.c.community == community, among, same_row(table, staged), _differs(table, staged))
+        .where(table.c.community == community, among, same_row(table, staged), _differs(table, staged, vanished))
         .values(**values, _changed_at=at, _deleted_at=None, _deleted_because=None, _run_id=run_id)
     )
     names = [c.name for c in staged.columns if c.name != "_scope"]
@@ -93,5 +108,14 @@ def mark_deleted(
     connection.execute(sa.update(table).where(which, table.c._deleted_at.is_(None)).values(**gone))
 
 
-def _differs(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
-    return sa.or_(table.c._row_hash != staged.c._row_hash, table.c._deleted_at.is_not(None))
+def _values(staged: sa.Table) -> list[sa.Column[Any]]:
+    return [c for c in staged.columns if not c.primary_key and c.name != "_scope"]
+
+
+def _differs(table: sa.Table, staged: sa.Table, vanished: Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether a row must be updated. If columns vanished, the stored hash may still count them: the values decide."""
+    changed = table.c._row_hash != staged.c._row_hash
+    if vanished:
+        compared = [c for c in _values(staged) if c.name not in {"_row_hash", *vanished}]
+        changed = sa.and_(changed, sa.or_(*(table.c[c.name].is_distinct_from(c) for c in compared)))
+    return sa.or_(changed, table.c._deleted_at.is_not(None))

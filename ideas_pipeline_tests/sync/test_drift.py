@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
@@ -14,6 +16,7 @@ from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.sync.drift import Drift, suggested_lines
 from ideas_pipeline.sync.loading import About, Rows, batch
 from ideas_pipeline.tables.bookkeeping import FIELDS
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -49,6 +52,7 @@ def run(
     *batches: Sequence[dict[str, Any]],
     contract: Contract = CONTRACT,
     stream: str = "ideas",
+    window: tuple[datetime, datetime] | None = None,
 ) -> list[Counts]:
     """One run that reads the list c1 of the stream, batch by batch, on night ``on``."""
     drift = Drift(warehouse.engine, COMMUNITY, contract, stream)
@@ -58,9 +62,9 @@ def run(
         rows = Rows()
         rows.add([record_of(record, None, index, "c1") for index, record in enumerate(records)], "c1")
         drift.observe(rows.records)
-        drift.keep(rows.records)
-        made = batch(About(contract, stream, COMMUNITY, f"night-{on}", night(on)), rows)
-        counts.append(warehouse.load(made).counts["c1"])
+        about = About(contract, stream, COMMUNITY, f"night-{on}", night(on), window=window, vanished=drift.vanished())
+        made = batch(about, rows)
+        counts.append(warehouse.load(made).counts.get("c1", Counts()))
     drift.note(f"night-{on}", night(on))
     return counts
 
@@ -159,6 +163,39 @@ def test_a_field_that_comes_back_is_there_again(warehouse: Warehouse) -> None:
     found = known(warehouse)["title"]
     assert (found.missing_since, found.last_seen_at, found.first_seen_at) == (None, night(3), night(1))
     assert column(warehouse, "title") == {"New"}
+
+
+def test_a_row_that_changes_while_a_field_is_missing_keeps_it_and_is_written_once(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    [counts] = run(warehouse, 2, without(ideas(vote_count=8), "title"))
+    assert (counts.updated, column(warehouse, "title")) == (40, {IDEA["title"]})
+    [counts] = run(warehouse, 3, without(ideas(vote_count=8), "title"))
+    assert (counts.unchanged, column(warehouse, "vote_count")) == (40, {8})
+
+
+def test_a_field_that_comes_back_as_null_empties_rows_that_changed_meanwhile(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    run(warehouse, 2, without(ideas(vote_count=8), "title"))
+    run(warehouse, 3, ideas(vote_count=8, title=None))
+    assert column(warehouse, "title") == {None}
+
+
+def test_a_row_that_comes_back_while_a_field_is_missing_has_what_it_had(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    with warehouse.engine.begin() as connection:
+        connection.execute(sa.update(TABLES["ideas"]).values(_deleted_at=night(1)))
+    [counts] = run(warehouse, 2, without(ideas(), "title"))
+    assert counts.updated == 40
+    assert column(warehouse, "title") == {IDEA["title"]}
+
+
+def test_a_backfill_loads_every_record_if_the_field_that_dates_them_has_vanished(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas())
+    window = (night(5), night(6))
+    run(warehouse, 2, without(ideas(vote_count=8), "created_at"), window=window)
+    assert column(warehouse, "vote_count") == {8}
+    run(warehouse, 3, ideas(vote_count=9), window=window)
+    assert column(warehouse, "vote_count") == {8}
 
 
 def test_a_vanished_field_stays_vanished_and_kept_however_little_a_night_reads(warehouse: Warehouse) -> None:
