@@ -23,7 +23,7 @@ from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.engine import new_run_id, sync_community
-from ideas_pipeline.sync.run import Mode, Progress, RunResult, Window, name
+from ideas_pipeline.sync.run import Mode, Progress, RunResult
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -115,8 +115,7 @@ def run_sync(
     began = datetime.now(UTC)
     run_id = run_id or new_run_id(began)
     privacy = privacy_of(settings, pipeline.contract)
-    window = (mode.start, mode.end) if isinstance(mode, Window) else None
-    start = RunStart(run_id, client.base_url, began, mode=name(mode), window=window)
+    start = RunStart(run_id, client.base_url, began, mode=mode.name, window=mode.window)
     with (
         pipeline.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
         client.alone(caller, progress.waiting),

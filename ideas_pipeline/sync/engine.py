@@ -21,8 +21,6 @@ from ideas_pipeline.sync.run import (
     Silence,
     StreamResult,
     Window,
-    moves_state,
-    name,
     worst,
 )
 from ideas_pipeline.sync.source import PageSource, RunArchive, Source
@@ -67,8 +65,8 @@ def sync_community(
     privacy = privacy or Privacy(api.contract, community)
     started = datetime.now(UTC)
     run_id = run_id or new_run_id(started)
-    role = api.account_role() if moves_state(mode) else None
-    distrust = _distrust(warehouse, role, started) if moves_state(mode) else None
+    role = api.account_role() if mode.moves_state else None
+    distrust = _distrust(warehouse, role, started) if mode.moves_state else None
     # What the account read when it was another may be hidden from it now: that does not count as read.
     goes_on = isinstance(mode, Full) and not distrust
     with warehouse.writing() as tx:
@@ -77,8 +75,8 @@ def sync_community(
             run_id,
             api.base_url,
             started,
-            mode=name(mode),
-            window=(mode.start, mode.end) if isinstance(mode, Window) else None,
+            mode=mode.name,
+            window=mode.window,
             goal_since=goal if isinstance(mode, Full) else None,
             account_role=role,
         )
@@ -123,7 +121,7 @@ def sync_community(
     if everything and whole == "complete":
         privacy.erase_deleted(warehouse)
     privacy.finish(warehouse)
-    if whole == "complete" and moves_state(mode):
+    if whole == "complete" and mode.moves_state:
         for result in results:
             forget_old_readings(warehouse.engine, community, result.stream, started - _READINGS_KEPT)
     return RunResult(run_id, worst([r.verdict for r in results]), results)

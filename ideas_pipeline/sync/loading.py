@@ -14,7 +14,7 @@ from ideas_pipeline.records.typed import Typed, typed
 from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.planning import Plan, Task
-from ideas_pipeline.sync.run import Run, Window, moves_state
+from ideas_pipeline.sync.run import Run
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Counts, Reject, ScopeRead
 
@@ -65,7 +65,7 @@ def load_batch(
         run_id=run.run_id,
         at=at,
         mass_absence_percent=run.mass_absence_percent,
-        window=(run.mode.start, run.mode.end) if isinstance(run.mode, Window) else None,
+        window=run.mode.window,
         vanished=tally.drift.vanished(),
     )
     made = batch(about, rows)
@@ -109,7 +109,7 @@ def _scope_read(
     verdict, reason = reading.verdict or "incomplete", reading.reason
     if reading.scope in doubtful:
         verdict, reason = "incomplete", _SHARED_IDS
-    complete = verdict == "complete" and moves_state(run.mode)
+    complete = verdict == "complete" and run.mode.moves_state
     return ScopeRead(
         scope=reading.scope,
         verdict=verdict,

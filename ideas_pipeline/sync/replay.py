@@ -28,7 +28,6 @@ from ideas_pipeline.ideas_api.transport import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.run import Progress, Replay, RunResult
-from ideas_pipeline.sync.run import name as name_of
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.scopes import LastReading, last_readings
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -54,7 +53,7 @@ def replay(
     archive cannot be read; that is noted as why the run failed.
     """
     began, mode = datetime.now(UTC), Replay()
-    start = RunStart(new_run_id(began), ArchivedApi.base_url, began, mode=name_of(mode))
+    start = RunStart(new_run_id(began), ArchivedApi.base_url, began, mode=mode.name)
     with warehouse.noting_failure(start, IdeasApiError, WarehouseError):
         return sync_community(
             _archived(contract, warehouse, community, folder, since, privacy),

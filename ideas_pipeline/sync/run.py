@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.source import PageSource, Source
+from ideas_pipeline.tables.bookkeeping import RunMode
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -38,43 +39,66 @@ class Run:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Incremental:
-    """What may have changed, and a share of the rest, so that every list is verified anew within some days."""
+class _Mode:
+    """What a run sets out to read.
 
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """Every list; where a full run broke off, the lists that it has not proven."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Every record whose cursor lies in [start, end), whatever is known of its list. Both know their zone.
-
-    Concludes nothing from what is missing, and leaves the state of the nightly runs alone.
+    Attributes:
+        name: the run mode, as ``_sync_runs`` has it.
+        moves_state: whether the run judges absences, and moves fingerprints and watermarks.
     """
+
+    name: ClassVar[RunMode]
+    moves_state: ClassVar[bool]
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """Start (inclusive) and end (exclusive) of the records to read, timezone-aware; None for no bounds."""
+        return None
+
+
+@dataclass(frozen=True)
+class Incremental(_Mode):
+    """Read what may have changed, and a share of the rest, so that every scope is verified again within some days."""
+
+    name = "incremental"
+    moves_state = True
+
+
+@dataclass(frozen=True)
+class Full(_Mode):
+    """Read every scope; after an interrupted full run, only those that it has not completed."""
+
+    name = "full"
+    moves_state = True
+
+
+@dataclass(frozen=True)
+class Window(_Mode):
+    """Read every record whose cursor lies in [start, end), whatever is known of its scope. Both are timezone-aware.
+
+    Judges no absence, and leaves the state of the nightly runs alone.
+    """
+
+    name = "window"
+    moves_state = False
 
     start: datetime
     end: datetime
 
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        return self.start, self.end
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Every list as it was archived. Concludes nothing from what is missing, and leaves the nightly state alone."""
+
+@dataclass(frozen=True)
+class Replay(_Mode):
+    """Read every scope from the archive. Judges no absence, and leaves the state of the nightly runs alone."""
+
+    name = "replay"
+    moves_state = False
 
 
 Mode = Incremental | Full | Window | Replay
-
-
-def name(mode: Mode) -> str:
-    """The mode as ``_sync_runs`` calls it."""
-    return type(mode).__name__.lower()
-
-
-def moves_state(mode: Mode) -> bool:
-    """Whether a run of this mode judges what is missing, and moves fingerprints and watermarks."""
-    return isinstance(mode, Incremental | Full)
 
 
 @dataclass(frozen=True, slots=True)

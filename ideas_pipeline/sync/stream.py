@@ -15,7 +15,7 @@ from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import Task, plan
-from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict, moves_state
+from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 
@@ -55,7 +55,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         _read_and_load(run, stream, tally)
     except IdeasApiError as failure:
         error = failure
-    if moves_state(run.mode):
+    if run.mode.moves_state:
         tally.drift.note(run.run_id, datetime.now(UTC))  # what came is known, whether or not the rest did
         if not error:
             judge_absences(run, stream, tally)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import column
 from ideas_pipeline.tables.community import METADATA
+
+# What a run sets out to do (``_sync_runs.mode``). An operator's confirm and retry read nothing from the API.
+RunMode = Literal["incremental", "full", "window", "replay", "confirm", "retry"]
+SYNC_MODES: tuple[RunMode, ...] = ("incremental", "full")
 
 SCHEMA_VERSION = 1
 PROGRAM = "ideas_pipeline"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import is_live, parent_of, scope_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
@@ -259,7 +259,7 @@ def present_role(engine: sa.Engine, community: str) -> str | None:
     runs = SYNC_RUNS.c
     query = (
         sa.select(runs.account_role)
-        .where(runs.community == community, runs.mode.in_(["incremental", "full"]))
+        .where(runs.community == community, runs.mode.in_(SYNC_MODES))
         # One that failed before it could ask has not seen it.
         .where(sa.or_(runs.verdict != "failed", runs.account_role.is_not(None)))
         .order_by(runs.started_at.desc())

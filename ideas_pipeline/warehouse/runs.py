@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS, RunMode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.status import last_syncs
@@ -37,7 +37,7 @@ class RunStart:
     run_id: str
     source: str
     at: datetime
-    mode: str = "incremental"
+    mode: RunMode = "incremental"
     window: tuple[datetime, datetime] | None = None
     goal_since: datetime | None = None
     account_role: str | None = None

@@ -17,14 +17,15 @@ from ideas_pipeline.tables.bookkeeping import (
     SYNC_SCOPES,
     SYNC_STREAMS,
     WAREHOUSE,
+    RunMode,
 )
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction, utc
 
 # Modes that do not read the API. A backfill reads some days only, so it is not a sync either.
-_NOT_FROM_API = ("replay", "retry", "confirm")
-_NOT_SYNCS = ("window", *_NOT_FROM_API)
+_NOT_FROM_API: tuple[RunMode, ...] = ("replay", "retry", "confirm")
+_NOT_SYNCS: tuple[RunMode, ...] = ("window", *_NOT_FROM_API)
 
 
 def _mode_not_in(modes: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -45,7 +46,7 @@ class LastSync:
     """
 
     run_id: str
-    mode: str
+    mode: RunMode
     verdict: str
     started_at: datetime
     finished_at: datetime
@@ -208,7 +209,7 @@ class Unfinished:
     """
 
     run_id: str
-    mode: str
+    mode: RunMode
     window: tuple[datetime, datetime] | None
     started_at: datetime
     reason: str | None
