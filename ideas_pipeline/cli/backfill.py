@@ -67,7 +67,7 @@ def _say_cost(settings: Settings, contract: Contract, window: Window, streams: l
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
     with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
-        cost = estimate(warehouse, settings.community, contract, window, streams)
+        cost = estimate(warehouse, contract, window, streams)
     if as_json:
         shown = {"from": window.start, "to": window.end, "requests": cost.requests} | asdict(cost)
         print(json.dumps(shown, indent=2, default=datetime.isoformat))

@@ -148,7 +148,9 @@ def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Wait
         options.check_names([table], TABLES, "--table")
     settings = load_settings()
     with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
-        yield settings, warehouse, waiting(warehouse.engine, settings.community, table)
+        with warehouse.reading() as tx:
+            found = waiting(tx, table)
+        yield settings, warehouse, found
 
 
 def _name(reject: Waiting) -> str:

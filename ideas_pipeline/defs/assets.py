@@ -145,7 +145,8 @@ def _shown(
     settings, contract, warehouse = pipeline.settings, pipeline.contract, pipeline.warehouse
     (result,) = run.streams
     shown = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
-    shown |= trouble(warehouse.engine, settings.community, contract, stream, run.run_id)
+    with warehouse.reading() as tx:
+        shown |= trouble(tx, contract, stream, run.run_id)
     if run.changed and (result.verdict == "failed" or (has_window and result.verdict != "complete")):
         # What was read is loaded, and no step follows one that fails.
         for mart in marts_built(settings, warehouse.engine):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dagster as dg
-import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.count_checks import count_check_specs, count_results
@@ -15,6 +14,7 @@ from ideas_pipeline.defs.metadata import scopes_are_people
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.specs import asset_key, step_name
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.quality import broken_references, held_absences, last_run, referenced
 
 _ABOUT_COMPLETENESS = (
@@ -50,13 +50,12 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
         ],
     )
     def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-        with failing_in_words():
-            engine = warehouse.warehouse.engine
+        with failing_in_words(), warehouse.warehouse.reading() as tx:
             results = [
-                _completeness(engine, settings.community, stream, personal=personal),
-                _mass_absence(engine, settings.community, tables),
-                *drift_results(engine, settings.community, contract, stream),
-                *count_results(engine, settings, contract, stream),
+                _completeness(tx, stream, personal=personal),
+                _mass_absence(tx, tables),
+                *drift_results(tx, contract, stream),
+                *count_results(tx, settings, contract, stream),
             ]
         yield from results
         # Dagster calls a run a success whatever its checks say: rows that are lost must turn it red.
@@ -79,8 +78,8 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
         additional_deps=[asset_key(settings, name) for name in others],
     )
     def referential_integrity(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        with failing_in_words():
-            broken = broken_references(warehouse.warehouse.engine, settings.community, tables)
+        with failing_in_words(), warehouse.warehouse.reading() as tx:
+            broken = broken_references(tx, tables)
         if not broken:
             return dg.AssetCheckResult(passed=True, description="Every reference leads to a row.")
         found = {f"{b.table}.{b.column} → {b.target}": b.rows for b in broken}
@@ -98,8 +97,8 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
     return referential_integrity
 
 
-def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: bool) -> dg.AssetCheckResult:
-    run = last_run(engine, community, stream)
+def _completeness(tx: Transaction, stream: str, *, personal: bool) -> dg.AssetCheckResult:
+    run = last_run(tx, stream)
     if run is not None and run.verdict == "complete":
         return passed("completeness", f"Lists read and proven complete: {run.scopes:,}.", lists=run.scopes)
     if run is None:
@@ -111,8 +110,8 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: b
     else:
         proven = f"{run.scopes_complete:,} of {run.scopes:,} lists were proven complete"
         said = f"The last reading of {stream} is {run.verdict}: {proven}. {run.reason or ''}".rstrip(". ") + "."
-    shown = [] if personal else [scope for scope in run.unproven if scope][:SHOWN]
-    which = f" Lists: {', '.join(shown)}{' …' if len(run.unproven) > len(shown) else ''}." if shown else ""
+    shown = [] if personal else [scope for scope in run.incomplete if scope][:SHOWN]
+    which = f" Lists: {', '.join(shown)}{' …' if len(run.incomplete) > len(shown) else ''}." if shown else ""
     if run.verdict == "incomplete" and run.scopes_complete == run.scopes:
         do = "Where rows are held, the check `mass_absence` says what to do. Otherwise sync again"
     else:
@@ -126,8 +125,8 @@ def _completeness(engine: sa.Engine, community: str, stream: str, *, personal: b
     )
 
 
-def _mass_absence(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCheckResult:
-    held = held_absences(engine, community, tables)
+def _mass_absence(tx: Transaction, tables: list[str]) -> dg.AssetCheckResult:
+    held = held_absences(tx, tables)
     if not held:
         return passed("mass_absence", "No missing rows are held.", held=0)
     names = list(dict.fromkeys(table for table, _ in held))

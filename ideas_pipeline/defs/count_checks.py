@@ -7,14 +7,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import dagster as dg
-import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import WARN, failed, passed
 from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.warehouse.counts import arrivals
-from ideas_pipeline.warehouse.quality import DeclaredCounts, declared_counts, differing_parents, last_run
+from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.quality import Declaration, DeclaredCounts, declared_counts, differing_parents, last_run
 
 # A week has every weekday in it, and a weekend is no alarm.
 _FEWEST_NIGHTS = 7
@@ -41,15 +41,15 @@ def count_check_specs(key: dg.AssetKey, contract: Contract, stream: str) -> list
 
 
 def count_results(
-    engine: sa.Engine, settings: Settings, contract: Contract, stream: str
+    tx: Transaction, settings: Settings, contract: Contract, stream: str
 ) -> Iterator[dg.AssetCheckResult]:
-    """What came of ``count_check_specs``. Raises WarehouseError."""
-    nights = arrivals(engine, settings.community, stream, settings.timezone, datetime.now(UTC))
+    """What came of ``count_check_specs``."""
+    nights = arrivals(tx, stream, settings.timezone, datetime.now(UTC))
     yield _volume(stream, list(nights.values()))
     if _says_changes(contract, stream):
-        yield _hidden_changes(engine, settings, contract, stream)
+        yield _hidden_changes(tx, settings, contract, stream)
     if parent := _declares(contract, stream):
-        yield _declared_counts(engine, settings.community, contract, stream, *parent)
+        yield _declared_counts(tx, parent, contract.streams[stream].cursor)
 
 
 def _volume(stream: str, nights: Sequence[float]) -> dg.AssetCheckResult:
@@ -81,8 +81,8 @@ def _volume(stream: str, nights: Sequence[float]) -> dg.AssetCheckResult:
     return failed("volume", f"{said} After a few such nights this is taken for usual.", severity=WARN, **numbers)
 
 
-def _hidden_changes(engine: sa.Engine, settings: Settings, contract: Contract, stream: str) -> dg.AssetCheckResult:
-    run = last_run(engine, settings.community, stream)
+def _hidden_changes(tx: Transaction, settings: Settings, contract: Contract, stream: str) -> dg.AssetCheckResult:
+    run = last_run(tx, stream)
     if run is None or not run.hidden_changes:
         return passed("hidden_changes", "Every change that was found had been announced.", hidden=0)
     each = contract.streams[stream].each
@@ -99,11 +99,9 @@ def _hidden_changes(engine: sa.Engine, settings: Settings, contract: Contract, s
     )
 
 
-def _declared_counts(
-    engine: sa.Engine, community: str, contract: Contract, stream: str, parent: str, declared: str, of_parent: str
-) -> dg.AssetCheckResult:
-    cursor = contract.streams[stream].cursor
-    found = declared_counts(engine, community, parent, declared, stream, of_parent, cursor)
+def _declared_counts(tx: Transaction, declaration: Declaration, cursor: str) -> dg.AssetCheckResult:
+    found = declared_counts(tx, declaration, cursor)
+    parent, stream = declaration.parent, declaration.child
     if not found.differ:
         return dg.AssetCheckResult(
             passed=True,
@@ -111,12 +109,12 @@ def _declared_counts(
             description=f"{found.parents:,} {parent} declare {found.declared:,} {stream}, and so many are there.",
             metadata=asdict(found),
         )
-    query = as_query(differing_parents(community, parent, declared, stream, of_parent))
+    query = as_query(differing_parents(tx.community, declaration))
     return dg.AssetCheckResult(
         passed=False,
         check_name="declared_counts",
         severity=WARN,
-        description=_differing(found, stream, parent, declared),
+        description=_differing(found, stream, parent, declaration.declared),
         metadata={**asdict(found), "which": dg.MetadataValue.md(query)},
     )
 
@@ -138,13 +136,11 @@ def _says_changes(contract: Contract, stream: str) -> bool:
     return bool(each and each.changed_when)
 
 
-def _declares(contract: Contract, stream: str) -> tuple[str, str, str] | None:
-    """The table and the column that declare how long the stream's lists are, and the stream's column that names the
-    parent; None where nothing declares it.
-    """
+def _declares(contract: Contract, stream: str) -> Declaration | None:
+    """The column that declares how many rows the stream's lists have; None if there is none."""
     spec = contract.streams[stream]
     each = spec.each
     if not each or not each.declared or len(each.of) != 1 or spec.reads != "list":
         return None
     parent = each.of[0].split(".")[0]
-    return (parent, each.declared, each.placeholder) if parent in contract.streams else None
+    return Declaration(parent, each.declared, stream, each.placeholder) if parent in contract.streams else None

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import SHOWN, WARN, failed, listed, passed
 from ideas_pipeline.sync.drift import suggested_lines
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.fields import EXTRA, Field, fields, unknown_values
 from ideas_pipeline.warehouse.quality import reject_reasons
 from ideas_pipeline.warehouse.rejects import live_and_rejected
@@ -32,19 +32,19 @@ def drift_check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def drift_results(engine: sa.Engine, community: str, contract: Contract, stream: str) -> Iterator[dg.AssetCheckResult]:
-    """What came of ``drift_check_specs`` for ``stream`` and its embedded tables. Raises WarehouseError."""
+def drift_results(tx: Transaction, contract: Contract, stream: str) -> Iterator[dg.AssetCheckResult]:
+    """What came of ``drift_check_specs`` for ``stream`` and its embedded tables."""
     tables = [stream, *contract.streams[stream].embedded]
-    known = fields(engine, community, tables)
+    known = fields(tx, tables)
     lines = suggested_lines(contract, known)
-    yield _rejects(engine, community, tables)
+    yield _rejects(tx, tables)
     yield _unmapped_fields(known, lines)
-    yield _unknown_values(engine, community, tables)
+    yield _unknown_values(tx, tables)
     yield _vanished_fields(known, lines, contract, stream)
 
 
-def _rejects(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCheckResult:
-    reasons = reject_reasons(engine, community, tables)
+def _rejects(tx: Transaction, tables: list[str]) -> dg.AssetCheckResult:
+    reasons = reject_reasons(tx, tables)
     if not reasons:
         return passed("rejects", "Every record could be read.", rejects=0)
     total = sum(reasons.values())
@@ -58,7 +58,7 @@ def _rejects(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCh
     )
     many = [
         f"{rejected:,} of {live + rejected:,} in {table}"
-        for table, (live, rejected) in live_and_rejected(engine, community, tables).items()
+        for table, (live, rejected) in live_and_rejected(tx, tables).items()
         if rejected >= _TOLERATED_REJECTS and rejected * 100 > (live + rejected) * _TOLERATED_PERCENT
     ]
     if not many:
@@ -90,8 +90,8 @@ def _unmapped_fields(known: list[Field], lines: dict[tuple[str, str], str]) -> d
     )
 
 
-def _unknown_values(engine: sa.Engine, community: str, tables: list[str]) -> dg.AssetCheckResult:
-    unknown = unknown_values(engine, community, tables)
+def _unknown_values(tx: Transaction, tables: list[str]) -> dg.AssetCheckResult:
+    unknown = unknown_values(tx, tables)
     if not unknown:
         return passed("unknown_values", "Every status and type is one that is known.", unknown=0)
     shown = "; ".join(f"{column}: {listed(values)}" for column, values in unknown.items())

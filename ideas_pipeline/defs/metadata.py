@@ -13,8 +13,8 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.columns import is_live, pii
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import reading
-from ideas_pipeline.warehouse.quality import incomplete_lists, reject_reasons
+from ideas_pipeline.warehouse.database import Transaction, reading
+from ideas_pipeline.warehouse.quality import incomplete_scopes, reject_reasons
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _SHOWN = 10
@@ -113,26 +113,21 @@ class LoggedProgress:
         self._log.info(f"{result.stream}: {result.verdict}, {counts.seen:,} records in {counts.requests:,} requests.")
 
 
-def trouble(
-    engine: sa.Engine, community: str, contract: Contract, stream: str, run_id: str
-) -> dict[str, dg.MetadataValue]:
-    """The run's lists that were not proven complete, and the records that wait; nothing where there are none.
-
-    Raises WarehouseError.
-    """
+def trouble(tx: Transaction, contract: Contract, stream: str, run_id: str) -> dict[str, dg.MetadataValue]:
+    """The run's lists that were not proven complete, and the records that wait; nothing where there are none."""
     told: dict[str, dg.MetadataValue] = {}
-    lists = incomplete_lists(engine, community, stream, run_id)
+    lists = incomplete_scopes(tx, stream, run_id)
     if lists:
         named = [] if scopes_are_people(contract, stream) else lists[:_SHOWN]
         rows = [(one.scope, one.reason, one.declared, one.total, one.seen) for one in named]
         which = f"stream = '{stream}' AND run_id = '{run_id}' AND verdict = 'incomplete'"
-        query = _query("scope, reason, declared, total_last, seen", "_sync_scopes", community, which)
+        query = _query("scope, reason, declared, total_last, seen", "_sync_scopes", tx.community, which)
         told["incomplete lists"] = _shown(f"{len(lists):,} lists", _LIST, rows, query)
     tables = [stream, *contract.streams[stream].embedded]
-    reasons = reject_reasons(engine, community, tables)
+    reasons = reject_reasons(tx, tables)
     if reasons:
         names = ", ".join(f"'{table}'" for table in tables)
-        query = _query("table_name, record_key, reason", "_rejected_records", community, f"table_name IN ({names})")
+        query = _query("table_name, record_key, reason", "_rejected_records", tx.community, f"table_name IN ({names})")
         told["rejected records"] = _shown(
             f"{sum(reasons.values()):,} records (`ideas-pipeline rejects list` names them, too)",
             ("what is wrong", "records"),

@@ -58,13 +58,6 @@ def day_counts(
     if not keys:
         return {}
     window = window_of(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]), settings.timezone)
-    counts = rows_by_day(
-        warehouse.engine,
-        settings.community,
-        stream,
-        contract.streams[stream].cursor,
-        window.start,
-        window.end,
-        settings.timezone,
-    )
+    with warehouse.reading() as tx:
+        counts = rows_by_day(tx, stream, contract.streams[stream].cursor, window.start, window.end, settings.timezone)
     return {key: counts[date.fromisoformat(key)] for key in keys}

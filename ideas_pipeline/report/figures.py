@@ -19,7 +19,7 @@ from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import USERS
 from ideas_pipeline.warehouse.database import Transaction, reading, reading_one_moment, utc
-from ideas_pipeline.warehouse.quality import count_declared
+from ideas_pipeline.warehouse.quality import Declaration, count_declared
 from ideas_pipeline.warehouse.status import last_syncs
 
 _DECLARED = {"comments": "comment_count", "votes": "vote_count"}
@@ -153,7 +153,7 @@ def read_declared(connection: sa.Connection, community: str) -> Declared:
     status = sa.func.coalesce(USERS.c.status, "active")
     undated = sa.and_(is_live(USERS, community), USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
     counts = {
-        what: count_declared(connection, community, "ideas", declared, what, "idea_id")
+        what: count_declared(Transaction(connection, community), Declaration("ideas", declared, what, "idea_id"))
         for what, declared in _DECLARED.items()
     }
     return Declared(

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 
-import sqlalchemy as sa
-
 from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.contract.yaml_file import to_yaml
 from ideas_pipeline.ideas_api.field_map import Record
@@ -25,6 +23,7 @@ from ideas_pipeline.tables.columns import Kind, kind, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import fields
 from ideas_pipeline.warehouse.fields import EXTRA, Field
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _LIKE_ENOUGH = 0.6
 _FITTING: dict[Kind, set[str]] = {
@@ -55,14 +54,14 @@ class _Seen:
 class Drift:
     """The fields of one stream and its embedded tables in one run. For one thread at a time."""
 
-    def __init__(self, engine: sa.Engine, community: str, contract: Contract, stream: str) -> None:
+    def __init__(self, warehouse: Warehouse, contract: Contract, stream: str) -> None:
         """Reads what is known from earlier runs. Raises WarehouseError."""
-        self._engine = engine
-        self._community = community
+        self._warehouse = warehouse
         spec = contract.streams[stream]
         self._mapped: dict[str, Fields] = {stream: spec.fields, **{t: e.fields for t, e in spec.embedded.items()}}
         self._tables = list(self._mapped)
-        known = fields.fields(engine, community, self._tables)
+        with warehouse.reading() as tx:
+            known = fields.fields(tx, self._tables)
         # A column that was taken out of the contract is nobody's loss.
         known = [f for f in known if not f.is_mapped or f.field in self._mapped[f.table]]
         self._known = {table: {f.field: f for f in known if f.table == table} for table in self._tables}
@@ -83,7 +82,9 @@ class Drift:
     def note(self, run_id: str, at: datetime) -> None:
         """Remembers what is new, at the end of the stream. Writes nothing on a quiet night. Raises WarehouseError."""
         changed = [f for table in self._tables for f in _changes(table, self._known[table], self._seen[table], at)]
-        fields.note(self._engine, self._community, run_id, changed)
+        if changed:
+            with self._warehouse.writing() as tx:
+                fields.note(tx, run_id, changed)
 
     def _vanished(self, table: str) -> list[str]:
         seen = self._seen[table]

@@ -47,21 +47,20 @@ class Cost:
         return sum(s.requests for s in self.streams)
 
 
-def estimate(
-    warehouse: Warehouse, community: str, contract: Contract, window: Window, streams: Collection[str]
-) -> Cost:
+def estimate(warehouse: Warehouse, contract: Contract, window: Window, streams: Collection[str]) -> Cost:
     """The cost of a backfill of ``streams``. Lists that are new at the source are not known yet, and not counted.
 
     Raises WarehouseError.
     """
-    costs = [_stream_cost(warehouse, community, contract, window, s) for s in contract.order() if s in streams]
-    paces = {c.stream: last_pace(warehouse.engine, community, c.stream, _TELLING) for c in costs}
+    costs = [_stream_cost(warehouse, contract, window, s) for s in contract.order() if s in streams]
+    with warehouse.reading() as tx:
+        paces = {c.stream: last_pace(tx, c.stream, _TELLING) for c in costs}
     return Cost(costs, *_time(costs, paces, contract.limits))
 
 
-def _stream_cost(warehouse: Warehouse, community: str, contract: Contract, window: Window, stream: str) -> StreamCost:
+def _stream_cost(warehouse: Warehouse, contract: Contract, window: Window, stream: str) -> StreamCost:
     spec = contract.streams[stream]
-    tasks = plan(warehouse, community, stream, spec, window, goal_since=datetime.now(UTC)).tasks
+    tasks = plan(warehouse, warehouse.community, stream, spec, window, goal_since=datetime.now(UTC)).tasks
     bounds = window_bounds(spec, window)
     asked_for = {
         (True, True): "the window",
@@ -70,17 +69,16 @@ def _stream_cost(warehouse: Warehouse, community: str, contract: Contract, windo
         (False, False): "everything",
     }[bool(bounds.since), bool(bounds.until)]
     if bounds.open:
-        requests, known = _of_whole_lists(warehouse, community, stream, spec, tasks)
+        requests, known = _of_whole_lists(warehouse, stream, spec, tasks)
     else:
-        requests, known = _of_filtered_lists(warehouse, community, stream, spec, bounds, tasks), len(tasks)
+        requests, known = _of_filtered_lists(warehouse, stream, spec, bounds, tasks), len(tasks)
     return StreamCost(stream, len(tasks), requests, known, asked_for)
 
 
-def _of_whole_lists(
-    warehouse: Warehouse, community: str, stream: str, spec: Stream, tasks: list[Task]
-) -> tuple[int, int]:
+def _of_whole_lists(warehouse: Warehouse, stream: str, spec: Stream, tasks: list[Task]) -> tuple[int, int]:
     """Each list as many pages as it had; twice where several pages came without a total, which proves itself."""
-    pages = pages_by_scope(warehouse.engine, community, stream)
+    with warehouse.reading() as tx:
+        pages = pages_by_scope(tx, stream)
     requests = 0
     for task in tasks:
         if task.scope in pages:
@@ -91,11 +89,10 @@ def _of_whole_lists(
     return requests, sum(task.scope in pages for task in tasks)
 
 
-def _of_filtered_lists(
-    warehouse: Warehouse, community: str, stream: str, spec: Stream, bounds: Bounds, tasks: list[Task]
-) -> int:
+def _of_filtered_lists(warehouse: Warehouse, stream: str, spec: Stream, bounds: Bounds, tasks: list[Task]) -> int:
     """Each list as many pages as its rows in the window fill; several pages are read twice, to be proven."""
-    rows = rows_by_scope(warehouse.engine, community, stream, spec.cursor, bounds.since, bounds.until)
+    with warehouse.reading() as tx:
+        rows = rows_by_scope(tx, stream, spec.cursor, bounds.since, bounds.until)
     counts = [_pages(spec, rows.get(task.scope, 0)) for task in tasks]
     return sum(count if count == 1 else 2 * count for count in counts)
 

@@ -103,7 +103,8 @@ def _retry_stream(
     kept = {(reject.table, reject.record_key) for reject in failed}
     done = [reject for reject in tried if (reject.table, reject.key) not in kept]
     lists = {str(scope) for scope in outcomes[stream].frame["_scope"]} if spec.embedded else set()
-    settle_retried(warehouse.engine, community, stream, done, lists)
+    with warehouse.writing() as tx:
+        settle_retried(tx, stream, done, lists)
     left = Counter(reject.table for reject in rejects if reject not in tried) + Counter(r.table for r in failed)
     waited = Counter(reject.table for reject in rejects)
     return [Retried(table, waited[table] - left[table], left[table]) for table in by_table if waited[table]]

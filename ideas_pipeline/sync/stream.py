@@ -38,7 +38,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     retries = run.api.retries
     with run.warehouse.writing() as tx:
         start_stream(tx, run.run_id, stream, datetime.now(UTC))
-    tally = Tally(Drift(run.warehouse.engine, run.community, run.api.contract, stream))
+    tally = Tally(Drift(run.warehouse, run.api.contract, stream))
     error: IdeasApiError | None = None
     try:
         _doubt_unproven_parents(run, stream, tally)

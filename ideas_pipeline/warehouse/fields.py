@@ -9,9 +9,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import FIELDS
-from ideas_pipeline.tables.columns import is_live, known_values
+from ideas_pipeline.tables.columns import known_values
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import reading, utc, writing
+from ideas_pipeline.warehouse.database import Transaction, utc
 
 EXTRA = "_extra."
 # What is longer is no word of a list, and is told by its length.
@@ -36,35 +36,34 @@ class Field:
     missing_since: datetime | None
 
 
-def fields(engine: sa.Engine, community: str, tables: Collection[str]) -> list[Field]:
-    """The fields that the API ever sent for ``tables``, by table and name. Raises WarehouseError."""
+def fields(tx: Transaction, tables: Collection[str]) -> list[Field]:
+    """The fields that the API ever sent for ``tables``, sorted by table and name."""
     query = (
         sa.select(FIELDS)
-        .where(FIELDS.c.community == community, FIELDS.c.table_name.in_(tables))
+        .where(tx.owns(FIELDS), FIELDS.c.table_name.in_(tables))
         .order_by(FIELDS.c.table_name, FIELDS.c.field)
     )
-    with reading(engine) as connection:
-        return [
-            Field(
-                table=row.table_name,
-                field=row.field,
-                is_mapped=row.is_mapped,
-                kinds=frozenset(row.kinds.split(", ")) if row.kinds else frozenset(),
-                records=row.records,
-                of_records=row.of_records,
-                first_seen_at=utc(row.first_seen_at),
-                last_seen_at=utc(row.last_seen_at),
-                missing_since=row.missing_since and utc(row.missing_since),
-            )
-            for row in connection.execute(query)
-        ]
+    return [
+        Field(
+            table=row.table_name,
+            field=row.field,
+            is_mapped=row.is_mapped,
+            kinds=frozenset(row.kinds.split(", ")) if row.kinds else frozenset(),
+            records=row.records,
+            of_records=row.of_records,
+            first_seen_at=utc(row.first_seen_at),
+            last_seen_at=utc(row.last_seen_at),
+            missing_since=row.missing_since and utc(row.missing_since),
+        )
+        for row in tx.execute(query)
+    ]
 
 
-def note(engine: sa.Engine, community: str, run_id: str, changed: Iterable[Field]) -> None:
-    """Writes the rows of the fields that ``changed``. Raises WarehouseError."""
+def note(tx: Transaction, run_id: str, changed: Iterable[Field]) -> None:
+    """Write the rows of the fields that ``changed``."""
     rows = [
         {
-            "community": community,
+            "community": tx.community,
             "table_name": field.table,
             "field": field.field,
             "is_mapped": field.is_mapped,
@@ -81,38 +80,37 @@ def note(engine: sa.Engine, community: str, run_id: str, changed: Iterable[Field
     if not rows:
         return
     one = (
-        FIELDS.c.community == community,
+        tx.owns(FIELDS),
         FIELDS.c.table_name == sa.bindparam("of_table"),
         FIELDS.c.field == sa.bindparam("of_field"),
     )
-    with writing(engine) as connection:
-        keys = [{"of_table": row["table_name"], "of_field": row["field"]} for row in rows]
-        connection.execute(sa.delete(FIELDS).where(*one), keys)
-        connection.execute(sa.insert(FIELDS), rows)
+    tx.execute(
+        sa.delete(FIELDS).where(*one), [{"of_table": row["table_name"], "of_field": row["field"]} for row in rows]
+    )
+    tx.execute(sa.insert(FIELDS), rows)
 
 
-def unknown_values(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[str, dict[str, int]]:
-    """By ``table.column``, the values of live rows that are none of those known, with how many rows have each.
+def unknown_values(tx: Transaction, tables: Collection[str]) -> dict[str, dict[str, int]]:
+    """Number of live rows per unknown value, per ``table.column``.
 
-    A value that is no word is told by its length alone. Raises WarehouseError.
+    Only a single short word is shown; of any other value, only its length.
     """
     found: dict[str, dict[str, int]] = {}
-    with reading(engine) as connection:
-        for name in sorted(tables):
-            table = TABLES[name]
-            for column in table.columns:
-                if not known_values(column):
-                    continue
-                query = (
-                    sa.select(column, sa.func.count())
-                    .where(is_live(table, community))
-                    .where(column.is_not(None), column.not_in(known_values(column)))
-                    .group_by(column)
-                    .order_by(sa.func.count().desc(), column)
-                )
-                for value, count in connection.execute(query):
-                    counts = found.setdefault(f"{name}.{column.name}", {})
-                    counts[_word(value)] = counts.get(_word(value), 0) + count
+    for name in sorted(tables):
+        table = TABLES[name]
+        for column in table.columns:
+            if not known_values(column):
+                continue
+            query = (
+                sa.select(column, sa.func.count())
+                .where(tx.live(table))
+                .where(column.is_not(None), column.not_in(known_values(column)))
+                .group_by(column)
+                .order_by(sa.func.count().desc(), column)
+            )
+            for value, count in tx.execute(query):
+                counts = found.setdefault(f"{name}.{column.name}", {})
+                counts[_word(value)] = counts.get(_word(value), 0) + count
     return found
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
-from ideas_pipeline.tables.columns import is_live, own_keys
+from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import reading, utc, writing
+from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _R = REJECTED_RECORDS.c
@@ -34,64 +34,54 @@ class Waiting:
     run_id: str
 
 
-def waiting(engine: sa.Engine, community: str, table: str | None = None) -> list[Waiting]:
-    """The rejected records, of all tables or one, in the order in which they came. Raises WarehouseError."""
-    query = sa.select(REJECTED_RECORDS).where(_R.community == community)
+def waiting(tx: Transaction, table: str | None = None) -> list[Waiting]:
+    """The rejects of one table, or of all, in the order in which they came."""
+    query = sa.select(REJECTED_RECORDS).where(tx.owns(REJECTED_RECORDS))
     if table is not None:
         query = query.where(_R.table_name == table)
-    with reading(engine) as connection:
-        return [
-            Waiting(
-                table=row.table_name,
-                key=row.record_key,
-                scope=row.scope,
-                reason=row.reason,
-                payload=row.payload or {},
-                first_seen_at=utc(row.first_seen_at),
-                run_id=row.run_id,
-            )
-            for row in connection.execute(query.order_by(_R.first_seen_at, _R.table_name, _R.record_key))
-        ]
+    return [
+        Waiting(
+            table=row.table_name,
+            key=row.record_key,
+            scope=row.scope,
+            reason=row.reason,
+            payload=row.payload or {},
+            first_seen_at=utc(row.first_seen_at),
+            run_id=row.run_id,
+        )
+        for row in tx.execute(query.order_by(_R.first_seen_at, _R.table_name, _R.record_key))
+    ]
 
 
-def live_and_rejected(engine: sa.Engine, community: str, tables: Collection[str]) -> dict[str, tuple[int, int]]:
-    """By table that has rejects: its live rows, and its rejected records. Raises WarehouseError."""
+def live_and_rejected(tx: Transaction, tables: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Number of live rows and number of rejects, per table that has rejects."""
     rejects = (
         sa.select(_R.table_name, sa.func.count())
-        .where(_R.community == community, _R.table_name.in_(tables))
+        .where(tx.owns(REJECTED_RECORDS), _R.table_name.in_(tables))
         .group_by(_R.table_name)
         .order_by(_R.table_name)
     )
     found = {}
-    with reading(engine) as connection:
-        for name, rejected in connection.execute(rejects).all():
-            table = TABLES[name]
-            live = sa.select(sa.func.count()).select_from(table).where(is_live(table, community))
-            found[name] = (connection.execute(live).scalar_one(), rejected)
+    for name, rejected in tx.execute(rejects).all():
+        table = TABLES[name]
+        live = sa.select(sa.func.count()).select_from(table).where(tx.live(table))
+        found[name] = (tx.execute(live).scalar_one(), rejected)
     return found
 
 
-def settle_retried(
-    engine: sa.Engine, community: str, stream: str, done: Collection[Waiting], lists: Collection[str]
-) -> None:
-    """Lets go of the rejects that are ``done``, and has ``lists`` of ``stream`` read whole by the next run.
-
-    Raises WarehouseError.
-    """
-    with writing(engine) as connection:
-        if done:
-            connection.execute(
-                sa.delete(REJECTED_RECORDS).where(_one(community)),
-                [{"of_table": reject.table, "of_key": reject.key} for reject in done],
-            )
-        staged = staging_ids("lists")
-        stage_ids(connection, staged, lists)
-        connection.execute(
-            sa.delete(SCOPES).where(
-                SCOPES.c.community == community, SCOPES.c.stream == stream, SCOPES.c.scope.in_(sa.select(staged.c.id))
-            )
+def settle_retried(tx: Transaction, stream: str, done: Collection[Waiting], scopes: Collection[str]) -> None:
+    """Delete the rejects that are ``done``, and have the next run read ``scopes`` of ``stream`` completely."""
+    if done:
+        tx.execute(
+            sa.delete(REJECTED_RECORDS).where(_one(tx.community)),
+            [{"of_table": reject.table, "of_key": reject.key} for reject in done],
         )
-        staged.drop(connection, checkfirst=False)
+    staged = staging_ids("lists")
+    stage_ids(tx.connection, staged, scopes)
+    tx.execute(
+        sa.delete(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream == stream, SCOPES.c.scope.in_(sa.select(staged.c.id)))
+    )
+    staged.drop(tx.connection, checkfirst=False)
 
 
 def settle(connection: sa.Connection, batch: Batch) -> None:

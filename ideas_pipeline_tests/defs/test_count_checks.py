@@ -29,7 +29,8 @@ def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
 
 
 def results(warehouse: Warehouse, stream: str) -> dict[str, dg.AssetCheckResult]:
-    return {str(r.check_name): r for r in count_results(warehouse.engine, SETTINGS, CONTRACT, stream)}
+    with warehouse.reading() as tx:
+        return {str(r.check_name): r for r in count_results(tx, SETTINGS, CONTRACT, stream)}
 
 
 def nights(warehouse: Warehouse, *inserted: int, stream: str = "comments", hidden: int = 0) -> dg.AssetCheckResult:

@@ -14,6 +14,7 @@ from ideas_pipeline.warehouse.fields import Field, note
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, failed_checks, nightly_sync
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, reject
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 CONTRACT = load_contract(None)
 START = datetime.now(UTC) - timedelta(days=100)
@@ -28,8 +29,9 @@ def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
 
 
 def results(warehouse: Warehouse, *fields: Field, stream: str = "ideas") -> dict[str, dg.AssetCheckResult]:
-    note(warehouse.engine, COMMUNITY, "night-1", fields)
-    return {str(r.check_name): r for r in drift_results(warehouse.engine, COMMUNITY, CONTRACT, stream)}
+    call_writing(warehouse, note, "night-1", fields)
+    with warehouse.reading() as tx:
+        return {str(r.check_name): r for r in drift_results(tx, CONTRACT, stream)}
 
 
 def days_ago(days: int) -> datetime:

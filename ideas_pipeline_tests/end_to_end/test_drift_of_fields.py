@@ -22,6 +22,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import held
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = contract_with({})
 
@@ -46,7 +47,7 @@ def silent_of(table: str, *columns: str) -> Contract:
 
 
 def known(warehouse: Warehouse, table: str) -> dict[str, Field]:
-    return {field.field: field for field in fields(warehouse.engine, COMMUNITY, [table])}
+    return {field.field: field for field in call_reading(warehouse, fields, [table])}
 
 
 def test_a_night_on_which_nothing_changes_writes_no_field(

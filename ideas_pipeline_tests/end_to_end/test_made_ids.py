@@ -33,6 +33,7 @@ from ideas_pipeline_tests.end_to_end.test_truth import last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, serving
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 _PAGES = {"paging": {"size": 10}}
 UNKEYED = contract_with({"streams": {"comments": _PAGES, "votes": _PAGES | {"key": ["idea_id", "user_id"]}}})
@@ -84,7 +85,7 @@ def meant(tables: Tables) -> Tables:
 
 def assert_whole(warehouse: Warehouse, tables: Tables) -> None:
     assert_true_to(warehouse.engine, COMMUNITY, KEYED, meant(tables))
-    assert broken_references(warehouse.engine, COMMUNITY, list(TABLES)) == []
+    assert call_reading(warehouse, broken_references, list(TABLES)) == []
 
 
 def test_without_the_key_the_lists_are_not_called_complete_and_with_it_they_are(
@@ -189,7 +190,7 @@ def test_lists_of_an_idea_are_asked_for_by_the_sources_own_ids(warehouse: Wareho
         lists = {path for path in server.paths() if not path.startswith("auth")}
     assert lists == LISTS.keys() | {f"challenges/1/ideas/{n}/{what}" for n in (1, 2) for what in ("comments", "votes")}
     assert not result.changed
-    assert broken_references(warehouse.engine, COMMUNITY, list(TABLES)) == []
+    assert call_reading(warehouse, broken_references, list(TABLES)) == []
     ideas = {(row.id, row.challenge_id, row.title) for row in rows_of(warehouse, TABLES["ideas"])}
     assert ideas == {(made("1", "1"), "1", "a"), (made("1", "2"), "1", "b"), (made("2", "1"), "2", "c")}
     tags = {(row.idea_id, row.tag) for row in rows_of(warehouse, TABLES["idea_tags"])}

@@ -22,6 +22,7 @@ from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, night
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = load_contract(None)
 
@@ -55,7 +56,7 @@ def run(
     window: tuple[datetime, datetime] | None = None,
 ) -> list[Counts]:
     """One run that reads the list c1 of the stream, batch by batch, on night ``on``."""
-    drift = Drift(warehouse.engine, COMMUNITY, contract, stream)
+    drift = Drift(warehouse, contract, stream)
     record_of = field_map(contract, stream)
     counts = []
     for records in batches:
@@ -70,7 +71,7 @@ def run(
 
 
 def known(warehouse: Warehouse, table: str = "ideas") -> dict[str, Field]:
-    return {field.field: field for field in fields(warehouse.engine, COMMUNITY, [table])}
+    return {field.field: field for field in call_reading(warehouse, fields, [table])}
 
 
 def column(warehouse: Warehouse, name: str, table: str = "ideas") -> set[Any]:

@@ -16,6 +16,7 @@ from ideas_pipeline.warehouse.rejects import waiting
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load, night, read
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 DEFAULT = contract_with({})
 
@@ -30,7 +31,7 @@ def came(warehouse: Warehouse, stream: str, *records: Mapping[str, Any], contrac
 
 def retry(warehouse: Warehouse, changes: Mapping[str, Any], privacy: Privacy | None = None) -> list[Retried]:
     """A retry in night 2, with ``changes`` to the contract."""
-    rejects = waiting(warehouse.engine, COMMUNITY)
+    rejects = call_reading(warehouse, waiting)
     return retry_rejects(warehouse, contract_with(changes), COMMUNITY, rejects, "retry-2", night(2), privacy)
 
 
@@ -56,7 +57,7 @@ def test_a_record_loads_once_the_contract_reads_the_value_elsewhere(warehouse: W
 
 def test_a_record_whose_key_was_not_found_gets_its_key(warehouse: Warehouse) -> None:
     came(warehouse, "ideas", {"idea_no": 8, "title": "Trees"})
-    assert waiting(warehouse.engine, COMMUNITY)[0].key.startswith("sha256:")
+    assert call_reading(warehouse, waiting)[0].key.startswith("sha256:")
     assert retry(warehouse, fields("ideas", id="idea_no")) == [Retried("ideas", 1, 0)]
     assert [row["id"] for row in held(warehouse, "ideas")] == ["8"]
     assert held(warehouse, REJECTED_RECORDS) == []
@@ -67,7 +68,7 @@ def test_a_record_that_still_cannot_be_read_stays_with_the_new_reason_and_its_ag
     assert retry(warehouse, fields("ideas", score={"paths": "score", "none": ["high", "low"]})) == [
         Retried("ideas", 1, 1)
     ]
-    [left] = waiting(warehouse.engine, COMMUNITY)
+    [left] = call_reading(warehouse, waiting)
     assert (left.key, left.first_seen_at, left.run_id) == ('["1"]', night(1), "retry-2")
     assert left.reason.startswith("vote_count is no whole number")
     assert [row["id"] for row in held(warehouse, "ideas")] == ["2"]
@@ -112,7 +113,7 @@ def test_what_no_database_could_hold_was_not_kept_and_is_not_made_up(warehouse: 
     results = retry(warehouse, fields("ideas", score={"paths": "score", "none": ["n/a"]}))
     assert results == [Retried("ideas", 1, 1)]
     assert [row["title"] for row in held(warehouse, "ideas")] == ['["x","x"]']
-    assert [reject.key for reject in waiting(warehouse.engine, COMMUNITY)] == ['["1"]']
+    assert [reject.key for reject in call_reading(warehouse, waiting)] == ['["1"]']
 
 
 def test_an_id_that_was_made_is_made_once(warehouse: Warehouse) -> None:

@@ -8,8 +8,8 @@ import pytest
 from ideas_pipeline.warehouse.counts import arrivals, pages_by_scope, rows_by_day, rows_by_scope
 from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load, night, read
-from ideas_pipeline_tests.warehouse.calls import call_writing
+from ideas_pipeline_tests.warehouse.batches import idea, load, night, read
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 NOW = datetime(2026, 3, 31, 6, tzinfo=UTC)
 
@@ -35,10 +35,10 @@ def test_a_row_counts_for_the_day_of_its_zone(warehouse: Warehouse, zone: str, d
     load(warehouse, "ideas", [idea(f"i{n}", created_at=at) for n, at in enumerate(moments)], on=1)
     around = midnight(day - timedelta(days=1), zone), midnight(day + timedelta(days=2), zone)
 
-    counts = rows_by_day(warehouse.engine, COMMUNITY, "ideas", "created_at", *around, zone)
+    counts = call_reading(warehouse, rows_by_day, "ideas", "created_at", *around, zone)
 
     assert counts == {day - timedelta(days=1): 1, day: 3, day + timedelta(days=1): 1}
-    assert rows_by_day(warehouse.engine, COMMUNITY, "ideas", "created_at", start, end, zone) == {day: 3}
+    assert call_reading(warehouse, rows_by_day, "ideas", "created_at", start, end, zone) == {day: 3}
 
 
 def test_rows_are_counted_by_list_between_the_moments_that_are_given(warehouse: Warehouse) -> None:
@@ -52,7 +52,7 @@ def test_rows_are_counted_by_list_between_the_moments_that_are_given(warehouse: 
     load(warehouse, "ideas", rows, on=1)
 
     def counted(start: datetime | None, end: datetime | None) -> dict[str, int]:
-        return rows_by_scope(warehouse.engine, COMMUNITY, "ideas", "created_at", start, end)
+        return call_reading(warehouse, rows_by_scope, "ideas", "created_at", start, end)
 
     assert counted(at, at + SECOND) == {"c1": 1}
     assert counted(at, None) == {"c1": 2, "c2": 1}
@@ -63,7 +63,7 @@ def test_an_estimate_is_of_the_pages_that_the_api_sent_whatever_was_replayed_sin
     for on, mode, pages, total in ((1, "incremental", 9, 800), (2, "replay", 3, None)):
         call_writing(warehouse, start_run, RunStart(f"night-{on}", "https://api.example.com/v2", night(on), mode=mode))
         load(warehouse, "ideas", [], on=on, scopes=[read("c1", swept_at=night(on), pages=pages, total_last=total)])
-    assert pages_by_scope(warehouse.engine, COMMUNITY, "ideas") == {"c1": (9, True)}
+    assert call_reading(warehouse, pages_by_scope, "ideas") == {"c1": (9, True)}
 
 
 def ran(
@@ -81,16 +81,18 @@ def at_night(day: int, hour: int = 2) -> datetime:
 
 def found(warehouse: Warehouse, zone: str = "UTC") -> dict[int, int]:
     """By day of March, the new rows a day."""
-    told = arrivals(warehouse.engine, COMMUNITY, "ideas", zone, NOW)
+    told = call_reading(warehouse, arrivals, "ideas", zone, NOW)
     return {day.day: round(rows) for day, rows in told.items()}
 
 
-def test_each_night_is_told_but_the_first_which_brings_all_there_ever_was(warehouse: Warehouse) -> None:
+def test_each_night_is_told_but_the_first_which_brings_all_there_ever_was(
+    warehouse: Warehouse, other_warehouse: Warehouse
+) -> None:
     for day, rows in ((10, 5_000), (11, 40), (12, 50)):
         ran(warehouse, at_night(day), rows)
 
     assert found(warehouse) == {11: 40, 12: 50}
-    assert arrivals(warehouse.engine, "another", "ideas", "UTC", NOW) == {}
+    assert call_reading(other_warehouse, arrivals, "ideas", "UTC", NOW) == {}
 
 
 def test_a_first_reading_that_took_several_nights_is_left_out_whole(warehouse: Warehouse) -> None:
@@ -147,5 +149,5 @@ def test_days_are_those_of_the_zone_and_of_the_last_four_weeks(warehouse: Wareho
         ran(warehouse, at, 40)
 
     assert found(warehouse, "Europe/Madrid") == {22: 40}
-    assert list(arrivals(warehouse.engine, COMMUNITY, "ideas", "Europe/Madrid", NOW)) == [date(2026, 3, 22)]
-    assert arrivals(warehouse.engine, COMMUNITY, "ideas", "UTC", NOW + timedelta(days=60)) == {}
+    assert list(call_reading(warehouse, arrivals, "ideas", "Europe/Madrid", NOW)) == [date(2026, 3, 22)]
+    assert call_reading(warehouse, arrivals, "ideas", "UTC", NOW + timedelta(days=60)) == {}

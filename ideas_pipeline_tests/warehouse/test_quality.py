@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.warehouse.quality import (
     BrokenReference,
+    Declaration,
     DeclaredCounts,
     LastRun,
     broken_references,
@@ -21,17 +22,17 @@ from ideas_pipeline.warehouse.quality import (
 from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read, reject
-from ideas_pipeline_tests.warehouse.calls import call_writing
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 READ = datetime(2026, 1, 1, 2, tzinfo=UTC)
-COMMENTS = ("ideas", "comment_count", "comments", "idea_id")
+COMMENTS = Declaration("ideas", "comment_count", "comments", "idea_id")
 
 
 def test_a_stream_that_was_never_read_has_no_last_run(warehouse: Warehouse) -> None:
-    assert last_run(warehouse.engine, COMMUNITY, "ideas") is None
+    assert call_reading(warehouse, last_run, "ideas") is None
 
 
-def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None:
+def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse, other_warehouse: Warehouse) -> None:
     for on, unproven in ((1, ["c1", "c2"]), (2, ["c2"])):
         call_writing(warehouse, start_stream, f"night-{on}", "ideas", night(on))
         scopes = [read(scope, judged=scope not in unproven) for scope in ("c1", "c2")]
@@ -39,16 +40,16 @@ def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse) -> None
         counted = {"scopes": 2, "scopes_complete": 2 - len(unproven)}
         call_writing(warehouse, finish_stream, f"night-{on}", "ideas", night(on), "incomplete", "it moved", **counted)
 
-    assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun(
-        "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, hidden_changes=0, unproven=["c2"]
+    assert call_reading(warehouse, last_run, "ideas") == LastRun(
+        "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, hidden_changes=0, incomplete=["c2"]
     )
-    assert last_run(warehouse.engine, "another", "ideas") is None
+    assert call_reading(other_warehouse, last_run, "ideas") is None
 
 
 def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> None:
     call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
 
-    assert last_run(warehouse.engine, COMMUNITY, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
+    assert call_reading(warehouse, last_run, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
 
 
 @pytest.mark.parametrize(("mode", "last"), [("window", "later"), ("replay", "night-1"), ("retry", "night-1")])
@@ -56,7 +57,7 @@ def test_what_asks_the_api_for_nothing_is_no_reading(warehouse: Warehouse, mode:
     call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
     call_writing(warehouse, start_run, RunStart("later", "https://api.example.com/v2", night(2), mode=mode))
     call_writing(warehouse, start_stream, "later", "ideas", night(2))
-    run = last_run(warehouse.engine, COMMUNITY, "ideas")
+    run = call_reading(warehouse, last_run, "ideas")
     assert run is not None
     assert run.run_id == last
 
@@ -69,21 +70,21 @@ def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Ware
     rejects = [replace(reject(str(n)), reason=reason) for n, reason in enumerate([*texts, "title has no text"])]
     load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
 
-    assert reject_reasons(warehouse.engine, COMMUNITY, ["ideas"]) == {
+    assert call_reading(warehouse, reject_reasons, ["ideas"]) == {
         "ideas: score is no number": 2,
         "ideas: title has no text": 1,
     }
-    assert reject_reasons(warehouse.engine, COMMUNITY, ["votes"]) == {}
+    assert call_reading(warehouse, reject_reasons, ["votes"]) == {}
 
 
 def test_absences_are_counted_by_what_holds_them_once_they_are_judged(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2"), idea("3")], on=1)
     load(warehouse, "ideas", [idea("1")], on=2)
-    assert held_absences(warehouse.engine, COMMUNITY, ["ideas"]) == {}
+    assert call_reading(warehouse, held_absences, ["ideas"]) == {}
 
     warehouse.hold_absences(COMMUNITY, "ideas", ["2", "3"], "too many")
 
-    assert held_absences(warehouse.engine, COMMUNITY, ["ideas"]) == {("ideas", "too many"): 2}
+    assert call_reading(warehouse, held_absences, ["ideas"]) == {("ideas", "too many"): 2}
 
 
 def test_held_rows_of_an_embedded_table_are_counted_under_its_name(warehouse: Warehouse) -> None:
@@ -93,10 +94,10 @@ def test_held_rows_of_an_embedded_table_are_counted_under_its_name(warehouse: Wa
     without = batch("ideas", [idea(i) for i in ideas], 2, stated={"idea_labels": ideas})
     warehouse.load(replace(without, mass_absence_percent=10))
 
-    held = held_absences(warehouse.engine, COMMUNITY, ["ideas", "idea_labels"])
+    held = call_reading(warehouse, held_absences, ["ideas", "idea_labels"])
 
     assert [(table, rows) for (table, _), rows in held.items()] == [("idea_labels", 30)]
-    assert held_absences(warehouse.engine, COMMUNITY, ["ideas"]) == {}
+    assert call_reading(warehouse, held_absences, ["ideas"]) == {}
 
 
 def test_references_that_lead_nowhere_are_counted_by_column(warehouse: Warehouse) -> None:
@@ -105,12 +106,12 @@ def test_references_that_lead_nowhere_are_counted_by_column(warehouse: Warehouse
     ideas = [idea("1", author_id="u1"), idea("2", author_id="u2"), idea("3", "c9"), idea("4", author_id="u2")]
     load(warehouse, "ideas", ideas, on=1, embedded={"idea_labels": [label("1", "l"), label("9", "l")]})
 
-    assert broken_references(warehouse.engine, COMMUNITY, ["ideas", "idea_labels"]) == [
+    assert call_reading(warehouse, broken_references, ["ideas", "idea_labels"]) == [
         BrokenReference("idea_labels", "idea_id", "ideas", 1),
         BrokenReference("ideas", "author_id", "users", 2),
         BrokenReference("ideas", "challenge_id", "challenges", 1),
     ]
-    assert broken_references(warehouse.engine, COMMUNITY, ["challenges"]) == []
+    assert call_reading(warehouse, broken_references, ["challenges"]) == []
 
 
 def test_a_deleted_parent_breaks_what_is_part_of_it_and_not_what_only_names_it(warehouse: Warehouse) -> None:
@@ -121,7 +122,7 @@ def test_a_deleted_parent_breaks_what_is_part_of_it_and_not_what_only_names_it(w
         load(warehouse, stream, [], on=2, scopes=[read("")])
         warehouse.confirm_absences(COMMUNITY, stream, [gone], "night-2", night(2), [])
 
-    assert broken_references(warehouse.engine, COMMUNITY, ["ideas"]) == [
+    assert call_reading(warehouse, broken_references, ["ideas"]) == [
         BrokenReference("ideas", "challenge_id", "challenges", 1)
     ]
 
@@ -135,7 +136,7 @@ def test_a_comment_that_answers_a_missing_comment_is_a_broken_reference(warehous
     ]
     load(warehouse, "comments", comments, on=1)
 
-    assert broken_references(warehouse.engine, COMMUNITY, ["comments"]) == [
+    assert call_reading(warehouse, broken_references, ["comments"]) == [
         BrokenReference("comments", "parent_comment_id", "comments", 1)
     ]
 
@@ -150,12 +151,12 @@ def comment(id_: str, of: str, at: datetime = READ - timedelta(days=1)) -> dict[
 
 
 def counts(warehouse: Warehouse) -> DeclaredCounts:
-    return declared_counts(warehouse.engine, COMMUNITY, *COMMENTS, "created_at")
+    return call_reading(warehouse, declared_counts, COMMENTS, "created_at")
 
 
 def which(warehouse: Warehouse) -> list[tuple[str, int, int]]:
     with warehouse.engine.connect() as connection:
-        rows = connection.execute(sa.text(differing_parents(COMMUNITY, *COMMENTS)))
+        rows = connection.execute(sa.text(differing_parents(COMMUNITY, COMMENTS)))
         return [(row.id, row.declared, row.there) for row in rows]
 
 
