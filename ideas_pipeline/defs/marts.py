@@ -13,7 +13,7 @@ from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners, step_name, tags
 from ideas_pipeline.marts.build import MARTS, build_marts
-from ideas_pipeline.marts.lineage import made_of
+from ideas_pipeline.marts.lineage import column_lineage
 from ideas_pipeline.marts.mart import Mart
 from ideas_pipeline.report.page import write_report
 from ideas_pipeline.settings import Settings
@@ -80,7 +80,7 @@ def _spec(settings: Settings, assets: Mapping[str, str], mart: Mart) -> dg.Asset
     """``assets``: by table, the one with whose asset it comes. The table that analysts write has none."""
     lineage = {
         column: [table_column(settings, assets[table], table, name) for table, name in columns if table in assets]
-        for column, columns in made_of(str(mart.table.name)).items()
+        for column, columns in column_lineage(str(mart.table.name)).items()
     }
     return asset_spec(
         settings,

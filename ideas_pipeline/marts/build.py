@@ -1,4 +1,4 @@
-"""Building the marts: all of a community's in one transaction, so that they agree and nobody sees half."""
+"""Build all marts of a community in one transaction, so that they agree and readers see all or none of them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from ideas_pipeline.marts import (
     stage_times,
 )
 from ideas_pipeline.marts.dialect import DIALECTS
-from ideas_pipeline.marts.mart import Asked, Mart
+from ideas_pipeline.marts.mart import BuildContext, Mart
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.schema import comments
 
-# In the order in which they are built: some are made of others.
+# In build order: some marts are built from others.
 MARTS: dict[str, Mart] = {
     str(module.MART.table.name): module.MART
     for module in (
@@ -55,72 +55,86 @@ MARTS: dict[str, Mart] = {
 }
 
 
-# Values that every engine takes in one statement.
-_AT_ONCE = 1_000
+# A number of bound values that every engine accepts in one statement.
+_CHUNK = 1_000
 
 
 def build_marts(engine: sa.Engine, community: str, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
-    """Builds every mart of the community anew from the tables, and says how many rows each has.
+    """Rebuild every mart of the community from the tables. Readers see all marts before the build, or all after it.
 
-    ``timezone``: whose days and months are counted, by its IANA name. ``as_of`` (it knows its zone): up to when what
-    lasts is counted; now by default. Readers see all marts as they were before, or all as they are after.
-    Raises WarehouseError, also on an engine whose dates are not known here; the marts are then as they were.
+    Args:
+        engine: The warehouse.
+        community: The community.
+        timezone: The IANA name of the time zone whose days and months are counted.
+        as_of: The moment up to which unfinished durations are counted, timezone-aware; now by default.
+
+    Returns:
+        The number of rows by mart.
+
+    Raises:
+        WarehouseError: The engine is not supported, or the build failed; the marts are unchanged.
     """
     if engine.dialect.name not in DIALECTS:
         raise WarehouseError(
             f"The marts can be built on {' and '.join(DIALECTS)} only, not on {engine.dialect.name}. "
-            "The tables of the community are there all the same."
+            "The tables of the community can still be used."
         )
     built_at = datetime.now(UTC)
-    asked = Asked(community, as_of or built_at, timezone, engine.dialect.name)
+    context = BuildContext(community, as_of or built_at, timezone, engine.dialect.name)
     rows: dict[str, int] = {}
     with writing(engine) as connection:
         _prepare(connection)
-        facts.fill(connection, asked)
+        facts.fill(connection, context)
         for name, mart in MARTS.items():
-            rows[name] = _build(connection, mart, asked)
+            rows[name] = _build(connection, mart, context)
         facts.drop(connection)
         connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.community == community))
-        same = {"community": community, "as_of": asked.as_of, "timezone": timezone, "built_at": built_at}
+        same = {"community": community, "as_of": context.as_of, "timezone": timezone, "built_at": built_at}
         connection.execute(
             sa.insert(BUILT_MARTS), [{"mart": name, "rows": count, **same} for name, count in rows.items()]
         )
     return rows
 
 
-def _build(connection: sa.Connection, mart: Mart, asked: Asked) -> int:
+def _build(connection: sa.Connection, mart: Mart, context: BuildContext) -> int:
     table = mart.table
-    connection.execute(sa.delete(table).where(table.c.community == asked.community))
-    made = mart.select(asked).subquery()
-    rows = sa.select(sa.literal(asked.community, table.c.community.type), *made.c)
+    connection.execute(sa.delete(table).where(table.c.community == context.community))
+    built = mart.select(context).subquery()
+    rows = sa.select(sa.literal(context.community, table.c.community.type), *built.c)
     connection.execute(sa.insert(table).from_select([c.name for c in table.columns], rows))
-    count = sa.select(sa.func.count()).select_from(table).where(table.c.community == asked.community)
+    count = sa.select(sa.func.count()).select_from(table).where(table.c.community == context.community)
     return connection.scalar(count) or 0
 
 
-def forget(connection: sa.Connection, community: str, is_erased: Callable[[str], object]) -> dict[str, int]:
-    """Takes people out of every mart that names people, until the marts are built anew.
+def delete_people(connection: sa.Connection, community: str, is_erased: Callable[[str], object]) -> dict[str, int]:
+    """Delete the rows of people from every mart that names people, until the marts are rebuilt.
 
-    ``is_erased`` is asked about each id. Returns how many rows went, by mart.
+    Args:
+        connection: A transaction that writes.
+        community: The community.
+        is_erased: Whether the person with an id is to be deleted.
+
+    Returns:
+        The number of deleted people by mart.
     """
-    there = set(sa.inspect(connection).get_table_names())
-    gone: dict[str, int] = {}
+    existing = set(sa.inspect(connection).get_table_names())
+    deleted: dict[str, int] = {}
     for name, mart in MARTS.items():
         for column in mart.table.columns:
-            if pii(column) != "person_id" or name not in there:
+            if pii(column) != "person_id" or name not in existing:
                 continue
             mine = mart.table.c.community == community
             people = [id_ for id_ in connection.scalars(sa.select(column).distinct().where(mine)) if is_erased(id_)]
-            for at in range(0, len(people), _AT_ONCE):
-                few = people[at : at + _AT_ONCE]
-                connection.execute(sa.delete(mart.table).where(mine, column.in_(few)))
+            for at in range(0, len(people), _CHUNK):
+                chunk = people[at : at + _CHUNK]
+                connection.execute(sa.delete(mart.table).where(mine, column.in_(chunk)))
             if people:
-                gone[name] = len(people)
-    return gone
+                deleted[name] = len(people)
+    return deleted
 
 
 def _prepare(connection: sa.Connection) -> None:
-    """Creates the marts' tables, and renews what is said of them. One of another shape is dropped first."""
+    """Create the marts' tables and update their comments. A table with other columns is dropped first."""
     inspector = sa.inspect(connection)
     columns = {name: found for (_, name), found in inspector.get_multi_columns().items()}
     keys = {name: found["constrained_columns"] for (_, name), found in inspector.get_multi_pk_constraint().items()}
@@ -132,9 +146,8 @@ def _prepare(connection: sa.Connection) -> None:
             if same_key and _shape(connection, columns[table.name]) == _shape(connection, wanted):
                 continue
             table.drop(connection)
-            connection.execute(
-                sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name)
-            )  # of other communities, too
+            # The table holds the rows of every community.
+            connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name))
         table.create(connection)
     for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
         connection.execute(comment)

@@ -1,4 +1,4 @@
-"""``mart_challenge_votes``: a challenge's votes by their type, as values of different types must not be added."""
+"""``mart_challenge_votes``: a challenge's votes by type, because values of different types cannot be added."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, share
 from ideas_pipeline.marts.facts import ACTS
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_challenge_votes",
-    "One row a challenge and type of vote: votes that are there. What a sum or an average of values means follows "
+    "One row per challenge and voting type, with the current votes. The meaning of a sum or an average depends on "
     "the type (thumbs: sum; thumbs_up: count; stars, scorecard: average; points: sum).",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
-    column("voting_type", "id", "thumbs, thumbs_up, stars, points, scorecard; unknown where none is given.", key=True),
+    column(
+        "voting_type", "id", "thumbs, thumbs_up, stars, points, scorecard; unknown if the source has none.", key=True
+    ),
     column("votes", "integer", "Votes.", required=True),
-    column("voters", "integer", "Different people who gave them.", required=True),
-    column("ideas", "integer", "Ideas that got one.", required=True),
+    column("voters", "integer", "Distinct people who voted.", required=True),
+    column("ideas", "integer", "Ideas with a vote.", required=True),
     column("votes_against", "integer", "Votes with a value below 0.", required=True),
     column("value_sum", "number", "Sum of the values."),
-    column("value_average", "number", "value_sum ÷ votes that have a value."),
+    column("value_average", "number", "value_sum ÷ votes with a value."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     c = ACTS.c
     votes = (
         sa.select(
             c.challenge_id, sa.func.coalesce(c.voting_type, "unknown").label("type"), c.user_id, c.idea_id, c.value
         )
-        .where(c.kind == "vote", c.is_there, c.challenge_id.is_not(None))
+        .where(c.kind == "vote", c.is_current, c.challenge_id.is_not(None))
         .subquery()
     )
     v = votes.c

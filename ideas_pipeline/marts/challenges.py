@@ -1,4 +1,4 @@
-"""``mart_challenges``: each challenge in one row."""
+"""``mart_challenges``: the figures of each challenge."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, share
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import CHALLENGES
 
 TABLE = mart_table(
     "mart_challenges",
-    "One row a challenge: what is there now, who took part, and shares with what they are shares of. "
-    "Removed ideas and banned people are left out (see mart_moderation); votes by type are in mart_challenge_votes.",
+    "One row per challenge: its current content, the people who took part, and shares with their denominators. "
+    "Removed ideas and banned people are excluded (see mart_moderation); votes by type are in mart_challenge_votes.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
-    column("title", "text", "Its title."),
+    column("title", "text", "The challenge's title."),
     column("type", "text", "standard, funnel or milestone."),
-    column("starts_at", "timestamp", "When it opens."),
+    column("starts_at", "timestamp", "When the challenge opens."),
     column("deadline_at", "timestamp", "When posting ends."),
     column("ideas", "integer", "Ideas.", required=True),
-    column("joint_ideas", "integer", "Those with a co-author.", required=True),
-    column("idea_authors", "integer", "Different people who submitted one, co-authors included.", required=True),
-    column("comments", "integer", "Comments that are there.", required=True),
+    column("joint_ideas", "integer", "Ideas with a co-author.", required=True),
+    column("idea_authors", "integer", "Distinct people who submitted an idea, including co-authors.", required=True),
+    column("comments", "integer", "Current comments.", required=True),
     column("ideas_commented", "integer", "Ideas with a comment.", required=True),
-    column("votes", "integer", "Votes that are there, of whatever type: never add their values.", required=True),
-    column("voters", "integer", "Different people who gave one.", required=True),
+    column("votes", "integer", "Current votes of all types: do not add their values.", required=True),
+    column("voters", "integer", "Distinct people who voted.", required=True),
     column("ideas_voted", "integer", "Ideas with a vote.", required=True),
-    column("ideas_without_response", "integer", "Ideas with neither.", required=True),
-    column("cleared", "integer", "Votes and comments that the start of a stage cleared.", required=True),
-    column("contributors", "integer", "Different people who submitted, commented or voted, ever.", required=True),
-    column("registered_contributors", "integer", "Those among them who are registered now.", required=True),
+    column("ideas_without_response", "integer", "Ideas without a comment or a vote.", required=True),
+    column("cleared", "integer", "Votes and comments that were cleared by the start of a stage.", required=True),
+    column("contributors", "integer", "Distinct people who ever submitted, commented or voted.", required=True),
+    column("registered_contributors", "integer", "Contributors who are registered now.", required=True),
     column("registered", "integer", "People registered in the community now.", required=True),
     column("participation_rate", "number", "registered_contributors ÷ registered."),
     column("comments_per_idea", "number", "comments ÷ ideas."),
     column("votes_per_idea", "number", "votes ÷ ideas."),
     column("without_response_rate", "number", "ideas_without_response ÷ ideas."),
-    column("last_contribution_at", "timestamp", "When something was last done there."),
+    column("last_contribution_at", "timestamp", "Time of the last contribution."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     c, challenge = ACTS.c, CHALLENGES.c
     by_idea = (
         sa.select(
             c.challenge_id,
             c.idea_id,
             sa.func.max(sa.case((c.kind == "joint_idea", 1), else_=0)).label("joint"),
-            count_if(sa.and_(c.kind == "comment", c.is_there)).label("comments"),
-            count_if(sa.and_(c.kind == "vote", c.is_there)).label("votes"),
-            count_if(~c.is_there).label("cleared"),
+            count_if(sa.and_(c.kind == "comment", c.is_current)).label("comments"),
+            count_if(sa.and_(c.kind == "vote", c.is_current)).label("votes"),
+            count_if(~c.is_current).label("cleared"),
             sa.func.max(c.at).label("last_at"),
         )
         .group_by(c.challenge_id, c.idea_id)
@@ -108,19 +108,19 @@ def _select(asked: Asked) -> sa.Select[Any]:
         )
         .outerjoin_from(CHALLENGES, ideas, ideas.c.challenge_id == challenge.id)
         .outerjoin(people, people.c.challenge_id == challenge.id)
-        .where(is_live(CHALLENGES, asked.community))
+        .where(is_live(CHALLENGES, context.community))
     )
 
 
 def _people() -> sa.Subquery:
-    """By challenge, how many different people did what."""
+    """Numbers of distinct people by challenge."""
     c = ACTS.c
     each = (
         sa.select(
             c.challenge_id,
             c.user_id,
             sa.func.max(sa.case((c.kind.in_(("idea", "joint_idea")), 1), else_=0)).label("wrote"),
-            sa.func.max(sa.case((sa.and_(c.kind == "vote", c.is_there), 1), else_=0)).label("voted"),
+            sa.func.max(sa.case((sa.and_(c.kind == "vote", c.is_current), 1), else_=0)).label("voted"),
         )
         .where(c.user_id.is_not(None))
         .group_by(c.challenge_id, c.user_id)

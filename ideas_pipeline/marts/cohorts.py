@@ -1,4 +1,4 @@
-"""``mart_cohorts``: of those who first contributed in a month, how many did so again, month by month."""
+"""``mart_cohorts``: of the people who first contributed in a month, how many contributed in each later month."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import day_after, month_of, months_between, share
+from ideas_pipeline.marts.dialect import add_days, month_of, months_between, share
 from ideas_pipeline.marts.facts import ACTS
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_cohorts",
-    "One row a cohort (people by the month of their first contribution) and month since, up to the month of the last "
-    "contribution of all. That last month may not be over.",
+    "One row per cohort (people by the month of their first contribution) and later month, up to the month of the "
+    "community's last contribution, which may not be over yet.",
     column("cohort_month", "date", "The first day of the month of their first contribution.", key=True),
-    column("months_later", "integer", "How many months later; 0 is that month itself.", key=True),
+    column("months_later", "integer", "Number of months later; 0 is the first month itself.", key=True),
     column("month", "date", "The first day of that later month.", required=True),
-    column("cohort_size", "integer", "People of the cohort.", required=True),
-    column("active", "integer", "Those who contributed in that later month.", required=True),
+    column("cohort_size", "integer", "People in the cohort.", required=True),
+    column("active", "integer", "People of the cohort who contributed in that later month.", required=True),
     column("retention", "number", "active ÷ cohort_size."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     c = ACTS.c
-    days = sa.select(c.user_id, month_of(c.day, asked).label("month")).where(c.user_id.is_not(None)).subquery()
+    days = sa.select(c.user_id, month_of(c.day, context).label("month")).where(c.user_id.is_not(None)).subquery()
     acted = sa.select(days.c.user_id, days.c.month).distinct().cte("acted")
     first = (
         sa.select(acted.c.user_id, sa.func.min(acted.c.month).label("cohort")).group_by(acted.c.user_id).cte("first")
@@ -38,11 +38,11 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .group_by(first.c.cohort, acted.c.month)
         .subquery()
     )
-    months = _months(acted, asked)
+    months = _months(acted, context)
     return (
         sa.select(
             sizes.c.cohort,
-            months_between(sizes.c.cohort, months.c.month, asked),
+            months_between(sizes.c.cohort, months.c.month, context),
             months.c.month,
             sizes.c.size,
             sa.func.coalesce(active.c.active, 0),
@@ -53,17 +53,17 @@ def _select(asked: Asked) -> sa.Select[Any]:
     )
 
 
-def _months(acted: sa.CTE, asked: Asked) -> sa.CTE:
-    """Every month from that of the first person's contribution to that of the last of all, be it nobody's."""
-    last = sa.select(month_of(sa.func.max(ACTS.c.day), asked)).scalar_subquery()
+def _months(acted: sa.CTE, context: BuildContext) -> sa.CTE:
+    """Every month from the first contribution with a person to the last contribution, with or without a person."""
+    last = sa.select(month_of(sa.func.max(ACTS.c.day), context)).scalar_subquery()
     months = (
         sa.select(sa.func.min(acted.c.month).label("month"))
         .select_from(acted)
         .having(sa.func.count() > 0)
         .cte("months", recursive=True)
     )
-    # 31 days after the first of a month is in the next one.
-    following = sa.select(month_of(day_after(months.c.month, 31, asked), asked)).where(months.c.month < last)
+    # The 1st of a month plus 31 days always lies in the next month.
+    following = sa.select(month_of(add_days(months.c.month, 31, context), context)).where(months.c.month < last)
     return months.union_all(following)
 
 

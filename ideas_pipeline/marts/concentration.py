@@ -1,4 +1,4 @@
-"""``mart_concentration``: how much of the work few people do."""
+"""``mart_concentration``: the share of all contributions that comes from the most active people."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.contributors import TABLE as CONTRIBUTORS
 from ideas_pipeline.marts.dialect import share
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 TOP_PERCENT = (1, 5, 10, 25, 50, 100)
 
 TABLE = mart_table(
     "mart_concentration",
-    "One row a share of the contributors, those with the most contributions first: what share of all contributions "
-    "is theirs. Contributions without a person are left out.",
-    column("top_percent", "integer", "So many percent of the contributors, rounded up to whole people.", key=True),
-    column("people", "integer", "How many people that are.", required=True),
-    column("of_people", "integer", "People who have contributed.", required=True),
+    "One row per top percentage of the contributors, ranked by contributions: their share of all contributions. "
+    "Contributions without a person are excluded.",
+    column("top_percent", "integer", "Percentage of the contributors, rounded up to whole people.", key=True),
+    column("people", "integer", "Number of people in it.", required=True),
+    column("of_people", "integer", "All contributors.", required=True),
     column("contributions", "integer", "Their contributions.", required=True),
     column("of_contributions", "integer", "All contributions.", required=True),
     column("share", "number", "contributions ÷ of_contributions."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     c = CONTRIBUTORS.c
     tops = sa.union_all(*(sa.select(sa.literal(p).label("percent")) for p in TOP_PERCENT)).subquery()
-    mine = sa.and_(c.community == asked.community, c.contributions > 0)
+    mine = sa.and_(c.community == context.community, c.contributions > 0)
     totals = (
         sa.select(
             sa.func.count().label("people"), sa.cast(sa.func.sum(c.contributions), sa.BigInteger).label("contributions")
@@ -37,7 +37,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .where(mine)
         .subquery()
     )
-    # The first of them whose number, counted by hundreds, is below people × percent: rounded up.
+    # Integer form of rank ≤ ceil(people × percent / 100).
     within = (c.rank - 1) * 100 < totals.c.people * tops.c.percent
     top = sa.cast(sa.func.sum(c.contributions), sa.BigInteger)
     return (

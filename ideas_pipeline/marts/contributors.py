@@ -1,4 +1,4 @@
-"""``mart_contributors``: each person in one row, and what the person did, counted from what is in the tables."""
+"""``mart_contributors``: what each person contributed, counted from the tables."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import count_if, ordered
+from ideas_pipeline.marts.dialect import binary_collated, count_if
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 LEVELS = ("all_rounder", "generator", "feedbacker", "viewer", "idle", "inactive")
 
 TABLE = mart_table(
     "mart_contributors",
-    "One row a person who is registered or has contributed; banned people are left out. Names are in users. "
-    "Contributions without a person (anonymous, or a deleted account that the source no longer names) are nobody's.",
+    "One row per person who is registered or has contributed, without banned people. Names are in users. "
+    "Contributions without a person (anonymous, or a deleted account that the source no longer names) are not counted.",
     column("user_id", "id", "The person.", pii="person_id", key=True, references="users"),
     column("is_registered", "boolean", "Whether the person is registered now.", required=True),
     column("ideas", "integer", "Ideas submitted as the author.", required=True),
     column("joint_ideas", "integer", "Ideas submitted as a co-author.", required=True),
-    column("comments", "integer", "Comments written, those that a stage's start cleared included.", required=True),
-    column("votes", "integer", "Votes given, those that a stage's start cleared included.", required=True),
-    column("contributions", "integer", "All of these together.", required=True),
-    column("active_days", "integer", "Different days on which the person contributed.", required=True),
+    column("comments", "integer", "Comments written, including those cleared by the start of a stage.", required=True),
+    column("votes", "integer", "Votes cast, including those cleared by the start of a stage.", required=True),
+    column("contributions", "integer", "The sum of these four.", required=True),
+    column("active_days", "integer", "Distinct days on which the person contributed.", required=True),
     column("first_contribution_at", "timestamp", "When the person first contributed."),
     column("last_contribution_at", "timestamp", "When the person last contributed."),
     column(
         "engagement_level",
         "text",
         "all_rounder (ideas, and comments or votes), generator (ideas), feedbacker (comments or votes); without a "
-        "contribution: viewer (has visited), idle (never has), inactive (no visits are known of anybody).",
+        "contribution: viewer (has visited), idle (has not), inactive (the source has no visits of anybody).",
         required=True,
         values=LEVELS,
     ),
-    column("rank", "integer", "Place by contributions, from 1; equal ones by the time of the first. Null without any."),
+    column(
+        "rank",
+        "integer",
+        "Rank by contributions, from 1; ties go to the earlier first contribution. Null without contributions.",
+    ),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     c = ACTS.c
     kinds = {"ideas": "idea", "joint_ideas": "joint_idea", "comments": "comment", "votes": "vote"}
     none: sa.ColumnElement[Any] = sa.null()
-    # Whoever is registered has a row, which counts as nothing.
+    # A row without an act for each registered person, so that people without contributions appear.
     registered = sa.select(
         PEOPLE.c.user_id, sa.cast(none, sa.Text), sa.cast(none, c.at.type), sa.cast(none, c.day.type)
     ).where(PEOPLE.c.is_registered)
@@ -61,17 +65,17 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .group_by(a.user_id)
         .subquery()
     )
-    by_contributions = (counted.c.contributions.desc(), counted.c.first_at, ordered(counted.c.user_id, asked))
+    by_contributions = (counted.c.contributions.desc(), counted.c.first_at, binary_collated(counted.c.user_id, context))
     done = sa.select(*counted.c, sa.func.row_number().over(order_by=by_contributions).label("rank")).subquery()
     known, d = PEOPLE.c, done.c
-    visits_known = sa.exists().where(PEOPLE.c.was_seen)
+    visits_known = sa.exists().where(PEOPLE.c.has_visited)
     posted = d.ideas + d.joint_ideas > 0
     reacted = d.comments + d.votes > 0
     level = sa.case(
         (sa.and_(posted, reacted), "all_rounder"),
         (posted, "generator"),
         (reacted, "feedbacker"),
-        (known.was_seen, "viewer"),
+        (known.has_visited, "viewer"),
         (visits_known, "idle"),
         else_="inactive",
     )

@@ -1,4 +1,4 @@
-"""``mart_daily_activity``: what was done on each day, and by how many."""
+"""``mart_daily_activity``: contributions and active people by day."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import count_if, day_after, share
+from ideas_pipeline.marts.dialect import add_days, count_if, share
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 ACTIVE_DAYS = 28
 
 TABLE = mart_table(
     "mart_daily_activity",
-    "One row a day, from the first contribution to the last, quiet days included. What a stage's start cleared later "
-    "counts on the day on which it was done.",
+    "One row per day from the first contribution to the last, including days without any. Votes and comments that "
+    "the start of a stage cleared later are counted on their day.",
     column("day", "date", "The day, in the community's time zone (IDEAS_TIMEZONE).", key=True),
     column("ideas", "integer", "Ideas submitted.", required=True),
     column("comments", "integer", "Comments written.", required=True),
-    column("votes", "integer", "Votes given, of whatever type: acts, not values.", required=True),
-    column("contributors", "integer", "Different people who did any of this, co-authors included.", required=True),
-    column("new_contributors", "integer", "Those among them who did it for the first time.", required=True),
+    column("votes", "integer", "Votes cast, of all types: their number, not their values.", required=True),
+    column("contributors", "integer", "Distinct people who contributed, including co-authors.", required=True),
+    column("new_contributors", "integer", "Contributors who had never contributed before.", required=True),
     column(
         "active_28d",
         "integer",
-        f"Different people who contributed in the {ACTIVE_DAYS} days that end with this one.",
+        f"Distinct people who contributed in the {ACTIVE_DAYS} days up to and including this one.",
         required=True,
     ),
     column(
         "registered",
         "integer",
-        "People registered now who had joined or contributed by then; without a date of joining, from the start on.",
+        "People registered now who had joined or contributed by this day; without a joining date, from day one.",
         required=True,
     ),
-    column("registered_active_28d", "integer", "Those of active_28d who are registered now.", required=True),
+    column("registered_active_28d", "integer", "People of active_28d who are registered now.", required=True),
     column("participation_rate", "number", "registered_active_28d ÷ registered."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
-    days = _days(asked)
+def _select(context: BuildContext) -> sa.Select[Any]:
+    days = _days(context)
     c = ACTS.c
     person = sa.case((c.user_id.is_not(None), c.user_id))
     done = (
@@ -58,7 +58,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
     first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(c.user_id.is_not(None)).group_by(c.user_id)
     begun = _counted_by_day(first.subquery())
     joined = _counted_by_day(_joined(first.subquery()))
-    steps = _active_steps(asked)
+    steps = _active_steps(context)
     any_day = sa.select(sa.func.min(days.c.day)).scalar_subquery()
     since_ever = (
         sa.select(sa.func.count())
@@ -91,12 +91,12 @@ def _select(asked: Asked) -> sa.Select[Any]:
     return sa.select(*whole.c, share(whole.c.active, whole.c.registered))
 
 
-def _days(asked: Asked) -> sa.CTE:
+def _days(context: BuildContext) -> sa.CTE:
     """Every day from the first contribution to the last."""
     last = sa.select(sa.func.max(ACTS.c.day)).scalar_subquery()
     first = sa.select(sa.func.min(ACTS.c.day).label("day")).select_from(ACTS).having(sa.func.count() > 0)
     days = first.cte("days", recursive=True)
-    following = sa.select(day_after(days.c.day, 1, asked)).where(days.c.day < last)
+    following = sa.select(add_days(days.c.day, 1, context)).where(days.c.day < last)
     return days.union_all(following)
 
 
@@ -105,16 +105,16 @@ def _counted_by_day(rows: sa.Subquery) -> sa.Subquery:
 
 
 def _joined(first: sa.Subquery) -> sa.Subquery:
-    """The day each registered person joined. Who joined again was there when first contributing."""
+    """The day on which each registered person joined, or first contributed if earlier (people can rejoin)."""
     day = sa.case((first.c.day < PEOPLE.c.joined_day, first.c.day), else_=PEOPLE.c.joined_day)
     people = sa.select(day.label("day")).outerjoin_from(PEOPLE, first, first.c.user_id == PEOPLE.c.user_id)
     return people.where(PEOPLE.c.is_registered).subquery()
 
 
-def _active_steps(asked: Asked) -> sa.Subquery:
-    """By how many the numbers of active ``people``, and of the ``registered`` among them, change on each day.
+def _active_steps(context: BuildContext) -> sa.Subquery:
+    """The daily changes of the numbers of active ``people`` and of the ``registered`` ones among them.
 
-    Somebody is active from a day of contributing until the 28th, or until the next such day, which begins anew.
+    A person is active for 28 days from each day with a contribution; overlapping spans are cut at the next such day.
     """
     user = ACTS.c.user_id
     registered = sa.case((user.in_(sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)), 1), else_=0)
@@ -122,7 +122,7 @@ def _active_steps(asked: Asked) -> sa.Subquery:
     following = sa.func.lead(acted.c.day).over(partition_by=acted.c.user_id, order_by=acted.c.day)
     spans = sa.select(
         acted.c.day,
-        day_after(acted.c.day, ACTIVE_DAYS, asked).label("lapses"),
+        add_days(acted.c.day, ACTIVE_DAYS, context).label("lapses"),
         following.label("again"),
         acted.c.registered,
     ).cte("spans")

@@ -1,4 +1,4 @@
-"""What engines say differently, said once: days of a time zone, seconds between moments, percentiles, shares."""
+"""SQL that differs between engines: days in a time zone, seconds between moments, percentiles, shares."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.mart import Asked
+from ideas_pipeline.marts.mart import BuildContext
 
 Column = sa.ColumnElement[Any]
 
-# Engines for which all of this is known, and tested.
+# Engines that are supported and tested.
 DIALECTS = ("sqlite", "postgresql")
 
-# No community is older. Days before it are taken by the offset that the zone has then.
+# No community is older. Earlier moments use the zone's offset at this moment.
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def day_of(moment: Column, asked: Asked) -> Column:
-    """The day on which ``moment`` is, in the time zone of ``asked``."""
-    if asked.dialect == "postgresql":
-        return sa.cast(sa.func.timezone(asked.timezone, moment), sa.Date)
-    now, *before = reversed(_offsets(asked.timezone, asked.as_of.year + 1))
-    # From the latest on: most rows are recent, and the first condition that holds is the last that is looked at.
+def day_of(moment: Column, context: BuildContext) -> Column:
+    """The day of ``moment`` in the context's time zone."""
+    if context.dialect == "postgresql":
+        return sa.cast(sa.func.timezone(context.timezone, moment), sa.Date)
+    now, *before = reversed(_offsets(context.timezone, context.as_of.year + 1))
+    # Latest first: most rows are recent, and CASE stops at the first condition that holds.
     cases = [(moment >= since, _sqlite_day(moment, offset)) for since, offset in (now, *before)]
     return sa.case(*cases, else_=_sqlite_day(moment, (before or [now])[-1][1]))
 
@@ -36,13 +36,13 @@ def _sqlite_day(moment: Column, offset: int) -> Column:
 
 
 def _whole_second(moment: Column) -> Column:
-    """``moment`` as SQLite's text, without the fraction: SQLite would round it, at times up to the next second."""
+    """``moment`` as SQLite's text without the fraction, which SQLite would round, possibly to the next second."""
     return sa.func.substr(moment, 1, len("2026-01-31 23:59:59"), type_=sa.Text)
 
 
 @cache
 def _offsets(timezone: str, until_year: int) -> tuple[tuple[datetime, int], ...]:
-    """Since when (UTC) the zone is how many seconds ahead of UTC, from the oldest on."""
+    """The zone's UTC offsets in seconds, each with the moment (UTC) since which it holds, oldest first."""
     zone = ZoneInfo(timezone)
 
     def offset(moment: datetime) -> int:
@@ -64,25 +64,25 @@ def _offsets(timezone: str, until_year: int) -> tuple[tuple[datetime, int], ...]
     return tuple(found)
 
 
-def day_after(day: Column, days: int, asked: Asked) -> Column:
-    """The day that is so many days after ``day``."""
-    if asked.dialect == "postgresql":
+def add_days(day: Column, days: int, context: BuildContext) -> Column:
+    """``day`` plus ``days``."""
+    if context.dialect == "postgresql":
         return sa.cast(day + sa.cast(days, sa.Integer), sa.Date)
     return sa.func.date(day, f"{days:+d} days", type_=sa.Date)
 
 
-def month_of(day: Column, asked: Asked) -> Column:
-    """The first day of the month in which ``day`` is."""
-    if asked.dialect == "postgresql":
+def month_of(day: Column, context: BuildContext) -> Column:
+    """The first day of the month of ``day``."""
+    if context.dialect == "postgresql":
         return sa.cast(sa.func.date_trunc("month", day), sa.Date)
     return sa.func.date(day, "start of month", type_=sa.Date)
 
 
-def months_between(earlier: Column, later: Column, asked: Asked) -> Column:
-    """Whole months from the first day of one month to that of another."""
+def months_between(earlier: Column, later: Column, context: BuildContext) -> Column:
+    """The number of months between the first days of two months."""
 
     def number(month: Column) -> Column:
-        if asked.dialect == "postgresql":
+        if context.dialect == "postgresql":
             return sa.cast(sa.extract("year", month) * 12 + sa.extract("month", month), sa.BigInteger)
         year, of_year = sa.func.strftime("%Y", month), sa.func.strftime("%m", month)
         return sa.cast(year, sa.Integer) * 12 + sa.cast(of_year, sa.Integer)
@@ -90,40 +90,45 @@ def months_between(earlier: Column, later: Column, asked: Asked) -> Column:
     return number(later) - number(earlier)
 
 
-def seconds_between(earlier: Column, later: Column, asked: Asked) -> Column:
-    """Whole seconds from one moment to another, each without its fraction, so that every engine says the same."""
+def seconds_between(earlier: Column, later: Column, context: BuildContext) -> Column:
+    """Whole seconds between two moments, each truncated to a second so that all engines agree."""
 
     def second(moment: Column) -> Column:
-        if asked.dialect == "postgresql":
+        if context.dialect == "postgresql":
             return sa.cast(sa.func.floor(sa.extract("epoch", moment)), sa.BigInteger)
         return sa.cast(sa.func.strftime("%s", _whole_second(moment)), sa.BigInteger)
 
     return second(later) - second(earlier)
 
 
-def moment(at: datetime) -> Column:
-    """``at`` as a value of the statement."""
+def literal_moment(at: datetime) -> Column:
+    """``at``, which is timezone-aware, as a literal of the statement."""
     return sa.literal(at.astimezone(UTC), sa.DateTime(timezone=True))
 
 
-def ordered(text: Column, asked: Asked) -> Column:
-    """``text`` to order by. Left alone, PostgreSQL orders by the rules of a language, SQLite by characters."""
-    return sa.collate(text, "C") if asked.dialect == "postgresql" else text
+def binary_collated(text: Column, context: BuildContext) -> Column:
+    """``text`` to order by character codes, as SQLite does; PostgreSQL would use the collation of a language."""
+    return sa.collate(text, "C") if context.dialect == "postgresql" else text
 
 
 def share(part: Column, whole: Column) -> Column:
-    """``part`` of ``whole`` as a fraction; null where there is no whole."""
+    """``part`` ÷ ``whole``; null if ``whole`` is 0."""
     return sa.cast(part, sa.Double) / sa.func.nullif(whole, 0)
 
 
 def count_if(condition: Column) -> Column:
+    """The number of rows that fulfil ``condition``."""
     return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
 
 
 def percentiles(rows: sa.FromClause, by: Sequence[str], value: str, names: Mapping[str, int]) -> sa.Subquery:
-    """Percentiles of the column ``value`` by the columns ``by``, nulls left out: one column a name, with its percent.
+    """Percentiles of a column by nearest rank, which are always one of the values. Nulls are ignored.
 
-    By nearest rank: the smallest value that so many percent of the rows do not exceed. It is always one of the values.
+    Args:
+        rows: The rows.
+        by: The columns to group by.
+        value: The column with the values.
+        names: The columns of the result: name → percent.
     """
     keys = [rows.c[name] for name in by]
     ranked = (

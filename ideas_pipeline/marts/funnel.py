@@ -1,4 +1,4 @@
-"""``mart_funnel``: how far the ideas of each challenge came."""
+"""``mart_funnel``: how many ideas of each challenge reached each stage."""
 
 from __future__ import annotations
 
@@ -8,39 +8,38 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, share
 from ideas_pipeline.marts.facts import COUNTED_IDEAS, STAGES, STAYS
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_funnel",
-    "One row a stage of a challenge. An idea has reached a stage when it was seen in it or in a later one, whether it "
-    "is still there or not; so reached never rises along the stages. What was before the first sync was not seen: see "
-    "not_observed.",
+    "One row per stage of a challenge. An idea has reached a stage if it was ever seen in it or in a later one; "
+    "therefore reached never rises along the stages. Nothing was seen before the first sync: see not_observed.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("stage_id", "id", "The stage.", key=True),
-    column("place", "integer", "Its place among the challenge's stages, from 1.", required=True),
-    column("name", "text", "Its name."),
+    column("place", "integer", "The stage's position in the challenge, from 1.", required=True),
+    column("name", "text", "The stage's name."),
     column("kind", "text", "phase, vote_target, refinement or approval."),
     column("ideas", "integer", "Ideas that were ever seen in a stage of the challenge.", required=True),
-    column("reached", "integer", "Those that ever reached this stage.", required=True),
-    column("entered", "integer", "Those that were seen in it.", required=True),
-    column("skipped", "integer", "Those that reached it by being seen in a later one alone.", required=True),
+    column("reached", "integer", "Ideas that ever reached this stage.", required=True),
+    column("entered", "integer", "Ideas that were seen in this stage.", required=True),
+    column("skipped", "integer", "Ideas that were only seen in a later stage.", required=True),
     column(
         "not_observed",
         "integer",
-        "Those that were past it when they were first seen: entered or skipped, nobody knows. "
+        "Ideas that were already past this stage when they were first seen: entered or skipped, it is not known. "
         "reached = entered + skipped + not_observed.",
         required=True,
     ),
-    column("re_entered", "integer", "Those that were seen to come back to it after another stage.", required=True),
-    column("currently_in", "integer", "Ideas that are in it now.", required=True),
+    column("re_entered", "integer", "Ideas that were seen to return to this stage from another one.", required=True),
+    column("currently_in", "integer", "Ideas that are in this stage now.", required=True),
     column("next_reached", "integer", "Ideas that reached the next stage; null for the last."),
     column("conversion", "number", "next_reached ÷ reached."),
     column("reached_rate", "number", "reached ÷ ideas."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     stage = STAGES.c
     reach, entries = _reach(), _entries()
     each = (
@@ -103,7 +102,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
 
 
 def _reach() -> sa.Subquery:
-    """By challenge and idea: the furthest place that it was seen in; the first, where what was before is not known."""
+    """By challenge and idea: the furthest place it was seen in, and the first one if earlier ones were not observed."""
     of_stage = sa.and_(STAGES.c.challenge_id == STAYS.c.challenge_id, STAGES.c.stage_id == STAYS.c.stage_id)
     return (
         sa.select(

@@ -1,4 +1,4 @@
-"""``mart_idea_lifecycle``: each idea's way: response, age, stage, adoption."""
+"""``mart_idea_lifecycle``: the age, stage, responses, votes and adoption of each idea."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.adoption import adopted_ideas, classes_exist
-from ideas_pipeline.marts.dialect import moment, seconds_between
+from ideas_pipeline.marts.dialect import literal_moment, seconds_between
 from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS, STAYS
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 from ideas_pipeline.tables.community import USERS
 
 TABLE = mart_table(
     "mart_idea_lifecycle",
-    "One row an idea that is there and not removed. Titles are in ideas. A response is a comment by someone other than "
-    "the idea's author and co-authors, also when a stage's start cleared it later.",
+    "One row per idea that exists and is not removed. Titles are in ideas. A response is a comment by someone other "
+    "than the idea's author and co-authors, even if the start of a stage cleared it later.",
     column("idea_id", "id", "The idea.", key=True, references="ideas"),
     column("challenge_id", "id", "The challenge it is in now.", references="challenges"),
     column("stage_id", "id", "The stage it is in now."),
     column("submitted_at", "timestamp", "When it was submitted.", required=True),
     column("published_at", "timestamp", "When it became visible."),
-    column("age_seconds", "integer", "From its submission to now (see _marts.as_of).", required=True),
-    column("stage_since", "timestamp", "When it was first seen in its present stage (again)."),
-    column("stage_age_seconds", "integer", "From then to now."),
+    column("age_seconds", "integer", "Seconds from submission to now (see _marts.as_of).", required=True),
+    column("stage_since", "timestamp", "When it was first seen in its current stage (since it last entered it)."),
+    column("stage_age_seconds", "integer", "Seconds from then to now."),
     column("responses", "integer", "Responses.", required=True),
-    column("first_response_at", "timestamp", "When the first was written."),
-    column("seconds_to_first_response", "integer", "From submission to it; null where there is none."),
+    column("first_response_at", "timestamp", "When the first response was written."),
+    column("seconds_to_first_response", "integer", "Seconds from submission to the first response; null without one."),
     column(
         "seconds_to_first_admin_response",
         "integer",
-        "From submission to the first response by an admin. Who moderates a challenge is not known.",
+        "Seconds from submission to the first response by an admin. The moderators of a challenge are not known.",
     ),
-    column("votes", "integer", "Votes that are there.", required=True),
+    column("votes", "integer", "Current votes.", required=True),
     column(
         "is_adopted",
         "boolean",
-        "Whether it ever carried a label that label_classes calls adopted; null while that table is empty.",
+        "Whether it ever had a label of the class adopted; null while label_classes is empty.",
     ),
     column("adopted_at", "timestamp", "When such a label was first seen on it."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
-    idea, now = COUNTED_IDEAS.c, moment(asked.as_of)
-    responses = _responses(asked)
+def _select(context: BuildContext) -> sa.Select[Any]:
+    idea, now = COUNTED_IDEAS.c, literal_moment(context.as_of)
+    responses = _responses(context)
     votes = (
         sa.select(ACTS.c.idea_id, sa.func.count().label("votes"))
-        .where(ACTS.c.kind == "vote", ACTS.c.is_there)
+        .where(ACTS.c.kind == "vote", ACTS.c.is_current)
         .group_by(ACTS.c.idea_id)
         .subquery()
     )
@@ -58,7 +58,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .group_by(STAYS.c.idea_id, STAYS.c.stage_id)
         .subquery()
     )
-    adopted = adopted_ideas(asked)
+    adopted = adopted_ideas(context)
     return (
         sa.select(
             idea.idea_id,
@@ -66,15 +66,15 @@ def _select(asked: Asked) -> sa.Select[Any]:
             idea.stage_id,
             idea.created_at,
             idea.published_at,
-            seconds_between(idea.created_at, now, asked),
+            seconds_between(idea.created_at, now, context),
             stage.c.since,
-            seconds_between(stage.c.since, now, asked),
+            seconds_between(stage.c.since, now, context),
             sa.func.coalesce(responses.c.responses, 0),
             responses.c.first_at,
-            seconds_between(idea.created_at, responses.c.first_at, asked),
-            seconds_between(idea.created_at, responses.c.first_by_admin_at, asked),
+            seconds_between(idea.created_at, responses.c.first_at, context),
+            seconds_between(idea.created_at, responses.c.first_by_admin_at, context),
             sa.func.coalesce(votes.c.votes, 0),
-            sa.case((classes_exist(asked), sa.case((adopted.c.idea_id.is_not(None), sa.true()), else_=sa.false()))),
+            sa.case((classes_exist(context), sa.case((adopted.c.idea_id.is_not(None), sa.true()), else_=sa.false()))),
             adopted.c.at,
         )
         .outerjoin_from(COUNTED_IDEAS, responses, responses.c.idea_id == idea.idea_id)
@@ -84,9 +84,9 @@ def _select(asked: Asked) -> sa.Select[Any]:
     )
 
 
-def _responses(asked: Asked) -> sa.Subquery:
+def _responses(context: BuildContext) -> sa.Subquery:
     c = ACTS.c
-    admins = sa.select(USERS.c.id).where(USERS.c.community == asked.community, USERS.c.role == "admin")
+    admins = sa.select(USERS.c.id).where(USERS.c.community == context.community, USERS.c.role == "admin")
     return (
         sa.select(
             c.idea_id,

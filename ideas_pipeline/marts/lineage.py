@@ -1,4 +1,4 @@
-"""What each column of a mart is made of, read off its select, so that it cannot be out of date."""
+"""Column lineage of marts, derived from their SELECTs so that it is always current."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from sqlalchemy.sql import visitors
 
 from ideas_pipeline.marts import facts
 from ideas_pipeline.marts.build import MARTS
-from ideas_pipeline.marts.mart import Asked
+from ideas_pipeline.marts.mart import BuildContext
 from ideas_pipeline.tables.all_tables import ANALYST_TABLES
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.columns import own_keys
 
-_ANY = Asked("", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "postgresql")
+_ANY = BuildContext("", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "postgresql")
 
 
-def made_of(mart: str) -> dict[str, list[tuple[str, str]]]:
-    """By column of the mart, the columns of the warehouse that its values are made of: (table, column), in order.
+def column_lineage(mart: str) -> dict[str, list[tuple[str, str]]]:
+    """The source columns of each column of a mart: (table, column), sorted.
 
-    Conditions and joins are not told, so where they pick one kind of act, the columns of the others are named as well.
-    A number of rows is made of the keys of the tables that the mart reads.
+    Conditions and joins are not analysed: if they pick one kind of act, the columns of the other kinds appear, too.
+    A number of rows has the keys of the mart's source tables as its sources.
     """
     select = MARTS[mart].select(_ANY)
     names = [c.name for c in MARTS[mart].table.columns if c.name != "community"]
@@ -42,7 +42,7 @@ def _columns(expression: sa.ColumnElement[Any], seen: set[tuple[int, int]]) -> I
             continue
         table = element.table
         place = next((n for n, c in enumerate(table.c) if c is element), None)
-        if place is None or (id(table), place) in seen:  # a recursive query is made of itself, too
+        if place is None or (id(table), place) in seen:  # a recursive query refers to itself
             continue
         seen.add((id(table), place))
         if isinstance(table, sa.Table):
@@ -57,21 +57,22 @@ def _columns(expression: sa.ColumnElement[Any], seen: set[tuple[int, int]]) -> I
 
 @cache
 def _fact(table: sa.Table) -> sa.Select[Any]:
-    """The select that fills a fact. All marts share it: to make it takes longer than to read it, and as it stays in
-    memory, no other table gets the id by which ``seen`` knows a table of it.
+    """The SELECT that fills a temporary table.
+
+    Cached because it is slow to build, and because ``seen`` holds ids of objects, which must therefore stay alive.
     """
     return facts.SELECTS[table](_ANY)
 
 
-def _selects(of: Any) -> Iterator[sa.Select[Any]]:
-    """The selects that a query is made of, those of its unions."""
-    if isinstance(of, sa.CompoundSelect):
-        for part in of.selects:
-            yield from _selects(part)
+def _selects(query: Any) -> Iterator[sa.Select[Any]]:
+    """The SELECTs of a query: itself, or the members of its unions."""
+    if isinstance(query, sa.CompoundSelect):
+        for member in query.selects:
+            yield from _selects(member)
     else:
-        yield of
+        yield query
 
 
 def _key(table: str) -> str:
-    described = MARTS[table].table if table in MARTS else ANALYST_TABLES[table]
-    return str(own_keys(described)[0].name)
+    definition = MARTS[table].table if table in MARTS else ANALYST_TABLES[table]
+    return str(own_keys(definition)[0].name)

@@ -1,4 +1,4 @@
-"""What a mart is: a table that is made of the others by one select, which runs inside the warehouse."""
+"""The parts of a mart: its table, the SELECT that fills it, and the context of a build."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ MART_METADATA = sa.MetaData()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the marts are built for: one community at one moment, by the days of one time zone, in one SQL dialect."""
+class BuildContext:
+    """What a build depends on.
+
+    Attributes:
+        community: The community.
+        as_of: The moment up to which unfinished durations are counted, timezone-aware.
+        timezone: The IANA name of the time zone whose days and months are counted.
+        dialect: The SQL dialect, such as ``postgresql``.
+    """
 
     community: str
     as_of: datetime
@@ -26,15 +33,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A table and the select that fills it: its columns are the table's, in order, without ``community``."""
+    """A table and the SELECT that fills it, with the table's columns in order, without ``community``."""
 
     table: sa.Table
-    select: Callable[[Asked], sa.Select[Any]]
+    select: Callable[[BuildContext], sa.Select[Any]]
     reads: tuple[str, ...]
-    """The tables of the community that it is made of."""
+    """The tables that it is built from."""
 
 
 def mart_table(name: str, meaning: str, *columns: sa.Column[Any]) -> sa.Table:
+    """Define a mart's table; ``meaning`` becomes its comment."""
     return sa.Table(
         name, MART_METADATA, column("community", "id", "The community.", key=True), *columns, comment=meaning
     )

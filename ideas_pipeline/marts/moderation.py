@@ -1,4 +1,4 @@
-"""``mart_moderation``: what the other marts leave out, and how long ideas wait to be published."""
+"""``mart_moderation``: ideas that the other marts exclude, and the time until publication."""
 
 from __future__ import annotations
 
@@ -8,65 +8,65 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, percentiles, seconds_between, share
 from ideas_pipeline.marts.facts import banned, is_removed
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS
 
 TABLE = mart_table(
     "mart_moderation",
-    "One row a challenge that has ideas: all that the source has, removed ones and those of banned people included. "
-    "0 means none; null means that the source does not tell, of any row of the community.",
+    "One row per challenge with ideas: all ideas of the source, including removed ones and those of banned people. "
+    "0 means none; null means that the source has no such value on any row of the community.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
-    column("ideas", "integer", "Ideas, whatever their state.", required=True),
-    column("removed", "integer", "Those that a moderator removed; null where no idea has a moderation_status."),
+    column("ideas", "integer", "Ideas in any state.", required=True),
+    column("removed", "integer", "Ideas that a moderator removed; null if no idea has a moderation_status."),
     column("removed_rate", "number", "removed ÷ ideas."),
     column(
         "by_banned_people",
         "integer",
-        "Those by people who are banned or were removed; null where nobody has a status from the source.",
+        "Ideas by people who are banned or were removed; null if nobody has a status from the source.",
     ),
     column(
         "counted",
         "integer",
-        "Those that are, as far as is known, neither removed nor by such people: the ideas of the other marts.",
+        "Ideas that are not known to be removed or by such people: the ideas that the other marts count.",
         required=True,
     ),
     column(
         "closed",
         "integer",
-        "Those that are closed, or closed for comments; null where no idea has a moderation_status.",
+        "Ideas that are closed, or closed for comments; null if no idea has a moderation_status.",
     ),
-    column("pending", "integer", "Those that wait for approval; null where no idea has an approval_status."),
-    column("rejected", "integer", "Those that were not approved; null where no idea has an approval_status."),
-    column("published", "integer", "Those with a time of publication; null where no idea has one."),
+    column("pending", "integer", "Ideas that wait for approval; null if no idea has an approval_status."),
+    column("rejected", "integer", "Ideas that were not approved; null if no idea has an approval_status."),
+    column("published", "integer", "Ideas with a time of publication; null if no idea has one."),
     column(
         "published_later",
         "integer",
-        "Those that were published a minute or more after submission; null where no idea has a time of publication.",
+        "Ideas published a minute or more after submission; null if no idea has a time of publication.",
     ),
-    column("median_delay_seconds", "integer", "Median time from submission to publication, of the published."),
-    column("p90_delay_seconds", "integer", "90th percentile of it."),
-    column("comments", "integer", "Comments on all these ideas, whatever their state.", required=True),
-    column("removed_comments", "integer", "Those that were removed; null where no comment has a status."),
+    column("median_delay_seconds", "integer", "Median time from submission to publication, over the published ideas."),
+    column("p90_delay_seconds", "integer", "90th percentile of the same."),
+    column("comments", "integer", "Comments in any state on all these ideas.", required=True),
+    column("removed_comments", "integer", "Comments that were removed; null if no comment has a status."),
 )
 
 _A_MINUTE = 60
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     c = IDEAS.c
     ideas = (
         sa.select(
             c.id,
             c.challenge_id,
             sa.case((is_removed(IDEAS), 1), else_=0).label("removed"),
-            sa.case((c.author_id.in_(banned(asked)), 1), else_=0).label("by_banned"),
+            sa.case((c.author_id.in_(banned(context)), 1), else_=0).label("by_banned"),
             c.moderation_status,
             c.approval_status,
-            seconds_between(c.created_at, c.published_at, asked).label("delay"),
+            seconds_between(c.created_at, c.published_at, context).label("delay"),
             c.published_at,
         )
-        .where(is_live(IDEAS, asked.community), c.challenge_id.is_not(None))
+        .where(is_live(IDEAS, context.community), c.challenge_id.is_not(None))
         .cte("every_idea")
     )
     i = ideas.c
@@ -94,16 +94,18 @@ def _select(asked: Asked) -> sa.Select[Any]:
             count_if(COMMENTS.c.status == "removed").label("removed"),
         )
         .join(COMMENTS, COMMENTS.c.idea_id == i.id)
-        .where(is_live(COMMENTS, asked.community))
+        .where(is_live(COMMENTS, context.community))
         .group_by(i.challenge_id)
         .subquery()
     )
     n = counts.c
-    of_ideas = _told(IDEAS, is_live(IDEAS, asked.community), "moderation_status", "approval_status", "published_at")
-    of_comments = _told(COMMENTS, is_live(COMMENTS, asked.community), "status")
-    # Of people who are gone as well, as they can be banned; that somebody was erased is our own word.
-    of_people = _told(USERS, sa.and_(USERS.c.community == asked.community, USERS.c.status != "erased"), "status")
-    moderation, approval, publication = (told > 0 for told in of_ideas.c)
+    of_ideas = _reported(
+        IDEAS, is_live(IDEAS, context.community), "moderation_status", "approval_status", "published_at"
+    )
+    of_comments = _reported(COMMENTS, is_live(COMMENTS, context.community), "status")
+    # Deleted people count, too: they can be banned. The status "erased" is the pipeline's, not the source's.
+    of_people = _reported(USERS, sa.and_(USERS.c.community == context.community, USERS.c.status != "erased"), "status")
+    moderation, approval, publication = (reported > 0 for reported in of_ideas.c)
     return (
         sa.select(
             n.challenge_id,
@@ -130,8 +132,8 @@ def _select(asked: Asked) -> sa.Select[Any]:
     )
 
 
-def _told(table: sa.Table, which: sa.ColumnElement[bool], *columns: str) -> sa.Subquery:
-    """One row: on how many rows of the table the source says something in each of the columns."""
+def _reported(table: sa.Table, which: sa.ColumnElement[bool], *columns: str) -> sa.Subquery:
+    """One row: the number of rows of the table with a value in each of the columns."""
     counts = (sa.func.count(table.c[column]).label(column) for column in columns)
     return sa.select(*counts).where(which).subquery()
 

@@ -1,4 +1,4 @@
-"""``mart_response_times``: how soon ideas are answered, by challenge."""
+"""``mart_response_times``: the time until the first response, by challenge."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import percentiles, seconds_between, share
 from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_response_times",
-    "One row a challenge that has ideas: the time from an idea's submission to the first comment by someone other than "
-    "its authors. Unanswered ideas are in no median: read it together with answered_rate.",
+    "One row per challenge with ideas: the time from an idea's submission to the first comment by someone other than "
+    "its authors. The median excludes ideas without a response: read it together with answered_rate.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("ideas", "integer", "Ideas.", required=True),
-    column("answered", "integer", "Those with a response.", required=True),
+    column("answered", "integer", "Ideas with a response.", required=True),
     column("answered_rate", "number", "answered ÷ ideas."),
-    column("median_seconds", "integer", "Median time to the first response, of the answered."),
-    column("p90_seconds", "integer", "90th percentile of it."),
+    column("median_seconds", "integer", "Median time to the first response, over the answered ideas."),
+    column("p90_seconds", "integer", "90th percentile of the same."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
+def _select(context: BuildContext) -> sa.Select[Any]:
     idea, act = COUNTED_IDEAS.c, ACTS.c
     first = (
         sa.select(act.idea_id, sa.func.min(act.at).label("at"))
@@ -33,7 +33,7 @@ def _select(asked: Asked) -> sa.Select[Any]:
         .subquery()
     )
     waited = (
-        sa.select(idea.challenge_id, seconds_between(idea.created_at, first.c.at, asked).label("seconds"))
+        sa.select(idea.challenge_id, seconds_between(idea.created_at, first.c.at, context).label("seconds"))
         .outerjoin(first, first.c.idea_id == idea.idea_id)
         .where(idea.challenge_id.is_not(None))
         .subquery()

@@ -6,31 +6,31 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import count_if, moment, percentiles, seconds_between
+from ideas_pipeline.marts.dialect import count_if, literal_moment, percentiles, seconds_between
 from ideas_pipeline.marts.facts import STAGES, STAYS
-from ideas_pipeline.marts.mart import Asked, Mart, mart_table
+from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_stage_times",
-    "One row a stage of a challenge: the time that ideas were seen in it, all stays of an idea together. Stays that "
-    "last count up to now (see _marts.as_of). Times are as fine as the schedule of the syncs.",
+    "One row per stage of a challenge: how long ideas were seen in it, with all stays of an idea added up. Unfinished "
+    "stays count up to now (see _marts.as_of). Times are only as precise as the schedule of the syncs.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("stage_id", "id", "The stage.", key=True),
-    column("name", "text", "Its name."),
-    column("ideas", "integer", "Ideas that were seen in it: what the median is of.", required=True),
-    column("began_unseen", "integer", "Those whose first stay may have begun before it was seen.", required=True),
+    column("name", "text", "The stage's name."),
+    column("ideas", "integer", "Ideas that were seen in it, over which the median is taken.", required=True),
+    column("began_unseen", "integer", "Ideas whose first stay may have begun before it was first seen.", required=True),
     column("median_seconds", "integer", "Median time of an idea in the stage, in seconds."),
-    column("p90_seconds", "integer", "90th percentile of it: 90 % of the ideas took no longer."),
-    column("still_in", "integer", "Ideas that are in it now.", required=True),
-    column("median_age_seconds", "integer", "Median time since they came into it (again)."),
-    column("oldest_age_seconds", "integer", "The longest of these times."),
+    column("p90_seconds", "integer", "90th percentile of the same: 90 % of the ideas took no longer."),
+    column("still_in", "integer", "Ideas that are in this stage now.", required=True),
+    column("median_age_seconds", "integer", "Median time since they entered it (most recently)."),
+    column("oldest_age_seconds", "integer", "The longest time since one of them entered it."),
 )
 
 
-def _select(asked: Asked) -> sa.Select[Any]:
-    c, now = STAYS.c, moment(asked.as_of)
-    lasted = seconds_between(c.began, sa.func.coalesce(c.ended, now), asked)
+def _select(context: BuildContext) -> sa.Select[Any]:
+    c, now = STAYS.c, literal_moment(context.as_of)
+    lasted = seconds_between(c.began, sa.func.coalesce(c.ended, now), context)
     stays = sa.select(
         c.challenge_id,
         c.stage_id,

@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.marts.build import forget
+from ideas_pipeline.marts.build import delete_people
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Blanker, author_column, parts_with_texts
 from ideas_pipeline.records.typed import row_hash
@@ -53,7 +53,7 @@ def scrub(connection: sa.Connection, contract: Contract, blanker: Blanker, at: d
             )
             hidden[table.name] = _without_texts(connection, table, blanker, writers)
     changed |= scrub_accounts(connection, blanker, {part: hidden[above] for part, above in parts.items()})
-    changed |= forget(
+    changed |= delete_people(
         connection, blanker.erased.community, lambda id_: not is_surrogate(id_) and blanker.erased.surrogate(id_)
     )
     return {name: rows for name, rows in changed.items() if rows}

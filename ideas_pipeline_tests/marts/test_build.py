@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError
-from ideas_pipeline.marts.build import MARTS, build_marts, forget
+from ideas_pipeline.marts.build import MARTS, build_marts, delete_people
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import kind, pii
@@ -220,7 +220,7 @@ def test_whoever_is_forgotten_is_in_no_mart_of_the_community(engine: sa.Engine) 
     before, theirs = read_marts(engine), read_marts(engine, "another")
     assert "'ann'" in str(before)
     with writing(engine) as connection:
-        assert forget(connection, acme.COMMUNITY, lambda person: person == "ann") == {"mart_contributors": 1}
+        assert delete_people(connection, acme.COMMUNITY, lambda person: person == "ann") == {"mart_contributors": 1}
     after = read_marts(engine)
     assert "'ann'" not in str(after)
     assert after == before | {"mart_contributors": [row for row in before["mart_contributors"] if row[1] != "ann"]}
@@ -237,7 +237,7 @@ def test_only_columns_that_say_so_name_people(engine: sa.Engine) -> None:
 
 def test_nothing_can_be_forgotten_before_there_are_marts(engine: sa.Engine) -> None:
     with writing(engine) as connection:
-        assert forget(connection, acme.COMMUNITY, lambda person: person == "ann") == {}
+        assert delete_people(connection, acme.COMMUNITY, lambda person: person == "ann") == {}
 
 
 def test_what_is_dated_in_the_future_counts_when_it_was_first_seen(engine: sa.Engine) -> None:

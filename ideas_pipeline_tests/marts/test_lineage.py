@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ideas_pipeline.marts.build import MARTS
-from ideas_pipeline.marts.lineage import made_of
+from ideas_pipeline.marts.lineage import column_lineage
 from ideas_pipeline.tables.all_tables import ANALYST_TABLES
 
 COLUMNS = {
@@ -15,7 +15,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("mart", MARTS)
 def test_every_column_of_a_mart_is_made_of_columns_that_exist(mart):
-    found = made_of(mart)
+    found = column_lineage(mart)
     assert list(found) == [c.name for c in MARTS[mart].table.columns if c.name != "community"]
     for columns in found.values():
         assert columns
@@ -23,18 +23,18 @@ def test_every_column_of_a_mart_is_made_of_columns_that_exist(mart):
 
 
 def test_tables_that_a_mart_does_not_read_are_not_named():
-    made = made_of("mart_challenge_votes")
+    made = column_lineage("mart_challenge_votes")
     assert {table for columns in made.values() for table, _ in columns} == {"ideas", "users", "votes"}
 
 
 def test_a_column_that_is_taken_over_is_made_of_that_column_alone():
-    assert made_of("mart_challenges")["title"] == [("challenges", "title")]
-    assert made_of("mart_challenge_votes")["value_sum"] == [("votes", "value")]
-    assert made_of("mart_engagement")["engagement_level"] == [("mart_contributors", "engagement_level")]
+    assert column_lineage("mart_challenges")["title"] == [("challenges", "title")]
+    assert column_lineage("mart_challenge_votes")["value_sum"] == [("votes", "value")]
+    assert column_lineage("mart_engagement")["engagement_level"] == [("mart_contributors", "engagement_level")]
 
 
 def test_a_column_that_several_tables_fill_is_made_of_all_of_them():
-    assert made_of("mart_contributors")["user_id"] == [
+    assert column_lineage("mart_contributors")["user_id"] == [
         ("comments", "author_id"),
         ("idea_coauthors", "user_id"),
         ("ideas", "author_id"),
