@@ -1,4 +1,4 @@
-"""Reading ``.env``: each line is understood as it stands, or refused by its number."""
+"""Read ``.env`` strictly: a line that could be misread is an error that names its number."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ _REPLACED = re.compile(r"\$\{[^}]*\}")
 
 
 def read(file: Path, prefix: str) -> dict[str, str]:
-    """The values by name; none where there is no such file. Raises EnvFileError.
+    """Read the values of a file by name; an empty dict if there is no such file.
 
-    ``prefix``: names that begin with it are ours, and their values have to be clear.
+    Args:
+        file: the file.
+        prefix: names that start with it are ours: their values must be unambiguous.
+
+    Raises:
+        EnvFileError: with one sentence per line that is wrong.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -26,14 +31,14 @@ def read(file: Path, prefix: str) -> dict[str, str]:
     except IsADirectoryError:
         raise EnvFileError(f"{file} is a folder, not a file. Rename or remove it.") from None
     except OSError as error:
-        raise EnvFileError(f"{file} cannot be read: {error.strerror}. Mend or remove it.") from None
+        raise EnvFileError(f"{file} cannot be read: {error.strerror}. Fix its permissions, or remove it.") from None
     except UnicodeDecodeError:
-        raise EnvFileError(f"{file} is not text in UTF-8. Mend or remove it.") from None
+        raise EnvFileError(f"{file} is not UTF-8 text. Fix or remove it.") from None
     return parse(text, str(file), prefix)
 
 
 def parse(text: str, file: str, prefix: str) -> dict[str, str]:
-    """As ``read``, for a text that is at hand; ``file`` is what errors name."""
+    """Read the values of a text by name, as ``read`` does. Errors name ``file``."""
     bindings = list(parse_stream(io.StringIO(text)))
     if problems := [f"{file}, line {_line(b)}: {what}" for b in bindings for what in _problems(b, prefix)]:
         raise EnvFileError("\n".join(problems))
@@ -42,24 +47,24 @@ def parse(text: str, file: str, prefix: str) -> dict[str, str]:
 
 def _problems(binding: Binding, prefix: str) -> Iterator[str]:
     if binding.error:
-        yield "this is not NAME=value, or a quote is not closed. Mend or remove the line."
+        yield "this is not NAME=value, or a quote is not closed. Fix or remove the line."
     elif binding.key is None:
         return  # a comment
     elif binding.value is None:
-        yield "this is not NAME=value. Mend or remove the line."
+        yield "this is not NAME=value. Fix or remove the line."
     elif not binding.key.upper().startswith(prefix):
         return
     elif "\n" in binding.value:
-        yield f"the value of {binding.key} goes on in the next line. Close the quote on its own line."
+        yield f"the value of {binding.key} continues on the next line. Close the quote on the same line."
     elif _REPLACED.search(binding.value):
-        # Dagster reads this file, too, and would put another value there: nobody would see why a secret is refused.
+        # Dagster reads this file, too, and expands ${…}: the API would then reject a secret for no visible reason.
         yield (
-            f"the value of {binding.key} holds ${{…}}, which other programs that read this file replace. "
+            f"the value of {binding.key} contains ${{…}}, which other programs that read this file expand. "
             f"Set {binding.key} in the environment instead."
         )
 
 
 def _line(binding: Binding) -> int:
-    """The line on which it begins: blank lines before it belong to it."""
+    """The number of its first line; the parser counts blank lines before it as part of it."""
     string = binding.original.string
     return int(binding.original.line) + string[: len(string) - len(string.lstrip())].count("\n")

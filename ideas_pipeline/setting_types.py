@@ -1,4 +1,4 @@
-"""What a setting's value may be. Each check raises ValueError, and whoever asked knows the variable's name."""
+"""Types of settings. A check raises ValueError without a message: ``settings`` writes it, with the variable's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic_settings import NoDecode
 
 Choice = Literal["keep", "hash", "drop"]
 
-# What is sent to these stays on this machine.
+# Hosts that are this machine itself.
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ADDRESS = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+")
 
@@ -22,14 +22,14 @@ _ADDRESS = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+")
 def _is_a_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    # "Europe" is a folder of zones, and fails as one.
+    # OSError: "Europe" is a folder of zones.
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError from None
     return name
 
 
 def _is_private(url: SplitResult) -> bool:
-    """Whether nobody between here and there can read along."""
+    """Whether the connection is encrypted, or does not leave this machine."""
     return bool(url.hostname) and (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
 
 
@@ -55,7 +55,7 @@ def _is_a_webhook(url: SecretStr) -> SecretStr:
 
 def _is_a_mail_server(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
-    # A password that is not percent-encoded would be cut, and its rest taken for something else.
+    # A password that is not percent-encoded would be split, and its rest read as part of the host or path.
     rest = parts.path.strip("/") or parts.query or parts.fragment or parts.netloc.count("@") > 1
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0 or rest:
         raise ValueError
@@ -67,7 +67,7 @@ def _addresses(text: object) -> object:
 
 
 def _is_an_address(text: str) -> str:
-    # Beyond ASCII, many a mail server would take no alert at all: it need not know SMTPUTF8 (RFC 6531).
+    # A mail server that does not support SMTPUTF8 (RFC 6531) rejects addresses that are not ASCII.
     if not (_ADDRESS.fullmatch(text) and text.isascii()):
         raise ValueError
     return text
@@ -76,7 +76,7 @@ def _is_an_address(text: str) -> str:
 def _in_full(path: Path) -> Path:
     try:
         return path.expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # "~user", and there is no such user
         raise ValueError from None
 
 
@@ -88,13 +88,13 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_a_database_url)]
 Webhook = Annotated[SecretStr, AfterValidator(_is_a_webhook)]
 MailServer = Annotated[SecretStr, AfterValidator(_is_a_mail_server)]
 Address = Annotated[str, AfterValidator(_is_an_address)]
-# NoDecode: in the environment it is a list with commas, not JSON.
+# NoDecode: in the environment it is a list separated by commas, not JSON.
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(_addresses), NoDecode]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The choice for each class of personal data (see ``tables``). A person's id is always kept."""
+    """The choice per class of personal data (see ``tables``). A person's id is always kept."""
 
     email: Choice = "drop"
     name: Choice = "keep"

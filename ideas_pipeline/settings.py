@@ -1,7 +1,8 @@
-"""All configuration: read once from the environment or ``.env``, validated, secrets never printed.
+"""The whole configuration, read once from the environment or ``.env`` and validated. Secrets are never printed.
 
-A variable of the environment wins over the same one in ``.env``. An empty value counts as not set. But Dagster puts all
-that is in ``.env`` into the environment before we are asked, also in the place of what is there.
+A variable of the environment overrides the same one in ``.env``. An empty value counts as not set. Under Dagster it is
+the other way round: Dagster copies ``.env`` into the environment before this code runs, over variables that exist
+(https://docs.dagster.io/guides/deploy/using-environment-variables-and-secrets).
 """
 
 from __future__ import annotations
@@ -36,17 +37,16 @@ if TYPE_CHECKING:
 
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
-_OTHER_NAMES = {"IDEAS_DEBUG"}  # read by the command line alone
-
+_OTHER_NAMES = {"IDEAS_DEBUG"}  # only the command line reads it
 
 Weekday = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 _CHOICE = "keep, hash or drop"
 
 
 class Settings(BaseModel):
-    """One community's configuration. Every field's description completes the sentence "IDEAS_… must be …".
+    """The configuration of one community. Each field's description completes the sentence "IDEAS_… must be …".
 
-    Built directly, nothing is read from the environment; ``load_settings`` reads it.
+    Only ``load_settings`` reads the environment: an instance that is built directly does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
@@ -56,48 +56,48 @@ class Settings(BaseModel):
     client_secret: SecretStr | None = Field(None, description="the API client's secret")
     api_region: str | None = Field(None, description="a region of the contract, such as EU")
     api_base_url: BaseUrl | None = Field(
-        None, repr=False, description="an address such as https://api.example.com/v2/ (http only on this machine)"
+        None, repr=False, description="a URL such as https://api.example.com/v2/ (http only on this machine)"
     )
     contract: AnyPath | None = Field(None, description="the path of a contract file")
     state_dir: AnyPath = Field(Path(".ideas"), description="the path of a folder")
     warehouse_url: DatabaseUrl = Field(
         default_factory=lambda data: SecretStr(f"sqlite:///{data['state_dir'] / 'warehouse.db'}"),
-        description="a database address: sqlite:///path.db or postgresql+psycopg://user:password@host/database",
+        description="a database URL such as sqlite:///path.db or postgresql+psycopg://user:password@host/database",
     )
     token_store: AnyPath = Field(
         default_factory=lambda data: data["state_dir"] / "tokens.json", description="the path of a file"
     )
     callback_host: str = Field("127.0.0.1", description="the address on which to listen for the auth code")
     callback_port: int | None = Field(
-        None, ge=1, le=65535, description="a port from 1 to 65535 (only where the API client has an endpoint)"
+        None, ge=1, le=65535, description="a port from 1 to 65535 (only if the API client has a callback endpoint)"
     )
     callback_path: str = Field("/", pattern="^/", description="a path that starts with /")
-    callback_seconds: float = Field(120, gt=0, description="a number of seconds above 0")
+    callback_seconds: float = Field(120, gt=0, description="a number of seconds greater than 0")
     schedule_hour: int = Field(2, ge=0, le=23, description="a whole hour from 0 to 23")
-    timezone: Zone = Field("UTC", description="a time zone's name, such as Europe/Madrid or UTC")
+    timezone: Zone = Field("UTC", description="the name of a time zone, such as Europe/Madrid or UTC")
     full_weekday: Weekday = Field("sunday", description=f"one of {', '.join(get_args(Weekday))}")
-    verify_days: int = Field(14, ge=1, description="a whole number of days above 0")
+    verify_days: int = Field(14, ge=1, description="a whole number of days greater than 0")
     start_date: date = Field(date(2020, 1, 1), description="a date such as 2020-01-31")
-    # As Dagster reads an owner: it refuses any other.
+    # The pattern is Dagster's own: it rejects any other owner of an asset.
     owner: str | None = Field(
         None,
         repr=False,
         pattern=r"^(team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$",
         description="team:NAME or an e-mail address",
     )
-    archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to keep no pages")
+    archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to archive no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")
-    stale_hours: float = Field(36, gt=0, description="a number of hours above 0")
+    stale_hours: float = Field(36, gt=0, description="a number of hours greater than 0")
     alert_webhook: Webhook | None = Field(
-        None, description="an address such as https://hooks.slack.com/services/… (http only on this machine)"
+        None, description="a URL such as https://hooks.slack.com/services/… (http only on this machine)"
     )
     smtp_url: MailServer | None = Field(
         None,
-        description="a mail server such as smtp://user:password@mail.example.com:587 or smtps://… "
-        "(percent-encode what is no letter or digit in user and password)",
+        description="a mail server URL such as smtp://user:password@mail.example.com:587 or smtps://… "
+        "(in user and password, percent-encode each character that is not a letter or digit)",
     )
-    alert_emails: Addresses = Field((), repr=False, description="e-mail addresses without accents, with commas between")
-    alert_from: Address | None = Field(None, repr=False, description="an e-mail address without accents")
+    alert_emails: Addresses = Field((), repr=False, description="e-mail addresses in ASCII, separated by commas")
+    alert_from: Address | None = Field(None, repr=False, description="an e-mail address in ASCII")
     pii_email: Choice = Field("drop", description=_CHOICE)
     pii_name: Choice = Field("keep", description=_CHOICE)
     pii_profile: Choice = Field("keep", description=_CHOICE)
@@ -107,21 +107,21 @@ class Settings(BaseModel):
 
     @property
     def simulated(self) -> bool:
-        """True where no API client is configured, so that the simulator stands in."""
+        """Whether the simulator takes the place of the API because no API client is configured."""
         return self.client_id is None and self.client_secret is None
 
     @property
     def archive(self) -> Path:
-        """The folder of the pages of this community, as they were received."""
+        """The folder of this community's archive: its pages as they were received."""
         return self.state_dir / "archive" / self.community
 
     @property
     def report(self) -> Path:
-        """The file of the community's report."""
+        """The path of the community's report."""
         return self.state_dir / f"report-{self.community}.html"
 
     def base_url(self, contract: Contract) -> str:
-        """The API's address, ending in ``/``. Raises SettingsError where neither region nor address says which."""
+        """The base URL of the API, ending in ``/``. Raises SettingsError if neither region nor URL tells which."""
         if self.api_base_url:
             return self.api_base_url
         known = ", ".join(contract.hosts)
@@ -130,7 +130,9 @@ class Settings(BaseModel):
         for region, url in contract.hosts.items():
             if region.casefold() == self.api_region.casefold():
                 return url.rstrip("/") + "/"
-        raise SettingsError(f"IDEAS_API_REGION is {self.api_region!r}, which the contract does not know. Use {known}.")
+        raise SettingsError(
+            f"IDEAS_API_REGION is {self.api_region!r}, which is not a region of the contract. Use {known}."
+        )
 
 
 class _Environment(BaseSettings, Settings):
@@ -145,7 +147,7 @@ class _Environment(BaseSettings, Settings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what is given, which is the file's."""
+        """Let the environment override the arguments, which come from ``.env``."""
         return env_settings, init_settings
 
 
@@ -164,14 +166,14 @@ _SAFE_TO_SHOW = set(Settings.model_fields) - {
 
 
 def variable(field: str) -> str:
-    """The environment variable of a field: ``schedule_hour`` is ``IDEAS_SCHEDULE_HOUR``."""
+    """The environment variable of a field, such as ``IDEAS_SCHEDULE_HOUR`` for ``schedule_hour``."""
     return PREFIX + field.upper()
 
 
 def load_settings() -> Settings:
-    """The configuration in force: the environment, then ``.env`` in the working folder, then the defaults.
+    """Read the configuration: the environment, then ``.env`` in the working directory, then the defaults.
 
-    Raises SettingsError with every problem found. No message holds the value of a secret.
+    Raises SettingsError with every problem that was found. No message contains the value of a secret.
     """
     try:
         written = env_file.read(ENV_FILE, PREFIX)
@@ -185,17 +187,17 @@ def load_settings() -> Settings:
         raise SettingsError(*problems) from None
     if (settings.client_id is None) != (settings.client_secret is None):
         missing = variable("client_id" if settings.client_id is None else "client_secret")
-        problems.append(f"{missing} is not set, but its other half is. Set both, or neither to use the simulator.")
+        problems.append(f"{missing} is not set, but its counterpart is. Set both, or neither to use the simulator.")
     if (settings.smtp_url is None) != (not settings.alert_emails):
         missing = variable("smtp_url" if settings.smtp_url is None else "alert_emails")
-        problems.append(f"{missing} is not set, but its other half is. Set both to be sent e-mail, or neither.")
+        problems.append(f"{missing} is not set, but its counterpart is. Set both to receive e-mail, or neither.")
     if problems:
         raise SettingsError(*problems)
     return settings
 
 
 def check_values(values: Mapping[str, str]) -> None:
-    """Raises SettingsError with a sentence for each of ``values``, by variable, that would not do as a setting."""
+    """Check values by their variable. Raises SettingsError with one sentence per value that is not valid."""
     try:
         Settings.model_validate(_by_field(values))
     except ValidationError as error:
@@ -203,13 +205,13 @@ def check_values(values: Mapping[str, str]) -> None:
 
 
 def _by_field(values: Mapping[str, str]) -> dict[str, Any]:
-    """Those that are settings, and set, by field."""
+    """The values of settings that are not empty, by field."""
     names = {name.upper(): value for name, value in values.items()}
     return {field: names[variable(field)] for field in Settings.model_fields if names.get(variable(field))}
 
 
 def _misspelt(written: Mapping[str, str]) -> list[str]:
-    """Names that were meant for us. An unknown one in the environment may be another program's, unless it is close."""
+    """Problems with unknown names. In the environment, only those that are similar to ours: others are not for us."""
     known = {variable(field) for field in Settings.model_fields} | _OTHER_NAMES
     problems = []
     for name in sorted({*written, *os.environ}):
@@ -217,16 +219,18 @@ def _misspelt(written: Mapping[str, str]) -> list[str]:
             continue
         close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
         if close:
-            problems.append(f"{name} is not a setting: did you mean {close[0]}?")
+            problems.append(f"{name} is not a setting. Did you mean {close[0]}?")
         elif name in written:
-            problems.append(f"{name} in {ENV_FILE} is not a setting. Remove it; known are {', '.join(sorted(known))}.")
+            problems.append(
+                f"{name} in {ENV_FILE} is not a setting. Remove it, or use one of {', '.join(sorted(known))}."
+            )
     return problems
 
 
 def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """The variable that each problem is about, and the problem."""
+    """For each problem, the variable and a sentence."""
     for problem in error.errors(include_url=False, include_context=False):
-        # A default that is made of other fields is not made where one of them is wrong: no problem of its own.
+        # The default of a field depends on a field that is invalid itself: that one is reported.
         if problem["type"] != "default_factory_not_called":
             field = str(problem["loc"][0])
             shown = f", not {problem['input']!r}" if field in _SAFE_TO_SHOW else ""

@@ -77,27 +77,35 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_COMMUNITY", "our community", "letters, digits, _ and -, not 'our community'"),
         ("IDEAS_SCHEDULE_HOUR", "25", "a whole hour from 0 to 23, not '25'"),
         ("IDEAS_SCHEDULE_HOUR", "two", "a whole hour from 0 to 23, not 'two'"),
-        ("IDEAS_TIMEZONE", "Madrid", "a time zone's name, such as Europe/Madrid or UTC, not 'Madrid'"),
-        ("IDEAS_TIMEZONE", "../etc/passwd", "a time zone's name"),
-        ("IDEAS_TIMEZONE", "Europe", "a time zone's name, such as Europe/Madrid or UTC, not 'Europe'"),
+        ("IDEAS_TIMEZONE", "Madrid", "the name of a time zone, such as Europe/Madrid or UTC, not 'Madrid'"),
+        ("IDEAS_TIMEZONE", "../etc/passwd", "the name of a time zone"),
+        ("IDEAS_TIMEZONE", "Europe", "the name of a time zone, such as Europe/Madrid or UTC, not 'Europe'"),
         ("IDEAS_STATE_DIR", "~nobody_x/x", "the path of a folder, not '~nobody_x/x'"),
-        ("IDEAS_CALLBACK_SECONDS", "inf", "a number of seconds above 0"),
+        ("IDEAS_CALLBACK_SECONDS", "inf", "a number of seconds greater than 0"),
         ("IDEAS_CALLBACK_PORT", "70000", "a port from 1 to 65535"),
         ("IDEAS_CALLBACK_PATH", "callback", "a path that starts with /"),
-        ("IDEAS_CALLBACK_SECONDS", "0", "a number of seconds above 0"),
-        ("IDEAS_ARCHIVE_DAYS", "-1", "a whole number of days, or 0 to keep no pages, not '-1'"),
+        ("IDEAS_CALLBACK_SECONDS", "0", "a number of seconds greater than 0"),
+        ("IDEAS_ARCHIVE_DAYS", "-1", "a whole number of days, or 0 to archive no pages, not '-1'"),
         ("IDEAS_MASS_ABSENCE_PERCENT", "110", "a percentage from 0 to 100"),
         ("IDEAS_API_BASE_URL", "http://api.example.com/v2/", "http only on this machine"),
-        ("IDEAS_API_BASE_URL", "api.example.com", "an address such as https://"),
-        ("IDEAS_STALE_HOURS", "0", "a number of hours above 0, not '0'"),
-        ("IDEAS_ALERT_WEBHOOK", "http://hooks.example.com/x", "an address such as https://hooks.slack.com"),
-        ("IDEAS_SMTP_URL", "mail.example.com:587", "a mail server such as smtp://"),
-        ("IDEAS_SMTP_URL", "smtp://me:sl/ash@mail.example.com", "percent-encode what is no letter or digit"),
-        ("IDEAS_SMTP_URL", "smtp://me@example.com:x@mail.example.com", "percent-encode what is no letter or digit"),
-        ("IDEAS_ALERT_EMAILS", "ann@example.com ben@example.com", "without accents, with commas between."),
-        ("IDEAS_ALERT_FROM", "the pipeline", "an e-mail address without accents."),
-        ("IDEAS_ALERT_FROM", "jürgen@example.com", "an e-mail address without accents"),
-        ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database address: sqlite:///path.db"),
+        ("IDEAS_API_BASE_URL", "api.example.com", "a URL such as https://"),
+        ("IDEAS_STALE_HOURS", "0", "a number of hours greater than 0, not '0'"),
+        ("IDEAS_ALERT_WEBHOOK", "http://hooks.example.com/x", "a URL such as https://hooks.slack.com"),
+        ("IDEAS_SMTP_URL", "mail.example.com:587", "a mail server URL such as smtp://"),
+        (
+            "IDEAS_SMTP_URL",
+            "smtp://me:sl/ash@mail.example.com",
+            "percent-encode each character that is not a letter or digit",
+        ),
+        (
+            "IDEAS_SMTP_URL",
+            "smtp://me@example.com:x@mail.example.com",
+            "percent-encode each character that is not a letter or digit",
+        ),
+        ("IDEAS_ALERT_EMAILS", "ann@example.com ben@example.com", "in ASCII, separated by commas."),
+        ("IDEAS_ALERT_FROM", "the pipeline", "an e-mail address in ASCII."),
+        ("IDEAS_ALERT_FROM", "jürgen@example.com", "an e-mail address in ASCII"),
+        ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database URL such as sqlite:///path.db"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right_and_where_to_correct_it(monkeypatch, name, value, said):
@@ -149,12 +157,12 @@ def test_half_of_what_sends_e_mail_is_an_error_that_names_the_other_half(monkeyp
 def test_a_mistyped_name_in_the_file_gets_the_right_one():
     write_env("IDEAS_CLIENT_SECERT=hunter2\n")
     said = problem()
-    assert said == "IDEAS_CLIENT_SECERT is not a setting: did you mean IDEAS_CLIENT_SECRET?"
+    assert said == "IDEAS_CLIENT_SECERT is not a setting. Did you mean IDEAS_CLIENT_SECRET?"
 
 
 def test_a_mistyped_name_in_the_environment_gets_the_right_one(monkeypatch):
     monkeypatch.setenv("IDEAS_WAREHOUSEURL", "sqlite:///x.db")
-    assert problem() == "IDEAS_WAREHOUSEURL is not a setting: did you mean IDEAS_WAREHOUSE_URL?"
+    assert problem() == "IDEAS_WAREHOUSEURL is not a setting. Did you mean IDEAS_WAREHOUSE_URL?"
 
 
 def test_an_unknown_name_in_the_file_is_an_error_and_in_the_environment_another_programs(monkeypatch):
@@ -192,7 +200,7 @@ def test_no_secret_is_in_a_repr_or_an_error(monkeypatch):
 
 def test_a_file_that_is_no_text_gets_a_sentence():
     Path(".env").write_bytes(b"\xff\xfe\x00IDEAS")
-    assert problem() == ".env is not text in UTF-8. Mend or remove it."
+    assert problem() == ".env is not UTF-8 text. Fix or remove it."
 
 
 def test_a_folder_in_the_place_of_the_file_gets_a_sentence():
@@ -209,8 +217,8 @@ def test_a_folder_in_the_place_of_the_file_gets_a_sentence():
             "IDEAS_COMMUNITY=a\nIDEAS_CLIENT_SECRET='canary\n",
             "line 2: this is not NAME=value, or a quote is not closed",
         ),
-        ("IDEAS_CLIENT_ID='canary\nA=1\nB='\n", "line 1: the value of IDEAS_CLIENT_ID goes on in the next line"),
-        ("IDEAS_CLIENT_SECRET='canary-${HOME}'\n", "line 1: the value of IDEAS_CLIENT_SECRET holds ${…}"),
+        ("IDEAS_CLIENT_ID='canary\nA=1\nB='\n", "line 1: the value of IDEAS_CLIENT_ID continues on the next line"),
+        ("IDEAS_CLIENT_SECRET='canary-${HOME}'\n", "line 1: the value of IDEAS_CLIENT_SECRET contains ${…}"),
     ],
 )
 def test_a_line_that_cannot_be_taken_as_it_stands_is_refused_by_its_number(text, said):
