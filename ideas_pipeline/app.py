@@ -118,7 +118,7 @@ def run_sync(
     start = RunStart(run_id, client.base_url, began, mode=mode.name, window=mode.window)
     with (
         pipeline.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
-        client.alone(caller, progress.waiting),
+        client.run_lock(caller, progress.waiting),
         run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
     ):
         return sync_community(

@@ -24,6 +24,9 @@ token, an auth code, a query string, a response body or a person's data.
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 
 class IdeasApiError(Exception):
     """Something went wrong with the Ideas API.
@@ -56,16 +59,18 @@ class IdeasApiError(Exception):
         self.hint = hint
         self.requests = 1
 
-    def at(self, stream: str, scope: str) -> IdeasApiError:
-        """Add where the error happened, unless it is known already. Return self, for ``raise error.at(...)``."""
-        self.stream = self.stream or stream
-        self.scope = self.scope or scope
-        return self
+    def at(self, stream: str, scope: str) -> Self:
+        """Return a copy with the place of the error, unless it has one: ``raise error.at(stream, scope)``."""
+        return self._with(stream=self.stream or stream, scope=self.scope or scope)
 
-    def after(self, requests: int) -> IdeasApiError:
-        """Correct how many requests were sent before the error was raised. Return self."""
-        self.requests = requests
-        return self
+    def after(self, requests: int) -> Self:
+        """Return a copy with the number of requests that were sent before the error was raised."""
+        return self._with(requests=requests)
+
+    def _with(self, **attributes: object) -> Self:
+        other = copy.copy(self)
+        vars(other).update(attributes)
+        return other
 
     def __str__(self) -> str:
         where = f"{self.stream} {self.scope}".strip() + ": " if self.stream else ""

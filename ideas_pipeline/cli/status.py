@@ -79,13 +79,13 @@ def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
     """Who uses the API account on this machine, and whether that can be known."""
     from ideas_pipeline.app import open_client
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.ideas_api.run_lock import account_holder
+    from ideas_pipeline.ideas_api.run_lock import run_lock_holder
 
     if settings.simulated:
         return None, False
     try:
         api = open_client(settings, contract)
-        return account_holder(api.state, api.auth.account), True
+        return run_lock_holder(api.state, api.auth.account), True
     except (SettingsError, OSError):
         return None, False
 

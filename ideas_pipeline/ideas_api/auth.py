@@ -1,4 +1,4 @@
-"""Logging in: client id and secret → auth code → token pair → header; and a new pair when the API wants one."""
+"""The auth flow: client id and secret → auth code → token pair → header, and its renewal by refresh or login."""
 
 from __future__ import annotations
 
@@ -10,44 +10,53 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ideas_pipeline.contract.auth import Auth as AuthContract
 from ideas_pipeline.contract.auth import AuthRequest, TokenRequest
 from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.ideas_api.auth_responses import (
+    credentials_error,
     expiry,
     is_yes,
-    new_token_refused,
+    new_token_error,
     refuse_missing_route,
-    refused_credentials,
     token_at,
     value_at,
 )
 from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
+from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
-from ideas_pipeline.ideas_api.transport import Response, Transport
+from ideas_pipeline.ideas_api.transport import Parameters, Transport
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Of an API client, as its page in the community shows them."""
+    """Client id and secret of an API client, as the API page of the profile in the community shows them."""
 
     client_id: str
     client_secret: str = field(repr=False)
 
     def fingerprint(self, base_url: str) -> str:
-        """Names the account at this address, and tells nobody which it is."""
+        """A hash that identifies the account at this address without revealing it."""
         return hashlib.sha256(f"{base_url}\n{self.client_id}".encode()).hexdigest()
 
 
 class Auth:
     """One account's access to one API. Safe to use from many threads, and from many processes with one token store.
 
-    A refresh token and an auth code are taken to be good for one use: neither is ever sent twice.
-    ``account``: the account's fingerprint.
+    Refresh tokens and auth codes are assumed to be valid once, so neither is ever sent twice.
+
+    Args:
+        contract_auth: the auth flow as the contract describes it.
+        credentials: client id and secret.
+        store: the tokens between runs.
+        transport: the connections to the API.
+        listener: where the auth code arrives, if the API client has an endpoint; None if it has none.
+
+    Attributes:
+        account: the account's fingerprint.
     """
 
     def __init__(
@@ -58,7 +67,6 @@ class Auth:
         transport: Transport,
         listener: ListenerSettings | None,
     ) -> None:
-        """``listener``: where the auth code arrives, if the API client has an endpoint; None if it has not."""
         self._contract = contract_auth
         self._credentials = credentials
         self._store = store
@@ -67,73 +75,76 @@ class Auth:
         self.account = credentials.fingerprint(transport.base_url)
         self._lock = threading.Lock()
         self._current: tuple[Tokens, dict[str, str]] | None = None
-        # The last attempt at a new token that failed, and how many did.
+        # The last failed attempt to get a new token, and the number of failed attempts.
         self._failure: IdeasApiError | None = None
         self._failures = 0
         self._accepted = False
 
     def header(self) -> tuple[dict[str, str], str]:
-        """The header for an API call, and the access token in it. Logs in or refreshes where that is due.
+        """The header for an API call, and the access token in it. Logs in or refreshes the token if necessary.
 
-        Raises AuthenticationError, or what kept the API from answering (Unavailable, ContractError).
+        Raises:
+            AuthenticationError: no usable token can be obtained.
+            Unavailable: the API does not respond.
+            ContractError: the contract's auth flow does not lead to the API.
         """
         current = self._current
-        if current is None or _is_over(current[0]):
-            current = self._renewed(current[0].access_token if current else None)
+        if current is None or _is_expired(current[0]):
+            current = self._renew(current[0].access_token if current else None)
         return current[1], current[0].access_token
 
     def renew(self, refused: str) -> None:
-        """The API refused this access token: get another one, once for all threads and processes that say so."""
-        self._renewed(refused)
+        """Replace this access token, which the API refused. Threads and processes share one renewal."""
+        self._renew(refused)
 
     def validate(self) -> bool:
-        """Whether the API calls the access token valid. Logs in where that is due. Raises as ``header`` does."""
+        """Whether the API reports the access token as valid. Logs in if necessary. Raises as ``header`` does."""
         request = self._contract.validate_
-        response = self._ask("validate", request, access_token=self.header()[1])
+        response = self._send(request, access_token=self.header()[1])
         refuse_missing_route(response, "validate", request)
-        said = value_at(response, request.valid)
-        return response.status < 400 and (said is None or is_yes(said))
+        valid = value_at(response, request.valid)
+        return response.status < 400 and (valid is None or is_yes(valid))
 
     def login(self) -> None:
-        """Log in with client id and secret, whatever tokens there are. Raises as ``header`` does."""
+        """Log in with client id and secret, even if there is a valid token. Raises as ``header`` does."""
         with self._lock, self._store.lock():
-            self._current = self._with_header(self._logged_in(self._stored()))
+            self._current = self._with_header(self._log_in(self._stored()))
 
     @contextmanager
-    def alone(self) -> Iterator[dict[str, str]]:
-        """The header with a token that is new and that nobody else has: it is shared when the block ends.
+    def exclusive_token(self) -> Iterator[dict[str, str]]:
+        """The header with a new token that no other caller has until the block ends.
 
-        So a refusal of it is no matter of time or of other callers. Raises as ``header`` does.
+        A 401 for this token therefore cannot be caused by expiry or by another caller. Raises as ``header`` does.
         """
         with self._lock, self._store.lock():
-            current = self._with_header(self._obtained(self._stored()))
+            current = self._with_header(self._obtain(self._stored()))
             try:
                 yield current[1]
             finally:
                 self._current = current
 
-    def accepted(self) -> None:
-        """An API call went through: the header is right."""
+    def report_accepted(self) -> None:
+        """Note that the API accepted a call, so the header is right."""
         self._accepted = True
 
-    def refused_at_once(self, response: Response) -> AuthenticationError:
-        """The error for a new token that the API refused with this answer."""
-        return new_token_refused(response, others_accepted=self._accepted)
+    def new_token_error(self, response: Response) -> AuthenticationError:
+        """The error for a new token that the API refused with this response."""
+        return new_token_error(response, accepted_before=self._accepted)
 
-    def _renewed(self, refused: str | None) -> tuple[Tokens, dict[str, str]]:
-        """A usable token that is not the refused one: another thread's, another process's, or a new one."""
+    def _renew(self, refused: str | None) -> tuple[Tokens, dict[str, str]]:
+        """A usable token other than the refused one: from another thread, from another process, or a new one."""
         failures = self._failures
         with self._lock:
             current = self._current
             if current and _is_usable(current[0], refused):
                 return current
             if self._failure and self._failures != failures:
-                # Another thread asked while this one waited. The API is not asked the same again by every thread.
+                # Another thread failed while this one waited. Not every thread repeats the attempt.
                 raise copy.copy(self._failure)
             try:
                 with self._store.lock():
                     stored = self._stored()
-                    tokens = stored if stored and _is_usable(stored, refused) else self._obtained(stored)
+                    tokens = stored if stored and _is_usable(stored, refused) else self._obtain(stored)
             except IdeasApiError as error:
                 self._failure = error
                 self._failures += 1
@@ -149,18 +160,17 @@ class Auth:
         stored = self._store.read()
         return stored if stored and stored.issued_to == self.account else None
 
-    def _obtained(self, stored: Tokens | None) -> Tokens:
-        """New tokens, by refresh or by login. They are in the store when this returns. Under the store's lock."""
-        refreshed = self._refreshed(stored) if stored and stored.refresh_token else None
-        return refreshed or self._logged_in(stored)
+    def _obtain(self, stored: Tokens | None) -> Tokens:
+        """Get new tokens by refresh or login, and store them. The caller holds the store's lock."""
+        refreshed = self._refresh(stored) if stored and stored.refresh_token else None
+        return refreshed or self._log_in(stored)
 
-    def _refreshed(self, stored: Tokens) -> Tokens | None:
-        """New tokens for the refresh token; None where the API refuses, or may have spent it without an answer."""
-        # Marked as spent before it is sent: whoever is killed in between, nobody sends it a second time.
+    def _refresh(self, stored: Tokens) -> Tokens | None:
+        """Get new tokens for the refresh token; None if the API refuses it, or may have used it up."""
+        # Removed from the store before it is sent, so that it is not sent twice even if this process is killed.
         self._store.write(replace(stored, refresh_token=""))
         try:
-            response = self._ask(
-                "refresh",
+            response = self._send(
                 self._contract.refresh,
                 idempotent=False,
                 refresh_token=stored.refresh_token,
@@ -170,80 +180,79 @@ class Auth:
             self._store.write(stored)
             raise
         except Unavailable:
-            _log.warning("The refresh of the access token got no answer: logging in anew.")
+            _log.warning("No response to the refresh of the access token; logging in again.")
             return None
         if response.status >= 400:
-            _log.info("The API refused to refresh the access token (HTTP %d): logging in anew.", response.status)
+            _log.info("The API refused to refresh the access token (HTTP %d); logging in again.", response.status)
             return None
-        return self._kept("refresh", self._contract.refresh, response)
+        return self._store_pair("refresh", self._contract.refresh, response)
 
-    def _logged_in(self, stored: Tokens | None) -> Tokens:
-        """New tokens for client id and secret. ``stored``: tokens that they once got."""
-        code = self._code(stored)
+    def _log_in(self, stored: Tokens | None) -> Tokens:
+        """Get new tokens for client id and secret. ``stored``: tokens that these credentials got earlier."""
+        code = self._request_code(stored)
         response = None
         try:
-            response = self._exchanged(code)
+            response = self._exchange(code)
         except RateLimited:
             raise
         except Unavailable:
-            _log.warning("The exchange of the auth code got no answer: asking for another code.")
+            _log.warning("No response to the exchange of the auth code; requesting another code.")
         if response is None:
-            response = self._exchanged(self._code(stored))
+            response = self._exchange(self._request_code(stored))
         refuse_missing_route(response, "token", self._contract.token)
         if response.status >= 400:
             raise AuthenticationError(
-                "the API gave an auth code, but refuses to exchange it for an access token",
+                "the API issued an auth code, but refuses to exchange it for an access token",
                 status=response.status,
                 hint="Check IDEAS_CLIENT_SECRET, then auth.token in the contract (its method and fields).",
             )
-        return self._kept("token", self._contract.token, response)
+        return self._store_pair("token", self._contract.token, response)
 
-    def _exchanged(self, code: str) -> Response:
-        return self._ask("token", self._contract.token, idempotent=False, auth_code=code)
+    def _exchange(self, code: str) -> Response:
+        return self._send(self._contract.token, idempotent=False, auth_code=code)
 
-    def _code(self, stored: Tokens | None) -> str:
+    def _request_code(self, stored: Tokens | None) -> str:
         request = self._contract.code
         with ExitStack() as stack:
             listener = None
             if self._listener:
-                # It listens before the code is asked for: the code may arrive before the answer does.
+                # Open before the code is requested: the code may arrive before the response does.
                 listener = stack.enter_context(listening(self._listener, self._contract.callback.parameter))
-            response = self._ask("code", request)
+            response = self._send(request)
             refuse_missing_route(response, "code", request)
             if response.status >= 400:
-                raise refused_credentials(response.status, worked_before=stored is not None)
+                raise credentials_error(response.status, worked_before=stored is not None)
             code = value_at(response, request.auth_code)
             if code:
                 return str(code)
             if listener:
                 return listener.wait()
         raise AuthenticationError(
-            "the API answered without an auth code: it was probably sent to the API client's endpoint",
+            "the response contains no auth code: it was probably sent to the API client's endpoint",
             status=response.status,
-            hint="Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT and let the endpoint "
-            "lead there. If the code is in the answer, correct auth.code.auth_code in the contract.",
+            hint="Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT and point the endpoint "
+            "to it. If the response contains the code, correct auth.code.auth_code in the contract.",
         )
 
-    def _kept(self, route: str, request: TokenRequest, response: Response) -> Tokens:
-        """The token pair of an answer, stored before anybody uses it."""
+    def _store_pair(self, route: str, request: TokenRequest, response: Response) -> Tokens:
+        """Store the token pair of a response, before it is used."""
         access = token_at(response, route, "access_token", request.access_token)
         refresh = token_at(response, route, "refresh_token", request.refresh_token)
         tokens = Tokens(access, refresh, expiry(response, request.expires_in), self.account)
         self._store.write(tokens)
         return tokens
 
-    def _ask(self, route: str, request: AuthRequest, *, idempotent: bool = True, **values: str) -> Response:
-        """Send one request of the flow. A refusal is returned. Raises ContractError, Unavailable."""
+    def _send(self, request: AuthRequest, *, idempotent: bool = True, **values: str) -> Response:
+        """Send one request of the auth flow. A refusal is returned. Raises ContractError, Unavailable."""
         known = {"client_id": self._credentials.client_id, "client_secret": self._credentials.client_secret} | values
         sent = {name: template.format_map(known) for name, template in request.fields.items()}
-        as_what = {"query": "params", "form": "form", "json": "json"}[request.send_as]
-        content: dict[str, Any] = {as_what: sent}
-        return self._transport.send(request.method, request.path, idempotent=idempotent, plain=True, **content)
+        parameters = Parameters(sent, request.send_as)
+        return self._transport.send(request.method, request.path, parameters, idempotent=idempotent, lenient=True)
 
 
-def _is_over(tokens: Tokens) -> bool:
+def _is_expired(tokens: Tokens) -> bool:
     return tokens.expires_at is not None and time.time() >= tokens.expires_at
 
 
 def _is_usable(tokens: Tokens, refused: str | None) -> bool:
-    return tokens.access_token != refused and not _is_over(tokens)
+    return tokens.access_token != refused and not _is_expired(tokens)

@@ -1,4 +1,4 @@
-"""What the answers of the auth flow say, and the sentence where one says nothing of use."""
+"""Read the responses of the auth flow, and describe those that cannot be used."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 from ideas_pipeline.contract.auth import AuthRequest
 from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.ideas_api.field_map import MISSING, present
-from ideas_pipeline.ideas_api.responses import http_date
-from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.ideas_api.responses import Response, http_date
 
-# A token is given up this long before it expires, so that no request is under way when it does.
+# A token is renewed this long before it expires, so that it does not expire during a request.
 _SKEW_SECONDS = 30.0
 _SKEW_SHARE = 0.1
 _NO_SUCH_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 
 
 def value_at(response: Response, paths: tuple[str, ...]) -> Any:
-    """The first value that is present and not null at the contract's paths; None where there is none."""
+    """The first value at the contract's paths that is present and not null; None if there is none."""
     for path in paths:
         if path == "@body":
             return response.body if isinstance(response.body, str) else response.text.strip()
@@ -29,32 +28,42 @@ def value_at(response: Response, paths: tuple[str, ...]) -> Any:
 
 
 def is_yes(value: Any) -> bool:
-    """Whether an answer such as true, 1 or "yes" means yes."""
+    """Whether a value such as true, 1 or "yes" means yes."""
     return str(value).strip().lower() in ("true", "1", "yes", "valid", "ok")
 
 
 def token_at(response: Response, route: str, name: str, paths: tuple[str, ...]) -> str:
-    """A token of the answer. Raises AuthenticationError that names the contract's line."""
+    """A token in the response to the request ``auth.<route>`` of the contract.
+
+    Args:
+        response: the response.
+        route: the request's name in the contract, for error messages.
+        name: the value's name in the contract, for error messages.
+        paths: where the value is.
+
+    Raises:
+        AuthenticationError: there is no token. It names the line of the contract.
+    """
     value = value_at(response, paths)
     line = f"auth.{route}.{name}"
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         raise AuthenticationError(
-            f"the answer of the {route} request has no {name.replace('_', ' ')}",
+            f"the response to the {route} request has no {name.replace('_', ' ')}",
             status=response.status,
             hint=f"Correct {line} in the contract: it says that the value is at {' or '.join(paths)}.",
         )
     token = str(value)
     if not (token.isascii() and token.isprintable()):
         raise AuthenticationError(
-            f"what the answer of the {route} request has as its {name.replace('_', ' ')} cannot be a token",
+            f"the {name.replace('_', ' ')} in the response to the {route} request is not a token",
             status=response.status,
-            hint=f"Correct {line} in the contract: no HTTP header can carry the text that it leads to.",
+            hint=f"Correct {line} in the contract: it leads to a text that no HTTP header can carry.",
         )
     return token
 
 
 def expiry(response: Response, paths: tuple[str, ...]) -> float | None:
-    """Seconds since 1970 from which a token is not used any more, a little before it expires; None where unknown."""
+    """The moment to renew a token, shortly before it expires, in seconds since 1970; None if unknown."""
     try:
         seconds = float(value_at(response, paths))
     except (TypeError, ValueError):
@@ -63,7 +72,7 @@ def expiry(response: Response, paths: tuple[str, ...]) -> float | None:
 
 
 def refuse_missing_route(response: Response, route: str, request: AuthRequest) -> None:
-    """Raises AuthenticationError where the API does not know the route of the contract."""
+    """Raise AuthenticationError if the API does not know the route ``auth.<route>`` of the contract."""
     if response.status in _NO_SUCH_ROUTE:
         raise AuthenticationError(
             f"the API has no {request.method} {request.path}",
@@ -73,14 +82,14 @@ def refuse_missing_route(response: Response, route: str, request: AuthRequest) -
         )
 
 
-def refused_credentials(status: int, *, worked_before: bool) -> AuthenticationError:
+def credentials_error(status: int, *, worked_before: bool) -> AuthenticationError:
     """The error for a refused client id and secret."""
     if worked_before:
         return AuthenticationError(
             "the API refuses a client id and secret that it accepted before",
             status=status,
             hint="The API client was probably revoked, or a new password was generated for it: look at the API page of "
-            "the profile in the community, then set IDEAS_CLIENT_SECRET anew.",
+            "the profile in the community, then set IDEAS_CLIENT_SECRET again.",
         )
     return AuthenticationError(
         "the API refuses the client id and secret",
@@ -90,8 +99,13 @@ def refused_credentials(status: int, *, worked_before: bool) -> AuthenticationEr
     )
 
 
-def new_token_refused(response: Response, *, others_accepted: bool) -> AuthenticationError:
-    """The error where the API answered a call with a brand-new token like this."""
+def new_token_error(response: Response, *, accepted_before: bool) -> AuthenticationError:
+    """The error for a new token that the API refuses with ``response``.
+
+    Args:
+        response: the refusal.
+        accepted_before: whether the API accepted other calls, so that the header is known to be right.
+    """
     minutes = _minutes_ahead(response)
     if abs(minutes) > 5:
         return AuthenticationError(
@@ -100,11 +114,11 @@ def new_token_refused(response: Response, *, others_accepted: bool) -> Authentic
             status=response.status,
             hint="Set the clock, then try again.",
         )
-    if others_accepted:
+    if accepted_before:
         return AuthenticationError(
-            "this address refuses an access token that other addresses accept",
+            "the API refuses an access token here that it accepts for other requests",
             status=response.status,
-            hint="This account may lack the right to read it: ask a community administrator.",
+            hint="This account may lack the right to read this: ask a community administrator.",
         )
     return AuthenticationError(
         "a new access token was refused at once",
@@ -114,6 +128,6 @@ def new_token_refused(response: Response, *, others_accepted: bool) -> Authentic
 
 
 def _minutes_ahead(response: Response) -> float:
-    """By how much this machine's clock is ahead of the API's; 0 where the API does not tell its time."""
+    """Minutes by which this machine's clock is ahead of the API's; 0 if the API sends no Date header."""
     theirs = http_date(response.headers.get("Date"))
     return 0.0 if theirs is None else (response.received_at - theirs) / 60

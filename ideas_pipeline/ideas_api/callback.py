@@ -1,4 +1,4 @@
-"""A listener for the auth code, where the API sends it to the API client's endpoint."""
+"""Listener for the auth code, for API clients whose endpoint receives it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SECONDS_PER_REQUEST = 10
 
 @dataclass(frozen=True)
 class ListenerSettings:
-    """Where to listen (``port`` 0: any free one), for which path, and for how many seconds."""
+    """Where to listen (``port`` 0: any free port), for which URL path, and for how many seconds."""
 
     port: int
     host: str = "127.0.0.1"
@@ -30,7 +30,7 @@ class ListenerSettings:
 
 
 class Listener:
-    """An open listener. ``address``: where it really listens."""
+    """An open listener. ``address``: its URL with the actual port."""
 
     def __init__(self, settings: ListenerSettings, address: str) -> None:
         self.address = address
@@ -38,35 +38,38 @@ class Listener:
         self._seconds = settings.seconds
 
     def wait(self) -> str:
-        """The auth code, the latest if several came. Raises AuthenticationError where none comes in time."""
+        """Wait for the auth code; the latest counts. Raises AuthenticationError if none arrives in time."""
         try:
             code = self.codes.get(timeout=self._seconds)
         except queue.Empty:
             code = ""
-        # A code that was asked for twice (the first answer was lost) comes twice: the later one counts.
+        # If the first response was lost and the request was retried, two codes arrive: the later one is valid.
         while not self.codes.empty():
             code = self.codes.get()
         if not code:
             raise AuthenticationError(
                 f"no auth code arrived at {self.address} within {self._seconds:g} seconds",
-                hint="Check that the endpoint of the API client leads there, and callback.parameter in the contract; "
-                "or leave the endpoint empty, and the code comes back in the answer.",
+                hint="Check the endpoint of the API client, and auth.callback.parameter in the contract; or leave the "
+                "endpoint empty, so that the code comes in the response.",
             )
         return code
 
 
 @contextmanager
 def listening(settings: ListenerSettings, parameter: str) -> Iterator[Listener]:
-    """Listen while the block runs. A GET of exactly the path, with exactly this one parameter, brings the code.
+    """Listen while the block runs.
 
-    Anything else is refused, and nothing is logged. Raises AuthenticationError where the port cannot be opened.
+    Only a GET of exactly the path with exactly this one parameter delivers the code. Nothing is logged.
+
+    Raises:
+        AuthenticationError: the port cannot be opened.
     """
     try:
         server = _server(settings)
     except OSError as error:
         raise AuthenticationError(
-            f"nothing can listen on {settings.host} port {settings.port}: {error.strerror or 'unknown reason'}",
-            hint="Choose another port with IDEAS_CALLBACK_PORT, and change the API client's endpoint with it.",
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror or 'unknown reason'}",
+            hint="Choose another port with IDEAS_CALLBACK_PORT, and change the API client's endpoint accordingly.",
         ) from None
     with server:
         listener = Listener(settings, f"http://{settings.host}:{server.server_address[1]}{settings.path}")
@@ -85,7 +88,7 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A visitor that breaks off is no event; the base class would print a traceback."""
+        """Ignore a client that disconnects; the base class would print a traceback."""
 
 
 class _Server6(_Server):
@@ -105,7 +108,7 @@ def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[B
             status, code = _code_in(self.path, path, parameter)
             if code:
                 codes.put(code)
-            text = b"Thank you: this window can be closed.\n" if code else b"This is not what was expected here.\n"
+            text = b"Thank you: this window can be closed.\n" if code else b"This request was not expected here.\n"
             self.send_response_only(status)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(text)))
@@ -113,13 +116,13 @@ def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[B
             self.wfile.write(text)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """The request line holds the code: nothing of it is logged."""
+            """Log nothing: the request line contains the code."""
 
     return Handler
 
 
 def _code_in(target: str, path: str, parameter: str) -> tuple[HTTPStatus, str]:
-    """The status to answer with, and the code, empty where there is none."""
+    """The status of the response, and the code; empty if there is none."""
     found, _, query = target.partition("?")
     if found != path:
         return HTTPStatus.NOT_FOUND, ""

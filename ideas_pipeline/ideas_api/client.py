@@ -1,4 +1,4 @@
-"""``IdeasApi``: the client of one community's API. A response per stream, scope and position."""
+"""``IdeasApi``: the client of one community's API. One response per stream, scope and position."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from ideas_pipeline.contract.model import Contract, Stream
@@ -17,12 +16,13 @@ from ideas_pipeline.errors import AccessDenied, IdeasApiError, NotFound, Request
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.composite_ids import in_the_path
+from ideas_pipeline.ideas_api.composite_ids import path_values
 from ideas_pipeline.ideas_api.field_map import present
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Position
-from ideas_pipeline.ideas_api.run_lock import account_lock
+from ideas_pipeline.ideas_api.responses import Response
+from ideas_pipeline.ideas_api.run_lock import run_lock
 from ideas_pipeline.ideas_api.token_store import TokenStore
-from ideas_pipeline.ideas_api.transport import Response, Transport
+from ideas_pipeline.ideas_api.transport import NO_PARAMETERS, Parameters, Transport
 from ideas_pipeline.ideas_api.urls import checked_base_url
 
 
@@ -46,11 +46,18 @@ class IdeasApi:
         state: Path,
         listener: ListenerSettings | None = None,
     ) -> IdeasApi:
-        """A client for ``base_url``. Nothing is sent yet: the first call logs in.
+        """Create a client. It sends nothing yet: the first call logs in.
 
-        ``state``: the folder in which the processes of this machine share the account's budget and its lock.
+        Args:
+            contract: what the API looks like.
+            base_url: the API's address.
+            credentials: client id and secret of the API client.
+            token_store: the file that keeps the tokens between runs.
+            state: the folder in which the processes of this machine share the account's request budget and run lock.
+            listener: where to listen for the auth code, if the API client has an endpoint.
 
-        Raises ContractError for a base URL that is neither HTTPS nor loopback.
+        Raises:
+            ContractError: the base URL is neither HTTPS nor on this machine.
         """
         account = credentials.fingerprint(checked_base_url(base_url))
         transport = Transport(base_url, contract.limits, state / f"account-{account[:16]}.budget")
@@ -63,13 +70,15 @@ class IdeasApi:
 
     @property
     def retries(self) -> int:
-        """How many requests so far were repeats of a failed one."""
+        """How many requests so far were retries."""
         return self.transport.retries
 
     def account_role(self) -> str | None:
-        """The role of the account that reads, as the contract's ``account`` finds it; None where it is not known.
+        """The role of the account that reads; None if the contract or the API does not tell it.
 
-        Raises AuthenticationError, and Unavailable where the API does not answer at all.
+        Raises:
+            AuthenticationError: no usable token can be obtained.
+            Unavailable: the API does not respond.
         """
         account = self.contract.account
         if account is None:
@@ -80,12 +89,12 @@ class IdeasApi:
             return None
         return str(role) if isinstance(role, str | int) else None
 
-    def alone(self, what: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Keep other runs away from the account, and wait for one that is under way (see ``account_lock``)."""
-        return account_lock(self.state, self.auth.account, what, say)
+    def run_lock(self, what: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold the account's run lock (see ``run_lock``): other runs wait, and this one waits for them."""
+        return run_lock(self.state, self.auth.account, what, say)
 
     def request(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
-        """The response for one page. A 404 or 410 is a response, too: it says that the scope does not exist.
+        """Request one page. A 404 or 410 is returned as a response: it says that the scope does not exist.
 
         Args:
             stream: the stream to read.
@@ -97,9 +106,9 @@ class IdeasApi:
             IdeasApiError: with the stream and the scope; NotFound if no address can be built for the scope.
         """
         spec = self.contract.streams[stream]
-        path, sent = self._address(stream, scope, position, bounds)
+        path, parameters = self._address(stream, scope, position, bounds)
         try:
-            return self._authenticated.send(spec.method, path, stream=stream, scope=scope, **sent)
+            return self._authenticated.send(spec.method, path, parameters)
         except NotFound as error:
             return Response(
                 status=error.status or HTTPStatus.NOT_FOUND,
@@ -110,14 +119,15 @@ class IdeasApi:
                 requests=error.requests,
                 received_at=time.time(),
             )
+        except IdeasApiError as error:
+            failure = error.at(stream, scope)
+        raise failure
 
-    def _address(
-        self, stream: str, scope: str, position: Position, bounds: Bounds
-    ) -> tuple[str, dict[str, dict[str, Any]]]:
-        """The path or URL of a page, and its parameters by how they are sent. Raises NotFound."""
+    def _address(self, stream: str, scope: str, position: Position, bounds: Bounds) -> tuple[str, Parameters]:
+        """The path or URL of a page, and its parameters. Raises NotFound."""
         spec = self.contract.streams[stream]
         if spec.paging.style == "next_link" and position != "":
-            return str(position), {}
+            return str(position), NO_PARAMETERS
         in_path = _placeholders(spec.path)
         values = pagination.placeholders(spec.paging, position)
         named = pagination.parameters(spec.paging, position)
@@ -126,16 +136,18 @@ class IdeasApi:
         zone = self.contract.stream_timezone(stream)
         sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds, zone)
         sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
-        return path, _as(spec, sent)
+        return path, Parameters(sent, spec.send_as)
 
     def _scope_in_path(self, stream: str, scope: str) -> dict[str, str]:
         try:
-            return in_the_path(self.contract, stream, scope)
+            return path_values(self.contract, stream, scope)
         except KeyError:
             raise NotFound(
-                "the id of this list's parent is from before the contract's key was changed",
-                hint="Sync in full, and confirm that the rows with such ids are gone: ideas-pipeline absences confirm",
-            ).at(stream, scope) from None
+                "the parent's id was composed before the contract's key was changed",
+                stream=stream,
+                scope=scope,
+                hint="Run a full sync, then mark the rows with the old ids as deleted: ideas-pipeline absences confirm",
+            ) from None
 
 
 def _placeholders(path: str) -> list[str]:
@@ -143,7 +155,7 @@ def _placeholders(path: str) -> list[str]:
 
 
 def _travels_in_path(spec: Stream, parameter: str, in_path: list[str]) -> bool:
-    """Whether a paging parameter is a placeholder of the path, and so not sent a second time."""
+    """Whether a paging parameter is a placeholder of the path, and therefore not sent as a parameter too."""
     roles = {
         getattr(spec.paging, "page_parameter", None): "page",
         getattr(spec.paging, "offset_parameter", None): "offset",
@@ -153,57 +165,45 @@ def _travels_in_path(spec: Stream, parameter: str, in_path: list[str]) -> bool:
     return roles.get(parameter) in in_path
 
 
-def _as(spec: Stream, sent: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {{"query": "params", "form": "form", "json": "json"}[spec.send_as]: sent} if sent else {}
-
-
 class AuthenticatedTransport:
-    """API calls with a valid token, whatever happens to the token meanwhile."""
+    """API calls with a valid token, which is renewed when the API refuses it."""
 
     def __init__(self, auth: Auth, transport: Transport) -> None:
         self._auth = auth
         self._transport = transport
 
-    def send(
-        self,
-        method: str,
-        path_or_url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        form: Mapping[str, Any] | None = None,
-        json: Any = None,
-        stream: str | None = None,
-        scope: str | None = None,
-    ) -> Response:
-        """The answer. Raises AuthenticationError where even a new token is refused, and what ``Transport.send`` raises.
+    def send(self, method: str, path_or_url: str, parameters: Parameters = NO_PARAMETERS) -> Response:
+        """Send a request with a valid token.
 
-        A refused token is renewed for everybody, and then once for this call alone: when tokens are short-lived
-        and callers many, the others may have used up the first new one.
+        A refused token is renewed for all threads first, and then for this call alone: if tokens are valid for a few
+        calls only, other threads may have used up the first new one.
+
+        Args:
+            method: the HTTP method.
+            path_or_url: a path below the base URL, or an absolute URL.
+            parameters: the query, form or JSON body.
+
+        Raises:
+            AuthenticationError: even a new token is refused.
+            IdeasApiError: as ``Transport.send``.
         """
-        asked = 0
+        requests = 0
 
-        def answer(header: Mapping[str, str]) -> Response:
-            nonlocal asked
-            response = self._transport.send(
-                method, path_or_url, params=params, form=form, json=json, headers=header, stream=stream, scope=scope
-            )
-            asked += response.requests
-            return replace(response, requests=asked)
+        def attempt(header: Mapping[str, str]) -> Response:
+            nonlocal requests
+            response = self._transport.send(method, path_or_url, parameters, headers=header)
+            requests += response.requests
+            return replace(response, requests=requests)
 
-        try:
-            header, token = self._auth.header()
-            response = answer(header)
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                self._auth.renew(token)
-                response = answer(self._auth.header()[0])
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                with self._auth.alone() as header:
-                    response = answer(header)
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                raise self._auth.refused_at_once(response)
-        except IdeasApiError as error:
-            if stream:
-                error.at(stream, scope or "")
-            raise
-        self._auth.accepted()
+        header, token = self._auth.header()
+        response = attempt(header)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._auth.renew(token)
+            response = attempt(self._auth.header()[0])
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            with self._auth.exclusive_token() as header:
+                response = attempt(header)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise self._auth.new_token_error(response)
+        self._auth.report_accepted()
         return response

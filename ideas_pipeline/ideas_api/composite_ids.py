@@ -1,7 +1,7 @@
-"""Ids that are made of a record's columns, where its own is missing or not unique, and what the API is asked for then.
+"""Composite ids, for records whose own id is missing or not unique, and the URL path values that they stand for.
 
-A stream's ``key`` names the columns. Without ``id`` among them, it makes the id of a record that brings none. With
-``id`` among them, the source's ids are unique only together with the other columns: every id is made.
+A stream's ``key`` names the columns. If ``id`` is not among them, only records without an id get a composite id. If it
+is, the API's ids are unique only together with the other columns, and every record gets a composite id.
 """
 
 from __future__ import annotations
@@ -13,54 +13,63 @@ import orjson
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.contract.types import Json
 
-# The column in which a record names another one of its own list. A test holds this against the tables.
-NAMES_ITS_OWN_KIND = {"comments": "parent_comment_id"}
+# The column in which a record names another record of its own list. A test compares this with the tables.
+SELF_REFERENCES = {"comments": "parent_comment_id"}
 
 
-def every_id_is_made(spec: Stream) -> bool:
-    """Whether the source's own ids are not unique within the community."""
+def all_ids_are_composite(spec: Stream) -> bool:
+    """Whether the API's own ids are not unique within the community."""
     return "id" in spec.key
 
 
-def made_id(columns: dict[str, Json], key: tuple[str, ...], placeholder: str | None) -> str | None:
-    """A compact JSON list of the key columns' values as text; None where only the scope is known of them."""
+def composite_id(columns: dict[str, Json], key: tuple[str, ...], placeholder: str | None) -> str | None:
+    """The id that consists of the key columns: a compact JSON list of their values as text.
+
+    Args:
+        columns: the record by column.
+        key: the columns of the key.
+        placeholder: the column that holds the scope, if there is one.
+
+    Returns:
+        None if no key column but the placeholder has a value.
+    """
     values = {name: id_text(columns.get(name)) for name in key}
     if all(value is None for name, value in values.items() if name != placeholder):
         return None
     return orjson.dumps(list(values.values())).decode()
 
 
-def make_ids(columns: dict[str, Json], stream: str, key: tuple[str, ...]) -> None:
-    """Makes the id of a record whose own is not unique, and the one by which it names another record, in place.
+def set_composite_ids(columns: dict[str, Json], stream: str, key: tuple[str, ...]) -> None:
+    """Replace the record's own id, and the id by which it names another record, by composite ids, in place.
 
-    An id that is missing, or cannot be one, stays as it is: the record is rejected for it.
+    An id that is missing or invalid stays as it is, so that the record is rejected.
     """
-    made = {}
-    for name in _made(stream):
+    composite = {}
+    for name in _id_columns(stream):
         own = columns.get(name)
         if type(own) in (str, int) or (type(own) is float and own.is_integer()):
-            made[name] = made_id(columns | {"id": own}, key, None)
-    columns.update(made)
+            composite[name] = composite_id(columns | {"id": own}, key, None)
+    columns.update(composite)
 
 
-def own_ids(columns: Mapping[str, Json], stream: str, key: tuple[str, ...]) -> dict[str, Json]:
-    """``columns`` with the source's own ids in the place of those that ``make_ids`` made."""
-    values = {name: columns[name] for name in _made(stream) if isinstance(columns.get(name), str)}
-    return {**columns, **{name: parts(key, value).get("id", value) for name, value in values.items()}}
+def source_ids(columns: Mapping[str, Json], stream: str, key: tuple[str, ...]) -> dict[str, Json]:
+    """The inverse of ``set_composite_ids``: ``columns`` with the API's own ids."""
+    values = {name: columns[name] for name in _id_columns(stream) if isinstance(columns.get(name), str)}
+    return {**columns, **{name: key_values(key, value).get("id", value) for name, value in values.items()}}
 
 
-def _made(stream: str) -> list[str]:
-    return ["id", *([NAMES_ITS_OWN_KIND[stream]] if stream in NAMES_ITS_OWN_KIND else [])]
+def _id_columns(stream: str) -> list[str]:
+    return ["id", *([SELF_REFERENCES[stream]] if stream in SELF_REFERENCES else [])]
 
 
-def parts(key: tuple[str, ...], id_: str) -> dict[str, str | None]:
-    """The values of which an id was made, by the columns of ``key``; none where it was not made of them."""
-    values = values_of(id_)
+def key_values(key: tuple[str, ...], id_: str) -> dict[str, str | None]:
+    """The values in a composite id by column; empty if the id does not consist of the columns of ``key``."""
+    values = split_id(id_)
     return dict(zip(key, values, strict=True)) if len(values) == len(key) else {}
 
 
-def values_of(id_: str) -> list[Json]:
-    """The values of which an id was made, in the order of the key; none where it is the source's own."""
+def split_id(id_: str) -> list[Json]:
+    """The values in a composite id, in the order of the key; empty if the id is the API's own."""
     if not id_.startswith("["):
         return []
     try:
@@ -71,19 +80,20 @@ def values_of(id_: str) -> list[Json]:
 
 
 def parent_key(contract: Contract, stream: str) -> tuple[str, ...]:
-    """The columns of which the ids were made that are the scopes of ``stream``; none where they are the source's."""
+    """The key of the composite ids that are the scopes of ``stream``; empty if its scopes are the API's own ids."""
     each = contract.streams[stream].each
     for source in each.of if each else ():
         table, column = source.split(".")
-        if column == "id" and table in contract.streams and every_id_is_made(contract.streams[table]):
+        if column == "id" and table in contract.streams and all_ids_are_composite(contract.streams[table]):
             return contract.streams[table].key
     return ()
 
 
-def in_the_path(contract: Contract, stream: str, scope: str) -> dict[str, str]:
-    """What the placeholders of the stream's path stand for: the source's own id, and what else its parent is known by.
+def path_values(contract: Contract, stream: str, scope: str) -> dict[str, str]:
+    """The values of the placeholders in the stream's path: the API's own id of the parent, and the rest of its key.
 
-    Raises KeyError where ``scope`` is not made as the contract says now.
+    Raises:
+        KeyError: ``scope`` is not a composite id as the contract defines it now.
     """
     each = contract.streams[stream].each
     if each is None:
@@ -91,12 +101,12 @@ def in_the_path(contract: Contract, stream: str, scope: str) -> dict[str, str]:
     key = parent_key(contract, stream)
     if not key:
         return {each.placeholder: scope}
-    values = {name: value or "" for name, value in parts(key, scope).items()}
+    values = {name: value or "" for name, value in key_values(key, scope).items()}
     return {each.placeholder: values.pop("id")} | values
 
 
 def id_text(value: Json) -> str | None:
-    """An id as text, a whole number without a point: 12 here, 12.0 and "12" there are one id."""
+    """An id as text, whole numbers without a decimal point: 12, 12.0 and "12" are the same id."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():

@@ -1,4 +1,4 @@
-"""From a JSON record, whatever its shape, to values by column, as the contract maps them."""
+"""Map a JSON record of any shape to values by column, as the contract says."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, Final
 from ideas_pipeline.contract.model import Contract, Embedded, FieldSource
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.composite_ids import every_id_is_made, id_text, made_id, make_ids
+from ideas_pipeline.ideas_api.composite_ids import all_ids_are_composite, composite_id, id_text, set_composite_ids
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
-# JSON that is nested deeper than this is nobody's field; databases and encoders refuse it at various depths.
+# Databases and encoders refuse deep JSON, each at another depth. No real field is nested deeper than this.
 _DEEPEST = 50
 _TOO_DEEP = "(nested too deeply to be stored)"
 
 _EMAIL = re.compile(r"\s*(?:[^<>@]*<)?(?:mailto:)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?\s*", re.IGNORECASE)
 
-# What is left of a record once the contract's paths are taken out: True where all of a value is read.
+# The parts of a record that the contract's paths read: True if the whole value is read.
 _ReadTree = dict[str, Any]
 _Nones = dict[type, tuple[Json, ...]]
 _Candidates = tuple[tuple[str, tuple[str, ...]], ...]
@@ -28,11 +28,13 @@ _Candidates = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(slots=True)
 class Record:
-    """One record by column, with what the contract does not map (``extra``).
+    """One record by column.
 
-    ``columns`` has what the record states: a column that it says to be none is None, one that it says nothing of (none
-    of its paths is there) is left out.
-    ``embedded``: the rows of other tables that came inside it; only tables whose list the record stated.
+    Attributes:
+        columns: the value of each column that the record has. None means that the record says "none"; a column none of
+            whose paths is present is left out.
+        extra: the fields that the contract does not map.
+        embedded: the embedded rows by table, for the tables whose list is present in the record.
     """
 
     columns: dict[str, Json]
@@ -44,7 +46,7 @@ Mapper = Callable[[Json, str | None, int, str], Record]
 
 
 def present(value: Json, paths: Paths) -> Json:
-    """The first value that is not null at one of ``paths``; None where all are null; MISSING where none is there."""
+    """The first value at ``paths`` that is not null; None if all are null; MISSING if no path is present."""
     found: Json = MISSING
     for path in paths:
         at = value
@@ -57,22 +59,24 @@ def present(value: Json, paths: Paths) -> Json:
 
 
 def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
-    """The records of a response, each with its key where they came as a map keyed by id (else None).
+    """The records of a response, each with its key if they are a map by id, else None.
 
-    A list, a map of objects, or one object; null and empty ones have no records.
-    Raises UnexpectedResponse where none of ``paths`` is there, or holds something else.
+    Args:
+        body: the response's JSON.
+        paths: where the records are: a list, a map of objects, or one object. Null and empty values have no records.
+
+    Raises:
+        UnexpectedResponse: no path is present, or the value there is of another kind.
     """
     found = present(body, paths)
     if found is MISSING or not (found is None or isinstance(found, list | dict)):
         where = " or ".join(paths)
         what = (
-            f"there is nothing at {where}; it is {_shape(body)}"
-            if found is MISSING
-            else f"at {where} is {_shape(found)}"
+            f"there is nothing at {where} in {_shape(body)}" if found is MISSING else f"at {where} is {_shape(found)}"
         )
         raise UnexpectedResponse(
-            f"the answer holds no list of records where the contract expects it: {what}",
-            hint="Set the stream's records to where the list is.",
+            f"the response has no list of records where the contract expects it: {what}",
+            hint="Set the stream's records to the path of the list.",
         )
     if not found:
         return []
@@ -84,18 +88,18 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
 
 
 def field_map(contract: Contract, stream: str) -> Mapper:
-    """A function (record, its key in a keyed map or None, its index from 0, scope) -> Record for ``stream``.
+    """A function that maps the records of ``stream``.
 
-    The column named by ``each.placeholder`` gets the scope. An id that the record lacks is made of the stream's
-    ``key`` columns, as every id is where ``id`` is one of them; it is the scope where the stream reads one record at a
-    time. An id that is a number becomes text.
+    Its arguments are the record, its key in a keyed map (or None), its index from 0, and the scope. The column that
+    ``each.placeholder`` names gets the scope. A missing id becomes a composite id of the stream's ``key``, or the scope
+    if the stream reads one record at a time. A number as id becomes text.
     """
     spec = contract.streams[stream]
     item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
     embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
     is_list = spec.reads == "list"
     placeholder = spec.each.placeholder if spec.each and is_list else None
-    makes_every_id = every_id_is_made(spec)
+    all_composite = all_ids_are_composite(spec)
 
     def record_of(record: Json, key: str | None, index: int, scope: str) -> Record:
         mapped = item(record, key, index)
@@ -103,11 +107,11 @@ def field_map(contract: Contract, stream: str) -> Mapper:
         if placeholder is not None:
             columns[placeholder] = scope
         own_id = columns.get("id")
-        if makes_every_id:
-            make_ids(columns, stream, spec.key)
+        if all_composite:
+            set_composite_ids(columns, stream, spec.key)
         elif own_id is None:
-            columns["id"] = made_id(columns, spec.key, placeholder) if is_list else scope
-        elif type(own_id) in (int, float):  # 12 here and "12" there are one id
+            columns["id"] = composite_id(columns, spec.key, placeholder) if is_list else scope
+        elif type(own_id) in (int, float):  # 12 and "12" are the same id
             columns["id"] = id_text(own_id)
         for table, each, rows_of in embedded:
             stated = present(record, each.paths)
@@ -120,7 +124,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
 
 
 def _embedded_map(contract: Contract, spec: Embedded) -> Callable[[Json, Json], list[Record]]:
-    """A function (list or map, the parent's id) -> rows; MISSING where it is neither, such as a mere count."""
+    """A function (list or map, the parent's id) -> rows. It returns MISSING for anything else, such as a count."""
     item = _item_map(contract, spec.fields, [])
     first = next(iter(spec.fields.values())).paths if spec.fields else ()
     naming = tuple(path for path in first if not path.startswith("@"))
@@ -147,14 +151,14 @@ def _embedded_map(contract: Contract, spec: Embedded) -> Callable[[Json, Json], 
 
 
 def _is_one_item(stated: dict[str, Json], naming: Paths) -> bool:
-    """Whether a map is a single item, not a map of items or of plain values by key."""
+    """Whether a map is a single item, and not a map of items, or of plain values, by key."""
     return not all(isinstance(value, dict) for value in stated.values()) and present(stated, naming) is not MISSING
 
 
 def _item_map(
     contract: Contract, fields: Mapping[str, FieldSource], elsewhere: list[str]
 ) -> Callable[[Json, str | None, int], Record]:
-    """A function (value, key, index) -> Record. ``elsewhere``: paths that others read, so not ``extra`` either."""
+    """A function (value, key, index) -> Record. ``elsewhere``: paths that others read, so they are not ``extra``."""
     plan = [
         (name, _candidates(source.paths), _nones(contract.none_values + source.none)) for name, source in fields.items()
     ]
@@ -179,7 +183,7 @@ def _item_map(
                 for step in below:
                     if found.__class__ is dict and found:
                         found = found.get(step, MISSING)
-                    elif found is not MISSING:  # "author": null and "author": [] say that there is none
+                    elif found is not MISSING:  # "author": null and "author": [] mean that there is no author
                         found = None
                 if found is MISSING:
                     continue
@@ -199,7 +203,7 @@ def _candidates(paths: Paths) -> _Candidates:
 
 
 def _nones(values: tuple[Json, ...]) -> _Nones:
-    """The values that mean "none", by type, as in JSON: 0 is 0.0, but neither is false."""
+    """The values that mean "none", by type. As in JSON, 0 equals 0.0, but neither equals false."""
     nones: _Nones = {}
     for value in values:
         for kind in (int, float) if type(value) in (int, float) else (type(value),):
@@ -209,7 +213,7 @@ def _nones(values: tuple[Json, ...]) -> _Nones:
 
 def _read_tree(paths: list[str]) -> _ReadTree:
     tree: _ReadTree = {}
-    for path in sorted(paths):  # "stage" comes before "stage.id", and covers it
+    for path in sorted(paths):  # "stage" sorts before "stage.id", and includes it
         if path.startswith("@"):
             continue
         *way, last = path.split(".")
@@ -222,13 +226,13 @@ def _read_tree(paths: list[str]) -> _ReadTree:
 
 
 def _left(record: dict[str, Json], read: _ReadTree, not_stored: frozenset[str], depth: int) -> dict[str, Json]:
-    """``record`` less what is read, less what must not be stored; maps that become empty go too."""
+    """``record`` without what is read and what must not be stored. Maps that become empty are dropped."""
     left: dict[str, Json] = {}
     for name, value in record.items():
         below = read.get(name)
         if below is True or name.lower() in not_stored or _is_email(name):
             continue
-        if below and not value:  # "author": [] is how some APIs write no author
+        if below and not value:  # some APIs send "author": [] if there is no author
             continue
         kept = _storable(value, below or {}, not_stored, depth + 1)
         if kept is not MISSING:
@@ -253,7 +257,7 @@ def _is_email(text: str) -> bool:
 
 
 def _shape(value: Json) -> str:
-    """The kind of a value and the names in it, never a value."""
+    """The kind of a value and its names, never a value."""
     if isinstance(value, dict):
         names = ", ".join(sorted(name for name in value if not _is_email(name))[:10])
         return f"a map of {names}" if names else "an empty map"

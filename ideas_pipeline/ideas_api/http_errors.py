@@ -1,4 +1,4 @@
-"""What a failed request means, in words, and whether asking again can mend it."""
+"""Failed requests in words, and whether a retry can help."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from ideas_pipeline.errors import (
 from ideas_pipeline.times import duration
 
 
-class Again(Exception):
-    """An attempt failed in a way that another one can mend.
+class RetryableError(Exception):
+    """One attempt failed in a way that another attempt may not.
 
-    ``reason``: in words, without secrets. ``retry_after``: the pause that the API asks for, in seconds.
-    ``processed``: whether the API may have acted on the request all the same.
+    Args:
+        reason: what happened, without secrets.
+        status: the HTTP status, if there was a response.
+        retry_after: the pause that the API asks for, in seconds.
+        processed: whether the API may have acted on the request all the same.
+        hint: what to do if every attempt fails, as a sentence.
     """
 
     def __init__(
@@ -43,9 +47,12 @@ class Again(Exception):
         self.processed = processed
         self.hint = hint
 
+    def __str__(self) -> str:
+        return f"{self.reason} (HTTP {self.status})" if self.status else self.reason
 
-def connection_failure(error: Exception, host: str) -> Again | Unavailable:
-    """What an exception of requests or urllib3 says. Its own text is not used: it holds the whole URL."""
+
+def connection_error(error: Exception, host: str) -> RetryableError | Unavailable:
+    """The error for an exception of requests or urllib3, whose own text is not used: it contains the whole URL."""
     chain = list(_chain(error))
 
     def found(*kinds: type[BaseException]) -> bool:
@@ -54,43 +61,45 @@ def connection_failure(error: Exception, host: str) -> Again | Unavailable:
     if found(ssl.SSLCertVerificationError):
         return Unavailable(
             f"the certificate of {host} cannot be verified",
-            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file; else check the base URL "
+            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file. Otherwise check the base URL "
             "and this machine's clock.",
         )
     if found(ssl.SSLError, urllib3.exceptions.SSLError) and not found(ssl.SSLEOFError, ssl.SSLZeroReturnError):
         return Unavailable(
-            f"no encrypted connection to {host} can be made",
-            hint="Check the base URL: something answers there, but not with TLS, or not with a version in use today.",
+            f"no TLS connection to {host} can be established",
+            hint="Check the base URL: what listens there does not speak TLS, or only an outdated version of it.",
         )
     if found(requests.exceptions.ProxyError):
-        return Again("the proxy does not answer", processed=False, hint="Check HTTPS_PROXY and NO_PROXY.")
+        return RetryableError("the proxy does not respond", processed=False, hint="Check HTTPS_PROXY and NO_PROXY.")
     if found(urllib3.exceptions.NameResolutionError):
-        return Again(
-            f"no address is known for the host {host}",
+        return RetryableError(
+            f"the host name {host} cannot be resolved",
             processed=False,
-            hint="Check the region or base URL, and this machine's network.",
+            hint="Check the region or the base URL, and this machine's network.",
         )
-    # requests' ConnectTimeout and urllib3's NewConnectionError are both: they come before anything is sent.
+    # requests' ConnectTimeout and urllib3's NewConnectionError: nothing was sent yet.
     if found(urllib3.exceptions.NewConnectionError):
-        return Again(f"{host} accepts no connection", processed=False, hint="Check the base URL and the network.")
+        return RetryableError(
+            f"{host} refuses connections", processed=False, hint="Check the base URL and this machine's network."
+        )
     if found(requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError):
-        return Again(f"no connection to {host} came about in time", processed=False, hint="Check the network.")
+        return RetryableError(f"connecting to {host} timed out", processed=False, hint="Check this machine's network.")
     if found(requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError):
-        return Again(f"{host} did not answer in time")
+        return RetryableError(f"{host} did not respond in time")
     if found(urllib3.exceptions.DecodeError):
-        return Again("the compressed body is broken")
+        return RetryableError("the compressed body is corrupt")
     if found(urllib3.exceptions.IncompleteRead):
-        return Again("the body was cut short")
-    return Again("the connection broke off")
+        return RetryableError("the body was truncated")
+    return RetryableError("the connection was lost")
 
 
 def refusal(status: int, method: str, path: str) -> IdeasApiError:
-    """The error for a status that no retry mends."""
+    """The error for a status that no retry changes."""
     if status == 403:
         return AccessDenied(
             f"this account may not read {path}",
             status=status,
-            hint="Ask a community administrator for access, or take the stream out of the contract.",
+            hint="Ask a community administrator for access, or remove the stream from the contract.",
         )
     if status in (404, 410):
         return NotFound(
@@ -102,52 +111,65 @@ def refusal(status: int, method: str, path: str) -> IdeasApiError:
         f"the API does not accept {method} {path}",
         status=status,
         hint="Compare method, path and parameters in the contract with the API's reference; "
-        "`ideas-pipeline check` goes through them.",
+        "`ideas-pipeline check` tests them.",
     )
 
 
-def unavailable(again: Again, attempts: int) -> Unavailable:
-    """The error when asking again did not help, or must not be tried."""
-    times = "once" if attempts == 1 else f"{attempts} times"
+def unavailable(last: RetryableError, attempts: int) -> Unavailable:
+    """The error when every attempt failed, or a retry would not be safe."""
+    count = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return Unavailable(
-        f"the API was asked {times} without a proper answer; the last time {again.reason}",
-        status=again.status,
-        hint=again.hint or "Try again later: what was finished is kept.",
+        f"no usable response after {count}; last error: {last.reason}",
+        status=last.status,
+        hint=last.hint or "Try again later; finished work is kept.",
     )
 
 
-def rate_limited(status: int | None, seconds: float | None, deadline: float) -> RateLimited:
-    """The error for a pause that is longer than may be waited, or of unknown length."""
-    if seconds is None:
-        return RateLimited(
-            "the API says again and again that it is asked too often",
-            status=status,
-            hint="Lower limits.requests_per_second or limits.concurrency in the contract.",
-        )
+def no_free_connection(concurrency: int, seconds: float) -> Unavailable:
+    """The error when a request waited in vain for its turn."""
+    return Unavailable(
+        f"no connection became free within {duration(seconds)}: at most {concurrency} requests are in flight at once",
+        hint="Try again later; finished work is kept. The limits are limits.concurrency and limits.deadline in the "
+        "contract.",
+    )
+
+
+def too_many_requests(last: RetryableError) -> RateLimited:
+    """The error when the API still answers 429 after the last attempt."""
     return RateLimited(
-        f"the API asks for a pause of {duration(seconds)}; the contract's limits.deadline allows {deadline:g} s",
+        "the API keeps answering Too Many Requests",
+        retry_after=last.retry_after,
+        status=last.status,
+        hint="Lower limits.requests_per_second or limits.concurrency in the contract.",
+    )
+
+
+def pause_too_long(status: int | None, seconds: float, deadline: float) -> RateLimited:
+    """The error when the API asks for a pause of more ``seconds`` than the contract's ``deadline`` leaves."""
+    return RateLimited(
+        f"the API asks for a pause of {duration(seconds)}, but the contract's limits.deadline is {deadline:g} seconds",
         retry_after=seconds,
         status=status,
-        hint=_come_back(seconds),
+        hint=_try_again(seconds),
     )
 
 
-def spent_budget(seconds: float) -> RateLimited:
-    """The error when the contract's own rate leaves no request in time."""
+def budget_used_up(seconds: float) -> RateLimited:
+    """The error when the contract's own rate allows the next request only in so many ``seconds``."""
     return RateLimited(
-        "the contract's own limit of requests is used up",
+        "the request budget of the contract is used up",
         retry_after=seconds,
-        hint=f"{_come_back(seconds)} The limit is limits.requests_per_hour or requests_per_second in the contract.",
+        hint=f"{_try_again(seconds)} The budget is limits.requests_per_hour or requests_per_second in the contract.",
     )
 
 
-def _come_back(seconds: float) -> str:
+def _try_again(seconds: float) -> str:
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    return f"Come back after {moment:%Y-%m-%d %H:%M:%S} UTC, in {duration(seconds)}; what was finished is kept."
+    return f"Try again after {moment:%Y-%m-%d %H:%M:%S} UTC, in {duration(seconds)}; finished work is kept."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what it wraps, from the outside in."""
+    """The exception and the exceptions that it wraps, outermost first."""
     link: object = error
     while isinstance(link, BaseException):
         yield link

@@ -1,4 +1,4 @@
-"""From an answer to a page of records, as the contract describes both: the same for live and for archived answers."""
+"""Read a response as a page of records, as the contract describes it. Live and archived responses are read alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.pagination import Page, Position
-from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.ideas_api.responses import Response
 
 Found = list[tuple[str | None, Json]]
 
@@ -25,7 +25,7 @@ def headers_read(spec: Stream) -> list[str]:
 
 
 class PageReader:
-    """Reads answers as ``contract`` says. Safe to use from many threads."""
+    """Reads responses as ``contract`` describes them. Safe to use from many threads."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
@@ -45,25 +45,31 @@ class PageReader:
 
         Raises:
             NotFound: the API answered 404 or 410.
-            UnexpectedResponse: the contract does not describe what came. Both carry the stream and the scope.
+            UnexpectedResponse: the response is not as the contract describes it. Both errors name stream and scope.
         """
         try:
             response.found()
             found = self._found(stream, response)
             mapper = self._mappers[stream]
             records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
-            total, following = self._walk(stream, position, len(found), response)
+            total, following = self._total_and_next(stream, position, len(found), response)
             return Page(records, total, following, response.requests, response.received_at)
         except (NotFound, UnexpectedResponse) as error:
             raise error.at(stream, scope) from None
 
     def outline(self, stream: str, position: Position, response: Response) -> tuple[int, int | None, Position | None]:
-        """How many records the answer holds, the total that it tells, and where the next page begins.
+        """The number of records in the response, the list's total, and the next position.
 
-        Raises UnexpectedResponse.
+        Args:
+            stream: the stream that was requested.
+            position: where the page begins.
+            response: the API's response, live or archived.
+
+        Raises:
+            UnexpectedResponse: the response is not as the contract describes it.
         """
         found = self._found(stream, response)
-        return len(found), *self._walk(stream, position, len(found), response)
+        return len(found), *self._total_and_next(stream, position, len(found), response)
 
     def _found(self, stream: str, response: Response) -> Found:
         spec = self._contract.streams[stream]
@@ -71,11 +77,11 @@ class PageReader:
         found = records_in(response.body, spec.records)
         if spec.reads == "one" and len(found) > 1:
             raise UnexpectedResponse(
-                f"{len(found)} records where one was asked for", hint="Check reads and records in the contract."
+                f"the response has {len(found)} records instead of one", hint="Check reads and records in the contract."
             )
         return found
 
-    def _walk(
+    def _total_and_next(
         self, stream: str, position: Position, count: int, response: Response
     ) -> tuple[int | None, Position | None]:
         paging = self._contract.streams[stream].paging
@@ -84,14 +90,14 @@ class PageReader:
         return total, following
 
     def _refuse_error_body(self, spec: Stream, response: Response) -> None:
-        """Some APIs answer 200 and an error. That is no empty list."""
+        """Raise UnexpectedResponse for an error in a 2xx response, as some APIs send it. It is not an empty list."""
         body = response.body
         if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, [], {}):
             return
         error = present(body, self._contract.error_paths)
         if error is not MISSING and error not in (None, "", [], {}, False, 0):
             raise UnexpectedResponse(
-                "the API answered with an error instead of records",
+                "the response is an error message instead of records",
                 status=response.status,
-                hint="Its text is not shown, as it may hold personal data. It is tried again on the next run.",
+                hint="Its text is not shown because it may contain personal data. The next run tries again.",
             )

@@ -1,7 +1,7 @@
-"""How a list comes in pages: which page to ask for, and which one follows.
+"""Pagination: the parameters of a page, the position of the next one, and the list's total.
 
-A position says where in a list a page begins: a page number, an offset, a cursor or a link, as the style has it.
-``""`` is the first page of a cursor or link list; ``None`` stands for the end, where a style can know it.
+A position says where in a list a page begins: a page number, an offset, a cursor or a link, depending on the style.
+``""`` is the first page of a list with cursors or links; ``None`` is the end of the list.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ Position = int | str
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The times between which records are asked for: from ``since`` on, and before ``until``. Both know their zone."""
+    """A time range: from ``since`` (inclusive) to ``until`` (exclusive), both timezone-aware; None is unbounded."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def open(self) -> bool:
-        """Whether all records are asked for."""
+        """Whether the range is unbounded."""
         return self.since is None and self.until is None
 
 
@@ -51,8 +51,12 @@ ALL = Bounds()
 class Page:
     """One page of a list.
 
-    ``next``: where the following page begins; None where the API says that there is none.
-    ``requests``: how many it took. ``received_at``: seconds since 1970, this machine's clock.
+    Attributes:
+        records: the records by column.
+        total: the list's length, if the API tells it.
+        next: the position of the next page; None at the end of the list.
+        requests: how many requests were sent for it.
+        received_at: seconds since 1970, by this machine's clock.
     """
 
     records: list[Record]
@@ -77,10 +81,7 @@ def first(paging: AnyPaging) -> Position:
 
 
 def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
-    """What asks for the page at ``position``: parameters by name, as the contract names them.
-
-    A next link is an address of its own and brings its parameters along.
-    """
+    """The parameters that request the page at ``position``. A next link contains its parameters, so it has none."""
     named: dict[str, Any] = {}
     match paging:
         case PagePaging():
@@ -99,9 +100,13 @@ def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
 
 
 def bound_parameters(spec: Stream, bounds: Bounds, timezone: str) -> dict[str, Any]:
-    """What asks for the records between ``bounds``, as far as the contract knows how.
+    """The parameters that request the records within ``bounds``, as far as the contract has such parameters.
 
-    Where it knows days only, those of ``timezone``, the records of whole days are asked for: more, but never fewer.
+    Args:
+        spec: the stream.
+        bounds: the time range.
+        timezone: the zone of the days, for parameters that take dates: then whole days are requested, which is more
+            than the range but never less.
     """
     zone = ZoneInfo(timezone)
     named: dict[str, Any] = {}
@@ -127,13 +132,13 @@ def _day(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def _first_day_after(moment: datetime, zone: ZoneInfo) -> date:
-    """The first day that lies after ``moment`` as a whole, also one that begins with it."""
+    """The first day that begins at or after ``moment``."""
     local = moment.astimezone(zone)
     return local.date() if local.time() == time.min else local.date() + timedelta(days=1)
 
 
 def placeholders(paging: AnyPaging, position: Position) -> dict[str, Any]:
-    """The same, for paging that travels in the URL's path: ``{page}``, ``{offset}``, ``{cursor}``, ``{size}``."""
+    """The values of ``{page}``, ``{offset}``, ``{cursor}`` and ``{size}``, for paging in the URL's path."""
     size = None if isinstance(paging, NoPaging) else paging.size
     return {"page": position, "offset": position, "cursor": position, "size": size}
 
@@ -141,10 +146,20 @@ def placeholders(paging: AnyPaging, position: Position) -> dict[str, Any]:
 def following(
     paging: AnyPaging, position: Position, count: int, body: Json, headers: Mapping[str, str], url: str
 ) -> Position | None:
-    """The position after a page of ``count`` records that was read from ``url``; None at the end.
+    """The position of the next page; None at the end of the list.
 
-    Numbered pages and offsets end with an empty page, never with a short one: a server may cap the size that it was
-    asked for. Raises UnexpectedResponse for a link that leads to another host: a token must not follow it.
+    Numbered pages and offsets end with an empty page, never with a short one: a server may cap the page size.
+
+    Args:
+        paging: the stream's paging.
+        position: the position of this page.
+        count: the number of records on this page.
+        body: this page's JSON.
+        headers: this page's headers.
+        url: the URL of this page.
+
+    Raises:
+        UnexpectedResponse: the next link leads to another host, to which the token must not be sent.
     """
     match paging:
         case PagePaging():
@@ -172,15 +187,18 @@ def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], u
     if urlsplit(target)[:2] != urlsplit(url)[:2]:
         raise UnexpectedResponse(
             f"the next page's link leads to another host, {urlsplit(target).hostname}",
-            hint="It was not followed, as the access token would go there. Check the region or the base URL.",
+            hint="It was not followed because the access token would go there. Check the region or the base URL.",
         )
     return target
 
 
 def rest(paging: AnyPaging, count: int, total: int | None) -> list[Position] | None:
-    """The positions of all pages after a first one of ``count`` records, where they can be told from the total.
+    """The positions of all pages after the first one, if they follow from the total; None if each page names the next.
 
-    None where pages can only be read one after the other.
+    Args:
+        paging: the stream's paging.
+        count: the number of records on the first page.
+        total: the list's total, if known.
     """
     if total is None or count == 0:
         return None
@@ -194,7 +212,7 @@ def rest(paging: AnyPaging, count: int, total: int | None) -> list[Position] | N
 
 
 def after(paging: AnyPaging, count: int, page_size: int) -> list[Position]:
-    """The position of the page after ``count`` records, in pages of ``page_size``; none where it cannot be told."""
+    """The position after ``count`` records in pages of ``page_size``; empty if each page names the next."""
     match paging:
         case PagePaging():
             return [paging.first + -(-count // page_size)]
@@ -205,9 +223,10 @@ def after(paging: AnyPaging, count: int, page_size: int) -> list[Position]:
 
 
 def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int | None:
-    """How many records the API says that the list has; None where it does not say.
+    """The list's total as the API reports it, as a number or as text; None if it reports none.
 
-    A number as text is read. Raises UnexpectedResponse for anything else.
+    Raises:
+        UnexpectedResponse: the value is not a number.
     """
     if where is None:
         return None
@@ -219,6 +238,6 @@ def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int
     except (TypeError, ValueError):
         place = f"header {where.header}" if where.header else " or ".join(where.body)
         raise UnexpectedResponse(
-            f"the total at {place} is no number but {type(value).__name__}",
-            hint="Mend paging.total in the contract, or set it to null if the API has no total.",
+            f"the total at {place} is not a number but {type(value).__name__}",
+            hint="Correct paging.total in the contract, or set it to null if the API has no total.",
         ) from None

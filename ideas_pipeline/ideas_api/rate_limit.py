@@ -1,9 +1,9 @@
-"""How often: the contract's requests per second and per hour, shared by all processes of this machine.
+"""Rate limiter shared by all processes of this machine, and the concurrency limit of one process.
 
-A small file holds what was used. Each request takes the next free moment from it, under a lock, and is sent at that
-moment: so the requests of many threads and processes are evenly spaced, and nobody asks twice. (pyrate-limiter's SQLite
-bucket keeps a row for each request of the last hour, answers "try again" to all who wait at the same moment, and waits
-for hours after the clock was set back.)
+The rate limiter's state is a small file. Each request reserves the next free moment in it, under a lock, and is sent at
+that moment, so the requests of many threads and processes are evenly spaced. (pyrate-limiter's SQLite bucket was
+weighed: it keeps one row per request of the last hour, answers "try again" to all waiting requests at the same moment,
+and waits for hours after the clock was set back.)
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _POLL = 0.002
 _LARGEST_FILE = 1 << 16
 
 
-class RateLimit:
-    """The contract's rates, for all threads and processes that name the same ``file``. No rates: no file, no cost.
+class RateLimiter:
+    """Rate limiter for all threads and processes that name the same ``file``. Without rates it costs nothing.
 
-    In any hour no more requests are permitted than ``requests_per_hour``; as requests are counted by the minute, it can
-    be a minute longer until they are forgotten. A request whose permission was taken counts, whether it is sent or not.
+    At most ``requests_per_hour`` requests are allowed in any hour. They are counted per minute, so a request can count
+    for up to a minute longer. A reserved request counts whether it is sent or not.
     """
 
     def __init__(self, limits: Limits, file: Path) -> None:
@@ -47,10 +47,17 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def wait(self, longest: float) -> float | None:
-        """Wait for permission to send one request, at most ``longest`` seconds.
+        """Reserve one request, and wait for its moment.
 
-        None: go ahead. A number: permission is that many seconds away, which is too long; nothing was waited for then,
-        and nothing used. Raises ContractError where the file cannot be used.
+        Args:
+            longest: the longest acceptable wait, in seconds.
+
+        Returns:
+            None if the request may be sent now. Otherwise the seconds until the next free moment, more than
+            ``longest``: then nothing was reserved, and this call did not wait.
+
+        Raises:
+            ContractError: the file cannot be used.
         """
         if not self._gap and self._per_hour is None:
             return None
@@ -66,7 +73,7 @@ class RateLimit:
         return None
 
     def _free(self, used: _Used, now: float) -> float:
-        """The first moment at which one more request is allowed."""
+        """The first moment, in seconds since 1970, at which one more request is allowed."""
         moment = max(now, used.next)
         if self._per_hour is None:
             return moment
@@ -74,17 +81,20 @@ class RateLimit:
         for minute in sorted(used.minutes):
             if too_many <= 0:
                 break
-            if _forgotten_at(minute) > moment:
+            if _expires_at(minute) > moment:
                 too_many -= used.minutes[minute]
-                moment = _forgotten_at(minute)
+                moment = _expires_at(minute)
         return moment
 
 
 @dataclass(frozen=True)
 class _Used:
-    """``next``: seconds since 1970 before which nothing more is sent. ``minutes``: requests by minute since 1970.
+    """Reserved requests.
 
-    ``written``: seconds since 1970.
+    Attributes:
+        next: the moment before which no other request may be sent, in seconds since 1970.
+        written: when this was written, in seconds since 1970.
+        minutes: the number of requests by minute since 1970.
     """
 
     next: float = 0.0
@@ -92,10 +102,11 @@ class _Used:
     minutes: dict[int, int] = field(default_factory=dict)
 
     def since(self, start: float) -> int:
+        """The number of requests in the minutes that end after ``start`` (seconds since 1970)."""
         return sum(count for minute, count in self.minutes.items() if (minute + 1) * _MINUTE > start)
 
     def with_one_more(self, moment: float, gap: float, now: float) -> _Used:
-        minutes = {minute: count for minute, count in self.minutes.items() if _forgotten_at(minute) > now}
+        minutes = {minute: count for minute, count in self.minutes.items() if _expires_at(minute) > now}
         minute = int(moment // _MINUTE)
         minutes[minute] = minutes.get(minute, 0) + 1
         return _Used(moment + gap, now, minutes)
@@ -103,19 +114,19 @@ class _Used:
     def moved_back(self, seconds: float) -> _Used:
         minutes: dict[int, int] = {}
         for minute, count in self.minutes.items():
-            # Rounded to the later minute: a request is never forgotten too early.
+            # Rounded to the later minute, so that no request expires too early.
             earlier = minute - int(seconds // _MINUTE)
             minutes[earlier] = minutes.get(earlier, 0) + count
         return _Used(self.next - seconds, self.written - seconds, minutes)
 
 
-def _forgotten_at(minute: int) -> float:
+def _expires_at(minute: int) -> float:
     return (minute + 1) * _MINUTE + _HOUR
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """The file, locked. The system frees the lock of a process that dies. Raises ContractError."""
+    """Open and lock the file. The system frees the lock of a process that dies. Raises ContractError."""
     try:
         descriptor = private_file.open_or_create(path)
     except OSError as error:
@@ -133,7 +144,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _read(file: int, now: float, path: Path) -> _Used:
-    """What was used. Where the file makes no sense: nothing, and the log says so."""
+    """Read the reserved requests. A corrupt file counts as empty, with a warning in the log."""
     os.lseek(file, 0, os.SEEK_SET)
     line = os.read(file, _LARGEST_FILE).partition(b"\n")[0]
     if not line:
@@ -143,71 +154,75 @@ def _read(file: int, now: float, path: Path) -> _Used:
         minutes = {int(minute): int(count) for minute, count in stored["minutes"].items()}
         used = _Used(float(stored["next"]), float(stored["written"]), minutes)
     except (ValueError, TypeError, KeyError, AttributeError):
-        _log.warning("%s makes no sense: the requests of the last hour are counted anew.", path)
+        _log.warning("%s is corrupt: the count of the last hour's requests starts again at zero.", path)
         return _Used()
-    # Where the clock was set back, what was noted moves with it, or nothing would be sent until it has caught up.
+    # If the clock was set back, the moments move back too. Otherwise nothing would be sent until it catches up.
     return used.moved_back(used.written - now) if used.written > now else used
 
 
 def _write(file: int, used: _Used) -> None:
-    # One call, so a killed process leaves the old or the new; what is left of a longer one is behind the line's end.
+    # A single write, so a killed process leaves the old line or the new one. A rest of a longer old line is ignored.
     os.lseek(file, 0, os.SEEK_SET)
     os.write(file, orjson.dumps(used, option=orjson.OPT_NON_STR_KEYS) + b"\n")
 
 
 def _unusable(path: Path, error: OSError) -> ContractError:
     return ContractError(
-        f"the contract's limits cannot be kept, as {path} cannot be written: {error.strerror or 'unknown reason'}",
+        f"the contract's limits cannot be kept: {path} cannot be written: {error.strerror or 'unknown reason'}",
         hint="Set IDEAS_STATE_DIR to a folder that this user may write to.",
     )
 
 
-class Gate:
-    """At most ``most`` requests in flight: half as many when the server is overrun, one more after a good run."""
+class ConcurrencyLimit:
+    """Adaptive concurrency limit: halved on 429 and 503, raised by one after every 20 successes.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open = most
-        self._inside = 0
+    Args:
+        maximum: how many requests may be in flight at once.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._current = maximum
+        self._in_flight = 0
         self._successes = 0
         self._last_halved = 0.0
         self._changed = threading.Condition()
 
     @property
-    def open(self) -> int:
-        """How many may be in flight now."""
-        return self._open
+    def current(self) -> int:
+        """How many requests may be in flight now."""
+        return self._current
 
-    def enter(self, longest: float) -> bool:
-        """Take a place. False where none came free in ``longest`` seconds."""
+    def acquire(self, timeout: float) -> bool:
+        """Take a slot. False if none became free within ``timeout`` seconds."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._inside < self._open, timeout=longest):
+            if not self._changed.wait_for(lambda: self._in_flight < self._current, timeout=timeout):
                 return False
-            self._inside += 1
+            self._in_flight += 1
         return True
 
-    def leave(self) -> None:
-        """Give the place back."""
+    def release(self) -> None:
+        """Give the slot back."""
         with self._changed:
-            self._inside -= 1
+            self._in_flight -= 1
             self._changed.notify()
 
-    def overrun(self, sent: float) -> None:
-        """The server refused, being overrun, a request that was sent at this moment (``time.monotonic``)."""
+    def overloaded(self, sent: float) -> None:
+        """Halve the limit: the server refused a request that was sent at this moment (``time.monotonic``)."""
         with self._changed:
             self._successes = 0
-            # Requests that were already under way at the last halving say nothing new.
+            # Requests that were in flight at the last halving say nothing new.
             if sent > self._last_halved:
-                self._open = max(1, self._open // 2)
+                self._current = max(1, self._current // 2)
                 self._last_halved = time.monotonic()
 
     def succeeded(self) -> None:
-        """A request went through."""
-        if self._open == self._most:
+        """Count a success, and raise the limit again after enough of them."""
+        if self._current == self._maximum:
             return
         with self._changed:
             self._successes += 1
-            if self._successes >= _SUCCESSES_PER_STEP and self._open < self._most:
-                self._open += 1
+            if self._successes >= _SUCCESSES_PER_STEP and self._current < self._maximum:
+                self._current += 1
                 self._successes = 0
                 self._changed.notify()

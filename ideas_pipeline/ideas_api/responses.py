@@ -1,4 +1,4 @@
-"""What an answer means, by its status and its body."""
+"""An HTTP response, and how its status, redirect, Retry-After header and JSON body are read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import codecs
 import json
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -16,48 +18,91 @@ import requests
 import requests.utils
 
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.http_errors import Again, refusal
+from ideas_pipeline.ideas_api.http_errors import RetryableError, refusal
 from ideas_pipeline.ideas_api.urls import origin
 from ideas_pipeline.text import clean_json
 
+# A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
+_SMALLEST_UNIX_TIME = 1e9
+# A longer pause is a mistake of the server.
+_LONGEST_PAUSE = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response.
+
+    Attributes:
+        status: the HTTP status.
+        headers: their names are not case-sensitive.
+        body: the parsed JSON; None if there is none.
+        text: the whole body as text; only if the request was ``lenient``.
+        content: the body's bytes; only if the request was not ``lenient``.
+        url: the URL that was requested last, after redirects.
+        requests: how many requests were sent for it, retries and redirects included.
+        received_at: seconds since 1970, by this machine's clock.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(repr=False)
+    text: str = field(repr=False)
+    url: str = field(repr=False)
+    requests: int
+    received_at: float
+    content: bytes = field(repr=False, default=b"")
+
+    def found(self) -> Response:
+        """Return self, or raise NotFound for a 404 or 410."""
+        if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            raise refusal(self.status, "GET", urlsplit(self.url).path).after(self.requests)
+        return self
+
 
 def json_of(response: requests.Response, content: bytes) -> Any:
-    """The JSON of a good answer; None where it has no content to give. Raises Again for anything else."""
+    """Parse the body of a 2xx response; None for 204 No Content. Raises RetryableError if it is not JSON."""
     if response.status_code == HTTPStatus.NO_CONTENT:
         return None
     try:
         return parse_json(content)
     except ValueError:
         pass
-    # Not within the except clause: that exception holds the body.
-    raise _no_json(response, content)
+    # Not within the except clause: that exception contains the body.
+    raise _not_json(response, content)
 
 
 def json_or_none(content: bytes) -> Any:
-    """The JSON of a body, or None where it is none."""
+    """Parse a body; None if it is not JSON."""
     try:
         return parse_json(content)
     except ValueError:
         return None
 
 
-def raise_for(response: requests.Response, method: str, path: str) -> None:
-    """Raises what a status other than 2xx and 401 means: Again, AccessDenied, NotFound or RequestRefused."""
+def raise_for_status(response: requests.Response, method: str, path: str) -> None:
+    """Raise the error for a status other than 2xx and 401.
+
+    Raises:
+        RetryableError: 429 or 5xx.
+        AccessDenied: 403.
+        NotFound: 404 or 410.
+        RequestRefused: any other status.
+    """
     status = response.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
-        # Their clock tells what their date means.
+        # A date in Retry-After is read by the clock of the server, which may differ from ours.
         now = http_date(response.headers.get("Date")) or time.time()
-        raise Again(
-            f"the answer was HTTP {status}",
+        raise RetryableError(
+            _phrase(status),
             status=status,
-            retry_after=pause(response.headers.get("Retry-After"), now),
+            retry_after=retry_after(response.headers.get("Retry-After"), now),
             processed=status != HTTPStatus.TOO_MANY_REQUESTS,
         )
     raise refusal(status, method, path)
 
 
 def redirect_target(response: requests.Response, method: str, url: str) -> str:
-    """Where a redirect of ``url`` leads. Raises ContractError where it must not be followed."""
+    """The URL to which a redirect of ``url`` leads. Raises ContractError if it must not be followed."""
     status, path = response.status_code, urlsplit(url).path
     hint = "Check the base URL (the right region?) and the path in the contract."
     if method != "GET":
@@ -67,7 +112,9 @@ def redirect_target(response: requests.Response, method: str, url: str) -> str:
         parts = urlsplit(target)
         same = origin(parts) == origin(urlsplit(url))
     except (KeyError, ValueError):
-        raise ContractError(f"the API redirects {path} to nowhere", status=status, hint=hint) from None
+        raise ContractError(
+            f"the API redirects {path} without a valid Location header", status=status, hint=hint
+        ) from None
     if not same:
         raise ContractError(
             f"the API redirects {path} to {parts.scheme}://{parts.hostname}, and the token is not sent there",
@@ -77,38 +124,29 @@ def redirect_target(response: requests.Response, method: str, url: str) -> str:
     return requests.utils.requote_uri(target)
 
 
-def _no_json(response: requests.Response, content: bytes) -> Again:
-    status = response.status_code
-    if not content:
-        return Again("the body was empty", status=status)
-    if response.headers.get("Content-Type", "").startswith("text/html"):
-        hint = "A login or maintenance page? Open the API's address in a browser."
-        return Again("the body was a web page, not JSON", status=status, hint=hint)
-    return Again("the body was no JSON, or cut short", status=status)
+def retry_after(value: str | None, now: float) -> float | None:
+    """Parse a Retry-After header (RFC 9110 §10.2.3), or the Unix time that some APIs send in it.
 
+    urllib3's parser is not used: it knows no Unix time and no fractions, and reads a date by this machine's clock.
 
-# A number above this is a moment, not a pause: 10^9 seconds are 31 years, and as a Unix time September 2001.
-_SMALLEST_UNIX_TIME = 1e9
+    Args:
+        value: the header's value; None if there is none.
+        now: the server's time, in seconds since 1970.
 
-
-# A longer pause is a mistake of the server's; whoever waits has given up before.
-_LONGEST = 24 * 3600.0
-
-
-def pause(value: str | None, now: float) -> float | None:
-    """Seconds from ``now`` (seconds since 1970) until the moment that a Retry-After header names.
-
-    From 0 to a day. None where there is no header, or it cannot be understood.
+    Returns:
+        Seconds from ``now``, at most a day; None if there is no header or it is invalid.
     """
     if value is None:
         return None
-    seconds = _number(value)
-    if seconds is None:
+    try:
+        number = float(value)
+    except ValueError:
         moment = http_date(value)
-        seconds = None if moment is None else moment - now
-    elif seconds > _SMALLEST_UNIX_TIME:
-        seconds -= now
-    return None if seconds is None else min(max(seconds, 0.0), _LONGEST)
+    else:
+        moment = number if number > _SMALLEST_UNIX_TIME else now + number
+    if moment is None or not math.isfinite(moment):
+        return None
+    return min(max(moment - now, 0.0), _LONGEST_PAUSE)
 
 
 def http_date(value: str | None) -> float | None:
@@ -119,19 +157,11 @@ def http_date(value: str | None) -> float | None:
         return None
 
 
-def _number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def parse_json(body: bytes) -> Any:
-    """UTF-8 JSON, with or without a byte order mark, as Python values.
+    """Parse UTF-8 JSON, with or without a byte order mark.
 
-    NUL characters and lone surrogates become U+FFFD. NaN and Infinity become None: they are no values.
-    Integers beyond 64 bits become floats. Raises ValueError for anything that is no JSON, or nested too deeply.
+    NUL characters and lone surrogates become U+FFFD, NaN and Infinity become None, and integers beyond 64 bits become
+    floats. Raises ValueError for anything that is not JSON, or is nested too deeply.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
@@ -144,3 +174,21 @@ def parse_json(body: bytes) -> Any:
         return clean_json(parsed) if b"\\u0000" in body else parsed
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
+
+
+def _not_json(response: requests.Response, content: bytes) -> RetryableError:
+    status = response.status_code
+    if not content:
+        return RetryableError("the body is empty", status=status)
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        hint = "A login or maintenance page? Open the API's address in a browser."
+        return RetryableError("the body is a web page, not JSON", status=status, hint=hint)
+    return RetryableError("the body is not valid JSON or was truncated", status=status)
+
+
+def _phrase(status: int) -> str:
+    """The standard phrase of a status: ``Service Unavailable``."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "server error"

@@ -1,4 +1,4 @@
-"""One run at a time uses an API account: the others wait, and say for whom."""
+"""Run lock: one run at a time uses an API account, and the others wait."""
 
 from __future__ import annotations
 
@@ -16,37 +16,45 @@ from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError, Unavailable
 from ideas_pipeline.times import duration
 
-# A full read of a large community takes hours; what waits for longer would only meet the next night's run.
+# A full sync of a large community takes hours. A run that waits for longer would only meet the next night's run.
 _LONGEST_WAIT = 6 * 3600.0
 _POLL = 0.2
-_SECONDS_BETWEEN_SENTENCES = 60.0
+_SECONDS_BETWEEN_MESSAGES = 60.0
 
 
 @contextmanager
-def account_lock(
-    folder: Path, account: str, what: str, say: Callable[[str], None], *, longest: float = _LONGEST_WAIT
+def run_lock(
+    folder: Path, account: str, what: str, say: Callable[[str], None], *, timeout: float = _LONGEST_WAIT
 ) -> Iterator[None]:
-    """Keep other runs, of this process or another, away from an API account. The system ends it when the process dies.
+    """Hold the run lock of an API account. Other runs, of this process or another, wait for it.
 
-    ``folder``: the state folder. ``account``: the account's fingerprint. ``what``: who we are, in words and without
-    secrets, such as ``ideas-pipeline sync``; others are told. ``say`` gets a sentence at once and then each minute
-    while another run holds the account. Taken again by the thread that holds it, it does nothing.
-    Raises Unavailable after ``longest`` seconds of waiting, AuthenticationError where the folder cannot be used.
+    The system frees the lock of a process that dies. A thread that holds the lock may take it again.
+
+    Args:
+        folder: the state folder.
+        account: the account's fingerprint.
+        what: the name of this run that waiting runs show, such as ``ideas-pipeline sync``. It contains no secret.
+        say: gets a sentence at once, and then once per minute, while another run holds the lock.
+        timeout: the longest wait, in seconds.
+
+    Raises:
+        Unavailable: another run held the lock until the timeout.
+        AuthenticationError: the folder cannot be used.
     """
     path, holder = _files(folder, account)
-    # One object for each file, so that a thread knows its own lock again.
+    # One object per file, so that a thread recognizes its own lock.
     lock = private_file.lock(path, is_singleton=True)
     if lock.is_locked:
         yield
         return
     try:
         private_file.make_folder(folder)
-        _acquire(lock, holder, say, longest)
-        _note(holder, what)
+        _acquire(lock, holder, say, timeout)
+        _write_holder(holder, what)
     except OSError as error:
         lock.release()
         raise AuthenticationError(
-            f"the API account cannot be kept for one run alone: {path}: {error.strerror or 'unknown reason'}",
+            f"the run lock of the API account cannot be used: {path}: {error.strerror or 'unknown reason'}",
             hint="Set IDEAS_STATE_DIR to a folder that this user may write to.",
         ) from None
     try:
@@ -56,8 +64,8 @@ def account_lock(
         lock.release()
 
 
-def account_holder(folder: Path, account: str) -> str | None:
-    """Who holds the account, on this machine: ``ideas-pipeline sync (process 123, since …)``; None is nobody."""
+def run_lock_holder(folder: Path, account: str) -> str | None:
+    """The run that holds the lock on this machine: ``ideas-pipeline sync (process 123, since …)``; None if none."""
     path, holder = _files(folder, account)
     if not path.exists():
         return None
@@ -69,30 +77,30 @@ def account_holder(folder: Path, account: str) -> str | None:
 
 
 def _files(folder: Path, account: str) -> tuple[Path, Path]:
-    """The lock, and who holds it."""
+    """The lock file, and the file that names its holder."""
     path = folder / f"account-{account[:16]}.lock"
     return path, path.with_suffix(".holder")
 
 
-def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], longest: float) -> None:
-    ends = time.monotonic() + longest
-    patience = 0.0
+def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], timeout: float) -> None:
+    ends = time.monotonic() + timeout
+    wait = 0.0
     while True:
         with suppress(Timeout):
-            lock.acquire(timeout=patience, poll_interval=_POLL)
+            lock.acquire(timeout=wait, poll_interval=_POLL)
             return
         left = ends - time.monotonic()
         if left <= 0:
             raise Unavailable(
-                f"this API account is used by {_who(holder)}, and was not released within {duration(longest)}",
-                hint="If it hangs, stop it. What is still to be read, the next run reads.",
+                f"this API account is used by {_who(holder)}, and was not released within {duration(timeout)}",
+                hint="If that run hangs, stop it. The next run reads what is missing.",
             )
         say(f"Waiting: this API account is used by {_who(holder)}. One run at a time uses an account.")
-        patience = min(_SECONDS_BETWEEN_SENTENCES, left)
+        wait = min(_SECONDS_BETWEEN_MESSAGES, left)
 
 
-def _note(holder: Path, what: str) -> None:
-    """Say in a file who holds the lock. The lock's own file cannot: those who try the lock empty it."""
+def _write_holder(holder: Path, what: str) -> None:
+    """Write the holder to a file of its own: every attempt to take the lock truncates the lock file."""
     holding = {"what": what, "process": os.getpid(), "since": time.time()}
     private_file.replace(holder, json.dumps(holding).encode())
 

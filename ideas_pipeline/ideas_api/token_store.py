@@ -1,4 +1,4 @@
-"""The tokens on disk: for the owner alone, replaced whole, locked between processes."""
+"""Token pair on disk: readable by its owner only, replaced atomically, locked between processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.times import duration
 
-# Longer than any login with all its retries takes: whoever holds the lock for longer hangs.
+# Longer than a login with all its retries: a process that holds the lock for longer hangs.
 _LONGEST_WAIT = 1800.0
 _POLL = 0.01
 
@@ -25,9 +25,11 @@ _POLL = 0.01
 class Tokens:
     """A token pair.
 
-    ``refresh_token``: empty where there is none to use.
-    ``expires_at``: seconds since 1970 from which the access token is not used any more; None where nobody knows.
-    ``issued_to``: a fingerprint of the client id and the API's address.
+    Attributes:
+        access_token: the token that API calls carry.
+        refresh_token: empty if there is none to use.
+        expires_at: when to renew the access token, in seconds since 1970; None if unknown.
+        issued_to: a fingerprint of the client id and the API's address.
     """
 
     access_token: str = field(repr=False)
@@ -37,13 +39,13 @@ class Tokens:
 
 
 class TokenStore:
-    """One file with one token pair. ``write`` and what belongs to it happen under ``lock``."""
+    """One file with one token pair. Hold ``lock`` from reading the pair until the new one is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> Tokens | None:
-        """The stored pair; None where there is none, or the file makes no sense."""
+        """The stored pair; None if there is none or the file is corrupt."""
         try:
             with self.path.open(encoding="utf-8") as file:
                 if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & ~private_file.OWNER_ONLY:
@@ -53,7 +55,7 @@ class TokenStore:
             return None
 
     def write(self, tokens: Tokens) -> None:
-        """Replace the pair. It is on disk when this returns. Raises AuthenticationError where that is not possible."""
+        """Replace the pair. It is on disk when this returns. Raises AuthenticationError if it cannot be written."""
         try:
             private_file.replace(self.path, json.dumps(asdict(tokens)).encode())
         except OSError as error:
@@ -61,7 +63,7 @@ class TokenStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes and threads out. Raises AuthenticationError where that is not possible."""
+        """Keep other threads and processes out. Raises AuthenticationError if the lock cannot be acquired."""
         lock = private_file.lock(self.path.with_name(f"{self.path.name}.lock"), poll_interval=_POLL)
         try:
             private_file.make_folder(self.path.parent)

@@ -1,4 +1,4 @@
-"""HTTP to one API: one pool of connections, retries, rate limit, and every failure in words."""
+"""HTTP to one API: a connection pool, retries, rate limiter and concurrency limit, and every failure in words."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random, wait_random_exponential
 
 from ideas_pipeline.contract.model import Limits
+from ideas_pipeline.contract.types import SendAs
 from ideas_pipeline.errors import ContractError, IdeasApiError, Unavailable
 from ideas_pipeline.ideas_api.http_errors import (
-    Again,
-    connection_failure,
-    rate_limited,
-    refusal,
-    spent_budget,
+    RetryableError,
+    budget_used_up,
+    connection_error,
+    no_free_connection,
+    pause_too_long,
+    too_many_requests,
     unavailable,
 )
-from ideas_pipeline.ideas_api.rate_limit import Gate, RateLimit
-from ideas_pipeline.ideas_api.responses import json_of, json_or_none, raise_for, redirect_target
+from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
+from ideas_pipeline.ideas_api.responses import Response, json_of, json_or_none, raise_for_status, redirect_target
 from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs, origin
 
 _log = logging.getLogger(__name__)
@@ -40,49 +42,41 @@ _MOST_REDIRECTS = 5
 _CHUNK = 1 << 16
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _backoff = wait_random_exponential(multiplier=0.5, max=60)
-# Threads that were sent away together do not come back together.
+# Threads that were refused together do not retry together.
 _spread = wait_random(0, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """An answer.
+class Parameters:
+    """The parameters of a request, and whether they go into the query, a form or a JSON body."""
 
-    ``headers``: in any case of letters. ``body``: the parsed JSON; None where there is none.
-    ``text``: the whole body, filled for a ``plain`` request only. ``content``: its bytes, of any other good answer.
-    ``url``: what was asked, redirects followed.
-    ``requests``: how many it took. ``received_at``: seconds since 1970, this machine's clock.
-    """
+    values: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    send_as: SendAs = "query"
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: Any = field(repr=False)
-    text: str = field(repr=False)
-    url: str = field(repr=False)
-    requests: int
-    received_at: float
-    content: bytes = field(repr=False, default=b"")
 
-    def found(self) -> Response:
-        """Return self. Raises NotFound for a 404 or 410."""
-        if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            raise refusal(self.status, "GET", urlsplit(self.url).path).after(self.requests)
-        return self
+NO_PARAMETERS = Parameters()
 
 
 @dataclass(slots=True)
 class _Call:
-    """One ``send`` under way."""
+    """The state of one ``send``. ``ends``: its deadline, by ``time.monotonic``."""
 
     prepared: requests.PreparedRequest = field(repr=False)
-    plain: bool
+    lenient: bool
     idempotent: bool
     ends: float
     requests: int = 0
 
+    def redirect(self, url: str) -> None:
+        self.prepared = self.prepared.copy()
+        self.prepared.url = url
+
+    def count(self) -> None:
+        self.requests += 1
+
     @property
     def remaining(self) -> float:
-        """Seconds; never 0 or less, which a socket would take for no limit."""
+        """Seconds until the deadline; always more than 0, which a socket would take for no limit."""
         return max(self.ends - time.monotonic(), 0.001)
 
     @property
@@ -91,34 +85,44 @@ class _Call:
 
     @property
     def path(self) -> str:
-        """All of the address that an error or a log line may show."""
+        """The part of the URL that errors and log lines may show."""
         return urlsplit(self.url).path
 
 
 class Transport:
-    """One API's connections, for all threads.
+    """The connections to one API. Safe to use from many threads.
 
-    ``base_url``: ends in a slash. ``budget``: the file in which all who use the account share its rates.
-    ``requests``, ``retries``: totals of what was sent, retries included, and of retries.
-    Proxies and certificate bundles come from the environment, once; ~/.netrc and cookies are not used.
+    Proxies and certificate bundles are read from the environment once; ~/.netrc and cookies are not used.
+
+    Args:
+        base_url: the API's address.
+        limits: the contract's limits.
+        budget: the file in which all processes that use the account share its rates.
+
+    Attributes:
+        base_url: the API's address, with a slash at its end.
+        requests: how many requests were sent, retries included.
+        retries: how many of them were retries.
+
+    Raises:
+        ContractError: the base URL is neither HTTPS nor on this machine.
     """
 
     def __init__(self, base_url: str, limits: Limits, budget: Path) -> None:
-        """Raises ContractError for a base URL that is neither HTTPS nor on this machine."""
         self.base_url = checked_base_url(base_url)
         self.requests = 0
         self.retries = 0
         self._limits = limits
         self._lock = threading.Lock()
-        self._gate = Gate(limits.concurrency)
-        self._rate_limit = RateLimit(limits, budget)
+        self._concurrency = ConcurrencyLimit(limits.concurrency)
+        self._rate = RateLimiter(limits, budget)
         self._proxies = requests.utils.get_environ_proxies(self.base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session = requests.Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=limits.concurrency))
         self._retrying = Retrying(
-            retry=retry_if_exception_type(Again),
+            retry=retry_if_exception_type(RetryableError),
             wait=_pause,
             stop=self._stop,
             before_sleep=self._count_retry,
@@ -127,7 +131,7 @@ class Transport:
         hide_queries_in_logs()
 
     def url(self, path_or_url: str) -> str:
-        """The absolute URL: a path lies under the base URL, with or without a slash in front."""
+        """The absolute URL. A path is relative to the base URL, with or without a slash in front."""
         if "://" in path_or_url:
             return path_or_url
         return self.base_url + path_or_url.removeprefix("/")
@@ -136,45 +140,50 @@ class Transport:
         self,
         method: str,
         path_or_url: str,
+        parameters: Parameters = NO_PARAMETERS,
         *,
-        params: Mapping[str, Any] | None = None,
-        form: Mapping[str, Any] | None = None,
-        json: Any = None,
         headers: Mapping[str, str] | None = None,
-        stream: str | None = None,
-        scope: str | None = None,
         idempotent: bool = True,
-        plain: bool = False,
+        lenient: bool = False,
     ) -> Response:
-        """Send a request until it is answered properly, within the contract's attempts and deadline.
+        """Send a request, and retry it within the contract's attempts and deadline. A 401 is returned, not raised.
 
-        ``headers`` carry the token, so with them only the API's own address is spoken to.
-        ``idempotent``: False where a second sending could spend something that is good for one use:
-        then only what certainly was not processed is sent again.
-        ``plain``: for the auth flow: the body need not be JSON, and a refusal (4xx other than 429) is returned.
-        A 401 is always returned.
-        Raises ContractError, AccessDenied, NotFound, RequestRefused, RateLimited, Unavailable.
+        Args:
+            method: the HTTP method.
+            path_or_url: a path below the base URL, or an absolute URL.
+            parameters: the query, form or JSON body.
+            headers: they contain the token, so a request with them goes to the API's own host only.
+            idempotent: False if a second request could use up something that is valid once: then the request is
+                retried only if the first one was certainly not processed.
+            lenient: for the auth flow: the body need not be JSON, and any 4xx but 429 is returned, not raised.
+
+        Raises:
+            AccessDenied: 403.
+            NotFound: 404 or 410.
+            RequestRefused: any other 4xx but 401.
+            RateLimited: the API, or the contract's own rate, requires a pause beyond the deadline.
+            Unavailable: no usable response after every retry.
+            ContractError: the request cannot be built, or is redirected to another host.
         """
         call = _Call(
-            prepared=self._prepared(method, path_or_url, headers, params=params, data=form, json=json),
-            plain=plain,
+            prepared=self._prepared(method, path_or_url, headers, parameters),
+            lenient=lenient,
             idempotent=idempotent,
             ends=time.monotonic() + self._limits.deadline,
         )
         try:
             return self._retrying(self._attempt, call)
         except IdeasApiError as error:
-            error.after(call.requests)
-            if stream:
-                error.at(stream, scope or "")
-            raise
+            failure = error.after(call.requests)
+        # Not within the except clause: the copy would carry the original as its context.
+        raise failure
 
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
 
     def _prepared(
-        self, method: str, path_or_url: str, headers: Mapping[str, str] | None, **content: Any
+        self, method: str, path_or_url: str, headers: Mapping[str, str] | None, parameters: Parameters
     ) -> requests.PreparedRequest:
         url = self.url(path_or_url)
         if not url.startswith(self.base_url):
@@ -186,99 +195,102 @@ class Transport:
                     f"the token is not sent to {parts.hostname}, which is not the API's host",
                     hint="Check the base URL (the right region?) and the paths and next links in the contract.",
                 )
+        kind = {"query": "params", "form": "data", "json": "json"}[parameters.send_as]
+        content: dict[str, Any] = {kind: parameters.values} if parameters.values else {}
         try:
-            # By the request, not by the session, whose cookies and ~/.netrc are not used: half the time.
+            # Prepared without the session, whose cookies and ~/.netrc are not used: that takes half the time.
             all_headers = {**self._session.headers, **(headers or {})}
             return requests.Request(method, url, headers=all_headers, **content).prepare()
         except requests.RequestException:
             pass
-        # Not within the except clause: that exception holds the URL, or the header.
+        # Not within the except clause: that exception contains the URL, or the header.
         raise ContractError(
-            "a request cannot be built as the contract says", hint="Check the paths and auth.header in the contract."
+            "no valid request can be built from the contract", hint="Check the paths and auth.header in the contract."
         )
 
     def _attempt(self, call: _Call) -> Response:
         for _ in range(_MOST_REDIRECTS + 1):
             response, content = self._exchange(call)
             if response.status_code not in _REDIRECTS:
-                return _judged(call, response, content)
-            call.prepared = call.prepared.copy()
-            call.prepared.url = redirect_target(response, call.prepared.method or "", call.url)
+                return _checked(call, response, content)
+            call.redirect(redirect_target(response, call.prepared.method or "", call.url))
         raise ContractError(
-            f"the API sends {call.path} on and on: more than {_MOST_REDIRECTS} redirects",
+            f"too many redirects: more than {_MOST_REDIRECTS}, the last one from {call.path}",
             status=response.status_code,
             hint="Check the base URL and the path in the contract.",
         )
 
     def _exchange(self, call: _Call) -> tuple[requests.Response, bytes]:
-        """One request and its whole answer. Raises Again, RateLimited, Unavailable."""
-        if not self._gate.enter(call.remaining):
-            raise unavailable(Again("all connections were busy"), call.requests)
+        """Send one request and read its response. Raises RetryableError, RateLimited, Unavailable."""
+        if not self._concurrency.acquire(call.remaining):
+            raise no_free_connection(self._concurrency.current, self._limits.deadline)
         try:
-            away = self._rate_limit.wait(call.remaining)
-            if away is not None:
-                raise spent_budget(away)
-            # Not before: a request that waited here for its turn was sent after others had been refused.
+            seconds = self._rate.wait(call.remaining)
+            if seconds is not None:
+                raise budget_used_up(seconds)
+            # Read after the wait: only a request that is sent after a refusal tells something new about the load.
             sent = time.monotonic()
             response, content = self._exchange_now(call)
         finally:
-            self._gate.leave()
+            self._concurrency.release()
         if response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            self._gate.overrun(sent)
+            self._concurrency.overloaded(sent)
         else:
-            self._gate.succeeded()
+            self._concurrency.succeeded()
         return response, content
 
     def _exchange_now(self, call: _Call) -> tuple[requests.Response, bytes]:
         with self._lock:
             self.requests += 1
-        call.requests += 1
+        call.count()
         timeout = (min(self._limits.connect_timeout, call.remaining), min(self._limits.read_timeout, call.remaining))
-        failure: Again | Unavailable
+        failure: RetryableError | Unavailable
         try:
-            # The adapter, not the session: no cookies, no redirects, no ~/.netrc, and half the time.
+            # Sent by the adapter, not the session: no cookies, no redirects, no ~/.netrc, in half the time.
             response = self._session.get_adapter(call.url).send(
                 call.prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self._proxies
             )
             return response, _read(response.raw, call.ends)
         except _FAILURES as error:
-            failure = connection_failure(error, urlsplit(call.url).hostname or "the API")
-        # Not within the except clause: that exception holds the whole URL.
+            failure = connection_error(error, urlsplit(call.url).hostname or "the API")
+        # Not within the except clause: that exception contains the whole URL.
         raise failure
 
     def _stop(self, state: RetryCallState) -> bool:
-        call, again = _of(state)
+        call, last = _of(state)
         return (
             state.attempt_number >= self._limits.attempts
             or state.upcoming_sleep >= call.remaining
-            or (again.processed and not call.idempotent)
+            or (last.processed and not call.idempotent)
         )
 
     def _count_retry(self, state: RetryCallState) -> None:
-        call, again = _of(state)
+        call, last = _of(state)
         with self._lock:
             self.retries += 1
-        _log.info("%s: %s; asking again in %.1f s", call.path, again.reason, state.upcoming_sleep)
+        _log.info("%s: %s; retrying in %.1f s", call.path, last, state.upcoming_sleep)
 
     def _give_up(self, state: RetryCallState) -> Response:
-        call, again = _of(state)
-        if again.status == HTTPStatus.TOO_MANY_REQUESTS or (again.retry_after or 0) >= call.remaining:
-            raise rate_limited(again.status, again.retry_after, self._limits.deadline)
-        raise unavailable(again, state.attempt_number)
+        call, last = _of(state)
+        if last.retry_after is not None and last.retry_after >= call.remaining:
+            raise pause_too_long(last.status, last.retry_after, self._limits.deadline)
+        if last.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise too_many_requests(last)
+        raise unavailable(last, state.attempt_number)
 
 
-def _of(state: RetryCallState) -> tuple[_Call, Again]:
-    """What tenacity's state is about: the call, and why its last attempt failed."""
-    return state.args[0], cast(Again, state.outcome and state.outcome.exception())
+def _of(state: RetryCallState) -> tuple[_Call, RetryableError]:
+    """The call that tenacity retries, and the error of its last attempt."""
+    return state.args[0], cast(RetryableError, state.outcome and state.outcome.exception())
 
 
 def _pause(state: RetryCallState) -> float:
-    _, again = _of(state)
-    return again.retry_after + _spread(state) if again.retry_after else _backoff(state)
+    _, last = _of(state)
+    return last.retry_after + _spread(state) if last.retry_after else _backoff(state)
 
 
 def _read(raw: Any, ends: float) -> bytes:
-    """The whole body. Raises TimeoutError where it trickles in until after ``ends``."""
+    """Read the whole body. Raises TimeoutError if it is still incomplete at ``ends``."""
     chunks = []
     while chunk := raw.read1(_CHUNK, decode_content=True):
         chunks.append(chunk)
@@ -288,18 +300,26 @@ def _read(raw: Any, ends: float) -> bytes:
     return b"".join(chunks)
 
 
-def _judged(call: _Call, response: requests.Response, content: bytes) -> Response:
-    """The answer, or the error that it means. Raises Again and the errors of a refusal."""
+def _checked(call: _Call, response: requests.Response, content: bytes) -> Response:
+    """The response, or the error that its status or body means. Raises RetryableError and the errors of a refusal."""
     status = response.status_code
     body: Any = None
     text = ""
     if status // 100 == 2:
-        body = json_or_none(content) if call.plain else json_of(response, content)
-        text = content.decode("utf-8", "replace") if call.plain else ""
-    elif status != HTTPStatus.UNAUTHORIZED and not (call.plain and _is_refusal(status)):
-        raise_for(response, call.prepared.method or "", call.path)
-    kept = b"" if call.plain else content
-    return Response(status, response.headers, body, text, call.url, call.requests, time.time(), kept)
+        body = json_or_none(content) if call.lenient else json_of(response, content)
+        text = content.decode("utf-8", "replace") if call.lenient else ""
+    elif status != HTTPStatus.UNAUTHORIZED and not (call.lenient and _is_refusal(status)):
+        raise_for_status(response, call.prepared.method or "", call.path)
+    return Response(
+        status=status,
+        headers=response.headers,
+        body=body,
+        text=text,
+        url=call.url,
+        requests=call.requests,
+        received_at=time.time(),
+        content=b"" if call.lenient else content,
+    )
 
 
 def _is_refusal(status: int) -> bool:

@@ -1,4 +1,4 @@
-"""Which addresses may be spoken to, and how much of them may be logged."""
+"""Checks of the API's address, and the parts of URLs that may be logged."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.poolmanager
 
 
 def checked_base_url(url: str) -> str:
-    """The URL with one slash at its end.
+    """Check the API's base URL, and return it with one slash at its end.
 
-    Raises ContractError unless it is HTTPS, or HTTP to this machine itself, without user name, query or fragment.
+    Raises:
+        ContractError: it is neither HTTPS nor HTTP to this machine, or has a user name, a query or a fragment.
     """
     try:
         parts = urlsplit(url)
         origin(parts)
     except ValueError:
-        raise _unusable("it is no URL") from None
+        raise _unusable("it is not a URL") from None
     if not parts.hostname or parts.scheme not in _DEFAULT_PORTS:
         raise _unusable("it must start with https:// and a host")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise _unusable("it must not hold a user name, a password, a query or a fragment")
+        raise _unusable("it must not contain a user name, a password, a query or a fragment")
     if parts.scheme == "http" and not _is_this_machine(parts.hostname):
         raise ContractError(
-            f"the API at {parts.hostname} would be asked without encryption",
-            hint="Use https:// (http:// is for this machine itself only: localhost, 127.0.0.1, ::1).",
+            f"requests to {parts.hostname} would not be encrypted",
+            hint="Use https:// (http:// is only for this machine: localhost, 127.0.0.1, ::1).",
         )
     return url.rstrip("/") + "/"
 
 
 def origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port, comparable. Raises ValueError for a port that is no number."""
+    """Scheme, host and port, for comparison. Raises ValueError if the port is not a number."""
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
 def hide_queries_in_logs() -> None:
-    """From now on urllib3 logs addresses without what follows the question mark: it can hold a secret or a code."""
+    """Make urllib3 log URLs without their query, which can contain a secret or an auth code."""
     for name in _LOGGERS:
-        # A filter that is there already is not added twice.
+        # Adding the same filter again changes nothing.
         logging.getLogger(name).addFilter(_without_queries)
 
 
@@ -64,7 +65,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _unusable(why: str) -> ContractError:
-    # The URL itself is not shown: it may hold a password.
+    # The URL itself is not shown: it may contain a password.
     return ContractError(
         f"the API's base URL cannot be used: {why}",
         hint="Set IDEAS_API_REGION to one of the contract's hosts, or IDEAS_API_BASE_URL to an address such as "

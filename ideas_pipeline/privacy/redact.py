@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.ideas_api.composite_ids import values_of
+from ideas_pipeline.ideas_api.composite_ids import split_id
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
@@ -145,7 +145,7 @@ class Blanker:
             return value
         if of == "users":
             return self.erased.surrogate(text) or value
-        parts = values_of(text)
+        parts = split_id(text)
         found = False
         for at in self.people.made[of]:
             if at < len(parts) and isinstance(parts[at], str) and (surrogate := self.erased.surrogate(parts[at])):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.responses import http_date
+from ideas_pipeline.ideas_api.transport import Parameters
 from ideas_pipeline.probe.step import Step, mended
 
 _CLOCK_MINUTES = 5
@@ -82,7 +82,7 @@ def _skipped(names: Sequence[str], reason: str) -> Iterator[tuple[Step, None]]:
 
 def _check_host(step: Step, api: IdeasApi) -> None:
     # Whatever it says to a call without a token: that it answers at all is what counts.
-    response = api.transport.send("GET", "", plain=True)
+    response = api.transport.send("GET", "", lenient=True)
     step.agrees.append(f"{api.base_url} answers")
     theirs = http_date(response.headers.get("Date"))
     if theirs is None:
@@ -129,15 +129,15 @@ def _check_header(step: Step, api: IdeasApi) -> None:
 
 def _is_accepted(api: IdeasApi, stream: str, name: str, template: str) -> bool:
     spec = api.contract.streams[stream]
-    with api.auth.alone() as current:
+    with api.auth.exclusive_token() as current:
         own = api.contract.auth.header
         before, after = own.format.split("{access_token}", 1)
         token = current[own.name].removeprefix(before).removesuffix(after)
         headers = {name: template.format(access_token=token)}
         parameters = pagination.parameters(spec.paging, pagination.first(spec.paging)) | dict(spec.parameters)
-        sent: dict[str, Any] = {{"query": "params", "form": "form", "json": "json"}[spec.send_as]: parameters}
+        sent = Parameters(parameters, spec.send_as)
         try:
-            return api.transport.send(spec.method, spec.path, headers=headers, **sent).status < 300
+            return api.transport.send(spec.method, spec.path, sent, headers=headers).status < 300
         except IdeasApiError:
             return False
 

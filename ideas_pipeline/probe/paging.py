@@ -13,7 +13,7 @@ from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.field_map import records_in
 from ideas_pipeline.ideas_api.pagination import Position
-from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.guess import likely_paging, likely_total
 from ideas_pipeline.probe.step import Step
 

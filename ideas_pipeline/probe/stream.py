@@ -13,7 +13,7 @@ from ideas_pipeline.errors import IdeasApiError, NotFound, RequestRefused, Unexp
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
-from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.fields import Items, check_fields
 from ideas_pipeline.probe.guess import likely_records
 from ideas_pipeline.probe.paging import check_paging, differ_in_paging

@@ -24,7 +24,7 @@ from ideas_pipeline.ideas_api import pagination, responses
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
-from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.run import Progress, Replay, RunResult

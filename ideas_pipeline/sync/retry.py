@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ideas_pipeline.contract.model import Contract, Embedded, Fields
-from ideas_pipeline.ideas_api.composite_ids import every_id_is_made, own_ids
+from ideas_pipeline.ideas_api.composite_ids import all_ids_are_composite, source_ids
 from ideas_pipeline.ideas_api.field_map import Record, field_map
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.records.typed import Typed, typed
@@ -141,8 +141,8 @@ def _mapper(contract: Contract, stream: str, table: str) -> Callable[[Waiting], 
     places = [column for column, source in fields.items() if all(path.startswith("@") for path in source.paths)]
 
     def again(reject: Waiting) -> Record:
-        made = table == stream and every_id_is_made(spec)
-        sent = _as_sent(own_ids(reject.payload, stream, spec.key) if made else reject.payload, fields)
+        made = table == stream and all_ids_are_composite(spec)
+        sent = _as_sent(source_ids(reject.payload, stream, spec.key) if made else reject.payload, fields)
         if table == stream:
             record = record_of(sent, None, 0, reject.scope)
             standing = places

@@ -9,7 +9,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
-from ideas_pipeline.ideas_api.transport import Response
+from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.auth import Credentials
-from ideas_pipeline.ideas_api.run_lock import account_lock
+from ideas_pipeline.ideas_api.run_lock import run_lock
 from ideas_pipeline.tables.bookkeeping import ABSENCES, MARTS, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.warehouse.runs import RunStart, finish_run, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -101,7 +101,7 @@ class Community:
     def account_held(self) -> Iterator[None]:
         """While a sync runs on this machine."""
         account = Credentials("me", "x").fingerprint(API)
-        with account_lock(self.folder / ".ideas", account, "ideas-pipeline sync", print):
+        with run_lock(self.folder / ".ideas", account, "ideas-pipeline sync", print):
             yield
 
     def status(self, **variables: str) -> str:

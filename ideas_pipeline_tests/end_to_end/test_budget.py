@@ -115,7 +115,7 @@ def test_a_spent_hourly_budget_ends_the_sync_with_a_sentence_and_a_later_start_d
     limit(folder, per_hour=PER_HOUR)
     stopped = ideas_pipeline("sync", folder=folder)
     assert stopped.returncode in (1, 3)
-    assert "the contract's own limit of requests is used up. Come back after 20" in stopped.stdout
+    assert "the request budget of the contract is used up. Try again after 20" in stopped.stdout
     assert "Traceback" not in stopped.stdout + stopped.stderr
     assert len(simulator.log) == PER_HOUR, "not one more than that"
     with sqlite3.connect(folder / ".ideas/warehouse.db") as warehouse:

@@ -72,7 +72,7 @@ def test_a_port_in_use_is_said_to_be_so(api: dict[str, str], port: int, tmp_path
     with socket.create_server(("127.0.0.1", port)):
         done = only_challenges(tmp_path, **api)
     assert done.returncode == 2
-    assert f"nothing can listen on 127.0.0.1 port {port}: Address already in use" in done.stdout + done.stderr
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stdout + done.stderr
     assert "Choose another port with IDEAS_CALLBACK_PORT" in done.stdout + done.stderr
 
 

@@ -27,4 +27,4 @@ class Caller:
         self._authenticated = AuthenticatedTransport(self.auth, self.transport)
 
     def call(self, path: str = "ideas") -> Any:
-        return self._authenticated.send("GET", path, stream="ideas", scope="5").body
+        return self._authenticated.send("GET", path).body

@@ -118,7 +118,7 @@ def test_a_rate_limited_refresh_keeps_its_refresh_token(store: Path) -> None:
         caller.call()
         api.expire()
         api.instead["auth/refresh"] = lambda _: Answer(429, headers={"Retry-After": "3000"})
-        with pytest.raises(RateLimited, match="Come back after"):
+        with pytest.raises(RateLimited, match="Try again after"):
             caller.call()
         api.instead.clear()
         caller.call()

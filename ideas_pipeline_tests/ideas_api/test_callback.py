@@ -81,7 +81,7 @@ def test_a_visitor_who_says_nothing_keeps_nobody_waiting() -> None:
 def test_a_port_that_is_taken_gets_its_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = ListenerSettings(port=taken.getsockname()[1])
-        refused = pytest.raises(AuthenticationError, match=r"nothing can listen.*IDEAS_CALLBACK_PORT")
+        refused = pytest.raises(AuthenticationError, match=r"cannot listen.*IDEAS_CALLBACK_PORT")
         with refused, listening(settings, "auth_code"):
             pass
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.composite_ids import NAMES_ITS_OWN_KIND, make_ids, own_ids
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES, set_composite_ids, source_ids
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
@@ -268,8 +268,8 @@ def test_what_came_inside_a_record_belongs_to_its_made_id():
 @given(st.text(), st.one_of(st.text(min_size=1), st.integers()))
 def test_the_own_id_can_be_told_from_a_made_one(scope: str, own: str | int):
     columns = {"idea_id": scope, "id": own, "parent_comment_id": own}
-    make_ids(columns, "comments", ("idea_id", "id"))
-    assert own_ids(columns, "comments", ("idea_id", "id")) == {
+    set_composite_ids(columns, "comments", ("idea_id", "id"))
+    assert source_ids(columns, "comments", ("idea_id", "id")) == {
         "idea_id": scope,
         "id": str(own),
         "parent_comment_id": str(own),
@@ -278,4 +278,4 @@ def test_the_own_id_can_be_told_from_a_made_one(scope: str, own: str | int):
 
 def test_the_columns_that_name_a_record_of_their_own_list_are_those_of_the_tables():
     found = {t.name: c.name for t in TABLES.values() for c in t.columns if c.info["references"] == t.name}
-    assert found == NAMES_ITS_OWN_KIND
+    assert found == SELF_REFERENCES

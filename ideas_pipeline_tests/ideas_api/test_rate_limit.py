@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ideas_pipeline.errors import ContractError, RateLimited
-from ideas_pipeline.ideas_api.rate_limit import Gate, RateLimit
+from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, limits, serving
@@ -30,8 +30,8 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "state" / "account.budget"
 
 
-def rate(file: Path, per_second: float | None = None, per_hour: int | None = None) -> RateLimit:
-    return RateLimit(limits(requests_per_second=per_second, requests_per_hour=per_hour), file)
+def rate(file: Path, per_second: float | None = None, per_hour: int | None = None) -> RateLimiter:
+    return RateLimiter(limits(requests_per_second=per_second, requests_per_hour=per_hour), file)
 
 
 def noted_in(file: Path) -> dict[str, Any]:
@@ -140,13 +140,13 @@ def test_what_a_longer_line_left_behind_a_shorter_one_is_not_read(file: Path, ca
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null\n", b'{"next": "x"}', b"\x00" * 100, b"\xff\n"])
-def test_a_file_that_makes_no_sense_is_begun_anew(file: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_corrupt_file_is_started_again(file: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     file.parent.mkdir()
     file.write_bytes(content)
     with caplog.at_level(logging.WARNING):
         assert rate(file, per_hour=1).wait(0) is None
     assert rate(file, per_hour=1).wait(0) is not None
-    assert ("makes no sense" in caplog.text) == bool(content)
+    assert ("is corrupt" in caplog.text) == bool(content)
 
 
 def test_a_file_that_cannot_be_written_gets_its_sentence(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_spent_budget_sends_nothing_and_says_when_to_come_back(file: Path) -> 
         sender = Transport(server.base_url, limits(requests_per_hour=3), file)
         for _ in range(3):
             sender.send("GET", "ideas")
-        with pytest.raises(RateLimited, match=r"used up\. Come back after 20.* UTC, in \d+ minutes") as caught:
+        with pytest.raises(RateLimited, match=r"used up\. Try again after 20.* UTC, in \d+ minutes") as caught:
             sender.send("GET", "ideas")
     assert caught.value.retry_after == pytest.approx(HOUR, abs=60)
     assert caught.value.requests == 0
@@ -208,31 +208,31 @@ def test_the_file_is_for_its_owner_and_names_nobody(file: Path) -> None:
     assert noted_in(file).keys() == {"next", "written", "minutes"}
 
 
-def test_the_gate_halves_once_per_overrun_and_creeps_back() -> None:
-    gate = Gate(8)
+def test_the_concurrency_limit_halves_once_per_overload_and_rises_again() -> None:
+    limit = ConcurrencyLimit(8)
     together = time.monotonic()
     for _ in range(4):
-        gate.overrun(together)
-    assert gate.open == 4, "four requests that were under way together are one overrun"
+        limit.overloaded(together)
+    assert limit.current == 4, "four requests that were in flight together are one overload"
     for _ in range(20):
-        gate.succeeded()
-    assert gate.open == 5
+        limit.succeeded()
+    assert limit.current == 5
     for _ in range(500):
-        gate.succeeded()
-    assert gate.open == 8
+        limit.succeeded()
+    assert limit.current == 8
 
 
-def test_the_gate_never_closes_and_gives_up_waiting() -> None:
-    gate = Gate(1)
-    assert gate.enter(1)
-    gate.overrun(time.monotonic())
-    assert gate.open == 1
-    assert not gate.enter(0.01)
-    gate.leave()
-    assert gate.enter(0.01)
+def test_the_concurrency_limit_is_at_least_one_and_waiting_times_out() -> None:
+    limit = ConcurrencyLimit(1)
+    assert limit.acquire(1)
+    limit.overloaded(time.monotonic())
+    assert limit.current == 1
+    assert not limit.acquire(0.01)
+    limit.release()
+    assert limit.acquire(0.01)
 
 
-def test_fewer_requests_are_in_flight_after_the_server_was_overrun() -> None:
+def test_fewer_requests_are_in_flight_after_the_server_was_overloaded() -> None:
     inside = 0
     most = 0
     lock = threading.Lock()

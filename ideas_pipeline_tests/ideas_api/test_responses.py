@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ideas_pipeline.ideas_api.responses import http_date, parse_json, pause
+from ideas_pipeline.ideas_api.responses import http_date, parse_json, retry_after
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -23,22 +23,22 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
     ],
 )
 def test_seconds_dates_and_unix_times_are_understood(value: str, seconds: float) -> None:
-    assert pause(value, NOW) == seconds
+    assert retry_after(value, NOW) == seconds
 
 
 @pytest.mark.parametrize("value", ["-5", "Tue, 14 Nov 2023 22:00:00 GMT", "1600000000"])
-def test_a_moment_that_is_over_means_no_pause(value: str) -> None:
-    assert pause(value, NOW) == 0
+def test_a_moment_that_is_over_means_no_retry_after(value: str) -> None:
+    assert retry_after(value, NOW) == 0
 
 
 @pytest.mark.parametrize("value", ["999999999", "1900000000", "Tue, 14 Nov 2099 22:00:00 GMT"])
 def test_a_pause_is_at_most_a_day(value: str) -> None:
-    assert pause(value, NOW) == 86400
+    assert retry_after(value, NOW) == 86400
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "nan", "inf", "12 minutes", "Tue, 99 Nov 2023 22:13:20 GMT"])
-def test_what_makes_no_sense_is_no_pause(value: str | None) -> None:
-    assert pause(value, NOW) is None
+def test_what_makes_no_sense_is_no_retry_after(value: str | None) -> None:
+    assert retry_after(value, NOW) is None
 
 
 def test_a_date_header_is_a_moment() -> None:

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline.errors import AuthenticationError, Unavailable
-from ideas_pipeline.ideas_api.run_lock import account_holder, account_lock
+from ideas_pipeline.ideas_api.run_lock import run_lock, run_lock_holder
 from ideas_pipeline_tests.cli.command import environment
 
 ACCOUNT, OTHER = "a" * 64, "b" * 64
 HOLD = """
 import sys
 from pathlib import Path
-from ideas_pipeline.ideas_api.run_lock import account_holder, account_lock
-with account_lock(Path(sys.argv[1]), sys.argv[2], "ideas-pipeline backfill", print):
+from ideas_pipeline.ideas_api.run_lock import run_lock_holder, run_lock
+with run_lock(Path(sys.argv[1]), sys.argv[2], "ideas-pipeline backfill", print):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -48,9 +48,9 @@ def silent(sentence: str) -> None:
 
 
 def test_nobody_waits_for_an_account_that_is_free_or_for_another_one(tmp_path: Path) -> None:
-    with another_process_holds(tmp_path, OTHER), account_lock(tmp_path, ACCOUNT, "us", silent):
+    with another_process_holds(tmp_path, OTHER), run_lock(tmp_path, ACCOUNT, "us", silent):
         pass
-    with account_lock(tmp_path, ACCOUNT, "us again", silent):
+    with run_lock(tmp_path, ACCOUNT, "us again", silent):
         pass
 
 
@@ -63,7 +63,7 @@ def test_a_second_run_waits_and_says_for_which_process_and_since_when(tmp_path: 
             assert holder.stdin is not None
             holder.stdin.close()
 
-        with account_lock(tmp_path, ACCOUNT, "us", say):
+        with run_lock(tmp_path, ACCOUNT, "us", say):
             assert holder.wait(10) == 0
     (sentence,) = said
     who = f"this API account is used by ideas-pipeline backfill (process {holder.pid}, since 20"
@@ -76,7 +76,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     with another_process_holds(tmp_path) as holder:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-        with account_lock(tmp_path, ACCOUNT, "us", silent):
+        with run_lock(tmp_path, ACCOUNT, "us", silent):
             pass
 
 
@@ -85,11 +85,11 @@ def test_waiting_ends_with_a_sentence(tmp_path: Path) -> None:
     with (
         another_process_holds(tmp_path) as holder,
         pytest.raises(Unavailable, match=rf"process {holder.pid}, .* was not released within 1 second") as caught,
-        account_lock(tmp_path, ACCOUNT, "us", said.append, longest=0.1),
+        run_lock(tmp_path, ACCOUNT, "us", said.append, timeout=0.1),
     ):
         pass
     assert len(said) == 1
-    assert "If it hangs, stop it." in str(caught.value)
+    assert "If that run hangs, stop it." in str(caught.value)
 
 
 def test_two_threads_of_one_process_are_two_runs(tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_two_threads_of_one_process_are_two_runs(tmp_path: Path) -> None:
     order: list[str] = []
 
     def second() -> None:
-        with account_lock(tmp_path, ACCOUNT, "the second", lambda _: said.set()):
+        with run_lock(tmp_path, ACCOUNT, "the second", lambda _: said.set()):
             order.append("second")
 
-    with account_lock(tmp_path, ACCOUNT, "the first", silent):
+    with run_lock(tmp_path, ACCOUNT, "the first", silent):
         thread = threading.Thread(target=second)
         thread.start()
         assert said.wait(10)
@@ -111,8 +111,8 @@ def test_two_threads_of_one_process_are_two_runs(tmp_path: Path) -> None:
 
 def test_the_thread_that_holds_it_may_take_it_again(tmp_path: Path) -> None:
     refused: list[str] = []
-    with account_lock(tmp_path, ACCOUNT, "a backfill", silent):
-        with account_lock(tmp_path, ACCOUNT, "its first day", silent):
+    with run_lock(tmp_path, ACCOUNT, "a backfill", silent):
+        with run_lock(tmp_path, ACCOUNT, "its first day", silent):
             pass
         thread = threading.Thread(target=_refused, args=(tmp_path, refused))
         thread.start()
@@ -121,15 +121,15 @@ def test_the_thread_that_holds_it_may_take_it_again(tmp_path: Path) -> None:
 
 
 def _refused(folder: Path, refused: list[str]) -> None:
-    with pytest.raises(Unavailable) as caught, account_lock(folder, ACCOUNT, "another", silent, longest=0):
+    with pytest.raises(Unavailable) as caught, run_lock(folder, ACCOUNT, "another", silent, timeout=0):
         pass
     refused.append(str(caught.value))
 
 
 def test_an_error_inside_is_passed_on_and_frees_the_account(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="ours"), account_lock(tmp_path, ACCOUNT, "us", silent):
+    with pytest.raises(OSError, match="ours"), run_lock(tmp_path, ACCOUNT, "us", silent):
         raise OSError("ours")
-    with account_lock(tmp_path, ACCOUNT, "us", silent):
+    with run_lock(tmp_path, ACCOUNT, "us", silent):
         pass
 
 
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_used_gets_its_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(AuthenticationError, match="IDEAS_STATE_DIR"),
-        account_lock(tmp_path / "file" / "state", ACCOUNT, "us", silent),
+        run_lock(tmp_path / "file" / "state", ACCOUNT, "us", silent),
     ):
         pass
 
@@ -150,22 +150,22 @@ def test_a_note_that_makes_no_sense_does_no_harm(tmp_path: Path, note: str | Non
         holder.write_text(note) if note else holder.unlink()
         with (
             pytest.raises(Unavailable, match="used by another run"),
-            account_lock(tmp_path, ACCOUNT, "us", silent, longest=0),
+            run_lock(tmp_path, ACCOUNT, "us", silent, timeout=0),
         ):
             pass
 
 
 def test_who_holds_an_account_can_be_asked_without_waiting(tmp_path: Path) -> None:
-    assert account_holder(tmp_path, ACCOUNT) is None
+    assert run_lock_holder(tmp_path, ACCOUNT) is None
     with another_process_holds(tmp_path) as holder:
-        said = account_holder(tmp_path, ACCOUNT)
+        said = run_lock_holder(tmp_path, ACCOUNT)
         assert str(said).startswith(f"ideas-pipeline backfill (process {holder.pid}, since 20")
-        assert account_holder(tmp_path, OTHER) is None
-    assert account_holder(tmp_path, ACCOUNT) is None
+        assert run_lock_holder(tmp_path, OTHER) is None
+    assert run_lock_holder(tmp_path, ACCOUNT) is None
 
 
 def test_a_run_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     with another_process_holds(tmp_path) as holder:
         holder.kill()
         holder.wait(10)
-        assert account_holder(tmp_path, ACCOUNT) is None
+        assert run_lock_holder(tmp_path, ACCOUNT) is None

@@ -1,0 +1,63 @@
+"""The client of one community: what each request tells its caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.errors import AccessDenied, AuthenticationError, IdeasApiError, RequestRefused, Unavailable
+from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
+from ideas_pipeline_tests.ideas_api.scripted_server import Answer, limits, serving
+
+VOTES = "ideas/12/votes"
+FIRST = pagination.first(load_contract(None).streams["votes"].paging)
+
+
+def client(base_url: str, store: Path) -> IdeasApi:
+    contract = load_contract(None).model_copy(update={"limits": limits(attempts=1)})
+    return IdeasApi.connect(contract, base_url, Credentials(CLIENT_ID, CLIENT_SECRET), store, store.parent)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RequestRefused),
+        (403, AccessDenied),
+        (405, RequestRefused),
+        (422, RequestRefused),
+        (503, Unavailable),
+        (401, AuthenticationError),
+    ],
+)
+def test_every_error_names_the_stream_and_the_scope(store: Path, status: int, kind: type[IdeasApiError]) -> None:
+    api = ScriptedAuth()
+    api.instead[VOTES] = lambda _: Answer(status)
+    with serving(api) as server, pytest.raises(kind) as caught:
+        client(server.base_url, store).request("votes", "12", FIRST)
+    error = caught.value
+    assert type(error) is kind
+    assert (error.stream, error.scope, error.status) == ("votes", "12", status)
+    assert str(error).startswith("votes 12: ")
+    assert error.__context__ is None
+
+
+def test_a_failed_login_names_the_stream_and_the_scope_that_needed_it(store: Path) -> None:
+    api = ScriptedAuth()
+    api.secret = "another"
+    with serving(api) as server, pytest.raises(AuthenticationError) as caught:
+        client(server.base_url, store).request("votes", "12", FIRST)
+    assert str(caught.value).startswith("votes 12: the API refuses the client id and secret (HTTP 401).")
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_scope_that_does_not_exist_is_a_response(store: Path, status: int) -> None:
+    api = ScriptedAuth()
+    api.instead[VOTES] = lambda _: Answer(status)
+    with serving(api) as server:
+        response = client(server.base_url, store).request("votes", "12", FIRST)
+    assert (response.status, response.body, response.requests) == (status, None, 1)
