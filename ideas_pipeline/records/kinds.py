@@ -1,4 +1,4 @@
-"""JSON values -> values of one kind of column. A whole column at once where its values already are of that kind."""
+"""Conversion of JSON values to the kind of a column; a whole column at once if its values are of that kind already."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "fals
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """A column of one kind: ``plain`` for Python (times as microseconds since 1970), ``array`` for Arrow.
+    """A column of one kind.
 
-    ``reasons``: by position, why a value could not be read; it is None in both.
+    Attributes:
+        plain: the values for Python; times are microseconds since 1970, UTC.
+        array: the same values for Arrow.
+        reasons: why a value could not be read, by its position. Such a value is None in both.
     """
 
     plain: list[Any]
@@ -35,9 +38,13 @@ class Values:
 
 
 def convert(kind: Kind, values: list[Json], *, timezone: str, epoch: str) -> Values:
-    """``values`` as a column of ``kind``; see ``timestamps`` for ``timezone`` and ``epoch``.
+    """Convert a column of JSON values. Each result depends on its own value alone.
 
-    A value's result depends on nothing but the value.
+    Args:
+        kind: the kind of the column.
+        values: JSON values, with None for missing ones.
+        timezone: the zone of times without one; see ``timestamps``.
+        epoch: the unit of times that are numbers, seconds or milliseconds since 1970.
     """
     if kind == "timestamp":
         moments, reasons = timestamps(values, timezone, epoch)
@@ -61,7 +68,7 @@ _ALREADY: dict[Kind, set[type]] = {
 
 
 def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:
-    """The column of values that need no change; None where some do."""
+    """Convert values that need no change; return None if any does."""
     try:
         array = pa.array(values, ARROW[kind])
     except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
@@ -71,7 +78,7 @@ def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:
     if kind == "number":
         if not pc.all(pc.is_finite(array), min_count=0).as_py():
             return None
-        array = pc.add(array, 0.0)  # -0.0 is 0.0
+        array = pc.add(array, 0.0)  # -0.0 becomes 0.0: both mean the same, and must have one hash
         return Values(array.to_pylist(), array, {})
     return Values(values, array, {})
 
@@ -94,7 +101,7 @@ def _id(value: Json) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("is no id: an id is text or a whole number")
+        raise ValueError("is not an id: an id is text or a whole number")
     return _text(value)
 
 
@@ -114,9 +121,9 @@ def _integer(value: Json) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("is no whole number")
+        raise ValueError("is not a whole number")
     if not -(2**63) <= value < 2**63:
-        raise ValueError("is too large a number")
+        raise ValueError("is too large")
     return value
 
 
@@ -124,14 +131,14 @@ def _number(value: Json) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value.strip())
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("is no number")
+        raise ValueError("is not a number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError("is too large a number, or none")
-    return number + 0.0  # -0.0 is 0.0
+        raise ValueError("is not a finite number")
+    return number + 0.0  # -0.0 becomes 0.0
 
 
 def _boolean(value: Json) -> bool:

@@ -1,4 +1,4 @@
-"""Points in time, however an API writes them, as microseconds since 1970 (UTC)."""
+"""Conversion of an API's times, in any of many formats, to microseconds since 1970 (UTC)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = (datetime.min - _EPOCH) // _MICROSECOND
 _LAST = (datetime.max - _EPOCH) // _MICROSECOND
-# Local times this close to either end may leave the range once they are in UTC.
+# Local times this close to either end may leave the range when they are converted to UTC.
 _MARGIN = 2 * 24 * 3600 * 1_000_000
 
 _ISO = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?)?"
-    r"(?:\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2})(?::?([0-9]{2}))?))?",
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"
+    r"(?:\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<zone_hours>[0-9]{2})(?::?(?P<zone_minutes>[0-9]{2}))?))?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-# What Arrow reads a column at a time; anything else is read value by value.
+# Formats that Arrow parses a column at a time; anything else is parsed value by value.
 _PLAIN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 _PLAIN_WITH_ZONE = _PLAIN + r"(Z|[+-][0-9]{2}:[0-9]{2})$"
 _PLAIN_NAIVE = _PLAIN + "$"
@@ -36,12 +36,20 @@ _OUT_OF_RANGE = "is not between the years 1 and 9999"
 
 
 def timestamps(values: Sequence[Any], timezone: str, epoch: str = "seconds") -> tuple[list[int | None], dict[int, str]]:
-    """Microseconds since 1970 (UTC) for each of ``values``, and for each position that has none, the reason.
+    """Convert a column of times.
 
-    Understood are ISO 8601 texts (with "T" or a space, with or without seconds, fraction and zone; a date is its
-    midnight), and numbers or texts of digits, which count ``epoch`` (seconds or milliseconds) since 1970. Digits
-    beyond the microsecond are cut. A time without a zone is in ``timezone``: of an hour that comes twice it is the
-    first; in an hour that is skipped, it is the moment at which the clocks went forward.
+    Two formats are accepted: ISO 8601 text (with "T" or a space, with or without seconds, fraction and zone; a date
+    means its midnight), and numbers or texts of digits, which count from 1970. Digits beyond the microsecond are
+    dropped.
+
+    Args:
+        values: JSON values, with None for missing ones.
+        timezone: the zone of times without one. An hour that occurs twice is taken as the first; a time in a skipped
+            hour becomes the moment at which the clocks went forward.
+        epoch: the unit of numbers, ``seconds`` or ``milliseconds``.
+
+    Returns:
+        Microseconds since 1970 (UTC) for each value, or None; and by position, why a value could not be read.
     """
     if set(map(type, values)) <= {str, type(None)}:
         moments = _read_together(values, timezone)
@@ -51,7 +59,7 @@ def timestamps(values: Sequence[Any], timezone: str, epoch: str = "seconds") -> 
 
 
 def _read_together(values: Sequence[str | None], timezone: str) -> list[int | None] | None:
-    """All of them at once, where all are written in the usual way; None where they are not."""
+    """Convert all values at once; return None unless all have the usual format."""
     try:
         texts = pa.array(values, pa.string())
         if pc.all(pc.match_substring_regex(texts, _PLAIN_WITH_ZONE), min_count=0).as_py():
@@ -102,49 +110,42 @@ def _read_one_by_one(values: Sequence[Any], timezone: str, epoch: str) -> tuple[
 
 
 def _read(value: Any, epoch: str) -> tuple[int, bool]:
-    """Microseconds since 1970, and whether they are of a local clock. Raises ValueError with the reason."""
+    """Return microseconds since 1970, and whether they are in local time. Raises ValueError with the reason."""
     if isinstance(value, str):
         text = value.strip()
         if found := _ISO.fullmatch(text):
-            return _read_iso(*found.groups())
+            return _read_iso(found)
         if not _NUMBER.fullmatch(text) or len(text) > 40:
-            raise ValueError("is no time: it is neither ISO 8601 nor a number")
+            raise ValueError("is not a time: it is neither ISO 8601 nor a number")
         value = float(text) if "." in text else int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("is no time")
+        raise ValueError("is not a time")
     moment = value * _SCALE[epoch]
     if not _FIRST <= moment <= _LAST:  # NaN and infinities, too
         raise ValueError(_OUT_OF_RANGE)
     return round(moment), False
 
 
-def _read_iso(
-    date: str,
-    hour: str | None,
-    minute: str | None,
-    second: str | None,
-    fraction: str | None,
-    utc: str | None,
-    sign: str | None,
-    zone_hours: str | None,
-    zone_minutes: str | None,
-) -> tuple[int, bool]:
+def _read_iso(found: re.Match[str]) -> tuple[int, bool]:
+    part = found.groupdict(default="")
     try:
-        clock = datetime.fromisoformat(f"{date}T{hour or '00'}:{minute or '00'}:{second or '00'}")
+        clock = datetime.fromisoformat(
+            f"{part['date']}T{part['hour'] or '00'}:{part['minute'] or '00'}:{part['second'] or '00'}"
+        )
     except ValueError:
-        raise ValueError("is no time: there is no such day or hour") from None
-    moment = (clock - _EPOCH) // _MICROSECOND + int((fraction or "")[:6].ljust(6, "0"))
-    if sign is None:
-        return moment, utc is None
-    hours, minutes = int(zone_hours or 0), int(zone_minutes or 0)
+        raise ValueError("is not a time: there is no such day or hour") from None
+    moment = (clock - _EPOCH) // _MICROSECOND + int(part["fraction"][:6].ljust(6, "0"))
+    if not part["sign"]:
+        return moment, not part["utc"]
+    hours, minutes = int(part["zone_hours"]), int(part["zone_minutes"] or 0)
     if hours > 23 or minutes > 59:
-        raise ValueError("is no time: there is no such zone")
+        raise ValueError("is not a time: there is no such zone")
     offset = (hours * 60 + minutes) * 60_000_000
-    return (moment - offset if sign == "+" else moment + offset), False
+    return (moment - offset if part["sign"] == "+" else moment + offset), False
 
 
 def _in_utc(local: np.ndarray[Any, np.dtype[np.int64]], timezone: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Microseconds of a clock in ``timezone`` as microseconds since 1970 (UTC)."""
+    """Convert microseconds of local time in ``timezone`` to microseconds since 1970 (UTC)."""
     index = pd.DatetimeIndex(local.view("M8[us]")).tz_localize(
         timezone, ambiguous=np.ones(len(local), bool), nonexistent="shift_forward"
     )

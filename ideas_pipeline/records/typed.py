@@ -1,10 +1,10 @@
-"""Records by column -> a typed frame for one table, and the records that cannot be typed."""
+"""Conversion of records to a typed frame for one table. Records that cannot be typed become rejects."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,10 +27,14 @@ _UNKNOWN: list[Json] = []
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A record that could not be typed. ``position``: its place in what was given.
+    """A record that could not be typed.
 
-    ``key``: the key columns' values as a JSON list, or a fingerprint of scope and content where one is missing.
-    ``id``: the value of the column ``id``, where it can be read. ``payload``: what was received, by column; JSON.
+    Attributes:
+        position: its place among the records given.
+        key: the values of the key columns as a JSON list, or a fingerprint of scope and content if one is missing.
+        id: the value of the column ``id``, if it could be read.
+        reason: what is wrong with it, without personal data.
+        payload: what was received, by column, as JSON values.
     """
 
     position: int
@@ -42,42 +46,56 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """``frame``: a row for each record that could be typed, in the order given. ``rejects``: the other records."""
+    """``frame``: one row per record that could be typed, in the order given. ``rejects``: the other records."""
 
     frame: pd.DataFrame
     rejects: list[RejectedRow]
 
 
-def typed(
-    table: sa.Table,
-    rows: Sequence[Row],
-    extras: Sequence[Row],
-    scopes: Sequence[str],
-    *,
-    timezone: str,
-    epochs: Mapping[str, str] | None = None,
-    volatile: Collection[str] = (),
-    vanished: Collection[str] = (),
-) -> Typed:
-    """``rows`` (JSON values by column), the unmapped fields of each (``extras``) and the scope of each, for ``table``.
+@dataclass(frozen=True, slots=True)
+class SourceFormat:
+    """How the API writes the records of a table.
 
-    The frame has the table's own columns (without ``community``), then ``_extra`` (JSON text with sorted names, or
-    null), ``_row_hash`` and ``_scope``, all Arrow-backed; times are UTC. Times without a zone are in ``timezone``;
-    numbers are times in ``epochs[column]``, seconds or milliseconds since 1970 (default: seconds).
-    ``_row_hash`` is the same wherever the row means the same; ``volatile`` columns and unmapped fields stay out of it.
-    It differs from every hash of known values if columns have ``vanished``: the API no longer sends them.
-
-    Where a key comes more than once, the last record counts and the others are left out. A record that cannot be
-    typed is a reject, and changes nothing for its neighbours. Raises nothing for any JSON in ``rows`` and ``extras``.
+    Attributes:
+        timezone: the zone of times without one.
+        epochs: by column, the unit of times that are numbers, ``seconds`` (the default) or ``milliseconds`` since 1970.
+        volatile: columns and unmapped fields that do not count as changes of a record.
+        vanished: columns that the API no longer sends. Nothing is known of their values.
     """
-    epochs = epochs or {}
+
+    timezone: str = "UTC"
+    epochs: Mapping[str, str] = field(default_factory=dict)
+    volatile: Collection[str] = ()
+    vanished: Collection[str] = ()
+
+
+def typed(
+    table: sa.Table, rows: Sequence[Row], extras: Sequence[Row], scopes: Sequence[str], source: SourceFormat
+) -> Typed:
+    """Type records for ``table``. A record that cannot be typed is a reject, and changes nothing for its neighbours.
+
+    If a key comes more than once, the last record counts and the others are left out.
+
+    Args:
+        table: the table that the records are for.
+        rows: per record, its JSON values by column.
+        extras: per record, its unmapped fields.
+        scopes: per record, the scope that it was read in.
+        source: how the API writes the records.
+
+    Returns:
+        A frame with the table's own columns (without ``community``), then ``_extra`` (JSON text with sorted names, or
+        null), ``_row_hash`` and ``_scope``, all backed by Arrow; times are in UTC. ``_row_hash`` is equal for records
+        that mean the same. It ignores volatile columns, and says which columns vanished, so that it equals no hash of
+        known values.
+    """
     columns = [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
     keys = [c.name for c in columns if c.primary_key]
     texts, extra_reasons = _extra_texts(extras)
 
     def read(column: sa.Column[Any]) -> Values:
         values = [row.get(column.name) for row in rows]
-        return convert(kind(column), values, timezone=timezone, epoch=epochs.get(column.name, "seconds"))
+        return convert(kind(column), values, timezone=source.timezone, epoch=source.epochs.get(column.name, "seconds"))
 
     values = {column.name: read(column) for column in columns}
     reasons = _reasons(rows, values, keys, extra_reasons)
@@ -101,11 +119,11 @@ def typed(
         if position in reasons
     ]
     hashed = {
-        name: [_UNKNOWN] * len(rows) if name in vanished else column.plain
+        name: [_UNKNOWN] * len(rows) if name in source.vanished else column.plain
         for name, column in values.items()
-        if name not in volatile
+        if name not in source.volatile
     }
-    compared = _extra_texts([_less(extra, volatile) for extra in extras])[0] if volatile else texts
+    compared = _extra_texts([_less(extra, source.volatile) for extra in extras])[0] if source.volatile else texts
     arrays = {name: column.array for name, column in values.items()} | {
         "_extra": pa.array(texts, pa.string()),
         "_row_hash": pa.array(_row_hashes(hashed | {"_extra": compared}), pa.string()),
@@ -117,8 +135,14 @@ def typed(
 
 
 def row_hash(table: sa.Table, row: Row, extra: Row, volatile: Collection[str]) -> str:
-    """The ``_row_hash`` that ``typed`` gives to a row of ``table`` with these values, as a database gives them back:
-    its own columns in ``row``; times without a zone are in UTC."""
+    """Hash a stored row as ``typed`` does.
+
+    Args:
+        table: the table of the row.
+        row: the values of its own columns, as the database returns them. Times without a zone are in UTC.
+        extra: its unmapped fields.
+        volatile: columns and unmapped fields that do not count as changes.
+    """
     own = [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
     values = {c.name: [_plain(row[c.name])] for c in own if c.name not in volatile}
     return _row_hashes(values | {"_extra": _extra_texts([_less(extra, volatile)])[0]})[0]
@@ -149,7 +173,7 @@ def _less(extra: Row, volatile: Collection[str]) -> Row:
 def _reasons(
     rows: Sequence[Row], values: Mapping[str, Values], keys: Sequence[str], extra_reasons: Mapping[int, str]
 ) -> dict[int, str]:
-    """By position, why a record is rejected: every column that cannot be read, and every key that is missing."""
+    """By position, why records are rejected: columns that cannot be read, and key columns that are missing."""
     found: dict[int, list[str]] = {position: [reason] for position, reason in extra_reasons.items()}
     for name, column in values.items():
         for position, reason in column.reasons.items():
@@ -164,7 +188,7 @@ def _reasons(
 
 
 def _described(value: Json) -> str:
-    """The kind and size of a value; the value itself only where it is short and cannot be an e-mail address."""
+    """Describe a value by kind and size; quote it only if it is short and cannot be an e-mail address."""
     if isinstance(value, str):
         shown = f": {clean_text(value)!r}" if len(value) <= 20 and "@" not in value else ""
         return f"text of {len(value)} characters{shown}"
@@ -185,7 +209,7 @@ def _fingerprint(row: Row, extra: Row, scope: str) -> str:
 
 
 def _payload(row: Row, extra: Row) -> dict[str, Json]:
-    """What was received, such that it can be stored as JSON."""
+    """What was received, as JSON that every database can store."""
     return {name: _storable(value) for name, value in {**row, "_extra": dict(extra) or None}.items()}
 
 
@@ -197,8 +221,8 @@ def _storable(value: Json) -> Json:
 
 
 def _row_hashes(columns: Mapping[str, list[Any]]) -> list[str]:
-    """A fingerprint of each row's values by column. What is null stays out, so a new column changes no old row's."""
-    names = [str(name) for name in columns]  # SQLAlchemy's names are a kind of str that orjson refuses
+    """A fingerprint of each row's values by column. Nulls are left out, so that a new column changes no old hash."""
+    names = [str(name) for name in columns]  # SQLAlchemy's names are a subclass of str, which orjson refuses
     return [
         hashlib.blake2b(
             orjson.dumps({name: value for name, value in zip(names, row, strict=True) if value is not None}),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.records.typed import Typed, typed
+from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.sync.completeness import Reading
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.planning import Plan, Task
@@ -248,8 +248,10 @@ def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Seque
         [r.columns for r in rows.records],
         [r.extra for r in rows.records],
         rows.scopes,
-        timezone=about.contract.stream_timezone(about.stream),
-        epochs={name: source.epoch for name, source in fields.items()},
-        volatile=volatile,
-        vanished=about.vanished.get(table, ()),
+        SourceFormat(
+            timezone=about.contract.stream_timezone(about.stream),
+            epochs={name: source.epoch for name, source in fields.items()},
+            volatile=volatile,
+            vanished=about.vanished.get(table, ()),
+        ),
     )

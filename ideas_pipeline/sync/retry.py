@@ -12,7 +12,7 @@ from ideas_pipeline.contract.model import Contract, Embedded, Fields
 from ideas_pipeline.ideas_api.composite_ids import all_ids_are_composite, source_ids
 from ideas_pipeline.ideas_api.field_map import Record, field_map
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.records.typed import Typed, typed
+from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
 from ideas_pipeline.warehouse.rejects import Waiting, settle_retried
@@ -126,9 +126,11 @@ def _typed(contract: Contract, stream: str, table: str, rejects: Sequence[Waitin
         [record.columns for record in records],
         [record.extra for record in records],
         [reject.scope for reject in rejects],
-        timezone=contract.stream_timezone(stream),
-        epochs={name: field.epoch for name, field in source.fields.items()},
-        volatile=source.volatile,
+        SourceFormat(
+            timezone=contract.stream_timezone(stream),
+            epochs={name: field.epoch for name, field in source.fields.items()},
+            volatile=source.volatile,
+        ),
     )
 
 

@@ -15,11 +15,13 @@ SCORE = Reject(
     "c1",
     '["4711"]',
     "4711",
-    "score is no number (it is text of 3 characters: 'n/a')",
+    "score is not a number (it is text of 3 characters: 'n/a')",
     {"id": "4711", "title": "canary-title", "score": "n/a"},
 )
-PERSON = Reject("users", "", '["canary-person"]', "canary-person", "points is no whole number", {"id": "canary-person"})
-VOTE = Reject("votes", "9", '["[\\"9\\",\\"canary-person\\",null]"]', "x", "value is no number", {"value": "n/a"})
+PERSON = Reject(
+    "users", "", '["canary-person"]', "canary-person", "points is not a whole number", {"id": "canary-person"}
+)
+VOTE = Reject("votes", "9", '["[\\"9\\",\\"canary-person\\",null]"]', "x", "value is not a number", {"value": "n/a"})
 KEYLESS = Reject("comments", "9", "sha256:0a1b2c3d", None, "id is missing, and is part of the key", {"body": "x"})
 
 
@@ -46,7 +48,7 @@ def test_the_list_says_what_is_wrong_and_nothing_that_a_record_holds(folder):
     done = ideas_pipeline("rejects", "list", folder=folder)
     assert done.returncode == 0, done.stderr
     assert "ideas:4711" in done.stdout
-    assert "score is no number" in done.stdout
+    assert "score is not a number" in done.stdout
     assert "ideas-pipeline rejects retry" in done.stdout
     assert "canary" not in done.stdout
     assert "n/a" not in done.stdout

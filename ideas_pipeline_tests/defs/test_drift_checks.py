@@ -120,7 +120,7 @@ def test_a_field_that_changed_its_type_turns_the_nightly_run_red(
     result = nightly_sync(instance)
     assert not result.success
     assert failed_checks(result) >= {"comments rejects ERROR"}
-    assert "like_count is no whole number" in str(checks(result)["comments rejects"].description)
+    assert "like_count is not a whole number" in str(checks(result)["comments rejects"].description)
     assert "several" not in str(checks(result)["comments rejects"].description)
     assert checks(result)["users rejects"].passed
     assert {name.split()[1] for name in checks(result)} >= {"unmapped_fields", "unknown_values", "vanished_fields"}

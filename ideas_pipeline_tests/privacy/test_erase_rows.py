@@ -90,17 +90,17 @@ def test_rejected_records_are_blanked_by_column_key_and_reason(warehouse, tmp_pa
     user = {"id": ANN, "display_name": "Ann Lee", "points": "Ann's", "_extra": {"bio": "x"}}
     tag = {"idea_id": "1", "user_id": ANN, "position": "first", "_extra": None}
     other = {"id": "9", "author_id": "person-1", "score": "high", "_extra": {"seen_by": {"id": ANN, "n": "Ann"}}}
-    quoted = 'points is no whole number (it is text of 5 characters: "Ann\'s")'
+    quoted = 'points is not a whole number (it is text of 5 characters: "Ann\'s")'
     rejects = [
         Reject("users", "", json.dumps([ANN]), ANN, quoted, user),
-        Reject("idea_coauthors", "c1", json.dumps(["1", ANN]), None, "position is no whole number", tag),
-        Reject("ideas", "c1", json.dumps(["9"]), "9", "score is no number", other),
+        Reject("idea_coauthors", "c1", json.dumps(["1", ANN]), None, "position is not a whole number", tag),
+        Reject("ideas", "c1", json.dumps(["9"]), "9", "score is not a number", other),
     ]
     load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
     assert erase(warehouse, tmp_path) == {"_rejected_records": 3}
     kept = {row["table_name"]: row for row in held(warehouse, REJECTED_RECORDS)}
     assert json.loads(kept["users"]["record_key"]) == [ANONYMOUS]
-    assert kept["users"]["reason"] == "points is no whole number"
+    assert kept["users"]["reason"] == "points is not a whole number"
     assert json.loads(kept["idea_coauthors"]["record_key"]) == ["1", ANONYMOUS]
     assert kept["ideas"]["payload"] == other | {"_extra": {"seen_by": {"id": ANONYMOUS}}}
     shown = repr(list(kept.values()))

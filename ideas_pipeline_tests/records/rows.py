@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ideas_pipeline.records.typed import Typed, typed
+from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.tables.community import TABLES
 
 
-def typed_rows(table: str, *rows: dict[str, Any], timezone: str = "UTC", **options: Any) -> Typed:
-    """The rows as ``typed`` makes them; a row's ``_extra`` are its unmapped fields, its scope is "7"."""
+def typed_rows(table: str, *rows: dict[str, Any], **source: Any) -> Typed:
+    """Type ``rows`` with ``source`` as their SourceFormat; ``_extra`` has a row's unmapped fields, its scope is "7"."""
     extras = [row.get("_extra", {}) for row in rows]
     columns = [{name: value for name, value in row.items() if name != "_extra"} for row in rows]
-    return typed(TABLES[table], columns, extras, ["7"] * len(rows), timezone=timezone, **options)
+    return typed(TABLES[table], columns, extras, ["7"] * len(rows), SourceFormat(**source))
 
 
 def loaded(result: Typed) -> list[dict[str, Any]]:

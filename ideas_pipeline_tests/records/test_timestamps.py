@@ -92,8 +92,8 @@ def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(h
         (10**400, "not between the years 1 and 9999"),
         ("9999-12-31T23:59:59-10:00", "not between the years 1 and 9999"),
         ("0001-01-01T00:00:00+10:00", "not between the years 1 and 9999"),
-        (True, "is no time"),
-        ([1], "is no time"),
+        (True, "is not a time"),
+        ([1], "is not a time"),
     ],
 )
 def test_what_is_no_time_has_a_reason(value, reason):

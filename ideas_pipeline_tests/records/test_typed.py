@@ -51,8 +51,8 @@ def test_a_record_that_fails_is_a_reject_and_its_neighbours_load():
     [reject] = result.rejects
     assert (reject.position, reject.key, reject.id) == (1, '["2"]', "2")
     assert reject.reason == (
-        "value is no number (it is text of 3 characters: 'n/a'); "
-        "created_at is no time: it is neither ISO 8601 nor a number (it is text of 4 characters: 'soon')"
+        "value is not a number (it is text of 3 characters: 'n/a'); "
+        "created_at is not a time: it is neither ISO 8601 nor a number (it is text of 4 characters: 'soon')"
     )
     assert reject.payload == {"id": 2, "value": "n/a", "created_at": "soon", "_extra": {"x": 1}}
 

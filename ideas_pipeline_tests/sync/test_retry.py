@@ -70,7 +70,7 @@ def test_a_record_that_still_cannot_be_read_stays_with_the_new_reason_and_its_ag
     ]
     [left] = call_reading(warehouse, waiting)
     assert (left.key, left.first_seen_at, left.run_id) == ('["1"]', night(1), "retry-2")
-    assert left.reason.startswith("vote_count is no whole number")
+    assert left.reason.startswith("vote_count is not a whole number")
     assert [row["id"] for row in held(warehouse, "ideas")] == ["2"]
 
 

@@ -62,7 +62,9 @@ def read(scope: str, *, judged: bool = True, **values: Any) -> ScopeRead:
 
 
 def reject(id_: str, scope: str = "c1", table: str = "ideas") -> Reject:
-    return Reject(table, scope, json.dumps([id_]), id_, "score is text that is no number", {"id": id_, "score": "high"})
+    return Reject(
+        table, scope, json.dumps([id_]), id_, "score is text that is not a number", {"id": id_, "score": "high"}
+    )
 
 
 def load(

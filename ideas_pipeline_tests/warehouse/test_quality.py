@@ -64,14 +64,14 @@ def test_what_asks_the_api_for_nothing_is_no_reading(warehouse: Warehouse, mode:
 
 def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Warehouse) -> None:
     texts = [
-        "score is no number (it is text of 5 characters: 'María')",
-        "score is no number (it is a list of 2 values)",
+        "score is not a number (it is text of 5 characters: 'María')",
+        "score is not a number (it is a list of 2 values)",
     ]
     rejects = [replace(reject(str(n)), reason=reason) for n, reason in enumerate([*texts, "title has no text"])]
     load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
 
     assert call_reading(warehouse, reject_reasons, ["ideas"]) == {
-        "ideas: score is no number": 2,
+        "ideas: score is not a number": 2,
         "ideas: title has no text": 1,
     }
     assert call_reading(warehouse, reject_reasons, ["votes"]) == {}

@@ -13,7 +13,7 @@ def test_a_reject_waits_with_its_reason_and_payload(warehouse: Warehouse) -> Non
     load(warehouse, "ideas", [idea("1")], on=1, rejects=[reject("2")])
     [row] = held(warehouse, REJECTED_RECORDS)
     assert (row["table_name"], row["record_key"], row["scope"], row["run_id"]) == ("ideas", '["2"]', "c1", "night-1")
-    assert row["reason"] == "score is text that is no number"
+    assert row["reason"] == "score is text that is not a number"
     assert row["payload"] == {"id": "2", "score": "high"}
 
 
