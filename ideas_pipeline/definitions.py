@@ -1,4 +1,4 @@
-"""The one entry point of Dagster: ``workspace.yaml`` names this module."""
+"""Dagster's entry point, named in ``workspace.yaml``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ from ideas_pipeline.defs.specs import SIMULATED
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
-# What `make demo` uses, so that the UI shows the same warehouse.
+# The settings of `make demo`, so that the UI shows the same warehouse.
 _DEMO: dict[str, Any] = {"community": "demo", "state_dir": Path(".demo")}
 
 
 def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | None = None) -> dg.Definitions:
-    """Everything that Dagster is to know, for the configuration in force. ``resource_overrides``: by name.
+    """Build all Dagster objects from the current configuration.
 
-    Raises SettingsError or ContractError with sentences, which Dagster shows where the location does not load.
+    Args:
+        resource_overrides: resources that replace the configured ones, by name.
+
+    Raises:
+        SettingsError: the configuration is invalid. Dagster shows its sentences instead of the code location.
+        ContractError: likewise for the contract.
     """
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
@@ -50,7 +55,7 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
         schedules=[*schedules(settings), *second_try_schedules(settings)],
         sensors=[following(), *alert_sensors(settings, contract)],
         resources={**resources(settings, contract), **(resource_overrides or {})},
-        # A process for each step would cost seconds and a login each, and a sync has its own concurrency.
+        # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
         executor=dg.in_process_executor,
         metadata={"community": settings.community, "simulated": settings.simulated},
     )
@@ -58,4 +63,5 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
 
 @dg.definitions
 def defs() -> dg.Definitions:
+    """All Dagster objects of the configured community."""
     return build_defs()

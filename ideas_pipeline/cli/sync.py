@@ -1,4 +1,4 @@
-"""``ideas-pipeline sync``: fill the warehouse, and say what was read and what came of it."""
+"""``ideas-pipeline sync``: bring the warehouse up to date, and report what was read and written."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ WHERE l.community = '{community}' ORDER BY l.responses DESC, l.votes DESC LIMIT 
 
 @click.command()
 @options.only("Sync this stream alone, such as ideas.")
-@click.option("--full", is_flag=True, help="Read every list, whatever seems unchanged.")
+@click.option("--full", is_flag=True, help="Read every list, also those that seem unchanged.")
 @options.as_json
 def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
     """Read what may have changed in the community, and bring the warehouse up to date.
 
-    What was read is kept whatever happens later; the same community twice changes nothing. Each sync also reads a
-    share of the rest anew; with --full it reads everything.
+    What was read is kept even if the sync fails later. A second sync of an unchanged community changes nothing. Each
+    sync also verifies a share of what seems unchanged; with --full it reads everything.
 
     \b
     Examples:  ideas-pipeline sync
@@ -53,7 +53,7 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
 
 
 def configured() -> tuple[Settings, Contract]:
-    """Settings that name a community, and its contract. Raises SettingsError, ContractError."""
+    """The settings of a real community, and its contract. Raises SettingsError, ContractError."""
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
@@ -144,16 +144,18 @@ def _print(result: RunResult, url: sa.URL) -> None:
         if s.reason:
             out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
         if s.counts.absent:
-            out.print(f"{s.stream}: {s.counts.absent:,} no longer at the source, marked in _deleted_at.")
+            out.print(
+                f"{s.stream}: {s.counts.absent:,} rows were deleted at the source, and are marked in _deleted_at."
+            )
         if s.counts.held:
-            held = f"{s.stream}: {s.counts.held:,} missing, too many at once to be believed"
-            out.print(f"{held}; kept: ideas-pipeline absences list")
+            held = f"{s.stream}: {s.counts.held:,} rows are absent, too many at once to be marked as deleted"
+            out.print(f"{held}. Check them: ideas-pipeline absences list")
         if s.counts.rejected:
-            out.print(f"{s.stream}: {s.counts.rejected:,} records could not be read: ideas-pipeline rejects list")
+            out.print(f"{s.stream}: {s.counts.rejected:,} records could not be typed: ideas-pipeline rejects list")
     if result.verdict != "complete":
-        out.print(f"What was read is loaded. Sync again; if it stays {result.verdict}: ideas-pipeline check")
+        out.print(f"What was read is loaded. Sync again; if the result is {result.verdict} again: ideas-pipeline check")
     elif not result.changed and not result.counts.rejected:
-        out.print("Nothing changed: the warehouse was already true to the community.")
+        out.print("Nothing changed: the warehouse was already up to date.")
     out.print(f"Warehouse: {place(url)}", markup=False)
 
 
@@ -161,7 +163,7 @@ def _print_first_query(url: sa.URL, community: str) -> None:
     from ideas_pipeline.cli.output import console
 
     out = console()
-    out.print("A first query, the ideas that others discussed most:\n")
+    out.print("A first query: the most discussed ideas.\n")
     if url.get_backend_name() == "sqlite" and not shutil.which("sqlite3"):
         out.print("(the sqlite3 command is not installed here: apt-get install sqlite3)")
     print(query_command(url, FIRST_QUERY.format(community=community)))
@@ -172,7 +174,7 @@ def _complete(verdict: str) -> str:
 
 
 def query_command(url: sa.URL, query: str) -> str:
-    """A shell command that runs ``query`` in the warehouse at ``url``, or the query where no shell is known for it."""
+    """A shell command that runs ``query`` in the warehouse at ``url``; only the query for other databases."""
     if url.get_backend_name() == "sqlite":
         return f'sqlite3 -box {shlex.quote(url.database or ":memory:")} "{query}"'
     if url.get_backend_name() == "postgresql":

@@ -1,6 +1,6 @@
-"""An asset for each stream of the contract."""
+"""One asset per stream of the contract."""
 
-# Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
+# No `from __future__ import annotations`: Dagster needs the type of `context` itself, not its name as a string.
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -21,20 +21,20 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.runs import full_goal
 
 GROUP = "community"
-# A run with this tag reads every list. A tag, as one is set for a whole run, by a job or in the launchpad.
+# Tag of a run that reads every list. A tag because jobs and the launchpad set tags for a whole run.
 FULL = {"ideas_pipeline/mode": "full"}
 
 
 def community_assets(settings: Settings, contract: Contract) -> list[dg.AssetsDefinition]:
-    """The community's tables, each after those that say what lists it has."""
+    """The assets of the community's streams, each after the streams that tell its lists."""
     return [_stream_asset(settings, contract, stream) for stream in contract.order()]
 
 
 def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.AssetsDefinition:
     """A graph of two steps: the first waits for the streams before this one, the second syncs.
 
-    A step of an asset with days that takes its input from another asset with days fails in a run without days:
-    Dagster asks for the days of the input. A step that takes it from a step of its own is not asked.
+    One step is not enough for assets with daily partitions: if its input is another partitioned asset, Dagster requires
+    the input's partitions, and a run without partitions fails. The input of the second step is the first step instead.
     """
     has_days = stream in dated(contract)
     before = {parent: asset_key(settings, parent) for parent in sorted(contract.depends_on(stream))}
@@ -43,7 +43,7 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
 
     @dg.op(name=f"{name}__wait", ins={parent: dg.In(dg.Nothing) for parent in before}, out=dg.Out(dg.Nothing))
     def wait() -> None:
-        """Wait for the tables that say what lists there are."""
+        """Wait for the tables that tell which lists exist."""
 
     graph = dg.GraphDefinition(
         name=name,
@@ -109,11 +109,11 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         name=name,
         ins={"before": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
-        # One account, one run at a time: two would share its rate limit and read each other's half-written lists.
+        # One run at a time per account: two would share its rate limit and read each other's half-written lists.
         pool=f"ideas_api_{settings.community}",
     )
     def sync(context: dg.AssetExecutionContext, ideas_api: ApiResource, warehouse: WarehouseResource) -> None:
-        """Read the stream and bring its tables up to date."""
+        """Sync the stream."""
         window = window_asked_for(context) if has_days else None
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         began = datetime.now(UTC)
@@ -125,7 +125,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
                 caller=f"Dagster's run {context.run.run_id}",
                 progress=LoggedProgress(context.log),
                 streams=[stream],
-                # A window is a run of its own: streams without days may be synced beside it.
+                # A window is a run of its own: streams without partitions may be synced beside it.
                 run_id=f"{context.run.run_id}-days" if window else context.run.run_id,
             )
             shown = _shown(context, pipeline, run, stream, has_window=bool(window))
@@ -148,7 +148,7 @@ def _shown(
     with warehouse.reading() as tx:
         shown |= trouble(tx, contract, stream, run.run_id)
     if run.changed and (result.verdict == "failed" or (has_window and result.verdict != "complete")):
-        # What was read is loaded, and no step follows one that fails.
+        # What was read is loaded, but Dagster skips the steps after one that fails: the marts are built here.
         for mart in marts_built(settings, warehouse.engine):
             context.log_event(mart)
     if result.verdict == "failed":
@@ -164,7 +164,7 @@ def _shown(
 
 
 def _count_days(context: dg.AssetExecutionContext, pipeline: Pipeline, stream: str) -> None:
-    """Show how many rows each of the run's days has."""
+    """Record the row count of each partition of the run."""
     counted = day_counts(pipeline.warehouse, pipeline.settings, pipeline.contract, stream, context.partition_keys)
     for day, rows in counted.items():
         context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day)
@@ -173,9 +173,9 @@ def _count_days(context: dg.AssetExecutionContext, pipeline: Pipeline, stream: s
 def _mark_days(
     context: dg.AssetExecutionContext, pipeline: Pipeline, stream: str, run_id: str, began: datetime, is_full: bool
 ) -> None:
-    """Mark the days that a complete run covers, so that the UI's grid shows the nights."""
+    """Mark the days that a complete run covers as materialized, so that the UI's grid shows them."""
     settings, warehouse = pipeline.settings, pipeline.warehouse
-    # A full run that goes on from a broken one has read some of its lists as long ago as that one began.
+    # A full run that continues an interrupted one may have read some lists as long ago as that one started.
     at = began
     if is_full:
         with warehouse.reading() as tx:

@@ -1,4 +1,4 @@
-"""What the assets work with: the Ideas API and the warehouse, opened once a run, at first use."""
+"""Dagster resources: the Ideas API and the warehouse, each opened once per run, at first use."""
 
 from __future__ import annotations
 
@@ -20,30 +20,37 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 
 
 class ApiResource(dg.ConfigurableResource[IdeasApi], ABC):
-    """Gives a ``client`` of an Ideas API."""
+    """A resource with a ``client`` of an Ideas API."""
 
-    contract: str | None = Field(default=None, description="Path of a contract file; none means the default contract.")
+    contract: str | None = Field(
+        default=None, description="Path of a contract file. Default: the contract that comes with the package."
+    )
     token_store: str = Field(description="Path of the file that holds the access tokens between runs.")
-    state_dir: str = Field(description="Path of the folder in which runs share the account's budget and its lock.")
+    state_dir: str = Field(
+        description="Path of the folder in which runs share the account's request budget and run lock."
+    )
 
     @property
     @abstractmethod
     def client(self) -> IdeasApi:
-        """The API's client, the same one for a whole run. Raises IdeasApiError."""
+        """The client, one per run. Raises IdeasApiError."""
 
     def load_contract(self) -> Contract:
+        """Load the contract. Raises ContractError."""
         return load_contract(Path(self.contract) if self.contract else None)
 
 
 class IdeasApiResource(ApiResource):
-    """The Ideas API of a community, as the account of an API client. The first request logs in."""
+    """The Ideas API of a community. The first request logs in."""
 
-    # repr=False: an asset that prints its resources must not print these.
+    # repr=False: they must not appear if an asset prints its resources.
     client_id: str = Field(repr=False, description="The API client's id.")
     client_secret: str = Field(repr=False, description="The API client's secret.")
-    base_url: str = Field(description="The API's address, ending in a slash.")
+    base_url: str = Field(description="The API's base URL, ending in a slash.")
     callback_host: str = Field(default="127.0.0.1", description="Address on which to listen for the auth code.")
-    callback_port: int | None = Field(default=None, description="Port for it; none means that the code is returned.")
+    callback_port: int | None = Field(
+        default=None, description="Port on which to listen. Default: the API returns the auth code in a response."
+    )
     callback_path: str = Field(default="/", description="Path at which the auth code is expected.")
     callback_seconds: float = Field(default=120, description="Seconds to wait for the auth code.")
     _client: IdeasApi | None = PrivateAttr(default=None)
@@ -67,7 +74,7 @@ class IdeasApiResource(ApiResource):
 
 
 class SimulatedIdeasApiResource(ApiResource):
-    """A simulated community, served from this process for the length of a run. It is the one of ``make demo``."""
+    """The simulated community of ``make demo``, served by this process during a run."""
 
     _simulator: Simulator | None = PrivateAttr(default=None)
     _client: IdeasApi | None = PrivateAttr(default=None)
@@ -95,16 +102,16 @@ class SimulatedIdeasApiResource(ApiResource):
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     """The SQL warehouse of one community."""
 
-    # repr=False: it can hold a password.
+    # repr=False: it can contain a password.
     url: str = Field(repr=False, description="The database's address, as SQLAlchemy writes it.")
     community: str = Field(description="The community whose rows are read and written.")
     _warehouse: Warehouse | None = PrivateAttr(default=None)
 
     @property
     def warehouse(self) -> Warehouse:
-        """The open warehouse. Opened here and not in a set-up step, so that a failure is an asset's own sentence.
+        """The open warehouse. Raises WarehouseError.
 
-        Raises WarehouseError.
+        It is opened here and not in Dagster's set-up of resources, so that the asset reports a failure in words.
         """
         if self._warehouse is None:
             self._warehouse = Warehouse.open(self.url, self.community)
@@ -116,10 +123,10 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
 
 
 def resources(settings: Settings, contract: Contract) -> dict[str, dg.ConfigurableResource[Any]]:
-    """The resources by name, as configured. Raises SettingsError where it is not said which API to use.
+    """The configured resources by name. Raises SettingsError if neither region nor base URL is set.
 
-    What is secret is named by its environment variable and read when a run starts: a value given here would be shown
-    in the UI and kept in Dagster's own database.
+    Secrets are given as the names of environment variables and read when a run starts: the UI would show a value, and
+    Dagster's database would keep it.
     """
     override = str(settings.contract) if settings.contract else None
     folders = {"token_store": str(settings.token_store), "state_dir": str(settings.state_dir)}

@@ -45,7 +45,7 @@ def test_a_first_sync_fills_the_warehouse_and_the_query_that_it_shows_can_be_pas
 def test_a_second_sync_changes_nothing_and_says_so(folder):
     ideas_pipeline("sync", folder=folder)
     done = ideas_pipeline("sync", "--full", folder=folder)
-    assert "Nothing changed: the warehouse was already true to the community." in done.stdout
+    assert "Nothing changed: the warehouse was already up to date." in done.stdout
     assert rows(done.stdout)["votes"][3:6] == ["0", "0", "900"]
     assert "A first query" not in done.stdout  # a log of every night has no use for it
 
