@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import STDOUT
 from typing import Any
 
 import requests
 
-ROOT = Path(__file__).parents[1]
+from ideas_pipeline_tests.processes import ROOT, started
+
 DAGSTER = [sys.executable, "-m", "dagster"]
 WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
 
@@ -39,19 +39,9 @@ def dagster_dev(folder: Path, **variables: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with (folder / "dev.log").open("w") as log:
-        process = subprocess.Popen(
-            [*DAGSTER, "dev", *WORKSPACE, "-h", "127.0.0.1", "-p", str(port)],
-            cwd=folder,
-            env=environment(folder, **variables),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
+        command = [*DAGSTER, "dev", *WORKSPACE, "-h", "127.0.0.1", "-p", str(port)]
+        with started(command, cwd=folder, env=environment(folder, **variables), stdout=log, stderr=STDOUT):
             yield f"http://127.0.0.1:{port}/graphql"
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(60)
 
 
 def ask(ui: str, query: str, **variables: Any) -> Any:

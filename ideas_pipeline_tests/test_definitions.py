@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, ask, dagster_dev, environment, loaded, until
+from ideas_pipeline_tests.processes import run
 
 LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
     launchRun(executionParams: {selector: $selector, mode: "default"}) {
@@ -33,15 +34,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _validate(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DAGSTER, "definitions", "validate", *WORKSPACE],
-        cwd=folder,
-        env=environment(folder, **variables),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def _validate(folder: Path, **variables: str) -> CompletedProcess[str]:
+    return run([*DAGSTER, "definitions", "validate", *WORKSPACE], cwd=folder, env=environment(folder, **variables))
 
 
 def test_the_definitions_are_valid_without_any_configuration(folder: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 import threading
 import tomllib
@@ -28,8 +27,8 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.processes import ROOT, run
 
-ROOT = Path(__file__).parents[1]
 DOCUMENTS = {file.name: file.read_text(encoding="utf-8") for file in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
 OPERATIONS, ARCHITECTURE = DOCUMENTS["operations.md"], DOCUMENTS["architecture.md"]
 # Variables that are read by a single command, or by the tests.
@@ -138,7 +137,8 @@ def type_in(lines: str, folder: Path, **variables: str) -> None:
         (tools / "sqlite3").write_text(program)
         (tools / "sqlite3").chmod(0o755)
     path = os.pathsep.join([str(tools), variables.pop("PATH", ""), os.environ["PATH"]])
-    subprocess.run(["bash", "-euc", lines], cwd=folder, check=True, env=os.environ | variables | {"PATH": path})
+    done = run(["bash", "-euc", lines], cwd=folder, env=os.environ | variables | {"PATH": path})
+    assert done.returncode == 0, done.stderr
 
 
 def without_our_commands(lines: str) -> str:

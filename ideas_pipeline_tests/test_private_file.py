@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline import private_file
+from ideas_pipeline_tests.processes import at_the_same_time
 
 
 def _mode(path: Path) -> int:
@@ -87,8 +87,7 @@ def _create_once(file: Path, content: bytes) -> bytes:
 
 def test_of_processes_that_create_a_file_at_once_one_wins(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        found = pool.starmap(_create_once, [(file, bytes([n]) * 8) for n in range(6)])
+    found = at_the_same_time(_create_once, *((file, bytes([n]) * 8) for n in range(6)))
     assert len(set(found)) == 1
     assert list(tmp_path.iterdir()) == [file]
 

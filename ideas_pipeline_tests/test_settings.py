@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline_tests.cli.command import environment
+from ideas_pipeline_tests.processes import run
 
 
 @pytest.fixture(autouse=True)
@@ -258,5 +258,5 @@ def test_an_unknown_or_missing_region_lists_those_known(region):
 def test_settings_load_without_dagster_pandas_or_sqlalchemy():
     heavy = "{'dagster', 'pandas', 'sqlalchemy', 'requests'}"
     code = f"import sys, ideas_pipeline.settings; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    done = run([sys.executable, "-c", code], env=environment())
     assert done.stdout == "[]\n"

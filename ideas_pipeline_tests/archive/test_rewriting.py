@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from ideas_pipeline.archive.rewriting import rewrite
 from ideas_pipeline.archive.writing import Writer
 from ideas_pipeline.errors import ArchiveInUse
 from ideas_pipeline_tests.cli.command import environment
+from ideas_pipeline_tests.processes import started
 
 REWRITES_SLOWLY = """
 import sys, time
@@ -99,7 +99,7 @@ def test_a_rewriting_that_is_killed_leaves_each_file_old_or_new_and_the_next_one
         with Writer(tmp_path / str(run)) as writer:
             for _ in range(4):
                 writer.add({}, b"ann")
-    with subprocess.Popen([sys.executable, "-c", REWRITES_SLOWLY, str(tmp_path)], env=environment()) as process:
+    with started([sys.executable, "-c", REWRITES_SLOWLY, str(tmp_path)], env=environment()) as process:
         while bodies(tmp_path).count(b"***") < 8:
             assert process.poll() is None
             time.sleep(0.01)

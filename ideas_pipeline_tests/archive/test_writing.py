@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import resource
 import stat
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from ideas_pipeline.archive.blocks import records
 from ideas_pipeline.archive.files import pages_of
 from ideas_pipeline.archive.writing import Writer
 from ideas_pipeline_tests.cli.command import environment
+from ideas_pipeline_tests.processes import started
 
 WRITES_FOR_EVER = """
 import itertools, sys
@@ -80,7 +80,7 @@ def test_nobody_but_the_owner_can_look_into_the_archive(tmp_path):
 
 def test_after_kill_9_everything_that_was_written_before_can_be_read(tmp_path):
     run = tmp_path / "run"
-    with subprocess.Popen([sys.executable, "-c", WRITES_FOR_EVER, str(run)], env=environment()) as process:
+    with started([sys.executable, "-c", WRITES_FOR_EVER, str(run)], env=environment()) as process:
         while sum(file.stat().st_size for file in pages_of(run)) < 100_000:
             assert process.poll() is None
             time.sleep(0.01)

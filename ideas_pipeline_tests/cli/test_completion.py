@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from ideas_pipeline.cli.main import COMMANDS
 from ideas_pipeline_tests.cli.command import COMMAND, environment
+from ideas_pipeline_tests.processes import run
 
 # What bash's own completion calls, with the words so far.
 PRESS_TAB = """
@@ -37,14 +37,7 @@ def completed(program: Path, *words: str, **variables: str) -> list[str]:
     """What bash offers after ``words``, the last of which is begun."""
     script = PRESS_TAB.format(words=" ".join(map(shlex.quote, words)))
     path = {"PATH": f"{program}:{environment()['PATH']}"}
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script],
-        cwd=program.parent,
-        env=environment(**path, **variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run(["bash", "--norc", "-c", script], cwd=program.parent, env=environment(**path, **variables))
     assert done.stderr == ""
     registered, *offered = done.stdout.splitlines()
     assert registered.endswith("_ideas_pipeline_completion ideas-pipeline")

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.cli.terminal import dialogue
 
 SECRET = "canary-password"
 
@@ -68,41 +65,13 @@ def test_a_new_role_without_a_password_is_a_matter_of_configuration(administrato
 
 
 def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(administrator, tmp_path):
-    shown = on_a_terminal(tmp_path, [SECRET, SECRET], IDEAS_WAREHOUSE_URL=url(administrator))
+    variables = {"IDEAS_WAREHOUSE_URL": url(administrator)}
+    shown = dialogue("grant-analyst", "ada", typed=[SECRET, SECRET], folder=tmp_path, **variables)
     assert "Password for ada: " in shown
     assert "Repeat for confirmation: " in shown
     assert SECRET not in shown
     assert "The role ada is created" in shown
     assert has_ada(administrator)
-
-
-def on_a_terminal(folder: Path, typed: list[str], **variables: str) -> str:
-    """Runs the command on a terminal, types when it is asked, and returns all that the terminal showed."""
-    ours, theirs = pty.openpty()
-    command = [*COMMAND, "grant-analyst", "ada"]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(**variables),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,  # or it would ask on the terminal on which the tests run
-    ):
-        os.close(theirs)
-        shown = ""
-        for answer in typed:
-            while not shown.endswith(": "):
-                shown += os.read(ours, 1024).decode()
-            shown += "\n"
-            os.write(ours, f"{answer}\n".encode())
-        while True:
-            try:
-                shown += os.read(ours, 1024).decode()
-            except OSError:  # the other end is closed
-                break
-    os.close(ours)
-    return shown
 
 
 def test_rights_that_we_lack_are_a_sentence(administrator, tmp_path):

@@ -1,39 +1,15 @@
 from __future__ import annotations
 
 import os
-import pty
 import stat
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from ideas_pipeline.cli.init import init
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
-
-
-def on_a_terminal(folder: Path, typed: bytes) -> str:
-    """Runs init with a terminal as its input, types, and returns all that the terminal showed."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "init"], cwd=folder, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    shown = b""
-    for answer in typed.splitlines(keepends=True):
-        while not shown.endswith(b": "):
-            shown += os.read(ours, 1024)
-        shown += b"\n"
-        os.write(ours, answer)
-    while True:
-        try:
-            shown += os.read(ours, 1024)
-        except OSError:
-            break
-    process.wait(timeout=30)
-    os.close(ours)
-    return shown.decode()
+from ideas_pipeline_tests.cli.terminal import dialogue
+from ideas_pipeline_tests.processes import run
 
 
 def test_it_writes_a_file_for_its_owner_alone_and_says_where_the_credentials_come_from(tmp_path):
@@ -83,13 +59,8 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
 def test_on_a_full_disk_the_file_that_is_there_stays(tmp_path):
     (tmp_path / ".env").write_text("IDEAS_CLIENT_SECRET=canary\n")
     # No file may grow: what a disk says that is full, but with another word.
-    done = subprocess.run(
-        ["bash", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@"', "-", *COMMAND, "init", "--force"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
+    command = ["bash", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@"', "-", *COMMAND, "init", "--force"]
+    done = run(command, cwd=tmp_path, env=environment())
     assert (done.returncode, done.stderr) == (2, "Error: .env cannot be written: File too large.\n")
     assert (tmp_path / ".env").read_text() == "IDEAS_CLIENT_SECRET=canary\n"
     assert [file.name for file in tmp_path.iterdir()] == [".env"]
@@ -119,7 +90,7 @@ def test_a_value_that_would_be_refused_later_is_refused_at_once(options, said, t
 
 
 def test_on_a_terminal_what_is_typed_wrong_is_asked_for_again(tmp_path, monkeypatch):
-    shown = on_a_terminal(tmp_path, b"our community\nacme\nMARS\nEU\n\n\n")
+    shown = dialogue("init", typed=["our community", "acme", "MARS", "EU", "", ""], folder=tmp_path)
     assert "must be a name of letters, digits" in shown
     assert "'MARS' is not one of" in shown
     monkeypatch.chdir(tmp_path)
@@ -137,7 +108,7 @@ def test_a_value_that_the_file_cannot_hold_is_refused_rather_than_changed(tmp_pa
 
 
 def test_on_a_terminal_it_asks_and_does_not_show_the_secret(tmp_path, monkeypatch):
-    shown = on_a_terminal(tmp_path, b"acme\nUS\nthe-client\ncanary-secret\n")
+    shown = dialogue("init", typed=["acme", "US", "the-client", "canary-secret"], folder=tmp_path)
     assert "Next, run: ideas-pipeline check" in shown
     assert "canary-secret" not in shown
     monkeypatch.chdir(tmp_path)

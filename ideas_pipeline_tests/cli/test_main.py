@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import click
 import pytest
@@ -25,6 +25,7 @@ from ideas_pipeline.errors import (
     WarehouseMisconfigured,
 )
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+from ideas_pipeline_tests.processes import run, started
 
 
 def raised(message: str) -> ValueError:
@@ -92,7 +93,7 @@ def test_the_help_is_shown_without_loading_what_only_the_work_needs():
         "import sys; from click.testing import CliRunner; from ideas_pipeline.cli.main import main; "
         f"CliRunner().invoke(main, ['--help'], catch_exceptions=False); print(sorted({heavy} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    done = run([sys.executable, "-c", code], env=environment())
     assert done.stdout == "[]\n"
 
 
@@ -175,28 +176,20 @@ def test_a_line_of_the_env_file_that_makes_no_sense_is_told_once(tmp_path):
 def test_an_output_that_takes_no_more_is_said_to_be_so(arguments, unbuffered, tmp_path):
     variables = environment(PYTHONUNBUFFERED=unbuffered)
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*COMMAND, *arguments], cwd=tmp_path, env=variables, stdout=full, stderr=subprocess.PIPE, text=True
-        )
+        done = run([*COMMAND, *arguments], cwd=tmp_path, env=variables, stdout=full)
     assert done.returncode == 1
     assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
 
 
 def test_an_output_that_is_closed_is_no_error(tmp_path):
     closed = ["bash", "-c", 'exec "$@" >&-', "-", *COMMAND, "marts"]
-    done = subprocess.run(closed, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
+    done = run(closed, cwd=tmp_path, env=environment())
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
-    with subprocess.Popen(
-        [*COMMAND, "contract", "show"],
-        cwd=tmp_path,
-        env=environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    unbuffered = environment(PYTHONUNBUFFERED="1")
+    with started([*COMMAND, "contract", "show"], cwd=tmp_path, env=unbuffered, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from ideas_pipeline.cli.sync import FIRST_QUERY, query_command
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline, lead_to
+from ideas_pipeline_tests.processes import run, started
 
 QUICK = "limits: {requests_per_second: null, attempts: 2, deadline: 5}\n"
 
@@ -97,13 +98,13 @@ def test_refused_credentials_are_a_matter_of_configuration_and_exit_with_2(folde
 def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator):
     simulator.faults.add(Fault(kind="latency", stream="comments", seconds=2, times=None))
     command = [*COMMAND, "sync"]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+    with started(command, cwd=folder, env=environment(), stderr=PIPE) as process:
         assert process.stderr is not None
         while process.stderr.readline() != "comments: reading 60 lists\n":
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
-    assert process.returncode == 1
+        assert process.wait() == 1
     assert said == "Error: stopped. What was loaded is kept, and the next sync completes it.\n"
     with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
         assert database.execute("SELECT COUNT(*) FROM ideas").fetchone() == (60,)
@@ -122,7 +123,7 @@ def test_the_first_query_is_shown_for_the_shell_of_the_engine_without_a_password
 
 
 def test_the_first_query_survives_the_shells_quotes():
-    quoted = subprocess.run(["sh", "-c", f'printf %s "{FIRST_QUERY}"'], capture_output=True, text=True, check=True)
+    quoted = run(["sh", "-c", f'printf %s "{FIRST_QUERY}"'])
     assert quoted.stdout == FIRST_QUERY
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from dagster._core.remote_representation.external_data import RepositorySnap  # 
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests import processes
+from ideas_pipeline_tests.processes import ROOT
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "canary-password"
 
 
@@ -31,18 +31,16 @@ def test_no_secret_and_no_person_gets_into_what_dagster_keeps_of_a_run(
     home = tmp_path / "dagster"
     home.mkdir()
 
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", "dagster", "job", "execute", "-m", "ideas_pipeline.definitions", "-j", "nightly_sync"],
         env=os.environ | {"DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        timeout=120,
     )
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         (run,) = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.FAILURE
         job = dg.serialize_value(instance.get_job_snapshot(str(run.job_snapshot_id)))
-    kept = done.stdout + done.stderr + job.encode()
+    kept = (done.stdout + done.stderr + job).encode()
     kept += b"".join(file.read_bytes() for file in sorted(home.rglob("*")) if file.is_file())
     assert b"acme__comments" in kept  # the search looks where the run left its traces
     assert b"users: " in kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged
+from ideas_pipeline_tests.processes import forked
 
 VILLAGE = Size(challenges=4, ideas=24, comments=90, votes=220, users=50)
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 20, "total": {"body": ["total"]}})
@@ -124,11 +124,6 @@ def as_of(engine: sa.Engine, moment: datetime) -> Past:
     return past
 
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-# Imported once, so that a process begins where a sync does.
-_PROCESSES.set_forkserver_preload([__name__])
-
-
 def _sync(contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, mode: Mode) -> None:
     engine_of_a_stream._BATCH_SCOPES = 4  # small batches: more moments at which a kill could hurt
     api = IdeasApi.connect(contract, base_url, credentials, folder / "tokens.json", folder)
@@ -144,15 +139,12 @@ def sync_and_kill(
     Returns whether the process was killed; otherwise it had come to its end before.
     """
     credentials = Credentials(simulator.client_id, simulator.client_secret)
-    process = _PROCESSES.Process(
-        target=_sync, args=(simulator.contract, simulator.base_url, credentials, folder, url, mode)
-    )
     sent = len(simulator.log)
-    process.start()
-    while process.is_alive() and len(simulator.log) - sent < after_requests:
-        time.sleep(0.001)
-    time.sleep(and_seconds)
-    process.kill()
-    process.join()
+    with forked(_sync, simulator.contract, simulator.base_url, credentials, folder, url, mode) as process:
+        while process.is_alive() and len(simulator.log) - sent < after_requests:
+            time.sleep(0.001)
+        time.sleep(and_seconds)
+        process.kill()
+        process.join()
     assert process.exitcode in (0, -9)
     return process.exitcode != 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline, lead_to
+from ideas_pipeline_tests.processes import started
 
 PER_SECOND, PER_HOUR = 60, 100
 MINUTES_OF_AN_HOUR = 61
@@ -41,9 +43,8 @@ def limit(folder: Path, per_second: int | None = None, per_hour: int | None = No
     (folder / "contract.yaml").write_text(json.dumps({"limits": limits}))
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*COMMAND, *arguments], cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True)
+def running(folder: Path, *arguments: str) -> AbstractContextManager[Popen[str]]:
+    return started([*COMMAND, *arguments], cwd=folder, env=environment(), stdout=PIPE, stderr=PIPE)
 
 
 def budget(folder: Path) -> Path:
@@ -75,18 +76,19 @@ def test_a_second_sync_waits_for_the_first_and_says_so(simulator: Simulator, fol
         go_on.wait(60)
 
     simulator.before_page = hold
-    with started(folder, "sync") as first:
+    with running(folder, "sync") as first:
         try:
             assert at_work.wait(60)
             asked = len(simulator.log)
-            with started(folder, "sync") as second:
+            with running(folder, "sync") as second:
                 assert second.stderr is not None
                 sentence = second.stderr.readline()
                 assert f"used by ideas-pipeline sync (process {first.pid}, since 20" in sentence
                 assert simulator.client_id not in sentence
                 assert len(simulator.log) == asked, "it asks for nothing meanwhile"
                 go_on.set()
-                said, _ = second.communicate(timeout=120)
+                said, _ = second.communicate()
+                first.communicate()
         finally:
             go_on.set()
     assert (first.returncode, second.returncode) == (0, 0)
@@ -98,9 +100,9 @@ def test_a_sync_and_a_check_share_one_rate(simulator: Simulator, folder: Path) -
     pages: list[float] = []
     simulator.before_page = lambda *_: pages.append(time.time())
     begun = time.time()
-    with started(folder, "sync") as syncing, started(folder, "check") as checking:
+    with running(folder, "sync") as syncing, running(folder, "check") as checking:
         for process in (syncing, checking):
-            process.communicate(timeout=120)
+            process.communicate()
     assert syncing.returncode == 0
     assert checking.returncode in (0, 3), "a check does not wait for the sync to end"
     assert len(pages) > 130

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
+from ideas_pipeline_tests.cli.command import ideas_pipeline, simulate
 
 PATH = "/ideas/code"
 
@@ -24,34 +21,20 @@ def port() -> int:
         return int(free.getsockname()[1])
 
 
-@contextmanager
-def api_that_sends_codes_to(endpoint: str, folder: Path) -> Iterator[dict[str, str]]:
-    """``ideas-pipeline simulate`` in a process of its own; yields the variables that lead a sync to it."""
-    ready = folder / "ready.json"
-    command = [*COMMAND, "simulate", "--endpoint", endpoint, "--ready-file", str(ready)]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
-        try:
-            while not ready.exists():
-                assert process.poll() is None, "the simulator ended early"
-                time.sleep(0.01)
-            api = json.loads(ready.read_text())
-            yield {
-                "IDEAS_API_BASE_URL": api["base_url"],
-                "IDEAS_CLIENT_ID": api["client_id"],
-                "IDEAS_CLIENT_SECRET": api["client_secret"],
-                "IDEAS_CALLBACK_PATH": PATH,
-            }
-        finally:
-            process.terminate()
-
-
 @pytest.fixture
 def api(port: int, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with api_that_sends_codes_to(f"http://127.0.0.1:{port}{PATH}", tmp_path) as variables:
-        yield variables | {"IDEAS_CALLBACK_PORT": str(port)}
+    """A simulated API that sends its codes to the port; yields the variables that lead a sync to it."""
+    with simulate(tmp_path, "--endpoint", f"http://127.0.0.1:{port}{PATH}") as served:
+        yield {
+            "IDEAS_API_BASE_URL": served["base_url"],
+            "IDEAS_CLIENT_ID": served["client_id"],
+            "IDEAS_CLIENT_SECRET": served["client_secret"],
+            "IDEAS_CALLBACK_PATH": PATH,
+            "IDEAS_CALLBACK_PORT": str(port),
+        }
 
 
-def only_challenges(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def only_challenges(folder: Path, **variables: str) -> CompletedProcess[str]:
     return ideas_pipeline("sync", "--only", "challenges", folder=folder, **variables)
 
 

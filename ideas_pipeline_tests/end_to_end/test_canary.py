@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync
+from ideas_pipeline_tests.processes import run
 
 TROUBLE = [
     Fault(kind="status", stream="auth.refresh", status=400, times=1),
@@ -93,7 +93,7 @@ def test_a_command_that_fails_says_so_without_a_secret(debug: str, tmp_path: Pat
             "IDEAS_CLIENT_SECRET": running.client_secret,
             "IDEAS_DEBUG": debug,
         }
-        done = subprocess.run([command, "sync"], env=environment, cwd=tmp_path, capture_output=True, check=False)
+        done = run([command, "sync"], env=environment, cwd=tmp_path)
     assert done.returncode == 2
-    assert b"client" in (done.stdout + done.stderr)
-    assert_absent(secrets_of(running), done.stdout + done.stderr, "the command's output")
+    assert "client" in (done.stdout + done.stderr)
+    assert_absent(secrets_of(running), (done.stdout + done.stderr).encode(), "the command's output")

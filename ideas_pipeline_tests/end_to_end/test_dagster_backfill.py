@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -19,6 +18,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import SCOPES
 from ideas_pipeline.tables.community import COMMENTS
+from ideas_pipeline_tests import processes
 from ideas_pipeline_tests.cli.command import ideas_pipeline, lead_to
 from ideas_pipeline_tests.dagster_processes import DAGSTER, ask, dagster_dev, environment, loaded, until
 
@@ -104,14 +104,8 @@ def test_a_backfill_from_dagster_s_command_line_marks_its_days(folder: Path, sim
     streams = ",".join(f"acme/{stream}" for stream in LISTS)
     command = ["asset", "materialize", "-m", "ideas_pipeline.definitions", "--select", streams]
 
-    done = subprocess.run(
-        [*DAGSTER, *command, "--partition-range", f"{FIRST}...{LAST}"],
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    command += ["--partition-range", f"{FIRST}...{LAST}"]
+    done = processes.run([*DAGSTER, *command], cwd=folder, env=environment(folder))
 
     assert done.returncode == 0, done.stderr
     with dg.DagsterInstance.from_config(str(folder / "dagster")) as instance:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
 from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, ask, dagster_dev, environment, loaded, until
+from ideas_pipeline_tests.processes import run
 
 RUNS = """{ runsOrError(limit: 20) { ... on Runs { results {
     jobName status assetSelection { path } tags { key value } } } } }"""
@@ -37,7 +37,7 @@ def ui(folder: Path) -> Iterator[str]:
     with dagster_dev(folder) as graphql:
         loaded(graphql)
         launch = [*DAGSTER, "job", "launch", *WORKSPACE, "-j", "nightly_sync"]
-        assert subprocess.run(launch, cwd=folder, env=environment(folder), capture_output=True).returncode == 0
+        assert run(launch, cwd=folder, env=environment(folder)).returncode == 0
         until(lambda: [run for run in runs(graphql) if run["status"] == "SUCCESS"])
         yield graphql.removesuffix("/graphql")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.processes import run, started
 
 KILLS = int(os.environ.get("IDEAS_KILLS", "10"))
 
@@ -223,14 +224,14 @@ def test_a_killed_command_goes_on_from_its_finished_lists(sqlite_url: str, tmp_p
         }
         command = [sys.executable, "-c", "from ideas_pipeline.cli.main import main; main()", "sync", "--full"]
         simulator.latency = 0.01
-        first = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
-        while not any(request.stream == "votes" for request in simulator.log):
-            assert first.poll() is None
-            time.sleep(0.005)
-        first.send_signal(signal.SIGKILL)
-        assert first.wait() == -signal.SIGKILL
+        with started(command, cwd=tmp_path, env=environment, stdout=DEVNULL) as first:
+            while not any(request.stream == "votes" for request in simulator.log):
+                assert first.poll() is None
+                time.sleep(0.005)
+            first.send_signal(signal.SIGKILL)
+            assert first.wait() == -signal.SIGKILL
         simulator.reset_log()
-        assert subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL).returncode == 0
+        assert run(command, cwd=tmp_path, env=environment).returncode == 0
         assert {request.stream for request in simulator.log if not request.stream.startswith("auth.")} <= {
             "account",
             "votes",

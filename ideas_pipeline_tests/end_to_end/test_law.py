@@ -72,7 +72,7 @@ class Story:
         return {"id": f"u{self.created}", "display_name": f"Person {self.created}"}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(0, 12), changes=_STORY)
 def test_a_complete_reading_holds_every_row_that_lived_through_it(
     api: tuple[Simulator, IdeasApi], size: int, changes: list[list[tuple[str, int, int]]]

@@ -150,7 +150,6 @@ def test_whatever_happens_no_living_row_is_lost_and_in_the_end_the_warehouse_is_
         settings=settings(
             max_examples=stories,
             stateful_step_count=10,
-            deadline=None,
             derandomize=stories <= STORIES,
             phases=[Phase.generate],  # to shorten a story costs minutes, and it is short
             suppress_health_check=list(HealthCheck),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ideas_pipeline.ideas_api.auth import Credentials
@@ -11,6 +10,7 @@ from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.processes import at_the_same_time
 
 THREADS = 32
 CALLS = 10
@@ -28,11 +28,9 @@ def _process(base_url: str, client_id: str, client_secret: str, store: Path) -> 
 def test_no_refresh_token_is_used_twice_and_no_request_is_lost(tmp_path: Path) -> None:
     with (
         Simulator(contract_with(CHANGES), generate("small", seed=1), token_uses=5) as simulator,
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes,
     ):
         arguments = (simulator.base_url, simulator.client_id, simulator.client_secret, tmp_path / "tokens.json")
-        workers = [processes.submit(_process, *arguments) for _ in range(2)]
-        assert [worker.result() for worker in workers] == [THREADS * CALLS] * 2
+        assert at_the_same_time(_process, arguments, arguments) == [THREADS * CALLS] * 2
         assert simulator.counters.refresh_reuses == 0
         assert simulator.counters.logins == 1
         assert simulator.counters.refreshes > 2 * THREADS * CALLS // 10

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,26 +16,11 @@ from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full, Incremental, Mode
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.cli.command import COMMAND, environment
+from ideas_pipeline_tests.cli.command import simulate
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 
 SEED = 3
-
-
-@contextmanager
-def simulate(folder: Path, *options: str) -> Iterator[dict[str, str]]:
-    """The simulator with a living community; yields what it wrote to its ready file."""
-    ready = folder / "ready.json"
-    command = [*COMMAND, "simulate", "--living", "--seed", str(SEED), "--ready-file", str(ready), *options]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
-        try:
-            while not ready.exists():
-                assert process.poll() is None, "the simulator ended early"
-                time.sleep(0.01)
-            yield json.loads(ready.read_text())
-        finally:
-            process.terminate()
 
 
 @pytest.mark.parametrize(("options", "mode"), [([], Incremental()), (["--hidden-changes"], Full())])
@@ -50,6 +30,7 @@ def test_the_warehouse_equals_the_living_community_after_each_move_of_the_clock(
     contract = contract_with({})
     truth = generate("small", SEED)
     life = LivingCommunity(truth, SEED, hidden_changes="--hidden-changes" in options)
+    options = ["--living", "--seed", str(SEED), *options]
     with simulate(tmp_path, *options) as served, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         credentials = Credentials(served["client_id"], served["client_secret"])
         api = IdeasApi.connect(contract, served["base_url"], credentials, tmp_path / "tokens.json", tmp_path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import duckdb
@@ -26,6 +26,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests import processes
 from ideas_pipeline_tests.cli.command import COMMAND, environment
 from ideas_pipeline_tests.end_to_end.pipeline import sync
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load
@@ -58,9 +59,7 @@ def variables(folder: Path, **more: str) -> dict[str, str]:
 
 def run(language: str, script: str, folder: Path, **more: str) -> str:
     command = {"sh": ["bash", "-ec", script], "python": [sys.executable, "-c", script]}[language]
-    done = subprocess.run(
-        command, cwd=folder, env=variables(folder, **more), capture_output=True, text=True, timeout=120
-    )
+    done = processes.run(command, cwd=folder, env=variables(folder, **more))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -76,17 +75,12 @@ def sqlite(folder: Path) -> Iterator[Warehouse]:
 def datasette(folder: Path) -> Iterator[str]:
     """Datasette as the page starts it, on a port that is free. Yields the address of the database."""
     command = lines("Datasette", "sh").splitlines()[-1].replace("8001", "0")
-    with subprocess.Popen(
-        shlex.split(command), cwd=folder, env=variables(folder), stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            assert server.stderr
-            said = next(line for line in server.stderr if "running on" in line)
-            address = re.search(r"http://127\.0\.0\.1:\d+", said)
-            assert address
-            yield f"{address[0]}/warehouse"
-        finally:
-            server.terminate()
+    with processes.started(shlex.split(command), cwd=folder, env=variables(folder), stderr=PIPE) as server:
+        assert server.stderr
+        said = next(line for line in server.stderr if "running on" in line)
+        address = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert address
+        yield f"{address[0]}/warehouse"
 
 
 def asked(database: str, query: str) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import paged
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.processes import at_the_same_time
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
 ONE, OTHER = "one", "other"
@@ -105,10 +105,6 @@ def test_a_run_id_that_both_share_is_a_run_of_each(
     assert_both_true(warehouse, simulators)
 
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([__name__])
-
-
 def _sync(
     contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, community: str, run_id: str
 ) -> None:
@@ -123,10 +119,10 @@ def test_two_processes_at_the_same_time_make_both_true(
     simulators: Simulators, warehouse_url: str, tmp_path: Path
 ) -> None:
     for night in range(2):
-        processes = [
-            _PROCESSES.Process(
-                target=_sync,
-                args=(
+        at_the_same_time(
+            _sync,
+            *(
+                (
                     CONTRACT,
                     simulator.base_url,
                     Credentials(simulator.client_id, simulator.client_secret),
@@ -134,15 +130,10 @@ def test_two_processes_at_the_same_time_make_both_true(
                     warehouse_url,
                     community,
                     f"{RUN}{night}",
-                ),
-            )
-            for community, simulator in simulators.items()
-        ]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        assert [process.exitcode for process in processes] == [0, 0]
+                )
+                for community, simulator in simulators.items()
+            ),
+        )
         with Warehouse.open(warehouse_url, ONE) as warehouse:
             assert_both_true(warehouse, simulators)
         for simulator in simulators.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth, contract_auth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving, transport
+from ideas_pipeline_tests.processes import at_the_same_time
 
 
 def test_a_refused_token_is_refreshed_and_the_new_pair_replaces_the_old(store: Path) -> None:
@@ -201,13 +201,7 @@ def _process(base_url: str, store: Path, calls: int) -> None:
 def test_two_processes_share_one_store_and_never_use_a_refresh_token_twice(store: Path) -> None:
     api = ScriptedAuth(token_uses=10, expires_in=None)
     with serving(api) as server:
-        spawn = multiprocessing.get_context("spawn")
-        processes = [spawn.Process(target=_process, args=(server.base_url, store, 60)) for _ in range(2)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(60)
-        assert [process.exitcode for process in processes] == [0, 0]
+        at_the_same_time(_process, *[(server.base_url, store, 60)] * 2)
     assert api.count["served"] == 120
     assert api.count["refresh refused"] == 0
     assert api.count["auth/code"] == 1

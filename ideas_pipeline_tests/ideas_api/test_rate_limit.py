@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import stat
-import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, limits, serving
+from ideas_pipeline_tests.processes import at_the_same_time, started
 
 HOUR = 3600
 
@@ -83,13 +84,11 @@ def _take(file: Path, per_second: float, permissions: int) -> list[float]:
 
 
 def test_threads_of_several_processes_keep_one_rate_together(file: Path) -> None:
-    started = time.time()
-    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as processes:
-        taken = [processes.submit(_take, file, 100, 40) for _ in range(3)]
-        moments = sorted(moment for process in taken for moment in process.result())
+    begun = time.time()
+    moments = sorted(chain.from_iterable(at_the_same_time(_take, *[(file, 100, 40)] * 3)))
     assert len(moments) == 120
     # Whatever the machine does, nobody went ahead of its turn: the n-th not before n hundredths of a second.
-    assert all(moment - started >= 0.01 * n - 0.001 for n, moment in enumerate(moments))
+    assert all(moment - begun >= 0.01 * n - 0.001 for n, moment in enumerate(moments))
     assert sum(noted_in(file)["minutes"].values()) == 120
 
 
@@ -161,6 +160,7 @@ def test_a_file_that_cannot_be_written_gets_its_sentence(tmp_path: Path) -> None
 HOLD = """
 import sys
 from pathlib import Path
+from subprocess import PIPE
 from ideas_pipeline.ideas_api.rate_limit import _opened
 with _opened(Path(sys.argv[1])):
     print("held", flush=True)
@@ -170,9 +170,9 @@ with _opened(Path(sys.argv[1])):
 
 def test_a_killed_process_that_held_the_file_holds_nothing(file: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(file)]
-    with subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with started(command, env=environment(), stdin=PIPE, stdout=PIPE) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+        assert holder.stdout.readline() == "held\n"
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(rate(file, per_hour=1).wait, 0)
             with pytest.raises(TimeoutError):

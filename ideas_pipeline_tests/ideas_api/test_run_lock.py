@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from ideas_pipeline.errors import AuthenticationError, Unavailable
 from ideas_pipeline.ideas_api.run_lock import run_lock, run_lock_holder
 from ideas_pipeline_tests.cli.command import environment
+from ideas_pipeline_tests.processes import started
 
 ACCOUNT, OTHER = "a" * 64, "b" * 64
 HOLD = """
@@ -30,17 +31,13 @@ with run_lock(Path(sys.argv[1]), sys.argv[2], "ideas-pipeline backfill", print):
 
 
 @contextmanager
-def another_process_holds(folder: Path, account: str = ACCOUNT) -> Iterator[subprocess.Popen[str]]:
+def another_process_holds(folder: Path, account: str = ACCOUNT) -> Iterator[Popen[str]]:
     """Until its standard input ends, or it is killed."""
     command = [sys.executable, "-c", HOLD, str(folder), account]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, text=True) as holder:
-        try:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == "held\n"
-            yield holder
-        finally:
-            holder.kill()
+    with started(command, env=environment(), stdin=PIPE, stdout=PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder
 
 
 def silent(sentence: str) -> None:

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
+from ideas_pipeline_tests.processes import at_the_same_time
 
 TOKENS = Tokens(access_token="canary-a", refresh_token="canary-b", expires_at=12.5, issued_to="who")
 
@@ -104,13 +105,11 @@ def _add_one(path: Path, times: int) -> None:
 
 def test_the_lock_keeps_processes_and_threads_apart(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_add_one, args=(path, 20)) for _ in range(2)]
-    threads = [threading.Thread(target=_add_one, args=(path, 20)) for _ in range(2)]
-    for worker in processes + threads:
-        worker.start()
-    for worker in processes + threads:
-        worker.join(60)
+    with ThreadPoolExecutor(2) as threads:
+        ours = [threads.submit(_add_one, path, 20) for _ in range(2)]
+        at_the_same_time(_add_one, *[(path, 20)] * 2)
+        for adding in ours:
+            adding.result()
     tokens = TokenStore(path).read()
     assert tokens is not None
     assert tokens.expires_at == 80

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import stat
-import subprocess
 import sys
+from contextlib import ExitStack
+from subprocess import PIPE
 
 import pytest
 
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline_tests.processes import started
 
 
 def test_a_key_file_is_made_for_its_owner_alone_and_used_ever_after(tmp_path):
@@ -29,8 +31,9 @@ def test_processes_that_make_the_key_at_the_same_moment_use_the_same_one(tmp_pat
         "print(Key(None, pathlib.Path(sys.argv[1])).fingerprint)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "pii.key")]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    assert len({process.communicate()[0] for process in running}) == 1
+    with ExitStack() as processes:
+        running = [processes.enter_context(started(command, stdout=PIPE)) for _ in range(4)]
+        assert len({process.communicate()[0] for process in running}) == 1
 
 
 def test_a_surrogate_is_its_own_and_depends_on_the_community():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ideas_pipeline.contract.load import load_contract
@@ -19,7 +19,7 @@ ANY_JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=200)
 @given(records=st.lists(st.dictionaries(NAMES, ANY_JSON, max_size=4), min_size=1, max_size=3))
 def test_records_of_any_shape_can_be_looked_at(records):
     step = Step("ideas")

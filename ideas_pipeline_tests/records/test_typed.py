@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 
 import orjson
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline_tests.processes import run
 from ideas_pipeline_tests.records.rows import loaded, typed_rows
 
 
@@ -145,7 +145,8 @@ def test_a_fingerprint_is_the_same_in_another_process():
         "from ideas_pipeline_tests.records.rows import loaded, typed_rows;"
         "print(loaded(typed_rows('ideas', {'id': 1, 'title': 'é', '_extra': {'b': 1, 'a': [None]}}))[0]['_row_hash'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run([sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == row_hash(title="é", _extra={"a": [None], "b": 1})
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE, Popen
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,22 +15,19 @@ import requests
 from click.testing import CliRunner
 
 from ideas_pipeline.cli.simulate import simulate
+from ideas_pipeline_tests.processes import run, started
 
 COMMAND = [sys.executable, "-c", "from ideas_pipeline.cli.simulate import simulate; simulate()"]
 
 
 @contextmanager
-def running(ready: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def running(ready: Path, *options: str) -> Iterator[tuple[Popen[str], dict[str, str]]]:
     """Run the command in a process; yield it and the content of its ready file when it is ready."""
-    process = subprocess.Popen([*COMMAND, "--ready-file", str(ready), *options], stdout=subprocess.PIPE, text=True)
-    try:
+    with started([*COMMAND, "--ready-file", str(ready), *options], stdout=PIPE) as process:
         while not ready.exists():
             assert process.poll() is None, "the command ended early"
             time.sleep(0.01)
         yield process, json.loads(ready.read_text())
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -41,7 +38,7 @@ def test_the_command_serves_until_a_signal_stops_it(number: signal.Signals, tmp_
         client = {"client_id": "me", "client_secret": api["client_secret"]}
         answers = [requests.post(api["base_url"] + "auth/code", data=client).status_code for _ in range(2)]
         process.send_signal(number)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate()
     assert process.returncode == 0
     lines = output.splitlines()
     assert answers == [503, 200]
@@ -75,7 +72,7 @@ def test_a_living_community_prints_how_to_move_its_clock(tmp_path: Path) -> None
     with running(tmp_path / "ready.json", "--living") as (process, api):
         clock = api["base_url"].replace("/v2/", "/_control/clock")
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate()
     lines = output.splitlines()
     assert f"curl {clock} -d '{{\"days\": 1}}'" in lines
     assert any("clock shows 2026-01-05 06:00 UTC" in line for line in lines)
@@ -84,7 +81,7 @@ def test_a_living_community_prints_how_to_move_its_clock(tmp_path: Path) -> None
 def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     with running(tmp_path / "ready.json") as (_, api):
         port = str(urlsplit(api["base_url"]).port)
-        second = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=30)
+        second = run([*COMMAND, "--port", port])
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1, port {port}" in second.stderr
     assert "Traceback" not in second.stderr
@@ -93,8 +90,7 @@ def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["bogus..host", "192.0.2.1", "nowhere.invalid"])
 def test_a_host_that_cannot_be_listened_on_is_an_error(host: str, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
-    command = [*COMMAND, "--host", host, "--ready-file", str(ready)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = run([*COMMAND, "--host", host, "--ready-file", str(ready)])
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: cannot listen on {host}, port 0: ")
     assert "Traceback" not in done.stderr
@@ -106,8 +102,8 @@ def test_the_lines_to_paste_survive_a_shell_whatever_the_secret(tmp_path: Path) 
     endpoint = ["--endpoint", "http://127.0.0.1:8765/code"]
     with running(tmp_path / "ready.json", "--client-secret", secret, *endpoint) as (process, _):
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate()
     lines = [line for line in output.splitlines() if line.startswith("export ")]
     show = 'printf "%s\\n" "$IDEAS_CLIENT_SECRET" "$IDEAS_CALLBACK_PORT" "$IDEAS_CALLBACK_PATH"'
-    pasted = subprocess.run(["sh", "-c", "\n".join([*lines, show])], capture_output=True, text=True, check=True)
+    pasted = run(["sh", "-c", "\n".join([*lines, show])])
     assert pasted.stdout.splitlines() == [secret, "8765", "/code"]

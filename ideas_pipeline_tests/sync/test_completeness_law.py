@@ -32,7 +32,7 @@ def _apply(moving: MovingList, change: tuple[object, ...]) -> None:
             moving.insert(new)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     size=st.integers(0, 14),
     style=st.sampled_from(list(styles(TOTAL))),
@@ -68,7 +68,7 @@ def test_a_complete_reading_holds_every_row_that_lived_through_it(
         assert reading.reason, "an incomplete reading says why"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(size=st.integers(0, 14), style=st.sampled_from(list(styles(TOTAL))), totals=st.booleans())
 def test_a_quiet_list_is_always_proven_in_two_sweeps_at_most(size: int, style: str, totals: bool) -> None:
     paging = styles(TOTAL if totals else None)[style]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pkgutil
-import subprocess
 import sys
 from importlib import import_module
 
@@ -9,11 +8,12 @@ import sqlalchemy as sa
 
 from ideas_pipeline import tables
 from ideas_pipeline.tables.all_tables import ANALYST_TABLES, BOOKKEEPING_TABLES, METADATA
+from ideas_pipeline_tests.processes import run
 
 
 def test_whoever_imports_it_alone_knows_the_tables_of_every_module() -> None:
     alone = "from ideas_pipeline.tables.all_tables import METADATA; print(*sorted(METADATA.tables))"
-    known = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True).stdout.split()
+    known = run([sys.executable, "-c", alone]).stdout.split()
     modules = [import_module(f"{tables.__name__}.{module.name}") for module in pkgutil.iter_modules(tables.__path__)]
     described = {table.name for module in modules for table in vars(module).values() if isinstance(table, sa.Table)}
     assert set(known) == described

@@ -28,7 +28,7 @@ STATES = st.fixed_dictionaries(
 )
 SEEN = st.fixed_dictionaries({"1": st.none() | STATES, "2": st.none() | STATES})  # None: the idea is not there
 COMMUNITIES = (f"community {n}" for n in count())  # one for each example: that is quicker than a warehouse for each
-LAW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @LAW

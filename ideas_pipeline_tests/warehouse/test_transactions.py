@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load as load_in
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.processes import run, started
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, live, load, read
 
 _KILLED_IN_MID_LOAD = """
@@ -22,6 +23,7 @@ from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.processes import run, started
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea
 
 with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse, writing(warehouse.engine) as connection:
@@ -32,6 +34,7 @@ with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse, writing(warehouse.engi
 _WRITES_MANY_TIMES = """
 import sys
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.processes import run, started
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, read
 
 with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse:
@@ -59,7 +62,7 @@ def _load_and_fail(warehouse: Warehouse, changed: Batch) -> None:
 
 def test_a_process_killed_in_mid_load_leaves_the_state_before(warehouse: Warehouse, warehouse_url: str) -> None:
     load(warehouse, "ideas", [idea("1")], on=1)
-    killed = subprocess.run([sys.executable, "-c", _KILLED_IN_MID_LOAD, warehouse_url], check=False)
+    killed = run([sys.executable, "-c", _KILLED_IN_MID_LOAD, warehouse_url])
     assert killed.returncode == -signal.SIGKILL
     assert live(warehouse, "ideas") == [("1",)]
     load(warehouse, "ideas", [idea("2")], on=2)
@@ -89,10 +92,12 @@ def test_a_second_writer_waits_for_the_first(warehouse: Warehouse) -> None:
 
 
 def test_processes_that_open_and_write_at_the_same_time_all_succeed(warehouse_url: str) -> None:
-    writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITES_MANY_TIMES, warehouse_url, name]) for name in ("a", "b", "c")
-    ]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    with ExitStack() as processes:
+        writers = [
+            processes.enter_context(started([sys.executable, "-c", _WRITES_MANY_TIMES, warehouse_url, name]))
+            for name in ("a", "b", "c")
+        ]
+        assert [writer.wait() for writer in writers] == [0, 0, 0]
     with Warehouse.open(warehouse_url, COMMUNITY) as warehouse:
         assert len(live(warehouse, "ideas")) == 30
 

@@ -81,7 +81,7 @@ def test_fields_that_are_not_mapped_can_be_queried(warehouse: Warehouse) -> None
         assert connection.exec_driver_sql("SELECT _extra -> 'mood' ->> 'today' FROM ideas").scalar() == "glad"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=20))
 def test_any_text_comes_out_as_it_went_in(warehouse: Warehouse, texts: list[str]) -> None:
     staging = staging_table("ideas")
