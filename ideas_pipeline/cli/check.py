@@ -1,4 +1,4 @@
-"""``ideas-pipeline check``: is the live API as the contract says, and if not, which lines would make it so?"""
+"""``ideas-pipeline check``: compare the live API with the contract, and print contract lines that fix differences."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
     from ideas_pipeline.probe.step import Step
 
-# A check is for a person who waits: it says soon that the API cannot be reached.
+# A person waits for the check, so an API that cannot be reached is reported soon.
 _ATTEMPTS, _SECONDS = 2, 60
 
 
 @click.command()
 @click.option("--contract", type=click.Path(path_type=Path), help="Contract file, in place of IDEAS_CONTRACT.")
-@click.option("--verbose", is_flag=True, help="List everything that agrees, and the assumptions that are confirmed.")
+@click.option("--verbose", is_flag=True, help="List everything that agrees, and the confirmed assumptions.")
 @options.as_json
 def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
-    """Walk through the live API and compare it with the contract.
+    """Compare the live API with the contract, step by step.
 
-    A few requests for each stream, reads only; the warehouse is left alone. Names and kinds of values are shown,
-    never values. Ends with the lines for your contract file that would settle the differences.
+    It sends a few read requests per stream and does not touch the warehouse. It shows names and kinds of values, never
+    values, and ends with the lines for your contract file that fix the differences.
 
     \b
     Examples:  ideas-pipeline check
                ideas-pipeline check --contract ours.yaml --verbose
 
     \b
-    Exit codes:  0 all agrees, 1 the API failed, 2 configuration, contract or credentials,
-                 3 it works, but differs from the contract.
+    Exit codes:  0 everything agrees, 1 the API failed, 2 wrong configuration, contract or credentials,
+                 3 the API works, but differs from the contract.
     """
     from ideas_pipeline.app import open_client
     from ideas_pipeline.cli.output import console
@@ -51,14 +51,14 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     settings = load_settings()
     if settings.simulated:
         raise SettingsError(
-            "there is no API to check: IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set. Run `ideas-pipeline init`; "
-            "or `ideas-pipeline simulate` in another terminal, and paste the lines that it prints."
+            "there is no API to check: IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set. Run `ideas-pipeline init`, "
+            "or run `ideas-pipeline simulate` in another terminal and paste the lines that it prints."
         )
     override = contract or settings.contract
     expected = load_fitting_contract(override)
     limits = expected.limits.model_copy(update={"attempts": _ATTEMPTS, "deadline": _SECONDS})
     base_url = settings.base_url(expected)
-    with console(sys.stderr).status("Asking the API …"):
+    with console(sys.stderr).status("Checking the API …"):
         patient = expected.model_copy(update={"limits": limits})
         steps = list(probe.check(patient, lambda c: open_client(settings, c)))
     assumed = load.assumed(override)
@@ -86,7 +86,7 @@ def _exit_code(steps: Sequence[Step]) -> int:
 def _as_json(
     steps: Sequence[Step], assumed: list[str], confirmed: list[str], base_url: str, code: int
 ) -> dict[str, Any]:
-    from ideas_pipeline.probe.step import all_mends
+    from ideas_pipeline.probe.step import all_fixes
 
     hidden = ("error", "confirmed")
     shown = [{name: value for name, value in vars(step).items() if name not in hidden} for step in steps]
@@ -94,7 +94,7 @@ def _as_json(
         "base_url": base_url,
         "exit_code": code,
         "steps": shown,
-        "mend": all_mends(steps),
+        "fix": all_fixes(steps),
         "assumed": {"confirmed": confirmed, "not_confirmed": [place for place in assumed if place not in confirmed]},
     }
 
@@ -102,7 +102,7 @@ def _as_json(
 def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
     from ideas_pipeline.cli.output import table
     from ideas_pipeline.contract.yaml_file import to_yaml
-    from ideas_pipeline.probe.step import all_mends
+    from ideas_pipeline.probe.step import all_fixes
 
     rows = [(step.name, step.verdict, step.requests, step.records or None, _found(step)) for step in steps]
     out.print(table(("step", "verdict", "requests", "records", "what was found"), rows))
@@ -115,18 +115,18 @@ def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
             for sentence in (*step.agrees, *step.notes):
                 out.print(f"{step.name}: {sentence}.", markup=False)
     _print_lists(out, steps)
-    if mend := all_mends(steps):
-        out.print("\nPut these lines into your contract file (IDEAS_CONTRACT names it), then check again.")
-        out.print("A field with null is left out; delete that line if your API does send the field at times.\n")
-        out.print(to_yaml(mend), markup=False, soft_wrap=True)
+    if fix := all_fixes(steps):
+        out.print("\nAdd these lines to your contract file (IDEAS_CONTRACT), then run the check again.")
+        out.print("Null removes a field from the contract; delete that line if your API sends the field sometimes.\n")
+        out.print(to_yaml(fix), markup=False, soft_wrap=True)
 
 
 def _print_lists(out: Console, steps: Sequence[Step]) -> None:
     not_mapped = [(s.name, f"{path} ({kinds})") for s in steps for path, kinds in s.not_mapped.items()]
     not_sent = [(s.name, column) for s in steps for column in s.not_sent]
     for heading, found in (
-        ("The API sends, and the contract does not map (it is kept in _extra):", not_mapped),
-        ("The contract maps, and no record had it:", not_sent),
+        ("Sent by the API, but not mapped by the contract (kept in _extra):", not_mapped),
+        ("Mapped by the contract, but in no record:", not_sent),
     ):
         if found:
             out.print(f"\n{heading}")
@@ -145,7 +145,7 @@ def _found(step: Step) -> str:
 
 def _print_assumed(out: Console, assumed: list[str], confirmed: list[str], verbose: bool) -> None:
     more = "" if verbose else " (--verbose lists them)"
-    out.print(f"\n{len(confirmed)} of the contract's {len(assumed)} assumed values are confirmed by this API{more}.")
+    out.print(f"\nThis API confirms {len(confirmed)} of the contract's {len(assumed)} assumed values{more}.")
     if verbose:
         for heading, places in (
             ("Confirmed", confirmed),

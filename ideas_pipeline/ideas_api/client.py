@@ -64,6 +64,10 @@ class IdeasApi:
         auth = Auth(contract.auth, credentials, TokenStore(token_store), transport, listener)
         return cls(contract, auth, transport, state)
 
+    def with_contract(self, contract: Contract) -> IdeasApi:
+        """A client with the same login and connections, but another contract for the streams."""
+        return IdeasApi(contract, self.auth, self.transport, self.state)
+
     @property
     def base_url(self) -> str:
         return self.transport.base_url

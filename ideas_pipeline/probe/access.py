@@ -1,4 +1,4 @@
-"""Reaching the API and getting in: host, login, header, validation, refresh."""
+"""Check that the API can be reached and used: host, login, header, validation, refresh."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.ideas_api.transport import Parameters
-from ideas_pipeline.probe.step import Step, mended
+from ideas_pipeline.probe.step import Step, fixed
 
 _CLOCK_MINUTES = 5
 
-# What the vendor's page leaves out, as APIs of its kind have it. Tried only where the contract's own value is refused.
+# The vendor's page does not state these values. Common ones are tried if the API refuses those of the contract.
 _HEADERS = (
     ("Authorization", "Bearer {access_token}"),
     ("Authorization", "OAuth {access_token}"),
@@ -33,7 +33,15 @@ Connect = Callable[[Contract], IdeasApi]
 
 
 def check_access(contract: Contract, connect: Connect) -> Iterator[tuple[Step, IdeasApi | None]]:
-    """The steps, each with the client to go on with once there is one. Raises no IdeasApiError."""
+    """Check host, login, header, validation and refresh.
+
+    Args:
+        contract: the contract to compare.
+        connect: creates a client for a contract.
+
+    Yields:
+        Each step, and the client for the steps that follow, once there is one. No IdeasApiError is raised.
+    """
     names = ["host", "login", "header", "validation", "refresh"]
     opened: list[IdeasApi] = []
 
@@ -41,14 +49,14 @@ def check_access(contract: Contract, connect: Connect) -> Iterator[tuple[Step, I
         opened.append(connect(c))
         return opened[-1]
 
-    def made(name: str, check: Callable[[Step], None]) -> Step:
+    def run(name: str, check: Callable[[Step], None]) -> Step:
         step = Step(name)
         before = sum(api.transport.requests for api in opened)
         try:
             check(step)
         except IdeasApiError as error:
             step.fail(error)
-        step.requests = sum(api.transport.requests for api in opened) - before
+        step.count(requests=sum(api.transport.requests for api in opened) - before)
         return step
 
     try:
@@ -60,17 +68,17 @@ def check_access(contract: Contract, connect: Connect) -> Iterator[tuple[Step, I
         yield from _skipped(names, "the host cannot be used")
         return
     for check in (_check_host, _check_login):
-        step = made(names.pop(0), partial(check, api=api))
+        step = run(names.pop(0), partial(check, api=api))
         yield step, None
         if step.verdict == "failed":
-            yield from _skipped(names, "it needs the step before")
+            yield from _skipped(names, "it requires the previous step")
             return
-    step = made("header", partial(_check_header, api=api))
+    step = run("header", partial(_check_header, api=api))
     if step.verdict == "differs":
-        api = connected(mended(contract, step.mend))
+        api = connected(fixed(contract, step.fix))
     yield step, api if step.verdict != "failed" else None
-    yield made("validation", partial(_check_validation, api=api, connect=connected)), None
-    yield made("refresh", partial(_check_refresh, api=api, connect=connected)), None
+    yield run("validation", partial(_check_validation, api=api, connect=connected)), None
+    yield run("refresh", partial(_check_refresh, api=api, connect=connected)), None
 
 
 def _skipped(names: Sequence[str], reason: str) -> Iterator[tuple[Step, None]]:
@@ -81,50 +89,50 @@ def _skipped(names: Sequence[str], reason: str) -> Iterator[tuple[Step, None]]:
 
 
 def _check_host(step: Step, api: IdeasApi) -> None:
-    # Whatever it says to a call without a token: that it answers at all is what counts.
+    # Any response will do: it shows that the host can be reached. There is no token yet.
     response = api.transport.send("GET", "", lenient=True)
-    step.agrees.append(f"{api.base_url} answers")
+    step.agree(f"{api.base_url} responds")
     theirs = http_date(response.headers.get("Date"))
     if theirs is None:
-        step.notes.append("the answer has no Date header to compare this machine's clock with")
+        step.note("the response has no Date header, so this machine's clock could not be compared")
     elif abs(off := (response.received_at - theirs) / 60) > _CLOCK_MINUTES:
         step.differ(f"this machine's clock is {abs(off):.0f} minutes {'ahead of' if off > 0 else 'behind'} the API's")
     else:
-        step.agrees.append("this machine's clock agrees with the API's")
+        step.agree("this machine's clock agrees with the API's")
 
 
 def _check_login(step: Step, api: IdeasApi) -> None:
     api.auth.login()
-    step.agrees.append("client id and secret give an auth code, and that gives an access and a refresh token")
+    step.agree("client id and secret give an auth code, which gives an access token and a refresh token")
     for part, names in (
         ("code", ("method", "path", "send_as", "fields", "auth_code")),
         ("token", ("method", "path", "send_as", "fields", "access_token", "refresh_token")),
     ):
-        step.confirmed += [f"auth.{part}.{name}" for name in names]
+        step.confirm(*(f"auth.{part}.{name}" for name in names))
 
 
 def _check_header(step: Step, api: IdeasApi) -> None:
-    """Call the first list that needs no other, with the contract's header and then with the usual ones."""
+    """Request the first list that requires no other, with the contract's header and then with common ones."""
     header = api.contract.auth.header
     stream = next((name for name in api.contract.order() if not api.contract.streams[name].each), None)
     if stream is None:
-        step.skip("every stream needs ids of another one")
+        step.skip("every stream requires ids of another one")
         return
     try:
         api.request(stream, "", pagination.first(api.contract.streams[stream].paging)).found()
     except AuthenticationError as refused:
         for name, template in _HEADERS:
             if (name, template) != (header.name, header.format) and _is_accepted(api, stream, name, template):
-                sentence = f"the API refuses the header {header.name} as the contract has it, and takes {name}"
+                sentence = f"the API refuses the contract's header {header.name}, but accepts {name}: {template}"
                 step.differ(sentence, place="auth.header", to={"name": name, "format": template})
                 return
         raise refused
     except IdeasApiError:
-        # Not this step's matter: the stream's own step says it.
-        step.notes.append(f"{stream} was not answered well, so it is not certain that the header is right")
+        # The stream's own step reports this error.
+        step.note(f"{stream} could not be read, so it is not certain that the header is right")
         return
-    step.agrees.append(f"an API call with the header {header.name} is accepted")
-    step.confirmed += ["auth.header.name", "auth.header.format"]
+    step.agree(f"the API accepts the header {header.name}")
+    step.confirm("auth.header.name", "auth.header.format")
 
 
 def _is_accepted(api: IdeasApi, stream: str, name: str, template: str) -> bool:
@@ -148,16 +156,16 @@ def _check_validation(step: Step, api: IdeasApi, connect: Connect) -> None:
         valid = api.auth.validate()
     except (AuthenticationError, ContractError) as error:
         for path in _VALIDATE_PATHS:
-            if path != own.path and _validates(connect(mended(api.contract, _at("validate", path)))):
+            if path != own.path and _validates(connect(fixed(api.contract, _at("validate", path)))):
                 step.differ(f"tokens are validated at {path}, not at {own.path}", place="auth.validate.path", to=path)
                 return
         raise error
     if not valid:
         raise AuthenticationError(
-            "the API does not call a new access token valid", hint="Check auth.validate in the contract."
+            "the API does not report a new access token as valid", hint="Check auth.validate in the contract."
         )
-    step.agrees.append("the API calls the access token valid")
-    step.confirmed += [f"auth.validate.{name}" for name in ("method", "path", "send_as", "fields", "valid")]
+    step.agree("the API reports the access token as valid")
+    step.confirm(*(f"auth.validate.{name}" for name in ("method", "path", "send_as", "fields", "valid")))
 
 
 def _validates(api: IdeasApi) -> bool:
@@ -170,22 +178,22 @@ def _validates(api: IdeasApi) -> bool:
 def _check_refresh(step: Step, api: IdeasApi, connect: Connect) -> None:
     own = api.contract.auth.refresh
     if _refreshes(api):
-        step.agrees.append("the refresh token gives a new pair")
+        step.agree("the refresh token gives a new pair of tokens")
         names = ("method", "path", "send_as", "fields", "access_token", "refresh_token")
-        step.confirmed += [f"auth.refresh.{name}" for name in names]
+        step.confirm(*(f"auth.refresh.{name}" for name in names))
         return
     for path in _REFRESH_PATHS:
-        if path != own.path and _refreshes(connect(mended(api.contract, _at("refresh", path)))):
+        if path != own.path and _refreshes(connect(fixed(api.contract, _at("refresh", path)))):
             step.differ(f"tokens are refreshed at {path}, not at {own.path}", place="auth.refresh.path", to=path)
             return
     step.differ(
-        f"the API refuses to refresh a new token at {own.path}, so each expired token costs a whole login; "
-        "see the API's reference, and set auth.refresh"
+        f"the API refuses to refresh a new token at {own.path}, so every expired token requires a login; "
+        "look up the route in the API's reference, and set auth.refresh"
     )
 
 
 def _refreshes(api: IdeasApi) -> bool:
-    """Whether a new pair comes from the refresh token, and not from logging in anew, which takes more requests."""
+    """Whether the refresh token gives a new pair. A login instead would take more than one request."""
     _, token = api.auth.header()
     before = api.transport.requests - api.transport.retries
     try:

@@ -1,8 +1,9 @@
-"""Which of the contract's columns the API's records really have, and what else they bring."""
+"""Compare the fields of the API's records with the columns of the contract."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
@@ -12,33 +13,62 @@ from ideas_pipeline.probe.guess import fits, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
 
-# Fewer records than this do not show that a field is never sent.
+# Fewer records do not show that a field is never sent.
 ENOUGH = 10
 
 Items = Sequence[tuple[str | None, Json]]
-"""Records or embedded items, each with its key where they came as a map by key."""
+"""Records or embedded items, each with its key if they came as a map by key."""
+
+
+@dataclass(frozen=True)
+class _FieldMap:
+    """The field map of one table.
+
+    Attributes:
+        place: its dotted place in the contract.
+        table: the table that it fills.
+        fields: the columns and their paths.
+        needed: columns that must not be removed from the contract.
+        elsewhere: paths of the same records that other parts of the contract read.
+        prefix: the path of the list in the record, for embedded tables.
+    """
+
+    place: str
+    table: str
+    fields: Fields
+    needed: frozenset[str]
+    elsewhere: tuple[str, ...] = ()
+    prefix: str = ""
 
 
 def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> None:
-    """Compare the records of ``stream`` with its field map and embedded lists, and note it all in ``step``."""
+    """Compare records with the stream's field map and embedded lists.
+
+    Args:
+        step: gets what is found.
+        contract: the contract to compare.
+        stream: the stream.
+        items: its records.
+    """
     spec = contract.streams[stream]
+    not_stored = frozenset(name.lower() for name in contract.not_stored)
     used = {name.split(".")[1] for s in contract.streams.values() if s.each for name in s.each.of}
-    needed = {"id", *spec.key, *used}
     lists = _embedded_lists(step, contract, stream, items)
-    elsewhere = [path for paths, _ in lists.values() for path in paths]
-    _check_items(step, contract, f"streams.{stream}", stream, spec.fields, items, elsewhere, needed)
+    elsewhere = tuple(path for paths, _ in lists.values() for path in paths)
+    needed = frozenset({"id", *spec.key, *used})
+    _check_items(step, _FieldMap(f"streams.{stream}", stream, spec.fields, needed, elsewhere), items, not_stored)
     for table, (paths, each) in lists.items():
         rows = [row for _, record in items for row in _rows(present(record, paths), each.fields)]
-        place = f"streams.{stream}.embedded.{table}"
         if rows:
-            first = next(iter(each.fields), "")
-            _check_items(step, contract, place, table, each.fields, rows, [], {first}, under=f"{paths[0]}[].")
+            place, first = f"streams.{stream}.embedded.{table}", next(iter(each.fields), "")
+            mapped = _FieldMap(place, table, each.fields, frozenset({first}), prefix=f"{paths[0]}[].")
+            _check_items(step, mapped, rows, not_stored)
 
 
 def _embedded_lists(
     step: Step, contract: Contract, stream: str, items: Items
 ) -> dict[str, tuple[tuple[str, ...], Embedded]]:
-    """The embedded tables whose list the records state, with the paths where it is. Notes the others."""
+    """The embedded tables whose list is in the records, with its paths. Notes the others in ``step``."""
     spec = contract.streams[stream]
     kinds = kinds_of(record for _, record in items)
     read = [p for f in spec.fields.values() for p in f.paths] + [p for e in spec.embedded.values() for p in e.paths]
@@ -49,74 +79,61 @@ def _embedded_lists(
         where = " or ".join(each.paths)
         if any(present(record, each.paths) is not MISSING for _, record in items):
             found[table] = each.paths, each
-            step.confirmed.append(f"{place}.paths")
+            step.confirm(f"{place}.paths")
         elif near := nearest_list((*each.paths, table.split("_", 1)[-1]), free):
             found[table] = (near,), each
             free.pop(near)
             step.not_sent.append(table)
             step.differ(f"the list for {table} is at {near}, not at {where}", place=f"{place}.paths", to=near)
         else:
-            _missing(step, table, f"the list for {table}, at {where},", place, len(items), droppable=True)
+            step.not_sent.append(table)
+            _note_missing(step, f"the list for {table}, at {where},", place, len(items), removable=True)
     return found
 
 
-def _check_items(
-    step: Step,
-    contract: Contract,
-    place: str,
-    table: str,
-    fields: Fields,
-    items: Items,
-    elsewhere: Iterable[str],
-    needed: set[str],
-    under: str = "",
-) -> None:
+def _check_items(step: Step, mapped: _FieldMap, items: Items, not_stored: frozenset[str]) -> None:
+    fields, table = mapped.fields, mapped.table
     sources = [_source(key, item) for key, item in items]
     kinds = kinds_of(item for _, item in items)
     missing = [column for column, f in fields.items() if all(present(s, f.paths) is MISSING for s in sources)]
     odd = [c for c, f in fields.items() if c not in missing and not fits(c, _kinds_at(f.paths, kinds, sources))]
-    read = [p for c, f in fields.items() if c not in odd for p in f.paths] + list(elsewhere)
+    read = [p for c, f in fields.items() if c not in odd for p in f.paths] + list(mapped.elsewhere)
     free: dict[str, set[str]] = {path: k for path, k in kinds.items() if not _is_read(path, k, read)}
     near = nearest((*missing, *odd), free, table)
     not_mapped = {path: k for path, k in free.items() if not _is_read(path, k, near.values())}
 
-    not_stored = {name.lower() for name in contract.not_stored}
     for path, k in not_mapped.items():
         if not not_stored & {part.lower() for part in path.split(".")}:
-            step.not_mapped[under + path] = " or ".join(sorted(k))
+            step.not_mapped[mapped.prefix + path] = " or ".join(sorted(k))
     for column, source in fields.items():
-        at = f"{place}.fields.{column}"
+        at, paths = f"{mapped.place}.fields.{column}", " or ".join(source.paths)
         if column in missing:
             step.not_sent.append(f"{table}.{column}")
         if column in near:
-            was = "is missing" if column in missing else "cannot be what stands there"
-            path = near[column]
-            step.differ(
-                f"{table}.{column} {was}, and the API sends {under}{path} ({' or '.join(sorted(free[path]))})",
-                place=at,
-                to=_mended(source, path),
-            )
+            found = near[column]
+            what = "is missing" if column in missing else f"does not fit what is at {paths}"
+            offered = f"{mapped.prefix}{found} ({' or '.join(sorted(free[found]))})"
+            step.differ(f"{table}.{column} {what}, but the API sends {offered}", place=at, to=_fixed(source, found))
         elif column in odd:
             there = " or ".join(sorted(_kinds_at(source.paths, kinds, sources) - NOTHING))
-            step.differ(f"{table}.{column} cannot be what stands at {' or '.join(source.paths)}: {there}")
+            step.differ(f"{table}.{column} does not fit what is at {paths}: {there}")
         elif column in missing:
-            where = f"{table}.{column}, at {' or '.join(source.paths)},"
-            _missing(step, f"{table}.{column}", where, at, len(items), droppable=column not in needed)
+            removable = column not in mapped.needed
+            _note_missing(step, f"{table}.{column}, at {paths},", at, len(items), removable=removable)
         elif any(present(s, source.paths) is not None for s in sources):
-            step.confirmed.append(at)
+            step.confirm(at)
 
 
-def _missing(step: Step, what: str, where: str, place: str, looked_at: int, *, droppable: bool) -> None:
-    if what not in step.not_sent:
-        step.not_sent.append(what)
-    if droppable and looked_at >= ENOUGH:
-        step.differ(f"{where} is in none of {looked_at} records", place=place, to=None)
+def _note_missing(step: Step, what: str, place: str, count: int, *, removable: bool) -> None:
+    """Note a field that none of ``count`` records has."""
+    if removable and count >= ENOUGH:
+        step.differ(f"{what} is in none of {count} records", place=place, to=None)
     else:
-        step.notes.append(f"{where} is in none of {looked_at} records, which does not show that it never comes")
+        step.note(f"{what} is in none of {count} records, which does not prove that the API never sends it")
 
 
-def _mended(source: FieldSource, path: str) -> Json:
-    """What to write for a column, such that its other rules stay."""
+def _fixed(source: FieldSource, path: str) -> Json:
+    """The value to write for a column, so that its other rules stay."""
     return {"paths": path} if source.none or source.epoch != "seconds" else path
 
 
@@ -128,13 +145,13 @@ def _source(key: str | None, item: Json) -> dict[str, Json]:
 
 
 def _kinds_at(paths: Sequence[str], kinds: Kinds, sources: Sequence[dict[str, Json]]) -> set[str]:
-    """The kinds of what a column reads. What is not in ``kinds`` is a map that was gone into, or a place."""
+    """The kinds of the values that a column reads; a path that ``kinds`` does not have leads to a map."""
     path = next(p for p in paths if any(present(s, (p,)) is not MISSING for s in sources))
     return set() if path.startswith("@") else set(kinds.get(path, {"map"}))
 
 
 def _is_read(path: str, kinds: Iterable[str], read: Iterable[str]) -> bool:
-    """Whether the contract reads the path, or something above it; or below it, and here it is only empty."""
+    """Whether the contract reads the path, something above it, or something below it if this path is always empty."""
     for known in read:
         if path == known or path.startswith(f"{known}."):
             return True
@@ -144,7 +161,7 @@ def _is_read(path: str, kinds: Iterable[str], read: Iterable[str]) -> bool:
 
 
 def _rows(stated: Json, fields: Fields) -> Items:
-    """The items of an embedded list, of a map of items by key, of a map of plain values by key, or of a single one."""
+    """The items of an embedded list, of a map of items or plain values by key, or of a single item."""
     if isinstance(stated, list):
         return [(None, item) for item in stated]
     if not isinstance(stated, dict):

@@ -1,4 +1,4 @@
-"""Where the API probably has what the contract looks for elsewhere: by name, kind and place."""
+"""Guess where the API has what the contract expects elsewhere, by name, kind and position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed
 _LIKE_ENOUGH = 0.6
 _DEEPEST = 4
 
-# Words that APIs use for the same thing, each under the word that the contract's columns use.
+# Synonyms in APIs, under the word that the contract's columns use.
 _SAME = {
     "id": "id uid uuid guid identifier ref",
     "title": "title subject headline heading name caption",
@@ -50,9 +50,12 @@ _SIZE_NAMES = ("per_page", "perPage", "page_size", "pageSize", "pagesize", "limi
 
 
 def likeness(wanted: str, offered: str, of: str = "") -> float:
-    """How alike two names are, 0 to 1; words for the same thing are equal.
+    """The similarity of two names, from 0 to 1. Synonyms are equal.
 
-    ``of``: the table that they belong to: ``idea_title`` of ``ideas`` is its title.
+    Args:
+        wanted: a column.
+        offered: a dotted path in the API's records.
+        of: the table that both belong to: in ``ideas``, ``idea_title`` is the title.
     """
     ours, theirs = _words(wanted), _words(offered)
     return max(_share(ours, theirs), _share(ours, theirs - _words(of)))
@@ -70,7 +73,7 @@ def _are_alike(word: str, other: str) -> bool:
 
 
 def fits(column: str, kinds: Iterable[str]) -> bool:
-    """Whether values of these kinds can be those of a column of this name."""
+    """Whether a column of this name can have values of these kinds."""
     seen = set(kinds) - NOTHING
     if column == "id" or column.endswith("_id"):
         return seen <= {"number", "text", "number as text"}
@@ -84,10 +87,7 @@ def fits(column: str, kinds: Iterable[str]) -> bool:
 
 
 def nearest(missing: Iterable[str], offered: Kinds, table: str) -> dict[str, str]:
-    """For each missing column of ``table`` the path that is most like it, where one is like enough.
-
-    No path is given out twice.
-    """
+    """The most similar path for each missing column of ``table``, if one is similar enough. No path is used twice."""
     pairs = [
         (likeness(column, path, table), column, path)
         for column in missing
@@ -102,7 +102,7 @@ def nearest(missing: Iterable[str], offered: Kinds, table: str) -> dict[str, str
 
 
 def nearest_list(names: Iterable[str], offered: Kinds) -> str | None:
-    """The path of a list (or keyed map) whose name is most like one of ``names``, where one is like enough."""
+    """The path of the list or keyed map whose name is most similar to one of ``names``, if similar enough."""
     lists = [path for path, kinds in offered.items() if any("list" in k or k == "map by key" for k in kinds)]
     scored = [(likeness(name, path), path) for name in names for path in lists if "*" not in path]
     score, path = max(scored, default=(0.0, ""))
@@ -110,7 +110,7 @@ def nearest_list(names: Iterable[str], offered: Kinds) -> str | None:
 
 
 def likely_records(body: Json, name: str, spec: Stream) -> str | None:
-    """The path in ``body`` that most probably holds the stream's records, or record."""
+    """The path in ``body`` that most probably leads to the stream's records, or to its record."""
     if spec.reads == "one":
         maps = [(path, value) for path, value in _walk(body) if isinstance(value, dict)]
         known = [(sum(present(m, f.paths) is not MISSING for f in spec.fields.values()), path) for path, m in maps]
@@ -123,7 +123,17 @@ def likely_records(body: Json, name: str, spec: Stream) -> str | None:
 
 
 def likely_total(body: Json, headers: Mapping[str, str], records: str, count: int) -> dict[str, str] | None:
-    """Where a number stands that is called a total and can be one of a list with ``count`` records in this page."""
+    """The place of a number that is named like a total, and is at least ``count``.
+
+    Args:
+        body: the JSON of a page.
+        headers: its headers.
+        records: the path of its records.
+        count: the number of its records.
+
+    Returns:
+        ``{"body": path}`` or ``{"header": name}``.
+    """
     found = {}
     for path, value in _walk(body):
         if not path.startswith(records) and _is_count(value, count) and _says_total(path):
@@ -138,7 +148,7 @@ def likely_total(body: Json, headers: Mapping[str, str], records: str, count: in
 
 
 def likely_paging(body: Json, headers: Mapping[str, str]) -> dict[str, Any] | None:
-    """The paging that the answer itself speaks of: a next link, a cursor, or parameters that it repeats."""
+    """The paging that the response itself suggests: a next link, a cursor, or parameters that it repeats."""
     values = {path: value for path, value in _walk(body) if not isinstance(value, dict | list)}
     if 'rel="next"' in headers.get("Link", ""):
         return {"style": "next_link"}
@@ -172,7 +182,7 @@ def _items(value: Json) -> list[Json]:
 
 
 def _walk(body: Json) -> Iterator[tuple[str, Json]]:
-    """Every path in ``body`` with its value; lists are not gone into."""
+    """Every path in ``body`` with its value, except those inside lists."""
     todo: list[tuple[str, Json, int]] = [("@body", body, 0)]
     while todo:
         path, value, depth = todo.pop(0)

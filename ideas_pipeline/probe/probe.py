@@ -1,6 +1,6 @@
-"""A walk through the live API, step by step: is it as the contract says, and if not, what would make it so?
+"""Check the live API step by step: what differs from the contract, and which contract lines would fix it.
 
-Few requests, reads only. Findings hold names, kinds of values and counts; never a value.
+A few requests, reads only. Findings contain names, kinds of values and counts, never values.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ _Seen = dict[str, list[dict[str, Json]]]
 
 
 def check(contract: Contract, connect: Callable[[Contract], IdeasApi]) -> Iterator[Step]:
-    """The findings of every step, as they come: host, login, header, validation, refresh, then each stream.
+    """Check host, login, header, validation and refresh, then each stream.
 
-    ``connect`` makes a client for a contract: a few addresses that the vendor does not publish are tried out.
-    A step that fails says why; those that need it are skipped. Raises no IdeasApiError.
+    Args:
+        contract: the contract to compare.
+        connect: creates a client for a contract. A few paths that the vendor does not publish are tried out.
+
+    Yields:
+        The findings of each step. A step that fails says why, and the steps that require it are skipped. No
+        IdeasApiError is raised.
     """
     api: IdeasApi | None = None
     for step, usable in check_access(contract, connect):
@@ -50,9 +55,9 @@ def _streams(contract: Contract, api: IdeasApi) -> Iterator[Step]:
             step = Step(stream)
             sources = ", ".join(each.of) if each else ""
             if missing := contract.depends_on(stream) & unread:
-                step.skip(f"it needs {sources}, and {' and '.join(sorted(missing))} could not be read")
+                step.skip(f"it requires {sources}, but {' and '.join(sorted(missing))} could not be read")
             else:
-                step.skip(f"it needs {sources}, and none was seen")
+                step.skip(f"it requires {sources}, but no value was seen")
         if step.verdict in ("failed", "skipped"):
             unread.add(stream)
         yield step
@@ -66,7 +71,7 @@ def _remember(seen: _Seen, stream: str, records: list[Record]) -> None:
 
 
 def _scopes(contract: Contract, stream: str, seen: _Seen) -> list[str]:
-    """The lists that the API itself just named, those first that it declares to be long."""
+    """The scopes that the API itself just named, those with the largest declared count first."""
     each = contract.streams[stream].each
     if each is None:
         return []

@@ -1,4 +1,4 @@
-"""What JSON looks like: dotted paths and kinds of values. Never a value, and never a name that may be one."""
+"""The shape of JSON: dotted paths and kinds of values. Never a value, nor a name that may be one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 from ideas_pipeline.contract.types import Json
 
 Kinds = Mapping[str, set[str]]
-"""Dotted path → the kinds of values that were seen there."""
+"""Dotted path → kinds of the values there."""
 
 NOTHING = {"null", "empty text", "empty list", "empty map"}
 
@@ -21,7 +21,7 @@ _DEEPEST = 6
 
 
 def kind(value: Json) -> str:
-    """The kind of a value in a word or three."""
+    """The kind of a value in one to three words."""
     if isinstance(value, str):
         return _kind_of_text(value.strip())
     if isinstance(value, list):
@@ -32,9 +32,9 @@ def kind(value: Json) -> str:
 
 
 def kinds_of(records: Iterable[Json]) -> dict[str, set[str]]:
-    """Every path in ``records``, in the order of their first appearance. Maps are gone into, lists are not.
+    """The kinds of values by path, in the order of first appearance. Maps are searched, lists are not.
 
-    A name that may be a value is shown as ``*``: it is no word, or fewer than half of the maps in its place have it.
+    A name that may be a value is shown as ``*``: it is not a word, or fewer than half of the maps there have it.
     """
     found: dict[str, set[str]] = defaultdict(set)
     maps: Counter[str] = Counter()
@@ -47,7 +47,7 @@ def kinds_of(records: Iterable[Json]) -> dict[str, set[str]]:
 
 
 def is_keyed(value: Json) -> bool:
-    """Whether a map is a list in disguise: maps by id, whose names are values and not names of fields."""
+    """Whether a map is a list of maps by id: its names are values, not names of fields."""
     if not isinstance(value, dict) or not value or not all(isinstance(item, dict) for item in value.values()):
         return False
     shapes = {frozenset(item) for item in value.values()}
@@ -55,7 +55,7 @@ def is_keyed(value: Json) -> bool:
 
 
 def _look(value: dict[str, Json], path: str, found: dict[str, set[str]], maps: Counter[str], depth: int) -> None:
-    """``maps``: how many maps there are at a path, and how many of them have a name: ``author.``, ``author.id``."""
+    """``maps`` counts the maps at a path (``author.``), and those that have a name (``author.id``)."""
     maps[f"{path}."] += 1
     for name, below in value.items():
         at = f"{path}.{name if name == '@value' or _NAME.fullmatch(name) else '*'}".removeprefix(".")

@@ -1,4 +1,4 @@
-"""What one step of a check found."""
+"""The findings of one step of a check, and the contract lines that it suggests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ Verdict = Literal["agrees", "differs", "failed", "skipped", "empty"]
 
 @dataclass
 class Step:
-    """One step: reaching the host, a part of the login, or a stream. Names, kinds and counts, never values.
+    """One step: reaching the host, a part of the login, or a stream. It holds names, kinds and counts, never values.
 
-    ``verdict``: ``empty`` where the API had nothing to compare. ``reason``: why it failed or was skipped; ``hint``:
-    what to do. ``agrees``, ``differs``, ``notes``: sentences. ``not_mapped``: dotted path → kinds, for what the API
-    sends and the contract does not map. ``not_sent``: columns that no record had. ``mend``: the part of a contract
-    that would settle the differences. ``confirmed``: dotted places in the contract that the API has shown to be right.
+    Attributes:
+        name: the step or the stream.
+        verdict: ``empty`` means that the API had nothing to compare.
+        reason: why the step failed or was skipped.
+        hint: what to do about a failure.
+        agrees: what agrees with the contract, as sentences.
+        differs: what differs from it, as sentences.
+        notes: what could not be compared, as sentences.
+        not_mapped: the kinds of values by dotted path, for fields that the contract does not map.
+        not_sent: columns whose field is in no record.
+        fix: the part of a contract that would resolve the differences.
+        confirmed: dotted places of the contract that this API proves right.
+        records: how many records were compared.
+        requests: how many requests were sent.
+        error: the error of a step that failed.
     """
 
     name: str
@@ -33,25 +44,42 @@ class Step:
     notes: list[str] = field(default_factory=list)
     not_mapped: dict[str, str] = field(default_factory=dict)
     not_sent: list[str] = field(default_factory=list)
-    mend: dict[str, Any] = field(default_factory=dict)
+    fix: dict[str, Any] = field(default_factory=dict)
     confirmed: list[str] = field(default_factory=list)
     records: int = 0
     requests: int = 0
     error: IdeasApiError | None = field(default=None, repr=False)
 
-    def differ(self, sentence: str, *, place: str | None = None, to: Json = None) -> None:
-        """Note a difference; and, where it is known, what would mend it: a dotted place in the contract, and its value.
+    def agree(self, sentence: str) -> None:
+        self.agrees.append(sentence)
 
-        None takes the place out of the contract.
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+    def confirm(self, *places: str) -> None:
+        """Note places of the contract that the API proves right."""
+        self.confirmed += places
+
+    def differ(self, sentence: str, *, place: str | None = None, to: Json = None) -> None:
+        """Note a difference and, if it is known, its fix.
+
+        Args:
+            sentence: what differs.
+            place: the dotted place in the contract to change.
+            to: the value to write there; None removes the place from the contract.
         """
         self.verdict = "differs"
         self.differs.append(sentence)
         if place:
-            *way, last = place.split(".")
-            at = self.mend
-            for name in way:
+            *path, last = place.split(".")
+            at = self.fix
+            for name in path:
                 at = at.setdefault(name, {})
             at[last] = to
+
+    def drop_fix(self) -> None:
+        """Withdraw the suggested contract lines; the sentences stay."""
+        self.fix.clear()
 
     def fail(self, error: IdeasApiError) -> None:
         self.verdict, self.reason, self.hint, self.error = "failed", error.message, error.hint, error
@@ -61,15 +89,24 @@ class Step:
     def skip(self, reason: str) -> None:
         self.verdict, self.reason = "skipped", reason
 
+    def nothing_to_compare(self) -> None:
+        if self.verdict == "agrees":
+            self.verdict = "empty"
+        self.note("the API has no records here, so fields could not be compared")
 
-def all_mends(steps: Iterable[Step]) -> dict[str, Any]:
-    """The part of a contract that would settle what all these steps found."""
+    def count(self, *, records: int = 0, requests: int = 0) -> None:
+        self.records += records
+        self.requests += requests
+
+
+def all_fixes(steps: Iterable[Step]) -> dict[str, Any]:
+    """The part of a contract that would resolve the differences of all these steps."""
     result: dict[str, Any] = {}
     for step in steps:
-        result = merge(result, step.mend)
+        result = merge(result, step.fix)
     return result
 
 
-def mended(contract: Contract, mend: Mapping[str, Any]) -> Contract:
-    """``contract`` as it would be with ``mend``, the part of a contract that a step suggests."""
-    return Contract.model_validate(merge(contract.model_dump(by_alias=True), mend))
+def fixed(contract: Contract, fix: Mapping[str, Any]) -> Contract:
+    """``contract`` with ``fix`` merged over it. Raises ValidationError if that is not a valid contract."""
+    return Contract.model_validate(merge(contract.model_dump(by_alias=True), fix))

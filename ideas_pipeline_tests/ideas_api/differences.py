@@ -20,22 +20,22 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a field has another name": (
         {"streams": {"ideas": {"fields": {"title": "subject"}}}},
         "ideas",
-        "ideas.title is missing, and the API sends subject (text)",
+        "ideas.title is missing, but the API sends subject (text)",
     ),
     "a key has another name": (
         {"streams": {"ideas": {"fields": {"id": "uid"}}}},
         "ideas",
-        "ideas.id is missing, and the API sends uid",
+        "ideas.id is missing, but the API sends uid",
     ),
     "a nested author has another id": (
         {"streams": {"comments": {"fields": {"author_id": {"paths": "creator.uid"}}}}},
         "comments",
-        "comments.author_id is missing, and the API sends creator.uid",
+        "comments.author_id is missing, but the API sends creator.uid",
     ),
     "a time has another name": (
         {"streams": {"votes": {"fields": {"created_at": {"paths": "dateSubmitted"}}}}},
         "votes",
-        "votes.created_at is missing, and the API sends dateSubmitted (time as text)",
+        "votes.created_at is missing, but the API sends dateSubmitted (time as text)",
     ),
     "an embedded list has another name": (
         {"streams": {"ideas": {"embedded": {"idea_labels": {"paths": ["badges"]}}}}},
@@ -45,7 +45,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a field of an embedded list has another name": (
         {"streams": {"challenges": {"embedded": {"challenge_stages": {"fields": {"name": "heading"}}}}}},
         "challenges",
-        "challenge_stages.name is missing, and the API sends stages[].heading (text)",
+        "challenge_stages.name is missing, but the API sends stages[].heading (text)",
     ),
     "records are elsewhere": (
         in_all_streams({"records": ["result.rows"]}),
@@ -55,7 +55,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "records are the whole body": (
         in_all_streams({"records": ["@body"], "paging": {"total": {"header": "X-Total-Count"}}}),
         "votes",
-        "the records are at the whole body, not at data or votes or items",
+        "the records are the whole body, not at data or votes or items",
     ),
     "the total is elsewhere in the body": (
         paged(total={"body": ["meta.totalRecords"]}),
@@ -63,7 +63,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
         "the list's total is at meta.totalRecords",
     ),
     "the total is in a header": (paged(total={"header": "X-Total-Count"}), "users", "header X-Total-Count"),
-    "there is no total": (paged(total=None), "users", "the API says nowhere how many records a list has"),
+    "there is no total": (paged(total=None), "users", "the API reports no total"),
     "pages are numbered from 0": (paged(first=0), "ideas", "pages are numbered from 0"),
     "the next page is a link": (
         paged(style="next_link", next="links.next"),
@@ -78,12 +78,12 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
     "the token goes into another header": (
         {"auth": {"header": {"name": "X-Access-Token", "format": "{access_token}"}}},
         "header",
-        "the API refuses the header Authorization as the contract has it, and takes X-Access-Token",
+        "the API refuses the contract's header Authorization, but accepts X-Access-Token",
     ),
     "the token goes bare into the header": (
         {"auth": {"header": {"format": "{access_token}"}}},
         "header",
-        "the API refuses the header Authorization as the contract has it",
+        "the API refuses the contract's header Authorization, but accepts",
     ),
     "tokens are refreshed at another address": (
         {"auth": {"refresh": {"path": "auth/token"}}},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.probe.fields import check_fields
 from ideas_pipeline.probe.shapes import kinds_of
-from ideas_pipeline.probe.step import Step, mended
+from ideas_pipeline.probe.step import Step, fixed
 
 CONTRACT = load_contract(None)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -27,7 +27,7 @@ def test_records_of_any_shape_can_be_looked_at(records):
     assert {path.split("[]")[0].split(".")[0] for path in step.not_mapped} <= {
         name for record in records for name in record
     } | {"*"}
-    assert mended(CONTRACT, step.mend)
+    assert fixed(CONTRACT, step.fix)
 
 
 def test_names_in_a_map_that_may_be_those_of_people_are_not_shown():

@@ -1,4 +1,4 @@
-"""The check of a live API: whatever differs from our contract in the simulated one is found and can be mended."""
+"""The check of a live API: whatever differs from our contract in the simulated one is found and can be fixed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ideas_pipeline.errors import AccessDenied, AuthenticationError, NotFound, U
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.probe import probe
-from ideas_pipeline.probe.step import Step, all_mends
+from ideas_pipeline.probe.step import Step, all_fixes
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks, email_of
@@ -65,14 +65,14 @@ def serving(contract: Contract, tables: Tables | None = None, **options: Any) ->
 
 
 @pytest.mark.parametrize("what", DIFFERENCES)
-def test_a_difference_is_found_and_the_lines_that_it_suggests_mend_it(what, contract_of, walk):
+def test_a_difference_is_found_and_the_lines_that_it_suggests_fix_it(what, contract_of, walk):
     override, where, sentence = DIFFERENCES[what]
     with serving(contract_of(override)) as simulator:
         steps = walk(simulator, load_contract(None))
         assert steps[where].verdict == "differs"
         assert sentence in " | ".join(steps[where].differs)
 
-        again = walk(simulator, contract_of(all_mends(steps.values())))
+        again = walk(simulator, contract_of(all_fixes(steps.values())))
         assert {name: step.differs for name, step in again.items() if step.verdict != "agrees"} == {}
 
 
@@ -82,7 +82,7 @@ def test_an_api_that_is_as_the_contract_says_agrees_in_every_step(walk):
         steps = walk(simulator, contract)
     assert list(steps) == ["host", "login", "header", "validation", "refresh", *STREAMS]
     assert {step.verdict for step in steps.values()} == {"agrees"}
-    assert all_mends(steps.values()) == {}
+    assert all_fixes(steps.values()) == {}
 
 
 def test_it_only_reads_and_asks_each_stream_three_times_at_most(walk):
@@ -107,13 +107,13 @@ def test_it_confirms_what_the_api_has_shown_and_nothing_else(contract_of, walk):
     assert "streams.ideas.fields.title" not in confirmed
 
 
-def test_a_capped_page_is_found_and_mended(contract_of, walk):
+def test_a_capped_page_is_found_and_fixed(contract_of, walk):
     with serving(load_contract(None), page_cap=20) as simulator:
         steps = walk(simulator, load_contract(None))
-        assert "100 records a page were asked for and 20 came" in steps["users"].differs[0]
-        assert all_mends(steps.values())["streams"]["users"] == {"paging": {"size": 20}}
+        assert "100 records per page were requested, but 20 came" in steps["users"].differs[0]
+        assert all_fixes(steps.values())["streams"]["users"] == {"paging": {"size": 20}}
 
-        again = walk(simulator, contract_of(all_mends(steps.values())))
+        again = walk(simulator, contract_of(all_fixes(steps.values())))
         assert {step.verdict for step in again.values()} == {"agrees"}
 
 
@@ -121,7 +121,7 @@ def test_pages_that_our_contract_numbers_from_0_and_the_api_from_1(contract_of, 
     with serving(load_contract(None)) as simulator:
         steps = walk(simulator, contract_of(paged(first=0)))
     assert "it may number pages from 1" in steps["users"].differs[0]
-    assert steps["users"].mend == {"streams": {"users": {"paging": {"first": 1}}}}
+    assert steps["users"].fix == {"streams": {"users": {"paging": {"first": 1}}}}
 
 
 def test_a_column_that_no_record_has_is_named_and_can_be_taken_out(contract_of, walk):
@@ -131,9 +131,9 @@ def test_a_column_that_no_record_has_is_named_and_can_be_taken_out(contract_of, 
     with serving(load_contract(None), tables) as simulator:
         steps = walk(simulator, load_contract(None))
         assert steps["ideas"].not_sent == ["ideas.view_count"]
-        assert steps["ideas"].mend == {"streams": {"ideas": {"fields": {"view_count": None}}}}
+        assert steps["ideas"].fix == {"streams": {"ideas": {"fields": {"view_count": None}}}}
 
-        again = walk(simulator, contract_of(all_mends(steps.values())))
+        again = walk(simulator, contract_of(all_fixes(steps.values())))
         assert again["ideas"].verdict == "agrees"
 
 
@@ -210,8 +210,8 @@ def test_a_wrong_stream_address_fails_that_stream_and_skips_its_children(contrac
         steps = walk(simulator, load_contract(None))
     assert isinstance(steps["challenges"].error, NotFound)
     assert steps["users"].verdict == "agrees"
-    assert steps["ideas"].reason == "it needs challenges.id, and challenges could not be read"
-    assert steps["votes"].reason == "it needs ideas.id, and ideas could not be read"
+    assert steps["ideas"].reason == "it requires challenges.id, but challenges could not be read"
+    assert steps["votes"].reason == "it requires ideas.id, but ideas could not be read"
 
 
 def test_a_stream_that_the_account_may_not_read_leaves_the_others_alone(walk):
@@ -223,9 +223,9 @@ def test_a_stream_that_the_account_may_not_read_leaves_the_others_alone(walk):
 
 
 FAULTS = {
-    "page_twice": "the second page is the first one again",
-    "wrong_total": "the total, 121, does not add up: the last page holds 20, not 21",
-    "list_cut": "the second page is empty, though the total is 120",
+    "page_twice": "the second page is the same as the first",
+    "wrong_total": "the total is wrong: 121, but the last page has 20 records, not 21",
+    "list_cut": "the second page is empty although the total is 120",
 }
 
 
@@ -241,14 +241,14 @@ def test_an_error_in_place_of_records_is_a_failure(walk):
     with serving(load_contract(None)) as simulator:
         simulator.faults.add(Fault(kind="error_body", stream="votes", times=None))
         steps = walk(simulator, load_contract(None))
-    assert steps["votes"].reason == "the API answered with an error instead of records (HTTP 200)"
+    assert steps["votes"].reason == "the response is an error message instead of records (HTTP 200)"
 
 
 def test_a_community_without_anything_is_no_difference(walk):
     with serving(load_contract(None), {"challenges": {}, "users": {}}) as simulator:
         steps = walk(simulator, load_contract(None))
     assert steps["challenges"].verdict == "empty"
-    assert steps["ideas"].reason == "it needs challenges.id, and none was seen"
+    assert steps["ideas"].reason == "it requires challenges.id, but no value was seen"
 
 
 @pytest.mark.parametrize("what", ["records are elsewhere", "a nested author has another id", "there is no total"])
