@@ -1,4 +1,4 @@
-"""Activity over time: by day, week or month, whichever there are not too many of."""
+"""Activity over time: by day, week or month, depending on the length of the community's life."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
 from ideas_pipeline.report.charts import Panel, over_time
 from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.words import number
+from ideas_pipeline.report.formatting import number
 
 _COUNTED = ("ideas", "comments", "votes")
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A span of time: the days up to which it is used, its first day, and the first day of the next one."""
+    """A unit of time: up to how many days it is used, and the first day of its span and of the next span."""
 
     name: str
-    within: str
+    preposition: str
     up_to_days: float
     first_day: Callable[[date], date]
     next_first_day: Callable[[date], date]
@@ -52,29 +52,31 @@ def section(figures: Figures) -> Section:
         return Section("activity", "Activity over time", "There is no activity yet.")
     unit = next(unit for unit in _UNITS if len(days) <= unit.up_to_days)
     meaning = (
-        f"What was done by {unit.name}, from {days[0].day} to {days[-1].day}: ideas submitted, comments written, votes "
-        "given. What the start of a stage cleared later counts on the day on which it was done."
+        f"Ideas submitted, comments written and votes cast per {unit.name}, from {days[0].day} to {days[-1].day}. "
+        "Votes and comments that the start of a stage cleared later are counted on their day."
     )
     if unit.name != "day":
-        starting = "Weeks begin on Monday. " if unit.name == "week" else ""
-        meaning += f" {starting}The first and the last {unit.name} may not be whole."
+        starting = "Weeks start on Monday. " if unit.name == "week" else ""
+        meaning += f" {starting}The first and the last {unit.name} may be incomplete."
     spans = {first: list(rows) for first, rows in groupby(days, key=lambda row: unit.first_day(row.day))}
-    return Section("activity", "Activity over time", meaning, charts=[_done(spans, unit), _active(spans, unit)])
+    return Section(
+        "activity", "Activity over time", meaning, charts=[_contributions(spans, unit), _active(spans, unit)]
+    )
 
 
-def _done(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
+def _contributions(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
     sums = {name: [sum(getattr(row, name) for row in rows) for rows in spans.values()] for name in _COUNTED}
     new = [sum(row.new_contributors for row in rows) for rows in spans.values()]
-    said = []
+    totals = []
     for name, values in sums.items():
         most = max(values)
         when = list(spans)[values.index(most)]
-        said.append(
+        totals.append(
             f"{name} {number(sum(values))}"
-            + (f", most {unit.within} {when:{unit.form}} ({number(most)})" if most else "")
+            + (f", most {unit.preposition} {when:{unit.form}} ({number(most)})" if most else "")
         )
     narrow, wide = over_time(
-        [Panel(f"{name.capitalize()} a {unit.name}", values) for name, values in sums.items()],
+        [Panel(f"{name.capitalize()} per {unit.name}", values) for name, values in sums.items()],
         [(first, unit.next_first_day(first)) for first in spans],
         unit.form,
     )
@@ -83,12 +85,12 @@ def _done(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
         for at, first in enumerate(spans)
     ]
     return Chart(
-        f"Ideas, comments and votes a {unit.name}",
-        f"In all: {'; '.join(said)}.",
+        f"Ideas, comments and votes per {unit.name}",
+        f"Totals: {'; '.join(totals)}.",
         narrow,
         wide,
         Table(
-            f"Acts by {unit.name}, and people who contributed for the first time",
+            f"Contributions per {unit.name}, and people who contributed for the first time",
             [unit.name.capitalize(), "Ideas", "Comments", "Votes", "New contributors"],
             rows,
         ),
@@ -99,10 +101,10 @@ def _active(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
     active = [rows[-1].active_28d for rows in spans.values()]
     ends = [rows[-1].day for rows in spans.values()]
     most = max(active)
-    says = f"{number(active[-1])} people were active at the end, on {ends[-1]}. "
-    says += f"There were most on {ends[active.index(most)]}: {number(most)}."
+    summary = f"{number(active[-1])} people were active on {ends[-1]}, the last day. "
+    summary += f"The maximum was {number(most)}, on {ends[active.index(most)]}."
     narrow, wide = over_time(
-        [Panel(f"People active in the {ACTIVE_DAYS} days up to then", active, "line")],
+        [Panel(f"People active in the previous {ACTIVE_DAYS} days", active, "line")],
         [(first, unit.next_first_day(first)) for first in spans],
         unit.form,
     )
@@ -112,11 +114,11 @@ def _active(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
     ]
     return Chart(
         "Active people",
-        says,
+        summary,
         narrow,
         wide,
         Table(
-            f"Different people who contributed in the {ACTIVE_DAYS} days that end with each day, and those registered",
+            f"Distinct people who contributed in the {ACTIVE_DAYS} days up to each day, and people registered by then",
             ["Up to", "Active", "Registered"],
             rows,
         ),

@@ -1,16 +1,16 @@
-"""Adoption: how many ideas ever carried a label that says so."""
+"""Adoption: how many ideas ever had a label of each class."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 from ideas_pipeline.report.charts import Bar, bars
-from ideas_pipeline.report.elements import Chart, Section, Table, bounded
+from ideas_pipeline.report.elements import Chart, Section, Table, limited_table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.words import count, number, of, percent, title
+from ideas_pipeline.report.formatting import clean_title, count, number, percent, share_of
 from ideas_pipeline.tables.analyst import ADOPTED
 
-# Whoever needs more classes than this reads the mart.
+# More classes are only in the mart.
 _CLASSES = 12
 
 
@@ -20,11 +20,11 @@ def section(figures: Figures) -> Section:
         return Section(
             "adoption",
             "Adoption",
-            "To see how many ideas were adopted, say which status labels mean that: write a row for each into the "
-            f"table label_classes (community {figures.community}, the label_id as in idea_labels, and the class "
-            f"{ADOPTED}), and run ideas-pipeline marts.",
+            "It is not known yet which status labels mean that an idea was adopted. Add one row per such label to the "
+            f"table label_classes (community {figures.community}, label_id from idea_labels, class {ADOPTED}), "
+            "then run ideas-pipeline marts.",
         )
-    # Adopted first, then those that most ideas carried.
+    # Adopted first, then the classes with the most ideas.
     ever = {name: sum(row.ideas_ever for row in rows) for name, rows in classes.items()}
     names = sorted(classes, key=lambda name: (name != ADOPTED, -ever[name], name))[:_CLASSES]
     ideas = sum(row.ideas for row in classes[names[0]])
@@ -32,16 +32,16 @@ def section(figures: Figures) -> Section:
     return Section(
         "adoption",
         "Adoption",
-        f"Ideas that ever carried a label of the class ÷ the {count(ideas, 'idea')} of all challenges. Which label is "
-        "of which class stands in label_classes. Labels that came and went before the first sync were not seen.",
+        f"Ideas that ever had a label of the class ÷ the {count(ideas, 'idea')} of all challenges. The table "
+        "label_classes defines the classes. Labels that came and went before the first sync were not seen.",
         charts=[
             Chart(
-                "Ideas that ever carried a label of the class",
-                f"{number(ever[first])} of {count(ideas, 'idea')} ({of(ever[first], ideas)}) ever carried a label "
-                f"of the class {title(first, '?')}.",
+                "Ideas that ever had a label of the class",
+                f"{number(ever[first])} of {count(ideas, 'idea')} ({share_of(ever[first], ideas)}) ever had a label "
+                f"of the class {clean_title(first, '?')}.",
                 *bars(
                     [
-                        Bar(title(name, "?"), ever[name], f"{number(ever[name])} ({of(ever[name], ideas)})")
+                        Bar(clean_title(name, "?"), ever[name], f"{number(ever[name])} ({share_of(ever[name], ideas)})")
                         for name in names
                     ],
                     whole=ideas,
@@ -51,9 +51,9 @@ def section(figures: Figures) -> Section:
                     ["Class", "Ever", "Share", "Now"],
                     [
                         [
-                            title(name, "?"),
+                            clean_title(name, "?"),
                             number(ever[name]),
-                            of(ever[name], ideas),
+                            share_of(ever[name], ideas),
                             number(sum(row.ideas_now for row in classes[name])),
                         ]
                         for name in names
@@ -66,8 +66,8 @@ def section(figures: Figures) -> Section:
 
 
 def _by_challenge(figures: Figures, name: str, rows: Rows) -> Table:
-    return bounded(
-        f"Ideas with a label of the class {title(name, '?')}, by challenge",
+    return limited_table(
+        f"Ideas with a label of the class {clean_title(name, '?')}, by challenge",
         ["Challenge", "Ideas", "Ever", "Share", "Now"],
         [
             [

@@ -1,6 +1,6 @@
-"""The drawings: bars, bars over time, a line over time, a heat map. Each as SVG, in two widths.
+"""Charts as SVG in two widths: horizontal bars, bars or a line over time, heat map.
 
-Colours are variables of the page's style sheet (``var(--ink)``), so that one drawing is right in light, dark and print.
+Colours are variables of the page's style sheet (``var(--ink)``), so that a drawing works in light, dark and print.
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ NARROW, WIDE = 330, 700
 Drawing = alt.LayerChart | alt.FacetChart | alt.VConcatChart
 Mark = Literal["bar", "line"]
 
-# Shares of each shade of the heat map: under 5 %, under 10 %, …
+# Upper limits of the shades of the heat map: under 5 %, under 10 %, …
 _SHADES = (0.05, 0.10, 0.20, 0.40, 0.60)
-# Room for the numbers of the vertical axis: the same for all, so that the drawings stand one below the other.
+# Pixels for the numbers of the vertical axis: the same in all panels, so that they align.
 _COUNTS = 52
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """``text`` stands beside it, and says its value. ``stands_out``: in the second colour."""
+    """A bar. ``text`` beside it shows its value; ``highlighted`` bars have the second colour."""
 
     label: str
     value: float
     text: str
-    stands_out: bool = False
+    highlighted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """A cell of the heat map; ``share`` is a fraction."""
+
     row: str
     column: str
     share: float
@@ -45,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A value for each span of time."""
+    """A chart over time, with one value per span."""
 
     title: str
     values: Sequence[int]
@@ -53,15 +55,23 @@ class Panel:
 
 
 def bars(rows: Sequence[Bar], whole: float | None = None) -> tuple[str, str]:
-    """Horizontal bars, one below the other. ``whole``: what a full length is, and is shown; else it is the largest."""
+    """Draw horizontal bars.
+
+    Args:
+        rows: The bars from top to bottom.
+        whole: The value of the full length, which is drawn as a track; None makes the largest bar full.
+
+    Returns:
+        SVG for narrow and for wide screens.
+    """
     return _both(lambda width: _bars(rows, whole, width))
 
 
 def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
     narrow = width == NARROW
     labels, texts = (max(map(_width, words)) + 10 for words in zip(*((r.label, r.text) for r in rows), strict=True))
-    # On a phone the words stand above their bar, or the label alone where there is no room for both; elsewhere the
-    # label stands before the bar, and the text after it.
+    # On narrow screens label and text are above the bar (only the label if there is no room for both); on wide
+    # screens the label is left of the bar and the text right of it.
     begin, step, above = (0, 44, -12) if narrow else (min(max(256, labels), 380), 30, 0)
     both_above = narrow and labels + texts <= width
     end = width if both_above else width - texts
@@ -74,7 +84,7 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
             "value": row.value,
             "text": row.text,
             "full": full,
-            "out": row.stands_out,
+            "out": row.highlighted,
         }
         for at, row in enumerate(rows)
     ]
@@ -96,9 +106,9 @@ def _bars(rows: Sequence[Bar], whole: float | None, width: int) -> Drawing:
 
 
 def _cut(text: str, room: float) -> str:
-    """What fits of ``text`` in ``room`` pixels.
+    """Shorten ``text`` to ``room`` pixels.
 
-    The drawing could cut it, too, but in the middle of an emoji, and then fails.
+    Vega could do that itself, but it cuts emoji in half, and then rendering fails.
     """
     if _width(text) <= room:
         return text
@@ -107,28 +117,34 @@ def _cut(text: str, room: float) -> str:
 
 
 def _width(text: str) -> float:
-    """The pixels that ``text`` takes, about, in a wide typeface: which one the reader has is not known."""
+    """The approximate width of ``text`` in pixels, for a wide typeface because the reader's is not known."""
 
-    def of(c: str) -> float:
+    def width_of(c: str) -> float:
         if unicodedata.east_asian_width(c) in "WF" or c in "mwMW%@…":
             return 14
         if c in " .,:;'|()[]!-ijlftrI\N{NO-BREAK SPACE}":
             return 5.5
         return 10 if c.isupper() else 8.5
 
-    return sum(map(of, text))
+    return sum(map(width_of, text))
 
 
 def over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form: str) -> tuple[str, str]:
-    """One drawing a panel, one below the other, each with its own scale.
+    """Draw panels over time, one below the other, each with its own scale.
 
-    ``spans``: the first day of each, and the day after its last. ``form``: of the dates, for strftime.
+    Args:
+        panels: The panels, each with one value per span.
+        spans: The first day of each span, and the day after its last.
+        form: The strftime format of the dates.
+
+    Returns:
+        SVG for narrow and for wide screens.
     """
     return _both(lambda width: _over_time(panels, spans, form, width))
 
 
 def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form: str, width: int) -> Drawing:
-    # A few days do not become a few walls: there is room for as many spans as a fortnight has days.
+    # The axis has room for at least 14 spans, so that few spans do not become very wide bars.
     (first, _), (last, end) = spans[0], spans[-1]
     domain = [min(first, end - 14 * (end - last)).isoformat(), end.isoformat()]
     when = alt.Scale(type="utc", domain=domain)
@@ -140,9 +156,9 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
             {"from": start.isoformat(), "to": stop.isoformat(), "value": value}
             for (start, stop), value in zip(spans, panel.values, strict=True)
         ]
-        # One line of dates is enough for all.
+        # Only the last panel has dates.
         dates = alt.Axis(format=form, tickCount=ticks, title=None, grid=False, labels=panel is panels[-1])
-        # Where there was nothing, 0 is at the bottom all the same.
+        # Without any values, 0 is still at the bottom.
         scale, ticked = alt.Scale(domainMin=0), {"tickCount": 3, "tickMinStep": 1}
         if not any(panel.values):
             scale, ticked = alt.Scale(domain=[0, 1]), {"values": [0]}
@@ -160,17 +176,27 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
 
 
 def heat_map(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str], title: str) -> tuple[str, str]:
-    """Shares by row and column, from light to strong, each with its percentage in it. ``title``: of the columns."""
+    """Draw a heat map of shares, each cell with its percentage.
+
+    Args:
+        cells: The cells; a missing one stays empty.
+        rows: The labels of the rows from top to bottom.
+        columns: The labels of the columns.
+        title: The title of the columns.
+
+    Returns:
+        SVG for narrow and for wide screens.
+    """
     return _both(lambda width: _heat_map(cells, rows, columns, title, width))
 
 
 def _heat_map(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str], title: str, width: int) -> Drawing:
     values = [{"row": c.row, "column": c.column, "share": c.share, "text": _percent(c.share)} for c in cells]
     narrow = width == NARROW
-    # On a phone each word of a row's name has a line of its own.
+    # On narrow screens each word of a row's label has its own line.
     named = [line for row in rows for line in (row.split() if narrow else [row])]
     names = max(map(len, named)) * 7.5 + 8
-    # A few months do not become walls either.
+    # Few columns do not become very wide.
     across = min(width - names, 60 * len(columns))
     to_right = alt.Axis(orient="top", title=title, titleAnchor="start", labelAngle=0, ticks=False, domain=False)
     lines: dict[str, Any] = {"labelExpr": "split(datum.label, ' ')", "labelOffset": -7} if narrow else {}
@@ -194,7 +220,7 @@ def _shade(variable: str) -> alt.Color:
 
 
 def _both(draw: Callable[[int], Drawing]) -> tuple[str, str]:
-    """The drawing for narrow screens and the one for wide ones."""
+    """The SVG for narrow and for wide screens."""
     return _svg(draw(NARROW)), _svg(draw(WIDE))
 
 
@@ -202,7 +228,7 @@ def _svg(chart: Drawing) -> str:
     soft: dict[str, Any] = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "titleFontWeight": "normal"}
     lines: dict[str, Any] = {"domainColor": "var(--line)", "tickColor": "var(--line)", "gridColor": "var(--line)"}
     styled = chart.configure(
-        aria=False,  # the page says what is to be seen
+        aria=False,  # the page has the text alternative
         background="transparent",
         padding=2,
         view=alt.ViewConfig(stroke=None),

@@ -1,17 +1,17 @@
-"""What a section of the report is made of. All texts are plain: the page escapes them."""
+"""The elements of a section. All texts are plain text: the page escapes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# No table is longer, whatever the community's size: the report must travel by mail.
+# The maximum length of a table, so that the report of a large community still fits into an e-mail.
 _ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells, the first of each being what the row is about. ``left``: how many columns hold words."""
+    """A table; the first cell of a row is its header. ``left``: the number of left-aligned columns."""
 
     caption: str
     headers: Sequence[str]
@@ -21,13 +21,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing for narrow screens and one for wide ones, as SVG.
+    """A chart as SVG for narrow and for wide screens, with its figures as a table.
 
-    ``says``: what is to be seen in it, in figures, for those who cannot see it, and those who have no time to look.
+    ``summary``: its main figures in words, which is also the text alternative.
     """
 
     title: str
-    says: str
+    summary: str
     narrow: str
     wide: str
     table: Table
@@ -35,7 +35,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A figure by itself. ``change``: since the period before. ``meaning``: what it counts, of what."""
+    """A single figure. ``change``: since the previous period. ``meaning``: what it counts, and its denominator."""
 
     name: str
     value: str
@@ -45,7 +45,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """``meaning``: what is counted, and of what. ``notice``: what must not be missed. The rest is shown in order."""
+    """A section. ``meaning``: what it counts, and the denominators. ``notice``: a warning."""
 
     anchor: str
     title: str
@@ -56,9 +56,11 @@ class Section:
     tables: Sequence[Table] = ()
 
 
-def bounded(caption: str, headers: Sequence[str], rows: Iterable[Sequence[str]], mart: str, *, left: int = 1) -> Table:
-    """A table of the first rows; where there are more, the caption says so, and where to find them."""
+def limited_table(
+    caption: str, headers: Sequence[str], rows: Iterable[Sequence[str]], mart: str, *, left: int = 1
+) -> Table:
+    """A table of the first rows. If there are more, the caption names the mart that has them all."""
     every = list(rows)
     if len(every) > _ROWS:
-        caption += f". The first {_ROWS} of {len(every):,}: all are in {mart}"
+        caption += f". The first {_ROWS} of {len(every):,}; all are in {mart}"
     return Table(caption, headers, every[:_ROWS], left)

@@ -1,4 +1,4 @@
-"""What the report is made of: the marts of one community, all of one moment."""
+"""The data of a report: the marts of one community, read at one moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.facts import NOT_REGISTERED
-from ideas_pipeline.report.words import title
+from ideas_pipeline.report.formatting import clean_title
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import USERS
@@ -28,32 +28,34 @@ Rows = Sequence[sa.Row[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRead:
-    """How a stream came out of its last sync, and when one last proved it complete, in UTC."""
+class StreamStatus:
+    """The verdict of a stream's last sync, and when the stream was last complete, in UTC."""
 
     stream: str
     verdict: str
-    proven_at: datetime | None
+    completed_at: datetime | None
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The marts of ``community`` by their names without ``mart_``, in a sensible order. Moments are in UTC.
+    """The marts of ``community``, by name without ``mart_``, sorted. Moments are in UTC.
 
-    ``waits``: for each idea, the seconds to its first response, or None. ``streams``: empty where nothing was synced.
+    Attributes:
+        response_seconds: Seconds to the first response per idea, None without one.
+        streams: Empty before the first sync.
     """
 
     community: str
     as_of: datetime
     built_at: datetime
     timezone: str
-    streams: Sequence[StreamRead]
+    streams: Sequence[StreamStatus]
     declared: Declared
     daily_activity: Rows
     challenges: Rows
     funnel: Rows
     stage_times: Rows
-    waits: Sequence[int | None]
+    response_seconds: Sequence[int | None]
     response_times: Rows
     adoption: Rows
     engagement: Rows
@@ -68,16 +70,16 @@ class Figures:
         return self.as_of.astimezone(ZoneInfo(self.timezone)).date()
 
     def challenge(self, id_: str) -> str:
-        """What the challenge is called here, also one that is not among ``challenges``."""
-        return title(self._titles.get(id_), f"Challenge {id_}")
+        """The title to show for a challenge, even if it is not among ``challenges``."""
+        return clean_title(self._titles.get(id_), f"Challenge {id_}")
 
     @cached_property
     def _titles(self) -> dict[str, str | None]:
         return {row.challenge_id: row.title for row in self.challenges}
 
 
-# By which columns each is in order.
-_ORDERED = {
+# The columns that each mart is sorted by.
+_SORT_COLUMNS = {
     "daily_activity": ("day",),
     "challenges": ("challenge_id",),
     "funnel": ("challenge_id", "place"),
@@ -93,47 +95,48 @@ _ORDERED = {
 
 
 def read_figures(engine: sa.Engine, community: str) -> Figures:
-    """Reads all as it was at one moment. Raises WarehouseError, also where the community lacks a mart."""
+    """Read all marts at one moment. Raises WarehouseError, also if a mart of the community is not built."""
     with reading(engine) as connection:
-        _built(connection, community)  # what is not there cannot be held
+        _built(connection, community)  # a missing table cannot be locked
     with reading_one_moment(engine, [mart.table for mart in MARTS.values()]) as connection:
         built = _built(connection, community)
         ideas = MARTS["mart_idea_lifecycle"].table
-        waits = sa.select(ideas.c.seconds_to_first_response).where(ideas.c.community == community)
+        response_seconds = sa.select(ideas.c.seconds_to_first_response).where(ideas.c.community == community)
         return Figures(
             community=community,
             as_of=utc(built.as_of),
             built_at=utc(built.built_at),
             timezone=built.timezone,
             streams=[
-                StreamRead(sync.stream, sync.verdict, at) for sync, at in last_syncs(Transaction(connection, community))
+                StreamStatus(sync.stream, sync.verdict, at)
+                for sync, at in last_syncs(Transaction(connection, community))
             ],
             declared=read_declared(connection, community),
-            waits=connection.scalars(waits).all(),
-            **{name: _rows(connection, name, community) for name in _ORDERED},
+            response_seconds=connection.scalars(response_seconds).all(),
+            **{name: _rows(connection, name, community) for name in _SORT_COLUMNS},
         )
 
 
 def _built(connection: sa.Connection, community: str) -> sa.Row[Any]:
-    """How the community's marts were built: all together. Raises WarehouseError where one is missing."""
+    """When and how the community's marts were built, all together. Raises WarehouseError if one is missing."""
     built = connection.execute(sa.select(BUILT_MARTS).where(BUILT_MARTS.c.community == community)).all()
     if not {row.mart for row in built}.issuperset(MARTS):
         raise WarehouseError(
-            f"The report of {community} is made of its marts, and they are not built yet. "
-            "Run: ideas-pipeline sync, or, where that was done before: ideas-pipeline marts."
+            f"The report of {community} needs its marts, which are not built yet. "
+            "Run: ideas-pipeline sync, or, if it was synced before: ideas-pipeline marts."
         )
     return built[0]
 
 
 def _rows(connection: sa.Connection, name: str, community: str) -> Rows:
     table = MARTS[f"mart_{name}"].table
-    in_order = (table.c[column] for column in _ORDERED[name])
+    in_order = (table.c[column] for column in _SORT_COLUMNS[name])
     return connection.execute(sa.select(table).where(table.c.community == community).order_by(*in_order)).all()
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Of the ideas that declare a number of ``what``: all these numbers together, and how many ``listed`` there are."""
+    """The number of ``what`` that ideas declare, added up, and the number that is ``listed`` for these ideas."""
 
     what: str
     declared: int
@@ -142,14 +145,14 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """``counts``: what is declared by some idea. ``undated``: registered people of whom it is not known since when."""
+    """``counts``: one per column that any idea fills. ``undated``: registered people without a joining date."""
 
     counts: tuple[Count, ...]
     undated: int
 
 
 def read_declared(connection: sa.Connection, community: str) -> Declared:
-    """What the source says of the community's ideas and people that are there now."""
+    """Read what the source declares about the community's current ideas and people."""
     status = sa.func.coalesce(USERS.c.status, "active")
     undated = sa.and_(is_live(USERS, community), USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
     counts = {

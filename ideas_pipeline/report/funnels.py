@@ -1,4 +1,4 @@
-"""Funnels: how far the ideas of each challenge with stages came."""
+"""Funnels: how many ideas reached each stage, for challenges with stages."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import sqlalchemy as sa
 
 from ideas_pipeline.report.challenges import by_contributors
 from ideas_pipeline.report.charts import Bar, bars
-from ideas_pipeline.report.elements import Chart, Section, Table, bounded
+from ideas_pipeline.report.elements import Chart, Section, Table, limited_table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.words import count, length, number, percent, title
+from ideas_pipeline.report.formatting import clean_title, count, length_of_time, number, percent
 
 _DRAWN = 6
 
 _HEADERS = (
     "Stage",
     "Reached",
-    "Of all",
+    "Share of all",
     "Seen in it",
     "Skipped",
     "Not observed",
-    "Came back",
+    "Returned",
     "In it now",
-    "Went on to the next",
+    "Reached the next",
     "Median time in it",
 )
 
@@ -35,18 +35,17 @@ def section(figures: Figures) -> Section:
     ranked = [row.challenge_id for row in by_contributors(figures) if row.challenge_id in stages]
     with_ideas = [id_ for id_ in ranked if stages[id_][0].ideas]
     if not with_ideas:
-        there = "No idea was seen in a stage of a challenge yet." if ranked else "No challenge has stages."
-        return Section("funnel", "Funnel: how far ideas come", there)
+        empty = "No idea was seen in a stage yet." if ranked else "No challenge has stages."
+        return Section("funnel", "Funnel: how far ideas get", empty)
     times = {(row.challenge_id, row.stage_id): row.median_seconds for row in figures.stage_times}
     rest = [id_ for id_ in ranked if id_ not in with_ideas[:_DRAWN]]
     return Section(
         "funnel",
-        "Funnel: how far ideas come",
-        "An idea has reached a stage when it was seen in it or in a later one, whether it is still there or not. "
-        "Shares are of all ideas that were ever seen in a stage of the challenge; those that went on to the next are "
-        "of those that reached the stage. Beside each bar is how many are in the stage now. Where an idea was before "
-        "the first sync is not known."
-        + (f" Shown are the {_DRAWN} challenges with the most contributors." if len(with_ideas) > _DRAWN else ""),
+        "Funnel: how far ideas get",
+        "An idea has reached a stage if it was ever seen in it or in a later one. Shares are of all ideas that were "
+        "ever seen in a stage of the challenge; “reached the next” is a share of the ideas that reached the stage. The "
+        "number of ideas that are in the stage now is beside each bar. Stages before the first sync are not known."
+        + (f" Only the {_DRAWN} challenges with the most contributors are drawn." if len(with_ideas) > _DRAWN else ""),
         charts=[_chart(figures.challenge(id_), stages[id_], times) for id_ in with_ideas[:_DRAWN]],
         tables=[_rest(figures, stages, rest)] if rest else [],
     )
@@ -67,11 +66,11 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
         whole=ideas,
     )
     last = stages[-1]
-    says = f"Of {count(ideas, 'idea')}, {number(last.reached)} ({percent(last.reached_rate)}) reached “{names[-1]}”"
+    summary = f"Of {count(ideas, 'idea')}, {number(last.reached)} ({percent(last.reached_rate)}) reached “{names[-1]}”"
     steps = [row for row in stages[:-1] if row.conversion is not None]
     if len(steps) > 1:
         hardest = min(steps, key=lambda row: row.conversion)
-        says += f"; the smallest share went on from “{_name(hardest)}” ({percent(hardest.conversion)})"
+        summary += f"; “{_name(hardest)}” has the lowest conversion to the next stage ({percent(hardest.conversion)})"
     rows = [
         [
             name,
@@ -83,12 +82,14 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
             number(row.re_entered),
             number(row.currently_in),
             percent(row.conversion),
-            length(times.get((row.challenge_id, row.stage_id))),
+            length_of_time(times.get((row.challenge_id, row.stage_id))),
         ]
         for name, row in zip(names, stages, strict=True)
     ]
-    meaning = f"Stages of “{challenge}”. Reached = seen in it + skipped + not observed (past it when first seen)"
-    return Chart(challenge, f"{says}.", *drawn, Table(meaning, _HEADERS, rows))
+    meaning = (
+        f"Stages of “{challenge}”. Reached = seen in it + skipped + not observed (already past it when first seen)"
+    )
+    return Chart(challenge, f"{summary}.", *drawn, Table(meaning, _HEADERS, rows))
 
 
 def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -> Table:
@@ -101,13 +102,13 @@ def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -
         ]
         for id_ in challenges
     ]
-    return bounded(
+    return limited_table(
         "The other challenges with stages",
-        ["Challenge", "Ideas", "Reached, stage by stage", "Reached the last"],
+        ["Challenge", "Ideas", "Reached, by stage", "Reached the last"],
         rows,
         "mart_funnel",
     )
 
 
 def _name(row: sa.Row[Any]) -> str:
-    return f"{row.place}. {title(row.name, row.kind or 'Stage')}"
+    return f"{row.place}. {clean_title(row.name, row.kind or 'Stage')}"

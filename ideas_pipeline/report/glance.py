@@ -1,21 +1,21 @@
-"""At a glance: the last 28 days with activity, and the 28 before."""
+"""At a glance: the 28 days up to the last activity, compared with the 28 days before."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
-from ideas_pipeline.report.completeness import unlisted
+from ideas_pipeline.report.completeness import unlisted_notice
 from ideas_pipeline.report.elements import Number, Section
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.words import count, number, people, percent
+from ideas_pipeline.report.formatting import count, number, people, percent
 
 _QUIET = timedelta(days=7)
 _SUMMED = {
     "new_contributors": ("New contributors", "People who contributed for the first time"),
     "ideas": ("Ideas", "Ideas submitted"),
     "comments": ("Comments", "Comments written"),
-    "votes": ("Votes", "Votes given, of whatever type: how many, not what they say"),
+    "votes": ("Votes", "Votes cast, of all types"),
 }
 
 
@@ -25,34 +25,38 @@ def section(figures: Figures) -> Section:
         return Section(
             "glance",
             "At a glance",
-            "Nobody has contributed yet: as soon as there is an idea, a comment or a vote, its figures are here.",
+            "Nobody has contributed yet. Figures appear here with the first idea, comment or vote.",
         )
     period, before = days[-ACTIVE_DAYS:], days[-2 * ACTIVE_DAYS : -ACTIVE_DAYS]
-    meaning = f"The {count(len(period), 'day')} from {period[0].day} to {period[-1].day}, the last one with activity"
+    meaning = f"The {count(len(period), 'day')} from {period[0].day} to {period[-1].day}, the last day with activity"
     if len(before) == ACTIVE_DAYS:
         meaning += f", compared with the {ACTIVE_DAYS} days before. "
     else:
         before = ()
-        meaning += f". There is nothing to compare with yet: that takes {2 * ACTIVE_DAYS} days. "
-    meaning += "Removed ideas and banned people are left out, here and everywhere but under Moderation."
+        meaning += f". A comparison needs {2 * ACTIVE_DAYS} days of data. "
+    meaning += "Removed ideas and banned people are excluded everywhere except under Moderation."
     numbers = _people(period, before, figures.declared.undated)
     for column, (name, what) in _SUMMED.items():
         total = _sum(period, column)
         change = _change(total, _sum(before, column)) if before else ""
-        numbers.append(Number(name, number(total), f"{what}. {number(_sum(days, column))} in all.", change))
+        numbers.append(Number(name, number(total), f"{what}. {number(_sum(days, column))} in total.", change))
     return Section(
-        "glance", "At a glance", meaning, notice=f"{_quiet(figures)} {unlisted(figures)}".strip(), numbers=numbers
+        "glance",
+        "At a glance",
+        meaning,
+        notice=f"{_quiet(figures)} {unlisted_notice(figures)}".strip(),
+        numbers=numbers,
     )
 
 
 def _quiet(figures: Figures) -> str:
-    """What to know where the last activity is not recent."""
+    """A warning if the last activity is not recent, or an empty text."""
     last = figures.daily_activity[-1].day
     if figures.today - last <= _QUIET:
         return ""
     return (
-        f"Nothing has happened since {last}: that is {count((figures.today - last).days, 'day')} before this report. "
-        "The figures below are of the time before."
+        f"There was no activity after {last}, {count((figures.today - last).days, 'day')} before this report. "
+        "The figures below are for the days up to then."
     )
 
 
@@ -61,17 +65,17 @@ def _people(period: Rows, before: Rows, undated: int) -> list[Number]:
     active = Number(
         "Active people",
         number(now.active_28d),
-        "Different people who submitted an idea, commented or voted.",
+        "Distinct people who submitted an idea, commented or voted.",
         _change(now.active_28d, before[-1].active_28d) if before else "",
     )
     share = now.participation_rate
-    of = f"Active people who are registered ÷ {people(now.registered)} registered by {now.day}."
+    meaning = f"Active people who are registered ÷ {people(now.registered)} registered by {now.day}."
     if undated:
-        of += f" Of {number(undated)} it is not known since when."
+        meaning += f" The joining date of {people(undated)} is not known."
     taking_part = Number(
         "Participation",
         percent(share),
-        of,
+        meaning,
         _points(share, before[-1].participation_rate) if before else "",
     )
     return [active, taking_part]
@@ -84,17 +88,17 @@ def _sum(rows: Rows, column: str) -> int:
 def _change(now: int, then: int) -> str:
     """``▲ up 12 % from 100``."""
     if now == then:
-        return f"the same as before ({number(then)})"
+        return f"unchanged ({number(then)})"
     if then == 0:
         return "▲ up from none"
     return f"{'▲ up' if now > then else '▼ down'} {percent(abs(now - then) / then)} from {number(then)}"
 
 
 def _points(now: float | None, then: float | None) -> str:
-    """The same for shares, whose difference is in percentage points."""
+    """``▲ up 1.5 points from 10 %``: the change of a share in percentage points."""
     if now is None or then is None:
         return ""
     points = f"{abs(now - then) * 100:.1f}"
     if points == "0.0":
-        return f"the same as before ({percent(then)})"
+        return f"unchanged ({percent(then)})"
     return f"{'▲ up' if now > then else '▼ down'} {points} points from {percent(then)}"

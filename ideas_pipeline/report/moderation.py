@@ -1,15 +1,15 @@
-"""Moderation: what the other sections leave out, and how long ideas wait to be published."""
+"""Moderation: ideas that the other sections exclude, and the time until publication."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ideas_pipeline.report.charts import Bar, bars
-from ideas_pipeline.report.elements import Chart, Section, Table, bounded
+from ideas_pipeline.report.elements import Chart, Section, Table, limited_table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.words import count, length, listed, number, of, percent, title
+from ideas_pipeline.report.formatting import clean_title, count, joined, length_of_time, number, percent, share_of
 
-# By column, which is null in every row where the source does not tell: its name here, and what is not told then.
+# Column → its name in the report, and what is unknown if the source has no value in any row.
 _COUNTED = {
     "removed": ("Removed by a moderator", "which ideas were removed or closed"),
     "closed": ("Closed, or closed for comments", "which ideas were removed or closed"),
@@ -26,48 +26,48 @@ def section(figures: Figures) -> Section:
     tables = [_people(figures)] if figures.people else []
     if not ideas:
         return Section("moderation", "Moderation", "There are no ideas yet.", tables=tables)
-    known = {column: name for column, (name, _) in _COUNTED.items() if _is_told(rows, column)}
-    untold = list(dict.fromkeys(what for column, (_, what) in _COUNTED.items() if column not in known))
-    if any(row.comments for row in rows) and not _is_told(rows, "removed_comments"):
-        untold.append("which comments were removed")
+    known = {column: name for column, (name, _) in _COUNTED.items() if _is_reported(rows, column)}
+    unknown = list(dict.fromkeys(what for column, (_, what) in _COUNTED.items() if column not in known))
+    if any(row.comments for row in rows) and not _is_reported(rows, "removed_comments"):
+        unknown.append("which comments were removed")
     meaning = (
-        f"Of all {count(ideas, 'idea')} that the community has, also those that the other sections leave out. "
-        "An idea can be in several of these rows. A wait is a minute or more from submission to publication."
+        f"All {count(ideas, 'idea')} of the community, including those that the other sections exclude. An idea can be "
+        "in several rows. “Published after a wait” means a minute or more after submission."
     )
-    if untold:
-        meaning += f" The source does not tell {listed(untold)}, so that is not shown."
+    if unknown:
+        meaning += f" The source does not report {joined(unknown)}, so these figures are not shown."
     charts = [_chart(rows, ideas, known)] if known else []
     return Section("moderation", "Moderation", meaning, charts=charts, tables=[_by_challenge(figures), *tables])
 
 
-def _is_told(rows: Rows, column: str) -> bool:
+def _is_reported(rows: Rows, column: str) -> bool:
     return any(getattr(row, column) is not None for row in rows)
 
 
 def _chart(rows: Rows, ideas: int, known: Mapping[str, str]) -> Chart:
     sums = {column: sum(getattr(row, column) for row in rows) for column in known}
     counted = [(name, sums[column]) for column, name in known.items()]
-    says = [f"{name.lower()}: {number(n)} ({of(n, ideas)})" for name, n in counted]
-    sentence = f"Of {count(ideas, 'idea')}, {'; '.join(says)}."
-    if _is_told(rows, "removed_comments"):
+    parts = [f"{name.lower()}: {number(n)} ({share_of(n, ideas)})" for name, n in counted]
+    sentence = f"Of {count(ideas, 'idea')}, {'; '.join(parts)}."
+    if _is_reported(rows, "removed_comments"):
         comments, removed = sum(row.comments for row in rows), sum(row.removed_comments for row in rows)
-        sentence += f" Of {count(comments, 'comment')}, removed: {number(removed)} ({of(removed, comments)})."
+        sentence += f" Of {count(comments, 'comment')}, removed: {number(removed)} ({share_of(removed, comments)})."
     return Chart(
-        "What became of ideas",
+        "Ideas by moderation status",
         sentence,
-        *bars([Bar(name, n, f"{number(n)} ({of(n, ideas)})") for name, n in counted], whole=ideas),
+        *bars([Bar(name, n, f"{number(n)} ({share_of(n, ideas)})") for name, n in counted], whole=ideas),
         Table(
-            "Ideas by what became of them",
-            ["Ideas", "Number", "Share of all"],
-            [[name, number(n), of(n, ideas)] for name, n in counted],
+            "Ideas by moderation status",
+            ["Status", "Ideas", "Share of all"],
+            [[name, number(n), share_of(n, ideas)] for name, n in counted],
         ),
     )
 
 
 def _by_challenge(figures: Figures) -> Table:
     most = sorted(figures.moderation, key=lambda row: (-(row.pending or 0), -(row.removed or 0), row.challenge_id))
-    return bounded(
-        "By challenge, those with the most waiting ideas first. Delay: from submission to publication",
+    return limited_table(
+        "Challenges by number of waiting ideas. Delay: from submission to publication",
         ["Challenge", "Ideas", "Waiting", "Removed", "Share removed", "Median delay", "90 % within"],
         [
             [
@@ -76,8 +76,8 @@ def _by_challenge(figures: Figures) -> Table:
                 number(row.pending),
                 number(row.removed),
                 percent(row.removed_rate),
-                length(row.median_delay_seconds),
-                length(row.p90_delay_seconds),
+                length_of_time(row.median_delay_seconds),
+                length_of_time(row.p90_delay_seconds),
             ]
             for row in most
         ],
@@ -86,9 +86,9 @@ def _by_challenge(figures: Figures) -> Table:
 
 
 def _people(figures: Figures) -> Table:
-    return bounded(
+    return limited_table(
         "People by status, as far as the API's account may see them",
         ["Status", "People", "Admins among them"],
-        [[title(row.status, "unknown"), number(row.people), number(row.admins)] for row in figures.people],
+        [[clean_title(row.status, "unknown"), number(row.people), number(row.admins)] for row in figures.people],
         "mart_people",
     )

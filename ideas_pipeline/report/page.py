@@ -1,4 +1,4 @@
-"""The report as one HTML page: no script, nothing from elsewhere."""
+"""Render the report as one HTML page without scripts and without external resources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ideas_pipeline.report import (
     responses,
 )
 from ideas_pipeline.report.figures import Figures, read_figures
-from ideas_pipeline.report.words import clock
+from ideas_pipeline.report.formatting import clock
 
 _SECTIONS = (
     glance.section,
@@ -44,7 +44,7 @@ _UNBROKEN = Markup('<span class="date">{}</span>')
 
 
 def render(figures: Figures) -> str:
-    """The page. All text is escaped; the drawings are not, as they are ours and escape their own."""
+    """Render the page. All text is escaped, except the SVG drawings, which escape their own text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ideas_pipeline.report"),
         autoescape=True,
@@ -63,17 +63,25 @@ def render(figures: Figures) -> str:
 
 
 def _prose(text: str) -> Markup:
-    """The text, escaped, whose dates are not broken over lines."""
-    parts = _DATE.split(text)  # every second one is a date
+    """Escape ``text``, and keep its dates on one line."""
+    parts = _DATE.split(text)  # every second part is a date
     return Markup().join(_UNBROKEN.format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def write_report(engine: sa.Engine, community: str, path: Path) -> int:
-    """Writes the community's report to ``path``, in place of one that is there, and returns its size in bytes.
+    """Write the community's report from its marts, which must be built before.
 
-    Its folder is made where missing. It is made of the marts as they are: build them before.
-    Raises WarehouseError where they cannot be read or were never built, OSError where the file cannot be written;
-    a report that is there stays as it is.
+    Args:
+        engine: The warehouse.
+        community: The community.
+        path: The file to write; an existing one is replaced, a missing folder is created.
+
+    Returns:
+        The size of the report in bytes.
+
+    Raises:
+        WarehouseError: The marts cannot be read or were never built; an existing report is kept.
+        OSError: The file cannot be written; an existing report is kept.
     """
     page = render(read_figures(engine, community)).encode()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

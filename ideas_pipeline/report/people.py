@@ -1,4 +1,4 @@
-"""Engagement levels, and how much of the work few people do."""
+"""Engagement levels, and the share of contributions by the most active people."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from ideas_pipeline.marts.contributors import LEVELS
 from ideas_pipeline.report.charts import Bar, bars
 from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures
-from ideas_pipeline.report.words import count, number, of, people, percent
+from ideas_pipeline.report.formatting import count, number, people, percent, share_of
 
 _LEVELS = {
     "all_rounder": ("All-rounders", "ideas, and comments or votes"),
-    "generator": ("Generators", "ideas alone"),
-    "feedbacker": ("Feedbackers", "comments or votes alone"),
-    "viewer": ("Viewers", "nothing yet, but have visited"),
-    "idle": ("Idle", "nothing, and never visited"),
-    "inactive": ("Inactive", "nothing; no visits are known of anybody"),
+    "generator": ("Generators", "only ideas"),
+    "feedbacker": ("Feedbackers", "only comments or votes"),
+    "viewer": ("Viewers", "no contribution, but a visit"),
+    "idle": ("Idle", "no contribution and no visit"),
+    "inactive": ("Inactive", "no contribution; visits are not known"),
 }
 
 
@@ -23,26 +23,26 @@ def engagement(figures: Figures) -> Section:
         return Section("engagement", "Engagement levels", "There are no people yet.")
     on = {row.engagement_level: row.people for row in figures.engagement}
     everybody = figures.engagement[0].of_people
-    # Whoever contributed is on one of the first three, which are shown also where nobody is on them.
+    # Contributors are on the first three levels, which are shown even if they are empty.
     contributed = sum(on.get(level, 0) for level in LEVELS[:3])
     named = [(*_LEVELS[level], on.get(level, 0)) for level in LEVELS if level in LEVELS[:3] or level in on]
-    drawn = bars([Bar(name, n, f"{number(n)} ({of(n, everybody)})") for name, _, n in named], everybody)
+    drawn = bars([Bar(name, n, f"{number(n)} ({share_of(n, everybody)})") for name, _, n in named], everybody)
     most = max(named, key=lambda one: one[2])
     return Section(
         "engagement",
         "Engagement levels",
-        f"What each of the {people(everybody)} who are registered or have contributed has ever done. "
-        f"Everybody is on one level: {'; '.join(f'{name.lower()}: {what}' for name, what, _ in named)}.",
+        f"The {people(everybody)} who are registered or have contributed, by everything that they have ever done. "
+        f"Each person has one level: {'; '.join(f'{name.lower()}: {what}' for name, what, _ in named)}.",
         charts=[
             Chart(
                 "People by level",
                 f"{number(contributed)} of {people(everybody)} ({percent(contributed / everybody)}) have contributed. "
-                f"The largest group: {most[0].lower()} ({most[1]}), {of(most[2], everybody)}.",
+                f"The largest group: {most[0].lower()} ({most[1]}), {share_of(most[2], everybody)}.",
                 *drawn,
                 Table(
-                    "People by level of engagement",
-                    ["Level", "What they have done", "People", "Share"],
-                    [[name, what, number(n), of(n, everybody)] for name, what, n in named],
+                    "People by engagement level",
+                    ["Level", "Contributions", "People", "Share"],
+                    [[name, what, number(n), share_of(n, everybody)] for name, what, n in named],
                     left=2,
                 ),
             )
@@ -61,9 +61,9 @@ def concentration(figures: Figures) -> Section:
     return Section(
         "concentration",
         "Concentration",
-        f"What share of all {count(tenth.of_contributions, 'contribution')} (comments, votes, and ideas, which count "
-        f"for each of their authors) is of the most active of the {people(tenth.of_people)} who contributed. "
-        "Contributions that name nobody are left out.",
+        f"The share of all {count(tenth.of_contributions, 'contribution')} (comments, votes, and ideas, which count "
+        f"for each author) that comes from the most active of the {people(tenth.of_people)} who contributed. "
+        "Contributions without a person are excluded.",
         charts=[
             Chart(
                 "Contributions by the most active",

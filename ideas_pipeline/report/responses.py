@@ -1,4 +1,4 @@
-"""Time to first response: how soon somebody else says something about an idea."""
+"""Time to first response: how soon an idea gets a comment by somebody else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ideas_pipeline.report.charts import Bar, bars
-from ideas_pipeline.report.elements import Chart, Number, Section, Table, bounded
+from ideas_pipeline.report.elements import Chart, Number, Section, Table, limited_table
 from ideas_pipeline.report.figures import Figures
-from ideas_pipeline.report.words import count, length, number, of, percent
+from ideas_pipeline.report.formatting import count, length_of_time, number, percent, share_of
 
 _HOUR, _DAY = 3600, 86400
 _WITHIN = {
@@ -23,42 +23,49 @@ _LATER, _NONE_YET = "Over 4 weeks", "No response yet"
 
 
 def section(figures: Figures) -> Section:
-    ideas = len(figures.waits)
+    ideas = len(figures.response_seconds)
     if not ideas:
         return Section("responses", "Time to first response", "There are no ideas yet.")
-    waited = sorted(seconds for seconds in figures.waits if seconds is not None)
+    waited = sorted(seconds for seconds in figures.response_seconds if seconds is not None)
     names = [*_WITHIN, _LATER]
     found = Counter(names[bisect_right([*_WITHIN.values()], seconds - 1)] for seconds in waited)
     found[_NONE_YET] = ideas - len(waited)
     counted = [(name, found[name]) for name in (*names, _NONE_YET)]
-    drawn = bars([Bar(name, n, f"{number(n)} ({of(n, ideas)})", stands_out=name == _NONE_YET) for name, n in counted])
+    drawn = bars(
+        [Bar(name, n, f"{number(n)} ({share_of(n, ideas)})", highlighted=name == _NONE_YET) for name, n in counted]
+    )
     within_a_week = sum(found[name] for name in names[:4])
     return Section(
         "responses",
         "Time to first response",
-        "From an idea's submission to the first comment by someone other than its authors, of the "
-        f"{count(ideas, 'idea')} that are there. Unanswered ideas are in no median: read it together with their share.",
+        "The time from an idea's submission to the first comment by someone other than its authors, for the "
+        f"{count(ideas, 'current idea')}. The median excludes unanswered ideas: read it together with their share.",
         numbers=[
-            Number("Median", length(percentile(waited, 50)), f"Of the {count(len(waited), 'answered idea')}."),
             Number(
-                "90 % within", length(percentile(waited, 90)), "Of the answered, nine in ten were answered by then."
+                "Median", length_of_time(percentile(waited, 50)), f"Over the {count(len(waited), 'answered idea')}."
+            ),
+            Number(
+                "90 % within",
+                length_of_time(percentile(waited, 90)),
+                "Nine in ten of the answered ideas were answered within this time.",
             ),
             Number(
                 "Unanswered",
-                of(ideas - len(waited), ideas),
+                share_of(ideas - len(waited), ideas),
                 f"{number(ideas - len(waited))} of {count(ideas, 'idea')}.",
             ),
         ],
         charts=[
             Chart(
                 "Ideas by the time to their first response",
-                f"{number(within_a_week)} of {count(ideas, 'idea')} ({of(within_a_week, ideas)}) were answered within "
-                f"a week; {number(found[_NONE_YET])} ({of(found[_NONE_YET], ideas)}) have no response yet.",
+                f"{number(within_a_week)} of {count(ideas, 'idea')} ({share_of(within_a_week, ideas)}) were "
+                f"answered within a week; {number(found[_NONE_YET])} ({share_of(found[_NONE_YET], ideas)}) have no "
+                "response yet.",
                 *drawn,
                 Table(
                     "Ideas by the time to their first response",
                     ["First response", "Ideas", "Share"],
-                    [[name, number(n), of(n, ideas)] for name, n in counted],
+                    [[name, number(n), share_of(n, ideas)] for name, n in counted],
                 ),
             )
         ],
@@ -70,8 +77,8 @@ def _by_challenge(figures: Figures) -> Table:
     slowest = sorted(
         (row for row in figures.response_times if row.ideas), key=lambda row: (row.answered_rate, row.challenge_id)
     )
-    return bounded(
-        "Response by challenge, those with the smallest share answered first",
+    return limited_table(
+        "Challenges by share of answered ideas, lowest first",
         ["Challenge", "Ideas", "Answered", "Share answered", "Median", "90 % within"],
         [
             [
@@ -79,8 +86,8 @@ def _by_challenge(figures: Figures) -> Table:
                 number(row.ideas),
                 number(row.answered),
                 percent(row.answered_rate),
-                length(row.median_seconds),
-                length(row.p90_seconds),
+                length_of_time(row.median_seconds),
+                length_of_time(row.p90_seconds),
             ]
             for row in slowest
         ],
@@ -88,6 +95,6 @@ def _by_challenge(figures: Figures) -> Table:
     )
 
 
-def percentile(in_order: Sequence[int], percents: int) -> int | None:
-    """By nearest rank, as in the marts: the smallest value that so many percent do not exceed; None of none."""
-    return in_order[-(-len(in_order) * percents // 100) - 1] if in_order else None
+def percentile(ordered: Sequence[int], percent_: int) -> int | None:
+    """Percentile of sorted values by nearest rank, as in the marts; None without values."""
+    return ordered[-(-len(ordered) * percent_ // 100) - 1] if ordered else None

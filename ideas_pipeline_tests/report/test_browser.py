@@ -1,4 +1,4 @@
-"""The report as people see it, in the Chromium that is installed. What was seen is kept in build/screenshots."""
+"""The report in an installed Chromium. Screenshots are kept in build/screenshots."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def browser() -> Iterator[Browser]:
 
 
 class Seen:
-    """A report in a window: what it asked for, and what it complained of."""
+    """A report in a browser window, with its requests and console messages."""
 
     def __init__(self, browser: Browser, report: Path, width: int, scheme: str = "light") -> None:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page: Page = context.new_page()
         self.requests: list[str] = []
-        self.complaints: list[str] = []
+        self.console: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.goto(report.as_uri())
-        self.opened = report.as_uri()
+        self.url = report.as_uri()
 
     def colour(self, selector: str, of: str) -> str:
         found: str = self.page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{of}")
@@ -63,18 +63,18 @@ def open_at(browser, report):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, LAPTOP])
-def test_it_fits_complains_of_nothing_and_asks_for_nothing(open_at, width, scheme):
+def test_the_page_fits_and_has_no_console_messages_and_no_requests(open_at, width, scheme):
     seen = open_at(width, scheme)
     seen.page.screenshot(path=SCREENSHOTS / f"report-{width}-{scheme}.png", full_page=True)
     assert seen.overflow() <= 0
     seen.page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     assert seen.overflow() <= 0, "with all tables open"
-    assert seen.complaints == []
-    assert seen.requests == [seen.opened]
+    assert seen.console == []
+    assert seen.requests == [seen.url]
 
 
 @pytest.mark.parametrize(("width", "shown", "hidden"), [(PHONE, "narrow", "wide"), (LAPTOP, "wide", "narrow")])
-def test_of_the_two_drawings_of_a_chart_one_is_there(open_at, width, shown, hidden):
+def test_one_of_the_two_drawings_of_a_chart_is_visible(open_at, width, shown, hidden):
     seen = open_at(width)
     drawings = seen.page.locator("figure").count()
     assert drawings > 5
@@ -82,16 +82,16 @@ def test_of_the_two_drawings_of_a_chart_one_is_there(open_at, width, shown, hidd
     assert seen.page.locator(f"figure .{hidden} svg:visible").count() == 0
 
 
-def test_screen_readers_meet_each_chart_as_one_image_with_its_alternative(open_at):
+def test_a_screen_reader_reads_each_chart_as_one_image_with_a_text_alternative(open_at):
     seen = open_at(PHONE)
     charts = seen.page.get_by_role("img")
     assert charts.count() == seen.page.locator("figure").count()
     heard = seen.page.locator("main").aria_snapshot()
     assert len(re.findall(r"- '?img ", heard)) == charts.count()
-    assert "Ideas a week" not in heard, "the words in a drawing are part of the image"
+    assert "Ideas per week" not in heard, "the words in a drawing are part of the image"
 
 
-def test_the_drawings_take_their_colours_from_the_page_in_light_and_in_dark(open_at):
+def test_drawings_use_the_colours_of_the_page_in_light_and_dark_mode(open_at):
     light, dark = open_at(LAPTOP), open_at(LAPTOP, "dark")
     for seen, ink in ((light, "rgb(27, 39, 51)"), (dark, "rgb(232, 237, 242)")):
         assert seen.colour("body", "color") == ink
@@ -102,7 +102,7 @@ def test_the_drawings_take_their_colours_from_the_page_in_light_and_in_dark(open
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_and_figures_can_be_read_against_what_is_behind_them(open_at, scheme):
+def test_texts_have_enough_contrast(open_at, scheme):
     seen = open_at(LAPTOP, scheme)
     on = {"ink": ("page", "raised", "warn"), "soft": ("page", "raised"), "link": ("page",)}
     on |= {f"on-heat-{shade}": (f"heat-{shade}",) for shade in range(1, 7)}
@@ -119,7 +119,7 @@ def value(seen: Seen, variable: str) -> str:
 
 
 def contrast(one: str, other: str) -> float:
-    """Of two colours (#rrggbb), as WCAG 2 defines it."""
+    """The contrast ratio of two colours (#rrggbb), as WCAG 2 defines it."""
 
     def luminance(colour: str) -> float:
         shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
@@ -131,7 +131,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("width", [PHONE, LAPTOP])
-def test_words_in_a_chart_do_not_run_into_each_other_nor_into_bars(open_at, sqlite_url, tmp_path, width):
+def test_texts_in_a_chart_do_not_overlap(open_at, sqlite_url, tmp_path, width):
     titles = [
         "why " * 40,
         "x" * 80,
@@ -210,4 +210,4 @@ def test_an_empty_community_fits_too(open_at, sqlite_url, tmp_path):
     seen = open_at(PHONE, path=tmp_path / "empty.html")
     seen.page.screenshot(path=SCREENSHOTS / "report-empty-390-light.png", full_page=True)
     assert seen.overflow() <= 0
-    assert seen.complaints == []
+    assert seen.console == []

@@ -12,29 +12,29 @@ def a_warehouse(folder):
     fill(url, daily_activity=days(3, ideas=1)).dispose()
 
 
-def test_the_report_is_written_beside_the_warehouse_and_it_says_where(tmp_path):
+def test_the_report_is_written_beside_the_warehouse_and_its_path_is_printed(tmp_path):
     a_warehouse(tmp_path)
     done = ideas_pipeline("report", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "The report is there: open .ideas/report-c.html in a browser.\n"
-    assert "<title>c: community report" in (tmp_path / ".ideas/report-c.html").read_text()
+    assert done.stdout == "The report is there: open .ideas/report-acme.html in a browser.\n"
+    assert "<title>acme: community report" in (tmp_path / ".ideas/report-acme.html").read_text()
 
 
-def test_it_is_written_where_one_asks_for_it(tmp_path):
+def test_the_report_is_written_to_the_given_path(tmp_path):
     a_warehouse(tmp_path)
     done = ideas_pipeline("report", "--output", "sent/ours.html", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "sent/ours.html").exists()
 
 
-def test_before_the_first_sync_it_says_what_to_do(tmp_path):
+def test_before_the_first_sync_the_error_names_the_command_to_run(tmp_path):
     done = ideas_pipeline("report", folder=tmp_path)
     assert done.returncode == 1
-    assert "Error: The report of community is made of its marts, and they are not built yet." in done.stderr
+    assert "Error: The report of community needs its marts, which are not built yet." in done.stderr
     assert "Run: ideas-pipeline sync" in done.stderr
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
     a_warehouse(tmp_path)
     done = ideas_pipeline(
         "report", "--output", ".ideas/warehouse.db/report.html", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY

@@ -15,15 +15,15 @@ from ideas_pipeline.warehouse.database import make_engine, writing
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, days, figures, fill
 
 
-def test_all_figures_are_of_one_moment_also_where_a_mart_is_made_anew_meanwhile(warehouse_url: str) -> None:
+def test_all_figures_are_of_one_moment_even_if_a_mart_is_rebuilt_meanwhile(warehouse_url: str) -> None:
     engine = fill(warehouse_url, daily_activity=days(1, ideas=1), people=[{"status": "active", "people": 7}])
-    change = threading.Thread(target=_make_people_anew, args=(warehouse_url,))
+    change = threading.Thread(target=_rebuild_people, args=(warehouse_url,))
 
     @sa.event.listens_for(engine, "after_cursor_execute")
     def _meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "FROM mart_daily_activity" in statement and change.ident is None:
             change.start()
-            while change.is_alive() and not _somebody_waits(engine):
+            while change.is_alive() and not _a_transaction_waits(engine):
                 pass
 
     found = read_figures(engine, COMMUNITY)
@@ -43,7 +43,7 @@ def test_a_mart_that_is_missing_since_an_upgrade_is_built_first(warehouse_url: s
     engine.dispose()
 
 
-def _make_people_anew(url: str) -> None:
+def _rebuild_people(url: str) -> None:
     engine = make_engine(url)
     with writing(engine) as connection:
         MARTS["mart_people"].table.drop(connection)
@@ -51,8 +51,8 @@ def _make_people_anew(url: str) -> None:
     engine.dispose()
 
 
-def _somebody_waits(engine: sa.Engine) -> bool:
-    """Whether another transaction waits for ours, as on PostgreSQL the one that drops what is being read."""
+def _a_transaction_waits(engine: sa.Engine) -> bool:
+    """Whether another transaction waits for a lock, as on PostgreSQL the one that drops a table in use."""
     if engine.dialect.name == "sqlite":
         return False
     with engine.connect() as connection:
@@ -63,29 +63,29 @@ def plain(table):
     return [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
 
 
-def test_what_the_source_does_not_tell_of_moderation_is_not_called_none(sqlite_url):
+def test_moderation_figures_that_the_source_does_not_report_are_not_zero(sqlite_url):
     rows = [{"challenge_id": "1", "ideas": 30, "pending": 0, "rejected": 0}]
     section = moderation.section(
         figures(sqlite_url, moderation=rows, challenges=[{"challenge_id": "1", "title": "Question 1"}])
     )
     assert [row[0] for row in section.charts[0].table.rows] == ["Waiting for approval", "Not approved"]
-    assert "The source does not tell which ideas were removed or closed, who is banned and when" in section.meaning
+    assert "The source does not report which ideas were removed or closed, who is banned and when" in section.meaning
     assert plain(section.tables[0]) == [["Question 1", "30", "0", "–", "–", "–", "–"]]
 
 
-def test_which_comments_were_removed_is_only_said_where_the_source_tells(sqlite_url):
+def test_removed_comments_are_only_shown_if_the_source_reports_them(sqlite_url):
     rows = [{"challenge_id": "1", "ideas": 30, "pending": 0, "rejected": 0, "comments": 9}]
     section = moderation.section(figures(sqlite_url, moderation=rows))
-    assert "comment" not in section.charts[0].says
-    assert "and which comments were removed, so that is not shown" in section.meaning
+    assert "comment" not in section.charts[0].summary
+    assert "and which comments were removed, so these figures are not shown" in section.meaning
 
 
-def test_where_nothing_of_moderation_is_told_nothing_is_drawn(sqlite_url):
+def test_moderation_has_no_chart_if_the_source_reports_nothing(sqlite_url):
     section = moderation.section(figures(sqlite_url, moderation=[{"challenge_id": "1", "ideas": 30}]))
     assert not section.charts
 
 
-def test_what_the_source_counts_stands_beside_what_it_lists(warehouse_url):
+def test_declared_counts_are_shown_beside_listed_ones(warehouse_url):
     ideas = [
         {"id": "1", "vote_count": 900, "comment_count": 2},
         {"id": "2", "vote_count": 100},
@@ -100,13 +100,13 @@ def test_what_the_source_counts_stands_beside_what_it_lists(warehouse_url):
     found = figures(warehouse_url, tables={"ideas": ideas, "comments": comments})
     (table,) = completeness.section(found).tables
     assert plain(table) == [["Comments", "2", "1"], ["Votes", "1,000", "0"]]
-    assert completeness.unlisted(found).replace("\N{NO-BREAK SPACE}", " ") == (
-        "The source itself counts 2 comments on these ideas, and lists 1: only those are in this report. "
-        "The source itself counts 1,000 votes on these ideas, and lists none: only those are in this report."
+    assert completeness.unlisted_notice(found).replace("\N{NO-BREAK SPACE}", " ") == (
+        "The source declares 2 comments on these ideas but lists 1; this report contains only those listed. "
+        "The source declares 1,000 votes on these ideas but lists none; this report contains only those listed."
     )
 
 
-def test_a_few_that_a_source_counts_and_hides_are_no_alarm(sqlite_url):
+def test_a_small_number_of_hidden_items_causes_no_warning(sqlite_url):
     ideas = [{"id": "1", "vote_count": 10}]
     votes = [{"id": str(n), "idea_id": "1"} for n in range(9)]
-    assert completeness.unlisted(figures(sqlite_url, tables={"ideas": ideas, "votes": votes})) == ""
+    assert completeness.unlisted_notice(figures(sqlite_url, tables={"ideas": ideas, "votes": votes})) == ""

@@ -12,7 +12,7 @@ BEFORE = LAST_DAY - timedelta(days=28)
 
 @pytest.fixture
 def numbers(sqlite_url):
-    """Of a community of 60 days: 28 like these, and those before, which had half of it."""
+    """The numbers of a community of 60 days: 28 with these values, and 32 before with half of them."""
 
     def of(**each):
         before = days(32, BEFORE, **{name: value and value / 2 for name, value in each.items()})
@@ -22,13 +22,13 @@ def numbers(sqlite_url):
     return of
 
 
-def test_acts_are_those_of_the_last_28_days_beside_the_28_before(numbers):
+def test_contributions_of_the_last_28_days_are_compared_with_the_28_before(numbers):
     ideas = numbers(ideas=2)["Ideas"]
     assert (ideas.value, ideas.change) == ("56", "▲ up 100\N{NO-BREAK SPACE}% from 28")
-    assert ideas.meaning == "Ideas submitted. 88 in all."
+    assert ideas.meaning == "Ideas submitted. 88 in total."
 
 
-def test_active_people_are_those_of_the_last_day_beside_28_days_before(numbers):
+def test_active_people_of_the_last_day_are_compared_with_28_days_before(numbers):
     active = numbers(active_28d=1600, contributors=90)["Active people"]
     assert (active.value, active.change) == ("1,600", "▲ up 100\N{NO-BREAK SPACE}% from 800")
 
@@ -40,11 +40,13 @@ def test_participation_changes_by_points_and_names_its_denominator(numbers):
     assert "÷ 1,000\N{NO-BREAK SPACE}people registered by 2026-03-31" in participation.meaning
 
 
-def test_participation_says_of_how_many_people_it_is_not_known_since_when_they_are_registered(sqlite_url):
+def test_participation_names_the_people_without_a_joining_date(sqlite_url):
     people = [{"id": "1"}, {"id": "2", "joined_at": AS_OF}, {"id": "3", "status": "banned"}]
     section = glance.section(figures(sqlite_url, tables={"users": people}, daily_activity=days(56, registered=2)))
     participation = next(number for number in section.numbers if number.name == "Participation")
-    assert participation.meaning.endswith("registered by 2026-03-31. Of 1 it is not known since when.")
+    assert participation.meaning.endswith(
+        "registered by 2026-03-31. The joining date of 1\N{NO-BREAK SPACE}person is not known."
+    )
 
 
 def test_without_registered_people_there_is_no_participation(numbers):
@@ -52,18 +54,18 @@ def test_without_registered_people_there_is_no_participation(numbers):
     assert (participation.value, participation.change) == ("–", "")
 
 
-def test_what_fell_and_what_came_from_nothing_is_said_so(sqlite_url):
+def test_changes_name_decreases_and_increases_from_none(sqlite_url):
     before = days(28, BEFORE, votes=10, comments=0)
     section = glance.section(figures(sqlite_url, daily_activity=[*before, *days(28, votes=9, comments=1)]))
     changes = {number.name: number.change for number in section.numbers}
     assert changes["Votes"] == "▼ down 10.0\N{NO-BREAK SPACE}% from 280"
     assert changes["Comments"] == "▲ up from none"
-    assert changes["Ideas"] == "the same as before (0)"
+    assert changes["Ideas"] == "unchanged (0)"
 
 
-def test_a_community_younger_than_two_periods_is_compared_with_nothing(sqlite_url):
+def test_a_community_younger_than_two_periods_has_no_comparison(sqlite_url):
     section = glance.section(figures(sqlite_url, daily_activity=days(55, ideas=1)))
-    assert "nothing to compare with yet" in section.meaning
+    assert "A comparison needs 56 days of data" in section.meaning
     assert {number.change for number in section.numbers} == {""}
     assert next(number.value for number in section.numbers if number.name == "Ideas") == "28"
 
@@ -73,11 +75,11 @@ def test_a_first_day_is_a_period_of_one_day(sqlite_url):
     assert "The 1\N{NO-BREAK SPACE}day from 2026-03-31 to 2026-03-31" in section.meaning
 
 
-def test_figures_that_are_more_than_a_week_old_are_pointed_out(sqlite_url):
+def test_figures_older_than_a_week_cause_a_warning(sqlite_url):
     quiet = figures(sqlite_url, AS_OF + timedelta(days=6), daily_activity=days(60))
-    assert "Nothing has happened since 2026-03-31" in glance.section(quiet).notice
+    assert "There was no activity after 2026-03-31" in glance.section(quiet).notice
     assert "8\N{NO-BREAK SPACE}days before this report" in glance.section(quiet).notice
 
 
-def test_a_week_without_activity_is_nothing_unusual(sqlite_url):
+def test_a_week_without_activity_causes_no_warning(sqlite_url):
     assert glance.section(figures(sqlite_url, AS_OF + timedelta(days=5), daily_activity=days(60))).notice == ""

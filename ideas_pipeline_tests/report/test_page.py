@@ -30,7 +30,7 @@ def page(html):
     return Page(html)
 
 
-def test_the_page_takes_nothing_from_elsewhere_and_runs_nothing(page, html):
+def test_the_page_loads_nothing_and_has_no_scripts(page, html):
     addresses = [e.get(name) for e in page.elements for name in ("src", "href", "xlink:href", "action") if e.get(name)]
     assert addresses
     assert [address for address in addresses if not address.startswith(("#", "data:"))] == []
@@ -39,12 +39,12 @@ def test_the_page_takes_nothing_from_elsewhere_and_runs_nothing(page, html):
     assert re.findall(r"@import|url\((?!#)", html) == []
 
 
-def test_a_browser_is_told_to_refuse_whatever_would_load_or_run(page):
+def test_the_content_security_policy_forbids_loading_and_scripts(page):
     (policy,) = [e for e in page.all("meta") if e.get("http-equiv") == "Content-Security-Policy"]
     assert policy.get("content").startswith("default-src 'none';")
 
 
-def test_every_chart_says_in_figures_what_is_to_be_seen(page):
+def test_every_chart_has_a_text_alternative_with_figures(page):
     charts = page.all("figure")
     assert len(charts) > SECTIONS
     for chart in charts:
@@ -52,13 +52,13 @@ def test_every_chart_says_in_figures_what_is_to_be_seen(page):
         assert re.search(r"\d", chart.get("aria-label")), chart.get("aria-label")
 
 
-def test_every_chart_has_its_figures_as_a_table_behind_it(page):
+def test_every_chart_has_a_table_with_its_figures(page):
     behind = [e for e in page.all("table") if any("chart" in a.get("class").split() for a in e.around)]
     assert len(behind) == len(page.all("figure"))
     assert all("details" in [a.tag for a in table.around] for table in behind)
 
 
-def test_every_table_has_a_caption_and_says_what_its_headers_are_of(page):
+def test_every_table_has_a_caption_and_scoped_headers(page):
     tables = page.all("table")
     assert len(page.all("caption")) == len(tables)
     assert {e.get("scope") for e in page.all("th")} == {"col", "row"}
@@ -72,7 +72,7 @@ def test_each_chart_is_drawn_for_narrow_screens_and_for_wide_ones(page):
     assert max(widths[1::2]) <= 710
 
 
-def test_the_page_can_be_found_ones_way_around_in(page):
+def test_the_page_can_be_navigated(page):
     assert page.one("html").get("lang") == "en"
     assert "community report" in page.one("title").text
     assert page.one("h1").text == COMMUNITY
@@ -98,7 +98,7 @@ def test_no_person_and_no_idea_is_named(html, community):
     assert sorted(ids & numbers) == []
 
 
-def test_titles_can_hold_anything_and_stay_text(sqlite_url):
+def test_titles_are_escaped(sqlite_url):
     title = "<script>alert(1)</script>\u202e & “more” \x00\N{GRINNING FACE} " + "\N{GRINNING FACE}" * 9000
     challenge = {"challenge_id": "1", "title": title, "contributors": 3, "ideas": 2}
     stage = {"challenge_id": "1", "stage_id": "s", "name": title, "place": 1, "ideas": 2, "reached": 2}
@@ -124,12 +124,12 @@ def test_the_figures_are_those_of_the_marts_and_of_no_other_community(warehouse_
         (LAST_DAY - timedelta(days=back), 1) for back in (2, 1, 0)
     ]
     assert [(row.month, row.retention) for row in found.cohorts] == [(date(2026, 3, 1), 1.0)]
-    assert list(found.waits) == [5]
+    assert list(found.response_seconds) == [5]
     assert (found.as_of, found.timezone, found.today) == (AS_OF, "Europe/Madrid", date(2026, 4, 2))
     engine.dispose()
 
 
-def test_an_empty_community_has_sentences_instead_of_charts(warehouse, tmp_path):
+def test_an_empty_community_has_texts_instead_of_charts(warehouse, tmp_path):
     build_marts(warehouse.engine, COMMUNITY, "UTC")
     write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
@@ -154,7 +154,7 @@ def test_a_community_of_one_day_has_its_charts(sqlite_url, tmp_path):
     engine.dispose()
 
 
-def test_a_large_community_still_fits_into_a_mail(sqlite_url, tmp_path):
+def test_the_report_of_a_large_community_fits_into_an_email(sqlite_url, tmp_path):
     challenges = range(200)
     engine = fill(
         sqlite_url,
@@ -191,14 +191,14 @@ def test_a_large_community_still_fits_into_a_mail(sqlite_url, tmp_path):
     engine.dispose()
 
 
-def test_what_was_not_proven_complete_is_said_at_the_top_without_its_reason(warehouse, tmp_path):
+def test_incomplete_streams_are_named_at_the_top_without_their_reasons(warehouse, tmp_path):
     with warehouse.engine.begin() as connection:
         verdicts = {"ideas": "complete", "comments": "incomplete", "votes": "failed"}
         for minute, (stream, verdict) in enumerate(verdicts.items()):
             run = {"run_id": "1", "community": COMMUNITY, "stream": stream, "verdict": verdict, "reason": "votes 4711"}
             times = {"started_at": AS_OF + timedelta(minutes=minute), "finished_at": AS_OF + timedelta(hours=1)}
             connection.execute(sa.insert(SYNC_STREAMS).values(run | times | COUNTERS))
-        # A replay of old pages proves nothing of the source as it is now.
+        # A replay of archived pages does not show the present state of the source.
         old = {"run_id": "2", "community": COMMUNITY, "stream": "votes", "verdict": "complete"}
         later = {"started_at": AS_OF + timedelta(hours=2), "finished_at": AS_OF + timedelta(hours=3)}
         connection.execute(sa.insert(SYNC_STREAMS).values(old | later | COUNTERS))
@@ -207,13 +207,13 @@ def test_what_was_not_proven_complete_is_said_at_the_top_without_its_reason(ware
     build_marts(warehouse.engine, COMMUNITY, "UTC", datetime(2026, 4, 2, 4, tzinfo=UTC))
     write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
-    assert "Not everything was proven complete at the last sync: comments and votes." in page.one("header").text
+    assert "The last sync was not complete. Data may be missing from comments and votes." in page.one("header").text
     assert "4711" not in page.one("body").text
     cells = [e.text for e in page.all("td", "th")]
     assert cells[cells.index("ideas") :][:3] == ["ideas", "complete", "2026-04-02 04:00"]
 
 
-def test_a_community_whose_marts_were_never_built_is_told_what_to_do(warehouse, tmp_path):
+def test_a_community_without_marts_is_an_error_that_names_the_command(warehouse, tmp_path):
     build_marts(warehouse.engine, "another", "UTC")
     with pytest.raises(WarehouseError, match=r"not built yet\. Run: ideas-pipeline sync"):
         write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from ideas_pipeline.report import adoption, challenges, cohorts, completeness, funnels, moderation, people, responses
-from ideas_pipeline.report.words import length
+from ideas_pipeline.report.formatting import length_of_time
 from ideas_pipeline_tests.report.marts_with import AS_OF, figures
 
 
@@ -15,7 +15,7 @@ def cells(table):
     return [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
 
 
-def said(text):
+def plain(text):
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -40,7 +40,7 @@ def stages(challenge, *reached, **columns):
     ]
 
 
-def test_challenges_are_in_the_order_of_their_contributors(sqlite_url):
+def test_challenges_are_sorted_by_contributors(sqlite_url):
     rows = [
         a_challenge(
             1, contributors=5, ideas=9, registered=50, participation_rate=0.08, votes=1200, votes_per_idea=133.3
@@ -58,7 +58,7 @@ def test_challenges_are_in_the_order_of_their_contributors(sqlite_url):
         ["Question 3", "0", "–", "0", "0", "0", "–", "–", "–"],
     ]
     assert "Question 3" not in chart.wide, "where nobody took part nothing is drawn"
-    assert said(section.meaning).count("÷ the 50 people registered now") == 1
+    assert plain(section.meaning).count("÷ the 50 people registered now") == 1
 
 
 def test_a_funnel_shows_each_stage_with_its_denominators(sqlite_url):
@@ -77,13 +77,12 @@ def test_a_funnel_shows_each_stage_with_its_denominators(sqlite_url):
         ["2. Refine", "30", "75.0 %", "5", "1", "2", "3", "4", "20.0 %", "–"],
         ["3. Decide", "6", "15.0 %", "5", "1", "2", "3", "4", "–", "–"],
     ]
-    assert (
-        said(chart.says)
-        == "Of 40 ideas, 6 (15.0 %) reached “3. Decide”; the smallest share went on from “2. Refine” (20.0 %)."
+    assert plain(chart.summary) == (
+        "Of 40 ideas, 6 (15.0 %) reached “3. Decide”; “2. Refine” has the lowest conversion to the next stage (20.0 %)."
     )
 
 
-def test_of_many_funnels_those_with_the_most_contributors_are_drawn_and_the_rest_is_a_table(sqlite_url):
+def test_funnels_with_the_most_contributors_are_drawn_and_the_rest_are_in_a_table(sqlite_url):
     many = range(1, 10)
     section = funnels.section(
         figures(
@@ -97,11 +96,11 @@ def test_of_many_funnels_those_with_the_most_contributors_are_drawn_and_the_rest
     assert cells(rest) == [[f"Question {n}", "10", "10 → 5", "50.0 %"] for n in (3, 2, 1)]
 
 
-def test_first_responses_are_counted_by_how_long_they_took(sqlite_url):
-    waits = [60, 3600, 3601, 86400, 86401, 8 * 86400, 40 * 86400, None]
+def test_first_responses_are_counted_by_their_delay(sqlite_url):
+    response_seconds = [60, 3600, 3601, 86400, 86401, 8 * 86400, 40 * 86400, None]
     ideas = [
         {"idea_id": str(at), "submitted_at": AS_OF, "seconds_to_first_response": seconds}
-        for at, seconds in enumerate(waits)
+        for at, seconds in enumerate(response_seconds)
     ]
     section = responses.section(figures(sqlite_url, idea_lifecycle=ideas))
     (chart,) = section.charts
@@ -114,7 +113,7 @@ def test_first_responses_are_counted_by_how_long_they_took(sqlite_url):
         ["Over 4 weeks", "1", "12.5 %"],
         ["No response yet", "1", "12.5 %"],
     ]
-    assert [said(number.value) for number in section.numbers] == ["24 hours", "40 days", "12.5 %"]
+    assert [plain(number.value) for number in section.numbers] == ["24 hours", "40 days", "12.5 %"]
 
 
 @pytest.mark.parametrize(("percents", "value"), [(50, 2), (90, 4), (25, 1), (26, 2), (100, 4)])
@@ -123,7 +122,7 @@ def test_a_percentile_is_one_of_the_values_as_in_the_marts(percents, value):
     assert responses.percentile([], percents) is None
 
 
-def test_engagement_levels_say_what_people_did_and_of_how_many(sqlite_url):
+def test_engagement_levels_have_meanings_and_denominators(sqlite_url):
     rows = [
         {"engagement_level": "viewer", "people": 6, "of_people": 10, "share": 0.6},
         {"engagement_level": "all_rounder", "people": 4, "of_people": 10, "share": 0.4},
@@ -132,12 +131,12 @@ def test_engagement_levels_say_what_people_did_and_of_how_many(sqlite_url):
     (chart,) = section.charts
     assert cells(chart.table) == [
         ["All-rounders", "ideas, and comments or votes", "4", "40.0 %"],
-        ["Generators", "ideas alone", "0", "0 %"],
-        ["Feedbackers", "comments or votes alone", "0", "0 %"],
-        ["Viewers", "nothing yet, but have visited", "6", "60.0 %"],
+        ["Generators", "only ideas", "0", "0 %"],
+        ["Feedbackers", "only comments or votes", "0", "0 %"],
+        ["Viewers", "no contribution, but a visit", "6", "60.0 %"],
     ]
-    assert said(chart.says).startswith("4 of 10 people (40.0 %) have contributed.")
-    assert "feedbackers: comments or votes alone" in section.meaning, "the words are explained where they are drawn"
+    assert plain(chart.summary).startswith("4 of 10 people (40.0 %) have contributed.")
+    assert "feedbackers: only comments or votes" in section.meaning, "the words are explained where they are drawn"
 
 
 def test_concentration_names_both_its_denominators(sqlite_url):
@@ -154,8 +153,8 @@ def test_concentration_names_both_its_denominators(sqlite_url):
     ]
     section = people.concentration(figures(sqlite_url, concentration=rows))
     assert cells(section.charts[0].table) == [["1 %", "1", "100", "5.0 %"], ["10 %", "10", "900", "45.0 %"]]
-    assert "2,000 contributions" in said(section.meaning)
-    assert "100 people who contributed" in said(section.meaning)
+    assert "2,000 contributions" in plain(section.meaning)
+    assert "100 people who contributed" in plain(section.meaning)
 
 
 def a_cohort(first, size, *active):
@@ -172,7 +171,7 @@ def a_cohort(first, size, *active):
     ]
 
 
-def test_cohorts_are_weighted_by_their_size_and_the_running_month_is_left_out(sqlite_url):
+def test_cohorts_are_weighted_by_size_and_the_current_month_is_excluded(sqlite_url):
     rows = [*a_cohort(1, 100, 50, 20, 1), *a_cohort(2, 20, 1, 1), *a_cohort(3, 10, 9)]
     section = cohorts.section(figures(sqlite_url, cohorts=rows))  # as of early April
     (chart,) = section.charts
@@ -185,7 +184,7 @@ def test_cohorts_are_weighted_by_their_size_and_the_running_month_is_left_out(sq
     assert "2026-01 (100)" in chart.wide, "a share is drawn beside how many people it is of"
 
 
-def test_of_many_cohorts_the_last_are_shown_and_it_says_where_all_are(sqlite_url):
+def test_only_the_last_cohorts_are_shown_and_the_mart_is_named(sqlite_url):
     starts = [date(2024 + at // 12, at % 12 + 1, 1) for at in range(20)]
     rows = [
         {"cohort_month": first, "months_later": 1, "month": later, "cohort_size": 1000, "active": 1, "retention": 0.001}
@@ -193,14 +192,14 @@ def test_of_many_cohorts_the_last_are_shown_and_it_says_where_all_are(sqlite_url
     ]
     section = cohorts.section(figures(sqlite_url, cohorts=rows))
     assert [row[0] for row in section.charts[0].table.rows][:2] == ["All", "2024-08"]
-    assert "the last 12 of 19 cohorts: all are in mart_cohorts" in section.meaning
+    assert "Only the last 12 of 19 cohorts are shown; mart_cohorts has all" in section.meaning
     assert "&lt;1</text>" in section.charts[0].wide, "somebody came back, though fewer than one in a hundred"
 
 
 def test_a_community_in_its_first_month_has_no_cohorts_to_show(sqlite_url):
     section = cohorts.section(figures(sqlite_url, cohorts=a_cohort(4, 10)))
     assert not section.charts
-    assert "once a month has gone by" in section.meaning
+    assert "when the first month after people's first contribution is over" in section.meaning
 
 
 def test_moderation_counts_every_idea(sqlite_url):
@@ -222,8 +221,8 @@ def test_moderation_counts_every_idea(sqlite_url):
     found = {row[0]: row[1:] for row in cells(section.charts[0].table)}
     assert found["Removed by a moderator"] == ["4", "10.0 %"]
     assert found["By people who are banned"] == ["1", "2.5 %"]
-    assert said(section.charts[0].says).startswith("Of 40 ideas, removed by a moderator: 4 (10.0 %);")
-    assert said(section.charts[0].says).endswith("Of 100 comments, removed: 5 (5.0 %).")
+    assert plain(section.charts[0].summary).startswith("Of 40 ideas, removed by a moderator: 4 (10.0 %);")
+    assert plain(section.charts[0].summary).endswith("Of 100 comments, removed: 5 (5.0 %).")
     by_challenge, by_status = section.tables
     assert cells(by_challenge)[0] == ["Question 1", "30", "2", "3", "10.0 %", "–", "–"]
     assert cells(by_status) == [["banned", "2", "0"]]
@@ -237,20 +236,20 @@ def test_adoption_is_of_all_ideas_and_the_class_adopted_comes_first(sqlite_url):
     ]
     section = adoption.section(figures(sqlite_url, adoption=rows, challenges=[a_challenge(1), a_challenge(2)]))
     assert cells(section.charts[0].table)[0] == ["adopted", "4", "10.0 %", "2"]
-    assert said(section.charts[0].says).startswith("4 of 40 ideas (10.0 %)")
+    assert plain(section.charts[0].summary).startswith("4 of 40 ideas (10.0 %)")
 
 
-def test_without_label_classes_it_says_how_to_fill_them(sqlite_url):
+def test_without_label_classes_the_section_explains_how_to_fill_them(sqlite_url):
     section = adoption.section(figures(sqlite_url))
     assert not section.charts
     assert "label_classes" in section.meaning
 
 
-def test_no_table_is_longer_than_can_be_sent_and_its_caption_says_so(sqlite_url):
+def test_a_long_table_is_cut_and_its_caption_names_the_mart(sqlite_url):
     section = challenges.section(figures(sqlite_url, challenges=[a_challenge(n, contributors=1) for n in range(150)]))
     table = section.charts[0].table
     assert len(table.rows) == 100
-    assert table.caption.endswith("The first 100 of 150: all are in mart_challenges")
+    assert table.caption.endswith("The first 100 of 150; all are in mart_challenges")
 
 
 @pytest.mark.parametrize(
@@ -266,11 +265,11 @@ def test_no_table_is_longer_than_can_be_sent_and_its_caption_says_so(sqlite_url)
         (86_400_000, "1,000 days"),
     ],
 )
-def test_lengths_are_told_in_the_largest_unit_that_they_fill_twice(seconds, text):
-    assert said(length(seconds)) == text
+def test_durations_use_the_largest_unit_that_fits_twice(seconds, text):
+    assert plain(length_of_time(seconds)) == text
 
 
-def test_a_community_that_was_never_synced_is_told_without_a_verdict(sqlite_url):
+def test_a_community_that_was_never_synced_has_no_verdict(sqlite_url):
     found = figures(sqlite_url)
     assert completeness.notice(found) == ""
-    assert "is not known" in completeness.section(found).meaning
+    assert "not known" in completeness.section(found).meaning
