@@ -1,4 +1,4 @@
-"""What a stream's missing rows are judged to be, when it is known what became of all its lists."""
+"""Decide which absent rows were really deleted, once every scope of the stream has been read."""
 
 from __future__ import annotations
 
@@ -8,49 +8,56 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ideas_pipeline.errors import IdeasApiError
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
-from ideas_pipeline.sync.planning import Task, scopes_of
+from ideas_pipeline.sync.planning import scopes_of
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.warehouse.batch import Counts, too_many
 
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
 )
+_MAY_HAVE_MOVED = "absent rows may have moved to a list that could not be read; they were kept"
 
 
-def judge_absences(run: Run, stream: str, tally: Tally) -> None:
-    """Mark what is proven absent, and hold back what is not to be believed.
+def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None:
+    """Mark the rows that were deleted, and hold back the absences that cannot be believed.
 
-    A row is judged in the run that proved its list, or when its parent is gone. A row that was held stays held until
-    it is seen again or an operator confirms it.
+    A row is judged in the run that completed its scope, or if its parent is deleted. A held row stays held until a
+    sweep sees it again or an operator confirms it.
+
+    Args:
+        run: the run.
+        stream: the stream, all of whose scopes have been read.
+        tally: which scopes are complete; what is marked and held is added to its counts.
+        twice: ids of records that were seen in two scopes.
     """
     spec = run.api.contract.streams[stream]
-    warehouse, community = run.warehouse, run.community
+    warehouse, community = run.warehouse, run.warehouse.community
     warehouse.note_orphans(community, stream, run.run_id, datetime.now(UTC))
     candidates = warehouse.candidates(community, stream)
-    if spec.each and spec.each.moves and (tally.twice or any(not c.held_because for c in candidates.values())):
-        settled = _look_again(run, stream, tally, candidates.keys() | tally.twice)
+    if spec.each and spec.each.moves and (twice or any(not c.held_because for c in candidates.values())):
+        settled = _search_moved(run, stream, tally, candidates.keys() | twice)
         candidates = warehouse.candidates(community, stream)
         if not settled and candidates:
-            moved = "rows are missing that may have moved to a list that could not be read; they were kept"
-            tally.doubt(moved, retryable=True)
+            tally.doubt(_MAY_HAVE_MOVED, retryable=True)
             tally.counts += Counts(held=len(candidates))
             return
     explained = warehouse.told_apart(community, stream, run.run_id, datetime.now(UTC))
     orphans = explained.get("parent_gone", set())
-    missing = {
+    absent = {
         id_: candidate.scope
         for id_, candidate in candidates.items()
-        if id_ in orphans or (not candidate.held_because and (candidate.scope in tally.proven or id_ in tally.proven))
+        if id_ in orphans
+        or (not candidate.held_because and (candidate.scope in tally.complete or id_ in tally.complete))
     }
     distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
-    live = warehouse.live_counts(community, stream) if missing else {}
-    judgement = judge(missing, explained, live, run.mass_absence_percent, distrust)
+    live = warehouse.live_counts(community, stream) if absent else {}
+    judgement = judge(absent, explained, live, run.mass_absence_percent, distrust)
     for because, ids in judgement.held.items():
         warehouse.hold_absences(community, stream, ids, because)
-    for because, ids in judgement.gone.items():
+    for because, ids in judgement.deleted.items():
         marked = warehouse.confirm_absences(
             community, stream, ids, run.run_id, datetime.now(UTC), list(spec.embedded), because
         )
@@ -61,79 +68,90 @@ def judge_absences(run: Run, stream: str, tally: Tally) -> None:
             tally.reasons[candidate.held_because] = 1
 
 
-def _look_again(run: Run, stream: str, tally: Tally, sought: set[str]) -> bool:
-    """Read every list once more for records that are missing from one, or were seen in two: they may have moved.
+def _search_moved(run: Run, stream: str, tally: Tally, ids: set[str]) -> bool:
+    """Read every scope once more for records that are absent from one, or were seen in two: they may have moved.
 
-    A record that moved from a list not yet read to one read already is in neither, though both were read whole.
-    Loads the records in question where they are found. Returns whether that settles it: every list that the API has
-    now, new ones included, was proven complete, in this run and again.
+    A record that moved from a scope that was still to be read to one that had been read is in neither, although both
+    are complete. The records that are found are loaded.
+
+    Returns:
+        Whether that settles it: every scope that the API has now, new ones included, was complete before and again.
     """
     spec = run.api.contract.streams[stream]
     try:
-        lists = set(scopes_of(run.warehouse, run.community, spec))
-        parents_whole = all(_lists_same(run, parent) for parent in run.api.contract.depends_on(stream))
-        whole = parents_whole and lists <= tally.proven
-        tasks = {scope: Task(scope) for scope in lists}
+        scopes = set(scopes_of(run.warehouse, spec))
+        parents_complete = all(_has_no_new_parent(run, parent) for parent in run.api.contract.depends_on(stream))
+        settled = parents_complete and scopes <= tally.complete
         found = Rows()
         for got in fetch(
-            (Reading(scope, spec.paging, sweeps=run.api.contract.limits.sweeps) for scope in lists),
+            (SweptScope(scope, spec.paging, sweeps=run.api.contract.limits.sweeps) for scope in scopes),
             lambda scope, position: run.source.page(stream, scope, position),
             concurrency=run.api.contract.limits.concurrency,
         ):
-            found.add([r for r in got.records if str(r.columns.get("id")) in sought], got.reading.scope)
+            found.add([r for r in got.records if str(r.columns.get("id")) in ids], got.swept.scope)
             if got.finished:
-                tally.counts += Counts(requests=got.reading.requests)
-                whole = whole and got.reading.verdict == "complete"
+                tally.counts += Counts(requests=got.swept.requests)
+                settled = settled and got.swept.verdict == "complete"
     except IdeasApiError:
         return False
     if found.records:
-        load_batch(run, stream, found, [], tally, tasks)
-    return whole
+        load_batch(run, stream, found, [], tally)
+    return settled
 
 
-def _lists_same(run: Run, parent: str) -> bool:
-    """Whether the API has now just the parents that the warehouse knows: a new one may hold what has moved."""
+def _has_no_new_parent(run: Run, parent: str) -> bool:
+    """Whether the warehouse has every parent that the API has now: the scope of a new one may have what has moved."""
     spec = run.api.contract.streams[parent]
     if spec.each or spec.reads == "one":
         return True
     seen: set[str] = set()
     verdict = None
     for got in fetch(
-        [Reading("", spec.paging, sweeps=run.api.contract.limits.sweeps)],
+        [SweptScope("", spec.paging, sweeps=run.api.contract.limits.sweeps)],
         lambda scope, position: run.source.page(parent, scope, position),
         concurrency=1,
     ):
-        seen |= got.reading.ids
-        verdict = got.reading.verdict
-    return verdict == "complete" and seen <= run.warehouse.live_ids(run.community, parent, None)
+        seen |= got.swept.ids
+        verdict = got.swept.verdict
+    return verdict == "complete" and seen <= run.warehouse.live_ids(run.warehouse.community, parent, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The ids that are believed to be gone, by reason, and those that are not, by reason."""
+    """Ids by reason.
 
-    gone: dict[str, list[str]] = field(default_factory=dict)
+    Attributes:
+        deleted: rows that were deleted.
+        held: rows whose absence waits for an operator.
+    """
+
+    deleted: dict[str, list[str]] = field(default_factory=dict)
     held: dict[str, list[str]] = field(default_factory=dict)
 
 
 def judge(
-    missing: Mapping[str, str],
+    absent: Mapping[str, str],
     explained: Mapping[str, set[str]],
     live: Mapping[str, int],
     percent: float,
     distrust: str | None,
 ) -> Judgement:
-    """Judge ``missing`` (id → scope) against the ``live`` rows of each scope.
+    """Decide which absent rows were deleted.
 
-    ``explained``: reason → ids whose absence something else explains (their parent went, a stage cleared them): gone.
-    ``distrust``: why nothing that is unexplained may be believed, if so. Else more than ``percent`` of a stream, or of
-    one scope, and at least 20 rows: held. The others: gone.
+    Args:
+        absent: the rows, as id → scope.
+        explained: rows whose absence something else explains, as reason → ids: their parent was deleted, or a stage
+            cleared them. They were deleted.
+        live: the number of live rows per scope.
+        percent: if more than this share of the stream or of one scope is absent at once, and at least 20 rows are, the
+            rows are held.
+        distrust: why no unexplained absence can be believed; None if it can. Such rows are held.
     """
     judgement = Judgement()
     for reason, ids in explained.items():
-        if believed := sorted(ids & missing.keys()):
-            judgement.gone[reason] = believed
-    rest = {i: s for i, s in missing.items() if not any(i in ids for ids in explained.values())}
+        if believed := sorted(ids & absent.keys()):
+            judgement.deleted[reason] = believed
+    rest = {i: s for i, s in absent.items() if not any(i in ids for ids in explained.values())}
     if not rest:
         return judgement
     total = sum(live.values())
@@ -147,12 +165,12 @@ def judge(
         if too_many(count, live.get(scope, 0), percent):
             judgement.held[_reason(count, live.get(scope, 0), f"list {scope}", percent)] = by_scope[scope]
         else:
-            judgement.gone.setdefault("gone", []).extend(by_scope[scope])
+            judgement.deleted.setdefault("gone", []).extend(by_scope[scope])
     return judgement
 
 
 def _reason(count: int, total: int, where: str, percent: float) -> str:
     return (
-        f"{count} of {total} rows of {where} are missing at once, more than {percent:g} %: "
-        "deleted, or hidden from the API's account? Nothing was marked as deleted"
+        f"{count} of {total} rows of {where} are absent at once, more than {percent:g} %: "
+        "deleted, or hidden from the API's account? None was marked as deleted"
     )

@@ -86,7 +86,6 @@ def sync_community(
         source=Source(api, privacy, archive) if isinstance(api, IdeasApi) else api,
         privacy=privacy,
         warehouse=warehouse,
-        community=community,
         run_id=run_id,
         mode=mode,
         goal_since=goal,

@@ -1,30 +1,35 @@
-"""What a backfill would cost, told from what the warehouse knows: nothing is sent."""
+"""Estimate the cost of a backfill from what the warehouse knows. Nothing is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ideas_pipeline.contract.model import Contract, Limits, Stream
 from ideas_pipeline.ideas_api.pagination import Bounds
-from ideas_pipeline.sync.planning import Task, plan, window_bounds
+from ideas_pipeline.sync.planning import ScopePlan, plan, window_bounds
 from ideas_pipeline.sync.run import Window
 from ideas_pipeline.warehouse.counts import last_pace, pages_by_scope, rows_by_scope
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-# A run of fewer requests says nothing about how fast the API answers.
+# A run of fewer requests does not show how fast the API responds.
 _TELLING = 20
-# Where no such run is known: seconds from a request to its answer.
-_ANSWER_SECONDS = 0.3
+# Assumed seconds from a request to its response, if there is no such run.
+_RESPONSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class StreamCost:
     """One stream of a backfill.
 
-    ``asked_for``: what the API is asked for: ``the window``, ``all from its start on``, ``all up to its end``, or
-    ``everything``, which is filtered on this side. ``known``: lists of which it is known how long they are.
+    Attributes:
+        stream: its name.
+        lists: how many scopes are read.
+        requests: how many requests that takes.
+        known: how many of the scopes have a known length.
+        asked_for: what is requested from the API: ``the window``, ``all from its start on``, ``all up to its end``, or
+            ``everything``, which is then filtered here.
     """
 
     stream: str
@@ -36,7 +41,7 @@ class StreamCost:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """All streams, about how many ``seconds`` they take, and ``because`` of what in words."""
+    """The cost of all streams: about how many ``seconds``, and ``because`` of what, in words."""
 
     streams: list[StreamCost]
     seconds: float
@@ -48,9 +53,16 @@ class Cost:
 
 
 def estimate(warehouse: Warehouse, contract: Contract, window: Window, streams: Collection[str]) -> Cost:
-    """The cost of a backfill of ``streams``. Lists that are new at the source are not known yet, and not counted.
+    """Estimate the cost of a backfill. Scopes that are new at the source are not known yet, and not counted.
 
-    Raises WarehouseError.
+    Args:
+        warehouse: knows the scopes and their lengths.
+        contract: how they are paged, and the limits.
+        window: the time range.
+        streams: the streams to backfill.
+
+    Raises:
+        WarehouseError: the warehouse cannot be read.
     """
     costs = [_stream_cost(warehouse, contract, window, s) for s in contract.order() if s in streams]
     with warehouse.reading() as tx:
@@ -60,7 +72,7 @@ def estimate(warehouse: Warehouse, contract: Contract, window: Window, streams: 
 
 def _stream_cost(warehouse: Warehouse, contract: Contract, window: Window, stream: str) -> StreamCost:
     spec = contract.streams[stream]
-    tasks = plan(warehouse, warehouse.community, stream, spec, window, goal_since=datetime.now(UTC)).tasks
+    scopes = plan(warehouse, stream, spec, window, goal_since=datetime.now(UTC)).scopes.values()
     bounds = window_bounds(spec, window)
     asked_for = {
         (True, True): "the window",
@@ -69,36 +81,45 @@ def _stream_cost(warehouse: Warehouse, contract: Contract, window: Window, strea
         (False, False): "everything",
     }[bool(bounds.since), bool(bounds.until)]
     if bounds.open:
-        requests, known = _of_whole_lists(warehouse, stream, spec, tasks)
+        requests, known = _of_whole_scopes(warehouse, stream, spec, scopes)
     else:
-        requests, known = _of_filtered_lists(warehouse, stream, spec, bounds, tasks), len(tasks)
-    return StreamCost(stream, len(tasks), requests, known, asked_for)
+        requests, known = _of_filtered_scopes(warehouse, stream, spec, bounds, scopes), len(scopes)
+    return StreamCost(stream, len(scopes), requests, known, asked_for)
 
 
-def _of_whole_lists(warehouse: Warehouse, stream: str, spec: Stream, tasks: list[Task]) -> tuple[int, int]:
-    """Each list as many pages as it had; twice where several pages came without a total, which proves itself."""
+def _of_whole_scopes(warehouse: Warehouse, stream: str, spec: Stream, scopes: Collection[ScopePlan]) -> tuple[int, int]:
+    """The requests for whole scopes, and how many of the scopes have been read before.
+
+    A scope takes as many pages as last time; twice as many if it has several pages and no total, because two sweeps
+    must then agree.
+    """
     with warehouse.reading() as tx:
         pages = pages_by_scope(tx, stream)
     requests = 0
-    for task in tasks:
-        if task.scope in pages:
-            count, total_told = pages[task.scope]
-            requests += count if total_told or count == 1 else 2 * count
+    for planned in scopes:
+        if planned.scope in pages:
+            count, has_total = pages[planned.scope]
+            requests += count if has_total or count == 1 else 2 * count
         else:
-            requests += _pages(spec, task.declared or 0)
-    return requests, sum(task.scope in pages for task in tasks)
+            requests += _pages(spec, planned.declared or 0)
+    return requests, sum(planned.scope in pages for planned in scopes)
 
 
-def _of_filtered_lists(warehouse: Warehouse, stream: str, spec: Stream, bounds: Bounds, tasks: list[Task]) -> int:
-    """Each list as many pages as its rows in the window fill; several pages are read twice, to be proven."""
+def _of_filtered_scopes(
+    warehouse: Warehouse, stream: str, spec: Stream, bounds: Bounds, scopes: Iterable[ScopePlan]
+) -> int:
+    """The requests for scopes that the API filters: as many pages as their rows in the window fill.
+
+    Several pages take two sweeps, because nothing is known that could complete the scope after one.
+    """
     with warehouse.reading() as tx:
         rows = rows_by_scope(tx, stream, spec.cursor, bounds.since, bounds.until)
-    counts = [_pages(spec, rows.get(task.scope, 0)) for task in tasks]
+    counts = [_pages(spec, rows.get(planned.scope, 0)) for planned in scopes]
     return sum(count if count == 1 else 2 * count for count in counts)
 
 
 def _pages(spec: Stream, rows: int) -> int:
-    """How many pages so many rows take. Where no total tells the end, numbered pages go on up to an empty one."""
+    """How many pages a number of rows takes. Without a total, numbered pages go on up to an empty one."""
     paging = spec.paging
     if paging.style == "none":
         return 1
@@ -109,19 +130,19 @@ def _pages(spec: Stream, rows: int) -> int:
 
 
 def _time(costs: list[StreamCost], paces: dict[str, float | None], limits: Limits) -> tuple[float, str]:
-    """Seconds, and what decides them: the slowest of what may be sent and what was answered."""
+    """Seconds, and what decides them: the slowest of the contract's limits and the API's own pace."""
     requests = sum(c.requests for c in costs)
-    assumed = _ANSWER_SECONDS / limits.concurrency
-    answered = sum(c.requests * (paces[c.stream] or assumed) for c in costs)
+    assumed = _RESPONSE_SECONDS / limits.concurrency
+    responded = sum(c.requests * (paces[c.stream] or assumed) for c in costs)
     if any(paces.values()):
-        choices = {"as fast as the API answered in the last runs": answered}
+        choices = {"as fast as the API responded in the last runs": responded}
     else:
-        choices = {f"{limits.concurrency} at a time, if an answer takes {_ANSWER_SECONDS:g} seconds": answered}
+        choices = {f"{limits.concurrency} at a time, if a response takes {_RESPONSE_SECONDS:g} seconds": responded}
     if limits.requests_per_second:
-        rate = f"the contract's limit of {limits.requests_per_second:g} requests a second"
+        rate = f"the contract's limit of {limits.requests_per_second:g} requests per second"
         choices[rate] = requests / limits.requests_per_second
     if limits.requests_per_hour and requests > limits.requests_per_hour:
-        budget = f"the contract's limit of {limits.requests_per_hour:,} requests an hour"
+        budget = f"the contract's limit of {limits.requests_per_hour:,} requests per hour"
         choices[budget] = 3600 * requests / limits.requests_per_hour
     because = max(choices, key=lambda reason: choices[reason])
     return choices[because], because

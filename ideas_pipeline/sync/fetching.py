@@ -1,4 +1,4 @@
-"""Many lists at once: pages are fetched by a bounded pool of threads, the readings are advanced in one place."""
+"""Many scopes at once: a bounded pool of threads fetches pages, and one thread advances the sweeps."""
 
 from __future__ import annotations
 
@@ -18,78 +18,92 @@ from ideas_pipeline.errors import (
 )
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 
-# Pages under way or waiting for a thread, per thread: enough that no thread idles while a batch is loaded.
+# Pages that are requested or wait for a thread, per thread: enough that no thread idles while a batch is loaded.
 _AHEAD = 4
 
-# So many failed lists in a row, and none read in between: the API is down, and asking on would only take the night.
+# After so many failed scopes in a row the API is down, and further requests would only take up the night.
 _GIVE_UP_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Records of a scope at first sight, and whether that was all."""
+    """Records of a scope that no page brought before.
 
-    reading: Reading
+    Attributes:
+        swept: the scope.
+        records: the new records.
+        finished: whether the scope has its verdict.
+    """
+
+    swept: SweptScope
     records: list[Record]
     finished: bool
 
 
-def fetch(readings: Iterable[Reading], page: Callable[[str, Position], Page], *, concurrency: int) -> Iterator[Fetched]:
-    """Read all lists, ``concurrency`` pages at a time, and yield what comes, in the order in which it comes.
+def fetch(
+    scopes: Iterable[SweptScope], page: Callable[[str, Position], Page], *, concurrency: int
+) -> Iterator[Fetched]:
+    """Sweep scopes, and yield their records in the order in which pages come.
 
-    ``page`` is called from many threads with a scope and a position. A list that cannot be read is finished as
-    incomplete, and the others go on. Raises IdeasApiError where going on makes no sense: no token can be had, the
-    contract is unusable, the budget is spent, or one list after another fails.
+    A scope that cannot be read is finished as incomplete, and the others go on.
+
+    Args:
+        scopes: the scopes to sweep; read lazily.
+        page: returns one page of a scope; called from many threads.
+        concurrency: how many pages are requested at a time.
+
+    Raises:
+        IdeasApiError: there is no point in going on: no token can be obtained, the contract is unusable, the request
+            budget is spent, or one scope after another fails.
     """
-    done: SimpleQueue[tuple[Reading, Future[Page]]] = SimpleQueue()
-    wanted: deque[tuple[Reading, Position]] = deque()
-    under_way = 0
+    done: SimpleQueue[tuple[SweptScope, Future[Page]]] = SimpleQueue()
+    wanted: deque[tuple[SweptScope, Position]] = deque()
+    pending = 0
     failures = 0
-    waiting = iter(readings)
+    waiting = iter(scopes)
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
 
-        def ask(reading: Reading, position: Position) -> None:
-            future = pool.submit(page, reading.scope, position)
-            future.add_done_callback(lambda f: done.put((reading, f)))
+        def request(swept: SweptScope, position: Position) -> None:
+            future = pool.submit(page, swept.scope, position)
+            future.add_done_callback(lambda f: done.put((swept, f)))
 
         try:
             while True:
-                # No more than this is ever on its way, so that pages do not pile up while a batch is loaded.
-                while under_way < concurrency * _AHEAD:
+                # The bound keeps pages from piling up while a batch is loaded.
+                while pending < concurrency * _AHEAD:
                     if not wanted:
-                        if (reading := next(waiting, None)) is None:
+                        if (swept := next(waiting, None)) is None:
                             break
-                        wanted.extend((reading, position) for position in reading.start())
-                    ask(*wanted.popleft())
-                    under_way += 1
-                if not under_way:
+                        wanted.extend((swept, position) for position in swept.start())
+                    request(*wanted.popleft())
+                    pending += 1
+                if not pending:
                     return
-                reading, future = done.get()
-                under_way -= 1
+                swept, future = done.get()
+                pending -= 1
                 error = future.exception()
                 if error is None:
-                    answer = future.result()
-                    fresh, follow = reading.take(answer)
-                    wanted.extend((reading, position) for position in follow)
+                    fresh, follow = swept.take(future.result())
+                    wanted.extend((swept, position) for position in follow)
                     failures = 0
-                    if fresh or reading.finished:
-                        yield Fetched(reading, fresh, reading.finished)
-                elif isinstance(error, IdeasApiError) and not _hopeless(error):
+                    if fresh or swept.finished:
+                        yield Fetched(swept, fresh, swept.finished)
+                elif isinstance(error, IdeasApiError) and not _is_fatal(error):
                     failures += isinstance(error, Unavailable | UnexpectedResponse)
                     if failures >= _GIVE_UP_AFTER:
                         raise error
-                    reading.fail(error)
-                    if reading.finished:
-                        yield Fetched(reading, [], finished=True)
+                    swept.fail(error)
+                    if swept.finished:
+                        yield Fetched(swept, [], finished=True)
                 else:
                     raise error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _hopeless(error: IdeasApiError) -> bool:
+def _is_fatal(error: IdeasApiError) -> bool:
     if isinstance(error, UnexpectedResponse):
         return False
     return isinstance(error, AuthenticationError | ContractError | RateLimited)

@@ -1,4 +1,4 @@
-"""What a stream has come to so far, and one batch of it into the warehouse."""
+"""Load a stream batch by batch: type its records, write them, and count what that did."""
 
 from __future__ import annotations
 
@@ -11,48 +11,60 @@ import pandas as pd
 from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.records.typed import SourceFormat, Typed, typed
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.drift import Drift
-from ideas_pipeline.sync.planning import Plan, Task
+from ideas_pipeline.sync.planning import Plan
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Counts, Reject, ScopeRead
 
-_SHARED_IDS = "ids are not unique: records of this list have the ids of another's (see key in docs/contract.md)"
+_SHARED_IDS = (
+    "ids are not unique: records of this list have the ids of records of another (see key in docs/contract.md)"
+)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the stream has come to so far.
+    """What a stream has read and written so far. While scopes are read, only the loader's thread uses it.
 
-    ``drift``: which fields came. ``proven``: the lists that were proven complete. ``reasons``: why it is not complete,
-    with how many lists say so. ``retryable``: whether another run can mend any of these. ``partly``: lists whose first
-    records are loaded already. ``unreadable``: lists with a record whose id cannot be read. ``homes``, ``twice``: where
-    records can move, in which list each was seen, and those that were seen in two.
+    Attributes:
+        drift: which fields its records have.
+        plan: the scopes to read.
+        complete: the scopes that are complete.
+        counts: what was read and written.
+        reasons: why the stream is not complete, with the number of scopes per reason.
+        retryable: whether a later run may mend any of them.
+        partly: the counts of scopes whose first records are loaded already.
+        untyped: scopes with a record whose id could not be typed.
+        watermarks: by scope, the latest moment in the column of ``since``.
     """
 
     drift: Drift
-    plan: Plan = field(default_factory=lambda: Plan([]))
-    proven: set[str] = field(default_factory=set)
+    plan: Plan
+    complete: set[str] = field(default_factory=set)
     counts: Counts = field(default_factory=Counts)
     reasons: dict[str, int] = field(default_factory=dict)
     retryable: bool = False
     partly: dict[str, Counts] = field(default_factory=dict)
-    unreadable: set[str] = field(default_factory=set)
+    untyped: set[str] = field(default_factory=set)
     watermarks: dict[str, datetime] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)
-    twice: set[str] = field(default_factory=set)
 
     def doubt(self, reason: str, *, retryable: bool = False) -> None:
-        """Note why the stream is not complete, and whether another run, later, can find it complete."""
+        """Note why the stream is not complete, and whether a later run may find it complete."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         self.retryable = self.retryable or retryable
 
 
-def load_batch(
-    run: Run, stream: str, rows: Rows, finished: list[Reading], tally: Tally, tasks: Mapping[str, Task]
-) -> None:
-    """Load one batch: all its records, and the account of the lists that are finished with it."""
+def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], tally: Tally) -> None:
+    """Load one batch: its records, and the results of the scopes that end with it.
+
+    Args:
+        run: the run.
+        stream: the stream.
+        rows: the records.
+        finished: the scopes whose last records are among them.
+        tally: what the stream has read and written so far; the batch is added to it.
+    """
     if not rows.records and not finished:
         return
     spec = run.api.contract.streams[stream]
@@ -61,7 +73,7 @@ def load_batch(
     about = About(
         contract=run.api.contract,
         stream=stream,
-        community=run.community,
+        community=run.warehouse.community,
         run_id=run.run_id,
         at=at,
         mass_absence_percent=run.mass_absence_percent,
@@ -69,87 +81,91 @@ def load_batch(
         vanished=tally.drift.vanished(),
     )
     made = batch(about, rows)
-    tally.unreadable |= unreadable(stream, made.rejects)
+    tally.untyped |= untyped(stream, made.rejects)
     if spec.since:
         for scope, moment in watermarks(made, spec.since.column).items():
             tally.watermarks[scope] = max(moment, tally.watermarks.get(scope, moment))
     doubtful = set() if made.moves else shared(rows)
-    reads = [_scope_read(run, stream, reading, tally, tasks, at, doubtful) for reading in finished]
+    reads = [_scope_read(run, stream, swept, tally, at) for swept in finished]
+    reads = [_doubted(read) if read.scope in doubtful else read for read in reads]
     loaded = run.warehouse.load(replace(made, scopes=tuple(reads)))
 
     tally.counts += Counts(embedded=loaded.parts)
     for scope, counts in loaded.counts.items():
         tally.counts += counts
-        if scope not in {reading.scope for reading in finished}:
+        if scope not in {swept.scope for swept in finished}:
             tally.partly[scope] = tally.partly.get(scope, Counts()) + counts
-    for table, missing in loaded.parts_held.items():
-        tally.counts += Counts(held=missing)
-        tally.doubt(f"{missing} rows of {table} are missing at once, too many to be believed: they were kept")
-    for reading, read in zip(finished, reads, strict=True):
+    for table, absent in loaded.parts_held.items():
+        tally.counts += Counts(held=absent)
+        tally.doubt(f"{absent} rows of {table} are absent at once, too many to be believed: they were kept")
+    for swept, read in zip(finished, reads, strict=True):
         if read.scope in loaded.shared:
-            read = replace(read, verdict="incomplete", reason=_SHARED_IDS)
+            read = _doubted(read)
         if read.verdict == "incomplete":
-            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and reading.retryable)
+            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and swept.retryable)
         else:
-            tally.proven.add(read.scope)
-        tally.counts += Counts(requests=reading.requests)
+            tally.complete.add(read.scope)
+        tally.counts += Counts(requests=swept.requests)
 
 
-def _scope_read(
-    run: Run,
-    stream: str,
-    reading: Reading,
-    tally: Tally,
-    tasks: Mapping[str, Task],
-    at: datetime,
-    doubtful: set[str],
-) -> ScopeRead:
+def _doubted(read: ScopeRead) -> ScopeRead:
+    """The same scope, of which nothing is concluded because its ids are not unique."""
+    return replace(read, verdict="incomplete", reason=_SHARED_IDS, judged=False, remembered=False)
+
+
+def _scope_read(run: Run, stream: str, swept: SweptScope, tally: Tally, at: datetime) -> ScopeRead:
+    """The result of a scope, as ``_sync_scopes`` keeps it."""
     spec = run.api.contract.streams[stream]
-    task = tasks[reading.scope]
-    verdict, reason = reading.verdict or "incomplete", reading.reason
-    if reading.scope in doubtful:
-        verdict, reason = "incomplete", _SHARED_IDS
-    complete = verdict == "complete" and run.mode.moves_state
+    planned = tally.plan.scopes[swept.scope]
+    complete = swept.verdict == "complete" and run.mode.moves_state
     return ScopeRead(
-        scope=reading.scope,
-        verdict=verdict,
-        reason=reason,
+        scope=swept.scope,
+        verdict=swept.verdict or "incomplete",
+        reason=swept.reason,
         swept_at=at,
-        total_first=reading.total_first,
-        total_last=reading.total_last,
-        declared=reading.declared,
-        sweeps=reading.sweeps,
-        pages=reading.pages,
-        received=reading.received,
-        judged=complete and task.bounds.open and spec.reads == "list" and reading.scope not in tally.unreadable,
-        present=tuple(reading.ids) if reading.some_left or reading.scope in tally.partly else None,
-        counts=tally.partly.pop(reading.scope, Counts()) + Counts(requests=reading.requests),
+        total_first=swept.total_first,
+        total_last=swept.total_last,
+        declared=swept.declared,
+        sweeps=swept.sweeps,
+        pages=swept.pages,
+        received=swept.received,
+        judged=complete and planned.bounds.open and spec.reads == "list" and swept.scope not in tally.untyped,
+        present=tuple(swept.ids) if swept.some_vanished or swept.scope in tally.partly else None,
+        counts=tally.partly.pop(swept.scope, Counts()) + Counts(requests=swept.requests),
         remembered=complete,
-        fingerprint=task.fingerprint,
-        watermark=tally.watermarks.get(reading.scope),
-        verifying=task.verifying,
-        started_at=reading.started_at,
+        fingerprint=planned.fingerprint,
+        watermark=tally.watermarks.get(swept.scope),
+        verifying=planned.verifying,
+        started_at=swept.started_at,
     )
 
 
 @dataclass(slots=True)
 class Rows:
-    """Records of one stream as they came, with the scope of each."""
+    """Records of one stream as the reader made them, each with its scope."""
 
     records: list[Record] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
 
     def add(self, records: list[Record], scope: str) -> None:
+        """Append records of one scope."""
         self.records += records
         self.scopes += [scope] * len(records)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a batch is made for: which stream of which community, in which run, when, and with which limits.
+    """What a batch is made for.
 
-    ``window``: only records whose cursor lies in [start, end) are taken. ``vanished``: by table, the columns that the
-    API no longer sends.
+    Attributes:
+        contract: the contract of the community.
+        stream: the stream.
+        community: the community.
+        run_id: the run.
+        at: when the batch is loaded; timezone-aware.
+        mass_absence_percent: if more embedded rows than this share are absent at once, they are held.
+        window: take only records whose cursor lies in [start, end); timezone-aware.
+        vanished: by table, the columns that the API no longer sends.
     """
 
     contract: Contract
@@ -163,14 +179,18 @@ class About:
 
 
 def batch(about: About, rows: Rows) -> Batch:
-    """A batch of a stream and its embedded tables, without its scopes.
+    """Make the batch of a stream and its embedded tables, without the results of its scopes.
 
-    A record that cannot be typed is a reject; its neighbours load.
+    A record that cannot be typed becomes a reject; the others are loaded.
+
+    Args:
+        about: what the batch is made for.
+        rows: the records.
     """
     stream = about.stream
     spec = about.contract.streams[stream]
     main = _typed(about, stream, spec.fields, rows, spec.volatile)
-    # Without the cursor nobody can say which records the window holds: all of them are loaded.
+    # Without the cursor it is unknown which records lie in the window: all of them are loaded.
     no_cursor = spec.cursor in about.vanished.get(stream, ())
     taken = main.frame if about.window is None or no_cursor else _within(main.frame, spec.cursor, about.window)
     frames: dict[str, pd.DataFrame] = {stream: taken}
@@ -178,27 +198,27 @@ def batch(about: About, rows: Rows) -> Batch:
     stated: dict[str, list[str]] = {}
     lost = {r.position for r in main.rejects}
     loaded = set(taken["id"])
-    # A record that came twice (an idea seen in two challenges) is loaded as it was last seen, its embedded lists too.
+    # Of a record that came twice (an idea seen in two challenges) the last one is loaded, with its embedded rows.
     last = {str(r.columns.get("id")): n for n, r in enumerate(rows.records) if n not in lost}
     parents = [(rows.records[n], rows.scopes[n]) for id_, n in last.items() if id_ in loaded]
     for table, embedded in spec.embedded.items():
         items = Rows()
         owners: list[str] = []
-        told: dict[str, None] = {}
+        stating: dict[str, None] = {}
         for record, scope in parents:
             if table in record.embedded:
                 owner = str(record.columns["id"])
-                told[owner] = None
+                stating[owner] = None
                 items.add(record.embedded[table], scope)
                 owners += [owner] * len(record.embedded[table])
-        if not told:
+        if not stating:
             continue
         result = _typed(about, table, embedded.fields, items, embedded.volatile)
         frames[table] = result.frame
         rejects += [Reject(table, items.scopes[r.position], r.key, r.id, r.reason, r.payload) for r in result.rejects]
         for reject in result.rejects:
-            told.pop(owners[reject.position], None)
-        stated[table] = list(told)
+            stating.pop(owners[reject.position], None)
+        stated[table] = list(stating)
     return Batch(
         community=about.community,
         run_id=about.run_id,
@@ -214,13 +234,13 @@ def batch(about: About, rows: Rows) -> Batch:
     )
 
 
-def unreadable(stream: str, rejects: Sequence[Reject]) -> set[str]:
-    """The scopes in which a record's id could not be read: it may be any row, so none is missing from them."""
+def untyped(stream: str, rejects: Sequence[Reject]) -> set[str]:
+    """The scopes with a record whose id could not be typed. It may be any row: none of their rows can be absent."""
     return {r.scope for r in rejects if r.table == stream and r.id is None}
 
 
 def shared(rows: Rows) -> set[str]:
-    """The scopes with an id that another scope has too."""
+    """The scopes that have an id in common with another scope."""
     homes: dict[str, str] = {}
     found: set[str] = set()
     for record, scope in zip(rows.records, rows.scopes, strict=True):
@@ -231,7 +251,7 @@ def shared(rows: Rows) -> set[str]:
 
 
 def watermarks(loaded: Batch, column: str) -> dict[str, datetime]:
-    """By scope, the latest moment in ``column`` (in UTC)."""
+    """The latest moment in ``column`` per scope, in UTC."""
     frame = loaded.frames[loaded.stream]
     latest = frame.groupby("_scope")[column].max().dropna()
     return {str(scope): pd.Timestamp(moment).to_pydatetime() for scope, moment in latest.items()}

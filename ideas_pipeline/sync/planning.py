@@ -1,9 +1,9 @@
-"""Which lists of a stream a run reads, and why."""
+"""Which scopes of a stream a run reads, and why."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -19,12 +19,15 @@ VERIFY_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One list to read.
+class ScopePlan:
+    """One scope to read.
 
-    ``fingerprint``: what its parent says now; None where it says nothing that betrays a change.
-    ``verifying``: nothing says that it changed; it is read all the same, as it was verified longest ago.
-    ``bounds``: the times between which the API is asked for records; none means: the whole list.
+    Attributes:
+        scope: its name: the parent's id, or "" for a stream that is one list.
+        fingerprint: what its parent says now; None if it says nothing that would reveal a change.
+        declared: how many records its parent declares.
+        verifying: whether nothing says that it changed, and it is read because it was verified longest ago.
+        bounds: request only the records of this time range.
     """
 
     scope: str
@@ -36,16 +39,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The lists to read, how many are left alone, and how many had changed without their parent saying so."""
+    """What a run reads of a stream.
 
-    tasks: list[Task]
+    Attributes:
+        scopes: the scopes to read, by name.
+        skipped: how many scopes are left alone.
+        hidden: scopes that had changed although their parent said nothing.
+    """
+
+    scopes: dict[str, ScopePlan]
     skipped: int = 0
     hidden: list[str] = field(default_factory=list)
 
 
 def plan(
     warehouse: Warehouse,
-    community: str,
     stream: str,
     spec: Stream,
     mode: Mode,
@@ -53,98 +61,112 @@ def plan(
     goal_since: datetime,
     verify_days: int = VERIFY_DAYS,
 ) -> Plan:
-    """What a run of ``mode`` reads of ``stream``. Its scopes come from the warehouse's own rows.
+    """Decide which scopes of a stream a run reads. The scopes come from the parents' rows in the warehouse.
 
-    ``goal_since``: of a full run, see ``Warehouse.full_goal``; else when the run began. ``verify_days``: within how
-    many nightly runs every list is verified anew.
+    Args:
+        warehouse: knows the scopes, and when each was complete.
+        stream: the stream.
+        spec: the stream in the contract.
+        mode: what the run sets out to read.
+        goal_since: for a full run, see ``full_goal`` in ``warehouse/runs.py``; otherwise when the run began.
+        verify_days: every scope is verified again within so many nightly runs.
     """
-    parents = _parents(warehouse, community, spec)
-    states = warehouse.scope_states(community, stream)
-    tasks = [
-        Task(
+    parents = _parents(warehouse, spec)
+    states = warehouse.scope_states(warehouse.community, stream)
+    scopes = [
+        ScopePlan(
             scope,
-            fingerprint=_fingerprint(spec, says),
-            declared=says.get(spec.each.declared) if spec.each and spec.each.declared else None,
+            fingerprint=_fingerprint(spec, values),
+            declared=values.get(spec.each.declared) if spec.each and spec.each.declared else None,
             bounds=_bounds(spec, mode, states.get(scope)),
         )
-        for scope, says in parents.items()
+        for scope, values in parents.items()
     ]
     match mode:
         case Incremental():
-            candidates = warehouse.candidates(community, stream).values()
-            pending = {candidate.scope for candidate in candidates if not candidate.held_because}
-            return _incremental(tasks, states, pending, verify_days, goal_since)
+            candidates = warehouse.candidates(warehouse.community, stream).values()
+            unjudged = {candidate.scope for candidate in candidates if not candidate.held_because}
+            return _incremental(scopes, states, unjudged, verify_days, goal_since)
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
         case Window(start, end):
-            done = warehouse.read_in_window(community, stream, start, end, goal_since)
+            done = warehouse.read_in_window(warehouse.community, stream, start, end, goal_since)
         case _:
             done = set()
-    wanted = [task for task in tasks if task.scope not in done]
-    return Plan(wanted, skipped=len(tasks) - len(wanted))
+    wanted = [scope for scope in scopes if scope.scope not in done]
+    return Plan(_by_name(wanted), skipped=len(scopes) - len(wanted))
 
 
 def _incremental(
-    tasks: list[Task], states: Mapping[str, ScopeState], pending: set[str], verify_days: int, began: datetime
+    scopes: list[ScopePlan], states: Mapping[str, ScopeState], unjudged: set[str], verify_days: int, began: datetime
 ) -> Plan:
-    """What has changed by its parent's word, and the share that was verified longest ago.
+    """The scopes that have changed by their parent's word, and the share that was verified longest ago.
 
-    ``pending``: lists from which a run that broke off found rows missing, without judging them.
+    If a scope had changed although its parent said nothing, then or since, the parents of this stream cannot be
+    trusted: all its scopes are read. Scopes that are verified are read from the start, because the records since a
+    watermark do not show which rows are absent; so are scopes that were last complete more than ``verify_days`` ago.
 
-    A list that had changed although its parent said nothing, then or since, shows that the parents' word is not to be
-    trusted in this stream: all its lists are read. What is verified is read whole, as what came since its watermark
-    tells nothing of rows that are gone; so is a list that was last read whole more than ``verify_days`` ago.
+    Args:
+        scopes: all scopes of the stream.
+        states: how far each has been read.
+        unjudged: scopes in which an interrupted run found absent rows that it did not judge.
+        verify_days: every scope is verified again within so many nightly runs.
+        began: when the run began.
     """
-    quiet = [task for task in tasks if task.scope not in pending and _unchanged(task, states.get(task.scope))]
-    hidden = [task.scope for task in quiet if states[task.scope].suspect]
+    quiet = [scope for scope in scopes if scope.scope not in unjudged and _unchanged(scope, states.get(scope.scope))]
+    hidden = [scope.scope for scope in quiet if states[scope.scope].suspect]
     if hidden:
-        return Plan([replace(task, bounds=ALL) for task in tasks], hidden=hidden)
-    quiet.sort(key=lambda task: (states[task.scope].completed_at, task.scope))
+        return Plan(_by_name(replace(scope, bounds=ALL) for scope in scopes), hidden=hidden)
+    quiet.sort(key=lambda scope: (states[scope.scope].completed_at, scope.scope))
     share = -(-len(quiet) // verify_days)
-    verify = {task.scope for task in quiet[:share]}
-    skip = {task.scope for task in quiet[share:]}
+    verify = {scope.scope for scope in quiet[:share]}
+    skip = {scope.scope for scope in quiet[share:]}
     long_ago = began - timedelta(days=verify_days)
-    whole = pending | verify | {scope for scope, state in states.items() if _read_whole_at(state) < long_ago}
-    wanted = [
-        replace(t, verifying=t.scope in verify, bounds=ALL if t.scope in whole else t.bounds)
-        for t in tasks
-        if t.scope not in skip
-    ]
-    return Plan(wanted, skipped=len(skip))
+    whole = unjudged | verify | {name for name, state in states.items() if _last_complete(state) < long_ago}
+    wanted = (
+        replace(s, verifying=s.scope in verify, bounds=ALL if s.scope in whole else s.bounds)
+        for s in scopes
+        if s.scope not in skip
+    )
+    return Plan(_by_name(wanted), skipped=len(skip))
 
 
-def _read_whole_at(state: ScopeState) -> datetime:
+def _by_name(scopes: Iterable[ScopePlan]) -> dict[str, ScopePlan]:
+    return {scope.scope: scope for scope in scopes}
+
+
+def _last_complete(state: ScopeState) -> datetime:
     return state.completed_at or datetime.min.replace(tzinfo=UTC)
 
 
-def _unchanged(task: Task, state: ScopeState | None) -> bool:
-    if task.fingerprint is None or state is None or state.completed_at is None:
+def _unchanged(scope: ScopePlan, state: ScopeState | None) -> bool:
+    if scope.fingerprint is None or state is None or state.completed_at is None:
         return False
-    return task.fingerprint == state.fingerprint
+    return scope.fingerprint == state.fingerprint
 
 
-def scopes_of(warehouse: Warehouse, community: str, spec: Stream) -> list[str]:
-    """Every scope that the stream has now, by the warehouse's own rows."""
-    return warehouse.values(community, spec.each.of) if spec.each else [""]
+def scopes_of(warehouse: Warehouse, spec: Stream) -> list[str]:
+    """The names of all scopes that the stream has now, from the parents' rows in the warehouse."""
+    return warehouse.values(warehouse.community, spec.each.of) if spec.each else [""]
 
 
-def _parents(warehouse: Warehouse, community: str, spec: Stream) -> dict[str, dict[str, Any]]:
-    """Every scope, with what its parent says in the columns that matter here."""
+def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
+    """By scope, the values of the parent that tell whether it changed, and how many records it declares."""
     each = spec.each
     if not each:
         return {"": {}}
     columns = list(dict.fromkeys([*each.changed_when, *([each.declared] if each.declared else [])]))
     if len(each.of) == 1 and columns:
-        return warehouse.parents(community, each.of[0], columns)
-    return {scope: {} for scope in scopes_of(warehouse, community, spec)}
+        return warehouse.parents(warehouse.community, each.of[0], columns)
+    return {scope: {} for scope in scopes_of(warehouse, spec)}
 
 
-def _fingerprint(spec: Stream, says: Mapping[str, Any]) -> str | None:
-    """What the parent says, as text; None where it says nothing at all, as then nothing could betray a change."""
-    values = [says.get(column) for column in (spec.each.changed_when if spec.each else ())]
-    if all(value is None for value in values):
+def _fingerprint(spec: Stream, values: Mapping[str, Any]) -> str | None:
+    """The parent's values as text; None if all are null, because nothing would then reveal a change."""
+    fingerprint = [values.get(column) for column in (spec.each.changed_when if spec.each else ())]
+    if all(value is None for value in fingerprint):
         return None
-    return json.dumps(values, default=str)
+    return json.dumps(fingerprint, default=str)
 
 
 def _bounds(spec: Stream, mode: Mode, state: ScopeState | None) -> Bounds:
@@ -158,8 +180,11 @@ def _bounds(spec: Stream, mode: Mode, state: ScopeState | None) -> Bounds:
 
 
 def window_bounds(spec: Stream, window: Window) -> Bounds:
-    """What a backfill asks the API for. A filter by another column than the cursor would leave out records of the
-    window: one that was edited after it, or that never was."""
+    """The time range that a backfill requests from the API.
+
+    Only a filter by the cursor is used. One by another column would leave out records of the window: those that were
+    edited after it, or never.
+    """
 
     def by_cursor(bound: Bound | None) -> bool:
         return bound is not None and bound.column == spec.cursor
@@ -170,17 +195,21 @@ def window_bounds(spec: Stream, window: Window) -> Bounds:
 
 
 def dated(contract: Contract) -> list[str]:
-    """The streams whose lists grow from day to day, each after those that it depends on: those below others.
+    """The streams with daily partitions, each after those that it depends on.
 
-    One whose records say no time (``cursor``) has no days.
+    They are the streams with a scope per parent whose records have a time (``cursor``).
     """
     lists = {name: s for name, s in contract.streams.items() if s.each and s.reads == "list"}
     return [name for name in contract.order() if name in lists and lists[name].cursor in lists[name].fields]
 
 
 def window_of(first: date, last: date, zone: str) -> Window:
-    """From the beginning of ``first`` to the end of ``last`` in ``zone``; a day on which the clock is moved has 23 or
-    25 hours.
+    """The window from the start of one day to the end of another.
+
+    Args:
+        first: the first day.
+        last: the last day; it is included.
+        zone: the time zone of both. A day on which the clock changes has 23 or 25 hours.
     """
     return Window(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
 

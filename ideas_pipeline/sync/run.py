@@ -29,7 +29,6 @@ class Run:
     source: Source | PageSource
     privacy: Privacy
     warehouse: Warehouse
-    community: str
     run_id: str
     mode: Mode
     goal_since: datetime

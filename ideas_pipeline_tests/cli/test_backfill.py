@@ -107,7 +107,7 @@ def test_the_contract_s_limits_decide_how_long_it_takes(simulator: Simulator, tm
     done = ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path, IDEAS_CONTRACT="slow.yaml")
 
     told = json.loads(done.stdout)
-    assert told["because"] == "the contract's limit of 100 requests an hour"
+    assert told["because"] == "the contract's limit of 100 requests per hour"
     assert told["seconds"] == 36 * told["requests"]
 
 

@@ -17,7 +17,7 @@ from ideas_pipeline.errors import (
     WarehouseMisconfigured,
     is_retryable,
 )
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.warehouse.batch import Counts
 
@@ -54,8 +54,8 @@ def test_a_stream_whose_lists_are_all_refused_is_not_tried_again() -> None:
     assert [failed_reading(error).retryable for error in (refused, busy)] == [False, True]
 
 
-def failed_reading(error: IdeasApiError) -> Reading:
-    reading = Reading("1", NoPaging(style="none"), sweeps=2)
+def failed_reading(error: IdeasApiError) -> SweptScope:
+    reading = SweptScope("1", NoPaging(style="none"), sweeps=2)
     reading.start()
     reading.fail(error)
     return reading

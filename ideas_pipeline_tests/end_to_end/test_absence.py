@@ -161,7 +161,7 @@ def test_many_rows_missing_at_once_are_held_and_reported_not_deleted(
     result = sync(simulator, warehouse, tmp_path)
     users = stream(result, "users")
     assert (users.verdict, users.counts.absent, users.counts.held) == ("incomplete", 0, 30)
-    assert "30 of 120 rows of the stream are missing at once, more than 10 %" in str(users.reason)
+    assert "30 of 120 rows of the stream are absent at once, more than 10 %" in str(users.reason)
     assert deleted(warehouse, USERS) == set()
     with warehouse.engine.connect() as connection:
         reasons = connection.scalars(sa.select(ABSENCES.c.held_because)).all()
@@ -240,9 +240,9 @@ def test_an_idea_whose_comments_cannot_be_read_keeps_them_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault(kind="list_cut", stream="users", times=None, page=3), "records, 20 came"),
+        (Fault(kind="list_cut", stream="users", times=None, page=3), "but 20 records came"),
         (Fault(kind="page_twice", stream="users", times=None, page=3, every=5), "came"),
-        (Fault(kind="wrong_total", stream="users", times=None), "records, 119 came"),
+        (Fault(kind="wrong_total", stream="users", times=None), "but 119 records came"),
     ],
     ids=["a list cut short", "a page served twice", "a wrong total"],
 )

@@ -14,7 +14,7 @@ from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.source import Source
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, paged
@@ -83,7 +83,7 @@ def test_a_complete_reading_holds_every_row_that_lived_through_it(
         tables["users"] = dict(story.first)
     simulator.before_page = story
     source = Source(client, Privacy(client.contract, COMMUNITY))
-    reading = Reading("", client.contract.streams["users"].paging, sweeps=5)
+    reading = SweptScope("", client.contract.streams["users"].paging, sweeps=5)
     brought = [
         record.columns["id"]
         for got in fetch([reading], lambda scope, position: source.page("users", scope, position), concurrency=4)

@@ -15,7 +15,7 @@ from ideas_pipeline.contract.paging import (
 )
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 
 SIZE = 3
 TOTAL = Total(body=("total",))
@@ -100,7 +100,7 @@ class MovingList:
 
 def read(
     moving: MovingList,
-    reading: Reading,
+    reading: SweptScope,
     *,
     between: Callable[[MovingList], None] = lambda _: None,
     pick: Callable[[int], int] = lambda _: 0,

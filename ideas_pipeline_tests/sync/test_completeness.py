@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ideas_pipeline.errors import NotFound, Unavailable
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline_tests.sync.moving_list import SIZE, TOTAL, MovingList, read, styles
 
 WITH_TOTAL = styles(TOTAL)
@@ -18,8 +18,8 @@ def ids(count: int) -> list[str]:
     return [f"r{n}" for n in range(count)]
 
 
-def read_whole(moving: MovingList, **options: object) -> Reading:
-    reading = Reading("s", moving.paging, sweeps=5, **options)  # type: ignore[arg-type]  # options of any kind
+def read_whole(moving: MovingList, **options: object) -> SweptScope:
+    reading = SweptScope("s", moving.paging, sweeps=5, **options)  # type: ignore[arg-type]  # options of any kind
     read(moving, reading)
     return reading
 
@@ -44,7 +44,7 @@ def test_a_page_as_full_as_asked_for_is_not_taken_for_all_at_the_totals_word(sty
 def test_a_total_that_is_too_low_is_not_believed(style: str, claimed: int) -> None:
     reading = read_whole(MovingList(ids(4 * SIZE), WITH_TOTAL[style], claimed_total=claimed))
     assert reading.verdict == "incomplete"
-    assert f"the API says {claimed} records" in str(reading.reason)
+    assert f"the API's total is {claimed}" in str(reading.reason)
 
 
 def test_a_list_without_pages_is_complete_after_one_request_even_without_a_total() -> None:
@@ -88,7 +88,7 @@ def test_without_totals_two_equal_sweeps_prove_a_list(style: str) -> None:
 @pytest.mark.parametrize("style", NUMBERED)
 def test_the_pages_are_asked_for_at_once_when_the_total_tells_them(style: str) -> None:
     moving = MovingList(ids(10), WITH_TOTAL[style])
-    reading = Reading("s", moving.paging, sweeps=5)
+    reading = SweptScope("s", moving.paging, sweeps=5)
     (first,) = reading.start()
     assert len(reading.take(moving.page(first))[1]) == 3
 
@@ -104,7 +104,7 @@ def test_rows_deleted_while_reading_do_not_hide_others(style: str) -> None:
             m.delete(0)
             m.delete(0)
 
-    reading = Reading("s", moving.paging, sweeps=5)
+    reading = SweptScope("s", moving.paging, sweeps=5)
     read(moving, reading, between=delete_rows_already_read)
     assert reading.verdict == "complete"
     assert reading.ids == moving.lived
@@ -122,7 +122,7 @@ def test_one_deleted_and_one_added_hides_nothing_though_the_total_never_moves(st
             m.delete(0)
             m.insert(len(m.ids))
 
-    reading = Reading("s", moving.paging, sweeps=5)
+    reading = SweptScope("s", moving.paging, sweeps=5)
     read(moving, reading, between=swap)
     assert reading.verdict == "complete"
     assert moving.lived <= reading.ids
@@ -132,7 +132,7 @@ def test_one_deleted_and_one_added_hides_nothing_though_the_total_never_moves(st
 def test_a_list_cut_short_is_incomplete_and_says_what_is_missing(style: str) -> None:
     reading = read_whole(MovingList(ids(12), WITH_TOTAL[style], truncate_after=6))
     assert reading.verdict == "incomplete"
-    assert reading.reason == "the API says 12 records, 6 came (after 2 readings)"
+    assert reading.reason == "the API's total is 12, but 6 records came (after 2 sweeps)"
 
 
 @pytest.mark.parametrize("style", NUMBERED)
@@ -153,7 +153,7 @@ def test_a_server_that_repeats_its_last_page_for_ever_is_left_after_a_few(style:
 
 def test_a_cursor_that_comes_again_ends_the_sweep() -> None:
     moving = MovingList(ids(6), WITHOUT_TOTAL["cursor"], totals=False)
-    reading = Reading("s", moving.paging, sweeps=2)
+    reading = SweptScope("s", moving.paging, sweeps=2)
     reading.start()
     page = moving.page("")
     for _ in range(2):  # the answer to cursor 3 names cursor 3 again
@@ -164,14 +164,14 @@ def test_a_cursor_that_comes_again_ends_the_sweep() -> None:
 
 def test_every_record_is_handed_on_once_however_many_sweeps_it_takes() -> None:
     moving = MovingList(ids(10), WITH_TOTAL["page from 1"])
-    reading = Reading("s", moving.paging, sweeps=5)
+    reading = SweptScope("s", moving.paging, sweeps=5)
     brought = [r.columns["id"] for r in read(moving, reading)]
     assert sorted(brought) == sorted(ids(10))
 
 
 def test_a_failed_page_makes_the_list_incomplete_and_keeps_what_other_pages_brought() -> None:
     moving = MovingList(ids(9), WITH_TOTAL["page from 1"])
-    reading = Reading("s", moving.paging, sweeps=5)
+    reading = SweptScope("s", moving.paging, sweeps=5)
     (first,) = reading.start()
     _, follow = reading.take(moving.page(first))
     reading.fail(Unavailable("The API answered with an error", status=500))
@@ -182,7 +182,7 @@ def test_a_failed_page_makes_the_list_incomplete_and_keeps_what_other_pages_brou
 
 
 def test_a_single_record_that_is_not_there_is_said_to_be_not_found() -> None:
-    reading = Reading("7", WITH_TOTAL["none"], sweeps=5, single=True)
+    reading = SweptScope("7", WITH_TOTAL["none"], sweeps=5, single=True)
     reading.start()
     reading.fail(NotFound("not there", status=404))
     assert (reading.verdict, reading.finished) == ("not_found", True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ideas_pipeline.sync.completeness import Reading
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline_tests.sync.moving_list import TOTAL, MovingList, read, styles
 
 _PLACE = st.integers(0, 20)
@@ -47,7 +47,7 @@ def test_a_complete_reading_holds_every_row_that_lived_through_it(
     paging = styles(TOTAL if totals else None)[style]
     moving = MovingList([f"r{n}" for n in range(size)], paging, totals=totals)
     known_ids = {"nothing": set(), "all": set(moving.ids), "all and one that is gone": {*moving.ids, "gone"}}[known]
-    reading = Reading("s", paging, sweeps=5, known=lambda: known_ids)
+    reading = SweptScope("s", paging, sweeps=5, known=lambda: known_ids)
     ever: set[str] = set(moving.ids)
     events, picks = iter(story), iter(order)
 
@@ -73,7 +73,7 @@ def test_a_complete_reading_holds_every_row_that_lived_through_it(
 def test_a_quiet_list_is_always_proven_in_two_sweeps_at_most(size: int, style: str, totals: bool) -> None:
     paging = styles(TOTAL if totals else None)[style]
     moving = MovingList([f"r{n}" for n in range(size)], paging, totals=totals)
-    reading = Reading("s", paging, sweeps=5)
+    reading = SweptScope("s", paging, sweeps=5)
     read(moving, reading)
     assert reading.verdict == "complete"
     assert reading.ids == set(moving.ids)
