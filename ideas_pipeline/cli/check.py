@@ -59,8 +59,8 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     limits = expected.limits.model_copy(update={"attempts": _ATTEMPTS, "deadline": _SECONDS})
     base_url = settings.base_url(expected)
     with console(sys.stderr).status("Checking the API …"):
-        patient = expected.model_copy(update={"limits": limits})
-        steps = list(probe.check(patient, lambda c: open_client(settings, c)))
+        quick = expected.model_copy(update={"limits": limits})
+        steps = list(probe.check(quick, lambda c: open_client(settings, c)))
     assumed = load.assumed(override)
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)

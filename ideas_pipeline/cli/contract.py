@@ -1,4 +1,4 @@
-"""``ideas-pipeline contract``: what the API is taken to look like, and what an operator's file changes."""
+"""``ideas-pipeline contract``: show, validate and compare the contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDEST = 160
 def contract() -> None:
     """Show, validate or compare the contract: what the API looks like, as data.
 
-    Without FILE, the file that IDEAS_CONTRACT names is meant. docs/contract.md shows how to write one.
+    FILE is your contract file; without it, the file in IDEAS_CONTRACT. docs/contract.md explains how to write one.
 
     \b
     Examples:  ideas-pipeline contract show
@@ -38,8 +38,8 @@ def contract() -> None:
 def show(file: Path | None, as_json: bool) -> None:
     """Print the contract in force.
 
-    Without a file of your own it is the default, with its comments. With one, each value says where it comes from:
-    stated (on the vendor's page), assumed (by us) or yours.
+    Without a file of your own, this is the default with its comments. With one, a comment marks the origin of each
+    value: stated (on the vendor's page), assumed (by us) or yours.
 
     \b
     Example:  ideas-pipeline contract show my-contract.yaml
@@ -58,7 +58,7 @@ def show(file: Path | None, as_json: bool) -> None:
 @_FILE
 @options.as_json
 def validate(file: Path | None, as_json: bool) -> None:
-    """Say whether the contract can be used, or all that is wrong with it. Exit code 2 where something is.
+    """Check the contract, and list every mistake with its line. Exit code 2 if there is one.
 
     \b
     Example:  ideas-pipeline contract validate my-contract.yaml
@@ -72,17 +72,17 @@ def validate(file: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"usable": True, "streams": streams, "differences": differing}, indent=2))
         return
-    order = f"Streams, in the order of reading: {', '.join(streams)}."
-    click.echo(f"{file or 'The default contract'} can be used. {order}")
+    order = f"Streams, in the order in which they are read: {', '.join(streams)}."
+    click.echo(f"{file or 'The default contract'} is valid. {order}")
     if file:
-        click.echo(f"Values that differ from the default: {differing:,}. To see them: contract diff")
+        click.echo(f"Values that differ from the default: {differing:,}. To list them: ideas-pipeline contract diff")
 
 
 @contract.command()
 @_FILE
 @options.as_json
 def diff(file: Path | None, as_json: bool) -> None:
-    """Print each value that differs from the default, and whether the default was only assumed.
+    """List the values that differ from the default, and whether the default is an assumption.
 
     \b
     Example:  ideas-pipeline contract diff my-contract.yaml
@@ -99,7 +99,7 @@ def diff(file: Path | None, as_json: bool) -> None:
         click.echo(_without_passwords(as_json_text))
         return
     if not found:
-        click.echo("The contract in force is the default. To change it, write a file and name it in IDEAS_CONTRACT.")
+        click.echo("The contract in force is the default. To change it, write a file and set IDEAS_CONTRACT to it.")
     for difference in found:
         click.echo(difference.path)
         click.echo(f"  default  {_shown(difference.default)}{'  (assumed)' if difference.assumed else ''}")
@@ -119,7 +119,7 @@ def _valid(file: Path | None) -> Contract:
 
 
 def _without_passwords(text: str) -> str:
-    """``text`` without the user and the password that an address in it may hold."""
+    """``text`` without the user and password of the URLs in it."""
     return re.sub(r"://[^/\s\"]*@", "://***@", text)
 
 

@@ -1,4 +1,4 @@
-"""How the contract says to log in: the calls that give, renew and check tokens, and the header that carries one."""
+"""Models of the contract's auth flow: requests that get, renew and check tokens, and the header that carries one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ideas_pipeline.contract.types import (
 
 
 class AuthRequest(Model):
-    """One call of the auth flow: ``fields`` maps a parameter's name to a template such as ``{client_id}``."""
+    """One request of the auth flow. ``fields`` maps a parameter's name to a template such as ``{client_id}``."""
 
     placeholders: ClassVar[tuple[str, ...]] = ()
 
@@ -52,7 +52,7 @@ class CodeRequest(AuthRequest):
 
 
 class TokenRequest(AuthRequest):
-    """Auth code in, a token pair out. ``expires_in``: seconds, where the API says."""
+    """Auth code in, a token pair out. ``expires_in``: its lifetime in seconds, if the API reports it."""
 
     placeholders: ClassVar[tuple[str, ...]] = ("auth_code", "client_id", "client_secret")
 
@@ -68,7 +68,7 @@ class RefreshRequest(TokenRequest):
 
 
 class ValidateRequest(AuthRequest):
-    """Access token in; ``valid`` is where the answer says yes or no. Absent there, a 2xx means valid."""
+    """Access token in, yes or no out at ``valid``. Without a value there, any 2xx means valid."""
 
     placeholders: ClassVar[tuple[str, ...]] = ("access_token", "client_id", "client_secret")
 
@@ -76,7 +76,7 @@ class ValidateRequest(AuthRequest):
 
 
 class TokenHeader(Model):
-    """The header that every API call carries."""
+    """The header of every API call."""
 
     name: HeaderName
     format: str
@@ -99,6 +99,8 @@ class Callback(Model):
 
 
 class Auth(Model):
+    """The auth flow: its requests, the header that carries the token, and the endpoint's parameter."""
+
     code: CodeRequest
     token: TokenRequest
     refresh: RefreshRequest

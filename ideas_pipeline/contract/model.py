@@ -1,14 +1,15 @@
-"""The contract: what one Ideas API looks like, as data.
+"""Models of the contract: what one Ideas API looks like, as data.
 
-The API's endpoint reference is not public, so nothing about it is code. These models say what can be expressed;
-``contract.yaml`` says what we take for granted until an operator knows better; ``contract_file`` reads and merges.
+The API's endpoint reference is not public, so nothing about the API is code. These models define what a contract can
+say, ``contract.yaml`` holds the assumptions that are in force until an operator corrects them, and ``load.py`` merges
+the operator's file over it.
 
 Vocabulary
-    path (of a value)    dotted, into the JSON: ``author.id``. A list of paths means: the first that is present wins.
-                         ``@value`` is the item itself (a list of plain texts), ``@key`` its key in a keyed map,
-                         ``@index`` its position from 0, ``@body`` the whole response.
-    placeholder          ``{challenge_id}`` in a URL path: the value that the scope was planned for;
-                         ``{page}``, ``{size}``, ``{offset}``, ``{cursor}``: paging that travels in the URL's path.
+    path (of a value)    dotted, into the JSON: ``author.id``. Of several paths, the first that is present is used.
+                         ``@value`` is the item itself (in a list of plain texts), ``@key`` its key in a keyed map,
+                         ``@index`` its position from 0, and ``@body`` the whole response.
+    placeholder          in a URL path: ``{challenge_id}`` is the scope; ``{page}``, ``{size}``, ``{offset}`` and
+                         ``{cursor}`` are for paging in the URL's path.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from ideas_pipeline.contract.types import Address, Json, Mistake, Model, Paths, 
 
 
 class FieldSource(Model):
-    """Where a column's value is, and what else means "none" there.
+    """The paths of a column's value, and the values that mean "none" in this column.
 
     Short forms in YAML: ``title: title`` and ``title: [title, name]``.
-    ``epoch``: a number there counts seconds or milliseconds since 1970 (UTC).
+    ``epoch``: whether a number counts seconds or milliseconds since 1970 (UTC).
     """
 
     paths: Paths
@@ -45,10 +46,10 @@ Fields = dict[str, Annotated[FieldSource, BeforeValidator(_field_source)]]
 
 
 class Embedded(Model):
-    """A list (or keyed map) inside a record that is a table of its own.
+    """A list or keyed map inside a record that becomes rows of a table of its own.
 
-    ``parent_key``: the column of this table that holds the record's own key.
-    A record without any of ``paths`` says nothing about its list; an empty one says that it is empty.
+    ``parent_key``: the column of this table that gets the record's id.
+    ``paths``: a record without any of them keeps its rows; an empty list means that there are none.
     ``volatile``: as in a stream.
     """
 
@@ -59,12 +60,12 @@ class Embedded(Model):
 
 
 class Each(Model):
-    """One scope for every value of these warehouse columns: ``challenges.id``, ``comments.author_id``.
+    """One scope per value of these warehouse columns, such as ``challenges.id``.
 
-    ``placeholder``: its name in the path; a column of that name in the stream's table gets the value.
-    ``moves``: a record can come to belong to another scope (an idea moved to another challenge).
-    ``declared``: a column of the parent that says how many records its list should have.
-    ``changed_when``: columns of the parent that differ whenever the list has changed. Without them it is always read.
+    ``placeholder``: the value's name in the path. The column of that name in the stream's table gets the value.
+    ``moves``: a record can move to another scope, as an idea can move to another challenge.
+    ``declared``: the parent's column that holds the number of records in the list.
+    ``changed_when``: the parent's columns that change whenever the list changes. Without them every run reads the list.
     """
 
     of: Paths
@@ -78,15 +79,16 @@ class Each(Model):
     def _table_and_column(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             if name.count(".") != 1:
-                raise ValueError(f"{name!r} is not a table and a column, such as ideas.id")
+                raise ValueError(f"{name!r} is not a table and a column such as ideas.id")
         return value
 
 
 class Bound(Model):
-    """A parameter that filters a list by time: records whose ``column`` is not before (or before) the moment sent.
+    """A parameter that filters a list by time: ``since`` is inclusive, ``until`` exclusive.
 
+    ``column``: the column whose time the API compares.
     ``format``: ``iso`` (2026-01-31T09:00:00Z), ``epoch`` (seconds) or ``date`` (2026-01-31, the beginning of that day
-    in the stream's time zone; more is asked for where the moment is within a day).
+    in the stream's time zone; whole days are requested if the moment is within a day).
     """
 
     parameter: str
@@ -95,13 +97,13 @@ class Bound(Model):
 
 
 class Account(Model):
-    """Where the API says as whom it sees us. ``role``: a lesser one than before means that rows may be hidden."""
+    """Where the API names the account that reads. ``role``: if it changes, rows may be hidden."""
 
     path: UrlPath
     role: Paths
 
 
-_PAGING_PLACES = {"page", "size", "offset", "cursor"}
+_PAGING_PLACEHOLDERS = {"page", "size", "offset", "cursor"}
 
 
 def _unfilled(names: set[str]) -> str:
@@ -111,14 +113,14 @@ def _unfilled(names: set[str]) -> str:
 class Stream(Model):
     """One kind of record and how to read its lists. Its name is the name of its table.
 
-    ``records``: where the list is; ``@body`` for a bare array. A map of records keyed by id is read as their list.
-    ``reads``: ``list``, or ``one`` where each scope is a single record (a user's profile).
-    ``key``: the columns that make the id where the record brings none of its own; every id, where ``id`` is among them.
-    ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, never compared.
-    ``cursor``: the column that says to which day a record belongs, for backfills.
-    ``since``, ``until``: parameters that filter by time; ``lookback`` seconds are read anew each time. A backfill uses
-    those that filter by the ``cursor``; a list that is read from a moment on is read whole from time to time.
-    ``hidden_by_rights``: records vanish when the account loses rights, so an absence waits for an operator.
+    ``records``: the path of the list; ``@body`` for a bare array. A map of records by id is read as a list.
+    ``reads``: ``list``, or ``one`` if each scope is a single record (a user's profile).
+    ``key``: the columns of the composite id: of records without an id, or of all records if ``id`` is among them.
+    ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, but not compared.
+    ``cursor``: the column that assigns a record to a day, for backfills.
+    ``since``, ``until``: parameters that filter by time. The last ``lookback`` seconds are read again each time. A
+    backfill uses only filters on the ``cursor``. Lists that are read since a moment are also read whole now and then.
+    ``hidden_by_rights``: records disappear when the account loses rights, so absences are held for an operator.
     """
 
     method: Literal["GET", "POST"] = "GET"
@@ -142,7 +144,7 @@ class Stream(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Stream:
-        if not self.each and (unknown := self.placeholders() - _PAGING_PLACES):
+        if not self.each and (unknown := self.placeholders() - _PAGING_PLACEHOLDERS):
             raise ValueError(_unfilled(unknown))
         if self.each and self.each.placeholder not in self.placeholders():
             raise ValueError(
@@ -155,21 +157,21 @@ class Stream(Model):
         if self.reads == "one" and self.paging.style != "none":
             raise ValueError("a single record has no pages: set paging.style to none")
         if "id" not in self.fields and not self.key:
-            raise ValueError("a record needs an id: map the column id, or name the columns that make one in key")
+            raise ValueError("a record needs an id: map the column id, or name the columns of a composite id in key")
         if "id" in self.key and ("id" not in self.fields or self.reads == "one"):
             raise ValueError("a key with id needs records of a list that have one: map the column id")
         return self
 
     def placeholders(self) -> set[str]:
-        """The names in the path."""
+        """The names of the placeholders in the path."""
         return {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
 
 
 class Limits(Model):
-    """How hard the API may be asked. Times are in seconds.
+    """How much load the API gets. Times are in seconds.
 
-    ``attempts`` and ``deadline`` bound one request with all its retries, whichever comes first.
-    ``sweeps``: how often a list is read again while two readings disagree.
+    ``attempts`` and ``deadline`` limit one request with all its retries, whichever is reached first.
+    ``sweeps``: how often a list is read at most until two sweeps agree.
     """
 
     requests_per_second: float | None = Field(default=None, gt=0)
@@ -185,10 +187,10 @@ class Limits(Model):
 class Contract(Model):
     """What one Ideas API looks like.
 
-    ``none_values``: JSON values that mean "none" in every column (a column can add its own).
+    ``none_values``: JSON values that mean "none" in every column; a column can have more.
     ``not_stored``: names of fields that are kept out of ``_extra`` and of rejected records, at any depth.
-    ``error_paths``: a body that has a value at one of these, and no records, is an error whatever its status.
-    ``timezone``: of timestamps that name none.
+    ``error_paths``: a body with a value at one of these paths, and without records, is an error whatever its status.
+    ``timezone``: the zone of timestamps without one.
     """
 
     version: Literal[1]
@@ -227,10 +229,10 @@ class Contract(Model):
             yield Mistake(("streams",), f"wait for each other: {', '.join(sorted(waiting))}")
 
     def _filled(self, stream: Stream) -> set[str]:
-        """What there is for a list's path: its place among the pages, its parent's id, what makes that id unique."""
+        """The placeholders that have a value: those of paging, the scope, and the rest of a composite scope's key."""
         parents = [self.streams.get(source.removesuffix(".id")) for source in stream.each.of] if stream.each else []
-        made_of = {column for parent in parents if parent and "id" in parent.key for column in parent.key}
-        return (made_of - {"id"}) | _PAGING_PLACES | ({stream.each.placeholder} if stream.each else set())
+        composite = {column for parent in parents if parent and "id" in parent.key for column in parent.key}
+        return (composite - {"id"}) | _PAGING_PLACEHOLDERS | ({stream.each.placeholder} if stream.each else set())
 
     def tables(self) -> dict[str, str]:
         """Every table that the contract fills, with the stream that fills it."""

@@ -1,4 +1,4 @@
-"""How the contract says that a list comes in pages, and where its total is."""
+"""Models of the contract's paging styles, and of the place of a list's total."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ideas_pipeline.contract.types import HeaderName, Model, Paths
 
 
 class Total(Model):
-    """Where the API says how many records a list has: in the body, or in a response header."""
+    """Where the API reports how many records a list has: in the body, or in a response header."""
 
     body: Paths = ()
     header: HeaderName | None = None
@@ -51,7 +51,7 @@ class OffsetPaging(Model):
 
 
 class CursorPaging(Model):
-    """Each response names the next page in its body; an empty or absent cursor is the end."""
+    """Each response has the cursor of the next page in its body; an empty or missing cursor is the end."""
 
     style: Literal["cursor"]
     cursor_parameter: str = "cursor"
@@ -62,7 +62,7 @@ class CursorPaging(Model):
 
 
 class NextLinkPaging(Model):
-    """Each response gives the next page's URL, absolute or relative: at ``next`` in the body, or in ``Link``."""
+    """Each response has the next page's URL, absolute or relative: at ``next`` in the body, or in ``Link``."""
 
     style: Literal["next_link"]
     next: Paths = ()

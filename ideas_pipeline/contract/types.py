@@ -1,4 +1,4 @@
-"""What a contract is made of: texts that must be right before anything is sent, paths of values, the strict model."""
+"""Types that the contract's models share: validated texts, paths of values, the base model, and a mistake."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone: use a name such as Europe/Madrid or UTC") from None
+        raise ValueError(f"{name!r} is not a time zone: use a name such as Europe/Madrid or UTC") from None
     return name
 
 
 def _below_the_base(path: str) -> str:
-    # Neither the path nor the address is repeated in an error: a secret may stand there by mistake.
+    # Errors repeat neither the path nor the address: either may contain a secret by mistake.
     if "://" in path or path.startswith("//"):
         raise ValueError("it must be a path below the API's address, not an address of its own")
     if {"..", "."} & set(unquote(path).split("/")):
-        raise ValueError("it must not hold the steps . or .., which lead elsewhere")
+        raise ValueError("it must not contain the segments . or .., which lead elsewhere")
     if not path.isprintable() or " " in path:
-        raise ValueError("it must not hold spaces, line breaks or control characters")
+        raise ValueError("it must not contain spaces, line breaks or control characters")
     return path
 
 
@@ -49,14 +49,14 @@ def _header_name(name: str) -> str:
 
 
 def refuse_other_placeholders(template: str, known: Iterable[str]) -> None:
-    """Raises ValueError where ``template`` has a placeholder that nothing fills."""
+    """Raise ValueError if ``template`` has a placeholder that is not in ``known``."""
     names = set()
     try:
         for _, name, form, conversion in string.Formatter().parse(template):
             if name is not None:
                 names.add(name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else ""))
     except ValueError:
-        raise ValueError("a { or } has no partner: write {{ or }} for one that is sent as it is") from None
+        raise ValueError("a { or } has no counterpart: write {{ or }} for a literal brace") from None
     if unknown := sorted(names - set(known)):
         raise ValueError(f"nothing fills {{{unknown[0]}}}. Known are: {', '.join(f'{{{name}}}' for name in known)}")
 

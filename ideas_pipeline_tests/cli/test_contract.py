@@ -22,11 +22,11 @@ def test_show_marks_what_is_mine(tmp_path):
     assert json.loads(as_json.stdout)["limits"]["concurrency"] == 3
 
 
-def test_validate_says_that_a_contract_can_be_used(tmp_path):
+def test_validate_says_that_a_contract_is_valid(tmp_path):
     (tmp_path / "mine.yaml").write_text("limits: {concurrency: 3}\n")
     done = ideas_pipeline("contract", "validate", "mine.yaml", folder=tmp_path)
     assert done.returncode == 0
-    assert "mine.yaml can be used" in done.stdout
+    assert "mine.yaml is valid" in done.stdout
     assert "differ from the default: 1" in done.stdout
     as_json = json.loads(ideas_pipeline("contract", "validate", "--json", "mine.yaml", folder=tmp_path).stdout)
     assert (as_json["usable"], as_json["differences"]) == (True, 1)

@@ -132,7 +132,7 @@ streams:
         ("auth: {code: {fields: {a: '{client_id:d}'}}}", "a: nothing fills {client_id:d}"),
         ("auth: {code: {fields: {a: '{client_id.x}'}}}", "a: nothing fills {client_id.x}"),
         ("auth: {code: {fields: {a: '{}'}}}", "a: nothing fills {}"),
-        ("auth: {code: {fields: {a: '{'}}}", "a: a { or } has no partner"),
+        ("auth: {code: {fields: {a: '{'}}}", "a: a { or } has no counterpart"),
         ('auth: {header: {name: "X-A\\r\\nX-B"}}', "auth.header.name is wrong: a header's name has only letters"),
         ('auth: {header: {format: "{access_token}\\nX-B: 1"}}', "auth.header.format is wrong: a header's value has no"),
         ("auth: {header: {format: '{access_token} {x}'}}", "auth.header.format is wrong: nothing fills {x}"),
@@ -147,13 +147,19 @@ streams:
             "streams.users.path is wrong: it must be a path below",
         ),
         ("streams: {users: {path: '//host/x'}}", "streams.users.path is wrong: it must be a path below"),
-        ("streams: {users: {path: 'a/../../x'}}", "streams.users.path is wrong: it must not hold the steps . or .."),
-        ("streams: {users: {path: 'a/%2E%2e/x'}}", "streams.users.path is wrong: it must not hold the steps . or .."),
+        (
+            "streams: {users: {path: 'a/../../x'}}",
+            "streams.users.path is wrong: it must not contain the segments . or ..",
+        ),
+        (
+            "streams: {users: {path: 'a/%2E%2e/x'}}",
+            "streams.users.path is wrong: it must not contain the segments . or ..",
+        ),
         (
             "auth: {code: {path: 'https://host/x'}}",
             "auth.code.path is wrong: it must be a path below the API's address",
         ),
-        ("account: {path: ../me}", "account.path is wrong: it must not hold the steps . or .."),
+        ("account: {path: ../me}", "account.path is wrong: it must not contain the segments . or .."),
         (
             "hosts: {EU: 'https://me:canary@host/'}",
             "hosts.EU is wrong: it must start with https:// and a host, without",

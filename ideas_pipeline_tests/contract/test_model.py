@@ -92,7 +92,7 @@ def test_a_streams_own_time_zone_wins():
         ({"fields": {"title": "title"}, "key": ["challenge_id", "id"]}, "a key with id needs records of a list that"),
         ({"each": {"of": ["id"], "placeholder": "challenge_id"}}, "'id' is not a table and a column"),
         ({"paging": {"style": "page", "total": {"body": "a", "header": "b"}}}, "say where the total is"),
-        ({"timezone": "Madrid"}, "'Madrid' is no time zone"),
+        ({"timezone": "Madrid"}, "'Madrid' is not a time zone"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_with_a_sentence(ideas, sentence):
