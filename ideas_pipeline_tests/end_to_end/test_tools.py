@@ -1,4 +1,4 @@
-"""docs/tools.md shows only what works: its lines are run as they stand there, by the tools themselves."""
+"""The examples of docs/tools.md work: the tests run them unchanged, with the real tools."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ IDEAS = [idea(str(number), title=f"Idea {number}", comment_count=number) for num
 
 
 def lines(heading: str, language: str) -> str:
-    """The block of code in a section of the page."""
+    """The last code block of a language in a section of the page."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)[-1]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the lines are run: with the commands that they name, the warehouse where they expect it, and no network."""
+    """The working directory of the examples, with the commands that they call."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/ideas-pipeline").write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
     (tmp_path / "bin/ideas-pipeline").chmod(0o700)
@@ -73,17 +73,17 @@ def sqlite(folder: Path) -> Iterator[Warehouse]:
 
 @contextmanager
 def datasette(folder: Path) -> Iterator[str]:
-    """Datasette as the page starts it, on a port that is free. Yields the address of the database."""
+    """Datasette, started as on the page but on a free port; yields the URL of the database."""
     command = lines("Datasette", "sh").splitlines()[-1].replace("8001", "0")
     with processes.started(shlex.split(command), cwd=folder, env=variables(folder), stderr=PIPE) as server:
         assert server.stderr
-        said = next(line for line in server.stderr if "running on" in line)
-        address = re.search(r"http://127\.0\.0\.1:\d+", said)
+        started = next(line for line in server.stderr if "running on" in line)
+        address = re.search(r"http://127\.0\.0\.1:\d+", started)
         assert address
         yield f"{address[0]}/warehouse"
 
 
-def asked(database: str, query: str) -> list[dict[str, Any]]:
+def query_datasette(database: str, query: str) -> list[dict[str, Any]]:
     answer = requests.get(f"{database}.json", params={"sql": query, "_shape": "array"}, timeout=60)
     assert answer.status_code == 200, answer.text
     rows: list[dict[str, Any]] = answer.json()
@@ -110,9 +110,9 @@ def test_datasette_and_duckdb_see_what_was_there_until_a_writer_is_done(
     with datasette(folder) as database, attached(folder) as connection:
         with writing(sqlite.engine) as writer:
             writer.exec_driver_sql("UPDATE ideas SET title = 'Idea 1'")
-            assert asked(database, count) == [{"ideas": 1}]
+            assert query_datasette(database, count) == [{"ideas": 1}]
             assert connection.sql(count.replace("FROM ideas", "FROM warehouse.ideas")).fetchall() == [(1,)]
-        assert asked(database, count) == [{"ideas": 3}]
+        assert query_datasette(database, count) == [{"ideas": 3}]
         assert connection.sql(count.replace("FROM ideas", "FROM warehouse.ideas")).fetchall() == [(3,)]
 
 
@@ -126,16 +126,16 @@ def test_datasette_answers_while_a_sync_fills_the_warehouse(folder: Path) -> Non
         syncing = threading.Thread(target=sync, args=(simulator, warehouse, folder))
         syncing.start()
         while syncing.is_alive():
-            counts.append(asked(database, "SELECT count(*) AS ideas FROM ideas")[0]["ideas"])
+            counts.append(query_datasette(database, "SELECT count(*) AS ideas FROM ideas")[0]["ideas"])
         syncing.join()
-        counts.append(asked(database, "SELECT count(*) AS ideas FROM ideas")[0]["ideas"])
+        counts.append(query_datasette(database, "SELECT count(*) AS ideas FROM ideas")[0]["ideas"])
         assert counts == sorted(counts)
         assert counts[0] < counts[-1] == len(held(warehouse, "ideas"))
 
 
 @pytest.fixture
 def with_extension(folder: Path) -> None:
-    """DuckDB's reader of SQLite files where INSTALL would put it, so that it has nothing to download."""
+    """DuckDB's SQLite extension, installed from its wheel instead of a download."""
     wheel = Path(next(iter(duckdb_extension_sqlite_scanner.__path__)))
     file = next(wheel.glob("extensions/*/sqlite_scanner.duckdb_extension"))
     run("python", f"import duckdb; duckdb.sql({f'INSTALL {str(file)!r}'!r})", folder)
@@ -143,7 +143,7 @@ def with_extension(folder: Path) -> None:
 
 @contextmanager
 def attached(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of DuckDB that has attached the warehouse as the page says."""
+    """A DuckDB connection with the warehouse attached as on the page."""
     attach = next(line for line in lines("DuckDB", "python").splitlines() if "ATTACH" in line)
     statement = attach.split('"')[1].replace(".ideas", f"{folder}/.ideas")
     with duckdb.connect(config={"extension_directory": str(folder / ".duckdb/extensions")}) as connection:
@@ -175,10 +175,10 @@ def test_duckdb_reads_every_table_of_the_sqlite_warehouse_with_its_values(
 
 @pytest.fixture
 def analyst(postgresql_url: str, folder: Path) -> Iterator[dict[str, str]]:
-    """The variables with which the role ``ada``, made as the page says, finds a PostgreSQL warehouse with ideas."""
+    """The environment of the role ``ada``, created as on the page, for a PostgreSQL warehouse with ideas."""
     with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
         load(warehouse, "ideas", IDEAS, on=1)
-    grant = lines("PostgreSQL: a role that only reads", "sh")
+    grant = lines("PostgreSQL: a read-only role", "sh")
     command = PAGE[PAGE.index("IDEAS_ANALYST_PASSWORD=…") :].splitlines()[0].replace("…", "'a secret'")
     said = run("sh", command, folder, IDEAS_WAREHOUSE_URL=postgresql_url)
     assert "The role ada is created" in said
@@ -195,7 +195,7 @@ def analyst(postgresql_url: str, folder: Path) -> Iterator[dict[str, str]]:
 def test_psql_reads_the_postgresql_warehouse_as_an_analyst(folder: Path, analyst: dict[str, str]) -> None:
     shown = run("sh", lines("psql", "sh"), folder, **analyst)
     assert "Idea 3" in shown
-    assert "When this row was proven absent from the source" in shown
+    assert "When a complete sweep showed that the row is absent from the source" in shown
     exported = pd.read_csv(folder / "ideas.csv", dtype={"id": str})
     assert sorted(exported["id"]) == ["1", "2", "3"]
     assert exported["_changed_at"].str.endswith("+00").all()
@@ -208,7 +208,7 @@ def test_pandas_reads_the_postgresql_warehouse_as_an_analyst(folder: Path, analy
 def test_adoption_is_counted_once_the_labels_are_written_down_as_the_page_says(
     folder: Path, sqlite: Warehouse, with_extension: None
 ) -> None:
-    heading = "Say which labels mean adopted"
+    heading = "Define which labels mean adopted"
     with writing(sqlite.engine) as writer:
         writer.exec_driver_sql(lines(heading, "sql").replace("'community'", f"'{COMMUNITY}'"))
     run("sh", lines(heading, "sh"), folder)

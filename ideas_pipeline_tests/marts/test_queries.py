@@ -1,4 +1,4 @@
-"""The query pack: each file, as it is, answers its question about acme. The answers can be read off acme.py."""
+"""The query pack: each file, unchanged, answers its question about the community of acme.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ideas_pipeline_tests.marts import acme
 PACK = Path(__file__).parents[2] / "docs" / "queries"
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
-    "01_challenges_with_most_part": [
+    "01_challenges_with_most_contributors": [
         ("A better first week", 1, 2, 2, 3, 4, 75),
         ("Waste less", 2, 2, 2, 3, 4, 75),
         ("Nobody came", 0, 0, 0, 0, 4, 0),
@@ -28,13 +28,13 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("stage", "s2", "Review", "2026-03-01 03:00", None, False, 40),
         ("status", "new", None, "2026-02-01 03:00", "2026-03-10 03:00", True, None),
     ],
-    "03_ideas_nobody_answered": [("102", "Night bus", "Waste less", "2026-02-05 09:00", 64, 0)],
+    "03_ideas_without_response": [("102", "Night bus", "Waste less", "2026-02-05 09:00", 64, 0)],
     "04_where_ideas_get_stuck": [
         ("Waste less", 1, "Collect", 2, 50, 1, 63, 63),
         ("Waste less", 2, "Review", 1, None, 1, 40, 40),
     ],
     # ann and ben began in January, cem in February; in March ben came back. April is not over.
-    "05_who_returns": [(0, 3, 3, 100), (1, 3, 2, 66.7), (2, 2, 1, 50)],
+    "05_retention": [(0, 3, 3, 100), (1, 3, 2, 66.7), (2, 2, 1, 50)],
     "06_adoption_by_challenge": [("A better first week", 1, 1, 100), ("Waste less", 2, 0, 0)],
     "07_activity_by_month": [
         ("2026-04", 0, 0, 1, 0, 0, 0),
@@ -47,7 +47,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("101", "Paper cups", "Waste less", 1, 2),
     ],
     # Of ten with a name ben's are five: an idea, two comments, two votes; ann's three, cem's two.
-    "09_how_much_few_people_do": [
+    "09_share_of_most_active_people": [
         (1, 1, 5, 50),
         (5, 1, 5, 50),
         (10, 1, 5, 50),
@@ -66,7 +66,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
 
 @pytest.fixture
 def answering(warehouse: Warehouse) -> Iterator[sa.Connection]:
-    """Acme's warehouse, in which another community has rows that are the same, and marts."""
+    """A warehouse with acme and its marts, and another community with the same rows."""
     for community in (acme.COMMUNITY, "another"):
         acme.fill(warehouse.engine, community)
         build_marts(warehouse.engine, community, "UTC", acme.AS_OF)
@@ -91,7 +91,7 @@ def test_the_pack_has_twelve_queries_and_its_list_names_each_with_its_question()
 
 
 def _plain(value: Any) -> Any:
-    """A value as it is written above: SQLite has neither moments, nor booleans, nor fractions that are exact."""
+    """A value in the form of ``ANSWERS``: SQLite has no timestamps, booleans or decimals."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     if isinstance(value, str) and value.endswith(":00.000000"):
