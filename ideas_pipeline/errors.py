@@ -74,9 +74,19 @@ class IdeasApiError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.stream} {self.scope}".strip() + ": " if self.stream else ""
+        return f"{where}{self._sentences}"
+
+    @property
+    def reason(self) -> str:
+        """The error as the reason why its stream is not complete: with the scope, but without the stream."""
+        where = f"list {self.scope}: " if self.scope else ""
+        return f"{where}{self._sentences}"
+
+    @property
+    def _sentences(self) -> str:
         status = f" (HTTP {self.status})" if self.status else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{where}{self.message}{status}.{hint}"
+        return f"{self.message}{status}.{hint}"
 
 
 class ContractError(IdeasApiError):

@@ -57,14 +57,8 @@ def place(url: sa.URL) -> str:
 
 
 def came_to(stream: str, verdict: str, reason: str) -> str:
-    """Why a stream is not complete, as a sentence. A reason that names the stream, or one of its lists, does not twice.
-
-    ``ideas 12: the API did not answer`` becomes ``ideas 12 failed: the API did not answer``.
-    """
-    where, colon, what = reason.partition(": ")
-    if not (colon and (where == stream or where.startswith(f"{stream} "))):
-        where, what = stream, reason
-    return f"{where} {'failed' if verdict == 'failed' else 'is incomplete'}: {what}"
+    """Why a stream is not complete, as a sentence."""
+    return f"{stream} {'failed' if verdict == 'failed' else 'is incomplete'}: {reason}"
 
 
 def say(sentence: str) -> None:

@@ -17,14 +17,15 @@ WARN = dg.AssetCheckSeverity.WARN
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
-    said = result.reason
-    if result.error is None:
+    if result.error:
+        said = str(result.error)
+    else:
         said = (
             f"{result.stream}: none of its {result.counts.scopes:,} lists could be read whole: "
-            f"{str(said).rstrip('.')}. What came is loaded, the rest is as old as before. "
+            f"{str(result.reason).rstrip('.')}. What came is loaded, the rest is as old as before. "
             "Sync again; if it stays, run `ideas-pipeline check`."
         )
-    return dg.Failure(str(said), metadata, allow_retries=bool(result.retryable))
+    return dg.Failure(said, metadata, allow_retries=bool(result.retryable))
 
 
 def checks_failed(errors: Sequence[dg.AssetCheckResult]) -> dg.Failure:

@@ -177,7 +177,7 @@ def _result(stream: str, tally: Tally, retries: int, error: IdeasApiError | None
 
 def _verdict(tally: Tally, error: IdeasApiError | None) -> tuple[Verdict, str | None]:
     if error:
-        return "failed", str(error)
+        return "failed", error.reason
     if not tally.reasons:
         return "complete", None
     reasons = [f"{reason} ({n} lists)" if n > 1 else reason for reason, n in tally.reasons.items()]

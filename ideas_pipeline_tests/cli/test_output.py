@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from ideas_pipeline.cli.output import came_to
+from ideas_pipeline.errors import Unavailable
 
 
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
-        ("ideas: the API refuses", "ideas failed: the API refuses"),
-        ("ideas 12: no answer: none", "ideas 12 failed: no answer: none"),
+        (Unavailable("the API refuses").at("ideas", "").reason, "ideas failed: the API refuses."),
+        (Unavailable("no answer: none").at("ideas", "12").reason, "ideas failed: list 12: no answer: none."),
         ("the total moved: 3, then 4", "ideas failed: the total moved: 3, then 4"),
         ("ideas", "ideas failed: ideas"),
     ],
