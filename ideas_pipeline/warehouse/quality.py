@@ -155,13 +155,13 @@ def _references(table: str) -> list[sa.Column[Any]]:
 
 
 def _target(column: sa.Column[Any]) -> str:
-    return column.info["part_of"] or column.info["refers_to"] or ""
+    return column.info["parent"] or column.info["references"] or ""
 
 
 def _dangling(tx: Transaction, table: str, column: sa.Column[Any]) -> sa.Select[str, str, str, int]:
     target = TABLES[_target(column)].alias("target")
     exists = sa.exists().where(tx.owns(target), target.c.id == column)
-    if column.info["part_of"]:
+    if column.info["parent"]:
         exists = exists.where(target.c._deleted_at.is_(None))
     return sa.select(
         sa.literal(table).label("table"),
