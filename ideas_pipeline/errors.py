@@ -110,7 +110,7 @@ class NotFound(IdeasApiError):
 
 
 class RequestRefused(IdeasApiError):
-    """A 4xx that no retry can mend."""
+    """A 4xx that no retry changes."""
 
 
 class Unavailable(IdeasApiError):
@@ -147,7 +147,7 @@ class WarehouseMisconfigured(WarehouseError):
 
 
 class PrivacyError(WarehouseMisconfigured):
-    """The suppression list or the PII key cannot be read, so nothing may be read or written until that is mended.
+    """The suppression list or the PII key cannot be read, so nothing may be read or written until that is corrected.
 
     The message names no person and no address.
     """

@@ -80,7 +80,7 @@ def parse(text: str, file: Path) -> Document:
         if not isinstance(loaded, CommentedMap):
             kind = "list" if isinstance(loaded, CommentedSeq) else "single value"
             raise ContractError(
-                f"{file}: a contract is a map of names and values at its top, such as streams: or limits:, "
+                f"{file}: the top level of a contract is a map of names and values, such as streams: or limits:, "
                 f"but this file is a {kind}"
             )
         return Document(plain(loaded, (), loaded.lc.line), places)
@@ -130,7 +130,7 @@ class _Constructor(RoundTripConstructor):
     def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
         if key in mapping:
             first = mapping.lc.key(key)[0] + 1
-            what = f"{_name(key)} stands twice in the same map (first on line {first}); keep one of them"
+            what = f"{_name(key)} is set twice in the same map (first on line {first}); keep one of them"
             raise DuplicateKeyError(None, None, what, key_node.start_mark)
         return True
 

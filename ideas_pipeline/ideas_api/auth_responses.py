@@ -72,7 +72,16 @@ def expiry(response: Response, paths: tuple[str, ...]) -> float | None:
 
 
 def refuse_missing_route(response: Response, route: str, request: AuthRequest) -> None:
-    """Raise AuthenticationError if the API does not know the route ``auth.<route>`` of the contract."""
+    """Refuse a response that says that the API does not know a route of the contract.
+
+    Args:
+        response: the response.
+        route: the request's name in the contract, for the error message.
+        request: the request as the contract describes it.
+
+    Raises:
+        AuthenticationError: the status is 404, 405 or 410.
+    """
     if response.status in _NO_SUCH_ROUTE:
         raise AuthenticationError(
             f"the API has no {request.method} {request.path}",

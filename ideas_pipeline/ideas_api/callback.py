@@ -30,12 +30,18 @@ class ListenerSettings:
 
 
 class Listener:
-    """An open listener. ``address``: its URL with the actual port."""
+    """An open listener.
 
-    def __init__(self, settings: ListenerSettings, address: str) -> None:
+    Args:
+        address: its URL with the actual port.
+        seconds: how long to wait for a code.
+        codes: where the codes arrive.
+    """
+
+    def __init__(self, address: str, seconds: float, codes: queue.SimpleQueue[str]) -> None:
         self.address = address
-        self.codes: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._seconds = settings.seconds
+        self._seconds = seconds
+        self.codes = codes
 
     def wait(self) -> str:
         """Wait for the auth code; the latest counts. Raises AuthenticationError if none arrives in time."""
@@ -64,20 +70,20 @@ def listening(settings: ListenerSettings, parameter: str) -> Iterator[Listener]:
     Raises:
         AuthenticationError: the port cannot be opened.
     """
+    codes: queue.SimpleQueue[str] = queue.SimpleQueue()
     try:
-        server = _server(settings)
+        server = _server(settings, _handler(settings.path, parameter, codes))
     except OSError as error:
         raise AuthenticationError(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror or 'unknown reason'}",
             hint="Choose another port with IDEAS_CALLBACK_PORT, and change the API client's endpoint accordingly.",
         ) from None
     with server:
-        listener = Listener(settings, f"http://{settings.host}:{server.server_address[1]}{settings.path}")
-        server.RequestHandlerClass = _handler(settings.path, parameter, listener.codes)
+        address = f"http://{settings.host}:{server.server_address[1]}{settings.path}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield listener
+            yield Listener(address, settings.seconds, codes)
         finally:
             server.shutdown()
             thread.join()
@@ -95,9 +101,9 @@ class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
-def _server(settings: ListenerSettings) -> _Server:
+def _server(settings: ListenerSettings, handler: type[BaseHTTPRequestHandler]) -> _Server:
     kind = _Server6 if ":" in settings.host else _Server
-    return kind((settings.host, settings.port), BaseHTTPRequestHandler)
+    return kind((settings.host, settings.port), handler)
 
 
 def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[BaseHTTPRequestHandler]:

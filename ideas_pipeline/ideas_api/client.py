@@ -27,7 +27,14 @@ from ideas_pipeline.ideas_api.urls import checked_base_url
 
 
 class IdeasApi:
-    """The Ideas API of one community, logged in as one account. Safe to use from many threads."""
+    """The Ideas API of one community, logged in as one account. Safe to use from many threads.
+
+    Args:
+        contract: what the API looks like.
+        auth: the account's access.
+        transport: the connections.
+        state: the folder that the processes of this machine share.
+    """
 
     def __init__(self, contract: Contract, auth: Auth, transport: Transport, state: Path) -> None:
         self.contract = contract

@@ -43,6 +43,11 @@ def set_composite_ids(columns: dict[str, Json], stream: str, key: tuple[str, ...
     """Replace the record's own id, and the id by which it names another record, by composite ids, in place.
 
     An id that is missing or invalid stays as it is, so that the record is rejected.
+
+    Args:
+        columns: the record by column; it is changed.
+        stream: the record's stream.
+        key: the columns of the key.
     """
     composite = {}
     for name in _id_columns(stream):
@@ -53,7 +58,13 @@ def set_composite_ids(columns: dict[str, Json], stream: str, key: tuple[str, ...
 
 
 def source_ids(columns: Mapping[str, Json], stream: str, key: tuple[str, ...]) -> dict[str, Json]:
-    """The inverse of ``set_composite_ids``: ``columns`` with the API's own ids."""
+    """The inverse of ``set_composite_ids``: a copy of ``columns`` with the API's own ids.
+
+    Args:
+        columns: the record by column.
+        stream: the record's stream.
+        key: the columns of the key.
+    """
     values = {name: columns[name] for name in _id_columns(stream) if isinstance(columns.get(name), str)}
     return {**columns, **{name: key_values(key, value).get("id", value) for name, value in values.items()}}
 
@@ -91,6 +102,11 @@ def parent_key(contract: Contract, stream: str) -> tuple[str, ...]:
 
 def path_values(contract: Contract, stream: str, scope: str) -> dict[str, str]:
     """The values of the placeholders in the stream's path: the API's own id of the parent, and the rest of its key.
+
+    Args:
+        contract: the contract.
+        stream: the stream.
+        scope: the scope to request.
 
     Raises:
         KeyError: ``scope`` is not a composite id as the contract defines it now.

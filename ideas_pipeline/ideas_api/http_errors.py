@@ -94,7 +94,13 @@ def connection_error(error: Exception, host: str) -> RetryableError | Unavailabl
 
 
 def refusal(status: int, method: str, path: str) -> IdeasApiError:
-    """The error for a status that no retry changes."""
+    """The error for a status that no retry changes.
+
+    Args:
+        status: a 4xx.
+        method: the method of the request.
+        path: its path, without the query.
+    """
     if status == 403:
         return AccessDenied(
             f"this account may not read {path}",
@@ -145,7 +151,13 @@ def too_many_requests(last: RetryableError) -> RateLimited:
 
 
 def pause_too_long(status: int | None, seconds: float, deadline: float) -> RateLimited:
-    """The error when the API asks for a pause of more ``seconds`` than the contract's ``deadline`` leaves."""
+    """The error when the API asks for a longer pause than the contract's deadline allows.
+
+    Args:
+        status: the status of the response.
+        seconds: the pause.
+        deadline: the contract's ``limits.deadline``, in seconds.
+    """
     return RateLimited(
         f"the API asks for a pause of {duration(seconds)}, but the contract's limits.deadline is {deadline:g} seconds",
         retry_after=seconds,
@@ -155,7 +167,7 @@ def pause_too_long(status: int | None, seconds: float, deadline: float) -> RateL
 
 
 def budget_used_up(seconds: float) -> RateLimited:
-    """The error when the contract's own rate allows the next request only in so many ``seconds``."""
+    """The error when the contract's own rate does not allow another request for so many ``seconds``."""
     return RateLimited(
         "the request budget of the contract is used up",
         retry_after=seconds,

@@ -212,7 +212,13 @@ def rest(paging: AnyPaging, count: int, total: int | None) -> list[Position] | N
 
 
 def after(paging: AnyPaging, count: int, page_size: int) -> list[Position]:
-    """The position after ``count`` records in pages of ``page_size``; empty if each page names the next."""
+    """The position of the page after the first ``count`` records; empty if each page names the next.
+
+    Args:
+        paging: the stream's paging.
+        count: the number of records before the page.
+        page_size: the number of records per page.
+    """
     match paging:
         case PagePaging():
             return [paging.first + -(-count // page_size)]
@@ -224,6 +230,11 @@ def after(paging: AnyPaging, count: int, page_size: int) -> list[Position]:
 
 def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int | None:
     """The list's total as the API reports it, as a number or as text; None if it reports none.
+
+    Args:
+        where: the contract's place of the total; None if the API has none.
+        body: the JSON of a page.
+        headers: the headers of that page.
 
     Raises:
         UnexpectedResponse: the value is not a number.

@@ -161,7 +161,7 @@ def _read(file: int, now: float, path: Path) -> _Used:
 
 
 def _write(file: int, used: _Used) -> None:
-    # A single write, so a killed process leaves the old line or the new one. A rest of a longer old line is ignored.
+    # A single write, so a killed process leaves the old line or the new one. The rest of a longer old line is ignored.
     os.lseek(file, 0, os.SEEK_SET)
     os.write(file, orjson.dumps(used, option=orjson.OPT_NON_STR_KEYS) + b"\n")
 

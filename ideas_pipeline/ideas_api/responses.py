@@ -82,6 +82,11 @@ def json_or_none(content: bytes) -> Any:
 def raise_for_status(response: requests.Response, method: str, path: str) -> None:
     """Raise the error for a status other than 2xx and 401.
 
+    Args:
+        response: the response.
+        method: the method of the request.
+        path: its path, without the query.
+
     Raises:
         RetryableError: 429 or 5xx.
         AccessDenied: 403.
@@ -102,7 +107,16 @@ def raise_for_status(response: requests.Response, method: str, path: str) -> Non
 
 
 def redirect_target(response: requests.Response, method: str, url: str) -> str:
-    """The URL to which a redirect of ``url`` leads. Raises ContractError if it must not be followed."""
+    """The URL to which a redirect leads.
+
+    Args:
+        response: the redirect.
+        method: the method of the request.
+        url: the URL of the request.
+
+    Raises:
+        ContractError: the redirect leads nowhere or to another host, or the request is not a GET.
+    """
     status, path = response.status_code, urlsplit(url).path
     hint = "Check the base URL (the right region?) and the path in the contract."
     if method != "GET":

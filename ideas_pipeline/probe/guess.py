@@ -87,7 +87,13 @@ def fits(column: str, kinds: Iterable[str]) -> bool:
 
 
 def nearest(missing: Iterable[str], offered: Kinds, table: str) -> dict[str, str]:
-    """The most similar path for each missing column of ``table``, if one is similar enough. No path is used twice."""
+    """The most similar path for each missing column, if one is similar enough. No path is used twice.
+
+    Args:
+        missing: the columns.
+        offered: the kinds of values by path, for paths that no column uses.
+        table: the table of the columns.
+    """
     pairs = [
         (likeness(column, path, table), column, path)
         for column in missing
@@ -110,7 +116,13 @@ def nearest_list(names: Iterable[str], offered: Kinds) -> str | None:
 
 
 def likely_records(body: Json, name: str, spec: Stream) -> str | None:
-    """The path in ``body`` that most probably leads to the stream's records, or to its record."""
+    """The path that most probably leads to the stream's records, or to its record; None if there is none.
+
+    Args:
+        body: the JSON of a response.
+        name: the stream.
+        spec: the stream as the contract describes it.
+    """
     if spec.reads == "one":
         maps = [(path, value) for path, value in _walk(body) if isinstance(value, dict)]
         known = [(sum(present(m, f.paths) is not MISSING for f in spec.fields.values()), path) for path, m in maps]

@@ -29,7 +29,7 @@ def check_paging(step: Step, target: Target, response: Response) -> None:
     _check_total(step, target, page)
     if spec.paging.style == "none":
         if page.total is not None and page.total > len(page.records):
-            sentence = "the list is said to come in one response, but the response does not contain all of it"
+            sentence = "the contract expects the list in one response, but the response contains only a part of it"
             differ_in_paging(step, target.place("paging"), sentence, page.response)
         return
     count, sized = len(page.records), _requests_a_size(target)

@@ -18,7 +18,7 @@ from ideas_pipeline.probe.paging import check_paging, differ_in_paging
 from ideas_pipeline.probe.step import Step, fixed
 from ideas_pipeline.probe.target import Target
 
-# At most so many scopes are requested until one of them has a record.
+# The largest number of scopes to request until one of them has a record.
 _MOST_SCOPES = 3
 
 

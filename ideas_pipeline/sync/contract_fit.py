@@ -30,8 +30,8 @@ def check_fit(contract: Contract) -> None:
     """Check a contract that is loaded already.
 
     Raises:
-        ContractError: one line per mistake: a table or column that does not exist, or a key, or the column that says
-            to which row a record belongs, that gets no value.
+        ContractError: lists every mistake: a table or column that does not exist, or a key column or parent column
+            that gets no value.
     """
     if found := list(_mistakes(contract)):
         raise unusable(map(str, found))
@@ -111,10 +111,10 @@ def _composite_id_mistakes(contract: Contract, name: str) -> Iterator[Mistake]:
     stream, owner = contract.streams[name], (parent_of(TABLES[name]) or ("", ""))[0]
     at: Steps = ("streams", name)
     if not owner:
-        yield Mistake((*at, "key"), f"cannot hold id: {name} is one list, in which each id must be unique")
+        yield Mistake((*at, "key"), f"cannot contain id: {name} is one list, in which each id must be unique")
         return
     if set(stream.key) != {owner, "id"}:
-        what = f"cannot make unique ids: with id, it holds {owner} and nothing else, because ids are unique per list"
+        what = f"cannot make unique ids: with id, it contains {owner} and nothing else, because ids are unique per list"
         yield Mistake((*at, "key"), what)
     if stream.each and stream.each.moves:
         what = f"cannot be true: a record that moves keeps its id, but this id contains {owner} (see key)"
@@ -138,7 +138,9 @@ def _reference_mistakes(name: str, stream: Stream, target: str, owner: str) -> I
             yield Mistake((*at, "each", "of"), what)
     if f"{target}.id" in sources:
         if len(sources) > 1:
-            yield Mistake((*at, "each", "of"), f"is wrong: {target}.id holds composite ids, so it must stand alone")
+            yield Mistake(
+                (*at, "each", "of"), f"is wrong: {target}.id holds composite ids, so it must be the only source"
+            )
         if owner not in stream.placeholders():
             what = f"must contain {{{owner}}}, too: ids of {target} are unique only together with it (see its key)"
             yield Mistake((*at, "path"), what)

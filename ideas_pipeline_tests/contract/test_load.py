@@ -209,13 +209,13 @@ def test_what_stands_in_the_file_by_mistake_is_not_repeated_in_the_error(overrid
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("- a\n", "a contract is a map of names and values at its top"),
+        ("- a\n", "the top level of a contract is a map of names and values"),
         ("text", "this file is a single value"),
         ("a:\n\tb: 1\n", "line 2: this is not YAML"),
         ("a: [1\nb: 2\n", "line 2: this is not YAML"),
         ("a: !!python/name:os.system x\n", "line 1: this is not YAML"),
         ("a: *nobody\n", "line 1: this is not YAML"),
-        ("limits:\n  attempts: 1\n  attempts: 2\n", "line 3: attempts stands twice in the same map (first on line 2)"),
+        ("limits:\n  attempts: 1\n  attempts: 2\n", "line 3: attempts is set twice in the same map (first on line 2)"),
         ("a: 1\n---\na: 2\n", "line 2: this is not YAML"),
         ("a: \x00", "is not YAML: special characters are not allowed"),
         ("a: &a {b: *a}", "an alias (*name) refers to the value that it is in"),

@@ -81,9 +81,9 @@ def test_the_default_contract_maps_every_column_of_every_table():
             "ideas: {until: {parameter: to, column: rank}}",
             "ideas.until.column is wrong: ideas has no value for rank",
         ),
-        ("challenges: {key: [type, id]}", "challenges.key cannot hold id: challenges is one list"),
-        ("comments: {key: [author_id, id]}", "comments.key cannot make unique ids: with id, it holds idea_id and"),
-        ("votes: {key: [idea_id, user_id, id]}", "votes.key cannot make unique ids: with id, it holds idea_id and"),
+        ("challenges: {key: [type, id]}", "challenges.key cannot contain id: challenges is one list"),
+        ("comments: {key: [author_id, id]}", "comments.key cannot make unique ids: with id, it contains idea_id and"),
+        ("votes: {key: [idea_id, user_id, id]}", "votes.key cannot make unique ids: with id, it contains idea_id and"),
         ("ideas: {key: [challenge_id, id]}", "ideas.each.moves cannot be true: a record that moves keeps its id"),
         (
             "ideas: {key: [challenge_id, id], each: {moves: false}}",
@@ -99,7 +99,7 @@ def test_the_default_contract_maps_every_column_of_every_table():
         ),
         (
             "ideas: {key: [challenge_id, id]}, votes: {each: {of: [ideas.id, ideas.stage_id]}}",
-            "votes.each.of is wrong: ideas.id holds composite ids, so it must stand alone",
+            "votes.each.of is wrong: ideas.id holds composite ids, so it must be the only source",
         ),
         (
             "votse: {path: v, records: data, fields: {id: id}, paging: {style: none}}",
