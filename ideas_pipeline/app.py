@@ -25,7 +25,7 @@ from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.run import Mode, Progress, RunResult
 from ideas_pipeline.sync.source import RunArchive
-from ideas_pipeline.warehouse.runs import RunStart
+from ideas_pipeline.warehouse.runs import RunStart, failure_recorded
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def run_sync(
     privacy = privacy_of(settings, pipeline.contract)
     start = RunStart(run_id, client.base_url, began, mode=mode.name, window=mode.window)
     with (
-        pipeline.warehouse.noting_failure(start, IdeasApiError, WarehouseError),
+        failure_recorded(pipeline.warehouse, start, IdeasApiError, WarehouseError),
         client.run_lock(caller, progress.waiting),
         run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
     ):

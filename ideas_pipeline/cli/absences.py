@@ -122,7 +122,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         if not yes:
             click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
         parts = {name: list(contract.streams[name].embedded) for name in counts if name in contract.streams}
-        marked = _mark(settings, warehouse, chosen, parts)
+        marked = _mark(warehouse, chosen, parts)
         follow(settings, warehouse)
     if as_json:
         print(json.dumps({"rows": counts, "marked": marked}, indent=2))
@@ -144,7 +144,7 @@ def _in_words(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} of {name}" for name, count in counts.items())
 
 
-def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[str]]) -> int:
+def _mark(warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[str]]) -> int:
     """Marks the rows, as a run of its own, and accepts the account's present role. Returns how many were marked.
 
     ``embedded``: the embedded tables of each stream; a table that is none of these is one itself.
@@ -152,25 +152,24 @@ def _mark(settings: Settings, warehouse: Warehouse, rows: Sequence[Held], embedd
     from datetime import UTC, datetime
 
     from ideas_pipeline.sync.engine import new_run_id
-    from ideas_pipeline.warehouse.absences import present_role
+    from ideas_pipeline.warehouse.absences import confirm_absences, present_role
+    from ideas_pipeline.warehouse.embedded import confirm_embedded
+    from ideas_pipeline.warehouse.merge import Deletion
     from ideas_pipeline.warehouse.runs import RunStart, accept_role, finish_run, start_run
 
     now = datetime.now(UTC)
     run_id = new_run_id(now)
-    community = settings.community
-    role = present_role(warehouse.engine, community)
+    deletion = Deletion(run_id, now, _BECAUSE)
+    marked = 0
     with warehouse.writing() as tx:
         start_run(tx, RunStart(run_id, "(an operator)", now, mode="confirm"))
-    marked = 0
-    for name in dict.fromkeys(row.stream for row in rows):
-        ids = [row.id for row in rows if row.stream == name]
-        if name in embedded:
-            by_scope = warehouse.confirm_absences(community, name, ids, run_id, now, embedded[name], _BECAUSE)
-            marked += sum(by_scope.values())
-        else:
-            marked += warehouse.confirm_parts(community, name, ids, run_id, now, _BECAUSE)
-    with warehouse.writing() as tx:
-        accept_role(tx, role, now)
+        for name in dict.fromkeys(row.stream for row in rows):
+            ids = [row.id for row in rows if row.stream == name]
+            if name in embedded:
+                marked += sum(confirm_absences(tx, name, ids, embedded[name], deletion).values())
+            else:
+                marked += confirm_embedded(tx, name, ids, deletion)
+        accept_role(tx, present_role(tx), now)
         finish_run(tx, run_id, "complete", None, now)
     return marked
 
@@ -183,4 +182,6 @@ def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
 
     settings = load_settings()
     with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
-        yield settings, warehouse, held(warehouse.engine, settings.community)
+        with warehouse.reading() as tx:
+            found = held(tx)
+        yield settings, warehouse, found

@@ -149,7 +149,7 @@ def _shown(
         shown |= trouble(tx, contract, stream, run.run_id)
     if run.changed and (result.verdict == "failed" or (has_window and result.verdict != "complete")):
         # What was read is loaded, but Dagster skips the steps after one that fails: the marts are built here.
-        for mart in marts_built(settings, warehouse.engine):
+        for mart in marts_built(settings, warehouse):
             context.log_event(mart)
     if result.verdict == "failed":
         raise stream_failure(result, shown)
@@ -160,7 +160,8 @@ def _shown(
         if result.verdict != "complete":
             raise days_not_marked(result, shown)
         return shown
-    return shown | loaded(warehouse, settings.community, stream, made_id=bool(contract.streams[stream].key))
+    with warehouse.reading() as tx:
+        return shown | loaded(tx, stream, made_id=bool(contract.streams[stream].key))
 
 
 def _count_days(context: dg.AssetExecutionContext, pipeline: Pipeline, stream: str) -> None:

@@ -4,7 +4,6 @@
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
-import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import failing_in_words, report_not_written
@@ -18,6 +17,7 @@ from ideas_pipeline.marts.mart import Mart
 from ideas_pipeline.report.page import write_report
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 MARTS_GROUP = "marts"
 REPORT_GROUP = "report"
@@ -45,25 +45,24 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
     def build(warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
         """Build the analysts' tables anew from what is in the warehouse."""
         with failing_in_words():
-            built = marts_built(settings, warehouse.warehouse.engine)
+            built = marts_built(settings, warehouse.warehouse)
         for mart in built:
             yield dg.MaterializeResult(asset_key=mart.asset_key, metadata=mart.metadata)
 
     return build
 
 
-def marts_built(settings: Settings, engine: sa.Engine) -> list[dg.AssetMaterialization]:
-    """Builds the marts, and says what there is of each. Raises WarehouseError."""
-    return [
-        dg.AssetMaterialization(
-            asset_key(settings, name),
-            metadata={
-                "dagster/row_count": dg.MetadataValue.int(rows),
-                **preview(engine, settings.community, MARTS[name].table),
-            },
-        )
-        for name, rows in build_marts(engine, settings.community, settings.timezone).items()
-    ]
+def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMaterialization]:
+    """Build the marts, and describe each one. Raises WarehouseError."""
+    built = build_marts(warehouse.engine, settings.community, settings.timezone)
+    with warehouse.reading() as tx:
+        return [
+            dg.AssetMaterialization(
+                asset_key(settings, name),
+                metadata={"dagster/row_count": dg.MetadataValue.int(rows), **preview(tx, MARTS[name].table)},
+            )
+            for name, rows in built.items()
+        ]
 
 
 def following() -> dg.AutomationConditionSensorDefinition:

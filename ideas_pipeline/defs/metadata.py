@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.sync.run import StreamResult
-from ideas_pipeline.tables.columns import is_live, pii
+from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import Transaction, reading
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.quality import incomplete_scopes, reject_reasons
-from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline.warehouse.scopes import live_counts
 
 _SHOWN = 10
 _LIST = ("list", "why", "declared by its parent", "total by the API", "read")
@@ -37,17 +37,17 @@ def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
     }
 
 
-def loaded(warehouse: Warehouse, community: str, stream: str, *, made_id: bool) -> dict[str, dg.MetadataValue]:
+def loaded(tx: Transaction, stream: str, *, made_id: bool) -> dict[str, dg.MetadataValue]:
     """How many rows there are now, and the first of them. ``made_id``: the id was made of other columns."""
-    rows = sum(warehouse.live_counts(community, stream).values())
+    rows = sum(live_counts(tx, stream).values())
     # An id that was made can have a person's in it.
     hidden = ["id"] if made_id else []
-    shown = preview(warehouse.engine, community, TABLES[stream], without=hidden, most=_PREVIEW_COLUMNS)
+    shown = preview(tx, TABLES[stream], without=hidden, most=_PREVIEW_COLUMNS)
     return {"dagster/row_count": dg.MetadataValue.int(rows), **shown}
 
 
 def preview(
-    engine: sa.Engine, community: str, table: sa.Table, *, without: Collection[str] = (), most: int | None = None
+    tx: Transaction, table: sa.Table, *, without: Collection[str] = (), most: int | None = None
 ) -> dict[str, dg.MetadataValue]:
     """The first rows that are there, by key; nothing where a row is a person. Nor is a column about people shown.
 
@@ -60,10 +60,8 @@ def preview(
     left_out = {"community", *without}
     shown = [c for c in table.columns if c.name not in left_out and not c.name.startswith("_") and pii(c) is None]
     shown = shown[:most]
-    there = is_live(table, community) if "_deleted_at" in table.c else table.c.community == community
-    query = sa.select(*shown).where(there).order_by(*keys).limit(_PREVIEW_ROWS)
-    with reading(engine) as connection:
-        rows = connection.execute(query).all()
+    there = tx.live(table) if "_deleted_at" in table.c else tx.owns(table)
+    rows = tx.execute(sa.select(*shown).where(there).order_by(*keys).limit(_PREVIEW_ROWS)).all()
     return {"preview": dg.MetadataValue.md(as_table([c.name for c in shown], rows))}
 
 

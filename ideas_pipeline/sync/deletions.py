@@ -13,7 +13,10 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import scopes_of
 from ideas_pipeline.sync.run import Run
+from ideas_pipeline.warehouse.absences import absences, confirm_absences, explained, hold_absences, note_orphans
 from ideas_pipeline.warehouse.batch import Counts, too_many
+from ideas_pipeline.warehouse.merge import Deletion
+from ideas_pipeline.warehouse.scopes import live_counts, live_ids
 
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
@@ -34,38 +37,41 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
         twice: ids of records that were seen in two scopes.
     """
     spec = run.api.contract.streams[stream]
-    warehouse, community = run.warehouse, run.warehouse.community
-    warehouse.note_orphans(community, stream, run.run_id, datetime.now(UTC))
-    candidates = warehouse.candidates(community, stream)
-    if spec.each and spec.each.moves and (twice or any(not c.held_because for c in candidates.values())):
-        settled = _search_moved(run, stream, tally, candidates.keys() | twice)
-        candidates = warehouse.candidates(community, stream)
-        if not settled and candidates:
+    warehouse = run.warehouse
+    with warehouse.writing() as tx:
+        note_orphans(tx, stream, run.run_id, datetime.now(UTC))
+        noted = absences(tx, stream)
+    if spec.each and spec.each.moves and (twice or any(not absence.held_because for absence in noted.values())):
+        settled = _search_moved(run, stream, tally, noted.keys() | twice)
+        with warehouse.reading() as tx:
+            noted = absences(tx, stream)
+        if not settled and noted:
             tally.doubt(_MAY_HAVE_MOVED, retryable=True)
-            tally.counts += Counts(held=len(candidates))
+            tally.counts += Counts(held=len(noted))
             return
-    explained = warehouse.told_apart(community, stream, run.run_id, datetime.now(UTC))
-    orphans = explained.get("parent_gone", set())
-    absent = {
-        id_: candidate.scope
-        for id_, candidate in candidates.items()
-        if id_ in orphans
-        or (not candidate.held_because and (candidate.scope in tally.complete or id_ in tally.complete))
-    }
-    distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
-    live = warehouse.live_counts(community, stream) if absent else {}
-    judgement = judge(absent, explained, live, run.mass_absence_percent, distrust)
-    for because, ids in judgement.held.items():
-        warehouse.hold_absences(community, stream, ids, because)
-    for because, ids in judgement.deleted.items():
-        marked = warehouse.confirm_absences(
-            community, stream, ids, run.run_id, datetime.now(UTC), list(spec.embedded), because
-        )
-        tally.counts += Counts(absent=sum(marked.values()))
-    for candidate in warehouse.candidates(community, stream).values():
-        if candidate.held_because:
+    with warehouse.writing() as tx:
+        reasons = explained(tx, stream, run.run_id, datetime.now(UTC))
+        orphans = reasons.get("parent_gone", set())
+        absent = {
+            id_: absence.scope
+            for id_, absence in noted.items()
+            if id_ in orphans
+            or (not absence.held_because and (absence.scope in tally.complete or id_ in tally.complete))
+        }
+        distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
+        live = live_counts(tx, stream) if absent else {}
+        judgement = judge(absent, reasons, live, run.mass_absence_percent, distrust)
+        for because, ids in judgement.held.items():
+            hold_absences(tx, stream, ids, because)
+        for because, ids in judgement.deleted.items():
+            deletion = Deletion(run.run_id, datetime.now(UTC), because)
+            marked = confirm_absences(tx, stream, ids, list(spec.embedded), deletion)
+            tally.counts += Counts(absent=sum(marked.values()))
+        noted = absences(tx, stream)
+    for absence in noted.values():
+        if absence.held_because:
             tally.counts += Counts(held=1)
-            tally.reasons[candidate.held_because] = 1
+            tally.reasons[absence.held_because] = 1
 
 
 def _search_moved(run: Run, stream: str, tally: Tally, ids: set[str]) -> bool:
@@ -113,7 +119,9 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
     ):
         seen |= got.swept.ids
         verdict = got.swept.verdict
-    return verdict == "complete" and seen <= run.warehouse.live_ids(run.warehouse.community, parent, None)
+    with run.warehouse.reading() as tx:
+        known = live_ids(tx, parent, None)
+    return verdict == "complete" and seen <= known
 
 
 @dataclass(frozen=True, slots=True)

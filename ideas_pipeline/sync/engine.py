@@ -27,11 +27,11 @@ from ideas_pipeline.sync.source import PageSource, RunArchive, Source
 from ideas_pipeline.sync.stream import sync_stream
 from ideas_pipeline.warehouse import runs
 from ideas_pipeline.warehouse.runs import RunStart
-from ideas_pipeline.warehouse.scopes import forget_old_readings
+from ideas_pipeline.warehouse.scopes import prune_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-# How each list was read is told for so long; of older readings, the last one of each verdict stays.
-_READINGS_KEPT = timedelta(days=90)
+# Rows of `_sync_scopes` are kept this long; of older ones, the last of each scope and verdict stays.
+_SWEEPS_KEPT = timedelta(days=90)
 
 
 def new_run_id(at: datetime) -> str:
@@ -122,7 +122,7 @@ def sync_community(
     privacy.finish(warehouse)
     if whole == "complete" and mode.moves_state:
         for result in results:
-            forget_old_readings(warehouse.engine, community, result.stream, started - _READINGS_KEPT)
+            prune_sweeps(warehouse, result.stream, started - _SWEEPS_KEPT)
     return RunResult(run_id, worst([r.verdict for r in results]), results)
 
 

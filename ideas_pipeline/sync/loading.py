@@ -17,6 +17,7 @@ from ideas_pipeline.sync.planning import Plan
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Counts, Reject, ScopeRead
+from ideas_pipeline.warehouse.load import load
 
 _SHARED_IDS = (
     "ids are not unique: records of this list have the ids of records of another (see key in docs/contract.md)"
@@ -73,7 +74,6 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
     about = About(
         contract=run.api.contract,
         stream=stream,
-        community=run.warehouse.community,
         run_id=run.run_id,
         at=at,
         mass_absence_percent=run.mass_absence_percent,
@@ -88,14 +88,15 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
     doubtful = set() if made.moves else shared(rows)
     reads = [_scope_read(run, stream, swept, tally, at) for swept in finished]
     reads = [_doubted(read) if read.scope in doubtful else read for read in reads]
-    loaded = run.warehouse.load(replace(made, scopes=tuple(reads)))
+    with run.warehouse.writing() as tx:
+        loaded = load(tx, replace(made, scopes=tuple(reads)))
 
-    tally.counts += Counts(embedded=loaded.parts)
+    tally.counts += Counts(embedded=loaded.embedded)
     for scope, counts in loaded.counts.items():
         tally.counts += counts
         if scope not in {swept.scope for swept in finished}:
             tally.partly[scope] = tally.partly.get(scope, Counts()) + counts
-    for table, absent in loaded.parts_held.items():
+    for table, absent in loaded.embedded_held.items():
         tally.counts += Counts(held=absent)
         tally.doubt(f"{absent} rows of {table} are absent at once, too many to be believed: they were kept")
     for swept, read in zip(finished, reads, strict=True):
@@ -170,7 +171,6 @@ class About:
 
     contract: Contract
     stream: str
-    community: str
     run_id: str
     at: datetime
     mass_absence_percent: float = 100
@@ -220,7 +220,6 @@ def batch(about: About, rows: Rows) -> Batch:
             stating.pop(owners[reject.position], None)
         stated[table] = list(stating)
     return Batch(
-        community=about.community,
         run_id=about.run_id,
         stream=stream,
         at=about.at,

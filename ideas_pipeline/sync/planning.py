@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from ideas_pipeline.contract.model import Bound, Contract, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
 from ideas_pipeline.sync.run import Full, Incremental, Mode, Window
-from ideas_pipeline.warehouse.scopes import ScopeState
+from ideas_pipeline.warehouse.absences import absences
+from ideas_pipeline.warehouse.scopes import ScopeState, distinct_values, parent_values, read_in_window, scope_states
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 VERIFY_DAYS = 14
@@ -72,7 +73,8 @@ def plan(
         verify_days: every scope is verified again within so many nightly runs.
     """
     parents = _parents(warehouse, spec)
-    states = warehouse.scope_states(warehouse.community, stream)
+    with warehouse.reading() as tx:
+        states = scope_states(tx, stream)
     scopes = [
         ScopePlan(
             scope,
@@ -84,13 +86,15 @@ def plan(
     ]
     match mode:
         case Incremental():
-            candidates = warehouse.candidates(warehouse.community, stream).values()
+            with warehouse.reading() as tx:
+                candidates = absences(tx, stream).values()
             unjudged = {candidate.scope for candidate in candidates if not candidate.held_because}
             return _incremental(scopes, states, unjudged, verify_days, goal_since)
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
         case Window(start, end):
-            done = warehouse.read_in_window(warehouse.community, stream, start, end, goal_since)
+            with warehouse.reading() as tx:
+                done = read_in_window(tx, stream, start, end, goal_since)
         case _:
             done = set()
     wanted = [scope for scope in scopes if scope.scope not in done]
@@ -147,7 +151,10 @@ def _unchanged(scope: ScopePlan, state: ScopeState | None) -> bool:
 
 def scopes_of(warehouse: Warehouse, spec: Stream) -> list[str]:
     """The names of all scopes that the stream has now, from the parents' rows in the warehouse."""
-    return warehouse.values(warehouse.community, spec.each.of) if spec.each else [""]
+    if not spec.each:
+        return [""]
+    with warehouse.reading() as tx:
+        return distinct_values(tx, spec.each.of)
 
 
 def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
@@ -157,7 +164,8 @@ def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
         return {"": {}}
     columns = list(dict.fromkeys([*each.changed_when, *([each.declared] if each.declared else [])]))
     if len(each.of) == 1 and columns:
-        return warehouse.parents(warehouse.community, each.of[0], columns)
+        with warehouse.reading() as tx:
+            return parent_values(tx, each.of[0], columns)
     return {scope: {} for scope in scopes_of(warehouse, spec)}
 
 

@@ -28,8 +28,8 @@ from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.run import Progress, Replay, RunResult
-from ideas_pipeline.warehouse.runs import RunStart
-from ideas_pipeline.warehouse.scopes import LastReading, last_readings
+from ideas_pipeline.warehouse.runs import RunStart, failure_recorded
+from ideas_pipeline.warehouse.scopes import LastSweep, last_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BLOCKS_AT_HAND = 16
@@ -54,7 +54,7 @@ def replay(
     """
     began, mode = datetime.now(UTC), Replay()
     start = RunStart(new_run_id(began), ArchivedApi.base_url, began, mode=mode.name)
-    with warehouse.noting_failure(start, IdeasApiError, WarehouseError):
+    with failure_recorded(warehouse, start, IdeasApiError, WarehouseError):
         return sync_community(
             _archived(contract, warehouse, community, folder, since, privacy),
             warehouse,
@@ -75,8 +75,9 @@ def _archived(
     since: datetime | None,
     privacy: Privacy | None,
 ) -> ArchivedApi:
-    def readings(stream: str) -> Mapping[str, LastReading]:
-        return last_readings(warehouse.engine, community, stream)
+    def readings(stream: str) -> Mapping[str, LastSweep]:
+        with warehouse.reading() as tx:
+            return last_sweeps(tx, stream)
 
     try:
         return ArchivedApi(contract, folder, readings, privacy or Privacy(contract, community), since=since)
@@ -107,7 +108,7 @@ class ArchivedApi:
         self,
         contract: Contract,
         folder: Path,
-        readings: Callable[[str], Mapping[str, LastReading]],
+        readings: Callable[[str], Mapping[str, LastSweep]],
         privacy: Privacy,
         *,
         since: datetime | None = None,
@@ -119,7 +120,7 @@ class ArchivedApi:
         self._readings = readings
         self._privacy = privacy
         self._lock = threading.Lock()
-        self._last: dict[str, Mapping[str, LastReading]] = {}
+        self._last: dict[str, Mapping[str, LastSweep]] = {}
         self._homes: dict[str, dict[str, tuple[float, str]]] = {}
         self._served: dict[tuple[str, str], Iterator[Page]] = {}
 

@@ -15,6 +15,7 @@ from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
+from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.rejects import Waiting, settle_retried
 from ideas_pipeline.warehouse.runs import RunStart, finish_run, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -87,23 +88,21 @@ def _retry_stream(
         for table, outcome in outcomes.items()
         for r in outcome.rejects
     ]
-    warehouse.load(
-        Batch(
-            community=community,
-            run_id=run_id,
-            stream=stream,
-            at=at,
-            scopes=(),
-            frames={table: outcome.frame for table, outcome in outcomes.items()},
-            stated={},
-            rejects=tuple(failed),
-            moves=bool(spec.each and spec.each.moves),
-        )
+    batch = Batch(
+        run_id=run_id,
+        stream=stream,
+        at=at,
+        scopes=(),
+        frames={table: outcome.frame for table, outcome in outcomes.items()},
+        stated={},
+        rejects=tuple(failed),
+        moves=bool(spec.each and spec.each.moves),
     )
     kept = {(reject.table, reject.record_key) for reject in failed}
     done = [reject for reject in tried if (reject.table, reject.key) not in kept]
     lists = {str(scope) for scope in outcomes[stream].frame["_scope"]} if spec.embedded else set()
     with warehouse.writing() as tx:
+        load(tx, batch)
         settle_retried(tx, stream, done, lists)
     left = Counter(reject.table for reject in rejects if reject not in tried) + Counter(r.table for r in failed)
     waited = Counter(reject.table for reject in rejects)

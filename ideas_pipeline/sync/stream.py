@@ -18,6 +18,7 @@ from ideas_pipeline.sync.planning import plan
 from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
+from ideas_pipeline.warehouse.scopes import live_ids
 
 # A batch is loaded when it holds so many records or finished scopes, or after so many seconds: large enough to spread
 # the cost of a transaction, small enough to keep memory flat and to lose little work.
@@ -93,7 +94,8 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope
             continue
 
         def known(scope: str = planned.scope) -> set[str]:
-            return run.warehouse.live_ids(run.warehouse.community, stream, scope if spec.each else None)
+            with run.warehouse.reading() as tx:
+                return live_ids(tx, stream, scope if spec.each else None)
 
         yield SweptScope(
             planned.scope,

@@ -1,104 +1,101 @@
-"""Rows that a proven reading did not show. They wait in ``_absences`` until they are believed gone, or seen again."""
+"""Absent rows: in `_absences` until they are marked deleted, held for an operator, or seen again."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.tables.columns import is_live, parent_of, scope_of
+from ideas_pipeline.tables.columns import parent_of, scope_of
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse import history
+from ideas_pipeline.warehouse import embedded, history
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import reading, utc
-from ideas_pipeline.warehouse.embedded import forget_parts
-from ideas_pipeline.warehouse.merge import mark_deleted
+from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.merge import Deletion, mark_deleted
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 
-def note_missing(connection: sa.Connection, batch: Batch, seen: sa.Table, at: datetime) -> None:
-    """Rows whose id is in ``seen`` are no candidates; live rows of a judged scope that are not in it, are.
+def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
+    """Update the absent rows of the batch's stream.
 
-    So is the row of a single record that was not found. A row that another run wrote after the scope's reading began
-    is not missing from it.
+    Rows whose id is in ``seen`` are no longer absent. Live rows of a judged scope that are not in ``seen`` are absent,
+    and so is the row of a single record that was not found. A row that another run wrote after the sweep of its scope
+    started is not absent.
     """
-    community, stream, run_id = batch.community, batch.stream, batch.run_id
-    connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
+    tx.execute(sa.delete(ABSENCES).where(_of(tx, batch.stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
     judged = [read for read in batch.scopes if read.judged]
     began = min((read.started_at for read in judged if read.started_at), default=None)
-    scopes, lost = staging_ids("judged"), staging_ids("not_found")
-    stage_ids(connection, scopes, (read.scope for read in judged))
-    stage_ids(connection, lost, (read.scope for read in batch.scopes if read.verdict == "not_found"))
-    table = TABLES[stream]
+    scopes, not_found = staging_ids("judged"), staging_ids("not_found")
+    stage_ids(tx.connection, scopes, (read.scope for read in judged))
+    stage_ids(tx.connection, not_found, (read.scope for read in batch.scopes if read.verdict == "not_found"))
+    table = TABLES[batch.stream]
     unseen = ~sa.exists().where(seen.c.id == table.c.id)
-    known = sa.or_(table.c._changed_at <= utc(began), table.c._run_id == run_id) if began else sa.true()
-    missing = sa.and_(scope_of(table).in_(sa.select(scopes.c.id)), unseen, known)
-    not_found = table.c.id.in_(sa.select(lost.c.id))
-    _note(connection, stream, community, sa.select(table), sa.or_(missing, not_found), run_id, at)
-    for staged in (scopes, lost):
-        staged.drop(connection, checkfirst=False)
+    known = sa.or_(table.c._changed_at <= utc(began), table.c._run_id == batch.run_id) if began else sa.true()
+    absent = sa.or_(
+        sa.and_(scope_of(table).in_(sa.select(scopes.c.id)), unseen, known),
+        table.c.id.in_(sa.select(not_found.c.id)),
+    )
+    _note(tx, batch.stream, sa.select(table).where(absent), batch.run_id, utc(batch.at))
+    for staged in (scopes, not_found):
+        staged.drop(tx.connection, checkfirst=False)
 
 
-def note_orphans(connection: sa.Connection, community: str, stream: str, run_id: str, at: datetime) -> int:
-    """Live rows whose parent was marked deleted become candidates. Returns how many are new."""
+def note_orphans(tx: Transaction, stream: str, run_id: str, at: datetime) -> int:
+    """Note live rows whose parent was marked deleted as absent. Return how many are new."""
     table = TABLES[stream]
     parent = parent_of(table)
     if not parent:
         return 0
     above = TABLES[parent[1]]
-    joined = sa.select(table).join(
-        above, sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]])
+    orphans = (
+        sa.select(table)
+        .join(above, sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]]))
+        .where(above.c._deleted_at.is_not(None))
     )
-    return _note(connection, stream, community, joined, above.c._deleted_at.is_not(None), run_id, at)
+    return _note(tx, stream, orphans, run_id, utc(at))
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row that looks absent: the scope from which it is missing, and why that is not believed, if it was judged."""
+class Absence:
+    """An absent row: its scope, and why it is held, if it is."""
 
     scope: str
     held_because: str | None
 
 
-def candidates(connection: sa.Connection, community: str, stream: str) -> dict[str, Candidate]:
-    """The rows that look absent, by id."""
-    rows = connection.execute(
-        sa.select(ABSENCES.c.id, ABSENCES.c.scope, ABSENCES.c.held_because).where(_of(community, stream))
-    )
-    return {id_: Candidate(scope, because) for id_, scope, because in rows}
+def absences(tx: Transaction, stream: str) -> dict[str, Absence]:
+    """The absent rows of ``stream``, by id."""
+    rows = tx.execute(sa.select(ABSENCES.c.id, ABSENCES.c.scope, ABSENCES.c.held_because).where(_of(tx, stream)))
+    return {id_: Absence(scope, because) for id_, scope, because in rows}
 
 
-# The column of a stage whose start takes rows of the stream away, all at once and on purpose.
+# Columns of a stage: when the stage starts, the product removes rows of these streams, all at once and on purpose.
 _CLEARED_BY = {"votes": "resets_votes", "comments": "clears_comments"}
 
 
-def told_apart(
-    connection: sa.Connection, community: str, stream: str, run_id: str, at: datetime
-) -> dict[str, set[str]]:
-    """Why candidates are missing, where what else the warehouse holds explains it: reason → ids.
+def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[str, set[str]]:
+    """The ids of absent rows whose absence other rows of the warehouse explain, by reason.
 
-    ``parent_gone``: their parent is marked deleted. ``cleared``: a stage of the idea's challenge that clears such rows
-    started after their list was last proven by an earlier run, and not after ``at``.
+    ``parent_gone``: the parent is marked deleted. ``cleared``: a stage of the idea's challenge that clears such rows
+    started after the scope was last complete in an earlier run, and not after ``at``.
     """
     table = TABLES[stream]
     parent = parent_of(table)
     if not parent:
         return {}
     above = TABLES[parent[1]]
-    waiting = sa.select(table.c.id).join(
-        ABSENCES, sa.and_(ABSENCES.c.id == table.c.id, _of(community, stream), table.c.community == community)
-    )
-    below = waiting.join(above, sa.and_(above.c.community == community, above.c.id == table.c[parent[0]]))
-    reasons = {"parent_gone": set(connection.scalars(below.where(above.c._deleted_at.is_not(None))))}
+    absent = sa.select(table.c.id).join(ABSENCES, sa.and_(ABSENCES.c.id == table.c.id, _of(tx, stream), tx.owns(table)))
+    below = absent.join(above, sa.and_(tx.owns(above), above.c.id == table.c[parent[0]]))
+    reasons = {"parent_gone": set(tx.scalars(below.where(above.c._deleted_at.is_not(None))))}
     if stream in _CLEARED_BY:
         stage = TABLES["challenge_stages"]
-        proven = (
+        last_complete = (
             sa.select(sa.func.max(SYNC_SCOPES.c.swept_at))
             .where(
-                SYNC_SCOPES.c.community == community,
+                tx.owns(SYNC_SCOPES),
                 SYNC_SCOPES.c.stream == stream,
                 SYNC_SCOPES.c.scope == table.c[parent[0]],
                 SYNC_SCOPES.c.verdict == "complete",
@@ -107,112 +104,104 @@ def told_apart(
             .correlate(table)
             .scalar_subquery()
         )
-        cleared = below.join(
-            stage, sa.and_(stage.c.community == community, stage.c.challenge_id == above.c.challenge_id)
-        ).where(stage.c[_CLEARED_BY[stream]].is_(True), stage.c.starts_at <= at, stage.c.starts_at > proven)
-        reasons["cleared"] = set(connection.scalars(cleared)) - reasons["parent_gone"]
+        cleared = below.join(stage, sa.and_(tx.owns(stage), stage.c.challenge_id == above.c.challenge_id)).where(
+            stage.c[_CLEARED_BY[stream]].is_(True), stage.c.starts_at <= at, stage.c.starts_at > last_complete
+        )
+        reasons["cleared"] = set(tx.scalars(cleared)) - reasons["parent_gone"]
     return {reason: ids for reason, ids in reasons.items() if ids}
 
 
-def confirm(
-    connection: sa.Connection,
-    community: str,
-    stream: str,
-    ids: Collection[str],
-    run_id: str,
-    at: datetime,
-    embedded: Sequence[str],
-    because: str,
+def confirm_absences(
+    tx: Transaction, stream: str, ids: Collection[str], embedded_tables: Collection[str], deletion: Deletion
 ) -> dict[str, int]:
-    """Marks the candidates among ``ids`` deleted ``because``, with their rows in the tables ``embedded``.
+    """Mark absent rows as deleted, and with them their embedded rows.
 
-    Returns how many rows were marked, by scope, and adds that to this run's rows of ``_sync_scopes``. An id that is no
-    candidate (any more) is left alone.
+    The counts are added to the run's rows of ``_sync_scopes``.
+
+    Args:
+        tx: A transaction that writes.
+        stream: The stream.
+        ids: The ids of the rows. Ids that are not (or no longer) absent are ignored.
+        embedded_tables: The embedded tables of the stream.
+        deletion: Run, time and reason.
+
+    Returns:
+        How many rows of the stream were marked, per scope.
     """
     table = TABLES[stream]
     confirmed = staging_ids("absent")
-    waiting = candidates(connection, community, stream)
-    stage_ids(connection, confirmed, (id_ for id_ in ids if id_ in waiting))
-    gone = sa.select(confirmed.c.id)
-    marked = connection.execute(
+    absent = absences(tx, stream)
+    stage_ids(tx.connection, confirmed, (id_ for id_ in ids if id_ in absent))
+    deleted = sa.select(confirmed.c.id)
+    marked = tx.execute(
         sa.select(ABSENCES.c.scope, sa.func.count())
         .join(table, sa.and_(table.c.community == ABSENCES.c.community, table.c.id == ABSENCES.c.id))
-        .where(_of(community, stream), is_live(table, community), ABSENCES.c.id.in_(gone))
+        .where(_of(tx, stream), tx.live(table), ABSENCES.c.id.in_(deleted))
         .group_by(ABSENCES.c.scope)
     )
     by_scope: dict[str, int] = dict(marked.all())
-    mark_deleted(connection, table, sa.and_(table.c.community == community, table.c.id.in_(gone)), run_id, at, because)
-    for name in embedded:
-        part = TABLES[name]
-        of_these = sa.and_(part.c.community == community, scope_of(part).in_(gone))
-        mark_deleted(connection, part, of_these, run_id, at, "parent_gone")
-    forget_parts(connection, community, embedded, gone)
+    mark_deleted(tx, table, table.c.id.in_(deleted), deletion)
+    for name in embedded_tables:
+        below = Deletion(deletion.run_id, deletion.at, "parent_gone")
+        mark_deleted(tx, TABLES[name], scope_of(TABLES[name]).in_(deleted), below)
+    embedded.release_of(tx, embedded_tables, deleted)
     if stream == "ideas":
-        history.record(connection, community, gone, run_id, at)
+        history.record(tx, deleted, deletion.run_id, utc(deletion.at))
     if by_scope:
-        connection.execute(
+        tx.execute(
             sa.update(SYNC_SCOPES)
             .where(
-                SYNC_SCOPES.c.community == community,
+                tx.owns(SYNC_SCOPES),
                 SYNC_SCOPES.c.stream == stream,
-                SYNC_SCOPES.c.run_id == run_id,
+                SYNC_SCOPES.c.run_id == deletion.run_id,
                 SYNC_SCOPES.c.scope == sa.bindparam("in_scope"),
             )
             .values(absent=SYNC_SCOPES.c.absent + sa.bindparam("more")),
             [{"in_scope": scope, "more": count} for scope, count in by_scope.items()],
         )
-    connection.execute(sa.delete(ABSENCES).where(_of(community, stream), ABSENCES.c.id.in_(gone)))
-    _forget_below(connection, community, stream, gone)
-    confirmed.drop(connection, checkfirst=False)
+    tx.execute(sa.delete(ABSENCES).where(_of(tx, stream), ABSENCES.c.id.in_(deleted)))
+    _forget_below(tx, stream, deleted)
+    confirmed.drop(tx.connection, checkfirst=False)
     return by_scope
 
 
-def _forget_below(connection: sa.Connection, community: str, stream: str, gone: sa.Select[tuple[str]]) -> None:
-    """Lists that went with their parent: their rejected records can never load, and wait no longer.
+def _forget_below(tx: Transaction, stream: str, deleted: sa.Select[tuple[str]]) -> None:
+    """Delete rejects and scope states below deleted parents.
 
-    How far they were read is forgotten, too: a parent that comes back as it was has its lists read anew.
+    The rejects can never load. A parent that comes back unchanged has its scopes read completely.
     """
     streams = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] == stream}
-    parts = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] in streams}
-    connection.execute(
+    below = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] in streams}
+    tx.execute(
         sa.delete(REJECTED_RECORDS).where(
-            REJECTED_RECORDS.c.community == community,
-            REJECTED_RECORDS.c.table_name.in_(sorted(streams | parts)),
-            REJECTED_RECORDS.c.scope.in_(gone),
+            tx.owns(REJECTED_RECORDS),
+            REJECTED_RECORDS.c.table_name.in_(sorted(streams | below)),
+            REJECTED_RECORDS.c.scope.in_(deleted),
         )
     )
-    connection.execute(
-        sa.delete(SCOPES).where(
-            SCOPES.c.community == community, SCOPES.c.stream.in_(sorted(streams)), SCOPES.c.scope.in_(gone)
-        )
+    tx.execute(
+        sa.delete(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream.in_(sorted(streams)), SCOPES.c.scope.in_(deleted))
     )
 
 
-def hold(connection: sa.Connection, community: str, stream: str, ids: Collection[str], because: str) -> None:
-    """The candidates among ``ids`` stay, with the reason why they are not believed."""
-    held = staging_ids("held")
-    stage_ids(connection, held, ids)
-    connection.execute(
+def hold_absences(tx: Transaction, stream: str, ids: Collection[str], because: str) -> None:
+    """Hold the absent rows among ``ids``, with the reason."""
+    staged = staging_ids("held")
+    stage_ids(tx.connection, staged, ids)
+    tx.execute(
         sa.update(ABSENCES)
-        .where(_of(community, stream), ABSENCES.c.id.in_(sa.select(held.c.id)))
+        .where(_of(tx, stream), ABSENCES.c.id.in_(sa.select(staged.c.id)))
         .values(held_because=because)
     )
-    held.drop(connection, checkfirst=False)
+    staged.drop(tx.connection, checkfirst=False)
 
 
-def _note(
-    connection: sa.Connection,
-    stream: str,
-    community: str,
-    rows: sa.Select[tuple[object, ...]],
-    missing: sa.ColumnElement[bool],
-    run_id: str,
-    at: datetime,
-) -> int:
+def _note(tx: Transaction, stream: str, rows: sa.Select[tuple[object, ...]], run_id: str, at: datetime) -> int:
+    """Note the live ones of ``rows``, which selects from the stream's table, as absent. Return how many are new."""
     table = TABLES[stream]
-    noted = sa.exists().where(_of(community, stream), ABSENCES.c.id == table.c.id)
-    found = rows.where(is_live(table, community), missing, ~noted).with_only_columns(
-        sa.literal(community, ABSENCES.c.community.type),
+    noted = sa.exists().where(_of(tx, stream), ABSENCES.c.id == table.c.id)
+    found = rows.where(tx.live(table), ~noted).with_only_columns(
+        sa.literal(tx.community, ABSENCES.c.community.type),
         sa.literal(stream, ABSENCES.c.stream.type),
         table.c.id,
         sa.func.coalesce(scope_of(table), ""),
@@ -221,16 +210,16 @@ def _note(
     )
     names = ["community", "stream", "id", "scope", "run_id", "noticed_at"]
     inserted = sa.insert(ABSENCES).from_select(names, found).execution_options(preserve_rowcount=True)
-    return connection.execute(inserted).rowcount
+    return tx.execute(inserted).rowcount
 
 
-def _of(community: str, stream: str) -> sa.ColumnElement[bool]:
-    return sa.and_(ABSENCES.c.community == community, ABSENCES.c.stream == stream)
+def _of(tx: Transaction, stream: str) -> sa.ColumnElement[bool]:
+    return sa.and_(tx.owns(ABSENCES), ABSENCES.c.stream == stream)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row whose absence is not believed, and why. ``noticed_at``: when it was first missed, in UTC."""
+    """A held row, and why it is held. ``noticed_at``: when it was first absent, in UTC."""
 
     stream: str
     scope: str
@@ -239,32 +228,27 @@ class Held:
     noticed_at: datetime
 
 
-def held(engine: sa.Engine, community: str) -> list[Held]:
-    """The held rows by stream, list and id. Raises WarehouseError."""
+def held(tx: Transaction) -> list[Held]:
+    """The held rows, sorted by stream (or embedded table), scope and id."""
     rows = ABSENCES.c
     query = (
         sa.select(rows.stream, rows.scope, rows.id, rows.held_because, rows.noticed_at)
-        .where(rows.community == community, rows.held_because.is_not(None))
+        .where(tx.owns(ABSENCES), rows.held_because.is_not(None))
         .order_by(rows.stream, rows.scope, rows.id)
     )
-    with reading(engine) as connection:
-        return [Held(*row[:4], noticed_at=utc(row.noticed_at)) for row in connection.execute(query)]
+    return [Held(*row[:4], noticed_at=utc(row.noticed_at)) for row in tx.execute(query)]
 
 
-def present_role(engine: sa.Engine, community: str) -> str | None:
-    """The role of the API's account as the last run that read the API saw it; None where the API does not tell.
-
-    Raises WarehouseError.
-    """
+def present_role(tx: Transaction) -> str | None:
+    """The role of the API account in the last run that read the API; None if the API does not state it."""
     runs = SYNC_RUNS.c
     query = (
         sa.select(runs.account_role)
-        .where(runs.community == community, runs.mode.in_(SYNC_MODES))
-        # One that failed before it could ask has not seen it.
+        .where(tx.owns(SYNC_RUNS), runs.mode.in_(SYNC_MODES))
+        # A run that failed before it asked the API does not know the role.
         .where(sa.or_(runs.verdict != "failed", runs.account_role.is_not(None)))
         .order_by(runs.started_at.desc())
         .limit(1)
     )
-    with reading(engine) as connection:
-        role: str | None = connection.scalar(query)
-        return role
+    role: str | None = tx.scalar(query)
+    return role

@@ -1,4 +1,4 @@
-"""What a load takes and gives: plain data."""
+"""Input and result of a load, as plain data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 class Reject:
     """A record that could not be typed.
 
-    ``record_key``: the key's values (without the community) as a JSON array, or a fingerprint where it has none.
+    ``record_key``: the key's values (without the community) as a JSON array, or a fingerprint if it has no usable key.
     ``id``: the value of the table's own column ``id``, if it could be read.
     """
 
@@ -81,12 +81,28 @@ _COLUMNS = {"embedded": "parts", "skipped": "scopes_skipped", "hidden": "hidden_
 
 @dataclass(frozen=True, slots=True)
 class ScopeRead:
-    """How one list was read: a row of ``_sync_scopes``, less the counts that the load makes.
+    """How a scope was read: a row of ``_sync_scopes`` without the counts that the load itself makes.
 
-    ``judged``: whether rows that are missing from it may be called absent. ``swept_at`` knows its zone.
-    ``present``: the ids that the list holds, where the batch's rows do not say it: rows of the scope were loaded by an
-    earlier batch, or an earlier sweep saw rows that are no longer in the list.
-    ``counts``: what is counted already: the requests, and the records of earlier batches.
+    Attributes:
+        scope: The scope.
+        verdict: ``complete``, ``incomplete`` or ``not_found``.
+        reason: Why it is not complete.
+        swept_at: When the last sweep ended; timezone-aware.
+        total_first: The total that the API stated first.
+        total_last: The total that the API stated last.
+        declared: The number of rows that the parent declares.
+        sweeps: Number of sweeps.
+        pages: Number of pages of the last sweep.
+        received: Number of records received.
+        judged: Whether rows that are not in the scope are absent.
+        present: The ids in the scope, if they are not those of the batch's rows: an earlier batch loaded rows of the
+            scope, or an earlier sweep saw rows that are no longer in it.
+        counts: What is counted already: the requests, and the records of earlier batches.
+        remembered: Whether the state of the scope is updated.
+        fingerprint: Hash of the parent's columns that change when the scope changes.
+        watermark: Time up to which the scope was read.
+        verifying: Whether the scope was read although its parent showed no change.
+        started_at: When its first sweep started; timezone-aware.
     """
 
     scope: str
@@ -111,20 +127,26 @@ class ScopeRead:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one stream, loaded in one transaction, and the account of the scopes that end with it.
+    """Records of one stream that are loaded in one transaction, and the scopes that are finished with them.
 
-    ``at`` knows its zone. A frame can hold rows of a scope that is not among ``scopes``: its account comes later.
+    A frame can hold rows of a scope that is not among ``scopes``: that scope is finished by a later batch.
 
-    ``frames``: table → rows, with unique keys. Columns: the table's own (not ``community``, no bookkeeping), ``_extra``
-    (JSON text or null), ``_row_hash`` and ``_scope`` (the scope in which the row was read). Arrow-backed types.
-    ``stated``: embedded table → ids of the records whose embedded list was stated in full. Rows of such a record that
-    are not in the frame are gone.
-    ``moves``: whether records can come to belong to another scope. ``mass_absence_percent``: a larger share of an
-    embedded table's rows (and at least 20) is not believed to be gone at once.
-    ``vanished``: by table, the columns that the API no longer sends: rows that exist keep their values there.
+    Attributes:
+        run_id: The run.
+        stream: The stream.
+        at: When the batch is loaded; timezone-aware.
+        scopes: The scopes that are finished.
+        frames: Rows by table, with unique keys and Arrow-backed types. Columns: the table's own (without ``community``
+            and bookkeeping), ``_extra`` (JSON text or null), ``_row_hash``, and ``_scope`` (where the row was read).
+        stated: By embedded table, the ids of the records whose embedded list is complete. Rows of such a record that
+            are not in the frame are absent.
+        rejects: The rejects.
+        moves: Whether records can move to another scope.
+        mass_absence_percent: If a larger share of an embedded table's rows (and at least 20) is absent at once, they
+            are held.
+        vanished: By table, the columns that the API no longer sends: existing rows keep their values there.
     """
 
-    community: str
     run_id: str
     stream: str
     at: datetime
@@ -139,23 +161,26 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load did.
+    """Result of a load.
 
-    ``counts``: what became of the stream's own records, by scope. ``parts``: rows of embedded tables that were written
-    or marked. ``parts_held``: by embedded table, rows that look gone, but too many at once to be believed.
-    ``shared``: by scope, records whose id belongs to a row of another scope, though records do not move.
+    Attributes:
+        counts: Counts of the stream's own records, by scope.
+        embedded: Number of embedded rows that were written or marked deleted.
+        embedded_held: Number of held rows, by embedded table.
+        shared: By scope, the number of records whose id belongs to a row of another scope although records do not
+            move.
     """
 
     counts: dict[str, Counts]
-    parts: int = 0
-    parts_held: dict[str, int] = field(default_factory=dict)
+    embedded: int = 0
+    embedded_held: dict[str, int] = field(default_factory=dict)
     shared: dict[str, int] = field(default_factory=dict)
 
 
-# Fewer rows than this are never too many at once: in a short list, one deletion is a large share.
+# Fewer absent rows than this are never too many: in a short scope, one deletion is a large share.
 ALWAYS_BELIEVED_BELOW = 20
 
 
-def too_many(missing: int, rows: int, percent: float) -> bool:
-    """Whether so many of ``rows`` are missing at once that it is no longer likely that they are gone."""
-    return missing >= ALWAYS_BELIEVED_BELOW and missing > rows * percent / 100
+def too_many(absent: int, rows: int, percent: float) -> bool:
+    """Whether so many of ``rows`` are absent at once that they were probably not deleted."""
+    return absent >= ALWAYS_BELIEVED_BELOW and absent > rows * percent / 100

@@ -15,7 +15,7 @@ from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import scope_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction, utc
-from ideas_pipeline.warehouse.scopes import last_of_each_list
+from ideas_pipeline.warehouse.scopes import select_last_sweeps
 from ideas_pipeline.warehouse.status import OF_SYNCS
 
 _DAYS = 29
@@ -73,7 +73,7 @@ def rows_by_scope(
 
 def pages_by_scope(tx: Transaction, stream: str) -> dict[str, tuple[int, bool]]:
     """Pages of the last sweep of each scope, and whether the API stated a total. Replays are left out."""
-    query = last_of_each_list(tx.community, stream, SYNC_SCOPES.c.pages, SYNC_SCOPES.c.total_last)
+    query = select_last_sweeps(tx, stream, SYNC_SCOPES.c.pages, SYNC_SCOPES.c.total_last)
     return {row.scope: (row.pages, row.total_last is not None) for row in tx.execute(query)}
 
 

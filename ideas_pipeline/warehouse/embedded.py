@@ -1,13 +1,12 @@
-"""Embedded rows that their record's list no longer states: gone, or too many at once to be believed.
+"""Embedded rows that their record no longer contains: marked deleted, or held if there are too many at once.
 
-Those that are not believed wait in ``_absences`` under the name of their table: ``id`` is their key (without the
-community) as a JSON list, ``scope`` the record that they are part of.
+Held embedded rows are in ``_absences`` under the name of their table: ``id`` is their key (without the community) as a
+JSON list, ``scope`` the record that contains them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 import orjson
 import sqlalchemy as sa
@@ -17,121 +16,120 @@ from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch, too_many
-from ideas_pipeline.warehouse.database import utc
-from ideas_pipeline.warehouse.merge import mark_deleted, same_row
+from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.merge import Deletion, mark_deleted, same_row
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 Key = tuple[str, ...]
 
 
-def mark_unstated(
-    connection: sa.Connection, table: sa.Table, staged: sa.Table, stated: sa.Table, batch: Batch, at: datetime
+def mark_absent(
+    tx: Transaction, table: sa.Table, staged: sa.Table, complete: sa.Table, batch: Batch
 ) -> tuple[int, int]:
-    """Marks the rows of ``table`` that are gone: not staged, though their record's list was stated in full.
+    """Mark absent rows of an embedded table as deleted, or hold them.
 
-    Returns how many were marked, and how many are held back. A row that is held stays so until it is seen again or
-    confirmed.
+    A held row is held until it is seen again or confirmed.
+
+    Args:
+        tx: A transaction that writes.
+        table: The embedded table.
+        staged: Its staged rows.
+        complete: The staged ids of the records whose list came complete. Their rows that are not staged are absent.
+        batch: The batch that is being loaded.
+
+    Returns:
+        How many rows were marked, and how many are held.
     """
-    community = batch.community
-    of_these = sa.and_(table.c.community == community, _owner(table).in_(sa.select(stated.c.id)))
-    live = sa.and_(of_these, table.c._deleted_at.is_(None))
-    unstated = sa.and_(live, ~sa.exists().where(same_row(table, staged)))
-    missing = connection.scalar(sa.select(sa.func.count()).select_from(table).where(unstated)) or 0
-    waiting = _waiting(connection, table, community, stated)
-    if not missing and not waiting:
+    of_these = sa.and_(tx.live(table), _owner(table).in_(sa.select(complete.c.id)))
+    absent = sa.and_(of_these, ~sa.exists().where(same_row(table, staged)))
+    count = _count(tx, table, absent)
+    held = _held(tx, table, complete)
+    if not count and not held:
         return 0, 0
-    there = connection.scalar(sa.select(sa.func.count()).select_from(table).where(live)) or 0
-    if not waiting and not too_many(missing, there, batch.mass_absence_percent):
-        mark_deleted(connection, table, unstated, batch.run_id, at)
-        return missing, 0
-    gone = {tuple(row) for row in connection.execute(sa.select(*own_keys(table)).where(unstated))}
-    _let_go(connection, table, community, waiting - gone)
-    new = gone - waiting
-    if not too_many(len(new), there, batch.mass_absence_percent):
-        _mark(connection, table, community, new, batch.run_id, at, "gone")
-        return len(new), len(gone & waiting)
+    live = _count(tx, table, of_these)
+    deletion = Deletion(batch.run_id, batch.at)
+    if not held and not too_many(count, live, batch.mass_absence_percent):
+        mark_deleted(tx, table, absent, deletion)
+        return count, 0
+    keys = {tuple(row) for row in tx.execute(sa.select(*own_keys(table)).where(absent))}
+    _release(tx, table, held - keys)
+    new = keys - held
+    if not too_many(len(new), live, batch.mass_absence_percent):
+        _mark(tx, table, new, deletion)
+        return len(new), len(keys & held)
     because = (
-        f"{len(new)} of {there} rows of {table.name} are missing at once, more than {batch.mass_absence_percent:g} %: "
-        "gone, or left out by the API? Nothing was marked as deleted"
+        f"{len(new)} of {live} rows of {table.name} are missing at once, more than {batch.mass_absence_percent:g} %: "
+        "deleted, or left out by the API? Nothing was marked as deleted"
     )
-    _hold(connection, table, new, batch, because)
-    return 0, len(gone)
+    _hold(tx, table, new, batch, because)
+    return 0, len(keys)
 
 
-def confirm_parts(
-    connection: sa.Connection, community: str, name: str, ids: Collection[str], run_id: str, at: datetime, because: str
-) -> int:
-    """Marks the rows of the embedded table ``name`` that are held under ``ids`` deleted ``because``; returns how many.
+def confirm_embedded(tx: Transaction, name: str, ids: Collection[str], deletion: Deletion) -> int:
+    """Mark the rows of the embedded table ``name`` that are held under ``ids`` as deleted. Return how many.
 
-    An id that is not held (any more) is left alone.
+    Ids that are not (or no longer) held are ignored.
     """
     table = TABLES[name]
-    held = connection.scalars(sa.select(ABSENCES.c.id).where(_of(community, name))).all()
+    held = tx.scalars(sa.select(ABSENCES.c.id).where(_of(tx, table))).all()
     keys = [_key(id_) for id_ in set(ids).intersection(held)]
-    _mark(connection, table, community, keys, run_id, utc(at), because)
-    _let_go(connection, table, community, keys)
+    _mark(tx, table, keys, deletion)
+    _release(tx, table, keys)
     if name == "idea_labels" and keys:
         ideas = staging_ids("labelled")
-        stage_ids(connection, ideas, (key[_owner_at(table)] for key in keys))
-        history.record(connection, community, sa.select(ideas.c.id), run_id, utc(at))
-        ideas.drop(connection, checkfirst=False)
+        stage_ids(tx.connection, ideas, (key[_owner_at(table)] for key in keys))
+        history.record(tx, sa.select(ideas.c.id), deletion.run_id, utc(deletion.at))
+        ideas.drop(tx.connection, checkfirst=False)
     return len(keys)
 
 
-def forget_parts(
-    connection: sa.Connection, community: str, names: Collection[str], owners: sa.Select[tuple[str]]
-) -> None:
-    """What is held of records that are gone themselves waits no longer."""
+def release_of(tx: Transaction, names: Collection[str], owners: sa.Select[tuple[str]]) -> None:
+    """Stop holding the rows of the embedded tables ``names`` whose records, the ``owners``, are deleted themselves."""
     if names:
         of_these = sa.and_(ABSENCES.c.stream.in_(names), ABSENCES.c.scope.in_(owners))
-        connection.execute(sa.delete(ABSENCES).where(ABSENCES.c.community == community, of_these))
+        tx.execute(sa.delete(ABSENCES).where(tx.owns(ABSENCES), of_these))
 
 
-def _waiting(connection: sa.Connection, table: sa.Table, community: str, owners: sa.Table) -> set[Key]:
-    """The keys of the rows that are held of the records ``owners``: nearly always none."""
-    of_these = sa.and_(_of(community, table.name), ABSENCES.c.scope.in_(sa.select(owners.c.id)))
-    return {_key(id_) for id_ in connection.scalars(sa.select(ABSENCES.c.id).where(of_these))}
+def _count(tx: Transaction, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
+    return int(tx.scalar(sa.select(sa.func.count()).select_from(table).where(which)))
 
 
-def _hold(connection: sa.Connection, table: sa.Table, keys: Iterable[Key], batch: Batch, because: str) -> None:
+def _held(tx: Transaction, table: sa.Table, owners: sa.Table) -> set[Key]:
+    """The keys of the held rows of the records ``owners``: nearly always none."""
+    of_these = sa.and_(_of(tx, table), ABSENCES.c.scope.in_(sa.select(owners.c.id)))
+    return {_key(id_) for id_ in tx.scalars(sa.select(ABSENCES.c.id).where(of_these))}
+
+
+def _hold(tx: Transaction, table: sa.Table, keys: Iterable[Key], batch: Batch, because: str) -> None:
     row = {
-        "community": batch.community,
+        "community": tx.community,
         "stream": table.name,
         "run_id": batch.run_id,
         "noticed_at": utc(batch.at),
         "held_because": because,
     }
     owner = _owner_at(table)
-    connection.execute(
+    tx.execute(
         sa.insert(ABSENCES), [{**row, "id": orjson.dumps(key).decode(), "scope": key[owner]} for key in sorted(keys)]
     )
 
 
-def _let_go(connection: sa.Connection, table: sa.Table, community: str, keys: Collection[Key]) -> None:
-    """They were seen again, or marked."""
+def _release(tx: Transaction, table: sa.Table, keys: Collection[Key]) -> None:
+    """Stop holding rows that were seen again or marked."""
     if keys:
-        connection.execute(
-            sa.delete(ABSENCES).where(_of(community, table.name), ABSENCES.c.id == sa.bindparam("of_id")),
+        tx.execute(
+            sa.delete(ABSENCES).where(_of(tx, table), ABSENCES.c.id == sa.bindparam("of_id")),
             [{"of_id": orjson.dumps(key).decode()} for key in keys],
         )
 
 
-def _mark(
-    connection: sa.Connection,
-    table: sa.Table,
-    community: str,
-    keys: Iterable[Key],
-    run_id: str,
-    at: datetime,
-    because: str,
-) -> None:
+def _mark(tx: Transaction, table: sa.Table, keys: Iterable[Key], deletion: Deletion) -> None:
     for key in keys:
-        one = sa.and_(table.c.community == community, *(c == v for c, v in zip(own_keys(table), key, strict=True)))
-        mark_deleted(connection, table, one, run_id, at, because)
+        mark_deleted(tx, table, sa.and_(*(c == v for c, v in zip(own_keys(table), key, strict=True))), deletion)
 
 
-def _of(community: str, name: str) -> sa.ColumnElement[bool]:
-    return sa.and_(ABSENCES.c.community == community, ABSENCES.c.stream == name)
+def _of(tx: Transaction, table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.and_(tx.owns(ABSENCES), ABSENCES.c.stream == table.name)
 
 
 def _key(id_: str) -> Key:
@@ -139,7 +137,7 @@ def _key(id_: str) -> Key:
 
 
 def _owner_at(table: sa.Table) -> int:
-    """The place in a key where the record stands that the row is part of."""
+    """Position in the key of the id of the record that contains the row."""
     return next(at for at, column in enumerate(own_keys(table)) if column.info["parent"])
 
 

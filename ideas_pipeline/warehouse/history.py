@@ -1,4 +1,4 @@
-"""The history of ideas: intervals end and begin in the transaction that changes the ideas, so that both agree."""
+"""History of ideas: intervals start and end in the transaction that changes the ideas, so that both agree."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
-from ideas_pipeline.warehouse.database import refresh, utc
+from ideas_pipeline.warehouse.database import Transaction, refresh, utc
 
 _IDEAS, _LABELS = TABLES["ideas"], TABLES["idea_labels"]
 _CHALLENGES, _STAGES = TABLES["challenges"], TABLES["challenge_stages"]
 _HISTORY = IDEA_HISTORY.c
 
-# The ideas that this transaction changed, and the moment at which their intervals end and begin.
+# The ideas that this transaction changed, and the time at which their intervals end and start.
 _TOUCHED = sa.Table(
     "_staged_history",
     sa.MetaData(),
@@ -26,68 +25,70 @@ _TOUCHED = sa.Table(
 )
 
 
-def record(connection: sa.Connection, community: str, ids: sa.Select[tuple[str]], run_id: str, at: datetime) -> None:
-    """Brings the history of the ideas among ``ids`` that were written at ``at`` up to what these ideas are now.
+def record(tx: Transaction, ids: sa.Select[tuple[str]], run_id: str, at: datetime) -> None:
+    """Update the history of the ideas among ``ids`` that were written at ``at``.
 
-    To be called in the transaction that wrote them, after their labels too. ``at`` knows its zone. An interval whose
-    value is no longer there ends, and so do all of a deleted idea; a value that has no open interval gets one. Nothing
-    is written where nothing of this changed. The first call for a community records all its live ideas.
+    Call it in the transaction that wrote the ideas, after their labels were written. An interval ends if the idea no
+    longer has its value, or if the idea is marked deleted; a value without an open interval gets one. Nothing is
+    written if no value changed. The first call for a community records all of its live ideas.
+
+    Args:
+        tx: A transaction that writes.
+        ids: Selects the ids of the ideas.
+        run_id: The run that wrote them.
+        at: When they were written; timezone-aware.
     """
-    begins = not connection.scalar(sa.select(sa.exists().where(_HISTORY.community == community)))
-    _TOUCHED.create(connection, checkfirst=False)
-    if _touch(connection, community, None if begins else ids, at):
-        refresh(connection, IDEA_HISTORY)
-        _go_forward(connection, community, at)
-        _close(connection, community, run_id)
-        _open(connection, community, run_id, begins)
-    _TOUCHED.drop(connection, checkfirst=False)
+    is_first = not tx.scalar(sa.select(sa.exists().where(tx.owns(IDEA_HISTORY))))
+    _TOUCHED.create(tx.connection, checkfirst=False)
+    if _touch(tx, None if is_first else ids, at):
+        refresh(tx.connection, IDEA_HISTORY)
+        _go_forward(tx, at)
+        _close(tx, run_id)
+        _open(tx, run_id, is_first)
+    _TOUCHED.drop(tx.connection, checkfirst=False)
 
 
-def _touch(connection: sa.Connection, community: str, ids: sa.Select[tuple[str]] | None, at: datetime) -> int:
-    """Notes which ideas to look at: those among ``ids`` that were written at ``at``; all live ones where it is None."""
+def _touch(tx: Transaction, ids: sa.Select[tuple[str]] | None, at: datetime) -> int:
+    """Stage the ideas among ``ids`` that were written at ``at``, or all live ideas if it is None. Return how many."""
     if ids is None:
-        which = is_live(_IDEAS, community)
+        which = tx.live(_IDEAS)
     else:
         labels_changed = sa.exists().where(
-            _LABELS.c.community == community, _LABELS.c.idea_id == _IDEAS.c.id, _LABELS.c._changed_at == at
+            tx.owns(_LABELS), _LABELS.c.idea_id == _IDEAS.c.id, _LABELS.c._changed_at == at
         )
-        which = sa.and_(
-            _IDEAS.c.community == community,
-            _IDEAS.c.id.in_(ids),
-            sa.or_(_IDEAS.c._changed_at == at, labels_changed),
-        )
+        which = sa.and_(tx.owns(_IDEAS), _IDEAS.c.id.in_(ids), sa.or_(_IDEAS.c._changed_at == at, labels_changed))
     found = sa.select(_IDEAS.c.id, sa.literal(at, _TOUCHED.c.at.type)).where(which)
     inserted = sa.insert(_TOUCHED).from_select(["idea_id", "at"], found).execution_options(preserve_rowcount=True)
-    return connection.execute(inserted).rowcount
+    return tx.execute(inserted).rowcount
 
 
-def _go_forward(connection: sa.Connection, community: str, at: datetime) -> None:
-    """Moves the moment of ideas whose history has passed it already to just after their last one.
+def _go_forward(tx: Transaction, at: datetime) -> None:
+    """Move the time of ideas whose history already passed it to just after their last time.
 
-    A clock can be set back. What was seen later is later, or intervals would end before they begin.
+    A clock can be set back. Without this, intervals would end before they start.
     """
     last = sa.func.max(sa.func.coalesce(_HISTORY.observed_to, _HISTORY.observed_from))
-    passed = connection.execute(
+    passed = tx.execute(
         sa.select(_HISTORY.idea_id, last)
-        .where(_HISTORY.community == community, _HISTORY.idea_id.in_(sa.select(_TOUCHED.c.idea_id)))
+        .where(tx.owns(IDEA_HISTORY), _HISTORY.idea_id.in_(sa.select(_TOUCHED.c.idea_id)))
         .group_by(_HISTORY.idea_id)
         .having(last >= at)
     ).all()
     if passed:
-        connection.execute(
+        tx.execute(
             sa.update(_TOUCHED).where(_TOUCHED.c.idea_id == sa.bindparam("of_idea")).values(at=sa.bindparam("after")),
             [{"of_idea": idea, "after": utc(moment) + timedelta(microseconds=1)} for idea, moment in passed],
         )
 
 
-def _close(connection: sa.Connection, community: str, run_id: str) -> None:
-    """Ends the open intervals of touched ideas whose value is no longer there."""
-    now = _now(community)
-    connection.execute(
+def _close(tx: Transaction, run_id: str) -> None:
+    """End the open intervals of staged ideas that no longer have the value."""
+    now = _now(tx)
+    tx.execute(
         sa.update(IDEA_HISTORY)
         .where(
-            _is_open(community),
-            # Says nothing new, but keeps SQLite from walking through the whole community.
+            _is_open(tx),
+            # Redundant, but lets SQLite use the primary-key index instead of scanning the community.
             _HISTORY.idea_id.in_(sa.select(_TOUCHED.c.idea_id).correlate(None)),
             _HISTORY.idea_id == _TOUCHED.c.idea_id,
             ~sa.exists().where(_same(now)),
@@ -96,13 +97,13 @@ def _close(connection: sa.Connection, community: str, run_id: str) -> None:
     )
 
 
-def _open(connection: sa.Connection, community: str, run_id: str, begins: bool) -> None:
-    """Begins an interval for each value of touched ideas that has no open one."""
-    now = _now(community)
-    first = sa.true() if begins else now.c.first_seen_at == _TOUCHED.c.at
+def _open(tx: Transaction, run_id: str, is_first: bool) -> None:
+    """Start an interval for each value of staged ideas that has no open interval."""
+    now = _now(tx)
+    first = sa.true() if is_first else now.c.first_seen_at == _TOUCHED.c.at
     rows = (
         sa.select(
-            sa.literal(community, _HISTORY.community.type),
+            sa.literal(tx.community, _HISTORY.community.type),
             now.c.idea_id,
             now.c.attribute,
             now.c.value,
@@ -114,18 +115,18 @@ def _open(connection: sa.Connection, community: str, run_id: str, begins: bool) 
             sa.literal(run_id, _HISTORY._run_id.type),
         )
         .join_from(now, _TOUCHED, _TOUCHED.c.idea_id == now.c.idea_id)
-        .where(~sa.exists().where(_is_open(community), _same(now)))
+        .where(~sa.exists().where(_is_open(tx), _same(now)))
     )
     names = ["community", "idea_id", "attribute", "value", "observed_from", "challenge_id", "name", "source_at"]
-    connection.execute(sa.insert(IDEA_HISTORY).from_select([*names, "is_left_censored", "_run_id"], rows))
+    tx.execute(sa.insert(IDEA_HISTORY).from_select([*names, "is_left_censored", "_run_id"], rows))
 
 
-def _is_open(community: str) -> sa.ColumnElement[bool]:
-    return sa.and_(_HISTORY.community == community, _HISTORY.observed_to.is_(None))
+def _is_open(tx: Transaction) -> sa.ColumnElement[bool]:
+    return sa.and_(tx.owns(IDEA_HISTORY), _HISTORY.observed_to.is_(None))
 
 
 def _same(now: sa.Subquery) -> sa.ColumnElement[bool]:
-    """Whether an interval is one of what is there now."""
+    """Condition: an interval has one of the current values."""
     return sa.and_(
         _HISTORY.idea_id == now.c.idea_id,
         _HISTORY.attribute == now.c.attribute,
@@ -134,15 +135,15 @@ def _same(now: sa.Subquery) -> sa.ColumnElement[bool]:
     )
 
 
-def _now(community: str) -> sa.Subquery:
-    """What the touched ideas are now: a row for each attribute that has a value, and for each label."""
-    touched = sa.and_(is_live(_IDEAS, community), _IDEAS.c.id.in_(sa.select(_TOUCHED.c.idea_id)))
+def _now(tx: Transaction) -> sa.Subquery:
+    """The current values of the staged ideas: one row per attribute that has a value, and per label."""
+    touched = sa.and_(tx.live(_IDEAS), _IDEAS.c.id.in_(sa.select(_TOUCHED.c.idea_id)))
     nothing = sa.cast(sa.null(), _HISTORY.name.type)
     names = {
-        "challenge": _named(_CHALLENGES.c.title, community, _CHALLENGES.c.id == _IDEAS.c.challenge_id),
+        "challenge": _named(tx, _CHALLENGES.c.title, _CHALLENGES.c.id == _IDEAS.c.challenge_id),
         "stage": _named(
+            tx,
             _STAGES.c.name,
-            community,
             sa.and_(_STAGES.c.challenge_id == _IDEAS.c.challenge_id, _STAGES.c.id == _IDEAS.c.stage_id),
         ),
     }
@@ -158,12 +159,12 @@ def _now(community: str) -> sa.Subquery:
             _IDEAS.c._first_seen_at.label("first_seen_at"),
         ).where(touched, value.is_not(None))
 
-    labelled = sa.and_(is_live(_LABELS, community), _LABELS.c.idea_id == _IDEAS.c.id)
+    labelled = sa.and_(tx.live(_LABELS), _LABELS.c.idea_id == _IDEAS.c.id)
     return sa.union_all(
         *(rows(a, _IDEAS.c[column], names.get(a, nothing)) for a, column in ATTRIBUTES.items()),
         rows(LABEL, _LABELS.c.label_id, _LABELS.c.name).where(labelled),
     ).subquery("now")
 
 
-def _named(name: sa.Column[Any], community: str, which: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
-    return sa.select(name).where(name.table.c.community == community, which).correlate(_IDEAS).scalar_subquery()
+def _named(tx: Transaction, name: sa.Column[Any], which: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
+    return sa.select(name).where(tx.owns(name.table), which).correlate(_IDEAS).scalar_subquery()

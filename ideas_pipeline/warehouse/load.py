@@ -1,4 +1,4 @@
-"""One batch into the warehouse: staged, merged, counted, judged, in the caller's transaction."""
+"""Load of one batch in one transaction: merge, history, rejects, absences, scope states and counts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import history
-from ideas_pipeline.warehouse.absences import note_missing
+from ideas_pipeline.warehouse.absences import note_absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
-from ideas_pipeline.warehouse.database import refresh, utc
-from ideas_pipeline.warehouse.embedded import mark_unstated
+from ideas_pipeline.warehouse.database import Transaction, refresh, utc
+from ideas_pipeline.warehouse.embedded import mark_absent
 from ideas_pipeline.warehouse.merge import count, merge, shared
 from ideas_pipeline.warehouse.rejects import settle
 from ideas_pipeline.warehouse.scopes import remember
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
 
 
-def load(connection: sa.Connection, batch: Batch) -> Loaded:
-    """Loads ``batch``, and says what that did."""
+def load(tx: Transaction, batch: Batch) -> Loaded:
+    """Load ``batch``. Absent rows of judged scopes are noted as absent, and not yet marked deleted."""
     at = utc(batch.at)
     stream = batch.stream
     names = list(dict.fromkeys([stream, *batch.frames, *batch.stated]))
@@ -31,38 +31,38 @@ def load(connection: sa.Connection, batch: Batch) -> Loaded:
     stated = {name: staging_ids(f"stated_{name}") for name in batch.stated}
     seen = staging_ids("seen")
     for name in names:
-        stage_frame(connection, staged[name], batch.frames.get(name))
+        stage_frame(tx.connection, staged[name], batch.frames.get(name))
     for name, ids in batch.stated.items():
-        stage_ids(connection, stated[name], ids)
-    stage_ids(connection, seen, _seen(batch))
+        stage_ids(tx.connection, stated[name], ids)
+    stage_ids(tx.connection, seen, _seen(batch))
 
     for name in names:
-        refresh(connection, TABLES[name])
-    elsewhere = {} if batch.moves else shared(connection, TABLES[stream], staged[stream], batch.community)
-    counts = _counts(batch, count(connection, TABLES[stream], staged[stream], batch))
-    parts, parts_held = 0, dict[str, int]()
+        refresh(tx.connection, TABLES[name])
+    elsewhere = {} if batch.moves else shared(tx, TABLES[stream], staged[stream])
+    counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch))
+    embedded, embedded_held = 0, dict[str, int]()
     for name in names:
-        written = merge(connection, TABLES[name], staged[name], batch, at)
-        parts += written if name != stream else 0
+        written = merge(tx, TABLES[name], staged[name], batch, at)
+        embedded += written if name != stream else 0
     for name, parents in stated.items():
-        marked, held = mark_unstated(connection, TABLES[name], staged[name], parents, batch, at)
-        parts += marked
-        parts_held |= {name: held} if held else {}
+        marked, held = mark_absent(tx, TABLES[name], staged[name], parents, batch)
+        embedded += marked
+        embedded_held |= {name: held} if held else {}
     if stream == "ideas":
-        history.record(connection, batch.community, sa.select(staged[stream].c.id), batch.run_id, at)
-    settle(connection, batch)
+        history.record(tx, sa.select(staged[stream].c.id), batch.run_id, at)
+    settle(tx, batch)
 
-    # What contradicts itself is loaded, and nothing is concluded from it.
-    doubtful = dict.fromkeys(_scopes(batch) if parts_held else (), None) | dict.fromkeys(elsewhere, _SHARED)
+    # Contradictory data is loaded, but no row is noted as absent because of it.
+    doubtful = dict.fromkeys(_scopes(batch) if embedded_held else (), None) | dict.fromkeys(elsewhere, _SHARED)
     reads = tuple(_doubted(read, doubtful[read.scope]) if read.scope in doubtful else read for read in batch.scopes)
     batch = replace(batch, scopes=reads)
-    note_missing(connection, batch, seen, at)
-    _record_scopes(connection, batch, counts)
-    remember(connection, batch, counts)
+    note_absences(tx, batch, seen)
+    _record_scopes(tx, batch, counts)
+    remember(tx, batch, counts)
 
     for table in [*staged.values(), *stated.values(), seen]:
-        table.drop(connection, checkfirst=False)
-    return Loaded(counts, parts, parts_held, elsewhere)
+        table.drop(tx.connection, checkfirst=False)
+    return Loaded(counts, embedded, embedded_held, elsewhere)
 
 
 _SHARED = "ids are not unique: records here have the ids of rows of another list (see key in docs/contract.md)"
@@ -73,14 +73,14 @@ def _scopes(batch: Batch) -> list[str]:
 
 
 def _doubted(read: ScopeRead, reason: str | None) -> ScopeRead:
-    """The same reading, of which nothing is concluded or remembered; with a reason, it is incomplete."""
+    """The same scope with its state not updated; with a reason, it is incomplete and not judged either."""
     if reason is None:
         return replace(read, remembered=False)
     return replace(read, judged=False, remembered=False, verdict="incomplete", reason=reason)
 
 
 def _seen(batch: Batch) -> Iterator[str]:
-    """The ids of the stream's records that were seen: those that a judged scope lists, else all that are here."""
+    """The ids of the stream's records that were seen: those present in a judged scope, else all in the batch."""
     listed = {read.scope: read.present for read in batch.scopes if read.judged and read.present is not None}
     if batch.stream in batch.frames:
         frame = batch.frames[batch.stream]
@@ -93,7 +93,7 @@ def _seen(batch: Batch) -> Iterator[str]:
 
 
 def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, Counts]:
-    """What became of each scope's records, from what the merge does and what was rejected."""
+    """Counts of each scope, from the merge and the rejects."""
     rejected = Counter(reject.scope for reject in batch.rejects if reject.table == batch.stream)
     counts = {}
     for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *rejected]):
@@ -105,13 +105,13 @@ def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, 
     return counts
 
 
-def _record_scopes(connection: sa.Connection, batch: Batch, counts: dict[str, Counts]) -> None:
-    """Writes how each scope was read and what came of it. A second load of a scope in one run replaces the first."""
+def _record_scopes(tx: Transaction, batch: Batch, counts: dict[str, Counts]) -> None:
+    """Write one row of ``_sync_scopes`` per scope. A second load of a scope in one run replaces the first."""
     scopes = staging_ids("scopes")
-    stage_ids(connection, scopes, _scopes(batch))
-    connection.execute(
+    stage_ids(tx.connection, scopes, _scopes(batch))
+    tx.execute(
         sa.delete(SYNC_SCOPES).where(
-            SYNC_SCOPES.c.community == batch.community,
+            tx.owns(SYNC_SCOPES),
             SYNC_SCOPES.c.stream == batch.stream,
             SYNC_SCOPES.c.run_id == batch.run_id,
             SYNC_SCOPES.c.scope.in_(sa.select(scopes.c.id)),
@@ -122,7 +122,7 @@ def _record_scopes(connection: sa.Connection, batch: Batch, counts: dict[str, Co
         of_scope = read.counts + counts[read.scope]
         rows.append(
             {
-                "community": batch.community,
+                "community": tx.community,
                 "stream": batch.stream,
                 "scope": read.scope,
                 "run_id": batch.run_id,
@@ -144,5 +144,5 @@ def _record_scopes(connection: sa.Connection, batch: Batch, counts: dict[str, Co
                 "absent": 0,
             }
         )
-    copy(connection, SYNC_SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SYNC_SCOPES)))
-    scopes.drop(connection, checkfirst=False)
+    copy(tx.connection, SYNC_SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SYNC_SCOPES)))
+    scopes.drop(tx.connection, checkfirst=False)

@@ -1,8 +1,9 @@
-"""Staged rows into their table: only what differs is written."""
+"""Merge of staged rows into their table; only rows that differ are written."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,54 +11,46 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.database import Transaction, utc
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
-    """Whether a staged row is the row of ``table``, both being of one community."""
+    """Condition: a staged row has the key of a row of ``table``. The caller restricts ``table`` to the community."""
     return sa.and_(*(table.c[key.name] == key for key in staged.primary_key.columns))
 
 
-def count(
-    connection: sa.Connection, table: sa.Table, staged: sa.Table, batch: Batch
-) -> dict[str, tuple[int, int, int]]:
-    """Count the staged rows, by scope, that ``merge`` will insert, update, and leave alone."""
+def count(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch) -> dict[str, tuple[int, int, int]]:
+    """Count the staged rows, per scope, that ``merge`` will insert, update, and leave unchanged."""
     is_new = table.c.community.is_(None)
     vanished = batch.vanished.get(table.name, frozenset())
     differs = sa.and_(table.c.community.is_not(None), _differs(table, staged, vanished))
     inserted = sa.func.sum(sa.case((is_new, 1), else_=0))
     updated = sa.func.sum(sa.case((differs, 1), else_=0))
-    rows = connection.execute(
+    rows = tx.execute(
         sa.select(staged.c._scope, inserted, updated, sa.func.count())
-        .select_from(staged.outerjoin(table, sa.and_(table.c.community == batch.community, same_row(table, staged))))
+        .select_from(staged.outerjoin(table, sa.and_(tx.owns(table), same_row(table, staged))))
         .group_by(staged.c._scope)
     )
     return {scope: (int(new), int(changed), int(all_ - new - changed)) for scope, new, changed, all_ in rows}
 
 
-def shared(connection: sa.Connection, table: sa.Table, staged: sa.Table, community: str) -> dict[str, int]:
-    """How many staged rows, by scope, have the id of a live row of another parent."""
+def shared(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, int]:
+    """Count the staged rows, per scope, that have the id of a live row of another parent."""
     parent = parent_of(table)
     if not parent:
         return {}
-    elsewhere = sa.and_(
-        table.c.community == community,
-        same_row(table, staged),
-        table.c._deleted_at.is_(None),
-        table.c[parent[0]] != staged.c[parent[0]],
-    )
-    rows = connection.execute(
-        sa.select(staged.c._scope, sa.func.count()).join(table, elsewhere).group_by(staged.c._scope)
-    )
+    elsewhere = sa.and_(tx.live(table), same_row(table, staged), table.c[parent[0]] != staged.c[parent[0]])
+    rows = tx.execute(sa.select(staged.c._scope, sa.func.count()).join(table, elsewhere).group_by(staged.c._scope))
     return dict(rows.all())
 
 
-def merge(connection: sa.Connection, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:
+def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:
     """Update the rows of ``batch`` that differ or come back, and insert the new ones.
 
     Nothing is known of the columns that vanished from the API, so rows that exist keep what they have there.
 
     Args:
-        connection: a transaction that writes.
+        tx: a transaction that writes.
         table: the table to change.
         staged: its staged rows.
         batch: what is being loaded.
@@ -66,46 +59,59 @@ def merge(connection: sa.Connection, table: sa.Table, staged: sa.Table, batch: B
     Returns:
         How many rows were updated or inserted.
     """
-    community, run_id, vanished = batch.community, batch.run_id, batch.vanished.get(table.name, frozenset())
+    run_id, vanished = batch.run_id, batch.vanished.get(table.name, frozenset())
     values = {c.name: c for c in _values(staged) if c.name not in vanished}
     # Redundant, but lets SQLite use the primary-key index instead of scanning the community.
     first = next(iter(staged.primary_key.columns))
     among = table.c[first.name].in_(sa.select(first).correlate(None))
-    updated = connection.execute(
+    updated = tx.execute(
         sa.update(table)
-        .where(table.c.community == community, among, same_row(table, staged), _differs(table, staged, vanished))
+        .where(tx.owns(table), among, same_row(table, staged), _differs(table, staged, vanished))
         .values(**values, _changed_at=at, _deleted_at=None, _deleted_because=None, _run_id=run_id)
     )
     names = [c.name for c in staged.columns if c.name != "_scope"]
     moment = sa.literal(at, table.c._changed_at.type)
-    known = sa.exists().where(table.c.community == community, same_row(table, staged))
-    inserted = connection.execute(
-        sa.insert(table).from_select(
+    known = sa.exists().where(tx.owns(table), same_row(table, staged))
+    inserted = tx.execute(
+        sa.insert(table)
+        .from_select(
             ["community", *names, "_first_seen_at", "_changed_at", "_run_id"],
             sa.select(
-                sa.literal(community, table.c.community.type),
+                sa.literal(tx.community, table.c.community.type),
                 *(staged.c[name] for name in names),
                 moment,
                 moment,
                 sa.literal(run_id, table.c._run_id.type),
             ).where(~known),
-        ),
-        execution_options={"preserve_rowcount": True},
+        )
+        .execution_options(preserve_rowcount=True)
     )
     return updated.rowcount + inserted.rowcount
 
 
-def mark_deleted(
-    connection: sa.Connection,
-    table: sa.Table,
-    which: sa.ColumnElement[bool],
-    run_id: str,
-    at: datetime,
-    because: str = "gone",
-) -> None:
-    """Marks the live rows among ``which`` as proven absent."""
-    gone: dict[str, Any] = {"_deleted_at": at, "_deleted_because": because, "_changed_at": at, "_run_id": run_id}
-    connection.execute(sa.update(table).where(which, table.c._deleted_at.is_(None)).values(**gone))
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What is written to rows that are marked deleted.
+
+    Attributes:
+        run_id: The run that marks them.
+        at: When; timezone-aware.
+        because: The reason.
+    """
+
+    run_id: str
+    at: datetime
+    because: str = "gone"
+
+
+def mark_deleted(tx: Transaction, table: sa.Table, which: sa.ColumnElement[bool], deletion: Deletion) -> None:
+    """Mark the community's live rows for which ``which`` holds as deleted."""
+    at = utc(deletion.at)
+    tx.execute(
+        sa.update(table)
+        .where(tx.live(table), which)
+        .values(_deleted_at=at, _deleted_because=deletion.because, _changed_at=at, _run_id=deletion.run_id)
+    )
 
 
 def _values(staged: sa.Table) -> list[sa.Column[Any]]:

@@ -1,4 +1,4 @@
-"""Records that could not be typed wait in ``_rejected_records`` until they load, or are gone."""
+"""Rejects: records that could not be typed, in `_rejected_records` until they load or no longer exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _R = REJECTED_RECORDS.c
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A rejected record. Times are in UTC. ``payload`` can be personal, and ``reason`` can quote it."""
+    """A stored reject. Times are in UTC. ``payload`` can be personal, and ``reason`` can quote it."""
 
     table: str
     key: str
@@ -73,7 +73,7 @@ def settle_retried(tx: Transaction, stream: str, done: Collection[Waiting], scop
     """Delete the rejects that are ``done``, and have the next run read ``scopes`` of ``stream`` completely."""
     if done:
         tx.execute(
-            sa.delete(REJECTED_RECORDS).where(_one(tx.community)),
+            sa.delete(REJECTED_RECORDS).where(_one(tx)),
             [{"of_table": reject.table, "of_key": reject.key} for reject in done],
         )
     staged = staging_ids("lists")
@@ -84,29 +84,29 @@ def settle_retried(tx: Transaction, stream: str, done: Collection[Waiting], scop
     staged.drop(tx.connection, checkfirst=False)
 
 
-def settle(connection: sa.Connection, batch: Batch) -> None:
-    """Keeps the batch's rejects; lets go of those that loaded, and of those a judged scope no longer holds."""
+def settle(tx: Transaction, batch: Batch) -> None:
+    """Store the batch's rejects. Delete rejects that loaded, and those that a judged scope no longer lists."""
     tables = {batch.stream, *batch.frames, *batch.stated, *(reject.table for reject in batch.rejects)}
-    rows = connection.execute(
+    rows = tx.execute(
         sa.select(_R.table_name, _R.record_key, _R.scope, _R.run_id).where(
-            _R.community == batch.community, _R.table_name.in_(sorted(tables))
+            tx.owns(REJECTED_RECORDS), _R.table_name.in_(sorted(tables))
         )
     )
-    waiting = {(table, key): (scope, run_id) for table, key, scope, run_id in rows}
+    known = {(table, key): (scope, run_id) for table, key, scope, run_id in rows}
     rejects = {(reject.table, reject.record_key): reject for reject in batch.rejects}
     judged = {read.scope for read in batch.scopes if read.judged}
-    loaded = _loaded({known for known in waiting if known not in rejects}, batch)
-    gone = [
-        known
-        for known, (scope, run_id) in waiting.items()
-        # This run's own were rejected by an earlier batch of the same scope.
-        if known not in rejects and (known in loaded or (scope in judged and run_id != batch.run_id))
+    loaded = _loaded({reject for reject in known if reject not in rejects}, batch)
+    settled = [
+        reject
+        for reject, (scope, run_id) in known.items()
+        # Rejects of this run come from an earlier batch of the same scope.
+        if reject not in rejects and (reject in loaded or (scope in judged and run_id != batch.run_id))
     ]
 
-    one = _one(batch.community)
-    if gone:
-        connection.execute(
-            sa.delete(REJECTED_RECORDS).where(one), [{"of_table": table, "of_key": key} for table, key in gone]
+    one = _one(tx)
+    if settled:
+        tx.execute(
+            sa.delete(REJECTED_RECORDS).where(one), [{"of_table": table, "of_key": key} for table, key in settled]
         )
     again = [
         {
@@ -117,14 +117,14 @@ def settle(connection: sa.Connection, batch: Batch) -> None:
             "payload": reject.payload,
             "run_id": batch.run_id,
         }
-        for known, reject in rejects.items()
-        if known in waiting
+        for key, reject in rejects.items()
+        if key in known
     ]
     if again:
-        connection.execute(sa.update(REJECTED_RECORDS).where(one), again)
+        tx.execute(sa.update(REJECTED_RECORDS).where(one), again)
     new = [
         {
-            "community": batch.community,
+            "community": tx.community,
             "table_name": reject.table,
             "record_key": reject.record_key,
             "scope": reject.scope,
@@ -133,28 +133,28 @@ def settle(connection: sa.Connection, batch: Batch) -> None:
             "first_seen_at": utc(batch.at),
             "run_id": batch.run_id,
         }
-        for known, reject in rejects.items()
-        if known not in waiting
+        for key, reject in rejects.items()
+        if key not in known
     ]
     if new:
-        connection.execute(sa.insert(REJECTED_RECORDS), new)
+        tx.execute(sa.insert(REJECTED_RECORDS), new)
 
 
-def _one(community: str) -> sa.ColumnElement[bool]:
-    """A record, whose table and key are bound as ``of_table`` and ``of_key``."""
+def _one(tx: Transaction) -> sa.ColumnElement[bool]:
+    """Condition for one reject, whose table and key are bound as ``of_table`` and ``of_key``."""
     return sa.and_(
-        _R.community == community,
+        tx.owns(REJECTED_RECORDS),
         _R.table_name == sa.bindparam("of_table"),
         _R.record_key == sa.bindparam("of_key"),
     )
 
 
-def _loaded(waiting: set[tuple[str, str]], batch: Batch) -> set[tuple[str, str]]:
-    """Those (table, record key) of ``waiting`` whose key is the key of a row in the batch's frames."""
+def _loaded(rejects: set[tuple[str, str]], batch: Batch) -> set[tuple[str, str]]:
+    """Those of ``rejects`` (table, record key) whose key is the key of a row in the batch's frames."""
     found: set[tuple[str, str]] = set()
-    for name in {table for table, _ in waiting} & set(batch.frames):
+    for name in {table for table, _ in rejects} & set(batch.frames):
         keys = _keys(TABLES[name], batch.frames[name])
-        found |= {(table, key) for table, key in waiting if table == name and _parsed(key) in keys}
+        found |= {(table, key) for table, key in rejects if table == name and _parsed(key) in keys}
     return found
 
 
@@ -164,7 +164,7 @@ def _keys(table: sa.Table, frame: pd.DataFrame) -> set[tuple[str, ...]]:
 
 
 def _parsed(record_key: str) -> tuple[str, ...] | None:
-    """The key's values as text; None for a fingerprint, which no row has."""
+    """The key's values as text; None for the fingerprint of a record without a usable key."""
     try:
         values = json.loads(record_key)
     except ValueError:

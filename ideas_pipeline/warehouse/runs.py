@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError, is_retryable
 from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS, RunMode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.status import last_syncs
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # SQLite allows 32,766 parameters per statement, PostgreSQL 65,535.
 _IDS_AT_ONCE = 10_000
@@ -112,6 +115,23 @@ def finish_run(
         .where(SYNC_RUNS.c.run_id == run_id, tx.owns(SYNC_RUNS))
         .values(verdict=verdict, reason=reason, retryable=retryable, finished_at=utc(at))
     )
+
+
+@contextmanager
+def failure_recorded(warehouse: Warehouse, start: RunStart, *expected: type[Exception]) -> Iterator[None]:
+    """Record an ``expected`` error of the block as the reason why the run failed, and raise it again.
+
+    This includes errors before the start of the run: a night whose login failed is a failed run. Nothing is recorded
+    if the warehouse itself cannot be written.
+    """
+    try:
+        yield
+    except expected as error:
+        with suppress(WarehouseError), warehouse.writing() as tx:
+            start_run(tx, start)
+            at, retryable = datetime.now(UTC), is_retryable(error)
+            finish_run(tx, start.run_id, "failed", str(error), at, retryable=retryable)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How far each list has been read: what its parent said then, when it was proven, and up to which moment."""
+"""State of each scope (`_scopes`), its past sweeps (`_sync_scopes`), and the live rows that scopes come from."""
 
 from __future__ import annotations
 
@@ -11,19 +11,27 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.tables.columns import is_live, scope_of
+from ideas_pipeline.tables.columns import scope_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
-from ideas_pipeline.warehouse.database import reading, utc, writing
+from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.runs import GOAL_LASTS
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_ids, staging_ids
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
-_LISTS_AT_ONCE = 1_000
+_SCOPES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """A row of ``_scopes``. Times are in UTC. ``suspect``: it had changed though its parent did not say so."""
+    """State of a scope. Times are in UTC.
+
+    Attributes:
+        fingerprint: Hash of the parent's columns that change when the scope changes, as of the last complete sweep.
+        completed_at: When the scope was last complete.
+        watermark: Time up to which the scope was read.
+        suspect: Whether the scope had changed although no parent column showed it.
+    """
 
     fingerprint: str | None
     completed_at: datetime | None
@@ -31,12 +39,10 @@ class ScopeState:
     suspect: bool
 
 
-def states(
-    connection: sa.Connection, community: str, stream: str, among: sa.Table | None = None
-) -> dict[str, ScopeState]:
-    """The state of each list of the stream that was ever proven, or read up to a watermark; or of those ``among``."""
-    query = sa.select(SCOPES).where(SCOPES.c.community == community, SCOPES.c.stream == stream)
-    rows = connection.execute(query if among is None else query.where(SCOPES.c.scope.in_(sa.select(among.c.id))))
+def scope_states(tx: Transaction, stream: str, among: sa.Table | None = None) -> dict[str, ScopeState]:
+    """State of each scope that was ever complete or read up to a watermark; of the staged ids ``among``, if given."""
+    query = sa.select(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream == stream)
+    rows = tx.execute(query if among is None else query.where(SCOPES.c.scope.in_(sa.select(among.c.id))))
     return {
         row.scope: ScopeState(
             fingerprint=row.fingerprint,
@@ -48,26 +54,26 @@ def states(
     }
 
 
-def remember(connection: sa.Connection, batch: Batch, counts: Mapping[str, Counts]) -> None:
-    """Moves the state of the batch's lists on, in the transaction that loads them.
+def remember(tx: Transaction, batch: Batch, counts: Mapping[str, Counts]) -> None:
+    """Update the state of the batch's scopes, in the transaction that loads them.
 
-    A list that was read from a watermark on was not read whole: only its watermark moves.
+    A sweep that started at a watermark did not read the whole scope: it moves only the watermark.
     """
     reads = [read for read in batch.scopes if read.remembered]
     if not reads:
         return
     these = staging_ids("remembered")
-    stage_ids(connection, these, (read.scope for read in reads))
-    before = states(connection, batch.community, batch.stream, these)
-    missing = _missing(connection, batch)
+    stage_ids(tx.connection, these, (read.scope for read in reads))
+    before = scope_states(tx, batch.stream, these)
+    absent = _with_absences(tx, batch)
     rows = []
     for read in reads:
         known = before.get(read.scope)
         total = read.counts + counts[read.scope]
-        changed = total.inserted + total.updated > 0 or read.scope in missing
+        changed = total.inserted + total.updated > 0 or read.scope in absent
         rows.append(
             {
-                "community": batch.community,
+                "community": tx.community,
                 "stream": batch.stream,
                 "scope": read.scope,
                 "fingerprint": read.fingerprint if read.judged else known and known.fingerprint,
@@ -77,107 +83,104 @@ def remember(connection: sa.Connection, batch: Batch, counts: Mapping[str, Count
                 "run_id": batch.run_id,
             }
         )
-    connection.execute(
+    tx.execute(
         sa.delete(SCOPES).where(
-            SCOPES.c.community == batch.community,
-            SCOPES.c.stream == batch.stream,
-            SCOPES.c.scope.in_(sa.select(these.c.id)),
+            tx.owns(SCOPES), SCOPES.c.stream == batch.stream, SCOPES.c.scope.in_(sa.select(these.c.id))
         )
     )
-    copy(connection, SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SCOPES)))
-    these.drop(connection, checkfirst=False)
+    copy(tx.connection, SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SCOPES)))
+    these.drop(tx.connection, checkfirst=False)
 
 
 def _watermark(read: ScopeRead, known: ScopeState | None) -> datetime | None:
-    """Up to which moment the list was read: never one after its reading began, whatever times its records tell.
+    """Time up to which the scope was read: at most the start of its sweep, whatever times its records have.
 
-    What changed while it was read, or came after a record that tells a time to come, would never be asked for.
+    Otherwise what changed during the sweep, or followed a record with a time in the future, would never be requested.
     """
-    told = max((m for m in (read.watermark, known and known.watermark) if m), default=None)
-    return min(told, utc(read.started_at)) if told and read.started_at else told
+    latest = max((m for m in (read.watermark, known and known.watermark) if m), default=None)
+    return min(latest, utc(read.started_at)) if latest and read.started_at else latest
 
 
-def read_in_window(
-    connection: sa.Connection, community: str, stream: str, start: datetime, end: datetime, at: datetime
-) -> set[str]:
-    """The lists that runs for just this window have proven, unless such a run has come to its end since.
+def read_in_window(tx: Transaction, stream: str, start: datetime, end: datetime, at: datetime) -> set[str]:
+    """The scopes that interrupted backfills of exactly this window have read completely.
 
-    A run that began before the window was over did not see all of it, and what was read long before ``at`` is too old
-    to count.
+    Empty if a backfill of the window has ended since. Runs that started before the end of the window did not see all
+    of it, and runs long before ``at`` are too old to count.
+
+    Args:
+        tx: The transaction.
+        stream: The stream.
+        start: Start of the window; timezone-aware.
+        end: End of the window; timezone-aware.
+        at: The current time; timezone-aware.
     """
     runs = SYNC_RUNS.c
-    window = sa.and_(runs.community == community, runs.window_from == utc(start), runs.window_to == utc(end))
+    window = sa.and_(tx.owns(SYNC_RUNS), runs.window_from == utc(start), runs.window_to == utc(end))
     ended = sa.select(sa.func.max(runs.started_at)).where(window, runs.verdict.in_(["complete", "incomplete"]))
     last_end = ended.scalar_subquery()
-    broken = sa.select(runs.run_id).where(
+    interrupted = sa.select(runs.run_id).where(
         window,
         runs.verdict.in_(["running", "failed"]),
         runs.started_at >= max(utc(end), utc(at) - GOAL_LASTS),
         sa.or_(last_end.is_(None), runs.started_at > last_end),
     )
     return set(
-        connection.scalars(
+        tx.scalars(
             sa.select(SYNC_SCOPES.c.scope).where(
-                SYNC_SCOPES.c.community == community,
+                tx.owns(SYNC_SCOPES),
                 SYNC_SCOPES.c.stream == stream,
                 SYNC_SCOPES.c.verdict == "complete",
-                SYNC_SCOPES.c.run_id.in_(broken),
+                SYNC_SCOPES.c.run_id.in_(interrupted),
             )
         )
     )
 
 
-def _missing(connection: sa.Connection, batch: Batch) -> set[str]:
-    """The lists from which this run found rows missing."""
+def _with_absences(tx: Transaction, batch: Batch) -> set[str]:
+    """The scopes in which this run found absent rows."""
     return set(
-        connection.scalars(
+        tx.scalars(
             sa.select(ABSENCES.c.scope)
             .distinct()
-            .where(
-                ABSENCES.c.community == batch.community,
-                ABSENCES.c.stream == batch.stream,
-                ABSENCES.c.run_id == batch.run_id,
-            )
+            .where(tx.owns(ABSENCES), ABSENCES.c.stream == batch.stream, ABSENCES.c.run_id == batch.run_id)
         )
     )
 
 
-def values(connection: sa.Connection, community: str, sources: Sequence[str]) -> list[str]:
-    """The distinct values of the columns ``sources`` (``table.column``), nulls left out, in order of their text."""
+def distinct_values(tx: Transaction, sources: Sequence[str]) -> list[str]:
+    """The distinct values of the columns ``sources`` (``table.column``) in live rows, sorted, without null."""
     found: set[str] = set()
     for source in sources:
         table, column = _column(source)
-        query = sa.select(column).distinct().where(is_live(table, community), column.is_not(None))
-        found.update(connection.scalars(query))
+        query = sa.select(column).distinct().where(tx.live(table), column.is_not(None))
+        found.update(tx.scalars(query))
     return sorted(found)
 
 
-def parents(
-    connection: sa.Connection, community: str, source: str, columns: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """By the value of ``source`` (``ideas.id``), what the live row says in ``columns``."""
+def parent_values(tx: Transaction, source: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The values of ``columns`` in live rows, by the value of the column ``source`` (such as ``ideas.id``)."""
     table, key = _column(source)
-    query = sa.select(key.label("_of"), *(table.c[c] for c in columns)).where(is_live(table, community))
-    rows = connection.execute(query.where(key.is_not(None))).mappings()
+    query = sa.select(key.label("_of"), *(table.c[c] for c in columns)).where(tx.live(table))
+    rows = tx.execute(query.where(key.is_not(None))).mappings()
     return {row["_of"]: {c: row[c] for c in columns} for row in rows}
 
 
-def live_ids(connection: sa.Connection, community: str, stream: str, scope: str | None) -> set[str]:
-    """The ids of a stream's rows in ``scope``, or in all of its scopes where that is None."""
+def live_ids(tx: Transaction, stream: str, scope: str | None) -> set[str]:
+    """The ids of the stream's live rows in ``scope``, or in all scopes if it is None."""
     table = TABLES[stream]
-    query = sa.select(table.c.id).where(is_live(table, community))
+    query = sa.select(table.c.id).where(tx.live(table))
     if scope is not None:
         query = query.where(scope_of(table) == scope)
-    return set(connection.scalars(query))
+    return set(tx.scalars(query))
 
 
-def live_counts(connection: sa.Connection, community: str, stream: str) -> dict[str, int]:
-    """How many of a stream's rows there are, by scope. A row that names no parent is in the scope ``""``."""
+def live_counts(tx: Transaction, stream: str) -> dict[str, int]:
+    """Number of live rows of a stream, per scope. Rows without a parent are in the scope ``""``."""
     table = TABLES[stream]
     scope = sa.func.coalesce(scope_of(table), "").label("scope")
-    rows = sa.select(scope).where(is_live(table, community)).subquery()
+    rows = sa.select(scope).where(tx.live(table)).subquery()
     query = sa.select(rows.c.scope, sa.func.count()).group_by(rows.c.scope)
-    return dict(connection.execute(query).all())
+    return dict(tx.execute(query).all())
 
 
 def _column(source: str) -> tuple[sa.Table, sa.Column[str]]:
@@ -185,53 +188,63 @@ def _column(source: str) -> tuple[sa.Table, sa.Column[str]]:
     return TABLES[table], TABLES[table].c[column]
 
 
-def forget_old_readings(engine: sa.Engine, community: str, stream: str, before: datetime) -> int:
-    """Deletes how the lists of ``stream`` were read before ``before`` (it knows its zone); returns how many rows.
+def prune_sweeps(warehouse: Warehouse, stream: str, before: datetime) -> int:
+    """Prune old rows of ``_sync_scopes``. The last sweep of each scope and verdict stays; replays are not sweeps.
 
-    Of each list, the last reading of each verdict stays, however old it is; a replay is no reading. A transaction holds
-    so many lists that nobody waits for it long; where nothing is old, nothing is written. Raises WarehouseError.
+    Each transaction covers a limited number of scopes, so that other writers do not wait long. Nothing is written if
+    no row is old.
+
+    Args:
+        warehouse: The warehouse.
+        stream: The stream.
+        before: Rows before it are old; timezone-aware.
+
+    Returns:
+        How many rows were deleted.
     """
     rows, later = SYNC_SCOPES.c, SYNC_SCOPES.alias("later")
-    same_list = sa.and_(*(rows[name] == later.c[name] for name in ("community", "stream", "scope", "verdict")))
-    replays = sa.select(SYNC_RUNS.c.run_id).where(SYNC_RUNS.c.community == community, SYNC_RUNS.c.mode == "replay")
+    replays = _replays(warehouse.community)
+    same_scope = sa.and_(*(rows[name] == later.c[name] for name in ("community", "stream", "scope", "verdict")))
     old = sa.and_(
-        rows.community == community,
+        rows.community == warehouse.community,
         rows.stream == stream,
         rows.swept_at < utc(before),
-        sa.exists().where(same_list, later.c.swept_at > rows.swept_at, later.c.run_id.not_in(replays)),
+        sa.exists().where(same_scope, later.c.swept_at > rows.swept_at, later.c.run_id.not_in(replays)),
     )
     deleted, last = 0, None
     while True:
-        query = sa.select(rows.scope).distinct().where(old).order_by(rows.scope).limit(_LISTS_AT_ONCE)
-        with reading(engine) as connection:
-            lists = connection.scalars(query if last is None else query.where(rows.scope > last)).all()
-        if not lists:
+        query = sa.select(rows.scope).distinct().where(old).order_by(rows.scope).limit(_SCOPES_AT_ONCE)
+        with warehouse.reading() as tx:
+            scopes = tx.scalars(query if last is None else query.where(rows.scope > last)).all()
+        if not scopes:
             return deleted
-        last = lists[-1]
-        with writing(engine) as connection:
-            among = rows.scope.between(lists[0], last)
-            deleted += connection.execute(sa.delete(SYNC_SCOPES).where(old, among)).rowcount
+        last = scopes[-1]
+        with warehouse.writing() as tx:
+            deleted += tx.execute(sa.delete(SYNC_SCOPES).where(old, rows.scope.between(scopes[0], last))).rowcount
 
 
-class LastReading(NamedTuple):
-    """``pages``: those of its last walk through the list."""
+class LastSweep(NamedTuple):
+    """The last sweep of a scope. ``pages``: number of its pages."""
 
     run_id: str
     pages: int
 
 
-def last_readings(engine: sa.Engine, community: str, stream: str) -> dict[str, LastReading]:
-    """The last reading of each list of the stream that came from the API and was loaded, by scope."""
-    query = last_of_each_list(community, stream, SYNC_SCOPES.c.run_id, SYNC_SCOPES.c.pages)
-    with reading(engine) as connection:
-        return {row.scope: LastReading(row.run_id, row.pages) for row in connection.execute(query)}
+def last_sweeps(tx: Transaction, stream: str) -> dict[str, LastSweep]:
+    """The last loaded sweep of each scope that came from the API, by scope."""
+    query = select_last_sweeps(tx, stream, SYNC_SCOPES.c.run_id, SYNC_SCOPES.c.pages)
+    return {row.scope: LastSweep(row.run_id, row.pages) for row in tx.execute(query)}
 
 
-def last_of_each_list(community: str, stream: str, *columns: sa.Column[Any]) -> sa.Select[Any]:
-    """The scope and these ``columns`` of ``_sync_scopes``, of the last reading of each list that was no replay."""
+def select_last_sweeps(tx: Transaction, stream: str, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    """Select the scope and ``columns`` of ``_sync_scopes``, for the last sweep of each scope. Replays are left out."""
     c = SYNC_SCOPES.c
-    replays = sa.select(SYNC_RUNS.c.run_id).where(SYNC_RUNS.c.community == community, SYNC_RUNS.c.mode == "replay")
-    of_stream = sa.and_(c.community == community, c.stream == stream, c.run_id.not_in(replays))
+    of_stream = sa.and_(tx.owns(SYNC_SCOPES), c.stream == stream, c.run_id.not_in(_replays(tx.community)))
     last = sa.select(c.scope, sa.func.max(c.swept_at).label("at")).where(of_stream).group_by(c.scope).subquery()
     is_last = sa.and_(last.c.scope == c.scope, last.c.at == c.swept_at)
     return sa.select(c.scope, *columns).join(last, is_last).where(of_stream)
+
+
+def _replays(community: str) -> sa.Select[str]:
+    """Select the run ids of the community's replays."""
+    return sa.select(SYNC_RUNS.c.run_id).where(SYNC_RUNS.c.community == community, SYNC_RUNS.c.mode == "replay")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ideas_pipeline.warehouse.absences import hold_absences
 from ideas_pipeline.warehouse.runs import RunStart, accept_role, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, load_batch, night, read
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 WHY = "3 of 4 rows of list c1 are missing at once"
@@ -30,9 +31,9 @@ def folder(tmp_path: Path) -> Path:
         load(warehouse, "comments", [{"id": "1", "idea_id": "1", "_scope": "1"}], on=1)
         load(warehouse, "ideas", [idea("4")], on=2, scopes=[read("c1"), read("c2")])
         load(warehouse, "comments", [], on=2, scopes=[read("1")])
-        warehouse.hold_absences(COMMUNITY, "ideas", ["1", "2"], WHY)
-        warehouse.hold_absences(COMMUNITY, "ideas", ["3"], "the account lost rights")
-        warehouse.hold_absences(COMMUNITY, "comments", ["1"], "the account lost rights")
+        call_writing(warehouse, hold_absences, "ideas", ["1", "2"], WHY)
+        call_writing(warehouse, hold_absences, "ideas", ["3"], "the account lost rights")
+        call_writing(warehouse, hold_absences, "comments", ["1"], "the account lost rights")
     return tmp_path
 
 
@@ -138,7 +139,7 @@ def without_labels(tmp_path: Path) -> Path:
         labels = {"idea_labels": [label(i, "new") for i in ideas]}
         load(warehouse, "ideas", [idea(i) for i in ideas], on=1, embedded=labels, stated={"idea_labels": ideas})
         made = batch("ideas", [idea(i) for i in ideas], 2, stated={"idea_labels": ideas})
-        warehouse.load(replace(made, mass_absence_percent=10))
+        load_batch(warehouse, replace(made, mass_absence_percent=10))
     return tmp_path
 
 

@@ -14,6 +14,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.scopes import live_counts
 from ideas_pipeline.warehouse.status import status, unfinished_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.defs.running import checks, days, failed_checks, failures, metadata, nightly_sync
@@ -26,7 +27,7 @@ CHECKS = 8 * len(STREAMS) + len({"comments", "votes"}) + len({"ideas", "comments
 
 def _rows(stream: str, folder: Path) -> int:
     with Warehouse.open(f"sqlite:///{folder}/.ideas/warehouse.db", "acme") as warehouse:
-        return sum(warehouse.live_counts("acme", stream).values())
+        return sum(call_reading(warehouse, live_counts, stream).values())
 
 
 def _streams(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:

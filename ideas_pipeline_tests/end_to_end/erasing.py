@@ -24,10 +24,11 @@ from ideas_pipeline.sync.replay import ArchivedApi
 from ideas_pipeline.sync.run import Full, Replay, RunResult
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.tables.community import METADATA, TABLES
-from ideas_pipeline.warehouse.scopes import last_readings
+from ideas_pipeline.warehouse.scopes import last_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 PERSON, NAME = "u-7391-qzx", "Quirina Zoltánfy"
 NEEDLES = [PERSON, NAME, email_of(PERSON)]
@@ -97,7 +98,7 @@ def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Pri
 def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:
     privacy = privacy_of(contract, folder)
     archived = ArchivedApi(
-        contract, folder / "archive", lambda stream: last_readings(warehouse.engine, COMMUNITY, stream), privacy
+        contract, folder / "archive", lambda stream: call_reading(warehouse, last_sweeps, stream), privacy
     )
     return sync_community(archived, warehouse, COMMUNITY, mode=Replay(), privacy=privacy)
 

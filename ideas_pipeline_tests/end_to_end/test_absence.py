@@ -17,9 +17,12 @@ from ideas_pipeline.sync.run import Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
 from ideas_pipeline.tables.community import CHALLENGES, COMMENTS, IDEAS, USERS
 from ideas_pipeline.warehouse.absences import held
+from ideas_pipeline.warehouse.embedded import confirm_embedded
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, paged, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
 
@@ -184,14 +187,16 @@ def test_parts_that_vanish_from_many_records_at_once_are_held_until_a_person_con
         tables["idea_tags"].clear()
     result = sync(simulator, warehouse, tmp_path)
     ideas = stream(result, "ideas")
-    waiting = [h for h in held(warehouse.engine, COMMUNITY) if h.stream == "idea_tags"]
+    waiting = [h for h in call_reading(warehouse, held) if h.stream == "idea_tags"]
     assert (ideas.verdict, ideas.counts.held) == ("incomplete", len(waiting))
     assert len(waiting) >= 20
     now = datetime.now(UTC)
     ids = [h.id for h in waiting]
-    assert warehouse.confirm_parts(COMMUNITY, "idea_tags", ids, "r", now, "gone (confirmed)") == len(ids)
+    assert call_writing(warehouse, confirm_embedded, "idea_tags", ids, Deletion("r", now, "gone (confirmed)")) == len(
+        ids
+    )
     assert sync(simulator, warehouse, tmp_path).verdict == "complete"
-    assert held(warehouse.engine, COMMUNITY) == []
+    assert call_reading(warehouse, held) == []
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 

@@ -20,6 +20,7 @@ from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.bookkeeping import ERASURES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import reading
+from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.erasing import (
     NEEDLES,
@@ -38,6 +39,7 @@ from ideas_pipeline_tests.end_to_end.erasing import (
 )
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 
 @pytest.mark.parametrize("contract", [votes_without_ids(), people_one_by_one()], ids=["made ids", "one by one"])
@@ -145,7 +147,7 @@ def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_dele
         with running.changing() as tables:
             tables["users"][PERSON] = account
         night(running, warehouse, tmp_path)
-        assert PERSON in warehouse.live_ids(COMMUNITY, "users", None)
+        assert PERSON in call_reading(warehouse, live_ids, "users", None)
 
 
 def test_the_list_is_found_in_the_warehouse_where_the_state_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -26,11 +26,14 @@ from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.community import CHALLENGE_STAGES, CHALLENGES, COMMENTS, IDEAS, VOTE_RATINGS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.absences import absences, confirm_absences
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import run, started
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 KILLS = int(os.environ.get("IDEAS_KILLS", "10"))
 
@@ -165,9 +168,11 @@ def _books_not_in_order(connection: sa.Connection) -> Iterator[str]:
 def confirm_what_is_held(witness: Witness, warehouse: Warehouse) -> None:
     """What ``absences confirm`` does for an operator who knows that these rows are gone. And so they are."""
     for stream, spec in CONTRACT.streams.items():
-        held = {row for row, candidate in warehouse.candidates(COMMUNITY, stream).items() if candidate.held_because}
+        held = {row for row, candidate in call_reading(warehouse, absences, stream).items() if candidate.held_because}
         assert held <= witness.gone[stream]
-        warehouse.confirm_absences(COMMUNITY, stream, held, "operator", datetime.now(UTC), list(spec.embedded))
+        call_writing(
+            warehouse, confirm_absences, stream, held, list(spec.embedded), Deletion("operator", datetime.now(UTC))
+        )
 
 
 @pytest.mark.slow

@@ -19,11 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.run import Full, Incremental, Mode, RunResult, Window
-from ideas_pipeline.warehouse.absences import held
+from ideas_pipeline.warehouse.absences import confirm_absences, held
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 STORIES = 4
 MODES = st.sampled_from([Incremental(), Full()])
@@ -95,16 +97,21 @@ class Story(RuleBasedStateMachine):
 
     def held(self) -> set[str]:
         """The streams with rows that are kept for an operator."""
-        return {row.stream for row in held(self.warehouse.engine, COMMUNITY)}
+        return {row.stream for row in call_reading(self.warehouse, held)}
 
     def the_operator_confirms(self) -> None:
         """Who knows the community says which of the held rows are really gone."""
-        for row in held(self.warehouse.engine, COMMUNITY):
+        for row in call_reading(self.warehouse, held):
             assert row.id not in self.simulator.tables[row.stream], f"{row} is there, was seen, and is still held"
         for name, spec in CONTRACT.streams.items():
-            ids = [row.id for row in held(self.warehouse.engine, COMMUNITY) if row.stream == name]
-            self.warehouse.confirm_absences(
-                COMMUNITY, name, ids, "by hand", datetime.now(UTC), list(spec.embedded), "gone (confirmed)"
+            ids = [row.id for row in call_reading(self.warehouse, held) if row.stream == name]
+            call_writing(
+                self.warehouse,
+                confirm_absences,
+                name,
+                ids,
+                list(spec.embedded),
+                Deletion("by hand", datetime.now(UTC), "gone (confirmed)"),
             )
 
     def teardown(self) -> None:

@@ -33,7 +33,7 @@ def test_a_complete_run_forgets_old_readings_and_an_incomplete_one_does_not(
         once = readings(warehouse)
         sync(simulator, warehouse, tmp_path)
         assert readings(warehouse) == once + once
-        monkeypatch.setattr(engine, "_READINGS_KEPT", timedelta(0))  # all that was read before this run is old
+        monkeypatch.setattr(engine, "_SWEEPS_KEPT", timedelta(0))  # all that was read before this run is old
         simulator.faults.add(Fault(kind="status", status=404, stream="votes"))
         assert sync(simulator, warehouse, tmp_path).verdict == "incomplete"
         assert readings(warehouse) == once + once + once

@@ -23,11 +23,13 @@ from ideas_pipeline.sync.replay import replay
 from ideas_pipeline.sync.run import Full, RunResult
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import IDEAS, TABLES
+from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with, paged, stream
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_idea
 from ideas_pipeline_tests.end_to_end.test_truth import CONTRACTS, last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
 
@@ -257,7 +259,7 @@ def test_people_who_were_not_there_when_they_were_read_one_at_a_time_are_not_bro
         sync(simulator, warehouse, tmp_path, mode=Full())
     with Warehouse.open(f"sqlite:///{tmp_path / 'new.db'}", COMMUNITY) as new:
         users = stream(replay(contract, new, COMMUNITY, archive(tmp_path)), "users")
-        known = new.live_ids(COMMUNITY, "users", None)
+        known = call_reading(new, live_ids, "users", None)
     assert (users.verdict, users.reason) == ("complete", None)
     assert known
     assert gone not in known

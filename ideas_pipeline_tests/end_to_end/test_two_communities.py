@@ -25,11 +25,14 @@ from ideas_pipeline.sync.run import Full, Incremental, RunResult
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS
 from ideas_pipeline.tables.community import METADATA, TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.warehouse.absences import held
+from ideas_pipeline.warehouse.absences import confirm_absences, held
+from ideas_pipeline.warehouse.embedded import confirm_embedded
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import paged
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import at_the_same_time
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
 ONE, OTHER = "one", "other"
@@ -37,6 +40,7 @@ SEEDS = {ONE: 3, OTHER: 4}
 RUN = "20260131T020000-1a2b3c4"  # each of the two adds a character
 
 Simulators = dict[str, Simulator]
+Warehouses = dict[str, Warehouse]
 
 
 @pytest.fixture
@@ -51,17 +55,24 @@ def simulators() -> Iterator[Simulators]:
         yield {ONE: one, OTHER: other}
 
 
-def sync(simulators: Simulators, community: str, warehouse: Warehouse, folder: Path, **options: Any) -> RunResult:
+@pytest.fixture
+def warehouses(warehouse_url: str) -> Iterator[Warehouses]:
+    """One database, opened for each community."""
+    with Warehouse.open(warehouse_url, ONE) as one, Warehouse.open(warehouse_url, OTHER) as other:
+        yield {ONE: one, OTHER: other}
+
+
+def sync(simulators: Simulators, community: str, warehouses: Warehouses, folder: Path, **options: Any) -> RunResult:
     options.setdefault("mode", Full())
     simulator = simulators[community]
     credentials = Credentials(simulator.client_id, simulator.client_secret)
     api = IdeasApi.connect(CONTRACT, simulator.base_url, credentials, folder / f"{community}.json", folder)
-    return sync_community(api, warehouse, community, **options)
+    return sync_community(api, warehouses[community], community, **options)
 
 
-def everything_of(warehouse: Warehouse, community: str) -> dict[str, set[tuple[Any, ...]]]:
+def everything_of(warehouses: Warehouses, community: str) -> dict[str, set[tuple[Any, ...]]]:
     """Each row of the community, in every table, bookkeeping and history included."""
-    with warehouse.engine.connect() as connection:
+    with warehouses[ONE].engine.connect() as connection:
         return {
             name: set(map(repr, connection.execute(sa.select(table).where(table.c.community == community))))
             for name, table in METADATA.tables.items()
@@ -70,39 +81,39 @@ def everything_of(warehouse: Warehouse, community: str) -> dict[str, set[tuple[A
 
 
 @contextmanager
-def untouched(warehouse: Warehouse, community: str) -> Iterator[None]:
-    before = everything_of(warehouse, community)
+def untouched(warehouses: Warehouses, community: str) -> Iterator[None]:
+    before = everything_of(warehouses, community)
     assert before["ideas"]
     assert before["_sync_scopes"]
     yield
-    assert everything_of(warehouse, community) == before
+    assert everything_of(warehouses, community) == before
 
 
-def assert_both_true(warehouse: Warehouse, simulators: Simulators) -> None:
+def assert_both_true(warehouses: Warehouses, simulators: Simulators) -> None:
     for community, simulator in simulators.items():
-        assert_true_to(warehouse.engine, community, CONTRACT, simulator.tables)
+        assert_true_to(warehouses[ONE].engine, community, CONTRACT, simulator.tables)
 
 
 def test_synced_one_after_the_other_each_is_its_own_source(
-    simulators: Simulators, warehouse: Warehouse, tmp_path: Path
+    simulators: Simulators, warehouses: Warehouses, tmp_path: Path
 ) -> None:
     for number, community in enumerate(simulators):
-        assert sync(simulators, community, warehouse, tmp_path, run_id=f"{RUN}{number}").verdict == "complete"
-    assert_both_true(warehouse, simulators)
+        assert sync(simulators, community, warehouses, tmp_path, run_id=f"{RUN}{number}").verdict == "complete"
+    assert_both_true(warehouses, simulators)
     for community, neighbour in ((ONE, OTHER), (OTHER, ONE)):
-        with untouched(warehouse, neighbour):
-            again = sync(simulators, community, warehouse, tmp_path, run_id=f"{RUN}-{community}")
+        with untouched(warehouses, neighbour):
+            again = sync(simulators, community, warehouses, tmp_path, run_id=f"{RUN}-{community}")
             assert (again.verdict, again.changed) == ("complete", False)
 
 
 def test_a_run_id_that_both_share_is_a_run_of_each(
-    simulators: Simulators, warehouse: Warehouse, tmp_path: Path
+    simulators: Simulators, warehouses: Warehouses, tmp_path: Path
 ) -> None:
     for community in simulators:
-        sync(simulators, community, warehouse, tmp_path, run_id=RUN)
-    with untouched(warehouse, ONE):
-        sync(simulators, OTHER, warehouse, tmp_path, run_id=RUN, mode=Incremental())
-    assert_both_true(warehouse, simulators)
+        sync(simulators, community, warehouses, tmp_path, run_id=RUN)
+    with untouched(warehouses, ONE):
+        sync(simulators, OTHER, warehouses, tmp_path, run_id=RUN, mode=Incremental())
+    assert_both_true(warehouses, simulators)
 
 
 def _sync(
@@ -135,7 +146,7 @@ def test_two_processes_at_the_same_time_make_both_true(
             ),
         )
         with Warehouse.open(warehouse_url, ONE) as warehouse:
-            assert_both_true(warehouse, simulators)
+            assert_both_true({ONE: warehouse}, simulators)
         for simulator in simulators.values():
             with simulator.changing() as tables:
                 tables["comments"].pop(next(reversed(tables["comments"])))
@@ -144,10 +155,10 @@ def test_two_processes_at_the_same_time_make_both_true(
 
 
 def test_what_is_gone_held_confirmed_rejected_or_moved_in_one_is_nothing_to_the_other(
-    simulators: Simulators, warehouse: Warehouse, tmp_path: Path
+    simulators: Simulators, warehouses: Warehouses, tmp_path: Path
 ) -> None:
     for community in simulators:
-        sync(simulators, community, warehouse, tmp_path)
+        sync(simulators, community, warehouses, tmp_path)
     simulator = simulators[ONE]
     with simulator.changing() as tables:
         idea = next(iter(tables["ideas"]))
@@ -161,47 +172,47 @@ def test_what_is_gone_held_confirmed_rejected_or_moved_in_one_is_nothing_to_the_
             answers.pop(key)
         tables["idea_tags"].clear()
     simulator.faults.add(Fault(kind="poison_value", stream="votes", times=None))
-    with untouched(warehouse, OTHER):
-        result = sync(simulators, ONE, warehouse, tmp_path)
-        waiting = held(warehouse.engine, ONE)
+    with untouched(warehouses, OTHER):
+        result = sync(simulators, ONE, warehouses, tmp_path)
+        waiting = call_reading(warehouses[ONE], held)
         assert result.verdict == "incomplete"
         assert {h.stream for h in waiting} == {"users", "idea_tags"}
-        assert count(warehouse, REJECTED_RECORDS, ONE) > 0
-        assert count(warehouse, IDEA_HISTORY, ONE, IDEA_HISTORY.c.observed_to.is_not(None)) > 0
+        assert count(warehouses, REJECTED_RECORDS, ONE) > 0
+        assert count(warehouses, IDEA_HISTORY, ONE, IDEA_HISTORY.c.observed_to.is_not(None)) > 0
         now = datetime.now(UTC)
         for name in ("users", "idea_tags"):
             ids = [h.id for h in waiting if h.stream == name]
             if name == "users":
-                warehouse.confirm_absences(ONE, name, ids, "r", now, ["user_answers"])
+                call_writing(warehouses[ONE], confirm_absences, name, ids, ["user_answers"], Deletion("r", now))
             else:
-                warehouse.confirm_parts(ONE, name, ids, "r", now, "gone (confirmed)")
+                call_writing(warehouses[ONE], confirm_embedded, name, ids, Deletion("r", now, "gone (confirmed)"))
         simulator.faults.clear()
-        assert sync(simulators, ONE, warehouse, tmp_path).verdict == "complete"
-    assert count(warehouse, REJECTED_RECORDS, ONE) == count(warehouse, ABSENCES, ONE) == 0
-    assert_both_true(warehouse, simulators)
+        assert sync(simulators, ONE, warehouses, tmp_path).verdict == "complete"
+    assert count(warehouses, REJECTED_RECORDS, ONE) == count(warehouses, ABSENCES, ONE) == 0
+    assert_both_true(warehouses, simulators)
 
 
 def test_a_person_erased_in_one_stays_whoever_has_the_same_id_in_the_other(
-    simulators: Simulators, warehouse: Warehouse, tmp_path: Path
+    simulators: Simulators, warehouses: Warehouses, tmp_path: Path
 ) -> None:
     privacies = {community: Privacy(CONTRACT, community, folder=tmp_path) for community in simulators}
     for community in simulators:
-        sync(simulators, community, warehouse, tmp_path, privacy=privacies[community])
+        sync(simulators, community, warehouses, tmp_path, privacy=privacies[community])
     person = shared_author(simulators)
-    with untouched(warehouse, OTHER):
-        erasure = privacies[ONE].erase(warehouse, person, texts=True)
+    with untouched(warehouses, OTHER):
+        erasure = privacies[ONE].erase(warehouses[ONE], person, texts=True)
     assert {"users", "ideas"} <= erasure.rows.keys()
     for community in simulators:
-        sync(simulators, community, warehouse, tmp_path, privacy=privacies[community])
-    assert_true_to(warehouse.engine, OTHER, CONTRACT, simulators[OTHER].tables)
+        sync(simulators, community, warehouses, tmp_path, privacy=privacies[community])
+    assert_true_to(warehouses[ONE].engine, OTHER, CONTRACT, simulators[OTHER].tables)
     ids = {
-        community: count(warehouse, TABLES["users"], community, TABLES["users"].c.id == person) for community in SEEDS
+        community: count(warehouses, TABLES["users"], community, TABLES["users"].c.id == person) for community in SEEDS
     }
     assert ids == {ONE: 0, OTHER: 1}
 
 
-def count(warehouse: Warehouse, table: sa.Table, community: str, *which: sa.ColumnElement[bool]) -> int:
-    with warehouse.engine.connect() as connection:
+def count(warehouses: Warehouses, table: sa.Table, community: str, *which: sa.ColumnElement[bool]) -> int:
+    with warehouses[ONE].engine.connect() as connection:
         query = sa.select(sa.func.count()).select_from(table).where(table.c.community == community, *which)
         return int(connection.execute(query).scalar_one())
 

@@ -19,6 +19,7 @@ from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.database import utc
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, sync
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 200, "total": {"body": ["total"]}})
 
@@ -102,7 +103,7 @@ class Follower:
         began = datetime.now(UTC)
         result = sync(self.simulator, self._warehouse, self._folder)
         assert result.verdict == "complete", result
-        assert held(self.engine, COMMUNITY) == []
+        assert call_reading(self._warehouse, held) == []
         self.looks.append(Look(began, datetime.now(UTC), copy.deepcopy(self.simulator.tables)))
 
     def witness(self) -> Witness:

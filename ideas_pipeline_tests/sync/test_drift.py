@@ -21,7 +21,7 @@ from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, night
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load_batch, night
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = load_contract(None)
@@ -63,9 +63,9 @@ def run(
         rows = Rows()
         rows.add([record_of(record, None, index, "c1") for index, record in enumerate(records)], "c1")
         drift.observe(rows.records)
-        about = About(contract, stream, COMMUNITY, f"night-{on}", night(on), window=window, vanished=drift.vanished())
+        about = About(contract, stream, f"night-{on}", night(on), window=window, vanished=drift.vanished())
         made = batch(about, rows)
-        counts.append(warehouse.load(made).counts.get("c1", Counts()))
+        counts.append(load_batch(warehouse, made).counts.get("c1", Counts()))
     drift.note(f"night-{on}", night(on))
     return counts
 

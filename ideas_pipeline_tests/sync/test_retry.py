@@ -15,7 +15,7 @@ from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES, SYNC_RUN
 from ideas_pipeline.warehouse.rejects import waiting
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load, night, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, load, load_batch, night, read
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 DEFAULT = contract_with({})
@@ -26,7 +26,7 @@ def came(warehouse: Warehouse, stream: str, *records: Mapping[str, Any], contrac
     rows = Rows()
     record_of = field_map(contract, stream)
     rows.add([record_of(dict(record), None, 0, "p1") for record in records], "p1")
-    warehouse.load(batch(About(contract, stream, COMMUNITY, "night-1", night(1)), rows))
+    load_batch(warehouse, batch(About(contract, stream, "night-1", night(1)), rows))
 
 
 def retry(warehouse: Warehouse, changes: Mapping[str, Any], privacy: Privacy | None = None) -> list[Retried]:

@@ -12,9 +12,12 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.batch import Batch, Counts, Reject, ScopeRead
+from ideas_pipeline.warehouse.absences import absences
+from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, Reject, ScopeRead
+from ideas_pipeline.warehouse.load import load as load_in
 from ideas_pipeline.warehouse.staging import arrow_schema, staging_table
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 COMMUNITY = "acme"
 Rows = Sequence[Mapping[str, Any]]
@@ -79,7 +82,13 @@ def load(
     rejects: Sequence[Reject] = (),
 ) -> dict[str, Counts]:
     """Loads ``rows`` on night ``on``, as run ``night-<on>``; each scope that a row names was read whole."""
-    return warehouse.load(batch(stream, rows, on, scopes, embedded, stated, rejects)).counts
+    return load_batch(warehouse, batch(stream, rows, on, scopes, embedded, stated, rejects)).counts
+
+
+def load_batch(warehouse: Warehouse, batch: Batch) -> Loaded:
+    """Load ``batch`` in a transaction of its own."""
+    with warehouse.writing() as tx:
+        return load_in(tx, batch)
 
 
 def batch(
@@ -94,12 +103,12 @@ def batch(
     frames = {stream: frame(stream, rows)} | {name: frame(name, parts) for name, parts in (embedded or {}).items()}
     if scopes is None:
         scopes = [read(scope) for scope in dict.fromkeys(row["_scope"] for row in rows)]
-    return Batch(COMMUNITY, f"night-{on}", stream, night(on), tuple(scopes), frames, dict(stated or {}), tuple(rejects))
+    return Batch(f"night-{on}", stream, night(on), tuple(scopes), frames, dict(stated or {}), tuple(rejects))
 
 
 def candidates(warehouse: Warehouse, stream: str) -> dict[str, str]:
     """The rows that look absent: id → the scope from which they are missing."""
-    return {id_: found.scope for id_, found in warehouse.candidates(COMMUNITY, stream).items()}
+    return {id_: found.scope for id_, found in call_reading(warehouse, absences, stream).items()}
 
 
 def held(warehouse: Warehouse, table: sa.Table | str) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
+from ideas_pipeline.warehouse.absences import confirm_absences, hold_absences, note_orphans
 from ideas_pipeline.warehouse.batch import Counts
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import (
-    COMMUNITY,
     candidates,
     held,
     idea,
@@ -15,6 +16,7 @@ from ideas_pipeline_tests.warehouse.batches import (
     read,
     reject,
 )
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 
 def test_a_row_missing_from_a_judged_scope_becomes_a_candidate_and_is_not_yet_deleted(warehouse: Warehouse) -> None:
@@ -90,7 +92,9 @@ def test_a_confirmed_absence_marks_the_row_and_its_embedded_rows_and_is_counted(
     parts = {"idea_labels": [label("1", "new"), label("2", "new")]}
     load(warehouse, "ideas", [idea("1"), idea("2"), idea("3", "c2")], on=1, embedded=parts)
     load(warehouse, "ideas", [idea("1")], on=2, scopes=[read("c1"), read("c2")])
-    marked = warehouse.confirm_absences(COMMUNITY, "ideas", ["2", "3"], "night-2", night(2), ["idea_labels"])
+    marked = call_writing(
+        warehouse, confirm_absences, "ideas", ["2", "3"], ["idea_labels"], Deletion("night-2", night(2))
+    )
     assert marked == {"c1": 1, "c2": 1}
     assert live(warehouse, "ideas") == [("1",)]
     assert live(warehouse, "idea_labels") == [("1", "new")]
@@ -103,14 +107,14 @@ def test_a_confirmed_absence_marks_the_row_and_its_embedded_rows_and_is_counted(
 
 def test_only_a_candidate_can_be_confirmed(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1")], on=1)
-    assert warehouse.confirm_absences(COMMUNITY, "ideas", ["1", "9"], "night-1", night(1), []) == {}
+    assert call_writing(warehouse, confirm_absences, "ideas", ["1", "9"], [], Deletion("night-1", night(1))) == {}
     assert live(warehouse, "ideas") == [("1",)]
 
 
 def test_a_row_marked_deleted_is_not_noted_again(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1")], on=1)
     load(warehouse, "ideas", [], on=2, scopes=[read("c1")])
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["1"], "night-2", night(2), [])
+    call_writing(warehouse, confirm_absences, "ideas", ["1"], [], Deletion("night-2", night(2)))
     load(warehouse, "ideas", [], on=3, scopes=[read("c1")])
     assert candidates(warehouse, "ideas") == {}
 
@@ -118,7 +122,7 @@ def test_a_row_marked_deleted_is_not_noted_again(warehouse: Warehouse) -> None:
 def test_a_deleted_row_that_is_seen_again_is_revived_and_counts_as_updated(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1")], on=1)
     load(warehouse, "ideas", [], on=2, scopes=[read("c1")])
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["1"], "night-2", night(2), [])
+    call_writing(warehouse, confirm_absences, "ideas", ["1"], [], Deletion("night-2", night(2)))
     assert load(warehouse, "ideas", [idea("1")], on=3) == {"c1": Counts(seen=1, updated=1)}
     [row] = held(warehouse, "ideas")
     assert (row["_first_seen_at"], row["_changed_at"], row["_deleted_at"]) == (night(1), night(3), None)
@@ -127,7 +131,7 @@ def test_a_deleted_row_that_is_seen_again_is_revived_and_counts_as_updated(wareh
 def test_a_held_absence_stays_a_candidate_with_its_reason(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2")], on=1)
     load(warehouse, "ideas", [], on=2, scopes=[read("c1")])
-    warehouse.hold_absences(COMMUNITY, "ideas", ["2"], "too many at once")
+    call_writing(warehouse, hold_absences, "ideas", ["2"], "too many at once")
     assert candidates(warehouse, "ideas") == {"1": "c1", "2": "c1"}
     assert [row["held_because"] for row in held(warehouse, ABSENCES)] == [None, "too many at once"]
     assert live(warehouse, "ideas") == [("1",), ("2",)]
@@ -138,13 +142,13 @@ def test_live_rows_of_a_deleted_parent_become_candidates(warehouse: Warehouse) -
     votes = [{"id": f"v{n}", "idea_id": f"i{n}", "_scope": f"i{n}"} for n in (1, 2)]
     load(warehouse, "votes", votes, on=1)
     load(warehouse, "ideas", [idea("i1")], on=2)
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["i2"], "night-2", night(2), [])
-    assert warehouse.note_orphans(COMMUNITY, "votes", "night-2", night(2)) == 1
-    assert warehouse.note_orphans(COMMUNITY, "votes", "night-2", night(2)) == 0
+    call_writing(warehouse, confirm_absences, "ideas", ["i2"], [], Deletion("night-2", night(2)))
+    assert call_writing(warehouse, note_orphans, "votes", "night-2", night(2)) == 1
+    assert call_writing(warehouse, note_orphans, "votes", "night-2", night(2)) == 0
     assert candidates(warehouse, "votes") == {"v2": "i2"}
-    assert warehouse.confirm_absences(COMMUNITY, "votes", ["v2"], "night-2", night(2), []) == {"i2": 1}
+    assert call_writing(warehouse, confirm_absences, "votes", ["v2"], [], Deletion("night-2", night(2))) == {"i2": 1}
 
 
 def test_a_table_that_stands_alone_has_no_orphans(warehouse: Warehouse) -> None:
     load(warehouse, "challenges", [{"id": "c1", "_scope": ""}], on=1)
-    assert warehouse.note_orphans(COMMUNITY, "challenges", "night-1", night(1)) == 0
+    assert call_writing(warehouse, note_orphans, "challenges", "night-1", night(1)) == 0

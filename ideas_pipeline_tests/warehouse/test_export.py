@@ -16,9 +16,12 @@ import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.tables.columns import column
+from ideas_pipeline.warehouse.absences import confirm_absences
 from ideas_pipeline.warehouse.export import export, exportable
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, candidates, held, idea, label, load, night
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 # An hour that the clocks of Madrid show twice.
 FIRST, SECOND = datetime(2026, 10, 25, 0, 30, 0, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
@@ -52,7 +55,7 @@ def filled(warehouse: Warehouse) -> Warehouse:
     load(warehouse, "ideas", IDEAS, on=1, embedded={"idea_labels": [label("1", "l1", text="Adopted")]})
     load(warehouse, "ideas", IDEAS[:3], on=2)
     assert candidates(warehouse, "ideas") == {"4": "c1"}
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["4"], "night-2", night(2), embedded=[])
+    call_writing(warehouse, confirm_absences, "ideas", ["4"], [], Deletion("night-2", night(2)))
     with warehouse.engine.begin() as connection:
         MART.create(connection)
         day = {"community": COMMUNITY, "day": date(2026, 1, 2), "ideas": 3, "share": 0.75, "last_at": FIRST}

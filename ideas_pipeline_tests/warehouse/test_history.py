@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,29 +12,30 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables import history
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.warehouse.absences import confirm_absences
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load as load_in
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, held, idea, label, load, night, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, held, idea, label, load, load_batch, night, read
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 Labels = Mapping[str, Mapping[str, str]]
 
 
-def see(
-    warehouse: Warehouse, on: int, *ideas: Mapping[str, Any], labels: Labels | None = None, community: str = COMMUNITY
-) -> None:
+def see(warehouse: Warehouse, on: int, *ideas: Mapping[str, Any], labels: Labels | None = None) -> None:
     """Loads what a night saw of ideas. ``labels``: idea → label → name, for each idea whose labels were sent."""
     parts = [label(id_, one, name=name) for id_, ones in (labels or {}).items() for one, name in ones.items()]
     loaded = batch("ideas", ideas, on, embedded={"idea_labels": parts}, stated={"idea_labels": list(labels or {})})
-    warehouse.load(replace(loaded, community=community))
+    load_batch(warehouse, loaded)
 
 
-def miss(warehouse: Warehouse, on: int, *ids: str, community: str = COMMUNITY) -> None:
+def miss(warehouse: Warehouse, on: int, *ids: str) -> None:
     """A night that proves ideas to be gone; others that were there are not looked at."""
     scopes = [read("c1"), read("c2")]
-    warehouse.load(replace(batch("ideas", [], on, scopes), community=community))
-    warehouse.confirm_absences(community, "ideas", ids, f"night-{on}", night(on), ["idea_labels"], "gone")
+    load_batch(warehouse, batch("ideas", [], on, scopes))
+    call_writing(warehouse, confirm_absences, "ideas", ids, ["idea_labels"], Deletion(f"night-{on}", night(on), "gone"))
 
 
 def past(warehouse: Warehouse, attribute: str, id_: str = "1") -> list[tuple[str, datetime, datetime | None]]:
@@ -178,8 +178,8 @@ def test_a_load_that_is_rolled_back_leaves_no_history(warehouse: Warehouse) -> N
 
 
 def _load_and_fail(warehouse: Warehouse, changed: Batch) -> None:
-    with writing(warehouse.engine) as connection:
-        load_in(connection, changed)
+    with warehouse.writing() as tx:
+        load_in(tx, changed)
         raise KeyError("after the load")
 
 
@@ -206,14 +206,14 @@ def test_the_ideas_of_a_warehouse_that_kept_no_history_are_recorded_with_the_fir
     assert all(row["is_left_censored"] for row in held(warehouse, IDEA_HISTORY))
 
 
-def test_communities_do_not_touch_each_other(warehouse: Warehouse) -> None:
+def test_communities_do_not_touch_each_other(warehouse: Warehouse, other_warehouse: Warehouse) -> None:
     see(warehouse, 1, idea("1", status="new"), labels={"1": {"l1": "Hot"}})
     before = held(warehouse, IDEA_HISTORY)
-    see(warehouse, 1, idea("1", status="other"), labels={"1": {}}, community="zebra")
-    miss(warehouse, 2, "1", community="zebra")
+    see(other_warehouse, 1, idea("1", status="other"), labels={"1": {}})
+    miss(other_warehouse, 2, "1")
     rows = held(warehouse, IDEA_HISTORY)
     assert [row for row in rows if row["community"] == COMMUNITY] == before
-    assert {row["observed_to"] for row in rows if row["community"] == "zebra"} == {night(2)}
+    assert {row["observed_to"] for row in rows if row["community"] == "other"} == {night(2)}
 
 
 def test_the_questions_in_the_documentation_are_answered(warehouse: Warehouse) -> None:

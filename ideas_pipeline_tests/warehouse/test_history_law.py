@@ -36,15 +36,15 @@ LAW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scop
 def test_whatever_was_observed_can_be_replayed_from_the_fewest_intervals(
     warehouse: Warehouse, nights: Sequence[Mapping[str, Any]]
 ) -> None:
-    community = next(COMMUNITIES)
-    observed = observe(warehouse, community, enumerate(nights, 1))
+    warehouse = Warehouse(warehouse.engine, next(COMMUNITIES))
+    observed = observe(warehouse, enumerate(nights, 1))
     for on, facts in enumerate(observed, 1):
-        assert as_of(warehouse, community, night(on)) == facts
-        assert as_of(warehouse, community, night(on + 1) - timedelta(microseconds=1)) == facts
-    assert as_of(warehouse, community, night(1) - timedelta(microseconds=1)) == set()
+        assert as_of(warehouse, night(on)) == facts
+        assert as_of(warehouse, night(on + 1) - timedelta(microseconds=1)) == facts
+    assert as_of(warehouse, night(1) - timedelta(microseconds=1)) == set()
 
     intervals: dict[Any, list[Any]] = {}
-    for row in rows_of(warehouse, community):
+    for row in rows_of(warehouse):
         intervals.setdefault((row.idea_id, row.attribute, row.value, row.challenge_id), []).append(row)
         first = next(on for on, seen in enumerate(nights, 1) if seen[row.idea_id])
         assert row.is_left_censored == (utc(row.observed_from) == night(first))
@@ -58,11 +58,11 @@ def test_whatever_was_observed_can_be_replayed_from_the_fewest_intervals(
 def test_whatever_the_clock_says_intervals_do_not_overlap_and_end_with_the_present(
     warehouse: Warehouse, nights: Sequence[tuple[int, Mapping[str, Any]]]
 ) -> None:
-    community = next(COMMUNITIES)
-    observed = observe(warehouse, community, nights)
-    assert as_of(warehouse, community, night(31)) == (observed[-1] if observed else set())
+    warehouse = Warehouse(warehouse.engine, next(COMMUNITIES))
+    observed = observe(warehouse, nights)
+    assert as_of(warehouse, night(31)) == (observed[-1] if observed else set())
     intervals: dict[Any, list[Any]] = {}
-    for row in rows_of(warehouse, community):
+    for row in rows_of(warehouse):
         assert row.observed_to is None or row.observed_from < row.observed_to
         one_at_a_time = row.value if row.attribute == "label" else ""
         intervals.setdefault((row.idea_id, row.attribute, one_at_a_time), []).append(row)
@@ -70,7 +70,7 @@ def test_whatever_the_clock_says_intervals_do_not_overlap_and_end_with_the_prese
         assert all(one.observed_to and one.observed_to <= next_.observed_from for one, next_ in pairwise(rows))
 
 
-def observe(warehouse: Warehouse, community: str, nights: Iterable[tuple[int, Mapping[str, Any]]]) -> list[set[Fact]]:
+def observe(warehouse: Warehouse, nights: Iterable[tuple[int, Mapping[str, Any]]]) -> list[set[Fact]]:
     """Loads what each night saw, and returns what was then known of the ideas."""
     labels: dict[str, frozenset[str]] = {}
     observed = []
@@ -82,15 +82,9 @@ def observe(warehouse: Warehouse, community: str, nights: Iterable[tuple[int, Ma
             idea(id_, **{k: v for k, v in state.items() if k != "labels"}, updated_at=night(on))
             for id_, state in there.items()
         ]
-        see(
-            warehouse,
-            on,
-            *rows,
-            labels={id_: dict.fromkeys(ones, "") for id_, ones in said.items()},
-            community=community,
-        )
+        see(warehouse, on, *rows, labels={id_: dict.fromkeys(ones, "") for id_, ones in said.items()})
         if gone := seen.keys() - there.keys():
-            miss(warehouse, on, *gone, community=community)
+            miss(warehouse, on, *gone)
         facts = set[Fact]()
         for id_, state in there.items():
             for attribute, column in ATTRIBUTES.items():
@@ -101,19 +95,21 @@ def observe(warehouse: Warehouse, community: str, nights: Iterable[tuple[int, Ma
     return observed
 
 
-def as_of(warehouse: Warehouse, community: str, moment: datetime) -> set[Fact]:
+def as_of(warehouse: Warehouse, moment: datetime) -> set[Fact]:
     """What the history says of a moment."""
     h = IDEA_HISTORY.c
     then = sa.select(h.idea_id, h.attribute, h.value, h.challenge_id).where(
-        h.community == community, h.observed_from <= moment, sa.or_(h.observed_to > moment, h.observed_to.is_(None))
+        h.community == warehouse.community,
+        h.observed_from <= moment,
+        sa.or_(h.observed_to > moment, h.observed_to.is_(None)),
     )
     with warehouse.engine.begin() as connection:
         return {tuple(row) for row in connection.execute(then)}
 
 
-def rows_of(warehouse: Warehouse, community: str) -> Sequence[sa.Row[Any]]:
+def rows_of(warehouse: Warehouse) -> Sequence[sa.Row[Any]]:
     h = IDEA_HISTORY.c
     with warehouse.engine.begin() as connection:
         return connection.execute(
-            sa.select(IDEA_HISTORY).where(h.community == community).order_by(h.observed_from, h.value)
+            sa.select(IDEA_HISTORY).where(h.community == warehouse.community).order_by(h.observed_from, h.value)
         ).all()

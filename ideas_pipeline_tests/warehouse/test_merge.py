@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -16,6 +18,7 @@ from ideas_pipeline_tests.warehouse.batches import (
     label,
     live,
     load,
+    load_batch,
     night,
     read,
     reject,
@@ -111,13 +114,11 @@ def test_a_scope_loaded_again_in_the_same_run_has_one_account(warehouse: Warehou
     assert (row["inserted"], row["unchanged"]) == (0, 1)
 
 
-def test_communities_do_not_touch_each_other(warehouse: Warehouse) -> None:
+def test_communities_do_not_touch_each_other(warehouse: Warehouse, other_warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1", title="Ours")], on=1)
     theirs = batch("ideas", [idea("1", title="Theirs")], 2)
-    other = type(theirs)(
-        "other", "night-2", "ideas", night(2), theirs.scopes, theirs.frames, {"idea_labels": ["1"]}, ()
-    )
-    assert warehouse.load(other).counts == {"c1": Counts(seen=1, inserted=1)}
+    theirs = replace(theirs, stated={"idea_labels": ["1"]})
+    assert load_batch(other_warehouse, theirs).counts == {"c1": Counts(seen=1, inserted=1)}
     assert [(row["community"], row["title"]) for row in held(warehouse, "ideas")] == [
         (COMMUNITY, "Ours"),
         ("other", "Theirs"),
@@ -170,9 +171,8 @@ def test_many_loads_on_one_connection_each_start_with_empty_staging(warehouse: W
 
 
 def test_a_stream_without_a_frame_can_be_loaded(warehouse: Warehouse) -> None:
-    empty = batch("ideas", [], 1, [read("c1")])
-    nothing = type(empty)(COMMUNITY, "night-1", "ideas", night(1), empty.scopes, {}, {}, ())
-    assert warehouse.load(nothing).counts == {"c1": Counts()}
+    nothing = replace(batch("ideas", [], 1, [read("c1")]), frames={})
+    assert load_batch(warehouse, nothing).counts == {"c1": Counts()}
 
 
 def test_a_key_that_comes_twice_in_a_frame_loads_nothing(warehouse: Warehouse) -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.warehouse.absences import confirm_absences, hold_absences
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.quality import (
     BrokenReference,
     Declaration,
@@ -21,7 +23,7 @@ from ideas_pipeline.warehouse.quality import (
 )
 from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, night, read, reject
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, load, load_batch, night, read, reject
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 READ = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -82,7 +84,7 @@ def test_absences_are_counted_by_what_holds_them_once_they_are_judged(warehouse:
     load(warehouse, "ideas", [idea("1")], on=2)
     assert call_reading(warehouse, held_absences, ["ideas"]) == {}
 
-    warehouse.hold_absences(COMMUNITY, "ideas", ["2", "3"], "too many")
+    call_writing(warehouse, hold_absences, "ideas", ["2", "3"], "too many")
 
     assert call_reading(warehouse, held_absences, ["ideas"]) == {("ideas", "too many"): 2}
 
@@ -92,7 +94,7 @@ def test_held_rows_of_an_embedded_table_are_counted_under_its_name(warehouse: Wa
     labels = {"idea_labels": [label(i, "new") for i in ideas]}
     load(warehouse, "ideas", [idea(i) for i in ideas], on=1, embedded=labels, stated={"idea_labels": ideas})
     without = batch("ideas", [idea(i) for i in ideas], 2, stated={"idea_labels": ideas})
-    warehouse.load(replace(without, mass_absence_percent=10))
+    load_batch(warehouse, replace(without, mass_absence_percent=10))
 
     held = call_reading(warehouse, held_absences, ["ideas", "idea_labels"])
 
@@ -120,7 +122,7 @@ def test_a_deleted_parent_breaks_what_is_part_of_it_and_not_what_only_names_it(w
     load(warehouse, "ideas", [idea("1", author_id="u1")], on=1)
     for stream, gone in (("users", "u1"), ("challenges", "c1")):
         load(warehouse, stream, [], on=2, scopes=[read("")])
-        warehouse.confirm_absences(COMMUNITY, stream, [gone], "night-2", night(2), [])
+        call_writing(warehouse, confirm_absences, stream, [gone], [], Deletion("night-2", night(2)))
 
     assert call_reading(warehouse, broken_references, ["ideas"]) == [
         BrokenReference("ideas", "challenge_id", "challenges", 1)
@@ -174,8 +176,8 @@ def test_what_is_gone_counts_on_neither_side(warehouse: Warehouse) -> None:
     load(warehouse, "comments", [comment("a", "1"), comment("b", "1")], on=1)
     load(warehouse, "ideas", [idea("1", comment_count=1)], on=2)
     load(warehouse, "comments", [comment("a", "1")], on=2, scopes=[read("1")])
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["2"], "night-2", READ, [])
-    warehouse.confirm_absences(COMMUNITY, "comments", ["b"], "night-2", READ, [])
+    call_writing(warehouse, confirm_absences, "ideas", ["2"], [], Deletion("night-2", READ))
+    call_writing(warehouse, confirm_absences, "comments", ["b"], [], Deletion("night-2", READ))
 
     assert counts(warehouse) == DeclaredCounts(parents=1, differ=0, declared=1, there=1, missing=0, surplus=0)
     assert which(warehouse) == []

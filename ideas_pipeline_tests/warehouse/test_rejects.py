@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.warehouse.rejects import settle_retried
+from ideas_pipeline.warehouse.scopes import scope_states
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, label, load, night, read, reject
-from ideas_pipeline_tests.warehouse.calls import call_writing
+from ideas_pipeline_tests.warehouse.batches import held, idea, label, load, night, read, reject
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 
 def test_a_reject_waits_with_its_reason_and_payload(warehouse: Warehouse) -> None:
@@ -65,4 +66,4 @@ def test_more_lists_than_a_statement_takes_parameters_are_read_whole_after_a_ret
         scopes=[read("c1", remembered=True), read("c2", remembered=True)],
     )
     call_writing(warehouse, settle_retried, "ideas", [], [f"c{n}" for n in range(2, 70_000)])
-    assert set(warehouse.scope_states(COMMUNITY, "ideas")) == {"c1"}
+    assert set(call_reading(warehouse, scope_states, "ideas")) == {"c1"}

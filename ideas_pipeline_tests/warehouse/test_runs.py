@@ -4,6 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.warehouse.absences import confirm_absences, hold_absences
+from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.runs import (
     RunOutcome,
     RunStart,
@@ -15,6 +17,7 @@ from ideas_pipeline.warehouse.runs import (
     start_stream,
     stream_verdicts,
 )
+from ideas_pipeline.warehouse.scopes import distinct_values, live_counts, live_ids, parent_values
 from ideas_pipeline.warehouse.status import StreamStatus, status
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, reject
@@ -40,19 +43,19 @@ def test_a_stream_started_again_in_a_run_begins_anew(warehouse: Warehouse) -> No
         assert (row["verdict"], row["seen"], row["inserted"], row["held"]) == ("complete", 3, 3, 0)
 
 
-def test_values_are_distinct_live_sorted_and_never_null(warehouse: Warehouse) -> None:
+def test_values_are_distinct_live_sorted_and_never_null(warehouse: Warehouse, other_warehouse: Warehouse) -> None:
     rows = [idea("1", author_id="u2"), idea("2", author_id="u1"), idea("3", author_id="u2"), idea("4", author_id="u9")]
     load(warehouse, "ideas", [*rows, idea("5")], on=1)
     load(warehouse, "comments", [{"id": "k", "idea_id": "1", "author_id": "u3", "_scope": "1"}], on=1)
     load(warehouse, "ideas", [rows[0], rows[1], rows[2], idea("5")], on=2)
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["4"], "night-2", night(2), [])
-    assert warehouse.values(COMMUNITY, ["ideas.author_id", "comments.author_id"]) == ["u1", "u2", "u3"]
-    assert warehouse.values("other", ["ideas.author_id"]) == []
+    call_writing(warehouse, confirm_absences, "ideas", ["4"], [], Deletion("night-2", night(2)))
+    assert call_reading(warehouse, distinct_values, ["ideas.author_id", "comments.author_id"]) == ["u1", "u2", "u3"]
+    assert call_reading(other_warehouse, distinct_values, ["ideas.author_id"]) == []
 
 
 def test_what_parents_say_is_known_by_their_key(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1", vote_count=7), idea("2", vote_count=0), idea("3")], on=1)
-    assert warehouse.parents(COMMUNITY, "ideas.id", ["vote_count", "score"]) == {
+    assert call_reading(warehouse, parent_values, "ideas.id", ["vote_count", "score"]) == {
         "1": {"vote_count": 7, "score": None},
         "2": {"vote_count": 0, "score": None},
         "3": {"vote_count": None, "score": None},
@@ -63,12 +66,12 @@ def test_live_rows_are_known_by_scope_and_all_together(warehouse: Warehouse) -> 
     load(warehouse, "ideas", [idea("1"), idea("2"), idea("3", "c2")], on=1)
     load(warehouse, "challenges", [{"id": "c1", "_scope": ""}, {"id": "c2", "_scope": ""}], on=1)
     load(warehouse, "ideas", [idea("1")], on=2)
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["2"], "night-2", night(2), [])
-    assert warehouse.live_ids(COMMUNITY, "ideas", "c1") == {"1"}
-    assert warehouse.live_ids(COMMUNITY, "ideas", None) == {"1", "3"}
-    assert warehouse.live_ids(COMMUNITY, "challenges", "") == {"c1", "c2"}
-    assert warehouse.live_counts(COMMUNITY, "ideas") == {"c1": 1, "c2": 1}
-    assert warehouse.live_counts(COMMUNITY, "challenges") == {"": 2}
+    call_writing(warehouse, confirm_absences, "ideas", ["2"], [], Deletion("night-2", night(2)))
+    assert call_reading(warehouse, live_ids, "ideas", "c1") == {"1"}
+    assert call_reading(warehouse, live_ids, "ideas", None) == {"1", "3"}
+    assert call_reading(warehouse, live_ids, "challenges", "") == {"c1", "c2"}
+    assert call_reading(warehouse, live_counts, "ideas") == {"c1": 1, "c2": 1}
+    assert call_reading(warehouse, live_counts, "challenges") == {"": 2}
 
 
 def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(
@@ -80,8 +83,8 @@ def test_the_status_of_a_stream_tells_of_its_last_run_and_of_its_rows(
     call_writing(warehouse, start_stream, "night-2", "ideas", night(2))
     rejects = [reject("5"), reject("l", table="idea_labels"), reject("v", table="votes")]
     load(warehouse, "ideas", [idea("1")], on=2, rejects=rejects)
-    warehouse.confirm_absences(COMMUNITY, "ideas", ["2"], "night-2", night(2), [])
-    warehouse.hold_absences(COMMUNITY, "ideas", ["3"], "too many at once")
+    call_writing(warehouse, confirm_absences, "ideas", ["2"], [], Deletion("night-2", night(2)))
+    call_writing(warehouse, hold_absences, "ideas", ["3"], "too many at once")
     call_writing(warehouse, finish_stream, "night-2", "ideas", night(2), "incomplete", "a list was cut short")
     call_writing(warehouse, start_stream, "night-2", "votes", night(3))
     assert call_reading(warehouse, status) == [

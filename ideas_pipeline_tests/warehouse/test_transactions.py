@@ -11,23 +11,23 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load as load_in
+from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.processes import run, started
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, live, load, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, label, live, load, load_batch, read
+from ideas_pipeline_tests.warehouse.calls import call_reading
 
 _KILLED_IN_MID_LOAD = """
 import os, signal, sys
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import writing
 from ideas_pipeline.warehouse.load import load
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.processes import run, started
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea
 
-with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse, writing(warehouse.engine) as connection:
-    load(connection, batch("ideas", [idea("2")], 2))
+with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse, warehouse.writing() as tx:
+    load(tx, batch("ideas", [idea("2")], 2))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -35,11 +35,11 @@ _WRITES_MANY_TIMES = """
 import sys
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.processes import run, started
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, batch, idea, load_batch, read
 
 with Warehouse.open(sys.argv[1], COMMUNITY) as warehouse:
     for n in range(10):
-        warehouse.load(batch("ideas", [idea(f"{sys.argv[2]}-{n}")], 1, [read("c1", judged=False)]))
+        load_batch(warehouse, batch("ideas", [idea(f"{sys.argv[2]}-{n}")], 1, [read("c1", judged=False)]))
 """
 
 
@@ -50,13 +50,13 @@ def test_an_error_in_mid_load_leaves_the_state_before(warehouse: Warehouse) -> N
         _load_and_fail(warehouse, changed)
     assert live(warehouse, "ideas") == [("1",)]
     assert live(warehouse, "idea_labels") == []
-    warehouse.load(changed)  # nothing of the first attempt is in the way
+    load_batch(warehouse, changed)  # nothing of the first attempt is in the way
     assert live(warehouse, "ideas") == [("1",), ("2",)]
 
 
 def _load_and_fail(warehouse: Warehouse, changed: Batch) -> None:
-    with writing(warehouse.engine) as connection:
-        load_in(connection, changed)
+    with warehouse.writing() as tx:
+        load_in(tx, changed)
         raise KeyError("in mid-load")
 
 
@@ -72,18 +72,18 @@ def test_a_process_killed_in_mid_load_leaves_the_state_before(warehouse: Warehou
 def test_a_reader_is_not_kept_waiting_and_sees_before_or_after(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1", title="Old")], on=1)
     titles = sa.text("SELECT title FROM ideas ORDER BY id")
-    with writing(warehouse.engine) as writer:
+    with warehouse.writing() as writer:
         load_in(writer, batch("ideas", [idea("1", title="New"), idea("2", title="New")], 2))
-        with warehouse.engine.begin() as reader:
+        with warehouse.reading() as reader:
             assert reader.scalars(titles).all() == ["Old"]
-        assert warehouse.live_ids(COMMUNITY, "ideas", None) == {"1"}
-    with warehouse.engine.begin() as reader:
+        assert call_reading(warehouse, live_ids, "ideas", None) == {"1"}
+    with warehouse.reading() as reader:
         assert reader.scalars(titles).all() == ["New", "New"]
 
 
 def test_a_second_writer_waits_for_the_first(warehouse: Warehouse) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with writing(warehouse.engine) as first:
+        with warehouse.writing() as first:
             second = pool.submit(load, warehouse, "ideas", [idea("1", title="Second")], on=2)
             load_in(first, batch("ideas", [idea("1", title="First")], 1))
             assert not second.done()
