@@ -1,8 +1,8 @@
-"""Which fields a stream's records have, against those that they had before: new, of another kind, vanished.
+"""Fields of a stream's records that are new, have another kind of value than before, or have vanished.
 
-A field that a record leaves out can mean that there is no value, or that the API has stopped to send the field. One
-record cannot tell. A run can: where all of its records so far lack a field that nearly all had before, the field has
-vanished, nothing is known of its value, and the rows keep the value that they have. Else it means none.
+If a record lacks a field, either it has no value, or the API no longer sends the field. One record cannot tell which,
+but a run can: if all of its records so far lack a field that nearly all had before, the field has vanished. Its value
+is then unknown, and the rows keep the value that they have. Otherwise the value is null.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FITTING: dict[Kind, set[str]] = {
     "json": {"list", "map"},
 }
 
-# A field has vanished where fewer than one in so many runs would show none of it by chance.
+# A field has vanished if fewer than one in so many runs would lack it in all records by chance.
 _ONE_IN = 1_000
 
 _KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "true/false", list: "list", dict: "map"}
@@ -44,7 +44,7 @@ _KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "t
 
 @dataclass(slots=True)
 class _Seen:
-    """What the records of a table had in this run, so far. A null is had, and is of no kind."""
+    """Fields of a table's records in this run so far. A null counts as present, but has no kind."""
 
     records: int = 0
     had: Counter[str] = field(default_factory=Counter)
@@ -52,23 +52,23 @@ class _Seen:
 
 
 class Drift:
-    """The fields of one stream and its embedded tables in one run. For one thread at a time."""
+    """The fields of one stream and its embedded tables in one run. Not thread-safe."""
 
     def __init__(self, warehouse: Warehouse, contract: Contract, stream: str) -> None:
-        """Reads what is known from earlier runs. Raises WarehouseError."""
+        """Read what earlier runs have noted. Raises WarehouseError."""
         self._warehouse = warehouse
         spec = contract.streams[stream]
         self._mapped: dict[str, Fields] = {stream: spec.fields, **{t: e.fields for t, e in spec.embedded.items()}}
         self._tables = list(self._mapped)
         with warehouse.reading() as tx:
             known = fields.fields(tx, self._tables)
-        # A column that was taken out of the contract is nobody's loss.
+        # A column that was removed from the contract has not vanished.
         known = [f for f in known if not f.is_mapped or f.field in self._mapped[f.table]]
         self._known = {table: {f.field: f for f in known if f.table == table} for table in self._tables}
         self._seen = {table: _Seen() for table in self._tables}
 
     def observe(self, records: Sequence[Record]) -> None:
-        """Counts what ``records`` of the stream have."""
+        """Count the fields of the stream's records."""
         for table in self._tables:
             rows = self._rows(records, table)
             if table in ABOUT_A_PERSON:
@@ -76,11 +76,11 @@ class Drift:
             _count(rows, self._mapped[table], self._seen[table])
 
     def vanished(self) -> dict[str, frozenset[str]]:
-        """The columns that vanished, by table: no record of this run has them, and that is not chance."""
+        """The columns that vanished, by table: no record of this run has them, and that is hardly chance."""
         return {table: frozenset(self._vanished(table)) for table in self._tables}
 
     def note(self, run_id: str, at: datetime) -> None:
-        """Remembers what is new, at the end of the stream. Writes nothing on a quiet night. Raises WarehouseError."""
+        """Note what is new, at the end of the stream; without news, write nothing. Raises WarehouseError."""
         changed = [f for table in self._tables for f in _changes(table, self._known[table], self._seen[table], at)]
         if changed:
             with self._warehouse.writing() as tx:
@@ -103,13 +103,13 @@ class Drift:
 
 
 def _not_erased(rows: Sequence[Record], table: str) -> list[Record]:
-    """The rows without those of erased people, whose columns are null by our doing: the API may not send them."""
+    """The rows without those of erased people: their columns are null because the policy blanks them."""
     person = next(c.name for c in TABLES[table].primary_key.columns if pii(c) == "person_id")
     return [row for row in rows if not is_surrogate(str(row.columns.get(person)))]
 
 
 def _count(rows: Sequence[Record], mapped: Fields, seen: _Seen) -> None:
-    """Counts what the API sent; a record's scope is our own. Thousands of records have but a few shapes."""
+    """Count the fields that the API sent. Thousands of records have only a few shapes, so shapes are counted first."""
     seen.records += len(rows)
     shapes = Counter((tuple(r.columns), tuple(map(type, r.columns.values()))) for r in rows)
     extras = Counter((tuple(r.extra), tuple(map(type, r.extra.values()))) for r in rows if r.extra)
@@ -124,7 +124,7 @@ def _count(rows: Sequence[Record], mapped: Fields, seen: _Seen) -> None:
 
 
 def _changes(table: str, known: dict[str, Field], seen: _Seen, at: datetime) -> Iterator[Field]:
-    """The fields that appeared, are of a new kind, vanished or came back; and those counted among twice as many."""
+    """The fields that are new, have a new kind, vanished or came back, and those counted in twice as many records."""
     n = seen.records
     for name, had in seen.had.items():
         kinds = frozenset(seen.kinds[name])
@@ -142,22 +142,24 @@ def _changes(table: str, known: dict[str, Field], seen: _Seen, at: datetime) -> 
                 missing_since=None,
             )
     for before in known.values():
-        # A field that only some records have can be missing from a few lists that are alike.
+        # A field that only some records have can be absent from a few lists that are alike.
         enough = before.records == before.of_records or 2 * n >= before.of_records
         if not seen.had[before.field] and not before.missing_since and enough and _is_no_chance(before, n):
             yield replace(before, missing_since=at)
 
 
 def _is_no_chance(known: Field, records: int) -> bool:
-    """Whether so many records would hardly lack the field if it came as often as before."""
-    share = (known.records + 1) / (known.of_records + 2)  # never quite all, as only so many were seen
+    """Whether so many records would hardly all lack the field if it were as frequent as before."""
+    share = (known.records + 1) / (known.of_records + 2)  # below 1, because only so many were seen
     return (1 - share) ** records < 1 / _ONE_IN
 
 
 def suggested_lines(contract: Contract, fields: Iterable[Field]) -> dict[tuple[str, str], str]:
-    """By table and column, the contract line that fills it from a field that nothing maps, the most alike first.
+    """Contract lines that would fill an empty column from an unmapped field, by table and column, most similar first.
 
-    ``fields``: all that is known of the tables. Only columns that get no value now are filled; no field is used twice.
+    Args:
+        contract: the contract in force.
+        fields: all fields that are known of the tables. None is used twice.
     """
     known = list(fields)
     there = [f for f in known if not f.missing_since]

@@ -1,4 +1,4 @@
-"""What every stream of a run shares."""
+"""What all streams of a run share: the run itself, its mode, its results, and who hears its progress."""
 
 from __future__ import annotations
 
@@ -20,9 +20,20 @@ Verdict = Literal["complete", "incomplete", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``goal_since``: of a full run, since when a proven list counts as read. Times know their zone.
+    """A run under way.
 
-    ``distrust``: why an absence that nothing explains may not be believed in this run, if so.
+    Attributes:
+        api: the client, for the contract and its counters.
+        source: where pages come from.
+        privacy: what may be stored of people.
+        warehouse: where records go.
+        run_id: its id.
+        mode: what it sets out to read.
+        goal_since: for a full run, scopes that are complete since then count as read; timezone-aware.
+        verify_days: every scope is verified again within so many nightly runs.
+        mass_absence_percent: if more rows than this share are absent at once, they are held.
+        distrust: why no unexplained absence can be believed in this run; None if it can.
+        progress: hears what the run does.
     """
 
     api: IdeasApi | PageSource
@@ -160,7 +171,7 @@ class Progress(Protocol):
 
 
 class Silence:
-    """A progress that says nothing."""
+    """A progress that does nothing."""
 
     def waiting(self, reason: str) -> None: ...
 
@@ -172,6 +183,6 @@ class Silence:
 
 
 def worst(verdicts: Collection[str]) -> Verdict:
-    """The verdict of a whole whose parts have these."""
+    """The verdict of a run or stream whose parts have these verdicts."""
     order: tuple[Verdict, ...] = ("failed", "incomplete", "complete")
     return next((v for v in order if v in verdicts), "complete")

@@ -79,7 +79,7 @@ def test_a_stream_that_fails_exits_with_1_and_says_why(folder, simulator):
     simulator.faults.add(Fault(kind="status", stream="challenges", status=503, times=None))
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.returncode == 1
-    assert "challenges failed: the API" in done.stdout
+    assert "challenges failed: no usable response" in done.stdout
     assert "HTTP 503" in done.stdout
     assert "A first query" not in done.stdout  # there is nothing to be found with it
     assert "Traceback" not in done.stdout + done.stderr
