@@ -16,6 +16,7 @@ import click
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import ContractError
+from ideas_pipeline.simulator.auth import ApiClient
 from ideas_pipeline.simulator.community import SIZES, Scale, generate
 from ideas_pipeline.simulator.control import CLOCK_PATH, read_faults
 from ideas_pipeline.simulator.folder import FolderError, read_folder
@@ -113,22 +114,20 @@ def simulate(
         rules = [rule for text in fault_rules for rule in read_faults(text)]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from None
+    credentials = {"client_id": client_id, "client_secret": client_secret}
+    given = {name: value for name, value in credentials.items() if value}
     try:
         tables = read_folder(folder) if folder else generate(cast("Scale", scale), seed)
         simulator = Simulator(
             load_contract(contract),
             tables,
             living=LivingCommunity(tables, seed, hidden_changes=hidden_changes) if living else None,
+            client=ApiClient(**given, endpoint=endpoint, token_seconds=token_seconds, token_uses=token_uses),
             latency=latency_ms / 1000,
             rate_limit=rate_limit,
-            token_seconds=token_seconds,
-            token_uses=token_uses,
             page_cap=page_cap,
-            endpoint=endpoint,
             host=host,
             port=port,
-            client_id=client_id,
-            client_secret=client_secret,
         )
     except (ContractError, FolderError, ValueError) as error:
         raise click.UsageError(str(error)) from None

@@ -44,31 +44,48 @@ class Counters:
     refresh_reuses: int = 0
 
 
-@dataclass
-class AuthServer:
-    """One API client with its auth codes and tokens.
+@dataclass(frozen=True)
+class ApiClient:
+    """The API client that is registered with the simulated API.
 
     Attributes:
-        token_seconds: Lifetime of an access token in seconds.
-        token_uses: Number of API calls that an access token allows (None: unlimited).
+        client_id: Its id; random unless given.
+        client_secret: Its secret; random unless given.
         endpoint: URL that receives the auth codes in the contract's callback parameter; they are then not returned.
+        token_seconds: Lifetime of its access tokens in seconds.
+        token_uses: Number of API calls that an access token allows (None: unlimited).
+
+    Raises:
+        ValueError: The endpoint is not a URL.
+    """
+
+    client_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    client_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    endpoint: str | None = None
+    token_seconds: float = 3600
+    token_uses: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None and not _is_url(self.endpoint):
+            raise ValueError("the endpoint must be a URL such as http://127.0.0.1:8765/")
+
+
+@dataclass
+class AuthServer:
+    """The auth codes and tokens of one API client.
+
+    Attributes:
         issued: Every code and token that was ever issued.
         revoked: The API client was revoked; every request is refused.
     """
 
     contract: Auth
-    client_id: str
-    client_secret: str
-    token_seconds: float
-    token_uses: int | None
-    endpoint: str | None
+    client: ApiClient
     counters: Counters = field(default_factory=Counters)
     issued: list[str] = field(default_factory=list)
     revoked: bool = False
 
     def __post_init__(self) -> None:
-        if self.endpoint is not None and not _is_url(self.endpoint):
-            raise ValueError("the endpoint must be a URL such as http://127.0.0.1:8765/")
         self._codes: dict[str, float] = {}
         self._access: dict[str, _Access] = {}
         self._refresh: set[str] = set()
@@ -88,7 +105,7 @@ class AuthServer:
 
     def expire_tokens(self) -> None:
         """Expire every access token issued so far. Refresh tokens stay valid."""
-        self._valid_from = time.monotonic() + self.token_seconds
+        self._valid_from = time.monotonic() + self.client.token_seconds
 
     def check_header(self, request: web.BaseRequest) -> None:
         """Check the access token in the request's header, and count one use of it.
@@ -144,7 +161,7 @@ class AuthServer:
         return values
 
     def _check_client(self, values: dict[str, str]) -> None:
-        right = {"client_id": self.client_id, "client_secret": self.client_secret}
+        right = {"client_id": self.client.client_id, "client_secret": self.client.client_secret}
         if self.revoked or any(value != values.get(name, value) for name, value in right.items()):
             raise RequestRefused(401, "the API client is unknown, its secret is wrong, or it was revoked")
 
@@ -152,8 +169,8 @@ class AuthServer:
         self._check_client(values)
         code = self._new_secret()
         self._codes[code] = time.monotonic() + CODE_SECONDS
-        if self.endpoint:
-            call = asyncio.get_running_loop().create_task(self._send_code(self.endpoint, code))
+        if self.client.endpoint:
+            call = asyncio.get_running_loop().create_task(self._send_code(self.client.endpoint, code))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
             return _response({"status": "sent"})
@@ -199,11 +216,11 @@ class AuthServer:
 
     def _pair(self, request: TokenRequest) -> Response:
         access, refresh = self._new_secret(), self._new_secret()
-        self._access[access] = _Access(time.monotonic() + self.token_seconds, self.token_uses)
+        self._access[access] = _Access(time.monotonic() + self.client.token_seconds, self.client.token_uses)
         self._refresh.add(refresh)
         values: dict[str, Json] = {request.access_token[0]: access, request.refresh_token[0]: refresh}
         if request.expires_in:
-            values[request.expires_in[0]] = int(self.token_seconds)
+            values[request.expires_in[0]] = int(self.client.token_seconds)
         return _response(values)
 
     def _live(self, token: str) -> _Access | None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator import faults
-from ideas_pipeline.simulator.auth import AuthServer
+from ideas_pipeline.simulator.auth import ApiClient, AuthServer
 from ideas_pipeline.simulator.bounds import requested_span
 from ideas_pipeline.simulator.control import CLOCK_PATH, FAULTS_PATH, control_clock, control_faults
 from ideas_pipeline.simulator.lists import Lists
@@ -83,7 +83,7 @@ class IdeasServer:
         self,
         contract: Contract,
         tables: Tables,
-        auth: AuthServer,
+        client: ApiClient,
         *,
         latency: float,
         rate_limit: int | None,
@@ -93,7 +93,7 @@ class IdeasServer:
     ) -> None:
         self.contract = contract
         self.tables = tables
-        self.auth = auth
+        self.auth = AuthServer(contract.auth, client)
         self.living = living
         self.latency = latency
         self.rate_limit = rate_limit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import secrets
 import signal
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Self
 from aiohttp import web
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.simulator.auth import AuthServer, Counters
+from ideas_pipeline.simulator.auth import ApiClient, Counters
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.server import BASE_PATH, IdeasServer
 from ideas_pipeline.simulator.shape import Quirks
@@ -32,21 +31,17 @@ class Simulator(IdeasServer):
     Args:
         contract: What the API looks like.
         tables: The community to serve.
+        client: The registered API client; one with a random id and secret unless given.
         latency: Seconds before each response.
         rate_limit: Requests per second; more are refused with 429.
-        token_seconds: Lifetime of an access token in seconds.
-        token_uses: Number of API calls that an access token allows (None: unlimited).
         page_cap: The largest page that is ever returned (None: as requested).
-        endpoint: URL that receives the auth codes, which are then not returned.
         quirks: Habits of the JSON.
         living: The community that the control route's clock advances; its tables are ``tables``.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
-        client_id: Id of the API client; random unless given.
-        client_secret: Secret of the API client; random unless given.
 
     Raises:
-        ValueError: No API can be as the contract says, or the endpoint is not a URL.
+        ValueError: No API can be as the contract says.
         OSError: On entering the block: it cannot listen on the host and port.
         UnicodeError: On entering the block: the host is not a valid name.
     """
@@ -56,31 +51,19 @@ class Simulator(IdeasServer):
         contract: Contract,
         tables: Tables,
         *,
+        client: ApiClient | None = None,
         latency: float = 0.0,
         rate_limit: int | None = None,
-        token_seconds: float = 3600,
-        token_uses: int | None = None,
         page_cap: int | None = None,
-        endpoint: str | None = None,
         quirks: Quirks = Quirks(),  # noqa: B008 - it is frozen, so all callers may share it
         living: LivingCommunity | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        client_id: str | None = None,
-        client_secret: str | None = None,
     ) -> None:
-        auth = AuthServer(
-            contract.auth,
-            client_id or secrets.token_hex(8),
-            client_secret or secrets.token_urlsafe(24),
-            token_seconds,
-            token_uses,
-            endpoint,
-        )
         super().__init__(
             contract,
             tables,
-            auth,
+            client or ApiClient(),
             latency=latency,
             rate_limit=rate_limit,
             page_cap=page_cap,
@@ -93,11 +76,11 @@ class Simulator(IdeasServer):
 
     @property
     def client_id(self) -> str:
-        return self.auth.client_id
+        return self.auth.client.client_id
 
     @property
     def client_secret(self) -> str:
-        return self.auth.client_secret
+        return self.auth.client.client_secret
 
     @property
     def counters(self) -> Counters:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.simulator.auth import ApiClient
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks, email_of
@@ -31,7 +32,9 @@ TROUBLE = [
 
 
 def simulator() -> Simulator:
-    running = Simulator(contract_with({}), generate("small", seed=2), quirks=Quirks(extra_fields=True), token_uses=60)
+    running = Simulator(
+        contract_with({}), generate("small", seed=2), quirks=Quirks(extra_fields=True), client=ApiClient(token_uses=60)
+    )
     for fault in TROUBLE:
         running.faults.add(fault)
     return running

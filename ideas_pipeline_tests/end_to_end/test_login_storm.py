@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.simulator.auth import ApiClient
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
@@ -27,7 +28,7 @@ def _process(base_url: str, client_id: str, client_secret: str, store: Path) -> 
 
 def test_no_refresh_token_is_used_twice_and_no_request_is_lost(tmp_path: Path) -> None:
     with (
-        Simulator(contract_with(CHANGES), generate("small", seed=1), token_uses=5) as simulator,
+        Simulator(contract_with(CHANGES), generate("small", seed=1), client=ApiClient(token_uses=5)) as simulator,
     ):
         arguments = (simulator.base_url, simulator.client_id, simulator.client_secret, tmp_path / "tokens.json")
         assert at_the_same_time(_process, arguments, arguments) == [THREADS * CALLS] * 2

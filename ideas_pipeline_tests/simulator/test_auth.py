@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.simulator.auth import ApiClient
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.simulator.caller import Caller, contract_with
@@ -61,7 +62,7 @@ def test_a_refresh_token_is_good_once_and_its_reuse_is_counted(sim: Simulator) -
 
 
 def test_a_token_is_good_for_a_number_of_calls() -> None:
-    with Simulator(load_contract(None), generate("small"), token_uses=2) as sim:
+    with Simulator(load_contract(None), generate("small"), client=ApiClient(token_uses=2)) as sim:
         caller = Caller(sim)
         assert [caller.get("challenges").status_code for _ in range(3)] == [200, 200, 401]
 
@@ -121,7 +122,7 @@ def test_the_code_goes_to_the_endpoint_and_is_not_returned() -> None:
     server = HTTPServer(("127.0.0.1", 0), Endpoint)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}/code?tenant=7"
-    with Simulator(load_contract(None), generate("small"), endpoint=endpoint) as sim:
+    with Simulator(load_contract(None), generate("small"), client=ApiClient(endpoint=endpoint)) as sim:
         caller = Caller(sim, login=False)
         answer = caller.post("auth/code", **caller.client)
         assert arrived.wait(10)
