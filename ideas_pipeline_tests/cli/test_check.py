@@ -63,7 +63,7 @@ def test_the_lines_that_it_prints_are_a_contract_file_that_fixes_all(other_api: 
     assert ideas_pipeline("contract", "validate", "ours.yaml", folder=tmp_path).returncode == 0
 
 
-def test_json_says_the_same_to_machines(other_api: Simulator, tmp_path: Path) -> None:
+def test_json_has_the_same_findings(other_api: Simulator, tmp_path: Path) -> None:
     done = ideas_pipeline("check", "--json", folder=tmp_path, **settings_of(other_api))
     said = json.loads(done.stdout)
     assert (done.returncode, said["exit_code"]) == (3, 3)
@@ -79,7 +79,7 @@ def test_verbose_lists_what_is_confirmed_and_what_is_still_assumed(simulator: Si
     assert "limits.requests_per_second" in assumed
 
 
-def test_what_the_operators_file_says_is_assumed_no_more(simulator: Simulator, tmp_path: Path) -> None:
+def test_values_of_the_operators_file_are_not_assumed(simulator: Simulator, tmp_path: Path) -> None:
     (tmp_path / "ours.yaml").write_text("limits: {requests_per_second: 50}\n", encoding="utf-8")
     files = settings_of(simulator) | {"IDEAS_CONTRACT": "ours.yaml"}
     said = json.loads(ideas_pipeline("check", "--json", folder=tmp_path, **files).stdout)
@@ -98,7 +98,7 @@ def test_no_value_and_no_secret_is_ever_printed(how: str, other_api: Simulator, 
     assert [text for text in canaries if text and text in done.stdout + done.stderr] == []
 
 
-def test_a_wrong_secret_ends_with_2_and_the_sentence(simulator: Simulator, tmp_path: Path) -> None:
+def test_a_wrong_secret_ends_with_2_and_a_message(simulator: Simulator, tmp_path: Path) -> None:
     wrong = settings_of(simulator) | {"IDEAS_CLIENT_SECRET": "not-the-secret"}
     done = ideas_pipeline("check", folder=tmp_path, **wrong)
     assert done.returncode == 2
@@ -106,7 +106,7 @@ def test_a_wrong_secret_ends_with_2_and_the_sentence(simulator: Simulator, tmp_p
     assert "not-the-secret" not in done.stdout + done.stderr
 
 
-def test_an_api_that_does_not_answer_ends_with_1(tmp_path: Path) -> None:
+def test_an_api_that_does_not_respond_ends_with_1(tmp_path: Path) -> None:
     with Simulator(load_contract(None), {}) as gone:
         pass
     done = ideas_pipeline("check", folder=tmp_path, **settings_of(gone))

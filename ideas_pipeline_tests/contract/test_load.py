@@ -41,7 +41,7 @@ def test_an_empty_override_changes_nothing(override):
     assert load_contract(override("# nothing yet\n")) == load_contract(None)
 
 
-def test_null_takes_a_stream_a_field_or_a_setting_out(override):
+def test_null_removes_a_stream_a_field_or_a_setting(override):
     contract = load_contract(override("streams: {votes: null, ideas: {fields: {url: null}, each: {declared: null}}}"))
     assert "votes" not in contract.streams
     assert "url" not in contract.streams["ideas"].fields
@@ -75,7 +75,7 @@ def test_dates_stay_text_quoted_or_not(override):
     assert load_contract(override("none_values: [0000-00-00, 1970-01-01]")).none_values == ("0000-00-00", "1970-01-01")
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest_one_its_line_and_what_the_map_is_for(override):
+def test_a_misspelled_name_is_reported_with_its_line_the_nearest_name_and_the_purpose_of_the_map(override):
     [mistake] = mistakes(override("streams:\n  ideas:\n    paging:\n      pgae_parameter: p\n"))
     assert mistake.startswith(
         "line 4: streams.ideas.paging.pgae_parameter is not known here; did you mean page_parameter?"
@@ -83,7 +83,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest_one_its_line_and_what_the_
     assert "Pages are numbered" in mistake
 
 
-def test_all_mistakes_are_told_together(override):
+def test_all_mistakes_are_listed_together(override):
     found = mistakes(
         override(
             """\
@@ -167,7 +167,7 @@ streams:
         ("hosts: {EU: 'http://host/'}", "hosts.EU is wrong: it must start with https://"),
     ],
 )
-def test_what_could_only_fail_later_is_refused_with_a_sentence_and_its_line(override, text, said):
+def test_values_that_could_only_fail_later_are_refused_with_their_line(override, text, said):
     [mistake] = mistakes(override(text))
     assert mistake.startswith("line 1: ")
     assert said in mistake
@@ -184,7 +184,7 @@ def test_what_could_only_fail_later_is_refused_with_a_sentence_and_its_line(over
         "auth: {code: {fields: {id: '{client_id}', client_id: null}}}",
     ],
 )
-def test_null_for_what_a_contract_can_have_is_no_mistake(override, text):
+def test_null_for_a_known_name_is_not_a_mistake(override, text):
     load_contract(override(text))
 
 
@@ -199,7 +199,7 @@ def test_streams_that_wait_for_each_other_are_refused(override):
     assert "wait for each other" in mistakes(override(circle))[0]
 
 
-def test_what_stands_in_the_file_by_mistake_is_not_repeated_in_the_error(override):
+def test_values_of_the_file_are_not_repeated_in_the_error(override):
     file = override("limits: {concurrency: hunter2-secret}\nauth: {header: {name: [hunter2-secret]}}")
     with pytest.raises(ContractError) as raised:
         load_contract(file)
@@ -221,13 +221,13 @@ def test_what_stands_in_the_file_by_mistake_is_not_repeated_in_the_error(overrid
         ("a: &a {b: *a}", "an alias (*name) refers to the value that it is in"),
     ],
 )
-def test_a_file_that_is_no_map_in_yaml_is_a_sentence_with_its_line(override, text, sentence):
+def test_a_file_that_is_not_a_yaml_map_is_an_error_with_its_line(override, text, sentence):
     with pytest.raises(ContractError, match=r"mine\.yaml") as raised:
         load_contract(override(text))
     assert sentence in str(raised.value)
 
 
-def test_a_file_that_is_not_there_or_not_text_is_a_sentence(tmp_path):
+def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path):
     with pytest.raises(ContractError, match=r"there is no contract file .*nowhere\.yaml"):
         load_contract(tmp_path / "nowhere.yaml")
     with pytest.raises(ContractError, match="cannot be read as text"):
@@ -273,7 +273,7 @@ def test_without_an_override_the_default_is_shown_with_its_comments():
     assert annotated(None) == DEFAULT_FILE.read_text(encoding="utf-8")
 
 
-def test_with_an_override_each_value_says_where_it_comes_from(override):
+def test_with_an_override_each_value_is_marked_with_its_origin(override):
     file = override("limits: {concurrency: 16}\nstreams: {ideas: {fields: {title: headline}}}\n")
     shown = annotated(file)
     lines = {line.strip() for line in shown.splitlines()}

@@ -1,4 +1,4 @@
-"""What a contract can express, and what its models refuse. (How the file is read: test_load.)"""
+"""What a contract can express, and what its models refuse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def contract(**ideas: Any) -> Contract:
     return Contract.model_validate(data)
 
 
-def test_a_field_is_a_path_a_list_of_paths_or_a_map_with_what_means_none():
+def test_a_field_is_a_path_a_list_of_paths_or_a_map_with_values_that_mean_none():
     fields = (
         contract(
             fields={
@@ -95,7 +95,7 @@ def test_a_streams_own_time_zone_wins():
         ({"timezone": "Madrid"}, "'Madrid' is not a time zone"),
     ],
 )
-def test_what_does_not_fit_together_is_refused_with_a_sentence(ideas, sentence):
+def test_values_that_do_not_fit_together_are_refused(ideas, sentence):
     with pytest.raises(ValidationError) as raised:
         contract(**ideas)
     assert sentence in str(raised.value)

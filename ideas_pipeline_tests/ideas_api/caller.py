@@ -1,4 +1,4 @@
-"""What a process has of an account's access to an API."""
+"""An account's access to an API, as one process has it."""
 
 from __future__ import annotations
 

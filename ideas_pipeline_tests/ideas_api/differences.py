@@ -1,4 +1,4 @@
-"""Ways in which an API can be other than our contract says."""
+"""Ways in which an API can differ from the contract."""
 
 from __future__ import annotations
 

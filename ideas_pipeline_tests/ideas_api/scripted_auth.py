@@ -1,4 +1,4 @@
-"""The auth flow of an Ideas API, strict: codes and refresh tokens are good for one use, a header must be exact."""
+"""A strict auth flow: codes and refresh tokens are valid once, and the header must be exact."""
 
 from __future__ import annotations
 

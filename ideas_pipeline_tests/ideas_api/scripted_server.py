@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as a test says, and remembers what it was asked."""
+"""A real HTTP server on loopback with scripted responses, which records its requests."""
 
 from __future__ import annotations
 

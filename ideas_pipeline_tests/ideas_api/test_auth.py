@@ -1,4 +1,4 @@
-"""How a token is had, used and checked."""
+"""Login, the use of a token, and its validation."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_whole_flow_can_be_sent_as_the_contract_says(store: Path) -> None:
         assert caller.call() == {"right": True}
 
 
-def test_a_code_that_is_sent_to_the_endpoint_is_listened_for(store: Path) -> None:
+def test_a_code_that_is_sent_to_the_endpoint_is_received(store: Path) -> None:
     port = _free_port()
     with serving(ScriptedAuth(endpoint=f"http://127.0.0.1:{port}/ideas/callback")) as server:
         listener = ListenerSettings(port=port, path="/ideas/callback", seconds=10)

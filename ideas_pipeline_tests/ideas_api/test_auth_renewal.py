@@ -1,4 +1,4 @@
-"""How a token is kept and replaced, by whoever meets its end first."""
+"""Renewal of tokens by threads and processes that share them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_refused_refresh_falls_back_to_a_new_code(store: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", [Answer(reset=True), Answer(500)], ids=["reset", "server error"])
-def test_a_refresh_without_an_answer_is_not_sent_twice(store: Path, broken: Answer) -> None:
+def test_a_refresh_without_a_response_is_not_sent_twice(store: Path, broken: Answer) -> None:
     api = ScriptedAuth()
     with serving(api) as server:
         caller = Caller(server.base_url, store)
@@ -85,7 +85,7 @@ def test_a_refresh_without_an_answer_is_not_sent_twice(store: Path, broken: Answ
     assert api.count["auth/code"] == 2
 
 
-def test_a_code_whose_exchange_got_no_answer_is_not_sent_twice(store: Path) -> None:
+def test_a_code_whose_exchange_got_no_response_is_not_sent_twice(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth"] = lambda _: Answer(reset=True) if api.count["auth"] == 1 else None
     with serving(api) as server:
@@ -126,7 +126,7 @@ def test_a_rate_limited_refresh_keeps_its_refresh_token(store: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"access_token": 1}', "\x00", "[" * 100_000])
-def test_a_token_file_that_makes_no_sense_means_logging_in_anew(store: Path, text: str) -> None:
+def test_a_corrupt_token_file_means_a_new_login(store: Path, text: str) -> None:
     store.parent.mkdir()
     store.write_text(text)
     with serving(ScriptedAuth()) as server:
@@ -144,7 +144,7 @@ def test_tokens_of_another_address_or_client_are_not_used(store: Path) -> None:
     assert second.paths() == ["auth/code", "auth", "ideas", "auth/code"]
 
 
-def test_sixteen_threads_that_meet_one_expiry_refresh_once(store: Path) -> None:
+def test_sixteen_threads_with_one_expired_token_refresh_once(store: Path) -> None:
     api = ScriptedAuth()
     together = threading.Barrier(16)
     with serving(api) as server, ThreadPoolExecutor(16) as pool:
@@ -162,7 +162,7 @@ def test_sixteen_threads_that_meet_one_expiry_refresh_once(store: Path) -> None:
     assert api.count["auth/code"] == 1
 
 
-def test_sixteen_threads_that_cannot_log_in_ask_once_and_all_say_why(store: Path) -> None:
+def test_sixteen_threads_that_cannot_log_in_try_once_and_all_get_the_error(store: Path) -> None:
     api = ScriptedAuth()
     api.secret = "another"
     arrived = threading.Barrier(16)

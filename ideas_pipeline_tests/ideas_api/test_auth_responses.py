@@ -1,4 +1,4 @@
-"""What is said where no token can be had, or none is accepted."""
+"""Error messages of the auth flow."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_code_that_does_not_arrive(store: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["access_token", "refresh_token"])
-def test_an_answer_that_lacks_a_token_names_the_line_of_the_contract(store: Path, missing: str) -> None:
+def test_a_response_without_a_token_names_the_line_of_the_contract(store: Path, missing: str) -> None:
     api = ScriptedAuth()
     pair = {"access_token": "canary-a", "refresh_token": "canary-b"}
     pair.pop(missing)
@@ -74,7 +74,7 @@ def test_an_answer_that_lacks_a_token_names_the_line_of_the_contract(store: Path
 
 
 @pytest.mark.parametrize("token", ["", True, {"a": 1}, None])
-def test_what_is_no_token_counts_as_lacking(store: Path, token: Any) -> None:
+def test_a_value_that_is_not_a_token_counts_as_missing(store: Path, token: Any) -> None:
     api = ScriptedAuth()
     api.instead["auth"] = lambda _: Answer(body={"access_token": token, "refresh_token": "r"})
     assert "Correct auth.token.access_token" in _said(api, store)
@@ -111,7 +111,7 @@ def test_a_new_token_that_is_refused_at_once(store: Path) -> None:
     assert api.count["ideas"] == 3
 
 
-def test_an_address_that_refuses_a_token_that_others_accept(store: Path) -> None:
+def test_a_new_token_that_is_refused_here_but_accepted_elsewhere(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["users/1"] = lambda _: Answer(401)
     with serving(api) as server:
@@ -125,19 +125,19 @@ def test_an_address_that_refuses_a_token_that_others_accept(store: Path) -> None
 
 
 @pytest.mark.parametrize(("off", "said"), [(3600, "60 minutes behind"), (-1200, "20 minutes ahead of")])
-def test_a_clock_that_is_off(store: Path, off: int, said: str) -> None:
+def test_a_wrong_clock_is_named(store: Path, off: int, said: str) -> None:
     api = ScriptedAuth()
     api.instead["ideas"] = lambda _: Answer(401, headers={"Date": formatdate(time.time() + off, usegmt=True)})
     assert f"this machine's clock is {said} the API's (HTTP 401). Set the clock" in _said(api, store)
 
 
-def test_a_clock_that_is_a_little_off_is_not_blamed(store: Path) -> None:
+def test_a_slightly_wrong_clock_is_not_named(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["ideas"] = lambda _: Answer(401, headers={"Date": formatdate(time.time() - 200, usegmt=True)})
     assert "clock" not in _said(api, store)
 
 
-def test_an_api_that_does_not_answer_is_no_matter_of_credentials(store: Path) -> None:
+def test_an_api_that_does_not_respond_is_not_a_problem_of_credentials(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth/code"] = lambda _: Answer(503, headers={"Retry-After": "0"})
     assert "HTTP 503" in _said(api, store, Unavailable)

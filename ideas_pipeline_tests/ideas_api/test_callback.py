@@ -42,7 +42,7 @@ def test_the_code_is_taken_from_the_parameter() -> None:
         ("/more?auth_code=1", 404),
     ],
 )
-def test_anything_else_is_refused_and_brings_no_code(tail: str, status: int) -> None:
+def test_other_requests_are_refused_and_deliver_no_code(tail: str, status: int) -> None:
     with listening(SETTINGS, "auth_code") as listener:
         assert _ask(listener.address + tail) == status
         assert listener.codes.empty()
@@ -62,7 +62,7 @@ def test_the_latest_of_several_codes_counts() -> None:
         assert listener.wait() == "second"
 
 
-def test_it_listens_on_this_machine_alone_unless_told_otherwise() -> None:
+def test_it_listens_on_this_machine_only_by_default() -> None:
     assert ListenerSettings(port=1).host == "127.0.0.1"
     with listening(SETTINGS, "auth_code") as listener:
         port = int(listener.address.split(":")[2].split("/")[0])
@@ -70,7 +70,7 @@ def test_it_listens_on_this_machine_alone_unless_told_otherwise() -> None:
             assert probe.connect_ex(("127.0.0.2", port)) != 0
 
 
-def test_a_visitor_who_says_nothing_keeps_nobody_waiting() -> None:
+def test_a_silent_client_does_not_block_others() -> None:
     with listening(SETTINGS, "auth_code") as listener:
         port = int(listener.address.split(":")[2].split("/")[0])
         with socket.create_connection(("127.0.0.1", port)):
@@ -78,7 +78,7 @@ def test_a_visitor_who_says_nothing_keeps_nobody_waiting() -> None:
         assert listener.wait() == "1"
 
 
-def test_a_port_that_is_taken_gets_its_sentence() -> None:
+def test_a_port_in_use_is_an_error_with_a_hint() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = ListenerSettings(port=taken.getsockname()[1])
         refused = pytest.raises(AuthenticationError, match=r"cannot listen.*IDEAS_CALLBACK_PORT")

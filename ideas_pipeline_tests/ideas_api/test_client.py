@@ -1,4 +1,4 @@
-"""The client of one community: what each request tells its caller."""
+"""The client of one community: its responses and errors."""
 
 from __future__ import annotations
 

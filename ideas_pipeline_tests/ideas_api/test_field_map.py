@@ -51,7 +51,7 @@ def test_a_bare_array_is_at_body():
 @pytest.mark.parametrize(
     "body", [{"result": [], "mail@example.com": 1}, [], "text", None, 7, {"data": "secret"}, {"data": False}]
 )
-def test_a_body_without_records_is_told_by_paths_and_shapes_never_by_values(body):
+def test_a_body_without_records_is_described_by_paths_and_shapes_never_by_values(body):
     with pytest.raises(UnexpectedResponse) as raised:
         records_in(body, ("data", "meta.items"))
     assert "data or meta.items" in str(raised.value)
@@ -65,14 +65,14 @@ def test_the_first_value_that_is_not_null_is_found():
     assert present({"a": [1]}, ("a.b", "c")) is MISSING
 
 
-def test_the_first_present_path_wins_and_a_value_that_means_none_hands_on_to_the_next():
+def test_the_first_present_path_wins_but_a_value_that_means_none_does_not():
     assert mapped("ideas", {"body": "b", "content": "c"}).columns["body"] == "b"
     assert mapped("ideas", {"body": "", "description": [], "content": "c"}).columns["body"] == "c"
     assert mapped("ideas", {"body": ""}).columns["body"] is None
 
 
 @pytest.mark.parametrize("none", [0, 0.0, "0", "", [], {}, "0000-00-00 00:00:00", None])
-def test_what_means_none_is_none(none):
+def test_values_that_mean_none_become_none(none):
     assert mapped("ideas", {"id": 1, "created_at": none}).columns["created_at"] is None
 
 
@@ -83,7 +83,7 @@ def test_zero_false_and_empty_are_not_the_same():
     assert columns["created_at"] is False
 
 
-def test_an_empty_list_where_an_object_belongs_is_nothing():
+def test_an_empty_list_in_place_of_an_object_means_none():
     record = mapped("ideas", {"id": 1, "author": [], "stage": []})
     assert (record.columns["author_id"], record.columns["stage_id"], record.extra) == (None, None, {})
 
@@ -94,28 +94,28 @@ def test_every_record_gets_its_scope_and_an_id_that_is_text():
     assert mapped("ideas", {"id": 12.0}).columns["id"] == "12"
 
 
-def test_an_id_is_made_of_the_key_where_the_record_has_none():
+def test_a_record_without_an_id_gets_a_composite_id():
     assert mapped("votes", {"user_id": 5, "stage_id": "s"}).columns["id"] == '["7","5","s"]'
     assert mapped("votes", {"user_id": "5"}).columns["id"] == mapped("votes", {"user": {"id": 5.0}}).columns["id"]
     assert mapped("votes", {"id": "v", "user_id": 5}).columns["id"] == "v"
 
 
-def test_a_record_that_has_nothing_of_its_key_has_no_id():
+def test_a_record_without_any_key_value_has_no_id():
     assert mapped("votes", {"value": 1}).columns["id"] is None
 
 
 @pytest.mark.parametrize("said", [{"author": None}, {"author": []}, {"author": {}}, {"author_id": "0"}])
-def test_a_column_that_the_record_says_to_be_none_is_none(said):
+def test_a_column_whose_value_is_null_is_none(said):
     columns = mapped("ideas", {"id": 1} | said).columns
     assert columns == {"id": "1", "challenge_id": "7", "author_id": None}
 
 
 @pytest.mark.parametrize("unsaid", [{}, {"author": {"name": "Ann"}}, {"body": {}, "authors": 5}])
-def test_a_column_that_the_record_says_nothing_of_is_left_out(unsaid):
+def test_a_column_whose_paths_are_missing_is_left_out(unsaid):
     assert "author_id" not in mapped("ideas", {"id": 1} | unsaid).columns
 
 
-def test_a_record_that_was_asked_for_by_its_id_has_that_id(tmp_path):
+def test_a_record_that_was_requested_by_its_id_has_that_id(tmp_path):
     contract = overridden(
         tmp_path,
         "streams: {users: {path: 'u/{user_id}', reads: one, paging: {style: none}, "
@@ -132,7 +132,7 @@ def test_the_key_of_a_keyed_map_can_be_the_id(tmp_path):
     assert field_map(contract, "ideas")(record, key, 0, "7").columns["id"] == "12"
 
 
-def test_what_is_not_mapped_is_kept_leaf_by_leaf():
+def test_unmapped_fields_are_kept_leaf_by_leaf():
     record = mapped(
         "ideas", {"id": 1, "stage": {"id": 2, "name": "n"}, "rank": 3, "description": "d", "body": "b", "tags": []}
     )
@@ -156,7 +156,7 @@ def test_personal_data_is_left_out_at_any_depth():
     assert record.extra == {"owners": ["group 7", {"seat": 4}], "note": "@ noon"}
 
 
-def test_json_that_is_nested_beyond_reason_is_cut():
+def test_deeply_nested_json_is_cut():
     deep: Any = {}
     for _ in range(900):
         deep = {"a": [deep]}
@@ -194,11 +194,11 @@ def test_plain_values_and_positions_can_be_embedded_rows():
 
 
 @pytest.mark.parametrize("record", [{"id": 1}, {"id": 1, "tags": 3}, {"id": 1, "tags": True}])
-def test_a_list_that_the_record_does_not_state_is_not_called_empty(record):
+def test_a_missing_list_does_not_count_as_empty(record):
     assert mapped("ideas", record).embedded == {}
 
 
-def test_rows_inside_a_vote_without_an_id_belong_to_the_id_that_was_made():
+def test_rows_inside_a_vote_without_an_id_belong_to_its_composite_id():
     record = mapped("votes", {"user_id": 5, "ratings": {"c1": 4}})
     [rating] = record.embedded["vote_ratings"]
     assert (rating.columns["vote_id"], rating.columns["criterion_id"], rating.columns["rating"]) == (
@@ -225,7 +225,7 @@ def test_any_json_is_mapped_to_columns_that_the_contract_names(record):
 
 
 @given(JSON)
-def test_any_body_gives_records_or_a_sentence(body):
+def test_any_body_gives_records_or_an_error(body):
     try:
         found = records_in(body, ("id", "x.id"))
     except UnexpectedResponse:
@@ -242,31 +242,31 @@ def numbered(record: dict[str, Any], scope: str = "7") -> Record:
     return field_map(contract_with(NUMBERED), "comments")(record, None, 0, scope)
 
 
-def test_a_key_with_id_makes_every_id_of_the_list_and_the_records_own():
+def test_a_key_with_id_makes_every_id_composite():
     assert numbered({"id": 1}).columns["id"] == '["7","1"]'
     assert numbered({"id": "1"}, scope="8").columns["id"] == '["8","1"]'
 
 
-def test_a_comment_then_answers_a_comment_of_its_own_idea():
+def test_a_composite_parent_id_refers_to_a_comment_of_the_same_idea():
     assert numbered({"id": 2, "parent_id": 1.0}).columns["parent_comment_id"] == '["7","1"]'
     assert numbered({"id": 2, "parent_id": 0}).columns["parent_comment_id"] is None
     assert "parent_comment_id" not in numbered({"id": 2}).columns
 
 
 @pytest.mark.parametrize("own", [None, True, 1.5, ["1"], {"no": 1}])
-def test_an_id_that_is_missing_or_none_is_not_made(own):
+def test_a_missing_or_invalid_id_stays_as_it_is(own):
     assert numbered({"id": own}).columns["id"] == own
     assert numbered({}).columns.get("id") is None
 
 
-def test_what_came_inside_a_record_belongs_to_its_made_id():
+def test_embedded_rows_belong_to_the_composite_id():
     votes = field_map(contract_with({"streams": {"votes": {"key": ["idea_id", "id"]}}}), "votes")
     [rating] = votes({"id": 3, "ratings": {"cost": 4}}, None, 0, "7").embedded["vote_ratings"]
     assert rating.columns["vote_id"] == '["7","3"]'
 
 
 @given(st.text(), st.one_of(st.text(min_size=1), st.integers()))
-def test_the_own_id_can_be_told_from_a_made_one(scope: str, own: str | int):
+def test_the_source_id_can_be_read_from_a_composite_id(scope: str, own: str | int):
     columns = {"idea_id": scope, "id": own, "parent_comment_id": own}
     set_composite_ids(columns, "comments", ("idea_id", "id"))
     assert source_ids(columns, "comments", ("idea_id", "id")) == {
@@ -276,6 +276,6 @@ def test_the_own_id_can_be_told_from_a_made_one(scope: str, own: str | int):
     }
 
 
-def test_the_columns_that_name_a_record_of_their_own_list_are_those_of_the_tables():
+def test_the_self_references_are_those_of_the_tables():
     found = {t.name: c.name for t in TABLES.values() for c in t.columns if c.info["references"] == t.name}
     assert found == SELF_REFERENCES

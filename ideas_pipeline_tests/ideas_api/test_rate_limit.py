@@ -1,4 +1,4 @@
-"""The contract's rates, shared by whoever uses the account on this machine."""
+"""Rate limiter and concurrency limit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rewritten(file: Path, seconds: float) -> None:
     file.write_text(json.dumps(moments | {"minutes": minutes}))
 
 
-def test_without_rates_nobody_waits_and_no_file_is_made(file: Path) -> None:
+def test_without_rates_no_request_waits_and_no_file_is_created(file: Path) -> None:
     unlimited = rate(file)
     assert {unlimited.wait(0) for _ in range(1000)} == {None}
     assert not file.exists()
@@ -62,7 +62,7 @@ def test_requests_are_evenly_spaced(file: Path, per_second: float) -> None:
     assert away == pytest.approx(1 / per_second, rel=0.5)
 
 
-def test_a_permission_that_is_too_far_away_is_not_used_up(file: Path) -> None:
+def test_a_moment_that_is_too_far_away_is_not_reserved(file: Path) -> None:
     slow = rate(file, per_second=0.1)
     slow.wait(0)
     first, second = slow.wait(1), slow.wait(1)
@@ -92,7 +92,7 @@ def test_threads_of_several_processes_keep_one_rate_together(file: Path) -> None
     assert sum(noted_in(file)["minutes"].values()) == 120
 
 
-def test_an_hours_budget_is_shared_and_says_when_it_is_free_again(file: Path) -> None:
+def test_the_hourly_budget_is_shared_and_says_when_it_is_free_again(file: Path) -> None:
     assert [rate(file, per_hour=3).wait(0) for _ in range(3)] == [None] * 3
     away = rate(file, per_hour=3).wait(300)
     assert away is not None
@@ -100,7 +100,7 @@ def test_an_hours_budget_is_shared_and_says_when_it_is_free_again(file: Path) ->
     assert rate(file, per_hour=4).wait(0) is None, "a larger limit in the contract holds at once"
 
 
-def test_a_budget_is_free_again_as_the_requests_of_an_hour_ago_are_forgotten(file: Path) -> None:
+def test_the_budget_is_free_again_when_requests_expire_after_an_hour(file: Path) -> None:
     rate(file, per_hour=2).wait(0)
     rewritten(file, -30 * 60)
     rate(file, per_hour=2).wait(0)
@@ -112,13 +112,13 @@ def test_a_budget_is_free_again_as_the_requests_of_an_hour_ago_are_forgotten(fil
     assert rate(file, per_hour=2).wait(0) is not None
 
 
-def test_both_rates_hold_together(file: Path) -> None:
+def test_both_rates_apply_together(file: Path) -> None:
     both = rate(file, per_second=1000, per_hour=5)
     assert [both.wait(1) for _ in range(5)] == [None] * 5
     assert (both.wait(1) or 0) > HOUR - 1
 
 
-def test_a_clock_that_is_set_back_neither_blocks_nor_frees_the_budget(file: Path) -> None:
+def test_setting_the_clock_back_neither_blocks_nor_frees_the_budget(file: Path) -> None:
     for _ in range(3):
         rate(file, per_second=1000, per_hour=3).wait(1)
     rewritten(file, 5 * HOUR)
@@ -128,7 +128,9 @@ def test_a_clock_that_is_set_back_neither_blocks_nor_frees_the_budget(file: Path
     assert rate(file, per_second=1000, per_hour=4).wait(1) is None
 
 
-def test_what_a_longer_line_left_behind_a_shorter_one_is_not_read(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_rest_of_a_longer_line_behind_a_shorter_one_is_ignored(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     long_ago = {str(int(time.time() // 60) - minutes): 1 for minutes in range(100, 200)}
     file.parent.mkdir()
     file.write_text(json.dumps({"next": 0.0, "written": time.time(), "minutes": long_ago}) + "\n")
@@ -148,7 +150,7 @@ def test_a_corrupt_file_is_started_again(file: Path, content: bytes, caplog: pyt
     assert ("is corrupt" in caplog.text) == bool(content)
 
 
-def test_a_file_that_cannot_be_written_gets_its_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ContractError, match="IDEAS_STATE_DIR"):
         rate(tmp_path / "file" / "account.budget", per_hour=1).wait(0)
@@ -168,7 +170,7 @@ with _opened(Path(sys.argv[1])):
 """
 
 
-def test_a_killed_process_that_held_the_file_holds_nothing(file: Path) -> None:
+def test_a_killed_process_does_not_keep_the_lock_of_the_file(file: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(file)]
     with started(command, env=environment(), stdin=PIPE, stdout=PIPE) as holder:
         assert holder.stdout is not None
@@ -181,7 +183,7 @@ def test_a_killed_process_that_held_the_file_holds_nothing(file: Path) -> None:
             assert waiting.result(10) is None
 
 
-def test_a_spent_budget_sends_nothing_and_says_when_to_come_back(file: Path) -> None:
+def test_a_used_up_budget_sends_nothing_and_says_when_to_try_again(file: Path) -> None:
     with serving(in_turn(Answer())) as server:
         sender = Transport(server.base_url, limits(requests_per_hour=3), file)
         for _ in range(3):
@@ -202,7 +204,7 @@ def test_each_retry_and_each_redirect_counts(file: Path) -> None:
     assert len(server.requests) == caught.value.requests == 3
 
 
-def test_the_file_is_for_its_owner_and_names_nobody(file: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only_and_names_nobody(file: Path) -> None:
     rate(file, per_hour=1).wait(0)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert noted_in(file).keys() == {"next", "written", "minutes"}

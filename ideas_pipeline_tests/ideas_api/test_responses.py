@@ -27,7 +27,7 @@ def test_seconds_dates_and_unix_times_are_understood(value: str, seconds: float)
 
 
 @pytest.mark.parametrize("value", ["-5", "Tue, 14 Nov 2023 22:00:00 GMT", "1600000000"])
-def test_a_moment_that_is_over_means_no_retry_after(value: str) -> None:
+def test_a_moment_in_the_past_means_no_pause(value: str) -> None:
     assert retry_after(value, NOW) == 0
 
 
@@ -37,17 +37,17 @@ def test_a_pause_is_at_most_a_day(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "nan", "inf", "12 minutes", "Tue, 99 Nov 2023 22:13:20 GMT"])
-def test_what_makes_no_sense_is_no_retry_after(value: str | None) -> None:
+def test_an_invalid_value_means_no_pause(value: str | None) -> None:
     assert retry_after(value, NOW) is None
 
 
-def test_a_date_header_is_a_moment() -> None:
+def test_a_date_header_is_parsed() -> None:
     assert http_date("Tue, 14 Nov 2023 22:13:20 GMT") == NOW
     assert http_date("yesterday") is None
     assert http_date(None) is None
 
 
-def test_plain_json_is_read() -> None:
+def test_plain_json_is_parsed() -> None:
     assert parse_json('{"a": [1, 2.5, true, null, "ä 🎉"]}'.encode()) == {"a": [1, 2.5, True, None, "ä 🎉"]}
 
 
@@ -56,7 +56,7 @@ def test_a_byte_order_mark_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("escape", ["\\u0000", "\\ud800", "\\udfff", "\\udc00\\ud800"])
-def test_what_no_engine_stores_is_replaced_in_texts_and_names_at_any_depth(escape: str) -> None:
+def test_characters_that_no_engine_stores_are_replaced_in_texts_and_names_at_any_depth(escape: str) -> None:
     body = f'[{{"x{escape}": {{"y": ["{escape}z", 1]}}}}]'.encode()
     mark = "\ufffd" * escape.count("\\u")
     assert parse_json(body) == [{f"x{mark}": {"y": [f"{mark}z", 1]}}]
@@ -70,7 +70,7 @@ def test_a_backslash_before_u0000_is_text() -> None:
     assert parse_json(b'"\\\\u0000"') == "\\u0000"
 
 
-def test_not_a_number_is_no_value() -> None:
+def test_nan_and_infinity_become_none() -> None:
     assert parse_json(b"[NaN, Infinity, -Infinity, 1]") == [None, None, None, 1]
 
 
@@ -97,6 +97,6 @@ def test_everything_read_can_be_written_for_an_engine() -> None:
         b'["\\u0000",' + b"[" * 800 + b"]" * 800 + b"]",
     ],
 )
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(body)

@@ -1,4 +1,4 @@
-"""One run at a time uses an API account."""
+"""Run lock."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def silent(sentence: str) -> None:
     raise AssertionError(f"nobody is waited for, but it said: {sentence}")
 
 
-def test_nobody_waits_for_an_account_that_is_free_or_for_another_one(tmp_path: Path) -> None:
+def test_no_run_waits_for_a_free_account_or_for_another_account(tmp_path: Path) -> None:
     with another_process_holds(tmp_path, OTHER), run_lock(tmp_path, ACCOUNT, "us", silent):
         pass
     with run_lock(tmp_path, ACCOUNT, "us again", silent):
         pass
 
 
-def test_a_second_run_waits_and_says_for_which_process_and_since_when(tmp_path: Path) -> None:
+def test_a_second_run_waits_and_names_the_process_and_its_start(tmp_path: Path) -> None:
     said: list[str] = []
     with another_process_holds(tmp_path) as holder:
 
@@ -69,7 +69,7 @@ def test_a_second_run_waits_and_says_for_which_process_and_since_when(tmp_path: 
     assert ACCOUNT not in sentence
 
 
-def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+def test_a_killed_process_frees_the_lock(tmp_path: Path) -> None:
     with another_process_holds(tmp_path) as holder:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
@@ -77,7 +77,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
             pass
 
 
-def test_waiting_ends_with_a_sentence(tmp_path: Path) -> None:
+def test_waiting_ends_with_an_error(tmp_path: Path) -> None:
     said: list[str] = []
     with (
         another_process_holds(tmp_path) as holder,
@@ -123,14 +123,14 @@ def _refused(folder: Path, refused: list[str]) -> None:
     refused.append(str(caught.value))
 
 
-def test_an_error_inside_is_passed_on_and_frees_the_account(tmp_path: Path) -> None:
+def test_an_error_inside_is_passed_on_and_frees_the_lock(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="ours"), run_lock(tmp_path, ACCOUNT, "us", silent):
         raise OSError("ours")
     with run_lock(tmp_path, ACCOUNT, "us", silent):
         pass
 
 
-def test_a_folder_that_cannot_be_used_gets_its_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(AuthenticationError, match="IDEAS_STATE_DIR"),
@@ -140,7 +140,7 @@ def test_a_folder_that_cannot_be_used_gets_its_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("note", ["[]", "{", '{"what": "x", "process": 1, "since": "y"}', None])
-def test_a_note_that_makes_no_sense_does_no_harm(tmp_path: Path, note: str | None) -> None:
+def test_a_corrupt_holder_file_does_no_harm(tmp_path: Path, note: str | None) -> None:
     with another_process_holds(tmp_path):
         (holder,) = tmp_path.glob("*.holder")
         assert stat.S_IMODE(holder.stat().st_mode) == 0o600
@@ -152,7 +152,7 @@ def test_a_note_that_makes_no_sense_does_no_harm(tmp_path: Path, note: str | Non
             pass
 
 
-def test_who_holds_an_account_can_be_asked_without_waiting(tmp_path: Path) -> None:
+def test_the_holder_can_be_read_without_waiting(tmp_path: Path) -> None:
     assert run_lock_holder(tmp_path, ACCOUNT) is None
     with another_process_holds(tmp_path) as holder:
         said = run_lock_holder(tmp_path, ACCOUNT)
@@ -161,7 +161,7 @@ def test_who_holds_an_account_can_be_asked_without_waiting(tmp_path: Path) -> No
     assert run_lock_holder(tmp_path, ACCOUNT) is None
 
 
-def test_a_run_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+def test_a_killed_run_is_not_the_holder(tmp_path: Path) -> None:
     with another_process_holds(tmp_path) as holder:
         holder.kill()
         holder.wait(10)

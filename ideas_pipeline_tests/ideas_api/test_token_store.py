@@ -20,7 +20,7 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_is_written_is_read_and_the_folder_is_made(tmp_path: Path) -> None:
+def test_written_tokens_are_read_back_and_the_folder_is_created(tmp_path: Path) -> None:
     store = TokenStore(tmp_path / "a" / "b" / "tokens.json")
     assert store.read() is None
     with store.lock():
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_and_the_folder_is_made(tmp_path: Path) -> None:
     assert _mode(store.path.parent) == 0o700
 
 
-def test_the_files_are_for_the_owner_alone_whatever_the_umask_and_leave_no_copies(tmp_path: Path) -> None:
+def test_the_files_are_readable_by_their_owner_only_and_leave_no_copies(tmp_path: Path) -> None:
     store = TokenStore(tmp_path / "tokens.json")
     (tmp_path / "tokens.json.new").write_text("left behind by a killed process")
     before = os.umask(0)
@@ -53,7 +53,7 @@ def test_a_file_that_others_can_read_is_closed_to_them_and_used(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("changed", [{"access_token": None}, {"expires_at": "soon"}, {"issued_to": 5}])
-def test_a_file_that_makes_no_sense_is_no_pair(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_a_corrupt_file_counts_as_no_tokens(tmp_path: Path, changed: dict[str, object]) -> None:
     store = TokenStore(tmp_path / "tokens.json")
     store.write(TOKENS)
     store.path.write_text(json.dumps(json.loads(store.path.read_text()) | changed))
@@ -79,7 +79,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     assert set(seen) == {TOKENS}
 
 
-def test_a_place_that_cannot_be_written_gets_its_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     store = TokenStore(tmp_path / "file" / "tokens.json")
     with pytest.raises(AuthenticationError, match=r"token store .* cannot be written.*IDEAS_TOKEN_STORE"), store.lock():

@@ -1,4 +1,4 @@
-"""What becomes of one request."""
+"""Requests, retries and errors of the transport."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, serv
 FINE = Answer(body={"fine": True})
 
 
-def test_an_answer_has_status_headers_in_any_case_and_parsed_body() -> None:
+def test_a_response_has_status_case_insensitive_headers_and_parsed_body() -> None:
     with serving(in_turn(Answer(body={"a": [1, "ä"]}, headers={"X-Total": "7"}))) as server:
         response = transport(server).send("GET", "/challenges", Parameters({"page": 2}))
     assert response.status == 200
@@ -84,7 +84,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-def test_what_another_attempt_can_mend_is_asked_again(broken: Answer) -> None:
+def test_a_retryable_error_is_retried(broken: Answer) -> None:
     with serving(in_turn(broken, FINE)) as server:
         sender = transport(server)
         response = sender.send("GET", "ideas")
@@ -92,7 +92,7 @@ def test_what_another_attempt_can_mend_is_asked_again(broken: Answer) -> None:
     assert (response.requests, sender.requests, sender.retries) == (2, 2, 1)
 
 
-def test_an_answer_without_content_needs_no_json() -> None:
+def test_a_response_without_content_needs_no_json() -> None:
     with serving(in_turn(Answer(204, b""))) as server:
         assert transport(server).send("GET", "ideas").body is None
 
@@ -121,7 +121,7 @@ def test_a_refusal_is_not_retried_and_says_what_to_do(status: int, kind: type[Id
     assert len(server.requests) == 1
 
 
-def test_a_401_is_the_business_of_whoever_sent_the_token() -> None:
+def test_a_401_is_returned() -> None:
     with serving(in_turn(Answer(401))) as server:
         assert transport(server).send("GET", "ideas").status == 401
 
@@ -141,7 +141,7 @@ def test_a_login_page_gets_its_hint() -> None:
         transport(server, attempts=1).send("GET", "ideas")
 
 
-def test_a_pause_is_kept() -> None:
+def test_a_retry_waits_as_long_as_the_api_asks() -> None:
     with serving(in_turn(Answer(429, headers={"Retry-After": "1"}), FINE)) as server:
         started = time.monotonic()
         transport(server).send("GET", "ideas")
@@ -150,7 +150,7 @@ def test_a_pause_is_kept() -> None:
 
 @pytest.mark.parametrize("form", ["seconds", "date", "unix"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_beyond_the_deadline_ends_at_once_and_says_when_to_come_back(form: str, status: int) -> None:
+def test_a_pause_beyond_the_deadline_ends_at_once_and_says_when_to_try_again(form: str, status: int) -> None:
     moment = time.time() + 3000
     value = {"seconds": "3000", "date": formatdate(moment, usegmt=True), "unix": str(int(moment))}[form]
     with (
@@ -164,7 +164,7 @@ def test_a_pause_beyond_the_deadline_ends_at_once_and_says_when_to_come_back(for
     assert len(server.requests) == 1
 
 
-def test_a_date_to_come_back_is_read_by_the_clock_of_the_server() -> None:
+def test_a_date_in_retry_after_is_read_by_the_clock_of_the_server() -> None:
     theirs = time.time() - 86400
     headers = {"Date": formatdate(theirs, usegmt=True), "Retry-After": formatdate(theirs + 600, usegmt=True)}
     with serving(in_turn(Answer(429, headers=headers))) as server, pytest.raises(RateLimited) as caught:
@@ -172,7 +172,7 @@ def test_a_date_to_come_back_is_read_by_the_clock_of_the_server() -> None:
     assert caught.value.retry_after == pytest.approx(600)
 
 
-def test_being_asked_too_often_for_ever_ends_as_rate_limited() -> None:
+def test_429_after_the_last_attempt_is_rate_limited() -> None:
     with (
         serving(in_turn(Answer(429))) as server,
         pytest.raises(RateLimited, match=r"limits\.requests_per_second") as caught,
@@ -182,7 +182,7 @@ def test_being_asked_too_often_for_ever_ends_as_rate_limited() -> None:
     assert len(server.requests) == 2
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_beyond_the_deadline() -> None:
+def test_a_silent_server_is_not_waited_for_beyond_the_deadline() -> None:
     silent = threading.Event()
     with serving(in_turn(Answer(before=lambda: silent.wait(30)))) as server:
         with pytest.raises(Unavailable, match=r"did not respond in time"):
@@ -190,7 +190,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_beyond_the_deadline() -> N
         silent.set()
 
 
-def test_what_may_have_been_processed_is_not_sent_again_when_that_could_spend_something() -> None:
+def test_a_request_that_is_not_idempotent_is_not_retried_if_it_may_have_been_processed() -> None:
     with (
         serving(in_turn(Answer(reset=True), FINE)) as server,
         pytest.raises(Unavailable, match=r"no usable response after 1 attempt;"),
@@ -199,7 +199,7 @@ def test_what_may_have_been_processed_is_not_sent_again_when_that_could_spend_so
     assert len(server.requests) == 1
 
 
-def test_what_was_not_processed_is_sent_again_all_the_same() -> None:
+def test_a_request_that_is_not_idempotent_is_retried_if_it_was_not_processed() -> None:
     with serving(in_turn(Answer(429), FINE)) as server:
         response = transport(server).send(
             "POST", "auth/refresh", Parameters({"refresh_token": "once"}, "form"), idempotent=False
@@ -207,7 +207,7 @@ def test_what_was_not_processed_is_sent_again_all_the_same() -> None:
     assert response.requests == 2
 
 
-def test_no_log_line_and_no_exception_holds_the_query_or_a_header(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_line_and_no_exception_contains_the_query_or_a_header(caplog: pytest.LogCaptureFixture) -> None:
     canary = "canary-9f3a"
     broken = in_turn(Answer(500), Answer(reset=True), Answer(body=canary.encode()), Answer(404))
     with caplog.at_level(logging.DEBUG), serving(broken) as server:

@@ -1,4 +1,4 @@
-"""With whom a transport speaks, and with whom it does not."""
+"""Addresses that the transport accepts, redirects, proxies."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def test_a_base_url_that_is_not_safe_is_refused_without_being_shown(url: str) ->
 
 
 @pytest.mark.parametrize("url", ["https://example.com/v2", "http://localhost:1/v2/", "http://[::1]:1/v2"])
-def test_https_and_this_machine_are_spoken_to(url: str) -> None:
+def test_https_and_this_machine_are_allowed(url: str) -> None:
     assert Transport(url, limits(), UNUSED).base_url.endswith("/v2/")
 
 
-def test_a_server_without_tls_gets_its_sentence_and_no_second_attempt() -> None:
+def test_a_server_without_tls_is_an_error_without_a_retry() -> None:
     with serving(in_turn(FINE)) as server:
         sender = Transport(server.base_url.replace("http:", "https:"), limits(), UNUSED)
         with pytest.raises(Unavailable, match=r"no TLS connection to 127\.0\.0\.1"):
@@ -85,14 +85,14 @@ def test_a_server_without_tls_gets_its_sentence_and_no_second_attempt() -> None:
     assert sender.requests == 1
 
 
-def test_a_port_where_nobody_listens_gets_its_sentence() -> None:
+def test_a_closed_port_is_an_error_with_a_hint() -> None:
     with serving(in_turn(FINE)) as server:
         pass
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1 refuses connections"):
         transport(server, attempts=1).send("GET", "ideas")
 
 
-def test_no_cookie_comes_back_and_no_netrc_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_cookie_is_sent_back_and_no_netrc_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))

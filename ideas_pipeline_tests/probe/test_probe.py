@@ -1,4 +1,4 @@
-"""The check of a live API: whatever differs from our contract in the simulated one is found and can be fixed."""
+"""The check of a live API: every difference between the simulator and the contract is found and can be fixed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_difference_is_found_and_the_lines_that_it_suggests_fix_it(what, contr
         assert {name: step.differs for name, step in again.items() if step.verdict != "agrees"} == {}
 
 
-def test_an_api_that_is_as_the_contract_says_agrees_in_every_step(walk):
+def test_an_api_that_matches_the_contract_agrees_in_every_step(walk):
     contract = load_contract(None)
     with serving(contract) as simulator:
         steps = walk(simulator, contract)
@@ -85,7 +85,7 @@ def test_an_api_that_is_as_the_contract_says_agrees_in_every_step(walk):
     assert all_fixes(steps.values()) == {}
 
 
-def test_it_only_reads_and_asks_each_stream_three_times_at_most(walk):
+def test_it_only_reads_and_sends_at_most_three_requests_per_stream(walk):
     contract = load_contract(None)
     with serving(contract) as simulator:
         steps = walk(simulator, contract)
@@ -95,7 +95,7 @@ def test_it_only_reads_and_asks_each_stream_three_times_at_most(walk):
     assert len(reads) == sum(steps[stream].requests for stream in STREAMS) + steps["header"].requests
 
 
-def test_it_confirms_what_the_api_has_shown_and_nothing_else(contract_of, walk):
+def test_it_confirms_what_the_api_proves_and_nothing_else(contract_of, walk):
     with serving(contract_of({"streams": {"ideas": {"fields": {"title": "subject"}}}})) as simulator:
         steps = walk(simulator, load_contract(None))
     assert {"auth.header.name", "auth.header.format"} <= set(steps["header"].confirmed)
@@ -124,7 +124,7 @@ def test_pages_that_our_contract_numbers_from_0_and_the_api_from_1(contract_of, 
     assert steps["users"].fix == {"streams": {"users": {"paging": {"first": 1}}}}
 
 
-def test_a_column_that_no_record_has_is_named_and_can_be_taken_out(contract_of, walk):
+def test_a_column_that_no_record_has_is_named_and_can_be_removed(contract_of, walk):
     tables = generate("small", seed=1)
     for row in tables["ideas"].values():
         del row["view_count"]
@@ -149,7 +149,7 @@ def test_fields_that_the_contract_does_not_map_are_named_with_their_kinds(walk):
     }
 
 
-def test_the_shapes_of_a_php_api_are_no_differences(contract_of, walk):
+def test_the_shapes_of_a_php_api_are_not_differences(contract_of, walk):
     quirks = Quirks(
         numbers_as_text=True,
         booleans="empty_text",
@@ -230,7 +230,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_paging_that_goes_wrong_is_found(kind, walk):
+def test_wrong_paging_is_found(kind, walk):
     with serving(load_contract(None)) as simulator:
         simulator.faults.add(Fault(kind=kind, stream="users", times=None))
         steps = walk(simulator, load_contract(None))
@@ -244,7 +244,7 @@ def test_an_error_in_place_of_records_is_a_failure(walk):
     assert steps["votes"].reason == "the response is an error message instead of records (HTTP 200)"
 
 
-def test_a_community_without_anything_is_no_difference(walk):
+def test_an_empty_community_is_not_a_difference(walk):
     with serving(load_contract(None), {"challenges": {}, "users": {}}) as simulator:
         steps = walk(simulator, load_contract(None))
     assert steps["challenges"].verdict == "empty"

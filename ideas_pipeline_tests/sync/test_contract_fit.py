@@ -107,7 +107,7 @@ def test_the_default_contract_maps_every_column_of_every_table():
         ),
     ],
 )
-def test_what_the_tables_do_not_have_or_lack_is_refused_with_a_sentence(tmp_path, override, sentence):
+def test_names_that_do_not_fit_the_tables_are_refused(tmp_path, override, sentence):
     (tmp_path / "mine.yaml").write_text(f"streams: {{{override}}}")
     with pytest.raises(ContractError) as raised:
         check_fit(load_contract(tmp_path / "mine.yaml"))
@@ -128,7 +128,7 @@ def lines_of_mistakes(file: Path) -> list[str]:
     return sorted(" ".join(line.split()[:3]) for line in lines)
 
 
-def test_all_wrong_values_are_listed_at_once_with_file_and_line_then_all_that_does_not_fit(tmp_path):
+def test_wrong_values_are_listed_together_and_then_everything_that_does_not_fit(tmp_path):
     file = tmp_path / "mine.yaml"
     text = """\
 streams:
@@ -157,7 +157,7 @@ limits: {concurrency: .inf}
     assert lines_of_mistakes(file) == ["line 5: streams.ideas.fields.titel", "line 8: streams.comments.each.of"]
 
 
-def test_what_the_models_and_the_tables_both_refuse_is_told_once(tmp_path):
+def test_a_mistake_that_models_and_tables_both_find_is_listed_once(tmp_path):
     (tmp_path / "mine.yaml").write_text("streams: {comments: {each: {of: [idaes.id]}}}")
     with pytest.raises(ContractError) as raised:
         load_fitting_contract(tmp_path / "mine.yaml")
