@@ -176,12 +176,12 @@ def _mark(warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[s
 
 @contextmanager
 def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse.absences import held
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             found = held(tx)
         yield settings, warehouse, found

@@ -61,12 +61,12 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
 
 
 def _say_cost(settings: Settings, contract: Contract, window: Window, streams: list[str], *, as_json: bool) -> None:
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import console, table
     from ideas_pipeline.sync.estimate import estimate
     from ideas_pipeline.times import duration
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         cost = estimate(warehouse, contract, window, streams)
     if as_json:
         shown = {"from": window.start, "to": window.end, "requests": cost.requests} | asdict(cost)

@@ -20,13 +20,13 @@ def demo() -> None:
 
     from pydantic import SecretStr
 
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.report.page import write_report
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.simulator.community import demo_community
     from ideas_pipeline.simulator.simulator import Simulator
     from ideas_pipeline.sync.run import Incremental
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     contract = load_contract(None)
     with Simulator(contract, demo_community()) as simulator:
@@ -40,7 +40,7 @@ def demo() -> None:
         )
         exit_code = run(settings, contract, "ideas-pipeline demo", Incremental(), for_newcomers=True)
     if exit_code == 0:
-        with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+        with open_warehouse(settings) as warehouse:
             write_report(warehouse.engine, settings.community, settings.report)
         click.echo(f"\nReport with charts, to open in a browser: {settings.report.absolute().as_uri()}")
     raise click.exceptions.Exit(exit_code)

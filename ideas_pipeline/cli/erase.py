@@ -39,13 +39,12 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     Examples:  ideas-pipeline erase --user 4711 --dry-run
                ideas-pipeline erase --email - --texts
     """
-    from ideas_pipeline.app import privacy_of
+    from ideas_pipeline.app import open_warehouse, privacy_of
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     if (user is None) == (email is None):
         raise click.UsageError("Say who: either --user ID or --email ADDRESS.")
@@ -54,7 +53,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
     settings = load_settings()
     privacy = privacy_of(settings, load_contract(settings.contract))
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         privacy.begin(warehouse)
         person = user if address is None else privacy.person_with(warehouse, address)
         if person is None:

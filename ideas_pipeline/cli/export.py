@@ -29,14 +29,14 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     Examples:  ideas-pipeline export --to community
                ideas-pipeline export --format parquet --to community --table ideas --table idea_history
     """
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.output import console, say, table
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse import export as exporting
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         known = exporting.exportable(warehouse.engine)
         options.check_names(names, known, "--table")
         chosen = [known[name] for name in dict.fromkeys(names or known)]

@@ -28,13 +28,13 @@ def grant_analyst(name: str, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse import grants
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     password = os.environ.get(_VARIABLE) or None
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         if not grants.has_role(warehouse.engine, name) and password is None:
             password = _asked(name)
         granted = grants.grant_analyst(warehouse.engine, name, password)

@@ -25,13 +25,13 @@ def marts(as_json: bool) -> None:
     \b
     Example:  ideas-pipeline marts
     """
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import console, place, table
     from ideas_pipeline.marts.build import build_marts
     from ideas_pipeline.settings import load_settings
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         rows = build_marts(warehouse.engine, settings.community, settings.timezone)
         where = place(warehouse.engine.url)
     if as_json:

@@ -139,15 +139,15 @@ def retry(table: str | None, as_json: bool) -> None:
 
 @contextmanager
 def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Waiting]]]:
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.tables.community import TABLES
     from ideas_pipeline.warehouse.rejects import waiting
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     if table is not None:
         options.check_names([table], TABLES, "--table")
     settings = load_settings()
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             found = waiting(tx, table)
         yield settings, warehouse, found

@@ -23,14 +23,14 @@ def report(file: Path | None) -> None:
     Examples:  ideas-pipeline report
                ideas-pipeline report --output community.html
     """
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.report.page import write_report
     from ideas_pipeline.settings import load_settings
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
     file = file or settings.report
-    with Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse:
+    with open_warehouse(settings) as warehouse:
         try:
             write_report(warehouse.engine, settings.community, file)
         except OSError as error:
