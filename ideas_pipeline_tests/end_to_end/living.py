@@ -1,4 +1,4 @@
-"""A living community, the pipeline that follows it, and a witness who has seen everything that happened."""
+"""A living community, a pipeline that follows it, and a witness that records everything that happened."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Past = dict[tuple[str, str], set[str]]
 
 
 class Witness:
-    """Sees each change of the community, and tells which rows were ever gone and what ideas have been."""
+    """Records which rows were ever deleted at the source, and the past values of ideas."""
 
     def __init__(self, simulator: Simulator, life: LivingCommunity) -> None:
         self.simulator = simulator
@@ -52,14 +52,14 @@ class Witness:
             self.seen[stream] |= there
 
     def live(self, n: int) -> None:
-        """Let ``n`` things happen in the community."""
+        """Let the next ``n`` events happen in the community."""
         with self.simulator.changing():
             self.life.step(n)
             self.look()
 
     @contextmanager
     def life_goes_on(self, every: int) -> Iterator[None]:
-        """While the block runs, something happens before every so many pages are served."""
+        """Within the block, let one event happen before every ``every``-th page."""
         pages = 0
 
         def happen(_stream: str, _scope: str, _tables: Tables) -> None:
@@ -76,7 +76,7 @@ class Witness:
             self.simulator.before_page = None
 
     def observe(self) -> None:
-        """A run has just ended that read every idea: what it saw is what can be seen now."""
+        """Record the state of the ideas after a run that read all of them."""
         self.observed.append((datetime.now(UTC), past_of(self.simulator.visible())))
 
     def assert_no_living_row_is_called_absent(self, engine: sa.Engine) -> None:
@@ -100,7 +100,7 @@ def deleted(engine: sa.Engine, stream: str) -> set[str]:
 
 
 def past_of(tables: Tables) -> Past:
-    """What there is to know of the ideas now."""
+    """The present values of the ideas."""
     past: Past = {}
     for key, row in tables["ideas"].items():
         for attribute, column in ATTRIBUTES.items():
@@ -112,7 +112,7 @@ def past_of(tables: Tables) -> Past:
 
 
 def as_of(engine: sa.Engine, moment: datetime) -> Past:
-    """What the history says of the ideas at a moment."""
+    """The values of the ideas at a moment, according to the history."""
     h = IDEA_HISTORY.c
     query = sa.select(h.idea_id, h.attribute, h.value).where(
         h.community == COMMUNITY, h.observed_from <= moment, sa.or_(h.observed_to.is_(None), h.observed_to > moment)
@@ -134,9 +134,9 @@ def _sync(contract: Contract, base_url: str, credentials: Credentials, folder: P
 def sync_and_kill(
     simulator: Simulator, url: str, folder: Path, mode: Mode, *, after_requests: int, and_seconds: float
 ) -> bool:
-    """A sync in a process of its own, and SIGKILL once it has sent so many requests, and so long after that.
+    """Sync in a process and kill it (SIGKILL) ``and_seconds`` after it has sent ``after_requests`` requests.
 
-    Returns whether the process was killed; otherwise it had come to its end before.
+    Returns whether the process was killed before it ended.
     """
     credentials = Credentials(simulator.client_id, simulator.client_secret)
     sent = len(simulator.log)

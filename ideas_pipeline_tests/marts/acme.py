@@ -1,4 +1,4 @@
-"""A community of a few rows, written straight into the tables: what must come out of it can be seen by looking."""
+"""A community of few rows, written directly into the tables, whose marts can be checked by reading."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ HISTORY: list[dict[str, Any]] = [
 
 
 def fill(engine: sa.Engine, community: str = COMMUNITY) -> None:
-    """Writes the rows as those of ``community``."""
+    """Write the rows for ``community``."""
     written = {"_first_seen_at": _SYNCED, "_changed_at": _SYNCED, "_row_hash": "", "_run_id": "run"}
     with engine.begin() as connection:
         for name, rows in ROWS.items():

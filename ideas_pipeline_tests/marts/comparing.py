@@ -1,4 +1,4 @@
-"""The marts of a warehouse beside what they must be."""
+"""Compare the marts of a warehouse with their expected rows."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ EXPECTED: dict[str, Callable[[Facts], list[dict[str, Any]]]] = {
 
 
 def expected(facts: Facts) -> dict[str, Table]:
-    """Every mart by name, as the facts have it."""
+    """The expected rows of every mart, by name."""
     assert EXPECTED.keys() == MARTS.keys()
     return {name: _by_key(name, made(facts)) for name, made in EXPECTED.items()}
 
 
 def assert_marts_are(engine: sa.Engine, expected: dict[str, Table]) -> None:
-    """Every mart is what it must be: no row more, no row less, no value different."""
+    """Assert that every mart has exactly the expected rows and values."""
     for name, rows in expected.items():
         _assert_same(name, found(engine, name), rows)
 

@@ -1,4 +1,4 @@
-"""The marts about challenges and ideas, from the facts: written from what their comments say."""
+"""Expected marts of challenges and ideas, computed from the facts as the marts' comments define them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Rows = list[dict[str, Any]]
 
 
 def seconds(since: datetime, to: datetime) -> int:
-    """Whole seconds between two moments, each without its fraction."""
+    """Whole seconds between two moments, each truncated to a second."""
     return int((to.replace(microsecond=0) - since.replace(microsecond=0)).total_seconds())
 
 
 def percentile(values: Iterable[int], percent: int) -> int | None:
-    """The smallest of the values that so many percent of them do not exceed."""
+    """Percentile by nearest rank."""
     ordered = sorted(values)
     return ordered[math.ceil(len(ordered) * percent / 100) - 1] if ordered else None
 
@@ -30,7 +30,7 @@ def ratio(part: float, whole: float) -> float | None:
 
 
 def by_challenge(f: Facts) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
-    """Each challenge that is there, with its ideas and what was done on them."""
+    """Each current challenge with its ideas and the acts on them."""
     acts = dict(iter(f.acts.groupby("challenge")))
     for challenge in f.witness.now["challenges"]:
         ideas = [key for key, row in f.ideas.items() if row["challenge_id"] == challenge]
@@ -140,7 +140,7 @@ def funnel(f: Facts) -> Rows:
 
 
 def _came_back(stays: list[Stay], stage: str) -> bool:
-    """Whether an idea came into the stage again, after another stage; out of sight in between is no other stage."""
+    """Whether an idea returned to the stage from another one; being invisible meanwhile does not count."""
     again = [stay for stay in stays if stay.stage == stage][1:]
     return any(stay.comes_from != (stay.challenge, stage) for stay in again)
 
@@ -173,7 +173,7 @@ def stage_times(f: Facts) -> Rows:
 
 
 def _responses(f: Facts) -> dict[str, pd.DataFrame]:
-    """By idea, the comments by others than its authors."""
+    """The comments by people other than the authors, by idea."""
     others = f.acts[(f.acts.kind == "comment") & ~f.acts.by_author.astype(bool)]
     return dict(iter(others.groupby("idea")))
 
@@ -213,7 +213,7 @@ def idea_lifecycle(f: Facts) -> Rows:
 
 
 def _labelled(f: Facts) -> dict[tuple[str, str], datetime]:
-    """By class and idea, when a label of the class was first seen on it."""
+    """When a label of each class was first seen on each idea."""
     found: dict[tuple[str, str], datetime] = {}
     for look in f.witness.looks:
         for part in look.tables["idea_labels"].values():

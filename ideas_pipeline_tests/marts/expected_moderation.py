@@ -1,4 +1,4 @@
-"""The mart about moderation, from the source's truth: what the facts leave out, and what the source does not tell."""
+"""Expected moderation mart, from the source's tables: excluded rows, and values that the source does not report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def moderation(f: Facts) -> Rows:
 
 
 def _untold(f: Facts) -> Iterator[str]:
-    """The columns of moderation of which no row of the community says anything."""
+    """The columns of moderation that no row of the community fills."""
     truth = f.witness.now
     said = {name: {column for row in rows.values() for column in row if row[column]} for name, rows in truth.items()}
     if "moderation_status" not in said["ideas"]:

@@ -1,4 +1,4 @@
-"""The marts about days and people, from the facts: written from what their comments say."""
+"""Expected marts of days and people, computed from the facts as the marts' comments define them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts, from the source's truth: written from what the marts' comments say, in pandas and plain Python."""
+"""Counted ideas, acts, stays and people, from the source's tables in pandas, as the marts' comments define them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ACT = ("kind", "id", "idea", "challenge", "person", "at", "day", "there", "type
 
 @dataclass(frozen=True)
 class Stay:
-    """A time that an idea was seen in a stage. ``to``: None while it lasts. ``first``: nobody knows what was before."""
+    """A stay of an idea in a stage. ``to``: None while it lasts. ``first``: earlier stays are unknown."""
 
     idea: str
     challenge: str
@@ -27,16 +27,16 @@ class Stay:
     to: datetime | None
     first: bool
     comes_from: tuple[str, str] | None
-    """The challenge and stage in which it was seen before."""
+    """The challenge and stage of the previous stay."""
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """``acts``: a row an idea, co-authorship, comment and vote. ``day``: that of the zone. ``there``: not cleared."""
+    """The facts. ``acts``: one row per idea, co-author, comment and vote. ``day``: local; ``there``: not cleared."""
 
     witness: Witness
     classes: dict[str, str]
-    """Label → class, as analysts have it."""
+    """Label → class, as in ``label_classes``."""
     as_of: datetime
     zone: ZoneInfo
     ideas: dict[str, Row]
@@ -44,10 +44,10 @@ class Facts:
     acts: pd.DataFrame
     stays: list[Stay]
     stages: dict[str, list[Row]]
-    """By challenge, its stages in their order."""
+    """The stages of each challenge, in order."""
     registered: dict[str, Row]
     people: dict[str, Row]
-    """Everybody who was ever seen, as last seen."""
+    """Everybody who was ever seen, in the last seen state."""
 
 
 def facts(witness: Witness, timezone: str, as_of: datetime, classes: dict[str, str]) -> Facts:
@@ -123,7 +123,7 @@ def _acts(
 
 
 def _stays(witness: Witness, idea: str) -> list[Stay]:
-    """Where the idea was at each sync, put together to stays."""
+    """The stays of an idea, from its stage at each sync."""
     stays: list[Stay] = []
     place: tuple[str, str] | None = None
     since, known, previous, first = None, False, None, False

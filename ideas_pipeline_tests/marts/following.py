@@ -1,4 +1,4 @@
-"""A pipeline that follows a simulated community, and a witness of what there was to see at each of its syncs."""
+"""A pipeline that follows a simulated community, with the state of the source at each sync."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 200, "t
 
 @dataclass(frozen=True)
 class Look:
-    """One sync: when it began and ended, and what the source held meanwhile."""
+    """One sync: its start and end, and the tables of the source meanwhile."""
 
     began: datetime
     ended: datetime
@@ -34,9 +34,9 @@ class Look:
 
 
 class Witness:
-    """What the pipeline could see, from the source's side.
+    """What the pipeline could see, according to the source.
 
-    Only *when exactly* within a sync something was noticed is asked of the warehouse; what, and at which sync, is not.
+    Only the exact moment within a sync when something was noticed comes from the warehouse.
     """
 
     def __init__(self, engine: sa.Engine, looks: list[Look]) -> None:
@@ -56,20 +56,20 @@ class Witness:
                     self._observed.setdefault(idea, set()).add(utc(at))
 
     def first_seen(self, table: str, id_: str) -> datetime:
-        """The moment at which the row was first seen: within the first sync at which it was there."""
+        """A moment within the first sync that could see the row."""
         look = next(look for look in self.looks if id_ in look.tables[table])
         at = self._first_seen[table, id_]
         assert look.began <= at <= look.ended, f"{table} {id_} was first there at {look.began}, not at {at}"
         return at
 
     def observed(self, idea: str, look: Look) -> datetime:
-        """The moment within the sync ``look`` at which it was noticed that something about the idea had changed."""
+        """The moment within the sync ``look`` when a change of the idea was noticed."""
         within = [at for at in self._observed.get(idea, ()) if look.began <= at <= look.ended]
         assert len(within) == 1, f"idea {idea} changed before {look.began}: noticed {within}"
         return within[0]
 
     def cleared(self, table: str, clears: str) -> Iterator[Row]:
-        """The rows, as last seen, that went between two syncs when a stage of their idea's challenge ``clears``."""
+        """The last state of rows that vanished between two syncs because a stage of the challenge ``clears``."""
         for before, after in zip(self.looks, self.looks[1:], strict=False):
             started = {
                 stage["challenge_id"]
@@ -84,7 +84,7 @@ class Witness:
                     yield row
 
     def last_known(self, table: str) -> dict[str, Row]:
-        """Every row that was ever there, as it was when it was last there."""
+        """Every row that ever existed, in its last state."""
         return {key: row for look in self.looks for key, row in look.tables[table].items()}
 
 
@@ -99,7 +99,7 @@ class Follower:
         self._folder = folder
 
     def sync(self) -> None:
-        """One full sync of a community that stands still meanwhile."""
+        """One full sync of a community that does not change meanwhile."""
         began = datetime.now(UTC)
         result = sync(self.simulator, self._warehouse, self._folder)
         assert result.verdict == "complete", result
@@ -120,7 +120,7 @@ def following(tables: Tables, warehouse: Warehouse, folder: Path) -> Iterator[Fo
 
 
 def copy_tables(source: sa.Engine, target: sa.Engine) -> None:
-    """Copies every row of the warehouse at ``source``, marts left out, into the new one at ``target``."""
+    """Copy every row except marts from the warehouse at ``source`` into the new one at ``target``."""
     with source.connect() as reader, target.begin() as writer:
         for table in METADATA.sorted_tables:
             rows = [

@@ -1,4 +1,4 @@
-"""What a made-up community lacks: rows in which the source says less, or something rare."""
+"""Generated communities with rare and incomplete rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every proof of the marts does: both engines, label classes, and the comparison."""
+"""The comparison that all tests of the marts share: both engines, with label classes."""
 
 from __future__ import annotations
 

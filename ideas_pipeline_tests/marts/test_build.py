@@ -1,4 +1,4 @@
-"""Building the marts: all of a community's or none, again and again, and nobody else's."""
+"""Builds of the marts: all of a community or none, repeatable, and without effect on other communities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build(engine: sa.Engine, community: str = acme.COMMUNITY) -> dict[str, int]:
 
 
 def marts(connection: sa.Connection, community: str = acme.COMMUNITY) -> Marts:
-    """All rows of all marts, in the order of their keys."""
+    """All rows of all marts, sorted by key."""
     return {
         name: [
             tuple(row)
@@ -44,7 +44,7 @@ def read_marts(engine: sa.Engine, community: str = acme.COMMUNITY) -> Marts:
 
 
 def post_an_idea(engine: sa.Engine, community: str = acme.COMMUNITY) -> None:
-    """Something that changes most marts."""
+    """Change most marts."""
     with engine.begin() as connection:
         for table in (IDEAS, COMMENTS, VOTES):
             row = dict(connection.execute(sa.select(table).where(table.c.community == community)).mappings().first())
@@ -58,7 +58,7 @@ def copied(column: sa.Column[Any]) -> sa.Column[Any]:
 
 @pytest.fixture
 def engine(warehouse: Warehouse) -> sa.Engine:
-    """The engine of a warehouse that holds acme, without marts."""
+    """The engine of a warehouse with acme and without marts."""
     acme.fill(warehouse.engine)
     return warehouse.engine
 
@@ -72,7 +72,7 @@ def test_building_again_changes_nothing(engine: sa.Engine) -> None:
     assert read_marts(engine) == before
 
 
-def test_the_books_say_of_each_mart_how_many_rows_it_has_up_to_when_and_by_whose_days(engine: sa.Engine) -> None:
+def test_the_bookkeeping_has_rows_moment_and_time_zone_of_each_mart(engine: sa.Engine) -> None:
     began = datetime.now(UTC)
     rows = build(engine)
     with engine.connect() as connection:
@@ -85,7 +85,7 @@ def test_the_books_say_of_each_mart_how_many_rows_it_has_up_to_when_and_by_whose
     assert began <= built <= datetime.now(UTC)
 
 
-def test_what_lasts_is_counted_up_to_now_unless_another_moment_is_asked_for(engine: sa.Engine) -> None:
+def test_unfinished_durations_count_up_to_now_or_to_the_given_moment(engine: sa.Engine) -> None:
     build_marts(engine, acme.COMMUNITY, "UTC")
     with engine.connect() as connection:
         (times,) = set(connection.execute(sa.select(BUILT_MARTS.c.as_of, BUILT_MARTS.c.built_at)))
@@ -134,7 +134,7 @@ def test_readers_see_all_marts_as_they_were_until_all_are_built(
     assert new == read_marts(engine)
 
 
-def test_a_reader_who_began_before_goes_on_seeing_the_old_ones(
+def test_a_reader_that_began_earlier_still_sees_the_old_marts(
     engine: sa.Engine, warehouse_url: str, warehouse: Warehouse
 ) -> None:
     build(engine)
@@ -151,7 +151,7 @@ def test_a_reader_who_began_before_goes_on_seeing_the_old_ones(
 @pytest.mark.parametrize(
     "shape", ["without a column", "with its columns in another order", "with another type", "with another key"]
 )
-def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> None:
+def test_a_mart_with_other_columns_is_replaced(shape: str, engine: sa.Engine) -> None:
     acme.fill(engine, "another")
     build(engine)
     build(engine, "another")
@@ -174,7 +174,7 @@ def test_a_mart_of_an_older_shape_is_replaced(shape: str, engine: sa.Engine) -> 
     assert MARTS.keys() - theirs == {"mart_people"}
 
 
-def test_a_mart_that_cannot_be_replaced_because_of_an_analyst_s_view_says_so(engine: sa.Engine) -> None:
+def test_a_mart_that_a_view_of_an_analyst_depends_on_is_an_error(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite's views do not hold a table")
     build(engine)
@@ -189,7 +189,7 @@ def test_a_mart_that_cannot_be_replaced_because_of_an_analyst_s_view_says_so(eng
     }
 
 
-def test_a_table_of_analysts_that_is_called_like_no_mart_is_left_alone(engine: sa.Engine) -> None:
+def test_other_tables_of_analysts_are_not_touched(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE mart_of_mine (community text, note text)")
         connection.exec_driver_sql("INSERT INTO mart_of_mine VALUES ('acme', 'mine')")
@@ -198,7 +198,7 @@ def test_a_table_of_analysts_that_is_called_like_no_mart_is_left_alone(engine: s
         assert connection.exec_driver_sql("SELECT note FROM mart_of_mine").scalars().all() == ["mine"]
 
 
-def test_marts_stay_as_they_were_where_one_cannot_be_built(engine: sa.Engine) -> None:
+def test_all_marts_stay_unchanged_if_one_cannot_be_built(engine: sa.Engine) -> None:
     build(engine)
     before = read_marts(engine)
     post_an_idea(engine)
@@ -213,7 +213,7 @@ def test_marts_stay_as_they_were_where_one_cannot_be_built(engine: sa.Engine) ->
     assert len(read_marts(engine)["mart_idea_lifecycle"]) == len(before["mart_idea_lifecycle"]) + 1
 
 
-def test_whoever_is_forgotten_is_in_no_mart_of_the_community(engine: sa.Engine) -> None:
+def test_deleted_people_are_in_no_mart_of_the_community(engine: sa.Engine) -> None:
     acme.fill(engine, "another")
     for community in (acme.COMMUNITY, "another"):
         build(engine, community)
@@ -227,7 +227,7 @@ def test_whoever_is_forgotten_is_in_no_mart_of_the_community(engine: sa.Engine) 
     assert read_marts(engine, "another") == theirs
 
 
-def test_only_columns_that_say_so_name_people(engine: sa.Engine) -> None:
+def test_only_columns_of_class_person_id_name_people(engine: sa.Engine) -> None:
     build(engine)
     people = {"ann", "ben", "cem", "dee", "eve", "fay"}
     for name, rows in read_marts(engine).items():
@@ -235,12 +235,12 @@ def test_only_columns_that_say_so_name_people(engine: sa.Engine) -> None:
             assert (pii(column) == "person_id") == bool(people & set(map(str, values))), f"{name}.{column.name}"
 
 
-def test_nothing_can_be_forgotten_before_there_are_marts(engine: sa.Engine) -> None:
+def test_nobody_is_deleted_before_marts_exist(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         assert delete_people(connection, acme.COMMUNITY, lambda person: person == "ann") == {}
 
 
-def test_what_is_dated_in_the_future_counts_when_it_was_first_seen(engine: sa.Engine) -> None:
+def test_acts_dated_in_the_future_count_when_first_seen(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         for table, id_ in ((IDEAS, "102"), (COMMENTS, "c3"), (VOTES, "v2")):
             never = {"created_at": datetime(9999, 12, 31, tzinfo=UTC)}
@@ -256,7 +256,7 @@ def test_what_is_dated_in_the_future_counts_when_it_was_first_seen(engine: sa.En
     assert age == (acme.AS_OF - datetime(2026, 2, 1, 3, tzinfo=UTC)).total_seconds()
 
 
-def test_whoever_contributed_before_joining_again_counts_as_registered_then(engine: sa.Engine) -> None:
+def test_people_who_rejoined_count_as_registered_since_their_first_contribution(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         again = {"joined_at": datetime(2026, 4, 9, tzinfo=UTC)}
         connection.execute(sa.update(USERS).where(USERS.c.status == "active").values(**again))

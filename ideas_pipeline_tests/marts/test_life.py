@@ -1,4 +1,4 @@
-"""The marts of a community that changes between syncs: what was there once counts as it must."""
+"""The marts of a community that changes between syncs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OFTEN = ("post_idea", "comment", "vote", "add_or_remove_label", "change_stage")
 
 
 class Town:
-    """A community in which something of everything happens between two syncs."""
+    """A community in which every kind of event happens between two syncs."""
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
@@ -55,7 +55,7 @@ class Town:
                     self.life.happen(event, 3 if event in OFTEN else 1)
 
     def start_phase(self, clears: str) -> None:
-        """The busiest funnel goes on, and its new phase takes all votes, or all comments, away."""
+        """Move the busiest funnel to its last phase, which clears all votes or all comments."""
         with self.follower.simulator.changing() as tables:
             funnel = self.funnel(tables)
             stages = [s for s in tables["challenge_stages"].values() if s["challenge_id"] == funnel]
@@ -93,7 +93,7 @@ def town(sqlite: Warehouse, tmp_path: Path) -> Iterator[Town]:
 
 
 def _number_stages(tables: Tables) -> None:
-    """Each challenge numbers its own stages: which stage that is, only the challenge says."""
+    """Number the stages within each challenge, so that their ids are unique only there."""
     numbers = {stage["id"]: str(stage["position"] % 5 + 1) for stage in tables["challenge_stages"].values()}
     for stage in tables["challenge_stages"].values():
         stage["id"] = numbers[stage["id"]]
@@ -127,7 +127,7 @@ def test_marts_of_a_living_community_are_true_after_eight_syncs(town: Town, post
     assert total(follower.engine, "mart_adoption", "ideas_ever") > total(follower.engine, "mart_adoption", "ideas_now")
 
 
-def test_an_idea_that_was_only_out_of_sight_has_not_come_back_to_its_stage(town: Town, postgresql: Warehouse) -> None:
+def test_an_idea_that_was_only_invisible_has_not_re_entered_its_stage(town: Town, postgresql: Warehouse) -> None:
     follower, tables = town.follower, town.follower.simulator.tables
     idea = next(key for key, row in tables["ideas"].items() if row["stage_id"] and row["moderation_status"] == "clear")
     everything = copy.deepcopy(tables)
@@ -146,7 +146,7 @@ def test_an_idea_that_was_only_out_of_sight_has_not_come_back_to_its_stage(town:
 
 
 @pytest.mark.parametrize(("through", "came_back"), [("a stage of another challenge", 1), ("no stage", 0)])
-def test_an_idea_that_moves_away_and_back_has_come_back_to_its_stage_if_it_was_in_another_meanwhile(
+def test_an_idea_that_moves_away_and_back_re_enters_its_stage_if_it_was_in_another_meanwhile(
     through: str, came_back: int, town: Town, postgresql: Warehouse
 ) -> None:
     follower, tables = town.follower, town.follower.simulator.tables
@@ -167,7 +167,7 @@ def test_an_idea_that_moves_away_and_back_has_come_back_to_its_stage_if_it_was_i
     assert total(follower.engine, "mart_funnel", "re_entered") == came_back
 
 
-def test_whoever_is_erased_counts_on_as_a_person_without_a_name(
+def test_an_erased_person_is_still_counted_without_a_name(
     sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path
 ) -> None:
     tables = odd_community("small")
@@ -185,7 +185,7 @@ def test_whoever_is_erased_counts_on_as_a_person_without_a_name(
 
 
 def _rename(tables: Tables, person: str, surrogate: str) -> None:
-    """What is left of an erased person: that somebody was there."""
+    """Leave only the surrogate of an erased person."""
     del tables["users"][person]
     tables["users"][surrogate] = {"id": surrogate, "status": "erased"}
     for rows in tables.values():

@@ -1,4 +1,4 @@
-"""What the source does not tell of moderation is null: 0 would say that there is none."""
+"""Moderation values that the source does not report are null, because 0 would mean that there are none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COUNTED = {"removed", "closed", "by_banned_people", "pending", "rejected", "publ
         ("users", "status", {"by_banned_people"}),
     ],
 )
-def test_what_the_source_does_not_tell_of_moderation_is_null_and_not_0(
+def test_values_that_the_source_does_not_report_are_null_and_not_0(
     table: str, silent: str, null: set[str], sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path
 ) -> None:
     tables = generate("small", seed=2)
@@ -42,7 +42,7 @@ def test_what_the_source_does_not_tell_of_moderation_is_null_and_not_0(
             assert None not in {row[column] for column in COUNTED - null}
 
 
-def test_that_somebody_was_erased_does_not_tell_who_is_banned(warehouse: Warehouse) -> None:
+def test_the_status_erased_does_not_mean_that_the_source_reports_statuses(warehouse: Warehouse) -> None:
     acme.fill(warehouse.engine)
     with warehouse.engine.begin() as connection:
         connection.execute(sa.update(USERS).values(status=None))
@@ -53,14 +53,14 @@ def test_that_somebody_was_erased_does_not_tell_who_is_banned(warehouse: Warehou
     assert sum(row["counted"] for row in rows) == 4
 
 
-def test_one_challenge_that_tells_is_enough_for_all_others(warehouse: Warehouse) -> None:
+def test_a_value_reported_in_one_challenge_is_reported_for_all(warehouse: Warehouse) -> None:
     acme.fill(warehouse.engine)
     build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
     rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY)
     assert {key: row["removed"] for (key,), row in rows.items()} == {"start": 1, "waste": 0}
 
 
-def test_what_another_community_tells_does_not_count(warehouse: Warehouse) -> None:
+def test_values_of_another_community_do_not_count(warehouse: Warehouse) -> None:
     acme.fill(warehouse.engine, "another")
     acme.fill(warehouse.engine)
     with warehouse.engine.begin() as connection:

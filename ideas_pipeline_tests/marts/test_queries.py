@@ -80,7 +80,7 @@ def test_every_query_answers_its_question(answering: sa.Connection) -> None:
         assert [tuple(_plain(value) for value in row) for row in rows] == expected, name
 
 
-def test_the_pack_has_twelve_queries_and_its_list_names_each_with_its_question() -> None:
+def test_the_readme_lists_all_twelve_queries_with_their_questions() -> None:
     files = sorted(PACK.glob("*.sql"))
     assert [file.stem for file in files] == list(ANSWERS)
     assert len(files) == 12

@@ -1,4 +1,4 @@
-"""Days and months are those of the community's time zone, also where a clock is put forward or back."""
+"""Days and months follow the community's time zone, including changes to and from daylight saving time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRACTIONS = ("", ".000001", ".999400", ".999600", ".999999")
 
 
 def edges(timezone: str) -> list[datetime]:
-    """Moments around which a day or an hour of the zone turns: midnights, ends of months, changes of the clock."""
+    """Critical moments of a zone: midnights, ends of months, daylight-saving changes."""
     zone = ZoneInfo(timezone)
     days = [datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(365)]
     clocks = [
@@ -35,7 +35,7 @@ def edges(timezone: str) -> list[datetime]:
 
 
 def at_the_edges(timezone: str) -> Tables:
-    """A community in which everything happens at an edge."""
+    """A community in which everything happens at such moments."""
     tables = generate("small", seed=5)
     moments = edges(timezone)
     texts = [f"{at:%Y-%m-%dT%H:%M:%S}{FRACTIONS[n % len(FRACTIONS)]}Z" for n, at in enumerate(moments)]
@@ -50,7 +50,7 @@ def at_the_edges(timezone: str) -> Tables:
 
 
 @pytest.mark.parametrize("timezone", ZONES)
-def test_whatever_happens_at_the_edge_of_a_day_counts_on_its_side_of_it(
+def test_acts_at_the_edge_of_a_day_count_on_the_right_day(
     timezone: str, sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path
 ) -> None:
     with following(at_the_edges(timezone), sqlite, tmp_path) as follower:

@@ -1,4 +1,4 @@
-"""Every mart equals what pandas makes of the source's truth, on every engine."""
+"""Every mart equals the rows that pandas computes from the source's tables, on every engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_marts_of_a_medium_community_are_true(sqlite: Warehouse, postgresql: War
         assert_true_on_both(follower, postgresql, CLASSES)
 
 
-def test_marts_without_label_classes_and_without_visits_say_so(
+def test_marts_without_label_classes_and_without_visits_have_nulls(
     sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path
 ) -> None:
     tables = generate("small", seed=2)
@@ -43,7 +43,7 @@ def test_marts_without_label_classes_and_without_visits_say_so(
 
 
 @pytest.mark.parametrize("challenges", [0, 3])
-def test_marts_of_a_community_in_which_nothing_happened_yet_are_true(
+def test_marts_of_a_community_without_activity_are_true(
     challenges: int, sqlite: Warehouse, postgresql: Warehouse, tmp_path: Path
 ) -> None:
     tables = generate(Size(challenges=3, ideas=3, comments=0, votes=0, users=9))

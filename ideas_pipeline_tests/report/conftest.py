@@ -21,13 +21,13 @@ ADOPTED_LABEL = "12"
 
 @pytest.fixture(scope="session")
 def community() -> Tables:
-    """What a simulated community holds."""
+    """The tables of a simulated community."""
     return generate("small")
 
 
 @pytest.fixture(scope="session")
 def synced(community: Tables, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """The community in a warehouse, marts and all."""
+    """A warehouse with the community and its marts."""
     folder = tmp_path_factory.mktemp("report")
     with (
         Simulator(CONTRACT, community) as simulator,

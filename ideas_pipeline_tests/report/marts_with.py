@@ -1,4 +1,4 @@
-"""Marts and tables that hold just what a test says, in place of some that were built and synced."""
+"""Marts and tables filled directly by a test instead of by a sync and a build."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _NOTHING: dict[str, Any] = {"integer": 0, "number": 0.0, "boolean": False, "text
 
 
 def fill(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None = None, **marts: Rows) -> sa.Engine:
-    """A warehouse at ``url`` whose marts hold these rows, by name without ``mart_``, and its ``tables`` those.
+    """Create a warehouse at ``url`` with rows of marts, by name without ``mart_``, and of ``tables``.
 
-    What a row of a mart leaves out is 0.
+    Required columns that a row of a mart leaves out are 0.
     """
     engine = make_engine(url)
     with writing(engine) as connection:
@@ -54,7 +54,7 @@ def fill(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None
 
 
 def figures(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | None = None, **marts: Rows) -> Figures:
-    """The figures of such a warehouse."""
+    """The figures of a warehouse made by ``fill``."""
     engine = fill(url, as_of, tables, **marts)
     try:
         return read_figures(engine, COMMUNITY)
@@ -63,5 +63,5 @@ def figures(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | N
 
 
 def days(count: int, last: date = LAST_DAY, **each: int) -> list[dict[str, Any]]:
-    """So many days of daily activity up to ``last``, all alike."""
+    """Rows of daily activity for ``count`` days up to ``last``, all with the same values."""
     return [{"day": last - timedelta(days=back), **each} for back in range(count - 1, -1, -1)]

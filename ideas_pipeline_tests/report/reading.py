@@ -1,4 +1,4 @@
-"""The page as a reader's program takes it apart."""
+"""Parse the report's HTML page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _EMPTY = {"meta", "link", "br", "img", "input"}
 
 
 class Page(HTMLParser):
-    """``elements``: each with its attributes and its text, in order. ``path``: the names of those around it."""
+    """A parsed page: its elements in order, each with attributes, text and ancestors."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

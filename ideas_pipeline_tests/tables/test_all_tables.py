@@ -11,7 +11,7 @@ from ideas_pipeline.tables.all_tables import ANALYST_TABLES, BOOKKEEPING_TABLES,
 from ideas_pipeline_tests.processes import run
 
 
-def test_whoever_imports_it_alone_knows_the_tables_of_every_module() -> None:
+def test_importing_all_tables_registers_the_tables_of_every_module() -> None:
     alone = "from ideas_pipeline.tables.all_tables import METADATA; print(*sorted(METADATA.tables))"
     known = run([sys.executable, "-c", alone]).stdout.split()
     modules = [import_module(f"{tables.__name__}.{module.name}") for module in pkgutil.iter_modules(tables.__path__)]
@@ -19,6 +19,6 @@ def test_whoever_imports_it_alone_knows_the_tables_of_every_module() -> None:
     assert set(known) == described
 
 
-def test_a_table_whose_name_begins_with_an_underscore_is_the_pipeline_s_own_and_every_other_is_for_analysts() -> None:
+def test_bookkeeping_tables_begin_with_an_underscore_and_analysts_tables_do_not() -> None:
     own = {name for name in METADATA.tables if name.startswith("_")}
     assert (set(BOOKKEEPING_TABLES), set(ANALYST_TABLES)) == (own, set(METADATA.tables) - own)
