@@ -23,6 +23,7 @@ from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.engine import new_run_id, sync_community
+from ideas_pipeline.sync.findings import Expectations
 from ideas_pipeline.sync.run import Mode, Progress, RunResult
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.warehouse.runs import RunStart, failure_recorded
@@ -86,6 +87,11 @@ def privacy_of(settings: Settings, contract: Contract) -> Privacy:
         archive=settings.archive,
         erases_deleted=settings.erase_deleted_accounts,
     )
+
+
+def expectations_of(settings: Settings) -> Expectations:
+    """What the settings promise of the tables, for the findings."""
+    return Expectations(settings.timezone, settings.verify_days, settings.stale_hours)
 
 
 def run_sync(

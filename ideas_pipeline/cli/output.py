@@ -56,7 +56,7 @@ def place(url: sa.URL) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else url.set(query={}).render_as_string()
 
 
-def came_to(stream: str, verdict: str, reason: str) -> str:
+def problem(stream: str, verdict: str, reason: str) -> str:
     """Why a stream is not complete, as a sentence."""
     return f"{stream} {'failed' if verdict == 'failed' else 'is incomplete'}: {reason}"
 

@@ -76,7 +76,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
 
 
 def _print(result: RunResult, *, as_json: bool) -> None:
-    from ideas_pipeline.cli.output import came_to, console, table
+    from ideas_pipeline.cli.output import console, problem, table
 
     if as_json:
         shown = {"run_id": result.run_id, "verdict": result.verdict, "streams": [s.shown() for s in result.streams]}
@@ -87,6 +87,6 @@ def _print(result: RunResult, *, as_json: bool) -> None:
     out.print(table((*_SHOWN, "complete?"), rows))
     for s in result.streams:
         if s.reason:
-            out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
+            out.print(problem(s.stream, s.verdict, s.reason), markup=False)
     if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the tables are already as the contract says.")

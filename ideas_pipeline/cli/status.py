@@ -1,78 +1,96 @@
-"""``ideas-pipeline status``: how true the warehouse is, on one screen."""
+"""``ideas-pipeline status``: the findings and the state of the streams, on one screen."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from ideas_pipeline.cli import options
-
 if TYPE_CHECKING:
-    from ideas_pipeline.cli.health import Facts, Standing
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
+    from ideas_pipeline.sync.findings import Finding, State
+    from ideas_pipeline.warehouse.database import Transaction
     from ideas_pipeline.warehouse.status import StreamStatus
 
 _COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yellow", "empty": "bold yellow"}
+# So that everything fits on one screen, even if each stream has a finding.
+_LENGTH, _LENGTH_OF_MANY = 200, 100
+_NOT_CONFIGURED = (
+    "No API client is named in .env of this folder: go to the folder of your .env, or run: ideas-pipeline init"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What the command prints.
+
+    Attributes:
+        now: when it was made; timezone-aware.
+        verdict: ``attention`` if there are errors, ``well``, ``running`` during the first sync, or ``empty``.
+        summary: the verdict as a sentence.
+        findings: errors and warnings.
+        notes: good to know.
+        known: the state of the runs.
+        running: whether a run is under way.
+    """
+
+    now: datetime
+    verdict: str
+    summary: str
+    findings: list[Finding]
+    notes: list[str]
+    known: State
+    running: bool
 
 
 @click.command()
-@options.as_json
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
 def status(as_json: bool) -> None:
-    """Say whether all is well, and if not, what needs you: the first line says it.
+    """Say whether all is well, and if not, what to do: the first line says it.
 
-    Then, by stream, when it was last proven complete, its rows, records that could not be read, and rows that look
-    gone and are held back; what is running; and what the last sync took. The exit code is 0 whatever it says.
+    Then, per stream, the last sync, when it was last complete, its rows, rejects and held rows; what is running; and
+    how long the last sync took. The exit code is 0 whatever it says.
 
     \b
     Examples:  ideas-pipeline status
                ideas-pipeline status --json
     """
-    from datetime import UTC, datetime
-
-    from ideas_pipeline.cli.health import Facts, standing
+    from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import place
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
-    from ideas_pipeline.warehouse.status import last_sync, marts_built_at, unfinished_run
-    from ideas_pipeline.warehouse.status import status as stream_states
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
     holder, holder_known = _holder(settings, contract)
-    url = settings.warehouse_url.get_secret_value()
-    with Warehouse.open(url, settings.community) as warehouse, warehouse.reading() as tx:
-        facts = Facts(
-            now=datetime.now(UTC),
-            timezone=settings.timezone,
-            stale_hours=settings.stale_hours,
-            configured=not settings.simulated,
-            expected=contract.order(),
-            streams=stream_states(tx),
-            unfinished=unfinished_run(tx),
-            marts_built_at=marts_built_at(tx),
-            last_sync=last_sync(tx),
-            holder=holder,
-            holder_known=holder_known,
-        )
+    with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
+        report = _report(tx, settings, contract, holder, holder_known=holder_known)
         where = place(warehouse.engine.url)
-    found = standing(facts)
     if as_json:
-        shown = asdict(found) | {
+        shown = {
+            "verdict": report.verdict,
+            "summary": report.summary,
+            "findings": report.findings,
+            "notes": report.notes,
             "community": settings.community,
             "warehouse": where,
-            "streams": facts.streams,
-            "running": facts.holder,
-            "unfinished": facts.unfinished,
-            "last_sync": facts.last_sync,
+            "streams": report.known.streams,
+            "running": holder,
+            "unfinished": report.known.unfinished,
+            "last_sync": report.known.last_sync,
         }
         print(json.dumps(shown, indent=2, default=_plain))
     else:
-        _print(found, facts, f"Community {settings.community} in {where}")
+        _print(report, contract.order(), f"Community {settings.community} in {where}")
 
 
 def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
@@ -90,44 +108,121 @@ def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
         return None, False
 
 
-def _print(found: Standing, facts: Facts, where: str) -> None:
-    from itertools import zip_longest
+def _report(
+    tx: Transaction, settings: Settings, contract: Contract, holder: str | None, *, holder_known: bool
+) -> _Report:
+    from datetime import UTC
 
-    from rich.table import Table
+    from ideas_pipeline.app import expectations_of
+    from ideas_pipeline.sync.findings import community_findings, is_running, state
+
+    now = datetime.now(UTC)
+    known = state(tx)
+    running = is_running(known.unfinished, holder=holder, holder_known=holder_known, now=now)
+    if not (known.streams or known.unfinished or holder):
+        # In another folder than that of .env, an empty warehouse must not be taken for one's own.
+        do = _NOT_CONFIGURED if settings.simulated else "Run: ideas-pipeline sync"
+        return _Report(now, "empty", f"Nothing was synced yet. {do}", [], [], known, running)
+    findings = community_findings(tx, contract, expectations_of(settings), known, running=running, now=now)
+    notes = list(_notes(known, settings.timezone, holder, running=running, now=now))
+    verdict, summary = _verdict(contract.order(), findings, known, now)
+    return _Report(now, verdict, summary, findings, notes, known, running)
+
+
+def _verdict(streams: Sequence[str], findings: list[Finding], known: State, now: datetime) -> tuple[str, str]:
+    from ideas_pipeline.times import ago, clock
+
+    alike = _alike(findings)
+    errors = sum(finding.severity == "error" for finding, _ in alike)
+    if errors:
+        return "attention", f"Attention: {'1 thing needs' if errors == 1 else f'{errors} things need'} you."
+    if not set(streams) <= known.last_complete.keys():
+        return "running", "A first sync is under way: not everything is complete yet."
+    since = min(known.last_complete[stream] for stream in streams)
+    said = f"All is well: everything was complete {ago(since, now)} ({clock(since)})."
+    warnings = len(alike)
+    return "well", said + (f" {warnings} warning{'s' if warnings > 1 else ''}." if warnings else "")
+
+
+def _notes(known: State, timezone: str, holder: str | None, *, running: bool, now: datetime) -> Iterator[str]:
+    from ideas_pipeline.sync.findings import named, scopes_read
+    from ideas_pipeline.times import ago, clock, duration
+
+    run = known.unfinished
+    if holder:
+        yield f"Running: {holder}."
+    if run and run.reason is None and running:
+        ended = "is still running" if holder else "is still running, or was killed"
+        sign = ago(run.last_sign_at, now)
+        yield f"{named(run, timezone)} {ended} (last sign of life {sign}). Read: {scopes_read(run)}."
+    if last := known.last_sync:
+        took = duration((last.finished_at - last.started_at).total_seconds())
+        what = "full sync" if last.mode == "full" else "sync"
+        yield f"Last {what}: {clock(last.started_at)}, {took}, {last.requests:,} requests, {last.verdict}."
+
+
+def _print(report: _Report, streams: Sequence[str], where: str) -> None:
     from rich.text import Text
 
     from ideas_pipeline.cli.output import console, table
 
     out = console()
-    out.print(Text(found.summary, style=_COLOURS[found.verdict]))
-    needs = Table.grid(padding=(0, 1, 0, 0))
-    for number, (need, following) in enumerate(zip_longest(found.needs, found.needs[1:]), start=1):
-        needs.add_row(f"{number}.", Text(need.what))
-        if following is None or following.do != need.do:
-            needs.add_row("", Text(f"→ {need.do}"))
-    if found.needs:
-        out.print(needs)
+    out.print(Text(report.summary, style=_COLOURS[report.verdict]))
+    if report.findings:
+        out.print(_listed(report.findings))
     out.print(where, markup=False)
-    if found.verdict == "empty":
+    if report.verdict == "empty":
         return
-    known = {s.stream: s for s in facts.streams}
-    names = [*facts.expected, *(name for name in known if name not in facts.expected)]
-    headers = ("stream", "last sync", "last proven complete (UTC)", "rows", "rejected", "held")
-    out.print(table(headers, [_row(name, known.get(name), facts) for name in names]))
-    for note in found.notes:
+    known = {s.stream: s for s in report.known.streams}
+    names = [*streams, *(name for name in known if name not in streams)]
+    headers = ("stream", "last sync", "last complete (UTC)", "rows", "rejects", "held")
+    out.print(table(headers, [_row(name, known.get(name), report) for name in names]))
+    for note in report.notes:
         out.print(note, markup=False)
 
 
-def _row(name: str, s: StreamStatus | None, facts: Facts) -> tuple[object, ...]:
-    from ideas_pipeline.cli.health import is_running
+def _listed(findings: list[Finding]) -> Table:
+    """The findings, numbered."""
+    from itertools import zip_longest
+
+    from rich.table import Table
+    from rich.text import Text
+
+    alike = _alike(findings)
+    longest = _LENGTH if len(alike) <= 2 else _LENGTH_OF_MANY
+    listed = Table.grid(padding=(0, 1, 0, 0))
+    for number, ((finding, streams), following) in enumerate(zip_longest(alike, alike[1:]), start=1):
+        kind = "Warning: " if finding.severity == "warning" else ""
+        of = f"{', '.join(streams)}: " if streams else ""
+        listed.add_row(f"{number}.", Text(f"{kind}{of}{_cut(finding.what, longest)}"))
+        if following is None or following[0].do != finding.do:
+            listed.add_row("", Text(f"→ {finding.do}"))
+    return listed
+
+
+def _alike(findings: list[Finding]) -> list[tuple[Finding, list[str]]]:
+    """The findings that say the same of several streams as one, each with its streams."""
+    alike: dict[tuple[str, str, str], tuple[Finding, list[str]]] = {}
+    for finding in findings:
+        _, streams = alike.setdefault((finding.code, finding.what, finding.do), (finding, []))
+        if finding.stream:
+            streams.append(finding.stream)
+    return list(alike.values())
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest].rstrip()} …"
+
+
+def _row(name: str, s: StreamStatus | None, report: _Report) -> tuple[object, ...]:
     from ideas_pipeline.times import ago
 
     if s is None:
         return (name, "never", "never", None, None, None)
     at = s.last_complete_at
-    proven = f"{at:%Y-%m-%d %H:%M}, {ago(at, facts.now)}" if at else "never"
-    verdict = "broke off" if s.verdict == "running" and not is_running(facts) else s.verdict
-    return (name, verdict, proven, s.rows, s.rejects, s.held)
+    complete = f"{at:%Y-%m-%d %H:%M}, {ago(at, report.now)}" if at else "never"
+    verdict = "interrupted" if s.verdict == "running" and not report.running else s.verdict
+    return (name, verdict, complete, s.rows, s.rejects, s.held)
 
 
 def _plain(value: object) -> object:

@@ -132,7 +132,7 @@ def _as_json(result: RunResult, url: sa.URL) -> str:
 
 
 def _print(result: RunResult, url: sa.URL) -> None:
-    from ideas_pipeline.cli.output import came_to, console, place, table
+    from ideas_pipeline.cli.output import console, place, problem, table
 
     headers = ["stream", "scopes", "requests", "seen", "inserted", "updated", "unchanged", "rejected", "complete?"]
     rows = [
@@ -142,7 +142,7 @@ def _print(result: RunResult, url: sa.URL) -> None:
     out.print(table(headers, rows))
     for s in result.streams:
         if s.reason:
-            out.print(came_to(s.stream, s.verdict, s.reason), markup=False)
+            out.print(problem(s.stream, s.verdict, s.reason), markup=False)
         if s.counts.absent:
             out.print(
                 f"{s.stream}: {s.counts.absent:,} rows were deleted at the source, and are marked in _deleted_at."

@@ -1,104 +1,110 @@
-"""Sensors that tell operators: of a run that failed, and of a community that nothing has proven complete for long."""
+"""Sensors that send alerts: when a run failed, and when a community was not complete for too long."""
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import dagster as dg
 
-from ideas_pipeline.alerts.messages import Alert, due, last_proven, late_streams, no_longer_stale, runs_failed, stale
+from ideas_pipeline.alerts.messages import Alert, due, no_longer_overdue, overdue, runs_failed
 from ideas_pipeline.alerts.send import Outlet, outlets
+from ideas_pipeline.app import expectations_of, open_warehouse
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.warehouse import status
-from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline.sync import findings
+from ideas_pipeline.sync.findings import last_complete_in_words
+from ideas_pipeline.warehouse.status import last_complete
 
-_STALENESS_SECONDS = 15 * 60
-_OFF = "Nobody is told: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_ALERT_EMAILS, and start it."
+_OVERDUE_SECONDS = 15 * 60
+_OFF = "No alert is sent: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_ALERT_EMAILS, and start it."
 
 T = TypeVar("T")
 
 
 def alert_sensors(settings: Settings, contract: Contract) -> list[dg.SensorDefinition]:
-    """They run where there is somebody to tell: whoever names an address wants to hear, without another switch."""
-    told = outlets(settings)
-    return [_failure_sensor(settings, contract, told), _staleness_sensor(settings, contract, told)]
+    """The sensors. They run from the start if an address for alerts is configured."""
+    to = outlets(settings)
+    return [_failure_sensor(settings, contract, to), _staleness_sensor(settings, contract, to)]
 
 
-def _failure_sensor(settings: Settings, contract: Contract, told: Mapping[str, Outlet]) -> dg.SensorDefinition:
+def _failure_sensor(settings: Settings, contract: Contract, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
     streams = contract.order()
 
     # Not Dagster's own run_failure_sensor: that one goes on to the next failure when an alert could not be sent.
     @dg.sensor(
         name="failure_alerts",
-        description=_description("Tells of each run that failed and is not tried again.", told),
-        default_status=_status(told),
+        description=_description("Sends an alert when a run has failed and gets no second try.", to),
+        default_status=_status(to),
     )
     def failure_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        if not told:
+        if not to:
             return dg.SensorResult(skip_reason=_OFF)
 
         def news(place: int | None) -> tuple[Alert | None, int]:
             if place is None:
                 return None, newest_failure(context.instance)
             runs, place = failed_runs(context, settings, place, datetime.now(UTC))
-            return (runs_failed(settings.community, runs, _proven(settings, streams)) if runs else None), place
+            return (runs_failed(settings.community, runs, _complete(settings, streams)) if runs else None), place
 
-        return _tell(context, told, news)
+        return _send(context, to, news)
 
     return failure_alerts
 
 
-def _staleness_sensor(settings: Settings, contract: Contract, told: Mapping[str, Outlet]) -> dg.SensorDefinition:
-    streams = contract.order()
-    hours = settings.stale_hours
+def _staleness_sensor(settings: Settings, contract: Contract, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
     what = (
-        f"Tells, once a day, while {settings.community} was not proven complete within {hours:g} hours, and when it is."
+        f"Sends an alert once a day while {settings.community} was not complete within the last "
+        f"{settings.stale_hours:g} hours, and when it is complete again."
     )
 
     @dg.sensor(
         name="staleness_alerts",
-        description=_description(what, told),
-        default_status=_status(told),
-        minimum_interval_seconds=_STALENESS_SECONDS,
+        description=_description(what, to),
+        default_status=_status(to),
+        minimum_interval_seconds=_OVERDUE_SECONDS,
     )
     def staleness_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        if not told:
+        if not to:
             return dg.SensorResult(skip_reason=_OFF)
         now = datetime.now(UTC)
-        url = settings.warehouse_url.get_secret_value()
-        with Warehouse.open(url, settings.community) as warehouse, warehouse.reading() as tx:
-            since, born = status.last_complete(tx), status.created_at(tx)
-        late = late_streams(streams, since, born, timedelta(hours=hours), now)
+        with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
+            known = findings.state(tx)
+        finding = findings.overdue(contract, known, expectations_of(settings), now)
 
-        def news(said: str | None) -> tuple[Alert | None, str | None]:
-            match due(bool(late), datetime.fromisoformat(said) if said else None, now):
-                case "stale":
-                    return stale(settings.community, late, hours, now), now.isoformat()
-                case "over":
-                    return no_longer_stale(settings.community, last_proven(streams, since, now)), None
-                case None:
-                    return None, said
+        def news(sent: str | None) -> tuple[Alert | None, str | None]:
+            what = due(finding is not None, datetime.fromisoformat(sent) if sent else None, now)
+            if what == "overdue" and finding:
+                return overdue(settings.community, finding), now.isoformat()
+            if what == "over":
+                since = last_complete_in_words(contract.order(), known.last_complete, now)
+                return no_longer_overdue(settings.community, since), None
+            return None, sent
 
-        return _tell(context, told, news)
+        return _send(context, to, news)
 
     return staleness_alerts
 
 
-def _tell(
-    context: dg.SensorEvaluationContext, told: Mapping[str, Outlet], news: Callable[[T | None], tuple[Alert | None, T]]
+def _send(
+    context: dg.SensorEvaluationContext, to: Mapping[str, Outlet], news: Callable[[T | None], tuple[Alert | None, T]]
 ) -> dg.SensorResult:
-    """Gives each outlet its news, and keeps in the cursor how far each was told. One that fails is told next time.
+    """Send each outlet its alert, and keep in the cursor up to where each is informed.
 
-    ``news``: from how far an outlet was told (None is not yet), what it is to be told, and how far that is.
+    An outlet to which nothing could be delivered keeps its place, so that the next tick sends it again.
+
+    Args:
+        context: the tick, with the cursor that the last one left.
+        to: the outlets by name.
+        news: from the place up to which an outlet is informed (None before the first tick), the alert to send, if any,
+            and the place after it.
     """
     before: dict[str, T] = json.loads(context.cursor or "{}")
     after, sent, problems = {}, [], []
-    for name, deliver in told.items():
+    for name, deliver in to.items():
         alert, place = news(before.get(name))
         try:
             if alert:
@@ -110,23 +116,22 @@ def _tell(
             context.log.error(problems[-1])
             if name in before:
                 after[name] = before[name]
-    said = [*problems, *(f"Sent: {what}." for what in sent)]
-    return dg.SensorResult(skip_reason=" ".join(said) or "Nothing to tell.", cursor=json.dumps(after))
+    done = [*problems, *(f"Sent: {what}." for what in sent)]
+    return dg.SensorResult(skip_reason=" ".join(done) or "No alert to send.", cursor=json.dumps(after))
 
 
-def _proven(settings: Settings, streams: list[str]) -> str:
+def _complete(settings: Settings, streams: list[str]) -> str:
     try:
-        url = settings.warehouse_url.get_secret_value()
-        with Warehouse.open(url, settings.community) as warehouse, warehouse.reading() as tx:
-            found = status.last_complete(tx)
+        with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
+            found = last_complete(tx)
     except WarehouseError as error:
-        return f"When everything was last proven complete cannot be said: {error}"
-    return last_proven(streams, found, datetime.now(UTC))
+        return f"When everything was last complete is unknown: {error}"
+    return last_complete_in_words(streams, found, datetime.now(UTC))
 
 
-def _description(what: str, told: Mapping[str, Outlet]) -> str:
-    return f"{what} By {' and '.join(told)}." if told else f"{what} **{_OFF}**"
+def _description(what: str, to: Mapping[str, Outlet]) -> str:
+    return f"{what} By {' and '.join(to)}." if to else f"{what} **{_OFF}**"
 
 
-def _status(told: Mapping[str, Outlet]) -> dg.DefaultSensorStatus:
-    return dg.DefaultSensorStatus.RUNNING if told else dg.DefaultSensorStatus.STOPPED
+def _status(to: Mapping[str, Outlet]) -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if to else dg.DefaultSensorStatus.STOPPED

@@ -10,7 +10,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
 from ideas_pipeline.defs.marts import marts_built
-from ideas_pipeline.defs.metadata import LoggedProgress, counts, loaded, trouble
+from ideas_pipeline.defs.metadata import LoggedProgress, counts, details, loaded
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.defs.specs import about_freshness, asset_key, asset_spec, column_schema, freshness, step_name
@@ -146,7 +146,7 @@ def _shown(
     (result,) = run.streams
     shown = counts(result) | {"run_id": dg.MetadataValue.text(run.run_id)}
     with warehouse.reading() as tx:
-        shown |= trouble(tx, contract, stream, run.run_id)
+        shown |= details(tx, contract, stream, run.run_id)
     if run.changed and (result.verdict == "failed" or (has_window and result.verdict != "complete")):
         # What was read is loaded, but Dagster skips the steps after one that fails: the marts are built here.
         for mart in marts_built(settings, warehouse):

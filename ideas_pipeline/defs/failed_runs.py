@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.alerts.messages import FailedRun
+from ideas_pipeline.defs.failures import FINDINGS
 from ideas_pipeline.defs.second_try import DAGSTER_RETRIES, second_try_of
 from ideas_pipeline.settings import Settings
 
@@ -73,28 +74,30 @@ def _failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) 
 
 
 def _reasons(instance: dg.DagsterInstance, run_id: str) -> Iterator[str]:
-    steps, checks = [], []
+    """Why the run failed: the failures of its steps, then the findings that are errors."""
+    steps, findings = [], []
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
     for entry in instance.all_logs(run_id, of_type=kinds):
         event = entry.get_dagster_event()
         if event.is_step_failure:
-            steps.append(_why(event))
+            steps += _why(event)
         else:
             check = event.asset_check_evaluation_data
-            if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR and check.description:
-                checks.append(check.description)
-    if not (steps or checks):
-        yield "It ended without a word: it was killed, or did not start. The run's log in Dagster says more."
+            if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
+                findings.append(f"{check.asset_key.path[-1]}: {check.description or check.check_name}")
+    if not (steps or findings):
+        yield "It ended without an error: it was killed, or did not start. The run's log in Dagster says more."
     yield from steps
-    # A step of checks fails with their own sentences.
-    yield from (said for said in checks if not any(said in step for step in steps))
+    yield from findings
 
 
-def _why(event: dg.DagsterEvent) -> str:
+def _why(event: dg.DagsterEvent) -> list[str]:
+    """Why a step failed; nothing if it only repeats findings."""
     failure = event.step_failure_data
     if failure.user_failure_data and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    # An error that nobody foresaw can quote what was being read, so its words stay in Dagster.
+        repeats = FINDINGS in failure.user_failure_data.metadata
+        return [] if repeats else [failure.user_failure_data.description]
+    # The words of an unexpected error can quote what was being read, so they stay in Dagster.
     error = failure.error and (failure.error.cause or failure.error)
     what = f"an unexpected {error.cls_name}" if error and error.cls_name else "an unexpected error"
-    return f"{event.step_key}: {what}. The run's log in Dagster says more."
+    return [f"{event.step_key}: {what}. The run's log in Dagster says more."]

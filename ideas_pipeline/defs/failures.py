@@ -9,28 +9,28 @@ from pathlib import Path
 import dagster as dg
 
 from ideas_pipeline.errors import IdeasApiError, WarehouseError, is_retryable
+from ideas_pipeline.sync.findings import Finding
 from ideas_pipeline.sync.run import StreamResult
 
-SHOWN = 5
-WARN = dg.AssetCheckSeverity.WARN
+# Metadata of a failure that only repeats findings: each of them is recorded as a check as well.
+FINDINGS = "findings"
 
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
-    if result.error:
-        said = str(result.error)
-    else:
-        said = (
-            f"{result.stream}: none of its {result.counts.scopes:,} lists could be read whole: "
+    what = str(result.error)
+    if result.error is None:
+        what = (
+            f"{result.stream}: none of its {result.counts.scopes:,} scopes is complete: "
             f"{str(result.reason).rstrip('.')}. What came is loaded, the rest is as old as before. "
             "Sync again; if it stays, run `ideas-pipeline check`."
         )
-    return dg.Failure(said, metadata, allow_retries=bool(result.retryable))
+    return dg.Failure(what, metadata, allow_retries=bool(result.retryable))
 
 
-def checks_failed(errors: Sequence[dg.AssetCheckResult]) -> dg.Failure:
+def checks_failed(errors: Sequence[Finding]) -> dg.Failure:
     """The failure of a step whose checks found errors. The step is not retried: it would find the same again."""
-    return dg.Failure("\n".join(str(e.description) for e in errors), allow_retries=False)
+    return dg.Failure("\n".join(e.text for e in errors), {FINDINGS: len(errors)}, allow_retries=False)
 
 
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
@@ -59,24 +59,3 @@ def failing_in_words() -> Iterator[None]:
         yield
     except (IdeasApiError, WarehouseError) as error:
         raise dg.Failure(str(error), allow_retries=is_retryable(error)) from None
-
-
-def passed(name: str, description: str, **numbers: int) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=True, check_name=name, description=description, metadata=dict(numbers))
-
-
-def failed(
-    name: str,
-    description: str,
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    **numbers: int,
-) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=False, check_name=name, severity=severity, description=description, metadata=dict(numbers)
-    )
-
-
-def listed(counted: dict[str, int]) -> str:
-    """The first few with their counts: ``a (3), b (1) …``."""
-    shown = [f"{what} ({count:,})" for what, count in list(counted.items())[:SHOWN]]
-    return ", ".join(shown) + (" …" if len(counted) > len(shown) else "")

@@ -10,6 +10,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.sync.findings import scopes_are_people
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
@@ -18,7 +19,7 @@ from ideas_pipeline.warehouse.quality import incomplete_scopes, reject_reasons
 from ideas_pipeline.warehouse.scopes import live_counts
 
 _SHOWN = 10
-_LIST = ("list", "why", "declared by its parent", "total by the API", "read")
+_SCOPE = ("scope", "why", "declared by its parent", "total by the API", "read")
 
 _SECONDS = 60.0
 
@@ -111,35 +112,28 @@ class LoggedProgress:
         self._log.info(f"{result.stream}: {result.verdict}, {counts.seen:,} records in {counts.requests:,} requests.")
 
 
-def trouble(tx: Transaction, contract: Contract, stream: str, run_id: str) -> dict[str, dg.MetadataValue]:
-    """The run's lists that were not proven complete, and the records that wait; nothing where there are none."""
-    told: dict[str, dg.MetadataValue] = {}
-    lists = incomplete_scopes(tx, stream, run_id)
-    if lists:
-        named = [] if scopes_are_people(contract, stream) else lists[:_SHOWN]
+def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> dict[str, dg.MetadataValue]:
+    """The run's incomplete scopes and the stream's rejects, each with a query that lists them, if there are any."""
+    shown: dict[str, dg.MetadataValue] = {}
+    scopes = incomplete_scopes(tx, stream, run_id)
+    if scopes:
+        named = [] if scopes_are_people(contract, stream) else scopes[:_SHOWN]
         rows = [(one.scope, one.reason, one.declared, one.total, one.seen) for one in named]
         which = f"stream = '{stream}' AND run_id = '{run_id}' AND verdict = 'incomplete'"
         query = _query("scope, reason, declared, total_last, seen", "_sync_scopes", tx.community, which)
-        told["incomplete lists"] = _shown(f"{len(lists):,} lists", _LIST, rows, query)
+        shown["incomplete scopes"] = _shown(f"{len(scopes):,} scopes", _SCOPE, rows, query)
     tables = [stream, *contract.streams[stream].embedded]
     reasons = reject_reasons(tx, tables)
     if reasons:
         names = ", ".join(f"'{table}'" for table in tables)
         query = _query("table_name, record_key, reason", "_rejected_records", tx.community, f"table_name IN ({names})")
-        told["rejected records"] = _shown(
+        shown["rejected records"] = _shown(
             f"{sum(reasons.values()):,} records (`ideas-pipeline rejects list` names them, too)",
             ("what is wrong", "records"),
             list(reasons.items())[:_SHOWN],
             query,
         )
-    return told
-
-
-def scopes_are_people(contract: Contract, stream: str) -> bool:
-    """Whether each list of the stream is named by a person's id, which is no business of Dagster's log."""
-    each = contract.streams[stream].each
-    sources = [source.split(".") for source in each.of] if each else []
-    return any(pii(TABLES[table].c[column]) == "person_id" for table, column in sources)
+    return shown
 
 
 def _query(columns: str, table: str, community: str, which: str) -> str:

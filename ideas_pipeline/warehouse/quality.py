@@ -1,4 +1,4 @@
-"""Checks of the warehouse's own soundness: incomplete scopes, rejects, held rows, broken references."""
+"""Queries on the quality of the tables: incomplete scopes, rejects, held rows, broken references, declared counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ideas_pipeline.warehouse.status import OF_SYNCS, OF_SYNCS_AND_BACKFILLS
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """How a stream was last read.
+    """Result of the last run of a stream.
 
     Attributes:
         run_id: The run's id.
@@ -61,7 +61,7 @@ class BrokenReference:
 
 
 def last_run(tx: Transaction, stream: str) -> LastRun | None:
-    """How ``stream`` was last read by a sync or a backfill; None if it never was."""
+    """Result of the stream's last sync; of its last backfill, if it was never synced; None if it was never read."""
     runs, scopes = SYNC_STREAMS.c, SYNC_SCOPES.c
     newest = (
         sa.select(
@@ -73,7 +73,7 @@ def last_run(tx: Transaction, stream: str) -> LastRun | None:
             sa.func.coalesce(runs.hidden_changes, 0),
         )
         .where(tx.owns(SYNC_STREAMS), runs.stream == stream, OF_SYNCS_AND_BACKFILLS)
-        .order_by(runs.started_at.desc())
+        .order_by(sa.case((OF_SYNCS, 0), else_=1), runs.started_at.desc(), runs.run_id.desc())
         .limit(1)
     )
     run = tx.execute(newest).one_or_none()

@@ -205,6 +205,7 @@ class Unfinished:
         started_at: When the run started.
         reason: Why it was interrupted; None if it is still running or was killed.
         lists: Number of scopes read and loaded per stream, in the order in which the streams started.
+        interrupted: The streams that it had started and not finished.
         last_sign_at: When the run last loaded a scope, or started.
     """
 
@@ -214,6 +215,7 @@ class Unfinished:
     started_at: datetime
     reason: str | None
     lists: dict[str, int]
+    interrupted: tuple[str, ...]
     last_sign_at: datetime
 
 
@@ -234,8 +236,8 @@ def unfinished_run(tx: Transaction) -> Unfinished | None:
     run = tx.execute(last).first()
     if run is None or run.verdict == "complete" or (run.verdict == "incomplete" and run.mode != "window"):
         return None
-    started = tx.scalars(
-        sa.select(streams.stream)
+    started = tx.execute(
+        sa.select(streams.stream, streams.verdict)
         .where(streams.run_id == run.run_id, tx.owns(SYNC_STREAMS))
         .order_by(streams.started_at)
     ).all()
@@ -251,6 +253,7 @@ def unfinished_run(tx: Transaction) -> Unfinished | None:
         window=(utc(run.window_from), utc(run.window_to)) if run.window_from else None,
         started_at=utc(run.started_at),
         reason=None if run.verdict == "running" else run.reason,
-        lists={stream: counts.get(stream, 0) for stream in started},
+        lists={stream: counts.get(stream, 0) for stream, _ in started},
+        interrupted=tuple(stream for stream, verdict in started if verdict == "running"),
         last_sign_at=max([utc(run.started_at), *(utc(swept_at) for *_, swept_at in read)]),
     )

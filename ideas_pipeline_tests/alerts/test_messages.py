@@ -4,19 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ideas_pipeline.alerts.messages import (
-    FailedRun,
-    due,
-    last_proven,
-    late_streams,
-    no_longer_stale,
-    runs_failed,
-    stale,
-)
+from ideas_pipeline.alerts.messages import FailedRun, due, no_longer_overdue, overdue, runs_failed
+from ideas_pipeline.sync.findings import Finding
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
-LIMIT = timedelta(hours=36)
-STREAMS = ["ideas", "votes"]
 
 
 def run(number: int, *reasons: str) -> FailedRun:
@@ -32,8 +23,8 @@ def test_a_failure_says_what_and_why_what_it_means_and_what_to_do() -> None:
         "- votes: the API refused.\n"
         "- ideas: it too.\n\n"
         "What it means: what these runs had read is loaded, the rest is as old as before. Everything is old.\n\n"
-        "What to do: mend what is named above, then launch it again in Dagster; it goes on from there. "
-        "`ideas-pipeline status` says how things stand."
+        "What to do: correct what is named above, then launch the run again in Dagster; it goes on from there. "
+        "`ideas-pipeline status` shows all findings."
     )
 
 
@@ -47,52 +38,37 @@ def test_many_failures_are_one_alert_that_is_not_long() -> None:
     assert len(alert.text) < 12_000
 
 
-def test_staleness_names_the_streams_and_since_when() -> None:
-    alert = stale("acme", {"votes": NOW - timedelta(hours=40), "ideas": None}, 36, NOW)
+def test_an_overdue_community_is_told_with_its_streams_and_since_when() -> None:
+    late = {"votes": 40, "ideas": 50}
+    finding = Finding("overdue", None, "error", "Not complete: votes.", "Rows can be missing.", "See Dagster.", late)
 
-    assert alert.subject == "[acme] not proven complete: votes, ideas"
-    assert (
-        "within the last 36 hours. Last proven:\n- votes: 2026-11-21 15:00 UTC, 1 day ago\n- ideas: never" in alert.text
+    alert = overdue("acme", finding)
+
+    assert alert.subject == "[acme] not complete: votes, ideas"
+    assert alert.text == (
+        "Not complete: votes.\n\nWhat it means: Rows can be missing.\n\nWhat to do: See Dagster. "
+        "`ideas-pipeline status` shows all findings. This alert comes once a day until everything is complete."
     )
-    assert "What to do: see in Dagster whether the schedules and the daemon run" in alert.text
 
 
 def test_the_all_clear_says_since_when() -> None:
-    alert = no_longer_stale("acme", "Everything is new.")
+    alert = no_longer_overdue("acme", "Everything is new.")
 
-    assert alert.subject == "[acme] all clear: proven complete again"
+    assert alert.subject == "[acme] all clear: complete again"
     assert alert.text.endswith("Everything is new.")
-
-
-def test_everything_is_proven_since_its_oldest_part_is() -> None:
-    proven = {"ideas": NOW - timedelta(hours=5), "votes": NOW - timedelta(hours=4)}
-
-    assert last_proven(STREAMS, proven, NOW) == "Everything was last proven complete 2026-11-23 02:00 UTC, 5 hours ago."
-    assert last_proven(STREAMS, {"ideas": NOW}, NOW) == "Never proven complete: votes."
 
 
 def hours_ago(hours: float) -> datetime:
     return NOW - timedelta(hours=hours)
 
 
-def test_each_stream_is_late_for_itself() -> None:
-    proven = {"ideas": hours_ago(37), "votes": hours_ago(35)}
-
-    assert late_streams(["ideas", "votes"], proven, hours_ago(999), LIMIT, NOW) == {"ideas": hours_ago(37)}
-
-
-def test_what_was_never_proven_is_late_some_time_after_the_warehouse_was_created() -> None:
-    assert late_streams(["ideas"], {}, hours_ago(35), LIMIT, NOW) == {}
-    assert late_streams(["ideas"], {}, hours_ago(37), LIMIT, NOW) == {"ideas": None}
-
-
 @pytest.mark.parametrize(
     ("is_late", "said", "now"),
     [
         (False, None, None),
-        (True, None, "stale"),
+        (True, None, "overdue"),
         (True, hours_ago(23.9), None),
-        (True, hours_ago(24), "stale"),
+        (True, hours_ago(24), "overdue"),
         (False, hours_ago(1), "over"),
     ],
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ideas_pipeline.cli.output import came_to
+from ideas_pipeline.cli.output import problem
 from ideas_pipeline.errors import Unavailable
 
 
@@ -15,5 +15,5 @@ from ideas_pipeline.errors import Unavailable
         ("ideas", "ideas failed: ideas"),
     ],
 )
-def test_what_a_stream_came_to_names_it_once(reason, said):
-    assert came_to("ideas", "failed", reason) == said
+def test_why_a_stream_is_not_complete_names_it_once(reason, said):
+    assert problem("ideas", "failed", reason) == said

@@ -36,11 +36,11 @@ def test_when_all_is_well_the_first_line_says_so_and_since_when(community: Commu
 
     shown = community.status()
 
-    assert shown.startswith(f"All is well: everything was proven complete 5 hours ago ({at:%Y-%m-%d %H:%M} UTC).")
+    assert shown.startswith(f"All is well: everything was complete 5 hours ago ({at:%Y-%m-%d %H:%M} UTC).")
     assert f"votes complete {at:%Y-%m-%d %H:%M}, 5 hours ago 0 0 0" in shown
     assert f"Last sync: {at:%Y-%m-%d %H:%M} UTC, 3 minutes, 1,250 requests, complete." in shown
     told = community.as_json()
-    assert (told["verdict"], told["needs"], told["running"], told["unfinished"]) == ("well", [], None, None)
+    assert (told["verdict"], told["findings"], told["running"], told["unfinished"]) == ("well", [], None, None)
 
 
 def test_what_is_not_complete_is_said_with_its_reason_once_for_all_streams_and_with_a_command(
@@ -53,12 +53,16 @@ def test_what_is_not_complete_is_said_with_its_reason_once_for_all_streams_and_w
 
     assert shown.startswith(
         "Attention: 1 thing needs you. "
-        "1. challenges, users, ideas, comments, votes failed: the API did not answer [again]. "
-        "→ ideas-pipeline sync; if it stays: ideas-pipeline check"
+        "1. challenges, users, ideas, comments, votes: The last sync failed: the API did not answer [again]. "
+        "→ Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."
     )
     assert "1 day ago" in shown
-    (need,) = community.as_json()["needs"]
-    assert need["do"] == "ideas-pipeline sync; if it stays: ideas-pipeline check"
+    found = community.as_json()["findings"]
+    assert [(f["code"], f["stream"], f["severity"]) for f in found] == [("completeness", s, "error") for s in STREAMS]
+    assert {f["do"] for f in found} == {"Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."}
+    assert {f["means"] for f in found} == {
+        "What was read is loaded. New rows can be missing, and deleted ones can still count."
+    }
 
 
 def test_a_long_reason_is_cut_so_that_all_fits(community: Community) -> None:
@@ -78,20 +82,20 @@ def test_a_sync_that_was_killed_is_told_from_one_that_runs(community: Community)
         running = community.status()
     killed = community.status()
 
-    assert running.startswith("All is well: everything was proven complete 1 day ago")
+    assert running.startswith("All is well: everything was complete 1 day ago")
     assert "ideas running" in running
     assert "Running: ideas-pipeline sync (process " in running
     assert killed.startswith("Attention: 1 thing needs you. 1. The sync that began ")
-    assert "was killed, or runs on another machine (last sign of life 2 hours ago). Read: lists of ideas 12." in killed
-    assert "→ ideas-pipeline sync, which goes on from there" in killed
-    assert "ideas broke off" in killed
+    assert "was killed, or runs on another machine (last sign of life 2 hours ago). Read: scopes of ideas 12." in killed
+    assert "→ Run `ideas-pipeline sync`, which goes on from there." in killed
+    assert "ideas interrupted" in killed
 
 
 def test_while_the_first_sync_runs_nothing_is_wrong(community: Community) -> None:
     community.begins(0, "challenges")
 
     with community.account_held():
-        assert community.status().startswith("A first sync is under way: not everything is proven complete yet.")
+        assert community.status().startswith("A first sync is under way: not everything is complete yet.")
         assert community.as_json()["verdict"] == "running"
 
 
@@ -100,7 +104,7 @@ def test_without_an_account_a_run_is_taken_to_run_while_it_shows_signs_of_life(c
     community.loads(run, "challenges", 1, hours_ago=5)
     nobody = {"IDEAS_CLIENT_ID": "", "IDEAS_CLIENT_SECRET": ""}
 
-    assert "still runs, or was killed (last sign of life 5 hours ago)" in community.status(**nobody)
+    assert "is still running, or was killed (last sign of life 5 hours ago)" in community.status(**nobody)
     community.begins(7, "challenges")
     assert "was killed, or runs on another machine" in community.status(**nobody)
 
@@ -110,7 +114,10 @@ def test_a_stopped_sync_is_said_to_be_stopped(community: Community) -> None:
     with community.warehouse() as warehouse:
         call_writing(warehouse, finish_run, run, "failed", "stopped: KeyboardInterrupt", NOW)
 
-    assert "was stopped. Read: nothing yet. → ideas-pipeline sync, which goes on from there" in community.status()
+    assert (
+        "was interrupted (stopped: KeyboardInterrupt). Read: nothing yet. "
+        "→ Run `ideas-pipeline sync`, which goes on from there."
+    ) in community.status()
 
 
 def test_a_night_that_failed_before_it_read_anything_is_not_well_though_the_proofs_are_fresh(
@@ -124,7 +131,8 @@ def test_a_night_that_failed_before_it_read_anything_is_not_well_though_the_proo
     said = community.status()
 
     assert said.startswith("Attention: 1 thing needs you.")
-    assert "UTC failed: the API refuses the client id and secret (HTTP 401). → ideas-pipeline check" in said
+    assert "UTC failed: the API refuses the client id and secret (HTTP 401). " in said
+    assert "→ Run `ideas-pipeline check`; once it passes, `ideas-pipeline sync`." in said
 
 
 def test_marts_that_were_not_built_after_a_sync_need_a_person_once_there_was_time_for_it(community: Community) -> None:
@@ -135,7 +143,7 @@ def test_marts_that_were_not_built_after_a_sync_need_a_person_once_there_was_tim
     community.runs(2)
 
     assert "The analysts' tables (mart_…) are older than the last sync" in community.status()
-    assert community.as_json()["needs"][0]["do"] == "ideas-pipeline marts"
+    assert community.as_json()["findings"][0]["do"] == "Run `ideas-pipeline marts`."
 
 
 def test_old_proofs_need_a_person(community: Community) -> None:
@@ -144,8 +152,7 @@ def test_old_proofs_need_a_person(community: Community) -> None:
     shown = community.status()
 
     assert shown.startswith(
-        "Attention: 1 thing needs you. "
-        "1. Not proven complete within 36 hours: challenges, users, ideas, comments, votes (oldest: "
+        "Attention: 1 thing needs you. 1. Not complete within the last 36 hours; last complete: challenges ("
     )
     assert community.status(IDEAS_STALE_HOURS="100").startswith("All is well")
 
@@ -155,7 +162,7 @@ def test_streams_that_were_never_synced_need_a_person(community: Community) -> N
 
     shown = community.status()
 
-    assert "1. Never proven complete: users, comments, votes." in shown
+    assert "1. users, comments, votes: Never synced. → Run `ideas-pipeline sync`." in shown
     assert "users never never – – –" in shown
 
 
@@ -169,16 +176,18 @@ def test_held_rows_and_rejects_need_a_person(community: Community) -> None:
 
     shown = community.status()
 
-    assert shown.startswith("Attention: 2 things need you. 1. comments is incomplete: 15 of 60 rows")
-    assert "→ ideas-pipeline absences list" in shown
-    assert "2. Records that could not be read: ideas 4. → ideas-pipeline rejects list" in shown
+    assert shown.startswith("Attention: 2 things need you. 1. comments: The last sync is incomplete: 15 of 60 rows")
+    assert "2. comments: 15 rows of comments are absent and held: too many." in shown
+    assert "See `ideas-pipeline absences list`." in shown
+    assert "3. Warning: ideas: Records that could not be typed: 4: ideas: no number (3), idea_labels" in shown
+    assert "See `ideas-pipeline rejects list`;" in shown
 
 
 def test_a_backfill_proves_nothing_of_today_and_disproves_nothing(community: Community) -> None:
     window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
     community.runs(80)
     community.runs(1, mode="window", window=window)
-    assert "Not proven complete within 36 hours" in community.status()
+    assert "Not complete within the last 36 hours" in community.status()
 
     community.runs(2)
     run = community.begins(0.5, "comments", mode="window", window=window)
@@ -189,7 +198,7 @@ def test_a_backfill_proves_nothing_of_today_and_disproves_nothing(community: Com
     assert shown.startswith(
         "Attention: 1 thing needs you. 1. The backfill from 2026-03-01 01:00 to before 2026-04-01 02:00"
     )
-    assert "Read: lists of comments 2. → the same ideas-pipeline backfill, which goes on from there" in shown
+    assert "Read: scopes of comments 2. → Run the same `ideas-pipeline backfill`, which goes on from there." in shown
     assert "comments complete" in shown
     told = community.as_json()["unfinished"]
     assert (told["run_id"], told["lists"]) == (run, {"comments": 2})
@@ -200,13 +209,18 @@ def test_an_incomplete_backfill_is_said_with_its_reason(community: Community) ->
     community.runs(2)
     community.runs(1, "incomplete", "votes: the total moved", mode="window", window=window)
 
-    assert "did not come to its end: votes: the total moved." in community.status()
+    assert "did not end: votes: the total moved." in community.status()
 
 
-def test_hidden_changes_are_worth_a_note(community: Community) -> None:
+def test_hidden_changes_are_warnings_and_all_is_well(community: Community) -> None:
     community.runs(2, hidden=3)
 
-    assert "It found 15 changes that nothing had announced." in community.status()
+    shown = community.status()
+
+    assert ", 3 minutes, 1,250 requests, complete." in shown
+    assert (
+        "UTC). 2 warnings. 1. Warning: comments: 3 scopes had changed although their parents did not show it" in shown
+    )
 
 
 def test_another_community_in_the_same_warehouse_is_another_matter(community: Community) -> None:

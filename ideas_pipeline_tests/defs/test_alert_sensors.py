@@ -65,10 +65,10 @@ def test_without_anybody_to_tell_a_sensor_is_stopped_and_says_why(name: str, ins
     sensor = build_defs().get_repository_def().get_sensor_def(name)
 
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
-    assert "Nobody is told: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_ALERT_EMAILS" in str(
+    assert "No alert is sent: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_ALERT_EMAILS" in str(
         sensor.description
     )
-    assert "Nobody is told" in Daemon(instance, name).tick()
+    assert "No alert is sent" in Daemon(instance, name).tick()
 
 
 @pytest.mark.usefixtures("unconfigured", "hook", "mail")
@@ -97,7 +97,7 @@ def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_ar
     assert "What to do: " in text
     (message,) = mail.mails
     assert message["Subject"] == "[acme] nightly_sync failed"
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "No alert to send."
     assert (len(hook.texts), len(mail.mails)) == (1, 1)
 
 
@@ -107,7 +107,7 @@ def test_what_failed_before_the_sensor_was_first_started_is_not_told(
     a_failed_run(simulator, instance)
     daemon = Daemon(instance, FAILURE)
 
-    assert [daemon.tick(), daemon.tick()] == ["Nothing to tell."] * 2
+    assert [daemon.tick(), daemon.tick()] == ["No alert to send."] * 2
     assert hook.texts == []
 
 
@@ -120,7 +120,7 @@ def test_a_run_that_dagster_tries_again_is_not_told_and_its_last_try_is(
 
     (run,) = instance.get_runs()
     assert run.tags["dagster/will_retry"] == "true"
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "No alert to send."
 
     a_failed_run(simulator, instance, max_retries="0")
     daemon.tick()
@@ -136,7 +136,7 @@ def test_a_night_that_is_tried_again_is_not_told_and_the_second_try_is(
     daemon = Daemon(instance, FAILURE)
     daemon.tick()
     a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "No alert to send."
 
     a_failed_run(simulator, instance, 500)
     daemon.tick()
@@ -212,8 +212,8 @@ def test_a_run_that_was_killed_and_a_warehouse_that_cannot_be_asked_are_told_too
     daemon.tick()
 
     (text,) = hook.texts
-    assert "- It ended without a word: it was killed, or did not start." in text
-    assert "When everything was last proven complete cannot be said: The warehouse postgresql" in text
+    assert "- It ended without an error: it was killed, or did not start." in text
+    assert "When everything was last complete is unknown: The warehouse postgresql" in text
     assert "canary-password" not in text
 
 

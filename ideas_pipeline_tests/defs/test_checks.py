@@ -26,7 +26,7 @@ def test_a_list_that_is_cut_short_fails_the_run_and_the_streams_that_hang_on_it_
     assert failed_checks(result) >= {"ideas completeness ERROR"}
     said = checks(result)["ideas completeness"].description
     assert "incomplete" in said
-    assert "Lists: 501." in said
+    assert "Scopes: 501." in said
     assert "Sync again (`ideas-pipeline sync`)" in said
     assert failures(result)["acme__ideas__sync_checks"][0] == said
     assert metadata(result)["ideas"]["verdict"] == "incomplete"
@@ -46,7 +46,7 @@ def test_a_record_that_cannot_be_read_is_a_warning_that_does_not_quote_it(
     assert "challenges rejects WARN" in failed_checks(result)
     check = checks(result)["challenges rejects"]
     assert check.metadata["rejects"].value == metadata(result)["challenges"]["rejected"] == 1
-    assert "1 records could not be read" in check.description
+    assert "could not be typed: 1: " in check.description
     with sa.create_engine(f"sqlite:///{unconfigured}/.ideas/warehouse.db").connect() as connection:
         reason = connection.scalars(sa.select(REJECTED_RECORDS.c.reason)).one()
     said, quote = reason.split(" (it is ")
@@ -101,5 +101,36 @@ def test_many_labels_missing_at_once_are_held_and_the_ideas_check_says_how_to_co
     check = checks(nightly_sync(instance))["ideas mass_absence"]
 
     assert check.metadata["held"].value == missing
-    assert "rows of idea_labels are missing" in check.description
+    assert "rows of idea_labels are absent and held" in check.description
     assert "`ideas-pipeline absences confirm --stream idea_labels`" in check.description
+
+
+def test_a_source_that_counts_otherwise_is_said_after_a_real_night(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    with simulator.changing() as tables:
+        next(iter(tables["ideas"].values()))["comment_count"] += 5
+
+    found = checks(nightly_sync(instance))["comments declared_counts"]
+
+    assert not found.passed
+    assert {name: found.metadata[name].value for name in ("differ", "missing", "surplus")} == {
+        "differ": 1,
+        "missing": 5,
+        "surplus": 0,
+    }
+
+
+def test_a_field_that_changed_its_type_turns_the_nightly_run_red(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    with simulator.changing() as tables:
+        for row in tables["comments"].values():
+            row["like_count"] = "several"
+    result = nightly_sync(instance)
+    assert not result.success
+    assert failed_checks(result) >= {"comments rejects ERROR"}
+    assert "like_count is not a whole number" in str(checks(result)["comments rejects"].description)
+    assert "several" not in str(checks(result)["comments rejects"].description)
+    assert checks(result)["users rejects"].passed
+    assert {name.split()[1] for name in checks(result)} >= {"unmapped_fields", "unknown_values", "vanished_fields"}

@@ -18,6 +18,7 @@ from ideas_pipeline.errors import (
     is_retryable,
 )
 from ideas_pipeline.sync.completeness import SweptScope
+from ideas_pipeline.sync.findings import Finding
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.warehouse.batch import Counts
 
@@ -39,9 +40,7 @@ def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> No
     result = StreamResult("ideas", "failed", "the API says 9 records, 8 came", True, Counts(scopes=3))
     failure = stream_failure(result, {})
 
-    assert failure.description.startswith(
-        "ideas: none of its 3 lists could be read whole: the API says 9 records, 8 came."
-    )
+    assert failure.description.startswith("ideas: none of its 3 scopes is complete: the API says 9 records, 8 came.")
     assert "`ideas-pipeline check`" in failure.description
     assert failure.allow_retries
 
@@ -61,14 +60,13 @@ def failed_reading(error: IdeasApiError) -> SweptScope:
     return reading
 
 
-@pytest.mark.parametrize("names", [["completeness"], ["completeness", "mass_absence"], ["rejects"]])
-def test_checks_fail_their_run_in_their_own_words(names: list[str]) -> None:
-    errors = [dg.AssetCheckResult(passed=False, check_name=name, description=f"{name} failed.") for name in names]
+def test_findings_fail_their_run_in_their_own_words() -> None:
+    errors = [Finding(code, "ideas", "error", f"{code} failed.", "It matters.", "Do it.") for code in ("one", "two")]
 
     failure = checks_failed(errors)
 
-    assert failure.description == "\n".join(f"{name} failed." for name in names)
-    assert failure.allow_retries is False  # the step itself would only say the same again
+    assert failure.description == "one failed. It matters. Do it.\ntwo failed. It matters. Do it."
+    assert failure.allow_retries is False  # the step itself would only find the same again
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,11 @@ def test_a_night_that_nobody_tries_again_because_the_schedule_was_stopped_is_tol
     daemon = Daemon(instance, FAILURE)
     daemon.tick()
     instance.report_run_failed(nights("nightly_sync"))
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "No alert to send."
     stop_schedule(instance, "nightly_sync_second_try")
 
     assert daemon.tick() == "Sent: [acme] nightly_sync failed (webhook)."
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "No alert to send."
 
 
 def test_an_alert_that_arrives_late_does_not_tell_of_a_night_that_was_tried_again(

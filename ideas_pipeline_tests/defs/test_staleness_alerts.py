@@ -22,16 +22,16 @@ def test_a_community_that_is_not_proven_complete_is_told_once_a_day_until_it_is(
     daemon = Daemon(instance, STALENESS)
     proven(hours_ago=37)
 
-    assert daemon.tick() == "Sent: [acme] not proven complete: challenges, users, ideas, comments, votes (webhook)."
-    assert "- votes: 20" in hook.texts[0]
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "Sent: [acme] not complete: challenges, users, ideas, comments, votes (webhook)."
+    assert "votes (20" in hook.texts[0]
+    assert daemon.tick() == "No alert to send."
     yesterday = datetime.now(UTC) - timedelta(days=1)
     daemon.cursor = json.dumps({"webhook": yesterday.isoformat()})
-    assert daemon.tick().startswith("Sent: [acme] not proven complete")
+    assert daemon.tick().startswith("Sent: [acme] not complete")
 
     proven(hours_ago=35)
-    assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "Sent: [acme] all clear: complete again (webhook)."
+    assert daemon.tick() == "No alert to send."
     assert len(hook.texts) == 3
 
 
@@ -46,7 +46,7 @@ def test_an_all_clear_that_could_not_be_sent_is_sent_later(
 
     assert daemon.tick().startswith("An alert was not delivered")
     hook.status = 200
-    assert daemon.tick() == "Sent: [acme] all clear: proven complete again (webhook)."
+    assert daemon.tick() == "Sent: [acme] all clear: complete again (webhook)."
 
 
 def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
@@ -54,7 +54,7 @@ def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
 ) -> None:
     monkeypatch.setenv("IDEAS_STALE_HOURS", "2")
     daemon = Daemon(instance, STALENESS)
-    assert daemon.tick() == "Nothing to tell."
+    assert daemon.tick() == "No alert to send."
     with (
         Warehouse.open("sqlite:///.ideas/warehouse.db", "acme") as warehouse,
         warehouse.engine.begin() as connection,
@@ -64,4 +64,4 @@ def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
 
     daemon.tick()
 
-    assert "within the last 2 hours. Last proven:\n- challenges: never" in hook.texts[0]
+    assert "within the last 2 hours; last complete: challenges (never)" in hook.texts[0]

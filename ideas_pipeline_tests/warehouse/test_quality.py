@@ -54,14 +54,21 @@ def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> No
     assert call_reading(warehouse, last_run, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
 
 
-@pytest.mark.parametrize(("mode", "last"), [("window", "later"), ("replay", "night-1"), ("retry", "night-1")])
-def test_what_asks_the_api_for_nothing_is_no_reading(warehouse: Warehouse, mode: str, last: str) -> None:
+@pytest.mark.parametrize("mode", ["window", "replay", "retry"])
+def test_a_run_that_is_not_a_sync_does_not_replace_the_last_sync(warehouse: Warehouse, mode: str) -> None:
     call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
     call_writing(warehouse, start_run, RunStart("later", "https://api.example.com/v2", night(2), mode=mode))
     call_writing(warehouse, start_stream, "later", "ideas", night(2))
     run = call_reading(warehouse, last_run, "ideas")
     assert run is not None
-    assert run.run_id == last
+    assert run.run_id == "night-1"
+
+
+@pytest.mark.parametrize(("mode", "counts"), [("window", True), ("replay", False), ("retry", False)])
+def test_a_stream_that_was_never_synced_has_its_last_backfill(warehouse: Warehouse, mode: str, counts: bool) -> None:
+    call_writing(warehouse, start_run, RunStart("later", "https://api.example.com/v2", night(2), mode=mode))
+    call_writing(warehouse, start_stream, "later", "ideas", night(2))
+    assert (call_reading(warehouse, last_run, "ideas") is not None) is counts
 
 
 def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Warehouse) -> None:

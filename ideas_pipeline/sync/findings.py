@@ -1,0 +1,630 @@
+"""Findings: what an operator should know about a community's tables, each with its meaning and what to do.
+
+This is the only place that puts them into words: ``ideas-pipeline status`` prints them, an asset check of Dagster
+passes if there is no finding with the check's name, and alerts send the errors among them. So the three always agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.sync.drift import suggested_lines
+from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import ago, clock, moment
+from ideas_pipeline.warehouse import quality
+from ideas_pipeline.warehouse.counts import arrivals
+from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.fields import EXTRA, Field, fields, unknown_values
+from ideas_pipeline.warehouse.rejects import live_and_rejected
+from ideas_pipeline.warehouse.status import (
+    LastSync,
+    StreamStatus,
+    Unfinished,
+    created_at,
+    last_complete,
+    last_sync,
+    marts_built_at,
+    status,
+    unfinished_run,
+)
+
+Severity = Literal["error", "warning", "note"]
+
+_SHOWN = 5
+_SYNC = "Run `ideas-pipeline sync`"
+
+# A new field is a finding for this long.
+_NEWS = timedelta(days=14)
+# More rejects than this are not odd records: a field's type has changed at the source.
+_TOLERATED_REJECTS = 10
+_TOLERATED_PERCENT = 1
+# A week contains every weekday, so that a weekend is not unusual.
+_FEWEST_NIGHTS = 7
+# A night is unusual if it has this many times the rows of the others (or that small a part of them), and this many rows
+# more or less.
+_TIMES = 3
+_LEAST_ROWS = 30
+# The marts are built within this time after a sync.
+_MARTS_TAKE = timedelta(hours=1)
+# Without a sign of life for this long, a run that cannot be observed counts as killed.
+_LONGEST_SILENCE = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an operator should know.
+
+    Attributes:
+        code: a stable short word; the name of the asset check, if it is about a stream.
+        stream: the stream that it is about; None if it is about the community.
+        severity: ``error`` fails a run and is alerted; ``warning`` is for a person, but not tonight; ``note`` is for
+            information only, and its check passes.
+        what: what happened.
+        means: what that means for the numbers.
+        do: what to do.
+        numbers: the numbers behind it, by name.
+        query: SQL that lists the rows concerned, for a person to run.
+    """
+
+    code: str
+    stream: str | None
+    severity: Severity
+    what: str
+    means: str = ""
+    do: str = ""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    query: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What happened, what it means and what to do, as one paragraph."""
+        return " ".join(part for part in (self.what, self.means, self.do) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """What the settings promise.
+
+    Attributes:
+        timezone: the time zone in which nights and days are told apart.
+        verify_days: nights within which every scope is read again.
+        stale_hours: hours within which every stream must be complete once.
+    """
+
+    timezone: str
+    verify_days: int
+    stale_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of a community's runs. ``marts_built_at``: of the oldest mart, in UTC; None without marts."""
+
+    streams: Sequence[StreamStatus]
+    unfinished: Unfinished | None
+    last_sync: LastSync | None
+    marts_built_at: datetime | None
+    last_complete: Mapping[str, datetime]
+    created_at: datetime
+
+
+def state(tx: Transaction) -> State:
+    """Read the state of the community's runs."""
+    return State(
+        streams=status(tx),
+        unfinished=unfinished_run(tx),
+        last_sync=last_sync(tx),
+        marts_built_at=marts_built_at(tx),
+        last_complete=last_complete(tx),
+        created_at=created_at(tx),
+    )
+
+
+def is_running(unfinished: Unfinished | None, *, holder: str | None, holder_known: bool, now: datetime) -> bool:
+    """Whether a run is under way, or may be, if that cannot be known and it showed a sign of life not long ago.
+
+    Args:
+        unfinished: the last run, if it has not ended.
+        holder: who uses the API account on this machine; None if nobody does.
+        holder_known: whether ``holder`` can be known.
+        now: timezone-aware.
+    """
+    if holder or holder_known:
+        return holder is not None
+    return unfinished is not None and unfinished.reason is None and now - unfinished.last_sign_at < _LONGEST_SILENCE
+
+
+def checks(contract: Contract, stream: str) -> dict[str, str]:
+    """The codes that a stream can have a finding for, each with what is so if there is none."""
+    each = contract.streams[stream].each
+    found = {
+        "completeness": "Every scope was read and is complete.",
+        "mass_absence": "No absent row is held for an operator's decision.",
+        "rejects": "Every record could be typed.",
+        "unmapped_fields": "The API sends no new field without a column.",
+        "unknown_values": "Statuses and types have known values.",
+        "vanished_fields": "The API still sends every field that it sent before.",
+        "volume": "As many new rows came as in other nights.",
+    }
+    if each and each.changed_when:
+        found["hidden_changes"] = "No scope had changed without its parent showing it."
+    if _declaration(contract, stream):
+        found["declared_counts"] = "There are as many rows as their parents declare."
+    return found | {REFERENCES: "Every row that a row is part of, or names, exists."}
+
+
+REFERENCES = "referential_integrity"
+
+
+def stream_findings(
+    tx: Transaction, contract: Contract, stream: str, expected: Expectations, now: datetime
+) -> list[Finding]:
+    """The findings about one stream and its embedded tables, without those about references to other tables.
+
+    Args:
+        tx: a transaction that reads.
+        contract: says what the stream's scopes, parents and fields are.
+        stream: the stream.
+        expected: what the settings promise.
+        now: timezone-aware.
+
+    Returns:
+        At most one finding per code (see ``checks``). Raises WarehouseError.
+    """
+    tables = [stream, *contract.streams[stream].embedded]
+    known = fields(tx, tables)
+    lines = suggested_lines(contract, known)
+    last = quality.last_run(tx, stream)
+    held = _mass_absence(tx, stream, tables)
+    found = [
+        _completeness(last, contract, stream, held=bool(held)),
+        held,
+        _rejects(tx, stream, tables),
+        _unmapped_fields(known, lines, stream, now),
+        _unknown_values(tx, stream, tables),
+        _vanished_fields(known, lines, contract, stream),
+        _volume(stream, list(arrivals(tx, stream, expected.timezone, now).values())),
+        _hidden_changes(last, contract, stream, expected.verify_days),
+        _declared_counts(tx, contract, stream),
+    ]
+    return [finding for finding in found if finding]
+
+
+def reference_findings(tx: Transaction, contract: Contract, stream: str) -> list[Finding]:
+    """The finding about the stream's rows that are part of, or name, a row that does not exist, if there are any.
+
+    It is true once the tables that they name (``referenced_streams``) are synced, too. Raises WarehouseError.
+    """
+    broken = quality.broken_references(tx, [stream, *contract.streams[stream].embedded])
+    if not broken:
+        return []
+    found = {f"{b.table}.{b.column} → {b.target}": b.rows for b in broken}
+    return [
+        Finding(
+            REFERENCES,
+            stream,
+            "warning",
+            f"{sum(found.values()):,} references have no row: {_listed(found)}.",
+            "A query that joins these tables leaves such rows out, so its totals are lower than those of one table.",
+            "Sync the tables that they name; if it stays, the API's account may not see those rows: check its rights.",
+            found,
+        )
+    ]
+
+
+def referenced_streams(contract: Contract, stream: str) -> set[str]:
+    """The other streams whose rows the stream's rows name."""
+    filled = contract.tables()
+    named = quality.referenced([stream, *contract.streams[stream].embedded])
+    return {filled[table] for table in named if table in filled} - {stream}
+
+
+def overdue(contract: Contract, known: State, expected: Expectations, now: datetime) -> Finding | None:
+    """The finding about the streams that were not complete for too long; None if there are none.
+
+    ``numbers`` has the hours per stream. A stream that never was complete counts from the creation of the warehouse.
+    """
+    limit = timedelta(hours=expected.stale_hours)
+    since = {stream: known.last_complete.get(stream, known.created_at) for stream in contract.order()}
+    late = {stream: at for stream, at in since.items() if now - at > limit}
+    if not late:
+        return None
+    when = [
+        f"{stream} ({moment(at, now) if stream in known.last_complete else 'never'})" for stream, at in late.items()
+    ]
+    return Finding(
+        "overdue",
+        None,
+        "error",
+        f"Not complete within the last {expected.stale_hours:g} hours; last complete: {', '.join(when)}.",
+        "New rows can be missing from the warehouse, and deleted ones can still count.",
+        "See in Dagster whether the schedules and the daemon run, and why the last runs are not complete; or run "
+        "`ideas-pipeline sync`.",
+        {stream: int((now - at) / timedelta(hours=1)) for stream, at in late.items()},
+    )
+
+
+def last_complete_in_words(streams: Sequence[str], complete: Mapping[str, datetime], now: datetime) -> str:
+    """A sentence: since when all ``streams`` are complete, or which never were.
+
+    Args:
+        streams: the streams of the contract.
+        complete: when each was last complete; timezone-aware.
+        now: timezone-aware.
+    """
+    if never := [stream for stream in streams if stream not in complete]:
+        return f"Never complete: {', '.join(never)}."
+    return f"Everything was last complete {moment(min(complete[stream] for stream in streams), now)}."
+
+
+def community_findings(
+    tx: Transaction, contract: Contract, expected: Expectations, known: State, *, running: bool, now: datetime
+) -> list[Finding]:
+    """All findings about a community, errors first, without notes.
+
+    Args:
+        tx: a transaction that reads.
+        contract: the contract in force.
+        expected: what the settings promise.
+        known: the state of the runs.
+        running: whether a run is under way; what it has not read yet is then not an error.
+        now: timezone-aware.
+    """
+    cut = set(known.unfinished.interrupted) if known.unfinished else set()
+    found = [_interrupted(known, expected, running=running, now=now), overdue(contract, known, expected, now)]
+    for stream in contract.order():
+        for finding in stream_findings(tx, contract, stream, expected, now):
+            # What a run has not finished is said once, with the run itself.
+            unread = finding.code == "completeness" and (stream in cut or _verdict(known, stream) in (None, "running"))
+            if not (unread and (running or stream in cut)):
+                found.append(finding)
+        found += reference_findings(tx, contract, stream)
+    found.append(_late_marts(known, running=running, now=now))
+    order: list[Severity] = ["error", "warning"]
+    return sorted(
+        (finding for finding in found if finding and finding.severity in order),
+        key=lambda finding: order.index(finding.severity),
+    )
+
+
+def named(run: Unfinished, timezone: str) -> str:
+    """A run in words: what it does, for which days, and when it began."""
+    name = {"full": "sync --full", "replay": "replay", "window": "backfill"}.get(run.mode, "sync")
+    if run.window:
+        first, end = (at.astimezone(ZoneInfo(timezone)) for at in run.window)
+        name += f" from {first:%Y-%m-%d %H:%M} to before {end:%Y-%m-%d %H:%M}"
+    return f"The {name} that began {clock(run.started_at)}"
+
+
+def scopes_read(run: Unfinished) -> str:
+    """What a run has read so far, in words."""
+    read = [f"{stream} {count:,}" for stream, count in run.lists.items() if count]
+    return f"scopes of {', '.join(read)}" if read else "nothing yet"
+
+
+def scopes_are_people(contract: Contract, stream: str) -> bool:
+    """Whether a person's id names each scope of the stream: such ids do not belong into logs and messages."""
+    each = contract.streams[stream].each
+    sources = [source.split(".") for source in each.of] if each else []
+    return any(pii(TABLES[table].c[column]) == "person_id" for table, column in sources)
+
+
+def _verdict(known: State, stream: str) -> str | None:
+    return next((s.verdict for s in known.streams if s.stream == stream), None)
+
+
+def _completeness(last: quality.LastRun | None, contract: Contract, stream: str, *, held: bool) -> Finding:
+    if last is None:
+        return Finding("completeness", stream, "error", "Never synced.", "The table is empty.", f"{_SYNC}.")
+    numbers = {"scopes": last.scopes, "complete": last.scopes_complete}
+    if last.verdict == "complete":
+        return Finding("completeness", stream, "note", f"Scopes read and complete: {last.scopes:,}.", numbers=numbers)
+    reason = (last.reason or "no reason was noted").rstrip(".")
+    if last.verdict == "running":
+        what = "The last sync did not end: it was killed, or is still running."
+    elif last.verdict == "failed":
+        what = f"The last sync failed: {reason}."
+    else:
+        what = f"The last sync is incomplete: {reason}. Complete: {last.scopes_complete:,} of {last.scopes:,} scopes."
+    shown = [] if scopes_are_people(contract, stream) else [scope for scope in last.incomplete if scope][:_SHOWN]
+    if shown:
+        what += f" Scopes: {', '.join(shown)}{' …' if len(last.incomplete) > len(shown) else ''}."
+    do = "Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."
+    if held and last.verdict == "incomplete" and last.scopes_complete == last.scopes:
+        do = "Settle the held rows (see `mass_absence`)."
+    return Finding(
+        "completeness",
+        stream,
+        "error",
+        what,
+        "What was read is loaded. New rows can be missing, and deleted ones can still count.",
+        do,
+        numbers,
+    )
+
+
+def _mass_absence(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
+    held = quality.held_absences(tx, tables)
+    if not held:
+        return None
+    names = list(dict.fromkeys(table for table, _ in held))
+    reasons = list(dict.fromkeys(because for _, because in held))
+    more = f"; and {len(reasons) - _SHOWN:,} more reasons" if len(reasons) > _SHOWN else ""
+    confirm = " and ".join(f"`ideas-pipeline absences confirm --stream {name}`" for name in names)
+    rows = sum(held.values())
+    return Finding(
+        "mass_absence",
+        stream,
+        "error",
+        f"{rows:,} rows of {', '.join(names)} are absent and held: {'; '.join(reasons[:_SHOWN])}{more}.",
+        "Until this is settled, they count as live.",
+        "See `ideas-pipeline absences list`. If the API's account lost rights, restore them and sync again. If the "
+        f"rows are really deleted: {confirm}.",
+        {"held": rows},
+    )
+
+
+def _rejects(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
+    reasons = quality.reject_reasons(tx, tables)
+    if not reasons:
+        return None
+    total = sum(reasons.values())
+    many = [
+        f"{rejected:,} of {live + rejected:,} in {table}"
+        for table, (live, rejected) in live_and_rejected(tx, tables).items()
+        if rejected >= _TOLERATED_REJECTS and rejected * 100 > (live + rejected) * _TOLERATED_PERCENT
+    ]
+    why = (
+        f" Too many to be odd records ({'; '.join(many)}; {_TOLERATED_PERCENT} % is tolerated): a field's type has "
+        "changed at the source."
+    )
+    return Finding(
+        "rejects",
+        stream,
+        "error" if many else "warning",
+        f"Records that could not be typed: {total:,}: {_listed(reasons)}.{why if many else ''}",
+        "New ones among them are in no table, so counts are too low; rows that were there before are as old as the "
+        "last record that could be typed.",
+        "See `ideas-pipeline rejects list`; correct the contract's fields, then run `ideas-pipeline rejects retry`.",
+        {"rejects": total},
+    )
+
+
+def _unmapped_fields(
+    known: list[Field], lines: dict[tuple[str, str], str], stream: str, now: datetime
+) -> Finding | None:
+    unmapped = [f for f in known if not f.is_mapped and not f.missing_since]
+    new = [f for f in unmapped if _is_news(f, known, now)]
+    numbers = {"unmapped": len(unmapped), "new": len(new)}
+    if not new:
+        what = f"No new field. Fields without a column, kept in _extra: {_names(unmapped)}."
+        return Finding("unmapped_fields", stream, "note", what, numbers=numbers) if unmapped else None
+    advice = _advice([line for (table, _), line in lines.items() if table in {f.table for f in new}])
+    return Finding(
+        "unmapped_fields",
+        stream,
+        "warning",
+        f"New fields that the contract does not map: {_names(new)}.",
+        f"They are kept in _extra, so nothing is lost. This finding lasts {_NEWS.days} days.",
+        f"{advice}Map a field in the contract if you need a column for it; otherwise read it from _extra.",
+        numbers,
+    )
+
+
+def _unknown_values(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
+    unknown = unknown_values(tx, tables)
+    if not unknown:
+        return None
+    shown = "; ".join(f"{column}: {_listed(values)}" for column, values in unknown.items())
+    return Finding(
+        "unknown_values",
+        stream,
+        "warning",
+        f"Unknown values, loaded as they came: {shown}.",
+        "A query that lists the known values leaves these rows out.",
+        "Look up what they mean in the community, and add them to such queries.",
+        {"unknown": sum(count for values in unknown.values() for count in values.values())},
+    )
+
+
+def _vanished_fields(
+    known: list[Field], lines: dict[tuple[str, str], str], contract: Contract, stream: str
+) -> Finding | None:
+    spec = contract.streams[stream]
+    mapped = {stream: spec.fields, **{table: embedded.fields for table, embedded in spec.embedded.items()}}
+    vanished = [f for f in known if f.is_mapped and f.missing_since and f.field in mapped[f.table]]
+    if not vanished:
+        return None
+    needed = sorted(_relied_on(contract, stream) & {f"{f.table}.{f.field}" for f in vanished})
+    shown = [f"{f.table}.{f.field} (since {f.missing_since:%Y-%m-%d})" for f in vanished[:_SHOWN]]
+    more = " …" if len(vanished) > _SHOWN else ""
+    relies = f" The sync itself relies on {', '.join(needed)}: it may miss what changes." if needed else ""
+    advice = _advice([line for column, line in lines.items() if column in {(f.table, f.field) for f in vanished}])
+    return Finding(
+        "vanished_fields",
+        stream,
+        "error" if needed else "warning",
+        f"Fields that are in no record any more: {', '.join(shown)}{more}.{relies}",
+        "They are not taken for empty values: rows keep the values that they had, and new rows have none.",
+        f"Run `ideas-pipeline check`. {advice}If the API no longer has the field, set it to null in the contract: the "
+        "column is then emptied.",
+        {"vanished": len(vanished)},
+    )
+
+
+def _volume(stream: str, nights: Sequence[float]) -> Finding:
+    """``nights``: new rows per day that each night of the last weeks brought; the last one is judged."""
+    past = sorted(nights[:-1])
+    if len(past) < _FEWEST_NIGHTS:
+        what = f"Too few complete nights to compare with: {len(past)} of {_FEWEST_NIGHTS}."
+        return Finding("volume", stream, "note", what, numbers={"nights": len(past)})
+    tonight = nights[-1]
+    # A few odd nights among the earlier ones, such as an import, change nothing.
+    odd = len(past) // 10
+    low, high = past[odd], past[-1 - odd]
+    usual = f"{tonight:,.0f} new rows a day; other nights had {low:,.0f} to {high:,.0f}"
+    numbers = {"new_rows_a_day": round(tonight), "usual_least": round(low), "usual_most": round(high)}
+    lasts = "After a few such nights this counts as usual."
+    if tonight * _TIMES < low and low - tonight >= _LEAST_ROWS:
+        return Finding(
+            "volume",
+            stream,
+            "warning",
+            f"Far less came than usual: {usual}.",
+            "Every scope that was read is complete, so either people were quiet (a holiday, a closed challenge), or "
+            "the API no longer shows all rows: numbers of these days are then too low.",
+            f"Look at the community itself and run `ideas-pipeline check`. {lasts}",
+            numbers,
+        )
+    if tonight > high * _TIMES and tonight - high >= _LEAST_ROWS:
+        return Finding(
+            "volume",
+            stream,
+            "warning",
+            f"Far more came than usual: {usual}.",
+            "The sync is complete. A campaign, an import or spam can be the cause, and shows in the activity of these "
+            "days.",
+            f"Look at the newest rows of {stream} (`_first_seen_at`). {lasts}",
+            numbers,
+        )
+    return Finding("volume", stream, "note", f"As usual: {usual}.", numbers=numbers)
+
+
+def _hidden_changes(last: quality.LastRun | None, contract: Contract, stream: str, verify_days: int) -> Finding | None:
+    each = contract.streams[stream].each
+    if not (each and each.changed_when and last and last.hidden_changes):
+        return None
+    columns = ", ".join(each.changed_when)
+    return Finding(
+        "hidden_changes",
+        stream,
+        "warning",
+        f"{last.hidden_changes:,} scopes had changed although their parents did not show it ({columns}).",
+        f"This run therefore read every scope, and the table is right now. In other nights such changes can be "
+        f"up to {verify_days} nights late.",
+        f"If it goes on, add to streams.{stream}.each.changed_when in the contract what does change, or set it to [] "
+        "so that every scope is read every night; a lower IDEAS_VERIFY_DAYS shortens the delay.",
+        {"hidden": last.hidden_changes},
+    )
+
+
+def _declared_counts(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
+    declaration = _declaration(contract, stream)
+    if not declaration:
+        return None
+    parent, declared = declaration.parent, declaration.declared
+    found = quality.declared_counts(tx, declaration, contract.streams[stream].cursor)
+    if not found.differ:
+        what = f"{found.parents:,} {parent} declare {found.declared:,} {stream}, and there are as many."
+        return Finding("declared_counts", stream, "note", what, numbers=asdict(found))
+    both = [f"{found.missing:,} are declared and not there"] if found.missing else []
+    both += [f"{found.surplus:,} are there and not declared"] if found.surplus else []
+    return Finding(
+        "declared_counts",
+        stream,
+        "warning",
+        f"{found.differ:,} of {found.parents:,} {parent} declare another number of {stream} than there are rows: "
+        f"{found.declared:,} are declared, {found.there:,} are there ({'; '.join(both)}).",
+        f"A query that counts rows and one that adds up {parent}.{declared} differ by that. If the stream is complete, "
+        "these are all rows that the API shows to this account: the source may count what it hides (removed, drafts, "
+        "replies), or the account may lack rights.",
+        "Count rows, and look at some of those that differ, with the query that comes with this finding.",
+        asdict(found),
+        quality.differing_parents(tx.community, declaration),
+    )
+
+
+def _declaration(contract: Contract, stream: str) -> quality.Declaration | None:
+    """The column in which a parent declares the length of its scope of the stream; None if nothing declares it."""
+    spec = contract.streams[stream]
+    each = spec.each
+    if not each or not each.declared or len(each.of) != 1 or spec.reads != "list":
+        return None
+    parent = each.of[0].split(".")[0]
+    if parent not in contract.streams:
+        return None
+    return quality.Declaration(parent, each.declared, stream, each.placeholder)
+
+
+def _interrupted(known: State, expected: Expectations, *, running: bool, now: datetime) -> Finding | None:
+    run = known.unfinished
+    if run is None or (run.reason is None and running):
+        return None
+    name, read = named(run, expected.timezone), f"Read: {scopes_read(run)}."
+    means = "What it read is loaded, the rest is as old as before."
+    if run.reason is None:
+        sign = ago(run.last_sign_at, now)
+        what = f"{name} was killed, or runs on another machine (last sign of life {sign}). {read}"
+    elif run.mode in ("window", "replay"):
+        what = f"{name} did not end: {run.reason.rstrip('.')}. {read}"
+    elif run.interrupted:
+        what = f"{name} was interrupted ({run.reason.rstrip('.')}). {read}"
+    elif any(s.stream in run.lists and s.verdict in ("failed", "incomplete") for s in known.streams):
+        return None  # the findings of these streams say why
+    else:
+        do = f"Run `ideas-pipeline check`; once it passes, `{_command(run)}`."
+        return Finding("interrupted", None, "error", f"{name} failed: {run.reason.rstrip('.')}.", means, do)
+    again = f"Run {'the same ' if run.mode == 'window' else ''}`{_command(run)}`, which goes on from there."
+    return Finding("interrupted", None, "error", what, means, again, {"scopes": sum(run.lists.values())})
+
+
+def _command(run: Unfinished) -> str:
+    commands = {"full": "sync --full", "replay": "replay", "window": "backfill"}
+    return f"ideas-pipeline {commands.get(run.mode, 'sync')}"
+
+
+def _late_marts(known: State, *, running: bool, now: datetime) -> Finding | None:
+    last, built = known.last_sync, known.marts_built_at
+    if last is None or built is None or last.verdict == "failed" or running:
+        return None
+    if built >= last.finished_at or now - last.finished_at < _MARTS_TAKE:
+        return None
+    return Finding(
+        "marts",
+        None,
+        "error",
+        f"The analysts' tables (mart_…) are older than the last sync: they were built {moment(built, now)}.",
+        "Reports and queries on them do not show what came since.",
+        "Run `ideas-pipeline marts`.",
+    )
+
+
+def _relied_on(contract: Contract, stream: str) -> set[str]:
+    """The stream's columns, as ``table.column``, by which a sync finds scopes and what changed in them."""
+    spec = contract.streams[stream]
+    columns = {f"{stream}.{name}" for name in (*spec.key, spec.cursor)}
+    columns |= {f"{stream}.{bound.column}" for bound in (spec.since, spec.until) if bound}
+    own = {stream, *spec.embedded}
+    for each in [other.each for other in contract.streams.values() if other.each]:
+        for source in each.of:
+            table = source.split(".")[0]
+            if table in own:
+                columns |= {source, *(f"{table}.{name}" for name in each.changed_when)}
+    return columns
+
+
+def _is_news(one: Field, known: Iterable[Field], now: datetime) -> bool:
+    """Whether a field appeared after the first sync of its table, and not long ago."""
+    first = min(f.first_seen_at for f in known if f.table == one.table)
+    return one.first_seen_at > first and now - one.first_seen_at < _NEWS
+
+
+def _names(found: list[Field]) -> str:
+    shown = [f"{f.table}: {f.field.removeprefix(EXTRA)} ({', '.join(sorted(f.kinds)) or 'null'})" for f in found]
+    return ", ".join(shown[:_SHOWN]) + (" …" if len(found) > _SHOWN else "")
+
+
+def _advice(lines: list[str]) -> str:
+    return f"A line for the contract that seems to fit: {' | '.join(lines[:_SHOWN])} . " if lines else ""
+
+
+def _listed(counted: Mapping[str, int]) -> str:
+    """The first few with their counts: ``a (3), b (1) …``."""
+    shown = [f"{what} ({count:,})" for what, count in list(counted.items())[:_SHOWN]]
+    return ", ".join(shown) + (" …" if len(counted) > len(shown) else "")
