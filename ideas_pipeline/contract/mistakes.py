@@ -69,10 +69,9 @@ def _mistake(error: Any, data: Json, default: Json) -> Mistake:
     if kind == "missing":
         what = f"is missing{_purpose(around)}"
     elif _is_null(data, steps):
-        names = {*properties, *(_value(default, steps[:-1]) or ())}
-        what = (
-            f"is null, which removes a value, but the default has none of this name{suggestion(str(steps[-1]), names)}"
-        )
+        there = _value(default, steps[:-1])
+        meant = suggestion(str(steps[-1]), {*properties, *(there if isinstance(there, dict) else ())})
+        what = f"is null, which removes a value, but the default has none of this name{meant}"
     elif kind == "extra_forbidden":
         what = f"is not known here{suggestion(str(steps[-1]), properties)}{_purpose(around)}"
     elif kind == "union_tag_not_found":
@@ -103,7 +102,7 @@ def _steps_in_file(location: Steps, data: Json) -> Steps:
         try:
             data = data[step]
         except (KeyError, IndexError, TypeError):
-            if not is_last:
+            if not (is_last and isinstance(data, dict)):
                 continue
         steps.append(step)
     return tuple(steps)

@@ -124,6 +124,14 @@ streams:
         ("streams: {ideas: {fields: {tittle: null}}}", "streams.ideas.fields.tittle is null, which removes a value"),
         ("streams: {ideas: {pagin: null}}", "streams.ideas.pagin is null, which removes a value"),
         (
+            "streams: {ideas: {parameters: {sort: null}}}",
+            "streams.ideas.parameters.sort is null, which removes a value",
+        ),
+        (
+            "streams: {ideas: {fields: {url: {paths: u, nones: null}}}}",
+            "fields.url.nones is null, which removes a value",
+        ),
+        (
             "auth: {code: {fields: {client_id: '{clientid}'}}}",
             "client_id: nothing fills {clientid}. Known are: {client_",
         ),
