@@ -185,11 +185,11 @@ def test_the_command_writes_the_dictionary_and_checks_whether_a_file_is_current(
         "Error: docs/warehouse.md does not exist. Write it: ideas-pipeline dictionary docs/warehouse.md\n",
     )
     assert run() == (0, "Wrote docs/warehouse.md.\n")
-    assert run("--check") == (0, "docs/warehouse.md is current.\n")
+    assert run("--check") == (0, "docs/warehouse.md is up to date.\n")
     (tmp_path / "contract.yaml").write_text("streams: {ideas: {fields: {title: headline}}}", encoding="utf-8")
     (tmp_path / ".env").write_text("IDEAS_CONTRACT=contract.yaml\n", encoding="utf-8")
     code, output = run("--check")
-    assert (code, "is not current" in output) == (1, True)
+    assert (code, "is out of date" in output) == (1, True)
     assert run("ours.md") == (0, "Wrote ours.md.\n")
     assert "`headline`" in (tmp_path / "ours.md").read_text(encoding="utf-8")
     assert run("contract.yaml/ours.md") == (1, "Error: contract.yaml/ours.md cannot be written: File exists.\n")

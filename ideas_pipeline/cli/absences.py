@@ -1,4 +1,4 @@
-"""``ideas-pipeline absences``: rows that look gone, and the word of a person that they are."""
+"""``ideas-pipeline absences``: list held absences, or confirm that the rows were deleted."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _BECAUSE = "gone (confirmed)"
-# More lists than this, missing rows for the same reason, are told in one line.
-_MANY_LISTS = 10
+# More scopes than this with the same reason share one line.
+_MANY_SCOPES = 10
 
 
 @click.group()
 def absences() -> None:
-    """List the rows whose absence is not believed, or confirm that they are gone.
+    """List the rows whose absence is held, or confirm that they were deleted.
+
+    A row is absent when a complete sweep did not bring it. An absence is held when too many rows are absent at once, or
+    when the API's account may have lost rights: nothing is marked as deleted until somebody confirms it.
 
     \b
     Examples:  ideas-pipeline absences list
@@ -35,7 +38,7 @@ def absences() -> None:
 @absences.command("list")
 @options.as_json
 def list_(as_json: bool) -> None:
-    """Count the held rows by stream, list and reason.
+    """Count the held rows by stream, scope and reason.
 
     \b
     Example:  ideas-pipeline absences list
@@ -51,22 +54,20 @@ def list_(as_json: bool) -> None:
         return
     out = console()
     if not counts:
-        out.print("No row is held: whatever is missing at the source was believed, or came back.")
+        out.print("No absence is held.")
         return
-    out.print(table(("stream", "list", "rows", "why it is not believed"), _lines(counts)))
-    out.print(
-        "They count as there. If the API's account lost rights, give them back and sync: the rows are seen again."
-    )
-    out.print("If they are gone:  ideas-pipeline absences confirm --stream STREAM")
+    out.print(table(("stream", "scope", "rows", "reason"), _lines(counts)))
+    out.print("Held rows count as live. If the API's account lost rights, restore them and sync: the rows come back.")
+    out.print("If the rows were deleted:  ideas-pipeline absences confirm --stream STREAM")
 
 
 def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, str]]:
-    """A line for each list; a single one where many lists of a stream have the same reason."""
-    lists = Counter((stream, because) for stream, _, because in counts)
+    """One line per scope, or a single one if many scopes of a stream have the same reason."""
+    scopes = Counter((stream, because) for stream, _, because in counts)
     rows: Counter[tuple[str, str, str]] = Counter()
     for (stream, scope, because), count in counts.items():
-        n = lists[stream, because]
-        rows[stream, f"({n:,} lists)" if n > _MANY_LISTS else scope or "(all)", because] += count
+        n = scopes[stream, because]
+        rows[stream, f"({n:,} scopes)" if n > _MANY_SCOPES else scope or "(all)", because] += count
     return [(stream, where, count, because) for (stream, where, because), count in rows.items()]
 
 
@@ -75,18 +76,18 @@ def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, s
     "--stream",
     metavar="STREAM",
     shell_complete=options.complete_stream,
-    help="Held rows of this stream, or table, such as comments or idea_tags.",
+    help="Held rows of this stream or embedded table, such as comments or idea_tags.",
 )
-@click.option("--scope", metavar="LIST", help="Only those of this list: the id of a challenge, of an idea.")
+@click.option("--scope", metavar="ID", help="Only rows of this scope: the id of a challenge or an idea.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the row with this id. Repeatable.")
-@click.option("--dry-run", is_flag=True, help="Say what would be marked, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be marked, and change nothing.")
 @options.as_json
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, as_json: bool, yes: bool) -> None:
-    """Mark held rows as deleted, because you know that they are gone.
+    """Mark held rows as deleted, because you know that they were deleted.
 
-    The role that the API's account has now counts as the right one from then on: what is missing under it in later
-    runs is believed again. A row that is seen again comes back by itself.
+    This also accepts the current role of the API's account: later runs believe what is absent under it. A row that is
+    seen again comes back by itself.
 
     \b
     Examples:  ideas-pipeline absences confirm --stream comments --scope 4711
@@ -97,11 +98,11 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     from ideas_pipeline.settings import load_settings
 
     if stream is None and not ids:
-        raise click.UsageError("Say which rows: --stream STREAM, with --scope LIST or not, or --id ID.")
+        raise click.UsageError("name the rows: --stream STREAM, with or without --scope ID, or --id ID.")
     if scope is not None and stream is None:
-        raise click.UsageError("--scope needs --stream: lists of different streams can have the same id.")
+        raise click.UsageError("--scope needs --stream: scopes of different streams can have the same id.")
     if as_json and not (yes or dry_run):
-        raise click.UsageError("--json asks nothing: add --yes, or --dry-run.")
+        raise click.UsageError("--json cannot ask for confirmation: add --yes or --dry-run.")
     contract = load_contract(load_settings().contract)
     if stream is not None:
         options.check_names([stream], contract.tables(), "--stream")
@@ -113,9 +114,9 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         ]
         counts = Counter(row.stream for row in chosen)
         if unknown := set(ids) - {row.id for row in chosen}:
-            raise click.BadParameter(f"no row {min(unknown)} is held there. See: absences list", param_hint="--id")
+            raise click.BadParameter(f"no row {min(unknown)} is held there. See `absences list`.", param_hint="--id")
         if ids and len(counts) > 1:
-            raise click.UsageError(f"Rows of {' and '.join(counts)} have such ids. Say which: --stream STREAM")
+            raise click.UsageError(f"rows of {' and '.join(counts)} have these ids. Add --stream STREAM.")
         if not chosen or dry_run:
             _print_chosen(counts, as_json=as_json)
             return
@@ -127,17 +128,17 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     if as_json:
         print(json.dumps({"rows": counts, "marked": marked}, indent=2))
         return
-    click.echo(f"Marked as deleted: {marked:,}. The next sync judges what hangs on them, such as their comments.")
+    click.echo(f"Marked as deleted: {marked:,}. The next sync handles what belongs to them, such as their comments.")
 
 
 def _print_chosen(counts: Counter[str], *, as_json: bool) -> None:
-    """What would be marked. Nothing is."""
+    """Print what would be marked."""
     if as_json:
         print(json.dumps({"rows": counts, "marked": 0}, indent=2))
     elif counts:
         click.echo(f"{_in_words(counts)} would be marked as deleted. Nothing was changed.")
     else:
-        click.echo("No such row is held: nothing to confirm.")
+        click.echo("No such row is held: there is nothing to confirm.")
 
 
 def _in_words(counts: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""``ideas-pipeline dictionary``: the tables and columns of the warehouse, as a document."""
+"""``ideas-pipeline dictionary``: write the data dictionary."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import click
 
 @click.command()
 @click.argument("file", default="docs/warehouse.md", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--check", is_flag=True, help="Write nothing; exit code 1 where the file is not current.")
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file is out of date.")
 def dictionary(file: Path, check: bool) -> None:
-    """Write the data dictionary to FILE: docs/warehouse.md, unless you name another.
+    """Write the data dictionary to FILE (default: docs/warehouse.md).
 
-    It says of each column what it means, and where your contract takes it from.
+    It states the meaning of each column, and which field of your contract fills it.
 
     \b
     Examples:  ideas-pipeline dictionary our-warehouse.md
@@ -33,7 +33,7 @@ def dictionary(file: Path, check: bool) -> None:
             raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from None
         click.echo(f"Wrote {file}.")
     elif not file.is_file() or file.read_text(encoding="utf-8") != current:
-        what = "is not current" if file.exists() else "does not exist"
+        what = "is out of date" if file.exists() else "does not exist"
         raise click.ClickException(f"{file} {what}. Write it: ideas-pipeline dictionary {file}")
     else:
-        click.echo(f"{file} is current.")
+        click.echo(f"{file} is up to date.")

@@ -1,4 +1,4 @@
-"""``ideas-pipeline export``: the tables and marts as files."""
+"""``ideas-pipeline export``: write tables and marts to Parquet files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ideas_pipeline.cli import options
 @click.command()
 @click.option("--format", type=click.Choice(["parquet"]), default="parquet", show_default=True, expose_value=False)
 @click.option(
-    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder for the files."
+    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the files."
 )
-@click.option("--table", "names", multiple=True, metavar="NAME", help="This table or mart alone. Repeatable.")
+@click.option("--table", "names", multiple=True, metavar="NAME", help="Export only this table or mart. Repeatable.")
 @options.as_json
 def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
-    """Write each table and mart of the community to FOLDER/NAME.parquet, in place of one that is there.
+    """Write each table and mart of the community to FOLDER/NAME.parquet, replacing existing files.
 
-    All files are of one moment. Times are in UTC, JSON is text. Rows marked as deleted are among the others:
-    keep those whose _deleted_at is null for what is there now. The pipeline's own tables are left out.
+    All files show the same instant. Times are in UTC, and JSON is text. Rows marked as deleted are included: for live
+    rows, filter on _deleted_at being null. The pipeline's bookkeeping tables are left out.
 
     \b
     Examples:  ideas-pipeline export --to community
@@ -50,6 +50,6 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     else:
         console().print(table(("file", "rows"), [(f"{folder / name}.parquet", count) for name, count in rows.items()]))
     if not any(rows.values()):
-        say(f"The files are empty: there is nothing of the community {settings.community} (IDEAS_COMMUNITY) in them.")
+        say(f"The files are empty: the warehouse has no rows of community {settings.community} (IDEAS_COMMUNITY).")
         return
-    say("These files hold personal data that `ideas-pipeline erase` does not reach: after one, export anew.")
+    say("`ideas-pipeline erase` does not reach the personal data in these files: export again after an erasure.")

@@ -1,4 +1,4 @@
-"""``ideas-pipeline grant-analyst``: a login that reads the warehouse, for people and tools that only look."""
+"""``ideas-pipeline grant-analyst``: a database role that may only read the warehouse."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _VARIABLE = "IDEAS_ANALYST_PASSWORD"
 @click.argument("name")
 @options.as_json
 def grant_analyst(name: str, as_json: bool) -> None:
-    """Let the PostgreSQL role NAME read the warehouse, and no more. It is created if it is missing.
+    """Let the PostgreSQL role NAME read the warehouse, and nothing more. Create the role if it does not exist.
 
-    It reads every table and mart, those that come later too, but not what was rejected nor who was erased; it writes
-    label_classes alone. A new role's password is taken from the environment (IDEAS_ANALYST_PASSWORD), or asked for on
-    a terminal. Set for a role that is there already, the variable changes its password. To run this again does no harm.
+    The role can read every table and mart, including future ones, except rejected records and erased people. It can
+    write to label_classes only. A new role's password is taken from IDEAS_ANALYST_PASSWORD, or asked for on a terminal;
+    for an existing role, that variable changes the password. Running the command again is safe.
 
     \b
     Example:  ideas-pipeline grant-analyst ada
@@ -36,22 +36,23 @@ def grant_analyst(name: str, as_json: bool) -> None:
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
         if not grants.has_role(warehouse.engine, name) and password is None:
-            password = _asked(name)
+            password = _ask_password(name)
         granted = grants.grant_analyst(warehouse.engine, name, password)
     if as_json:
         print(json.dumps(asdict(granted), indent=2))
         return
-    done = "is created, and reads" if granted.created else "reads"
-    click.echo(f"The role {name} {done} {len(granted.readable)} tables, and those that come later.")
+    done = "was created. It can read" if granted.created else "can read"
+    click.echo(f"The role {name} {done} {len(granted.readable)} tables, and future ones.")
     if password is not None and not granted.created:
         click.echo("Its password was changed.")
-    click.echo(f"It writes {', '.join(granted.writable) or 'none'}. Not for it: {', '.join(granted.withheld)}.")
+    click.echo(f"It can write to {', '.join(granted.writable) or 'none'}.")
+    click.echo(f"Hidden from it: {', '.join(granted.withheld)}.")
 
 
-def _asked(name: str) -> str:
+def _ask_password(name: str) -> str:
     from ideas_pipeline.errors import SettingsError
 
     if not sys.stdin.isatty():
-        raise SettingsError(f"the role {name} is new and needs a password: set {_VARIABLE}, or run this on a terminal.")
+        raise SettingsError(f"the role {name} is new and needs a password. Set {_VARIABLE}, or run this on a terminal.")
     password: str = click.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True)
     return password

@@ -1,4 +1,4 @@
-"""``ideas-pipeline``: the commands, each in a module of its own, imported when it is asked for."""
+"""``ideas-pipeline``: the command group. Each command is a module of its own, imported when it is called."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from typing import Any, TextIO, cast
 import click
 from click.shell_completion import CompletionItem
 
-# What each is for stands here, so that listing them imports none of them.
+# The short help is here, so that listing the commands imports none of them.
 COMMANDS = {
     "init": "Write a commented .env to fill in.",
     "check": "Compare the live API with the contract, step by step.",
     "sync": "Bring the warehouse up to date.",
-    "backfill": "Read some days anew, or say what that would cost.",
-    "status": "Say when each stream was last proven complete.",
-    "rejects": "List, show or retry records that could not be read.",
-    "absences": "List rows that look gone, or confirm that they are.",
+    "backfill": "Read a range of days again, or estimate what that costs.",
+    "status": "Show what needs attention, and when each stream was last complete.",
+    "rejects": "List, show or retry rejected records.",
+    "absences": "List held absences, or confirm that the rows were deleted.",
     "replay": "Rebuild the tables from archived pages, without the API.",
-    "erase": "Blank a person everywhere, and keep the person out.",
-    "report": "Write the community report: one page of figures and charts.",
+    "erase": "Erase a person everywhere, and keep the person out.",
+    "report": "Write the community report, one page of figures and charts.",
     "export": "Write the tables and marts to Parquet files.",
-    "grant-analyst": "Let a database role read the warehouse, and no more.",
-    "marts": "Build the analysts' tables anew; a sync does so by itself.",
+    "grant-analyst": "Let a database role read the warehouse, and nothing more.",
+    "marts": "Rebuild the marts; a sync does so by itself.",
     "contract": "Show, validate or compare the contract.",
-    "dictionary": "Write what every table and column means.",
-    "simulate": "Serve a simulated community, to try things out.",
+    "dictionary": "Write the data dictionary: what every table and column means.",
+    "simulate": "Serve a simulated community to try things out.",
     "demo": "Sync a simulated community into .demo/warehouse.db.",
 }
 
@@ -40,7 +40,7 @@ _GARBAGE_AFTER = 10_000
 
 
 class _Commands(click.Group):
-    """Finds ``sync`` as attribute ``sync`` of ``ideas_pipeline.cli.sync``, and turns what goes wrong into sentences."""
+    """Loads ``sync`` from ``ideas_pipeline.cli.sync`` when it is called, and turns exceptions into sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -63,17 +63,17 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        # Python looks for garbage after 700 new objects, and in all that was imported once more as it ends: most of
-        # what is made here stays, so that was a third of a short command's time, and a sixth of a full sync's.
+        # By default Python collects garbage after 700 new objects, and once more, over all modules, at exit. Most
+        # objects here live on, so that took a third of a short command's time, and a sixth of a full sync's.
         gc.set_threshold(_GARBAGE_AFTER)
         atexit.register(gc.freeze)
-        # Whoever closed the output wants none of it: `>&-`.
+        # With `>&-` the shell closes standard output: nothing is to be written.
         output = _Output(sys.stdout or io.StringIO())
         sys.stdout = cast("TextIO", output)
         try:
             return super().main(*args, **extra)
         finally:
-            if output.refused:  # Python tries again when it ends, and would complain.
+            if output.refused:  # Python flushes once more at exit, and would print a traceback
                 os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -83,15 +83,15 @@ class _Commands(click.Group):
             finally:
                 sys.stdout.flush()
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click deals with them; the last is no failure: whoever read the output has seen enough
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where errors become sentences
+            raise  # click handles them; a closed pipe is not a failure: its reader has seen enough
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that turns errors into sentences
             from ideas_pipeline.cli.failures import failure
 
             raise failure(error) from None
 
 
 class _Output:
-    """Standard output, which says that it is the output that takes no more: a full disk, say."""
+    """Standard output whose write errors, such as a full disk, name the output as their cause."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -101,15 +101,15 @@ class _Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._said():
+        with self._naming_the_output():
             return self._stream.write(text)
 
     def flush(self) -> None:
-        with self._said():
+        with self._naming_the_output():
             self._stream.flush()
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _naming_the_output(self) -> Iterator[None]:
         try:
             yield
         except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""``ideas-pipeline marts``: build the analysts' tables anew. A sync does so by itself."""
+"""``ideas-pipeline marts``: rebuild the marts. A sync does so by itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @options.as_json
 def marts(as_json: bool) -> None:
-    """Build the analysts' tables (mart_…) anew from what is in the warehouse.
+    """Rebuild the marts (the analysts' tables, mart_…) from the tables of the warehouse.
 
-    Every sync, backfill, replay and erasure does so by itself. Do it after a change of label_classes, or of
-    IDEAS_TIMEZONE. Readers see all of them as they were, or all as they are now.
+    Every sync, backfill, replay and erasure does so by itself. Run this after you change label_classes or
+    IDEAS_TIMEZONE. Readers see either all of the old marts or all of the new ones.
 
     \b
     Example:  ideas-pipeline marts
@@ -43,7 +43,7 @@ def marts(as_json: bool) -> None:
 
 
 def follow(settings: Settings, warehouse: Warehouse) -> None:
-    """Build the marts after their tables have changed, on engines that can. Raises WarehouseError."""
+    """Rebuild the marts after their tables have changed, on engines that support them. Raises WarehouseError."""
     from ideas_pipeline.marts.build import build_marts
     from ideas_pipeline.marts.dialect import DIALECTS
 

@@ -1,4 +1,4 @@
-"""What people see: tables and progress on a terminal, plain lines elsewhere."""
+"""Output for people: tables and progress bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ COLOURS = {"complete": "green", "yes": "green", "incomplete": "yellow", "no": "y
 
 
 def console(stream: IO[str] | None = None) -> Console:
-    """A console on ``stream`` (standard output by default) that never cuts a line short where it is piped."""
+    """A console on ``stream`` (standard output by default) that does not truncate lines when the output is piped."""
     stream = stream or sys.stdout
     return Console(file=stream, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Rows under headers: numbers to the right with thousands marked, verdicts in colour, None as a dash."""
+    """Rows under headers: numbers right-aligned with thousands separators, verdicts in colour, None as a dash."""
     rows = [list(row) for row in rows]
-    # Nine columns of numbers fit on 80 characters; where space is short, only words give way.
+    # Nine columns of numbers fit in 80 characters; if space is short, only columns of words wrap.
     shown = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     for position, header in enumerate(headers):
         cells = [row[position] for row in rows]
@@ -52,23 +52,23 @@ def _cell(value: object) -> Text:
 
 
 def place(url: sa.URL) -> str:
-    """Where a warehouse is, without its password, which can stand in the query string too."""
+    """The address of a warehouse without its password, which can also be in the query string."""
     return str(url.database) if url.get_backend_name() == "sqlite" else url.set(query={}).render_as_string()
 
 
 def problem(stream: str, verdict: str, reason: str) -> str:
-    """Why a stream is not complete, as a sentence."""
+    """Say in a sentence why a stream is ``incomplete`` or has ``failed``."""
     return f"{stream} {'failed' if verdict == 'failed' else 'is incomplete'}: {reason}"
 
 
 def say(sentence: str) -> None:
-    """A line on standard error."""
+    """Print a line on standard error."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress() -> Iterator[SyncProgress]:
-    """A sync's progress on standard error: bars on a terminal, a line now and then elsewhere."""
+    """Show the progress of a sync on standard error: bars on a terminal, a line every few seconds elsewhere."""
     if not sys.stderr.isatty():
         yield _Lines()
         return
@@ -77,7 +77,7 @@ def progress() -> Iterator[SyncProgress]:
         TextColumn("{task.description:<11}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("lists {task.fields[rows]:>9,} rows {task.fields[requests]:>7,} requests"),
+        TextColumn("scopes {task.fields[rows]:>9,} rows {task.fields[requests]:>7,} requests"),
     )
     with Progress(*columns, console=console(sys.stderr)) as bars:
         yield _Bars(bars)
@@ -117,12 +117,12 @@ class _Lines:
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes[stream], self._done[stream] = scopes, 0
-        self._say(f"{stream}: reading {_count(scopes, 'list')}")
+        self._say(f"{stream}: reading {_count(scopes, 'scope')}")
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         self._done[stream] += 1
         if time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
-            self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} lists read")
+            self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} scopes read")
 
     def stream_finished(self, result: StreamResult) -> None:
         requests = _count(result.counts.requests, "request")

@@ -1,4 +1,4 @@
-"""``ideas-pipeline report``: the community in figures and charts, as a page to forward."""
+"""``ideas-pipeline report``: write the community report, one HTML page of figures and charts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import click
     help="Where to write it. [default: report-COMMUNITY.html in IDEAS_STATE_DIR]",
 )
 def report(file: Path | None) -> None:
-    """Write the community report: one HTML file that needs no network and names no person, to read and to forward.
+    """Write the community report: one HTML file that needs no network and names no person, so it can be forwarded.
 
-    It is made of the marts as they were last built: a sync builds them, and so does ideas-pipeline marts.
+    The report shows the marts as they were last built. A sync builds them, and so does ideas-pipeline marts.
 
     \b
     Examples:  ideas-pipeline report
@@ -35,4 +35,4 @@ def report(file: Path | None) -> None:
             write_report(warehouse.engine, settings.community, file)
         except OSError as error:
             raise Failed(f"the report cannot be written to {file}: {error.strerror}.") from None
-    click.echo(f"The report is there: open {file} in a browser.")
+    click.echo(f"Wrote the report. Open {file} in a browser.")

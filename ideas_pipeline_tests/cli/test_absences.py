@@ -100,10 +100,10 @@ def test_single_rows_can_be_confirmed_by_their_id(folder):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "Say which rows: --stream STREAM"),
+        ([], "name the rows: --stream STREAM"),
         (["--scope", "c1", "--id", "1"], "--scope needs --stream"),
         (["--stream", "idea"], "'idea' is not one of challenges"),
-        (["--id", "1"], "Rows of comments and ideas have such ids. Say which: --stream STREAM"),
+        (["--id", "1"], "rows of comments and ideas have these ids. Add --stream STREAM"),
         (["--id", "4"], "no row 4 is held there"),
         (["--stream", "comments", "--id", "2"], "no row 2 is held there"),
     ],
@@ -124,9 +124,9 @@ def test_without_an_answer_nothing_is_marked(folder):
 
 def test_a_community_without_held_rows_is_told_so(folder):
     done = ideas_pipeline("absences", "list", folder=folder, IDEAS_COMMUNITY="other")
-    assert "No row is held" in done.stdout
+    assert "No absence is held" in done.stdout
     done = ideas_pipeline("absences", "confirm", "--stream", "ideas", folder=folder, IDEAS_COMMUNITY="other")
-    assert (done.returncode, done.stdout) == (0, "No such row is held: nothing to confirm.\n")
+    assert (done.returncode, done.stdout) == (0, "No such row is held: there is nothing to confirm.\n")
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def without_labels(tmp_path: Path) -> Path:
 def test_parts_that_are_held_are_listed_under_their_table_many_records_in_one_line(without_labels):
     done = ideas_pipeline("absences", "list", folder=without_labels)
     assert "idea_labels" in done.stdout
-    assert "(30 lists)" in done.stdout
+    assert "(30 scopes)" in done.stdout
     machine = json.loads(ideas_pipeline("absences", "list", "--json", folder=without_labels).stdout)
     assert {(row["stream"], row["rows"]) for row in machine} == {("idea_labels", 1)}
     assert {row["scope"] for row in machine} == {str(n) for n in range(30)}

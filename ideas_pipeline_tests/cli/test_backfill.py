@@ -63,7 +63,7 @@ def test_days_at_the_end_of_the_calendar_are_a_usage_error(tmp_path: Path, first
     done = ideas_pipeline("backfill", "--from", first, "--to", last, "--dry-run", folder=tmp_path, **named)
 
     assert done.returncode == 2
-    assert "Error: the days lie between 0001-01-02 and 9999-12-30." in done.stderr
+    assert "Error: the days must be between 0001-01-02 and 9999-12-30." in done.stderr
 
 
 def test_a_dry_run_sends_nothing_and_says_how_many_requests_the_backfill_then_sends(
@@ -92,11 +92,11 @@ def test_a_dry_run_says_the_window_in_words_what_is_asked_for_and_on_what_it_is_
     done = ideas_pipeline("backfill", *DAYS, "--only", "ideas", "--dry-run", folder=tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert "From 2025-03-01 00:00 to before 2025-04-01 00:00 in Europe/Madrid: 31 days, 743 hours." in done.stdout
+    assert "From 2025-03-01 00:00 up to 2025-04-01 00:00 in Europe/Madrid: 31 days, 743 hours." in done.stdout
     (ideas,) = [line.split() for line in done.stdout.splitlines() if line.startswith("ideas ")]
     assert (ideas[1], ideas[3]) == ("6", "everything")
-    assert "the contract names no since and until" in done.stdout
-    assert "Told from the lists as they were last read." in done.stdout
+    assert "the contract has no since and until" in done.stdout
+    assert "Estimated from the last sweep of each scope" in done.stdout
 
 
 def test_the_contract_s_limits_decide_how_long_it_takes(simulator: Simulator, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_backfill_mends_its_days_and_no_others(simulator: Simulator, tmp_path:
     assert done.returncode == 0, done.stderr
     (comments,) = json.loads(done.stdout)["streams"]
     assert (comments["stream"], comments["updated"], comments["absent"]) == ("comments", 1, 0)
-    assert done.stderr.startswith("From 2025-03-01 00:00 to before 2025-04-01 00:00 in Europe/Madrid")
+    assert done.stderr.startswith("From 2025-03-01 00:00 up to 2025-04-01 00:00 in Europe/Madrid")
     with sqlite3.connect(tmp_path / ".ideas/warehouse.db") as database:
         edited = database.execute("SELECT id FROM comments WHERE body = 'edited in place'").fetchall()
     assert edited == [(march[0]["id"],)]
@@ -133,13 +133,13 @@ def test_a_dry_run_of_an_empty_warehouse_says_what_to_run_first(simulator: Simul
     done = ideas_pipeline("backfill", *DAYS, "--dry-run", folder=tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert "Run first: ideas-pipeline sync" in done.stdout
+    assert "First run: ideas-pipeline sync" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--from", "2025-03-02", "--to", "2025-03-01"), "--to: it is before --from"),
+        (("--from", "2025-03-02", "--to", "2025-03-01"), "--to: the last day is before --from"),
         (("--from", "yesterday", "--to", "2025-03-01"), "'yesterday' does not match the format '%Y-%m-%d'"),
         ((*DAYS, "--only", "users"), "--only: 'users' is not one of ideas, comments, votes"),
         (("--from", "2025-03-02"), "Missing option '--to'"),

@@ -36,7 +36,7 @@ def test_single_tables_are_exported_and_shown_with_their_rows(synced):
 def test_of_a_community_that_is_not_there_it_says_that_the_files_are_empty(synced):
     done = ideas_pipeline("export", "--to", "empty", "--table", "ideas", folder=synced, IDEAS_COMMUNITY="nobody")
     assert done.returncode == 0, done.stderr
-    assert "The files are empty: there is nothing of the community nobody (IDEAS_COMMUNITY)" in done.stderr
+    assert "The files are empty: the warehouse has no rows of community nobody (IDEAS_COMMUNITY)" in done.stderr
 
 
 @pytest.mark.parametrize(

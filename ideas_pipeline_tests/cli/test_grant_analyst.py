@@ -39,8 +39,8 @@ def test_it_says_what_the_role_may_and_never_the_password(administrator, tmp_pat
     variables = {"IDEAS_WAREHOUSE_URL": url(administrator), "IDEAS_ANALYST_PASSWORD": SECRET, "IDEAS_DEBUG": "1"}
     first = ideas_pipeline("grant-analyst", "ada", folder=tmp_path, **variables)
     assert first.returncode == 0, first.stderr
-    assert "The role ada is created, and reads" in first.stdout
-    assert "It writes label_classes. Not for it: _rejected_records, _erasures." in first.stdout
+    assert "The role ada was created. It can read" in first.stdout
+    assert "It can write to label_classes.\nHidden from it: _rejected_records, _erasures." in first.stdout
     again = ideas_pipeline("grant-analyst", "ada", folder=tmp_path, **variables)
     assert "Its password was changed." in again.stdout
     assert SECRET not in first.stdout + first.stderr + again.stdout + again.stderr
@@ -60,7 +60,7 @@ def test_a_role_that_is_there_needs_no_password_and_the_result_is_json_on_reques
 def test_a_new_role_without_a_password_is_a_matter_of_configuration(administrator, tmp_path):
     done = ideas_pipeline("grant-analyst", "ada", folder=tmp_path, IDEAS_WAREHOUSE_URL=url(administrator))
     assert done.returncode == 2
-    assert "set IDEAS_ANALYST_PASSWORD, or run this on a terminal" in done.stderr
+    assert "Set IDEAS_ANALYST_PASSWORD, or run this on a terminal" in done.stderr
     assert not has_ada(administrator)
 
 
@@ -70,7 +70,7 @@ def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(administrat
     assert "Password for ada: " in shown
     assert "Repeat for confirmation: " in shown
     assert SECRET not in shown
-    assert "The role ada is created" in shown
+    assert "The role ada was created" in shown
     assert has_ada(administrator)
 
 

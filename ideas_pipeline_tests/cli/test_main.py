@@ -217,12 +217,12 @@ def test_what_a_person_must_first_correct_exits_with_2_and_the_rest_with_1(error
 
 
 def test_an_interruption_says_what_is_kept():
-    assert failure(KeyboardInterrupt()).message == "stopped. What was loaded is kept, and the next sync completes it."
+    assert failure(KeyboardInterrupt()).message == "stopped. What was loaded is kept; the next sync reads the rest."
 
 
 def test_an_error_that_nobody_foresaw_does_not_quote_what_was_being_read():
     message = failure(raised("ann@example.com")).message
-    assert message == "an unexpected ValueError. IDEAS_DEBUG=1 shows where it comes from."
+    assert message == "an unexpected ValueError. Set IDEAS_DEBUG=1 to see where it comes from."
 
 
 def test_debugging_shows_the_traceback_without_the_secrets_in_force(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from ideas_pipeline.errors import Unavailable
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "expected"),
     [
         (Unavailable("the API refuses").at("ideas", "").reason, "ideas failed: the API refuses."),
         (Unavailable("no answer: none").at("ideas", "12").reason, "ideas failed: list 12: no answer: none."),
@@ -15,5 +15,5 @@ from ideas_pipeline.errors import Unavailable
         ("ideas", "ideas failed: ideas"),
     ],
 )
-def test_why_a_stream_is_not_complete_names_it_once(reason, said):
-    assert problem("ideas", "failed", reason) == said
+def test_why_a_stream_is_not_complete_names_it_once(reason, expected):
+    assert problem("ideas", "failed", reason) == expected

@@ -54,7 +54,7 @@ def test_a_second_sync_changes_nothing_and_says_so(folder):
 def test_progress_goes_to_standard_error_in_plain_lines_where_it_is_piped(folder):
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.stderr.splitlines() == [
-        "challenges: reading 1 list",
+        "challenges: reading 1 scope",
         "challenges: complete, 6 seen in 1 request",
     ]
 
@@ -100,12 +100,12 @@ def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator
     command = [*COMMAND, "sync"]
     with started(command, cwd=folder, env=environment(), stderr=PIPE) as process:
         assert process.stderr is not None
-        while process.stderr.readline() != "comments: reading 60 lists\n":
+        while process.stderr.readline() != "comments: reading 60 scopes\n":
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
         assert process.wait() == 1
-    assert said == "Error: stopped. What was loaded is kept, and the next sync completes it.\n"
+    assert said == "Error: stopped. What was loaded is kept; the next sync reads the rest.\n"
     with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
         assert database.execute("SELECT COUNT(*) FROM ideas").fetchone() == (60,)
 

@@ -16,7 +16,7 @@ def test_the_report_is_written_beside_the_warehouse_and_its_path_is_printed(tmp_
     a_warehouse(tmp_path)
     done = ideas_pipeline("report", folder=tmp_path, IDEAS_COMMUNITY=COMMUNITY)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "The report is there: open .ideas/report-acme.html in a browser.\n"
+    assert done.stdout == "Wrote the report. Open .ideas/report-acme.html in a browser.\n"
     assert "<title>acme: community report" in (tmp_path / ".ideas/report-acme.html").read_text()
 
 
