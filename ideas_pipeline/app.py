@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ideas_pipeline.archive.files import sweep
-from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.archive.retention import prune
+from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import IdeasApiError, WarehouseError
 from ideas_pipeline.ideas_api.auth import Credentials
@@ -157,12 +157,12 @@ def run_archive(
         contract: which headers of a response are needed to read it again.
         privacy: keeps erased people out.
     """
-    sweep(folder, days)
+    prune(folder, days)
     archive = None
     with ExitStack() as stack:
         if days:
             try:
-                archive = RunArchive(stack.enter_context(Writer(folder / run_id)), contract, privacy)
+                archive = RunArchive(stack.enter_context(Writer(folder, run_id)), contract, privacy)
             except OSError as error:
                 _log.warning("This run is not archived: %s cannot be written to (%s).", folder, error.strerror)
         yield archive

@@ -1,59 +1,189 @@
-"""Where the archive is and what it holds: a folder a community, in it a folder a run, in it numbered files."""
+"""The files of the archive: a folder per community, in it an SQLite file per run."""
 
 from __future__ import annotations
 
-import logging
-import shutil
-import time
+import errno
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
-_log = logging.getLogger(__name__)
+from ideas_pipeline import private_file
+from ideas_pipeline.errors import ArchiveInUse
 
-SUFFIX = ".zst"
-_DAY = 86_400
+SUFFIX = ".sqlite"
+_BUSY_SECONDS = 30.0
+_ZSTD_LEVEL = 3
+
+# ``position`` and ``headers`` are JSON: a position is a number or a text, and must come back as what it was.
+# The body comes last, so that SQLite finds the columns before it without reading its pages.
+_SCHEMA = """
+CREATE TABLE pages (
+    number INTEGER PRIMARY KEY,
+    stream TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    position TEXT NOT NULL,
+    bounded INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    received_at REAL NOT NULL,
+    address TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body_zstd BLOB NOT NULL
+);
+CREATE INDEX pages_by_scope ON pages (stream, scope);
+"""
+_INSERT = """
+INSERT INTO pages (stream, scope, position, bounded, status, received_at, address, headers, body_zstd)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_UPDATE = """
+UPDATE pages
+SET (stream, scope, position, bounded, status, received_at, address, headers, body_zstd) = (?, ?, ?, ?, ?, ?, ?, ?, ?)
+WHERE number = ?
+"""
+_SELECT = """
+SELECT stream, scope, position, bounded, status, received_at, address, headers, body_zstd
+FROM pages
+WHERE number = ?
+"""
 
 
-def pages_of(run: Path) -> list[Path]:
-    """The files of a run's folder, in the order in which they were begun."""
-    return sorted(run.glob(f"*{SUFFIX}"))
+@dataclass(frozen=True, slots=True)
+class ArchivedPage:
+    """One response of the API.
+
+    Attributes:
+        stream: the stream that was requested.
+        scope: its scope.
+        position: where the page begins: a page number, an offset, a cursor or an address.
+        bounded: whether only the records of a time range were requested.
+        status: the HTTP status. A scope that does not exist is archived as 404 or 410, without a body.
+        received_at: seconds since 1970.
+        address: the URL without its query.
+        headers: those that the contract reads.
+        body: the bytes as received.
+    """
+
+    stream: str
+    scope: str
+    position: int | str
+    bounded: bool
+    status: int
+    received_at: float
+    address: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
-def runs_in(community: Path) -> list[Path]:
-    """The folders of the runs that are archived for a community, in order of their names."""
-    return sorted(folder for folder in community.iterdir() if folder.is_dir()) if community.is_dir() else []
+def run_file(community: Path, run_id: str) -> Path:
+    """The file of the run ``run_id`` in the folder of its community."""
+    return community / f"{run_id}{SUFFIX}"
+
+
+def run_files(community: Path) -> list[Path]:
+    """The files of all archived runs of a community, in order of their names."""
+    return sorted(community.glob(f"*{SUFFIX}"))
 
 
 def lock_of(file: Path) -> FileLock:
-    """The lock that whoever writes ``file`` holds. A killed process holds none."""
-    return FileLock(file.with_suffix(".lock"), mode=0o600)
+    """The lock that is held by whoever changes ``file``. It ends with the process that holds it."""
+    return private_file.lock(file.with_suffix(".lock"))
 
 
-def sweep(community: Path, days: int) -> list[str]:
-    """Removes the runs to which nothing was written for ``days`` days. Returns their names. One in use stays."""
-    oldest = time.time() - days * _DAY
-    removed = []
-    for run in runs_in(community):
-        written = [file.stat().st_mtime for file in pages_of(run)]
-        if max(written, default=0.0) >= oldest or _in_use(run):
-            continue
-        try:
-            shutil.rmtree(run)
-        except OSError as error:
-            _log.warning("%s is due to be removed and cannot be (%s). Remove it by hand.", run, error.strerror)
-            continue
-        removed.append(run.name)
-    return removed
-
-
-def _in_use(run: Path) -> bool:
-    return any(_is_locked(file) for file in pages_of(run))
-
-
-def _is_locked(file: Path) -> bool:
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the lock of ``file``. Raises ArchiveInUse if a run holds it."""
     try:
-        with lock_of(file).acquire(timeout=0):
-            return False
+        lock = lock_of(file).acquire(timeout=0)
     except Timeout:
-        return True
+        raise ArchiveInUse(f"A run is writing to {file}. Wait until it has ended, then start again.") from None
+    with lock:
+        yield
+
+
+def create(file: Path) -> sqlite3.Connection:
+    """Open the file of a run for writing, and create it if it does not exist. Only its owner can read it.
+
+    The caller holds the file's lock.
+
+    Raises:
+        OSError: with the file's name, if it cannot be written.
+    """
+    private_file.make_folder(file.parent)
+    file.parent.chmod(stat.S_IRWXU)  # the folder may be older than this rule
+    if not file.exists():
+        # Under another name first: whoever reads the archive meanwhile must not find a file without its table.
+        new = file.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        private_file.create(new).close()
+        with closing(connect(new)) as connection:
+            try:
+                connection.executescript(_SCHEMA)
+            except sqlite3.Error as error:
+                raise as_os_error(error, file) from None
+        new.replace(file)
+    return connect(file)
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """Open the file of a run. Another thread may use the connection, one at a time. Raises OSError."""
+    with file.open("rb"):  # SQLite's own message would not say why it cannot be opened
+        pass
+    try:
+        return sqlite3.connect(file, timeout=_BUSY_SECONDS, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise as_os_error(error, file) from None
+
+
+def as_os_error(error: sqlite3.Error, file: Path) -> OSError:
+    """SQLite's ``error`` as an OSError that names the file."""
+    return OSError(errno.EIO, str(error), str(file))
+
+
+def insert(connection: sqlite3.Connection, page: ArchivedPage) -> None:
+    """Add a page, in the connection's transaction. Raises sqlite3.Error."""
+    connection.execute(_INSERT, _values(page))
+
+
+def update(connection: sqlite3.Connection, number: int, page: ArchivedPage) -> None:
+    """Replace the page ``number``, in the connection's transaction. Raises sqlite3.Error."""
+    connection.execute(_UPDATE, (*_values(page), number))
+
+
+def page_of(connection: sqlite3.Connection, number: int) -> ArchivedPage | None:
+    """The page ``number``; None if there is none. Raises sqlite3.Error, and OSError for a damaged body."""
+    row = connection.execute(_SELECT, (number,)).fetchone()
+    if row is None:
+        return None
+    stream, scope, position, bounded, status, received_at, address, headers, body = row
+    return ArchivedPage(
+        stream,
+        scope,
+        orjson.loads(position),
+        bool(bounded),
+        status,
+        received_at,
+        address,
+        orjson.loads(headers),
+        pa.CompressedInputStream(pa.BufferReader(body), "zstd").read(),
+    )
+
+
+def _values(page: ArchivedPage) -> tuple[object, ...]:
+    return (
+        page.stream,
+        page.scope,
+        orjson.dumps(page.position).decode(),
+        page.bounded,
+        page.status,
+        page.received_at,
+        page.address,
+        orjson.dumps(dict(page.headers)).decode(),
+        pa.Codec("zstd", _ZSTD_LEVEL).compress(page.body, asbytes=True),
+    )

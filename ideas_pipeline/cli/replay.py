@@ -39,7 +39,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     from zoneinfo import ZoneInfo
 
     from ideas_pipeline.app import privacy_of
-    from ideas_pipeline.archive.files import runs_in
+    from ideas_pipeline.archive.convert import is_empty
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.cli.sync import EXIT_CODES
@@ -52,7 +52,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
     options.check_names(only, contract.streams, "--only")
-    if not runs_in(settings.archive):
+    if is_empty(settings.archive):
         raise SettingsError(
             f"Nothing is archived in {settings.archive}. A sync archives what it reads, unless IDEAS_ARCHIVE_DAYS is 0."
         )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.archive.rewriting import rewrite
+from ideas_pipeline.archive.files import ArchivedPage
+from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
 from ideas_pipeline.ideas_api.field_map import Record
@@ -106,15 +106,9 @@ class Privacy:
         for record, words in zip(records, hashed, strict=True):
             record.columns |= {name: word for name, word in words.items() if record.columns.get(name) is not None}
 
-    def filtering(self, keep: Callable[[dict[str, Any], bytes], None]) -> Callable[[dict[str, Any], bytes], None]:
-        """``keep``, which archives a page as received, such that it is given none with an erased person in it."""
-
-        def kept(header: dict[str, Any], body: bytes) -> None:
-            allowed = self._pages.page(header, body) if self._erased else body
-            if allowed is not None:
-                keep(header, allowed)
-
-        return kept
+    def redacted(self, page: ArchivedPage) -> ArchivedPage | None:
+        """``page`` as it may be archived, without erased people; None if it may not. Called from many threads."""
+        return self._pages.page(page) if self._erased else page
 
     def reads(self, stream: str, scope: str) -> bool:
         """Whether a list can be asked for: the source knows no surrogates."""

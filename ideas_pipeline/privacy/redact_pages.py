@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.contract.model import Contract, Embedded, Fields
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
@@ -27,21 +29,19 @@ class ArchivedPages:
         self._contract = contract
         self._blanker = blanker
 
-    def page(self, header: Mapping[str, Any], body: bytes) -> bytes | None:
-        """The body without erased people: the same object where nothing was to change, None where the page cannot be
-        kept. ``header``: with ``stream`` and ``scope``."""
+    def page(self, page: ArchivedPage) -> ArchivedPage | None:
+        """The page without erased people: the same object if nothing changes, None if it cannot be kept."""
         people = self._blanker.people
-        stream = str(header["stream"])
-        if stream in people.scopes and self._blanker.id(people.scopes[stream], header["scope"]) != header["scope"]:
-            return None  # the list, and its address, are the person's own
-        if not body:
-            return body
+        if page.stream in people.scopes and self._blanker.id(people.scopes[page.stream], page.scope) != page.scope:
+            return None  # the scope, and its address, are the person's own
+        if not page.body:
+            return page
         try:
-            document, before = orjson.loads(body), orjson.loads(body)
+            document, before = orjson.loads(page.body), orjson.loads(page.body)
         except orjson.JSONDecodeError:
             return None  # nothing can be read from it, and nobody can say what is in it
-        document = self._cleaned(stream, document)
-        return body if document == before else orjson.dumps(document)
+        document = self._cleaned(page.stream, document)
+        return page if document == before else replace(page, body=orjson.dumps(document))
 
     def _cleaned(self, stream: str, document: Json) -> Json:
         spec = self._contract.streams.get(stream)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from ideas_pipeline.errors import AuthenticationError, is_retryable
@@ -20,12 +21,14 @@ from ideas_pipeline.sync.run import (
     RunResult,
     Silence,
     StreamResult,
+    Verdict,
     Window,
     worst,
 )
-from ideas_pipeline.sync.source import PageSource, RunArchive, Source
+from ideas_pipeline.sync.source import RunArchive, Source
 from ideas_pipeline.sync.stream import sync_stream
 from ideas_pipeline.warehouse import runs
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.runs import RunStart
 from ideas_pipeline.warehouse.scopes import prune_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -40,7 +43,7 @@ def new_run_id(at: datetime) -> str:
 
 
 def sync_community(
-    api: IdeasApi | PageSource,
+    api: IdeasApi,
     warehouse: Warehouse,
     community: str,
     *,
@@ -83,7 +86,7 @@ def sync_community(
         runs.start_run(tx, start)
     run = Run(
         api=api,
-        source=Source(api, privacy, archive) if isinstance(api, IdeasApi) else api,
+        source=Source(api, privacy, archive),
         privacy=privacy,
         warehouse=warehouse,
         run_id=run_id,
@@ -95,25 +98,15 @@ def sync_community(
         progress=progress or Silence(),
     )
     results: list[StreamResult] = []
-    try:
+    with noting_stop(warehouse, run_id):
         privacy.begin(warehouse)
         for stream in _wanted(api, mode, streams):
             results.append(sync_stream(run, stream))
             if isinstance(results[-1].error, AuthenticationError):
                 break
-    except BaseException as stop:
-        with warehouse.writing() as tx:
-            reason, at = f"stopped: {type(stop).__name__}", datetime.now(UTC)
-            runs.finish_run(tx, run_id, "failed", reason, at, retryable=is_retryable(stop))
-        raise
     with warehouse.writing() as tx:
-        parts = runs.stream_verdicts(tx, run_id)
-        everything = isinstance(mode, Full) and set(parts) >= set(api.contract.streams)
-        reasons = [f"{stream}: {reason}" for stream, (_, reason, _) in parts.items() if reason]
-        whole = worst([verdict for verdict, _, _ in parts.values()])
-        # One stream that another run can mend is worth another run.
-        retryable = None if whole == "complete" else any(part for _, _, part in parts.values())
-        runs.finish_run(tx, run_id, whole, "; ".join(reasons) or None, datetime.now(UTC), retryable=retryable)
+        whole, read = finish_run(tx, run_id)
+        everything = isinstance(mode, Full) and read >= set(api.contract.streams)
         if distrust and everything and whole == "complete":
             # All was read under the new role, and nothing had vanished.
             runs.accept_role(tx, role, datetime.now(UTC))
@@ -126,7 +119,30 @@ def sync_community(
     return RunResult(run_id, worst([r.verdict for r in results]), results)
 
 
-def _wanted(api: IdeasApi | PageSource, mode: Mode, streams: Sequence[str] | None) -> list[str]:
+@contextmanager
+def noting_stop(warehouse: Warehouse, run_id: str) -> Iterator[None]:
+    """Record a run as failed if an exception, whichever, ends the ``with`` block."""
+    try:
+        yield
+    except BaseException as stop:
+        with warehouse.writing() as tx:
+            reason, at = f"stopped: {type(stop).__name__}", datetime.now(UTC)
+            runs.finish_run(tx, run_id, "failed", reason, at, retryable=is_retryable(stop))
+        raise
+
+
+def finish_run(tx: Transaction, run_id: str) -> tuple[Verdict, set[str]]:
+    """Record the verdict of a run, from those of its streams so far. Returns it, and the streams."""
+    streams = runs.stream_verdicts(tx, run_id)
+    reasons = [f"{stream}: {reason}" for stream, (_, reason, _) in streams.items() if reason]
+    verdict = worst([verdict for verdict, _, _ in streams.values()])
+    # One stream that another run can complete is worth another run.
+    retryable = None if verdict == "complete" else any(part for _, _, part in streams.values())
+    runs.finish_run(tx, run_id, verdict, "; ".join(reasons) or None, datetime.now(UTC), retryable=retryable)
+    return verdict, set(streams)
+
+
+def _wanted(api: IdeasApi, mode: Mode, streams: Sequence[str] | None) -> list[str]:
     """The streams to read, in order. A window is asked for of the lists below others, unless streams are named."""
     order = api.contract.order()
     if streams is not None:

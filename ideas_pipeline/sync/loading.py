@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from ideas_pipeline.sync.run import Run
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Counts, Reject, ScopeRead
 from ideas_pipeline.warehouse.load import load
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _SHARED_IDS = (
     "ids are not unique: records of this list have the ids of records of another (see key in docs/contract.md)"
@@ -68,9 +69,7 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
     """
     if not rows.records and not finished:
         return
-    spec = run.api.contract.streams[stream]
     at = datetime.now(UTC)
-    tally.drift.observe(rows.records)
     about = About(
         contract=run.api.contract,
         stream=stream,
@@ -78,35 +77,63 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
         at=at,
         mass_absence_percent=run.mass_absence_percent,
         window=run.mode.window,
-        vanished=tally.drift.vanished(),
     )
-    made = batch(about, rows)
-    tally.untyped |= untyped(stream, made.rejects)
+    load_rows(
+        run.warehouse,
+        about,
+        rows,
+        tally,
+        lambda: [_scope_read(run, stream, swept, tally, at) for swept in finished],
+        retryable={swept.scope for swept in finished if swept.retryable},
+    )
+
+
+def load_rows(
+    warehouse: Warehouse,
+    about: About,
+    rows: Rows,
+    tally: Tally,
+    finished: Callable[[], Sequence[ScopeRead]],
+    retryable: Collection[str] = (),
+) -> None:
+    """Type records, write them with the results of the scopes that end with them, and count what that did.
+
+    Args:
+        warehouse: where they go.
+        about: what they are loaded for; the vanished columns are taken from the tally.
+        rows: the records.
+        tally: what the stream has read and written so far; the batch is added to it.
+        finished: called once, when all records are typed: the scopes whose last records are among them.
+        retryable: those of these scopes that a later run may find complete.
+    """
+    spec = about.contract.streams[about.stream]
+    tally.drift.observe(rows.records)
+    made = batch(replace(about, vanished=tally.drift.vanished()), rows)
+    tally.untyped |= untyped(about.stream, made.rejects)
     if spec.since:
         for scope, moment in watermarks(made, spec.since.column).items():
             tally.watermarks[scope] = max(moment, tally.watermarks.get(scope, moment))
     doubtful = set() if made.moves else shared(rows)
-    reads = [_scope_read(run, stream, swept, tally, at) for swept in finished]
-    reads = [_doubted(read) if read.scope in doubtful else read for read in reads]
-    with run.warehouse.writing() as tx:
+    reads = [_doubted(read) if read.scope in doubtful else read for read in finished()]
+    with warehouse.writing() as tx:
         loaded = load(tx, replace(made, scopes=tuple(reads)))
 
     tally.counts += Counts(embedded=loaded.embedded)
     for scope, counts in loaded.counts.items():
         tally.counts += counts
-        if scope not in {swept.scope for swept in finished}:
+        if scope not in {read.scope for read in reads}:
             tally.partly[scope] = tally.partly.get(scope, Counts()) + counts
     for table, absent in loaded.embedded_held.items():
         tally.counts += Counts(held=absent)
         tally.doubt(f"{absent} rows of {table} are absent at once, too many to be believed: they were kept")
-    for swept, read in zip(finished, reads, strict=True):
+    for read in reads:
         if read.scope in loaded.shared:
             read = _doubted(read)
         if read.verdict == "incomplete":
-            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and swept.retryable)
+            tally.doubt(read.reason or "", retryable=read.reason != _SHARED_IDS and read.scope in retryable)
         else:
             tally.complete.add(read.scope)
-        tally.counts += Counts(requests=swept.requests)
+        tally.counts += Counts(requests=read.counts.requests)
 
 
 def _doubted(read: ScopeRead) -> ScopeRead:

@@ -1,38 +1,45 @@
-"""The tables anew from the archive, without the API: what was received is read again, as the contract says today.
+"""Rebuild the tables from the archive, without the API: archived pages are read again with today's contract.
 
-For each list the archive serves its newest whole walk, and over it what later, partial walks brought. Of a record that
-came more than once, the newest state is served, and that of the list in which it was seen last: nothing older than
-what the warehouse has is ever loaded. A list of which a later reading is not in the archive is not served at all.
+Of each scope the records of the newest complete sweep are loaded, and over them what later, incomplete sweeps brought.
+Records are read newest first, and the first of each id is kept: nothing older than what the warehouse has is loaded. A
+record that can move is loaded in the scope in which it was seen last. A scope whose latest sweep is not archived is
+not loaded at all.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from requests.structures import CaseInsensitiveDict
 
-from ideas_pipeline.archive.blocks import block_at, record_in
-from ideas_pipeline.archive.index import Kept, Walk, index
+from ideas_pipeline.archive.reader import ArchiveReader, PageRef, Sweep
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.errors import IdeasApiError, NotArchived, NotFound, UnexpectedResponse, WarehouseError
+from ideas_pipeline.errors import IdeasApiError, NotArchived, UnexpectedResponse, WarehouseError
 from ideas_pipeline.ideas_api import pagination, responses
-from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.page_reader import PageReader
-from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.sync.engine import new_run_id, sync_community
-from ideas_pipeline.sync.run import Progress, Replay, RunResult
-from ideas_pipeline.warehouse.runs import RunStart, failure_recorded
+from ideas_pipeline.sync.completeness import Verdict
+from ideas_pipeline.sync.contract_fit import check_fit
+from ideas_pipeline.sync.drift import Drift
+from ideas_pipeline.sync.engine import finish_run, new_run_id, noting_stop
+from ideas_pipeline.sync.loading import About, Rows, Tally, load_rows
+from ideas_pipeline.sync.planning import Plan, ScopePlan, scopes_of
+from ideas_pipeline.sync.run import Progress, RunResult, Silence, StreamResult, worst
+from ideas_pipeline.sync.stream import BATCH_RECORDS, BATCH_SCOPES, UNFINISHED_RECORDS, record_stream, stream_result
+from ideas_pipeline.warehouse.batch import Counts, ScopeRead
+from ideas_pipeline.warehouse.runs import RunStart, failure_recorded, start_run, start_stream
 from ideas_pipeline.warehouse.scopes import LastSweep, last_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-_BLOCKS_AT_HAND = 16
+_SOURCE = "archive"
+# More embedded rows than this share are not believed to be gone at once.
+_MASS_ABSENCE_PERCENT = 10
 
 
 def replay(
@@ -46,193 +53,250 @@ def replay(
     progress: Progress | None = None,
     privacy: Privacy | None = None,
 ) -> RunResult:
-    """Load what is archived in ``folder`` (the community's) since ``since`` (knows its zone), as ``contract`` says.
+    """Load what is archived of a community, as ``contract`` says.
 
-    Concludes nothing from what is missing and moves no state of the nightly runs. A list that is not archived whole is
-    incomplete. ``privacy``: what may be stored of people. Raises as ``sync_community`` does, and NotArchived where the
-    archive cannot be read; that is noted as why the run failed.
+    Nothing is concluded from absent records, and no state of the nightly runs moves. A scope that is not archived
+    completely is incomplete.
+
+    Args:
+        contract: how the pages are read.
+        warehouse: where the records go.
+        community: whose records they are.
+        folder: the archive of the community.
+        since: leave out pages that were received before; timezone-aware.
+        streams: load only these streams.
+        progress: hears what is done.
+        privacy: what may be stored of people; None stores what was archived.
+
+    Raises:
+        ContractError: the contract does not fit the tables.
+        NotArchived: the archive cannot be read.
+        PrivacyError, WarehouseError: these and NotArchived are recorded as why the run failed.
     """
-    began, mode = datetime.now(UTC), Replay()
-    start = RunStart(new_run_id(began), ArchivedApi.base_url, began, mode=mode.name)
-    with failure_recorded(warehouse, start, IdeasApiError, WarehouseError):
-        return sync_community(
-            _archived(contract, warehouse, community, folder, since, privacy),
-            warehouse,
-            community,
-            streams=streams,
-            mode=mode,
-            progress=progress,
-            run_id=start.run_id,
-            privacy=privacy,
+    began = datetime.now(UTC)
+    run = _Replay(
+        contract,
+        warehouse,
+        community,
+        new_run_id(began),
+        privacy or Privacy(contract, community),
+        progress or Silence(),
+    )
+    start = RunStart(run.run_id, _SOURCE, began, mode="replay")
+    after = since.timestamp() if since else 0.0
+    with failure_recorded(warehouse, start, IdeasApiError, WarehouseError), ArchiveReader(folder, after) as archive:
+        check_fit(contract)
+        with warehouse.writing() as tx:
+            start_run(tx, start)
+        with noting_stop(warehouse, run.run_id):
+            run.privacy.begin(warehouse)
+            results = [
+                _replay_stream(run, archive, stream)
+                for stream in contract.order()
+                if streams is None or stream in streams
+            ]
+        with warehouse.writing() as tx:
+            finish_run(tx, run.run_id)
+        run.privacy.finish(warehouse)
+    return RunResult(run.run_id, worst([result.verdict for result in results]), results)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """What all streams of a replay share."""
+
+    contract: Contract
+    warehouse: Warehouse
+    community: str
+    run_id: str
+    privacy: Privacy
+    progress: Progress
+
+
+def _replay_stream(run: _Replay, archive: ArchiveReader, stream: str) -> StreamResult:
+    with run.warehouse.writing() as tx:
+        start_stream(tx, run.run_id, stream, datetime.now(UTC))
+    scopes = scopes_of(run.warehouse, run.contract.streams[stream])
+    plan = Plan({scope: ScopePlan(scope) for scope in scopes})
+    tally = Tally(Drift(run.warehouse, run.contract, stream), plan)
+    run.progress.stream_started(stream, len(scopes))
+    with run.warehouse.reading() as tx:
+        latest = last_sweeps(tx, stream)
+    archived = ArchivedStream(archive, run.contract, stream, latest)
+    rows, finished = Rows(), list[ScopeRead]()
+    for scope in scopes:
+        if not run.privacy.reads(stream, scope):
+            continue
+        received = 0
+        try:
+            held = archived.held(scope)
+            for page in archived.pages(scope, held):
+                rows.add(run.privacy.prepared(stream, page).records, scope)
+                received += len(page.records)
+                if len(rows.records) >= UNFINISHED_RECORDS:
+                    _load(run, stream, rows, [], tally)
+                    rows = Rows()
+        except NotArchived as error:
+            held = Held("incomplete", error.message)
+        finished.append(_scope_read(scope, held, received))
+        run.progress.scope_done(stream, received, 0)
+        if len(rows.records) >= BATCH_RECORDS or len(finished) >= BATCH_SCOPES:
+            _load(run, stream, rows, finished, tally)
+            rows, finished = Rows(), []
+    _load(run, stream, rows, finished, tally)
+    result = stream_result(stream, tally)
+    record_stream(run.warehouse, run.run_id, result)
+    run.progress.stream_finished(result)
+    return result
+
+
+def _load(run: _Replay, stream: str, rows: Rows, finished: Sequence[ScopeRead], tally: Tally) -> None:
+    about = About(run.contract, stream, run.run_id, datetime.now(UTC), _MASS_ABSENCE_PERCENT)
+    if rows.records or finished:
+        load_rows(
+            run.warehouse,
+            about,
+            rows,
+            tally,
+            lambda: [replace(read, counts=tally.partly.pop(read.scope, Counts())) for read in finished],
         )
 
 
-def _archived(
-    contract: Contract,
-    warehouse: Warehouse,
-    community: str,
-    folder: Path,
-    since: datetime | None,
-    privacy: Privacy | None,
-) -> ArchivedApi:
-    def readings(stream: str) -> Mapping[str, LastSweep]:
-        with warehouse.reading() as tx:
-            return last_sweeps(tx, stream)
-
-    try:
-        return ArchivedApi(contract, folder, readings, privacy or Privacy(contract, community), since=since)
-    except OSError as error:
-        raise NotArchived(
-            f"the archive's {error.filename} cannot be read: {error.strerror}",
-            hint="Have its rights corrected, or move it elsewhere.",
-        ) from None
+def _scope_read(scope: str, held: Held, received: int) -> ScopeRead:
+    """The account of a scope: nothing is concluded from it, and the next sync does not know of it."""
+    return ScopeRead(
+        scope=scope,
+        verdict=held.verdict,
+        reason=held.reason,
+        swept_at=datetime.now(UTC),
+        total_first=None,
+        total_last=None,
+        declared=None,
+        sweeps=0,
+        pages=len(held.pages),
+        received=received,
+        judged=False,
+    )
 
 
-class _Held(NamedTuple):
-    """What is served of a list: pages, newest first; ``wrong``: why that is not all of it."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the archive holds of a scope.
 
-    pages: list[tuple[Position, Kept]]
-    wrong: IdeasApiError | None
-
-
-class ArchivedApi:
-    """An archive in the place of the API (a ``PageSource``). A list of several pages is served one after the other.
-
-    ``readings``: a function (stream) -> the last reading of each of its lists that the warehouse has loaded, by scope.
+    Attributes:
+        verdict: whether that is all of it.
+        reason: why it is not.
+        pages: newest first, each with its position.
     """
 
-    base_url = "archive"
-    retries = 0
+    verdict: Verdict
+    reason: str | None = None
+    pages: Sequence[tuple[Position, PageRef]] = ()
+
+
+class ArchivedStream:
+    """The archived records of one stream.
+
+    Args:
+        archive: where the pages are.
+        contract: how they are read.
+        stream: the stream.
+        latest: by scope, the latest sweep that the warehouse has loaded.
+
+    Raises:
+        NotArchived: the archive cannot be read.
+    """
 
     def __init__(
-        self,
-        contract: Contract,
-        folder: Path,
-        readings: Callable[[str], Mapping[str, LastSweep]],
-        privacy: Privacy,
-        *,
-        since: datetime | None = None,
+        self, archive: ArchiveReader, contract: Contract, stream: str, latest: Mapping[str, LastSweep]
     ) -> None:
-        self.contract = contract
+        self._archive = archive
+        self._stream = stream
+        self._spec = contract.streams[stream]
         self._reader = PageReader(contract)
-        self._walks = index(folder, since.timestamp() if since else 0.0)
-        self._block = lru_cache(_BLOCKS_AT_HAND)(block_at)
-        self._readings = readings
-        self._privacy = privacy
-        self._lock = threading.Lock()
-        self._last: dict[str, Mapping[str, LastSweep]] = {}
-        self._homes: dict[str, dict[str, tuple[float, str]]] = {}
-        self._served: dict[tuple[str, str], Iterator[Page]] = {}
+        self._latest = latest
+        self._sweeps = archive.sweeps(stream)
+        self._homes = self._find_homes() if self._spec.each and self._spec.each.moves else {}
 
-    def account_role(self) -> str | None:
-        return None
+    def held(self, scope: str) -> Held:
+        """What can be loaded of a scope: its newest complete sweep, and all pages that are newer.
 
-    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
-        """The next part of a list. Raises NotArchived at its end where it is not archived whole, NotFound where it was
-        not there, UnexpectedResponse where the contract does not describe what came."""
-        key = stream, scope
-        if position == pagination.first(self.contract.streams[stream].paging):
-            with self._lock:  # what is known of a stream is looked up once
-                self._prepare(stream)
-            self._served[key] = self._pages(stream, scope)
-        try:
-            return self._privacy.prepared(stream, next(self._served[key]))
-        except IdeasApiError as error:
-            raise error.at(stream, scope) from None
-        except (OSError, ValueError, KeyError):
-            pass
-        raise NotArchived("the archive was changed while it was read", hint="Start the replay again.").at(stream, scope)
-
-    def _prepare(self, stream: str) -> None:
-        if stream in self._last:
-            return
-        self._last[stream] = self._readings(stream)
-        each = self.contract.streams[stream].each
-        homes: dict[str, tuple[float, str]] = {}
-        for of_stream, scope in self._walks:
-            if of_stream != stream or not (each and each.moves):
-                continue
-            for position, kept in self._held(stream, scope).pages:
-                for record in self._records(stream, scope, position, kept):
-                    seen = kept.received_at, scope
-                    name = str(record.columns["id"])
-                    homes[name] = max(homes.get(name, seen), seen)
-        self._homes[stream] = homes
-
-    def _pages(self, stream: str, scope: str) -> Iterator[Page]:
-        """The list's records, each once, as pages that name the next one."""
-        held = self._held(stream, scope)
-        homes = self._homes[stream]
-        served: set[str] = set()
-        waiting: list[Record] | None = None
-        at, number = 0.0, 0
-        for position, kept in held.pages:
-            records = []
-            for record in self._records(stream, scope, position, kept):
-                name = record.columns.get("id")
-                if name is not None:
-                    if str(name) in served or homes.get(str(name), (0.0, scope))[1] != scope:
-                        continue
-                    served.add(str(name))
-                records.append(record)
-            if not records:
-                continue
-            if waiting is not None:
-                number += 1
-                yield Page(waiting, None, f"archived {number}", 0, at)
-            waiting, at = records, kept.received_at
-        if held.wrong:
-            if waiting is not None:
-                yield Page(waiting, None, "not archived", 0, at)
-            raise held.wrong
-        yield Page(waiting or [], None, None, 0, at)
-
-    def _held(self, stream: str, scope: str) -> _Held:
-        """What is served of a list: its newest whole walk, and all that came after it."""
-        walks = self._walks.get((stream, scope), [])
-        if not walks:
-            return _Held([], NotArchived("the archive does not hold this list; a sync reads it"))
-        if self._is_outdated(stream, scope, walks):
-            return _Held([], NotArchived("the archive lacks the latest reading of this list; a sync reads it"))
-        newest = list(walks[-1].pages.values())[-1]
-        if self.contract.streams[stream].reads == "one" and newest.status >= 400:
-            return _Held([], NotFound("it was not there when it was last asked for", status=newest.status))
-        wrong: IdeasApiError | None = None
-        pages: list[tuple[Position, Kept]] = []
-        for walk in reversed(walks):
-            pages += [(position, kept) for position, kept in walk.pages.items() if kept.status < 400]
+        Raises NotArchived if a page was erased meanwhile.
+        """
+        sweeps = self._sweeps.get(scope, [])
+        if not sweeps:
+            return Held("incomplete", "the archive does not hold this list; a sync reads it")
+        if self._is_outdated(scope, sweeps):
+            return Held("incomplete", "the archive lacks the latest reading of this list; a sync reads it")
+        newest = list(sweeps[-1].pages.values())[-1]
+        if self._spec.reads == "one" and newest.status >= 400:
+            return Held("not_found", "it was not there when it was last asked for")
+        reason: str | None = None
+        pages: list[tuple[Position, PageRef]] = []
+        for sweep in reversed(sweeps):
+            pages += [(position, ref) for position, ref in sweep.pages.items() if ref.status < 400]
             try:
-                if self._is_whole(stream, walk):
-                    wrong = None
+                if self._is_complete(sweep):
+                    reason = None
                     break
             except UnexpectedResponse as error:
-                wrong = wrong or error
+                reason = reason or error.message + (f" (HTTP {error.status})" if error.status else "")
         else:
-            wrong = wrong or NotArchived("the archive does not hold this list whole; a sync reads it")
+            reason = reason or "the archive does not hold this list whole; a sync reads it"
         pages.sort(key=lambda page: page[1].received_at, reverse=True)
-        return _Held(pages, wrong)
+        return Held("incomplete" if reason else "complete", reason, pages)
 
-    def _is_outdated(self, stream: str, scope: str, walks: list[Walk]) -> bool:
-        last = self._last[stream].get(scope)
-        if last is None or not last.pages:
+    def pages(self, scope: str, held: Held) -> Iterator[Page]:
+        """The records of a scope, newest first and each id once. Raises NotArchived if a page was erased meanwhile."""
+        seen: set[str] = set()
+        for position, ref in held.pages:
+            page = self._page(scope, position, ref)
+            records = []
+            for record in page.records if page else ():
+                id_ = record.columns.get("id")
+                if id_ is not None:
+                    if str(id_) in seen or self._homes.get(str(id_), (0.0, scope))[1] != scope:
+                        continue
+                    seen.add(str(id_))
+                records.append(record)
+            if page and records:
+                yield replace(page, records=records)
+
+    def _find_homes(self) -> dict[str, tuple[float, str]]:
+        """By id, when and in which scope a record was seen last."""
+        homes: dict[str, tuple[float, str]] = {}
+        for scope in self._sweeps:
+            with suppress(NotArchived):  # whoever loads the scope says so
+                for position, ref in self.held(scope).pages:
+                    page = self._page(scope, position, ref)
+                    for record in page.records if page else ():
+                        seen = ref.received_at, scope
+                        id_ = str(record.columns.get("id"))
+                        homes[id_] = max(homes.get(id_, seen), seen)
+        return homes
+
+    def _is_outdated(self, scope: str, sweeps: list[Sweep]) -> bool:
+        latest = self._latest.get(scope)
+        if latest is None or not latest.pages:
             return False
-        return not any(walk.run_id == last.run_id and len(walk.pages) >= last.pages for walk in walks)
+        return not any(sweep.run_id == latest.run_id and len(sweep.pages) >= latest.pages for sweep in sweeps)
 
-    def _is_whole(self, stream: str, walk: Walk) -> bool:
-        """Whether nothing of the list is missing, as its pages tell. Raises UnexpectedResponse."""
-        paging = self.contract.streams[stream].paging
+    def _is_complete(self, sweep: Sweep) -> bool:
+        """Whether no page is missing, by what the pages say themselves. Raises UnexpectedResponse."""
+        paging = self._spec.paging
         position: Position | None = pagination.first(paging)
-        if walk.bounded or position not in walk.pages:
+        if sweep.bounded:
             return False
         totals = set()
         asked: set[Position] = set()
         count = 0
         planned: list[Position] | None = None
         while position is not None and position not in asked:
-            if position not in walk.pages:
+            if position not in sweep.pages or sweep.pages[position].status >= 400:
                 return False
             asked.add(position)
-            here, total, following = self._reader.outline(stream, position, self._response(walk.pages[position]))
+            response = self._response(sweep.pages[position])
+            here, total, following = self._reader.outline(self._stream, position, response)
             count += here
             totals.add(total)
             if len(asked) == 1:
@@ -243,23 +307,21 @@ class ArchivedApi:
                 position = None if total is not None and count >= total else following
         return totals == {None} or totals == {count}
 
-    def _records(self, stream: str, scope: str, position: Position, kept: Kept) -> list[Record]:
+    def _page(self, scope: str, position: Position, ref: PageRef) -> Page | None:
+        """The page as the contract reads it; None if the contract does not describe it."""
         try:
-            return self._reader.page(stream, scope, position, self._response(kept)).records
-        except UnexpectedResponse:  # of a walk that is not whole: such a page says nothing
-            return []
+            return self._reader.page(self._stream, scope, position, self._response(ref))
+        except UnexpectedResponse:  # the scope is incomplete, and says why
+            return None
 
-    def _response(self, kept: Kept) -> Response:
-        """The archived answer, as if it had just come. Raises OSError, ValueError, KeyError for a changed archive."""
-        header, body = record_in(self._block(kept.place.file, kept.place.block), kept.place.offset)
-        if header["received_at"] != kept.received_at:
-            raise ValueError
+    def _response(self, ref: PageRef) -> Response:
+        page = self._archive.page(ref)
         return Response(
-            status=kept.status,
-            headers=CaseInsensitiveDict(header["headers"]),
-            body=responses.parse_json(body) if body else None,
+            status=page.status,
+            headers=CaseInsensitiveDict(page.headers),
+            body=responses.parse_json(page.body) if page.body else None,
             text="",
-            url=header["address"],
+            url=page.address,
             requests=0,
-            received_at=kept.received_at,
+            received_at=page.received_at,
         )

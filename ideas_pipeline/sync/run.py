@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Protocol
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.sync.source import PageSource, Source
+from ideas_pipeline.sync.source import Source
 from ideas_pipeline.tables.bookkeeping import RunMode
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -36,8 +36,8 @@ class Run:
         progress: hears what the run does.
     """
 
-    api: IdeasApi | PageSource
-    source: Source | PageSource
+    api: IdeasApi
+    source: Source
     privacy: Privacy
     warehouse: Warehouse
     run_id: str
@@ -100,15 +100,7 @@ class Window(_Mode):
         return self.start, self.end
 
 
-@dataclass(frozen=True)
-class Replay(_Mode):
-    """Read every scope from the archive. Judges no absence, and leaves the state of the nightly runs alone."""
-
-    name = "replay"
-    moves_state = False
-
-
-Mode = Incremental | Full | Window | Replay
+Mode = Incremental | Full | Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.archive.files import ArchivedPage
+from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
-
-
-class PageSource(Protocol):
-    """An archive in the place of the API."""
-
-    @property
-    def contract(self) -> Contract: ...
-
-    @property
-    def base_url(self) -> str: ...
-
-    @property
-    def retries(self) -> int: ...
-
-    def account_role(self) -> str | None: ...
-
-    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
-        """One page of a scope. Called from many threads. Raises IdeasApiError."""
-        ...
 
 
 class RunArchive:
@@ -42,8 +22,9 @@ class RunArchive:
     """
 
     def __init__(self, writer: Writer, contract: Contract, privacy: Privacy | None) -> None:
-        self._write = privacy.filtering(writer.add) if privacy else writer.add
+        self._writer = writer
         self._contract = contract
+        self._privacy = privacy
 
     def add(self, stream: str, scope: str, position: Position, bounded: bool, answer: Response) -> None:
         """Archive the response for one page. Called from many threads.
@@ -56,17 +37,21 @@ class RunArchive:
             answer: the response. Of its headers only those are kept that the contract reads: no token is among them.
         """
         names = headers_read(self._contract.streams[stream])
-        header = {
-            "stream": stream,
-            "scope": scope,
-            "position": position,
-            "bounded": bounded,
-            "status": answer.status,
-            "received_at": answer.received_at,
-            "address": answer.url.partition("?")[0],
-            "headers": {name: answer.headers[name] for name in names if name in answer.headers},
-        }
-        self._write(header, answer.content)
+        page: ArchivedPage | None = ArchivedPage(
+            stream,
+            scope,
+            position,
+            bounded,
+            status=answer.status,
+            received_at=answer.received_at,
+            address=answer.url.partition("?")[0],
+            headers={name: answer.headers[name] for name in names if name in answer.headers},
+            body=answer.content,
+        )
+        if page and self._privacy:
+            page = self._privacy.redacted(page)
+        if page:
+            self._writer.add(page)
 
 
 class Source:

@@ -15,19 +15,20 @@ from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import plan
-from ideas_pipeline.sync.run import Replay, Run, StreamResult, Verdict
+from ideas_pipeline.sync.run import Run, StreamResult, Verdict
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 from ideas_pipeline.warehouse.scopes import live_ids
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # A batch is loaded when it holds so many records or finished scopes, or after so many seconds: large enough to spread
 # the cost of a transaction, small enough to keep memory flat and to lose little work.
-_BATCH_RECORDS = 4_000
-_BATCH_SCOPES = 500
+BATCH_RECORDS = 4_000
+BATCH_SCOPES = 500
 _BATCH_SECONDS = 10.0
 # A scope is loaded when its last page has come, so that readers never see half of it. The exception: if this many
 # records of unfinished scopes wait in memory, they are loaded.
-_UNFINISHED_RECORDS = 20_000
+UNFINISHED_RECORDS = 20_000
 
 
 def sync_stream(run: Run, stream: str) -> StreamResult:
@@ -61,30 +62,34 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         tally.drift.note(run.run_id, datetime.now(UTC))  # also if the stream failed: these fields did come
         if not error:
             judge_absences(run, stream, tally, twice)
-    result = _result(stream, tally, run.api.retries - retries, error)
-    with run.warehouse.writing() as tx:
+    result = stream_result(stream, tally, retries=run.api.retries - retries, error=error)
+    record_stream(run.warehouse, run.run_id, result)
+    run.progress.stream_finished(result)
+    return result
+
+
+def record_stream(warehouse: Warehouse, run_id: str, result: StreamResult) -> None:
+    """Record the result of a stream in `_sync_streams`. Raises WarehouseError."""
+    with warehouse.writing() as tx:
         finish_stream(
             tx,
-            run.run_id,
-            stream,
+            run_id,
+            result.stream,
             datetime.now(UTC),
             result.verdict,
             result.reason,
             retryable=result.retryable,
             **result.counts.columns(),
         )
-    run.progress.stream_finished(result)
-    return result
 
 
 def _doubt_incomplete_parents(run: Run, stream: str, tally: Tally) -> None:
     """If a stream that tells the scopes of this one is incomplete, scopes may be unknown."""
-    if not isinstance(run.mode, Replay):
-        parents = run.api.contract.depends_on(stream)
-        with run.warehouse.reading() as tx:
-            problems = incomplete_streams(tx, parents, run.run_id)
-        for parent, problem in problems.items():
-            tally.doubt(f"its lists come from {parent}, which {problem}")
+    parents = run.api.contract.depends_on(stream)
+    with run.warehouse.reading() as tx:
+        problems = incomplete_streams(tx, parents, run.run_id)
+    for parent, problem in problems.items():
+        tally.doubt(f"its lists come from {parent}, which {problem}")
 
 
 def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope]:
@@ -150,11 +155,11 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
                     rows.add(unfinished.pop(scope), scope)
                     finished.append(got.swept)
                     run.progress.scope_done(stream, len(got.swept.ids), got.swept.requests)
-                if waiting >= _UNFINISHED_RECORDS:
+                if waiting >= UNFINISHED_RECORDS:
                     for open_scope, records in unfinished.items():
                         rows.add(records, open_scope)
                     unfinished, waiting = {}, 0
-                full = len(rows.records) >= _BATCH_RECORDS or len(finished) >= _BATCH_SCOPES
+                full = len(rows.records) >= BATCH_RECORDS or len(finished) >= BATCH_SCOPES
                 if full or time.monotonic() - since > _BATCH_SECONDS:
                     flush()
         finally:
@@ -164,7 +169,8 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
     return twice
 
 
-def _result(stream: str, tally: Tally, retries: int, error: IdeasApiError | None) -> StreamResult:
+def stream_result(stream: str, tally: Tally, *, retries: int = 0, error: IdeasApiError | None = None) -> StreamResult:
+    """The result of a stream, from what was tallied."""
     verdict, reason = _verdict(tally, error)
     retryable = is_retryable(error) if error else tally.retryable
     counts = tally.counts + Counts(

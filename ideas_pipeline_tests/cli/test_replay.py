@@ -88,9 +88,9 @@ def test_pages_from_before_a_day_are_not_used(folder):
 
 
 def test_with_zero_days_nothing_is_archived(folder):
-    assert list((folder / ".ideas/archive/community").rglob("*.zst"))
+    assert list((folder / ".ideas/archive/community").rglob("*.sqlite"))
     ideas_pipeline("sync", folder=folder, IDEAS_ARCHIVE_DAYS="0")
-    assert not list((folder / ".ideas").rglob("*.zst"))
+    assert not list((folder / ".ideas/archive").rglob("*.sqlite"))
 
 
 def test_a_replay_that_broke_off_is_noted_with_why(folder):
@@ -106,7 +106,7 @@ def test_a_replay_that_broke_off_is_noted_with_why(folder):
 
 
 def test_an_archive_that_cannot_be_read_is_a_sentence_and_noted(folder):
-    file = min((folder / ".ideas/archive/community").rglob("*.zst"))
+    file = min((folder / ".ideas/archive/community").rglob("*.sqlite"))
     file.unlink()
     file.mkdir()
     done = ideas_pipeline("replay", folder=folder)

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.archive.blocks import records
-from ideas_pipeline.archive.writing import Writer
+from ideas_pipeline.archive.files import run_files
+from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
@@ -20,15 +20,14 @@ from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.replay import ArchivedApi
-from ideas_pipeline.sync.run import Full, Replay, RunResult
+from ideas_pipeline.sync.replay import replay as replay_archive
+from ideas_pipeline.sync.run import Full, RunResult
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.tables.community import METADATA, TABLES
-from ideas_pipeline.warehouse.scopes import last_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.archive.pages import archived
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
-from ideas_pipeline_tests.warehouse.calls import call_reading
 
 PERSON, NAME = "u-7391-qzx", "Quirina Zoltánfy"
 NEEDLES = [PERSON, NAME, email_of(PERSON)]
@@ -89,18 +88,14 @@ def privacy_of(contract: Contract, folder: Path, key: str | None = None) -> Priv
 def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Privacy | None = None) -> RunResult:
     """One full run, archived."""
     privacy = privacy or privacy_of(simulator.contract, folder)
-    run_id = f"run-{len(list((folder / 'archive').glob('*')))}"
-    with api_of(simulator, folder) as api, Writer(folder / "archive" / run_id) as writer:
+    run_id = f"run-{len(run_files(folder / 'archive'))}"
+    with api_of(simulator, folder) as api, Writer(folder / "archive", run_id) as writer:
         archive = RunArchive(writer, simulator.contract, privacy)
         return sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
 
 
 def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:
-    privacy = privacy_of(contract, folder)
-    archived = ArchivedApi(
-        contract, folder / "archive", lambda stream: call_reading(warehouse, last_sweeps, stream), privacy
-    )
-    return sync_community(archived, warehouse, COMMUNITY, mode=Replay(), privacy=privacy)
+    return replay_archive(contract, warehouse, COMMUNITY, folder / "archive", privacy=privacy_of(contract, folder))
 
 
 def everything(warehouse: Warehouse, folder: Path, logs: str) -> dict[str, bytes]:
@@ -113,8 +108,8 @@ def everything(warehouse: Warehouse, folder: Path, logs: str) -> dict[str, bytes
     for file in folder.rglob("*"):
         if file.is_file():
             found[file.name] = file.read_bytes()
-    for file in (folder / "archive").rglob("*.zst"):
-        found[f"archived {file}"] = b"".join(repr(header).encode() + body for _, header, body in records(file))
+    for page in archived(folder / "archive"):
+        found[f"archived {page.stream} {page.scope} {page.received_at}"] = repr(page).encode() + page.body
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.app import run_archive
-from ideas_pipeline.archive.blocks import Header, records
-from ideas_pipeline.archive.files import pages_of, runs_in
-from ideas_pipeline.archive.rewriting import rewrite
+from ideas_pipeline.archive.files import ArchivedPage, run_files
+from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
@@ -25,6 +28,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
 from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.archive.pages import archived
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with, paged, stream
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_idea
 from ideas_pipeline_tests.end_to_end.test_truth import CONTRACTS, last_written
@@ -32,6 +36,8 @@ from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
+
+OLD = Path(__file__).parents[1] / "archive" / "blocks_76066a4"
 
 
 @pytest.fixture
@@ -52,6 +58,15 @@ def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, *, days: int 
 
 def archive(folder: Path) -> Path:
     return folder / "archive" / COMMUNITY
+
+
+def drop_third_page_of_users(folder: Path, since: float = 0.0) -> None:
+    """Of the sweeps from ``since`` (seconds since 1970) on."""
+
+    def transform(page: ArchivedPage) -> ArchivedPage | None:
+        return None if (page.stream, page.position) == ("users", 3) and page.received_at >= since else page
+
+    assert rewrite(folder, transform) > 0
 
 
 def mistaken(contract: Contract, **fields: list[str]) -> Contract:
@@ -175,12 +190,10 @@ def test_over_a_whole_reading_lie_the_newer_pages_of_a_broken_one(
         sync(simulator, lost, tmp_path)
         with simulator.changing() as tables:
             next(iter(tables["users"].values()))["display_name"] = "newer"
+        second_began = time.time()
         sync(simulator, lost, tmp_path)
 
-    def without_third_page(header: Header, body: bytes) -> bytes | None:
-        return None if header["stream"] == "users" and header["position"] == 3 else body
-
-    rewrite(runs_in(archive(tmp_path))[1], without_third_page)
+    drop_third_page_of_users(archive(tmp_path), since=second_began)
     result = replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path))
     assert result.verdict == "complete"
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
@@ -192,10 +205,7 @@ def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incom
     with Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost:
         sync(simulator, lost, tmp_path)
 
-    def without_third_page(header: Header, body: bytes) -> bytes | None:
-        return None if header["stream"] == "users" and header["position"] == 3 else body
-
-    rewrite(archive(tmp_path), without_third_page)
+    drop_third_page_of_users(archive(tmp_path))
     users = stream(replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)), "users")
     assert (users.verdict, users.counts.inserted) == ("incomplete", len(simulator.tables["users"]) - 10)
     assert users.reason == "the archive does not hold this list whole; a sync reads it"
@@ -267,8 +277,7 @@ def test_people_who_were_not_there_when_they_were_read_one_at_a_time_are_not_bro
 
 def test_no_secret_is_in_the_archive(simulator: Simulator, warehouse: Warehouse, tmp_path: Path) -> None:
     sync(simulator, warehouse, tmp_path)
-    files = [file for run in runs_in(archive(tmp_path)) for file in pages_of(run)]
-    text = "".join(f"{header}{body!r}" for file in files for _, header, body in records(file))
+    text = "".join(repr(page) for page in archived(archive(tmp_path)))
     assert len(text) > 100_000
     assert len(simulator.issued_secrets) >= 3
     for secret in [*simulator.issued_secrets, simulator.client_id, simulator.client_secret]:
@@ -279,9 +288,9 @@ def test_zero_days_archive_nothing_and_keep_nothing(simulator: Simulator, wareho
     sync(simulator, warehouse, tmp_path, days=0)
     assert not archive(tmp_path).exists()
     sync(simulator, warehouse, tmp_path)
-    assert len(runs_in(archive(tmp_path))) == 1
+    assert len(run_files(archive(tmp_path))) == 1
     sync(simulator, warehouse, tmp_path, days=0)
-    assert runs_in(archive(tmp_path)) == []
+    assert run_files(archive(tmp_path)) == []
 
 
 def test_an_archive_that_cannot_be_written_does_not_stop_the_sync(
@@ -290,3 +299,37 @@ def test_an_archive_that_cannot_be_written_does_not_stop_the_sync(
     (tmp_path / "archive").touch()
     assert sync(simulator, warehouse, tmp_path).verdict == "complete"
     assert "This run is not archived" in caplog.text
+
+
+@pytest.fixture
+def old_archive(tmp_path: Path) -> Path:
+    """What an earlier version archived in two nights (see the folder's README)."""
+    folder = archive(tmp_path)
+    shutil.copytree(OLD, folder, ignore=shutil.ignore_patterns("*.json", "*.md"))
+    return folder
+
+
+def test_what_an_earlier_version_archived_is_replayed(old_archive: Path, sqlite_url: str) -> None:
+    texts = {"challenges": "title", "ideas": "title", "comments": "body", "votes": "idea_id", "users": "display_name"}
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+        result = replay(CONTRACT, warehouse, COMMUNITY, old_archive)
+        assert [(s.verdict, s.reason) for s in result.streams] == [("complete", None)] * 5
+        for name, column in texts.items():
+            found = {row.id: getattr(row, column) for row in rows(warehouse, TABLES[name])}
+            assert found == json.loads((OLD / "synced.json").read_text())[name]
+
+
+def test_who_is_erased_is_erased_from_what_an_earlier_version_archived(
+    old_archive: Path, sqlite_url: str, tmp_path: Path
+) -> None:
+    person, name = next(iter(json.loads((OLD / "synced.json").read_text())["users"].items()))
+    privacy = Privacy(CONTRACT, COMMUNITY, folder=tmp_path, archive=old_archive)
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+        replay(CONTRACT, warehouse, COMMUNITY, old_archive)
+        shutil.rmtree(old_archive)
+        shutil.copytree(OLD, old_archive, ignore=shutil.ignore_patterns("*.json", "*.md"))
+        erasure = privacy.erase(warehouse, person)
+    assert (erasure.left, erasure.pages > 0) == ((), True)
+    assert not list(old_archive.rglob("*.zst"))
+    kept = "".join(repr(page) for page in archived(old_archive))
+    assert (len(kept) > 10_000, f'"{person}"' in kept, name in kept) == (True, False, False)

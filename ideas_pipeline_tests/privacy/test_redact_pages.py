@@ -7,6 +7,7 @@ import pytest
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
+from ideas_pipeline_tests.archive.pages import page
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import blanker, erased, surrogate
 from ideas_pipeline_tests.privacy.test_erase_rows import people_one_by_one
@@ -18,28 +19,28 @@ ANN = "person-4711"
 def cleaned(tmp_path):
     """A function (stream, page as the API sends it) -> the same without Ann."""
 
-    def page(stream: str, document: Any, contract: Contract | None = None, *, texts: bool = False) -> Any:
+    def clean(stream: str, document: Any, contract: Contract | None = None, *, texts: bool = False) -> Any:
         contract = contract or contract_with({})
         people = erased(tmp_path, ANN, "Ann Lee", "ann@people.example", texts=texts)
         pages = ArchivedPages(contract, blanker(people, contract))
-        kept = pages.page({"stream": stream, "scope": "5"}, orjson.dumps(document))
-        return None if kept is None else orjson.loads(kept)
+        kept = pages.page(page(orjson.dumps(document), stream=stream, scope="5"))
+        return None if kept is None else orjson.loads(kept.body)
 
-    return page
+    return clean
 
 
 def test_a_persons_record_keeps_what_counts_need(cleaned):
     ann = {"id": ANN, "name": "Ann Lee", "email": "ann@people.example", "idea_count": 3, "answers": {"q": "Blue"}}
     bob = {"id": "person-1", "name": "Bob", "email": "bob@people.example"}
-    page = cleaned("users", {"data": [ann, bob], "total": 2})
-    assert page == {"data": [{"id": surrogate(ANN), "idea_count": 3}, bob], "total": 2}
+    found = cleaned("users", {"data": [ann, bob], "total": 2})
+    assert found == {"data": [{"id": surrogate(ANN), "idea_count": 3}, bob], "total": 2}
 
 
 def test_where_a_mapped_field_names_a_person_the_surrogate_stands_and_copies_are_gone(cleaned):
     idea = {"id": "5", "author": {"id": ANN, "name": "Ann L.", "avatar": "https://x"}, "title": "Trees"}
     idea |= {"coauthors": [{"id": ANN, "is_lead": True, "name": "Ann"}, {"id": "person-1"}], "last_name": "Ann Lee"}
-    page = cleaned("ideas", {"data": [idea]})
-    assert page == {
+    found = cleaned("ideas", {"data": [idea]})
+    assert found == {
         "data": [
             {
                 "id": "5",
@@ -52,14 +53,14 @@ def test_where_a_mapped_field_names_a_person_the_surrogate_stands_and_copies_are
 
 
 def test_plain_lists_and_maps_by_id_are_found(cleaned):
-    page = cleaned(
+    found = cleaned(
         "ideas",
         [{"id": "5", "coauthors": [ANN, "person-1"]}],
         contract_with({"streams": {"ideas": {"records": ["@body"]}}}),
     )
-    assert page == [{"id": "5", "coauthors": [surrogate(ANN), "person-1"]}]
-    page = cleaned("users", {"data": {ANN: {"id": ANN, "name": "Ann Lee"}, "person-1": {"id": "person-1"}}})
-    assert page == {"data": {surrogate(ANN): {"id": surrogate(ANN)}, "person-1": {"id": "person-1"}}}
+    assert found == [{"id": "5", "coauthors": [surrogate(ANN), "person-1"]}]
+    found = cleaned("users", {"data": {ANN: {"id": ANN, "name": "Ann Lee"}, "person-1": {"id": "person-1"}}})
+    assert found == {"data": {surrogate(ANN): {"id": surrogate(ANN)}, "person-1": {"id": "person-1"}}}
 
 
 def test_texts_go_where_that_was_asked_for(cleaned):
@@ -71,22 +72,22 @@ def test_texts_go_where_that_was_asked_for(cleaned):
 def test_a_list_that_is_a_persons_own_is_dropped(cleaned, tmp_path):
     contract = people_one_by_one()
     pages = ArchivedPages(contract, blanker(erased(tmp_path, ANN), contract))
-    assert pages.page({"stream": "users", "scope": ANN}, b'{"data": {}}') is None
+    assert pages.page(page(b'{"data": {}}', stream="users", scope=ANN)) is None
 
 
 def test_a_page_in_which_nothing_changes_is_the_very_same(tmp_path):
     pages = ArchivedPages(contract_with({}), blanker(erased(tmp_path, ANN, "Ann Lee")))
     body = b'{"data" : [{"id": 12345678, "title":"T\\u00e9", "user_id": "1", "value": 1.0}], "total":1}'
-    assert pages.page({"stream": "votes", "scope": "5"}, body) is body
-    assert pages.page({"stream": "votes", "scope": "5"}, b"") == b""
+    for received in (page(body, stream="votes", scope="5"), page(b"", stream="votes", scope="5")):
+        assert pages.page(received) is received
 
 
 def test_a_page_that_nobody_can_read_is_dropped(tmp_path):
     pages = ArchivedPages(contract_with({}), blanker(erased(tmp_path, ANN)))
-    assert pages.page({"stream": "votes", "scope": "5"}, b"<html>Ann Lee</html>") is None
+    assert pages.page(page(b"<html>Ann Lee</html>", stream="votes", scope="5")) is None
 
 
 @pytest.mark.parametrize(("status", "kept"), [("banned", {"status": "banned"}), ("active", {})])
 def test_that_a_person_is_banned_is_kept_as_counts_leave_out_what_the_banned_did(cleaned, status, kept):
-    page = cleaned("users", {"data": [{"id": ANN, "name": "Ann Lee", "status": status}]})
-    assert page == {"data": [{"id": surrogate(ANN)} | kept]}
+    found = cleaned("users", {"data": [{"id": ANN, "name": "Ann Lee", "status": status}]})
+    assert found == {"data": [{"id": surrogate(ANN)} | kept]}
