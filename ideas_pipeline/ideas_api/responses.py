@@ -26,6 +26,7 @@ from ideas_pipeline.text import clean_json
 _SMALLEST_UNIX_TIME = 1e9
 # A longer pause is a mistake of the server.
 _LONGEST_PAUSE = 24 * 3600.0
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ class Response:
         if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             raise refusal(self.status, "GET", urlsplit(self.url).path).after(self.requests)
         return self
+
+
+def read_body(raw: Any, ends: float) -> bytes:
+    """Read the whole body, decompressed. Raises TimeoutError if it is incomplete at ``ends`` (``time.monotonic``)."""
+    chunks = []
+    while chunk := raw.read1(_CHUNK, decode_content=True):
+        chunks.append(chunk)
+        if time.monotonic() > ends:
+            raw.close()
+            raise TimeoutError
+    return b"".join(chunks)
 
 
 def json_of(response: requests.Response, content: bytes) -> Any:

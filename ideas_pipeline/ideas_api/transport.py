@@ -33,13 +33,19 @@ from ideas_pipeline.ideas_api.http_errors import (
     unavailable,
 )
 from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
-from ideas_pipeline.ideas_api.responses import Response, json_of, json_or_none, raise_for_status, redirect_target
+from ideas_pipeline.ideas_api.responses import (
+    Response,
+    json_of,
+    json_or_none,
+    raise_for_status,
+    read_body,
+    redirect_target,
+)
 from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs, origin
 
 _log = logging.getLogger(__name__)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
-_CHUNK = 1 << 16
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _backoff = wait_random_exponential(multiplier=0.5, max=60)
 # Threads that were refused together do not retry together.
@@ -250,7 +256,7 @@ class Transport:
             response = self._session.get_adapter(call.url).send(
                 call.prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self._proxies
             )
-            return response, _read(response.raw, call.ends)
+            return response, read_body(response.raw, call.ends)
         except _FAILURES as error:
             failure = connection_error(error, urlsplit(call.url).hostname or "the API")
         # Not within the except clause: that exception contains the whole URL.
@@ -287,17 +293,6 @@ def _of(state: RetryCallState) -> tuple[_Call, RetryableError]:
 def _pause(state: RetryCallState) -> float:
     _, last = _of(state)
     return last.retry_after + _spread(state) if last.retry_after else _backoff(state)
-
-
-def _read(raw: Any, ends: float) -> bytes:
-    """Read the whole body. Raises TimeoutError if it is still incomplete at ``ends``."""
-    chunks = []
-    while chunk := raw.read1(_CHUNK, decode_content=True):
-        chunks.append(chunk)
-        if time.monotonic() > ends:
-            raw.close()
-            raise TimeoutError
-    return b"".join(chunks)
 
 
 def _checked(call: _Call, response: requests.Response, content: bytes) -> Response:
