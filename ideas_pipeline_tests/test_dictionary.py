@@ -23,6 +23,7 @@ from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 DICTIONARY = Path(__file__).parents[1] / "docs" / "warehouse.md"
 EVERY_TABLE = {table.name: table for table in [*METADATA.sorted_tables, *(mart.table for mart in MARTS.values())]}
@@ -48,7 +49,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 "INSERT INTO label_classes (community, label_id, class)"
                 " SELECT community, MIN(label_id), 'adopted' FROM idea_labels GROUP BY community"
             )
-        build_marts(warehouse.engine, "acme", "Europe/Madrid")
+        call_writing(warehouse, build_marts, "Europe/Madrid")
         yield warehouse.engine
     if request.param == "postgresql":
         administer(server, "DROP DATABASE dictionary WITH (FORCE)")
@@ -153,12 +154,12 @@ def test_the_documented_way_to_read_extra_fields_works(filled: sa.Engine) -> Non
 
 def test_marts_have_comments_in_the_database_and_these_are_kept_current(postgresql_url: str) -> None:
     with Warehouse.open(postgresql_url, COMMUNITY) as warehouse:
-        build_marts(warehouse.engine, "acme", "UTC")
+        call_writing(warehouse, build_marts, "UTC")
         assert meanings(warehouse.engine) == {mart: MARTS[mart].table.comment for mart in MARTS}
         with warehouse.engine.begin() as connection:
             connection.exec_driver_sql("COMMENT ON TABLE mart_funnel IS 'old'")
             connection.exec_driver_sql("COMMENT ON COLUMN mart_funnel.reached IS NULL")
-        build_marts(warehouse.engine, "acme", "UTC")
+        call_writing(warehouse, build_marts, "UTC")
         assert meanings(warehouse.engine) == {mart: MARTS[mart].table.comment for mart in MARTS}
 
 

@@ -41,6 +41,6 @@ def demo() -> None:
         exit_code = run(settings, contract, "ideas-pipeline demo", Incremental(), for_newcomers=True)
     if exit_code == 0:
         with open_warehouse(settings) as warehouse:
-            write_report(warehouse.engine, settings.community, settings.report)
+            write_report(warehouse, settings.report)
         click.echo(f"\nReport with charts, to open in a browser: {settings.report.absolute().as_uri()}")
     raise click.exceptions.Exit(exit_code)

@@ -37,12 +37,13 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
 
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
-        known = exporting.exportable(warehouse.engine)
+        with warehouse.reading() as tx:
+            known = exporting.exportable(tx)
         options.check_names(names, known, "--table")
         chosen = [known[name] for name in dict.fromkeys(names or known)]
         try:
             with console(sys.stderr).status("Writing …"):
-                rows = exporting.export(warehouse.engine, settings.community, chosen, folder)
+                rows = exporting.export(warehouse, chosen, folder)
         except OSError as error:
             raise Failed(f"the files cannot be written to {folder}: {error.strerror}.") from None
     if as_json:

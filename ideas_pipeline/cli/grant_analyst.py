@@ -35,9 +35,12 @@ def grant_analyst(name: str, as_json: bool) -> None:
     password = os.environ.get(_VARIABLE) or None
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
-        if not grants.has_role(warehouse.engine, name) and password is None:
+        with warehouse.reading() as tx:
+            is_new = not grants.has_role(tx, name)
+        if is_new and password is None:
             password = _ask_password(name)
-        granted = grants.grant_analyst(warehouse.engine, name, password)
+        with warehouse.writing() as tx:
+            granted = grants.grant_analyst(tx, name, password)
     if as_json:
         print(json.dumps(asdict(granted), indent=2))
         return

@@ -32,8 +32,9 @@ def marts(as_json: bool) -> None:
 
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
-        rows = build_marts(warehouse.engine, settings.community, settings.timezone)
-        where = place(warehouse.engine.url)
+        with warehouse.writing() as tx:
+            rows = build_marts(tx, settings.timezone)
+        where = place(warehouse.url)
     if as_json:
         print(json.dumps({"warehouse": where, "rows": rows}, indent=2))
         return
@@ -47,5 +48,6 @@ def follow(settings: Settings, warehouse: Warehouse) -> None:
     from ideas_pipeline.marts.build import build_marts
     from ideas_pipeline.marts.dialect import DIALECTS
 
-    if warehouse.engine.dialect.name in DIALECTS:
-        build_marts(warehouse.engine, settings.community, settings.timezone)
+    if warehouse.dialect.name in DIALECTS:
+        with warehouse.writing() as tx:
+            build_marts(tx, settings.timezone)

@@ -32,7 +32,7 @@ def report(file: Path | None) -> None:
     file = file or settings.report
     with open_warehouse(settings) as warehouse:
         try:
-            write_report(warehouse.engine, settings.community, file)
+            write_report(warehouse, file)
         except OSError as error:
             raise Failed(f"the report cannot be written to {file}: {error.strerror}.") from None
     click.echo(f"Wrote the report. Open {file} in a browser.")

@@ -74,7 +74,7 @@ def status(as_json: bool) -> None:
     holder, holder_known = _holder(settings, contract)
     with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
         report = _report(tx, settings, contract, holder, holder_known=holder_known)
-        where = place(warehouse.engine.url)
+        where = place(warehouse.url)
     if as_json:
         shown = {
             "verdict": report.verdict,

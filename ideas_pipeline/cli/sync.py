@@ -104,7 +104,7 @@ def run(
             result = run_sync(pipeline, mode, caller=command, streams=list(only) or None, progress=shown)
         if result.changed or result.verdict != "failed":
             follow(settings, warehouse)
-        url = warehouse.engine.url
+        url = warehouse.url
         with warehouse.reading() as tx:
             rows_there = any(s.rows for s in status(tx))
     if as_json:

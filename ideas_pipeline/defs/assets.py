@@ -155,7 +155,8 @@ def _shown(
         raise stream_failure(result, shown)
     context.log_event(source_read(settings, result))
     if stream == WRITER:
-        context.log_event(history_written(settings, warehouse.engine))
+        with warehouse.reading() as tx:
+            context.log_event(history_written(tx, settings))
     if has_window:
         if result.verdict != "complete":
             raise days_not_marked(result, shown)

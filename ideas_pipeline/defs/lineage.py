@@ -10,7 +10,7 @@ from ideas_pipeline.defs.specs import asset_key, asset_spec, description, tags
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY
-from ideas_pipeline.warehouse.database import reading
+from ideas_pipeline.warehouse.database import Transaction
 
 SOURCES = "source"
 HISTORY = "history"
@@ -87,12 +87,11 @@ def idea_history(settings: Settings) -> dg.AssetSpec:
     )
 
 
-def history_written(settings: Settings, engine: sa.Engine) -> dg.AssetMaterialization:
-    """What there is now. Raises WarehouseError."""
+def history_written(tx: Transaction, settings: Settings) -> dg.AssetMaterialization:
+    """The state of the history table."""
     history = IDEA_HISTORY.c
     counted = sa.select(sa.func.count(), sa.func.count(sa.case((history.observed_to.is_(None), 1))))
-    with reading(engine) as connection:
-        rows, lasting = connection.execute(counted.where(history.community == settings.community)).one()
+    rows, lasting = tx.execute(counted.where(tx.owns(IDEA_HISTORY))).one()
     return dg.AssetMaterialization(
         asset_key(settings, IDEA_HISTORY.name),
         metadata={"dagster/row_count": rows, "intervals that last": lasting},

@@ -54,7 +54,8 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
 
 def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMaterialization]:
     """Build the marts, and describe each one. Raises WarehouseError."""
-    built = build_marts(warehouse.engine, settings.community, settings.timezone)
+    with warehouse.writing() as tx:
+        built = build_marts(tx, settings.timezone)
     with warehouse.reading() as tx:
         return [
             dg.AssetMaterialization(
@@ -117,7 +118,7 @@ def report(settings: Settings) -> dg.AssetsDefinition:
         path = settings.report.absolute()
         with failing_in_words():
             try:
-                size = write_report(warehouse.warehouse.engine, settings.community, path)
+                size = write_report(warehouse.warehouse, path)
             except OSError as error:
                 raise report_not_written(path, error) from None
         return dg.MaterializeResult(

@@ -30,7 +30,7 @@ from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.marts.mart import BuildContext, Mart
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import pii
-from ideas_pipeline.warehouse.database import writing
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.schema import comments
 
 # In build order: some marts are built from others.
@@ -59,12 +59,11 @@ MARTS: dict[str, Mart] = {
 _CHUNK = 1_000
 
 
-def build_marts(engine: sa.Engine, community: str, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
+def build_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
     """Rebuild every mart of the community from the tables. Readers see all marts before the build, or all after it.
 
     Args:
-        engine: The warehouse.
-        community: The community.
+        tx: A transaction that writes.
         timezone: The IANA name of the time zone whose days and months are counted.
         as_of: The moment up to which unfinished durations are counted, timezone-aware; now by default.
 
@@ -74,60 +73,56 @@ def build_marts(engine: sa.Engine, community: str, timezone: str, as_of: datetim
     Raises:
         WarehouseError: The engine is not supported, or the build failed; the marts are unchanged.
     """
-    if engine.dialect.name not in DIALECTS:
+    if tx.dialect.name not in DIALECTS:
         raise WarehouseError(
-            f"The marts can be built on {' and '.join(DIALECTS)} only, not on {engine.dialect.name}. "
+            f"The marts can be built on {' and '.join(DIALECTS)} only, not on {tx.dialect.name}. "
             "The tables of the community can still be used."
         )
     built_at = datetime.now(UTC)
-    context = BuildContext(community, as_of or built_at, timezone, engine.dialect.name)
+    context = BuildContext(tx.community, as_of or built_at, timezone, tx.dialect.name)
     rows: dict[str, int] = {}
-    with writing(engine) as connection:
-        _prepare(connection)
-        facts.fill(connection, context)
-        for name, mart in MARTS.items():
-            rows[name] = _build(connection, mart, context)
-        facts.drop(connection)
-        connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.community == community))
-        same = {"community": community, "as_of": context.as_of, "timezone": timezone, "built_at": built_at}
-        connection.execute(
-            sa.insert(BUILT_MARTS), [{"mart": name, "rows": count, **same} for name, count in rows.items()]
-        )
+    _prepare(tx.connection)
+    facts.fill(tx.connection, context)
+    for name, mart in MARTS.items():
+        rows[name] = _build(tx, mart, context)
+    facts.drop(tx.connection)
+    tx.execute(sa.delete(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))
+    same = {"community": tx.community, "as_of": context.as_of, "timezone": timezone, "built_at": built_at}
+    tx.execute(sa.insert(BUILT_MARTS), [{"mart": name, "rows": count, **same} for name, count in rows.items()])
     return rows
 
 
-def _build(connection: sa.Connection, mart: Mart, context: BuildContext) -> int:
+def _build(tx: Transaction, mart: Mart, context: BuildContext) -> int:
     table = mart.table
-    connection.execute(sa.delete(table).where(table.c.community == context.community))
+    tx.execute(sa.delete(table).where(tx.owns(table)))
     built = mart.select(context).subquery()
-    rows = sa.select(sa.literal(context.community, table.c.community.type), *built.c)
-    connection.execute(sa.insert(table).from_select([c.name for c in table.columns], rows))
-    count = sa.select(sa.func.count()).select_from(table).where(table.c.community == context.community)
-    return connection.scalar(count) or 0
+    rows = sa.select(sa.literal(tx.community, table.c.community.type), *built.c)
+    tx.execute(sa.insert(table).from_select([c.name for c in table.columns], rows))
+    count = sa.select(sa.func.count()).select_from(table).where(tx.owns(table))
+    return tx.scalar(count) or 0
 
 
-def delete_people(connection: sa.Connection, community: str, is_erased: Callable[[str], object]) -> dict[str, int]:
+def delete_people(tx: Transaction, is_erased: Callable[[str], object]) -> dict[str, int]:
     """Delete the rows of people from every mart that names people, until the marts are rebuilt.
 
     Args:
-        connection: A transaction that writes.
-        community: The community.
+        tx: A transaction that writes.
         is_erased: Whether the person with an id is to be deleted.
 
     Returns:
         The number of deleted people by mart.
     """
-    existing = set(sa.inspect(connection).get_table_names())
+    existing = set(sa.inspect(tx.connection).get_table_names())
     deleted: dict[str, int] = {}
     for name, mart in MARTS.items():
         for column in mart.table.columns:
             if pii(column) != "person_id" or name not in existing:
                 continue
-            mine = mart.table.c.community == community
-            people = [id_ for id_ in connection.scalars(sa.select(column).distinct().where(mine)) if is_erased(id_)]
+            mine = tx.owns(mart.table)
+            people = [id_ for id_ in tx.scalars(sa.select(column).distinct().where(mine)) if is_erased(id_)]
             for at in range(0, len(people), _CHUNK):
                 chunk = people[at : at + _CHUNK]
-                connection.execute(sa.delete(mart.table).where(mine, column.in_(chunk)))
+                tx.execute(sa.delete(mart.table).where(mine, column.in_(chunk)))
             if people:
                 deleted[name] = len(people)
     return deleted

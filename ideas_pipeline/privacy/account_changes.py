@@ -17,6 +17,7 @@ from ideas_pipeline.privacy.redact import id_text
 from ideas_pipeline.privacy.suppression import ErasedPeople
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.database import Transaction
 
 _HASH = re.compile("[0-9a-f]{32}")
 _SHORTEST = 3  # what is shorter is no name by which anyone could be found
@@ -53,7 +54,7 @@ def learn(erased: ErasedPeople, page: Page) -> None:
             erased.merge([replace(entry, words=entry.words | words)])
 
 
-def deleted_accounts(connection: sa.Connection, community: str) -> list[tuple[str, str | None, str | None]]:
+def deleted_accounts(tx: Transaction) -> list[tuple[str, str | None, str | None]]:
     """Id, name and e-mail address (as stored) of people who are proven absent from ``users``, and whom nothing that is
     there names any more.
 
@@ -69,6 +70,6 @@ def deleted_accounts(connection: sa.Connection, community: str) -> list[tuple[st
         if pii(column) == "person_id"
     ]
     query = sa.select(users.c.id, users.c.display_name, users.c.email).where(
-        users.c.community == community, users.c._deleted_at.is_not(None), ~sa.or_(*named)
+        tx.owns(users), users.c._deleted_at.is_not(None), ~sa.or_(*named)
     )
-    return sorted((tuple(row) for row in connection.execute(query) if not is_surrogate(row.id)), key=itemgetter(0))
+    return sorted((tuple(row) for row in tx.execute(query) if not is_surrogate(row.id)), key=itemgetter(0))

@@ -21,19 +21,20 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES
 from ideas_pipeline.tables.columns import own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import json_text
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _MANY = 2_000
 
 
-def scrub(connection: sa.Connection, contract: Contract, blanker: Blanker, at: datetime) -> dict[str, int]:
+def scrub(tx: Transaction, contract: Contract, blanker: Blanker, at: datetime) -> dict[str, int]:
     """Blanks everyone whom ``blanker`` knows in every table. Returns how many rows were changed, by table.
 
     ``at`` (it knows its zone) becomes ``_changed_at``, so that whoever copies what changed hears of it. A row whose
     place is taken, as the person was erased before and came back, takes that place over.
     """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
+    if tx.dialect.name == "sqlite":
+        tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
     authors = [entry.surrogate for entry in blanker.erased.entries() if entry.in_force and entry.texts]
     volatile = {name: stream.volatile for name, stream in contract.streams.items()}
     for stream in contract.streams.values():
@@ -43,44 +44,42 @@ def scrub(connection: sa.Connection, contract: Contract, blanker: Blanker, at: d
     changed: dict[str, int] = {}
     with (
         # Whose texts are to go may have been blanked before, when they were to stay.
-        _staged(connection, "people", [*people_in(connection, blanker), *authors]) as people,
-        _staged(connection, "writers", authors) as writers,
+        _staged(tx, "people", [*people_in(tx, blanker), *authors]) as people,
+        _staged(tx, "writers", authors) as writers,
     ):
         for table in sorted(TABLES.values(), key=lambda t: t.name in parts):  # those that they are part of come first
             without_texts = hidden.get(parts.get(table.name, ""), set())
             changed[table.name] = _scrub_table(
-                connection, table, blanker, people, without_texts, volatile.get(table.name, ()), at
+                tx, table, blanker, people, without_texts, volatile.get(table.name, ()), at
             )
-            hidden[table.name] = _without_texts(connection, table, blanker, writers)
-    changed |= scrub_accounts(connection, blanker, {part: hidden[above] for part, above in parts.items()})
-    changed |= delete_people(
-        connection, blanker.erased.community, lambda id_: not is_surrogate(id_) and blanker.erased.surrogate(id_)
-    )
+            hidden[table.name] = _without_texts(tx, table, blanker, writers)
+    changed |= scrub_accounts(tx, blanker, {part: hidden[above] for part, above in parts.items()})
+    changed |= delete_people(tx, lambda id_: not is_surrogate(id_) and blanker.erased.surrogate(id_))
     return {name: rows for name, rows in changed.items() if rows}
 
 
 @contextmanager
-def _staged(connection: sa.Connection, name: str, ids: Iterable[str]) -> Iterator[sa.Select[tuple[str]]]:
+def _staged(tx: Transaction, name: str, ids: Iterable[str]) -> Iterator[sa.Select[tuple[str]]]:
     """A query for ``ids``, in a temporary table: there can be more of them than a statement takes values."""
     table = staging_ids(name)
-    stage_ids(connection, table, ids)
+    stage_ids(tx.connection, table, ids)
     yield sa.select(table.c.id)
-    table.drop(connection, checkfirst=False)
+    table.drop(tx.connection, checkfirst=False)
 
 
-def people_in(connection: sa.Connection, blanker: Blanker) -> list[str]:
+def people_in(tx: Transaction, blanker: Blanker) -> list[str]:
     """The ids of erased people that a table still names."""
     found: set[str] = set()
     for table in TABLES.values():
         for column in table.columns:
             if pii(column) == "person_id":
-                ours = sa.and_(table.c.community == blanker.erased.community, column.is_not(None))
-                found.update(connection.scalars(sa.select(column).distinct().where(ours)))
+                ours = sa.and_(tx.owns(table), column.is_not(None))
+                found.update(tx.scalars(sa.select(column).distinct().where(ours)))
     return sorted(id_ for id_ in found if not is_surrogate(id_) and blanker.erased.surrogate(id_))
 
 
 def _scrub_table(
-    connection: sa.Connection,
+    tx: Transaction,
     table: sa.Table,
     blanker: Blanker,
     people: sa.Select[tuple[str]],
@@ -88,7 +87,6 @@ def _scrub_table(
     volatile: Collection[str],
     at: datetime,
 ) -> int:
-    community = blanker.erased.community
     own = [str(c.name) for c in table.columns if c.name != "community" and not c.name.startswith("_")]
     keys = [name for name in own if table.c[name].primary_key]
     parent = parent_of(table)
@@ -96,13 +94,11 @@ def _scrub_table(
     for name, target in blanker.people.pointers[table.name].items():
         concerned.append(table.c[name].in_(people) if target == "users" else table.c[name].startswith("["))
     updates: list[dict[str, Any]] = []
-    with _staged(connection, "parents", without_texts) as parents:
+    with _staged(tx, "parents", without_texts) as parents:
         if parent and without_texts:
             concerned.append(table.c[parent[0]].in_(parents))
-        query = sa.select(*(table.c[name] for name in [*own, "_extra"])).where(
-            table.c.community == community, sa.or_(*concerned)
-        )
-        for found in connection.execute(query, execution_options={"yield_per": _MANY}).mappings():
+        query = sa.select(*(table.c[name] for name in [*own, "_extra"])).where(tx.owns(table), sa.or_(*concerned))
+        for found in tx.execute(query.execution_options(yield_per=_MANY)).mappings():
             row = {name: found[name] for name in own}
             extra = dict(found["_extra"] or {})
             blanker.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in without_texts))
@@ -112,50 +108,46 @@ def _scrub_table(
     moved = [u for u in updates if any(u[f"new_{n}"] != u[f"old_{n}"] for n in keys)]
     if moved:
         place = (table.c[n] == sa.bindparam(f"new_{n}") for n in keys)
-        connection.execute(
-            sa.delete(table).where(table.c.community == community, *place),
+        tx.execute(
+            sa.delete(table).where(tx.owns(table), *place),
             [{f"new_{n}": u[f"new_{n}"] for n in keys} for u in moved],
         )
     if updates:
         values = {n: sa.bindparam(f"new_{n}", type_=table.c[n].type) for n in [*own, "_extra", "_row_hash"]}
-        connection.execute(
+        tx.execute(
             sa.update(table)
-            .where(table.c.community == community, *(table.c[n] == sa.bindparam(f"old_{n}") for n in keys))
+            .where(tx.owns(table), *(table.c[n] == sa.bindparam(f"old_{n}") for n in keys))
             .values(**values, _changed_at=at),
             updates,
         )
     return len(updates)
 
 
-def _without_texts(
-    connection: sa.Connection, table: sa.Table, blanker: Blanker, writers: sa.Select[tuple[str]]
-) -> set[str]:
+def _without_texts(tx: Transaction, table: sa.Table, blanker: Blanker, writers: sa.Select[tuple[str]]) -> set[str]:
     """The ids of the rows whose author's texts are erased."""
     author = author_column(table.name)
     if author is None or "id" not in table.c:
         return set()
-    query = sa.select(table.c.id).where(table.c.community == blanker.erased.community, table.c[author].in_(writers))
-    return set(connection.scalars(query))
+    query = sa.select(table.c.id).where(tx.owns(table), table.c[author].in_(writers))
+    return set(tx.scalars(query))
 
 
-def scrub_accounts(
-    connection: sa.Connection, blanker: Blanker, without_texts: Mapping[str, Set[str]]
-) -> dict[str, int]:
+def scrub_accounts(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> dict[str, int]:
     """Blanks everyone whom ``blanker`` knows. Returns how many rows were changed, by table.
 
     ``without_texts``: by table, the ids of the rows that they are part of whose author's texts are erased.
     """
-    changed = {REJECTED_RECORDS.name: _rejects(connection, blanker, without_texts)}
+    changed = {REJECTED_RECORDS.name: _rejects(tx, blanker, without_texts)}
     for table in (ABSENCES, SCOPES, SYNC_SCOPES):
-        changed[table.name] = _lists(connection, table, blanker)
-    changed[ABSENCES.name] += _parts(connection, blanker, without_texts)
+        changed[table.name] = _lists(tx, table, blanker)
+    changed[ABSENCES.name] += _parts(tx, blanker, without_texts)
     if blanker.people.scopes:
         for table in (SYNC_SCOPES, SYNC_STREAMS, SYNC_RUNS):
-            changed[table.name] = changed.get(table.name, 0) + _reasons(connection, table, blanker)
+            changed[table.name] = changed.get(table.name, 0) + _reasons(tx, table, blanker)
     return changed
 
 
-def _rejects(connection: sa.Connection, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
+def _rejects(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
     def blanked(row: dict[str, Any]) -> dict[str, Any]:
         table = row["table_name"]
         received = row["payload"] or {}
@@ -172,7 +164,7 @@ def _rejects(connection: sa.Connection, blanker: Blanker, without_texts: Mapping
             "payload": payload,
         }
 
-    return _rewrite(connection, REJECTED_RECORDS, blanker.erased.community, blanked)
+    return _rewrite(tx, REJECTED_RECORDS, blanked)
 
 
 def _key(blanker: Blanker, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
@@ -184,7 +176,7 @@ def _key(blanker: Blanker, table: str, key: str, scope: str, payload: Mapping[st
     return orjson.dumps(values).decode()
 
 
-def _lists(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> int:
+def _lists(tx: Transaction, table: sa.Table, blanker: Blanker) -> int:
     """Ids of absent rows, and of lists, that are or hold a person's."""
     ids = {stream: columns["id"] for stream, columns in blanker.people.pointers.items() if "id" in columns}
     scopes = blanker.people.scopes
@@ -198,21 +190,21 @@ def _lists(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> int:
             new["scope"] = blanker.id(scopes[stream], row["scope"])
         return new
 
-    return _rewrite(connection, table, blanker.erased.community, blanked, table.c.stream.in_(streams))
+    return _rewrite(tx, table, blanked, table.c.stream.in_(streams))
 
 
-def _parts(connection: sa.Connection, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
+def _parts(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
     """Embedded rows that are held: their id is a key as JSON, and their scope the record that they are part of.
 
     Those of a record whose texts are erased are forgotten, as a text can be a key; if they are still missing, the next
     reading holds them again.
     """
     held = ABSENCES.c
-    ours = held.community == blanker.erased.community
+    ours = tx.owns(ABSENCES)
     for name, owners in without_texts.items():
-        there = connection.scalars(sa.select(held.scope).distinct().where(ours, held.stream == name)).all()
+        there = tx.scalars(sa.select(held.scope).distinct().where(ours, held.stream == name)).all()
         for owner in owners & set(there):
-            connection.execute(sa.delete(ABSENCES).where(ours, held.stream == name, held.scope == owner))
+            tx.execute(sa.delete(ABSENCES).where(ours, held.stream == name, held.scope == owner))
     owners_of = {t.name: parent_of(t) for t in TABLES.values() if "id" not in t.c or len(t.primary_key) > 2}
 
     def blanked(row: dict[str, Any]) -> dict[str, Any]:
@@ -221,10 +213,10 @@ def _parts(connection: sa.Connection, blanker: Blanker, without_texts: Mapping[s
         scope = blanker.id(owner, row["scope"]) if owner else row["scope"]
         return row | {"id": _key(blanker, table, row["id"], row["scope"], {}), "scope": scope}
 
-    return _rewrite(connection, ABSENCES, blanker.erased.community, blanked, held.stream.in_(owners_of))
+    return _rewrite(tx, ABSENCES, blanked, held.stream.in_(owners_of))
 
 
-def _reasons(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> int:
+def _reasons(tx: Transaction, table: sa.Table, blanker: Blanker) -> int:
     """Sentences name a list by its stream and scope: ``users 42: …``, ``list 42``."""
     streams = "|".join(map(re.escape, [*blanker.people.scopes, "list"]))
     named = re.compile(rf"\b((?:{streams}) )([^\s:;,]+)")
@@ -233,28 +225,27 @@ def _reasons(connection: sa.Connection, table: sa.Table, blanker: Blanker) -> in
         reason = named.sub(lambda m: m[1] + (blanker.erased.surrogate(m[2]) or m[2]), row["reason"])
         return row | {"reason": reason}
 
-    return _rewrite(connection, table, blanker.erased.community, blanked, table.c.reason.is_not(None))
+    return _rewrite(tx, table, blanked, table.c.reason.is_not(None))
 
 
 def _rewrite(
-    connection: sa.Connection,
+    tx: Transaction,
     table: sa.Table,
-    community: str,
     blanked: Callable[[dict[str, Any]], dict[str, Any]],
     which: sa.ColumnElement[bool] | None = None,
 ) -> int:
     """Puts the row that ``blanked`` gives in the place of each that it changes. These tables are small."""
-    query = sa.select(table).where(table.c.community == community)
-    rows = [dict(row) for row in connection.execute(query if which is None else query.where(which)).mappings()]
+    query = sa.select(table).where(tx.owns(table))
+    rows = [dict(row) for row in tx.execute(query if which is None else query.where(which)).mappings()]
     pairs = [(row, new) for row in rows if (new := blanked(row)) != row]
     if not pairs:
         return 0
     keys = [str(c.name) for c in table.primary_key.columns]
     places = {tuple(row[k] for k in keys): None for pair in pairs for row in pair}
-    connection.execute(
+    tx.execute(
         sa.delete(table).where(*(table.c[k] == sa.bindparam(f"of_{k}") for k in keys)),
         [{f"of_{k}": v for k, v in zip(keys, place, strict=True)} for place in places],
     )
     news = {tuple(new[k] for k in keys): new for _, new in pairs}
-    connection.execute(sa.insert(table), list(news.values()))
+    tx.execute(sa.insert(table), list(news.values()))
     return len(pairs)

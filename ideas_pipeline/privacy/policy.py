@@ -15,6 +15,7 @@ from ideas_pipeline.setting_types import Choice, Policy
 from ideas_pipeline.tables.columns import kind, own_keys, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import json_text
+from ideas_pipeline.warehouse.database import Transaction
 
 # Such a row differs from whatever is read next, so that what is to be kept again comes back.
 _UNLIKE_ANY = ""
@@ -94,40 +95,39 @@ def _text(value: object) -> str:
 """Table, column, and whether it is to be hashed; else it is to be empty."""
 
 
-def not_as_allowed(connection: sa.Connection, community: str, policy: Policy) -> list[Column]:
+def not_as_allowed(tx: Transaction, policy: Policy) -> list[Column]:
     """The columns in which the community has rows that hold more than ``policy`` allows."""
     found = []
     for table in TABLES.values():
         for name, hashed in columns_not_kept(policy, table.name):
             column = table.c[name]
             more = sa.func.length(column) != HEX if hashed else column.is_not(None)
-            query = sa.select(sa.exists().where(table.c.community == community, more))
-            if connection.scalar(query):
+            query = sa.select(sa.exists().where(tx.owns(table), more))
+            if tx.scalar(query):
                 found.append((table.name, name, hashed))
     return found
 
 
-def make_allowed(connection: sa.Connection, community: str, columns: list[Column], key: Key, at: datetime) -> set[str]:
+def make_allowed(tx: Transaction, columns: list[Column], key: Key, at: datetime) -> set[str]:
     """Empties or hashes ``columns``, also of rows that are gone. ``at`` (it knows its zone) becomes ``_changed_at``.
 
     Returns the tables that were changed.
     """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
+    if tx.dialect.name == "sqlite":
+        tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
     for name, column, hashed in columns:
         table = TABLES[name]
         if hashed or name in KNOWN_BY_TEXT:
-            _one_by_one(connection, community, table, column, key, at, hashed=hashed)
+            _one_by_one(tx, table, column, key, at, hashed=hashed)
         else:
             new: dict[str, Any] = {column: None, "_changed_at": at, "_row_hash": _UNLIKE_ANY}
-            ours = sa.and_(table.c.community == community, table.c[column].is_not(None))
-            connection.execute(sa.update(table).where(ours).values(new))
+            ours = sa.and_(tx.owns(table), table.c[column].is_not(None))
+            tx.execute(sa.update(table).where(ours).values(new))
     return {name for name, _, _ in columns}
 
 
 def _one_by_one(
-    connection: sa.Connection,
-    community: str,
+    tx: Transaction,
     table: sa.Table,
     column: str,
     key: Key,
@@ -137,9 +137,9 @@ def _one_by_one(
 ) -> None:
     """The rows of ``table`` whose ``column`` holds more than it may. A key that is the same text is hashed, too."""
     keys = [str(c.name) for c in own_keys(table)]
-    ours = sa.and_(table.c.community == community, table.c[column].is_not(None))
+    ours = sa.and_(tx.owns(table), table.c[column].is_not(None))
     updates = []
-    for row in connection.execute(sa.select(table.c[column].label("text"), *(table.c[k] for k in keys)).where(ours)):
+    for row in tx.execute(sa.select(table.c[column].label("text"), *(table.c[k] for k in keys)).where(ours)):
         done = is_hash(row.text)
         if done and hashed:
             continue
@@ -152,9 +152,9 @@ def _one_by_one(
             | {"new": word if hashed else None}
         )
     if updates:
-        connection.execute(
+        tx.execute(
             sa.update(table)
-            .where(table.c.community == community, *(table.c[k] == sa.bindparam(f"of_{k}") for k in keys))
+            .where(tx.owns(table), *(table.c[k] == sa.bindparam(f"of_{k}") for k in keys))
             .values(
                 {k: sa.bindparam(f"new_{k}") for k in keys}
                 | {column: sa.bindparam("new", type_=table.c[column].type), "_changed_at": at, "_row_hash": _UNLIKE_ANY}

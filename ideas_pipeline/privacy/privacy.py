@@ -24,10 +24,9 @@ from ideas_pipeline.privacy.policy import apply, make_allowed, not_as_allowed
 from ideas_pipeline.privacy.redact import Blanker, People
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
 from ideas_pipeline.privacy.suppression import Because, Erased, ErasedPeople
-from ideas_pipeline.privacy.vacuum import compact
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import reading, writing
+from ideas_pipeline.warehouse.vacuum import compact
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 KEY_FILE = "pii.key"
@@ -139,8 +138,8 @@ class Privacy:
         that proved ``users`` and whatever names them. An account that is there again is let in again."""
         if not self._erases_deleted:
             return 0
-        with reading(warehouse.engine) as connection:
-            people = deleted_accounts(connection, self._community)
+        with warehouse.reading() as tx:
+            people = deleted_accounts(tx)
         if people:
             because: Because = "deleted at the source"
             self._erased.merge(
@@ -151,8 +150,8 @@ class Privacy:
 
     def _settle(self, warehouse: Warehouse, *, again: bool) -> None:
         self._erased.refresh()
-        with reading(warehouse.engine) as connection:
-            there = suppression.listed(connection, self._community, self._key)
+        with warehouse.reading() as tx:
+            there = suppression.listed(tx, self._key)
         known = {(e.surrogate, e.at): e for e in self._erased.entries()}
         if any(known.get((e.surrogate, e.at)) is None for e in there):
             self._erased.merge(there)
@@ -161,28 +160,28 @@ class Privacy:
         if missing or (again and self._erased):
             rows = self._apply(warehouse, missing, "sync")
             if rows:
-                compact(warehouse.engine, rows.keys())
+                compact(warehouse, rows.keys())
                 # The pages of a run that is under way come last, and hold only who was not erased when it began.
                 with suppress(ArchiveInUse, OSError):
                     self._rewrite()
 
     def _hold_to_policy(self, warehouse: Warehouse) -> None:
-        with reading(warehouse.engine) as connection:
-            columns = not_as_allowed(connection, self._community, self._policy)
+        with warehouse.reading() as tx:
+            columns = not_as_allowed(tx, self._policy)
         if columns:
-            with writing(warehouse.engine) as connection:
-                tables = make_allowed(connection, self._community, columns, self._key, datetime.now(UTC))
-            compact(warehouse.engine, tables)
+            with warehouse.writing() as tx:
+                tables = make_allowed(tx, columns, self._key, datetime.now(UTC))
+            compact(warehouse, tables)
 
     def _is_anybody_back(self, warehouse: Warehouse) -> bool:
-        with reading(warehouse.engine) as connection:
-            return bool(people_in(connection, self._blanker))
+        with warehouse.reading() as tx:
+            return bool(people_in(tx, self._blanker))
 
     def _apply(self, warehouse: Warehouse, entries: Collection[Erased], command: suppression.Command) -> dict[str, int]:
         at = datetime.now(UTC)
-        with writing(warehouse.engine) as connection:
-            rows = scrub(connection, self._contract, self._blanker, at)
-            suppression.note(connection, entries, self._key, command, at, rows)
+        with warehouse.writing() as tx:
+            rows = scrub(tx, self._contract, self._blanker, at)
+            suppression.note(tx, entries, self._key, command, at, rows)
         return rows
 
     # -- on demand
@@ -193,17 +192,17 @@ class Privacy:
         query = sa.select(users.c.id, users.c.email).where(
             users.c.community == self._community, users.c.email.is_not(None)
         )
-        with reading(warehouse.engine) as connection:
-            rows = connection.execute(query).all()
+        with warehouse.reading() as tx:
+            rows = tx.execute(query).all()
         return next((id_ for id_, email in rows if word in (email, self._key.word(email))), None)
 
     def would_erase(self, warehouse: Warehouse, person: str, *, texts: bool = False) -> dict[str, int]:
         """How many rows ``erase`` would blank, by table. Changes nothing."""
         supposed = self._erased.supposing(person, self._words(warehouse, person), texts=texts)
         blanker = Blanker(self._people, supposed)
-        with writing(warehouse.engine) as connection:
-            rows = scrub(connection, self._contract, blanker, datetime.now(UTC))
-            connection.rollback()
+        with warehouse.writing() as tx:
+            rows = scrub(tx, self._contract, blanker, datetime.now(UTC))
+            tx.connection.rollback()
         return rows
 
     def erase(
@@ -219,9 +218,9 @@ class Privacy:
         words = self._words(warehouse, person) | words_of(self._key, also_known_as)
         entry = self._erased.add(person, words, texts=texts)
         rows = self._apply(warehouse, [entry], "erase")
-        with reading(warehouse.engine) as connection:
-            tables = suppression.tables_of(connection, self._community, entry.surrogate)
-        left = [said] if (said := compact(warehouse.engine, tables)) else []
+        with warehouse.reading() as tx:
+            tables = suppression.tables_of(tx, entry.surrogate)
+        left = [said] if (said := compact(warehouse, tables)) else []
         pages = 0
         try:
             pages = self._rewrite()
@@ -237,5 +236,5 @@ class Privacy:
         query = sa.select(users.c.display_name, users.c.email).where(
             users.c.community == self._community, users.c.id == person
         )
-        with reading(warehouse.engine) as connection:
-            return words_of(self._key, [value for row in connection.execute(query) for value in row])
+        with warehouse.reading() as tx:
+            return words_of(self._key, [value for row in tx.execute(query) for value in row])

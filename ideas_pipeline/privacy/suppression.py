@@ -17,7 +17,7 @@ from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.tables.bookkeeping import ERASURES
-from ideas_pipeline.warehouse.database import utc
+from ideas_pipeline.warehouse.database import Transaction, utc
 
 Command = Literal["erase", "sync"]
 
@@ -198,9 +198,9 @@ def _replace(file: Path, listed: dict[tuple[str, str], Erased], key: Key) -> Non
     private_file.replace(file, content)
 
 
-def listed(connection: sa.Connection, community: str, key: Key) -> list[Erased]:
+def listed(tx: Transaction, key: Key) -> list[Erased]:
     """The list as the warehouse has it. Raises PrivacyError where it was made with another key."""
-    rows = connection.execute(sa.select(ERASURES).where(ERASURES.c.community == community)).all()
+    rows = tx.execute(sa.select(ERASURES).where(tx.owns(ERASURES))).all()
     if any(row.key_fingerprint != key.fingerprint for row in rows):
         raise other_key(f"the table {ERASURES.name} of the warehouse")
     return [
@@ -210,7 +210,7 @@ def listed(connection: sa.Connection, community: str, key: Key) -> list[Erased]:
 
 
 def note(
-    connection: sa.Connection,
+    tx: Transaction,
     entries: Iterable[Erased],
     key: Key,
     command: Command,
@@ -234,10 +234,10 @@ def note(
         for entry in entries
     ]
     if lines:
-        connection.execute(sa.insert(ERASURES), lines)
+        tx.execute(sa.insert(ERASURES), lines)
 
 
-def tables_of(connection: sa.Connection, community: str, surrogate: str) -> set[str]:
+def tables_of(tx: Transaction, surrogate: str) -> set[str]:
     """The tables in which a person was ever blanked."""
-    found = sa.select(ERASURES.c.rows).where(ERASURES.c.community == community, ERASURES.c.surrogate == surrogate)
-    return {table for rows in connection.scalars(found) for table in rows or {}}
+    found = sa.select(ERASURES.c.rows).where(tx.owns(ERASURES), ERASURES.c.surrogate == surrogate)
+    return {table for rows in tx.scalars(found) for table in rows or {}}

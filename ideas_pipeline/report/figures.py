@@ -16,11 +16,11 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.marts.facts import NOT_REGISTERED
 from ideas_pipeline.report.formatting import clean_title
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
-from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.tables.community import USERS
-from ideas_pipeline.warehouse.database import Transaction, reading, reading_one_moment, utc
+from ideas_pipeline.warehouse.database import Transaction, utc
 from ideas_pipeline.warehouse.quality import Declaration, count_declared
 from ideas_pipeline.warehouse.status import last_syncs
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _DECLARED = {"comments": "comment_count", "votes": "vote_count"}
 
@@ -94,44 +94,41 @@ _SORT_COLUMNS = {
 }
 
 
-def read_figures(engine: sa.Engine, community: str) -> Figures:
+def read_figures(warehouse: Warehouse) -> Figures:
     """Read all marts at one moment. Raises WarehouseError, also if a mart of the community is not built."""
-    with reading(engine) as connection:
-        _built(connection, community)  # a missing table cannot be locked
-    with reading_one_moment(engine, [mart.table for mart in MARTS.values()]) as connection:
-        built = _built(connection, community)
+    with warehouse.reading() as tx:
+        _built(tx)  # a missing table cannot be locked
+    with warehouse.reading_snapshot([mart.table for mart in MARTS.values()]) as tx:
+        built = _built(tx)
         ideas = MARTS["mart_idea_lifecycle"].table
-        response_seconds = sa.select(ideas.c.seconds_to_first_response).where(ideas.c.community == community)
+        response_seconds = sa.select(ideas.c.seconds_to_first_response).where(tx.owns(ideas))
         return Figures(
-            community=community,
+            community=tx.community,
             as_of=utc(built.as_of),
             built_at=utc(built.built_at),
             timezone=built.timezone,
-            streams=[
-                StreamStatus(sync.stream, sync.verdict, at)
-                for sync, at in last_syncs(Transaction(connection, community))
-            ],
-            declared=read_declared(connection, community),
-            response_seconds=connection.scalars(response_seconds).all(),
-            **{name: _rows(connection, name, community) for name in _SORT_COLUMNS},
+            streams=[StreamStatus(sync.stream, sync.verdict, at) for sync, at in last_syncs(tx)],
+            declared=read_declared(tx),
+            response_seconds=tx.scalars(response_seconds).all(),
+            **{name: _rows(tx, name) for name in _SORT_COLUMNS},
         )
 
 
-def _built(connection: sa.Connection, community: str) -> sa.Row[Any]:
+def _built(tx: Transaction) -> sa.Row[Any]:
     """When and how the community's marts were built, all together. Raises WarehouseError if one is missing."""
-    built = connection.execute(sa.select(BUILT_MARTS).where(BUILT_MARTS.c.community == community)).all()
+    built = tx.execute(sa.select(BUILT_MARTS).where(tx.owns(BUILT_MARTS))).all()
     if not {row.mart for row in built}.issuperset(MARTS):
         raise WarehouseError(
-            f"The report of {community} needs its marts, which are not built yet. "
+            f"The report of {tx.community} needs its marts, which are not built yet. "
             "Run: ideas-pipeline sync, or, if it was synced before: ideas-pipeline marts."
         )
     return built[0]
 
 
-def _rows(connection: sa.Connection, name: str, community: str) -> Rows:
+def _rows(tx: Transaction, name: str) -> Rows:
     table = MARTS[f"mart_{name}"].table
     in_order = (table.c[column] for column in _SORT_COLUMNS[name])
-    return connection.execute(sa.select(table).where(table.c.community == community).order_by(*in_order)).all()
+    return tx.execute(sa.select(table).where(tx.owns(table)).order_by(*in_order)).all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +148,15 @@ class Declared:
     undated: int
 
 
-def read_declared(connection: sa.Connection, community: str) -> Declared:
+def read_declared(tx: Transaction) -> Declared:
     """Read what the source declares about the community's current ideas and people."""
     status = sa.func.coalesce(USERS.c.status, "active")
-    undated = sa.and_(is_live(USERS, community), USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
+    undated = sa.and_(tx.live(USERS), USERS.c.joined_at.is_(None), status.not_in(NOT_REGISTERED))
     counts = {
-        what: count_declared(Transaction(connection, community), Declaration("ideas", declared, what, "idea_id"))
+        what: count_declared(tx, Declaration("ideas", declared, what, "idea_id"))
         for what, declared in _DECLARED.items()
     }
     return Declared(
         tuple(Count(what, found.declared, found.there) for what, found in counts.items() if found.parents),
-        connection.scalar(sa.select(sa.func.count()).select_from(USERS).where(undated)) or 0,
+        tx.scalar(sa.select(sa.func.count()).select_from(USERS).where(undated)) or 0,
     )

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import jinja2
-import sqlalchemy as sa
 from markupsafe import Markup
 
 from ideas_pipeline.report import (
@@ -24,6 +23,7 @@ from ideas_pipeline.report import (
 )
 from ideas_pipeline.report.figures import Figures, read_figures
 from ideas_pipeline.report.formatting import clock
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _SECTIONS = (
     glance.section,
@@ -68,12 +68,11 @@ def _prose(text: str) -> Markup:
     return Markup().join(_UNBROKEN.format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
-def write_report(engine: sa.Engine, community: str, path: Path) -> int:
+def write_report(warehouse: Warehouse, path: Path) -> int:
     """Write the community's report from its marts, which must be built before.
 
     Args:
-        engine: The warehouse.
-        community: The community.
+        warehouse: The warehouse.
         path: The file to write; an existing one is replaced, a missing folder is created.
 
     Returns:
@@ -83,7 +82,7 @@ def write_report(engine: sa.Engine, community: str, path: Path) -> int:
         WarehouseError: The marts cannot be read or were never built; an existing report is kept.
         OSError: The file cannot be written; an existing report is kept.
     """
-    page = render(read_figures(engine, community)).encode()
+    page = render(read_figures(warehouse)).encode()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import ERASURES, REJECTED_RECORDS
-from ideas_pipeline.warehouse.database import reading, writing
+from ideas_pipeline.warehouse.database import Transaction
 
 # Rejected records hold whatever was sent, of anybody; erasures, hashes of the names that are kept out.
 _WITHHELD = (REJECTED_RECORDS.name, ERASURES.name)
@@ -49,39 +49,43 @@ class Granted:
     withheld: tuple[str, ...]
 
 
-def has_role(engine: sa.Engine, role: str) -> bool:
-    """Whether the database's server knows ``role``. Raises WarehouseMisconfigured where there cannot be such a role."""
-    _check_possible(engine, role)
-    with reading(engine) as connection:
-        return _has_role(connection, role)
+def has_role(tx: Transaction, role: str) -> bool:
+    """Whether the role exists on the server. Raises WarehouseMisconfigured if there cannot be such a role."""
+    _check_possible(tx.connection.engine, role)
+    return _has_role(tx.connection, role)
 
 
-def grant_analyst(engine: sa.Engine, role: str, password: str | None) -> Granted:
-    """Lets ``role`` read the warehouse. Any other right to its tables is taken from it. All of it, or nothing.
+def grant_analyst(tx: Transaction, role: str, password: str | None) -> Granted:
+    """Let ``role`` read the whole warehouse, of all communities, and revoke any other right to its tables.
 
-    A role that is missing is created; one that is there keeps its password where ``password`` is None.
-    Raises WarehouseMisconfigured where there cannot be such a role, and WarehouseError where our own rights do not
-    suffice, or where it could do more than that all the same.
+    Args:
+        tx: A transaction that writes.
+        role: The role's name. It is created if it does not exist.
+        password: The role's password; None keeps the password of an existing role.
+
+    Raises:
+        WarehouseMisconfigured: There cannot be such a role.
+        WarehouseError: Our own rights do not suffice, or the role has other rights that remain.
     """
-    _check_possible(engine, role)
-    with writing(engine) as connection:
-        created = not _has_role(connection, role)
-        if created or password is not None:
-            _set_login(connection, role, created, password)
-        ours = [table.relname for table in connection.execute(sa.text(_TABLES), {"role": role}) if table.is_ours]
-        readable = tuple(name for name in ours if name not in _WITHHELD)
-        writable = tuple(name for name in ours if name in _OWNED_BY_ANALYSTS)
-        if not ours:
-            raise WarehouseError(
-                "The warehouse's tables belong to another role than the one with which it is opened, so that their"
-                " rights are not ours to give. Nothing was changed. Run this with the URL with which it is synced."
-            )
-        _set_rights(connection, role, ours, readable, writable)
-        if wrong := list(_wrong(connection, role, writable)):
-            raise WarehouseError(
-                f"The role {role} could do more or less than read: {'; '.join(wrong)}. Nothing was changed. Have that"
-                " mended by an administrator of the database, or choose the name of a new role."
-            )
+    connection = tx.connection
+    _check_possible(connection.engine, role)
+    created = not _has_role(connection, role)
+    if created or password is not None:
+        _set_login(connection, role, created, password)
+    ours = [table.relname for table in connection.execute(sa.text(_TABLES), {"role": role}) if table.is_ours]
+    readable = tuple(name for name in ours if name not in _WITHHELD)
+    writable = tuple(name for name in ours if name in _OWNED_BY_ANALYSTS)
+    if not ours:
+        raise WarehouseError(
+            "The warehouse's tables belong to another role than the one that opened it, so their rights cannot be"
+            " granted. Nothing was changed. Run this with the URL that is used for syncs."
+        )
+    _set_rights(connection, role, ours, readable, writable)
+    if wrong := list(_wrong(connection, role, writable)):
+        raise WarehouseError(
+            f"The role {role} would have more or less than read access: {'; '.join(wrong)}. Nothing was changed. Have"
+            " an administrator of the database correct that, or choose the name of a new role."
+        )
     return Granted(role, created, readable, writable, _WITHHELD)
 
 

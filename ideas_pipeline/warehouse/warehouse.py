@@ -39,6 +39,16 @@ class Warehouse:
             raise
         return cls(engine, community)
 
+    @property
+    def url(self) -> sa.URL:
+        """The database's URL. Its text form masks the password, unless that is in the query string."""
+        return self.engine.url
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """The SQL dialect of the database."""
+        return self.engine.dialect
+
     def close(self) -> None:
         self.engine.dispose()
 

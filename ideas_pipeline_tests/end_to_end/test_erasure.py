@@ -186,7 +186,7 @@ def test_an_address_finds_the_person_where_it_is_stored_or_hashed(sqlite_url: st
 def test_bytes_that_another_reader_holds_on_to_are_said_and_gone_the_second_time(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ideas_pipeline.privacy.vacuum._WAIT_SECONDS", 0)
+    monkeypatch.setattr("ideas_pipeline.warehouse.vacuum._WAIT_SECONDS", 0)
     contract = contract_with({})
     with simulated(contract) as running, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         night(running, warehouse, tmp_path)

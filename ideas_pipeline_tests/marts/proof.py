@@ -13,6 +13,7 @@ from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
 from ideas_pipeline_tests.marts.comparing import assert_marts_are, expected
 from ideas_pipeline_tests.marts.facts import facts
 from ideas_pipeline_tests.marts.following import Follower, copy_tables
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 CLASSES = {"12": "adopted", "13": "adopted", "1": "declined", "never given": "dreamt of"}
 
@@ -30,5 +31,5 @@ def assert_true_on_both(
     copy_tables(follower.engine, postgresql.engine)
     truth = expected(facts(follower.witness(), timezone, as_of, classes))
     for engine in (follower.engine, postgresql.engine):
-        build_marts(engine, COMMUNITY, timezone, as_of)
+        call_writing(Warehouse(engine, COMMUNITY), build_marts, timezone, as_of)
         assert_marts_are(engine, truth)

@@ -14,15 +14,16 @@ from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
-from ideas_pipeline.warehouse.database import reading, utc, writing
+from ideas_pipeline.warehouse.database import Transaction, reading, utc, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import acme
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 Marts = dict[str, list[tuple[Any, ...]]]
 
 
 def build(engine: sa.Engine, community: str = acme.COMMUNITY) -> dict[str, int]:
-    return build_marts(engine, community, "Europe/Madrid", acme.AS_OF)
+    return call_writing(Warehouse(engine, community), build_marts, "Europe/Madrid", acme.AS_OF)
 
 
 def marts(connection: sa.Connection, community: str = acme.COMMUNITY) -> Marts:
@@ -86,7 +87,7 @@ def test_the_bookkeeping_has_rows_moment_and_time_zone_of_each_mart(engine: sa.E
 
 
 def test_unfinished_durations_count_up_to_now_or_to_the_given_moment(engine: sa.Engine) -> None:
-    build_marts(engine, acme.COMMUNITY, "UTC")
+    call_writing(Warehouse(engine, acme.COMMUNITY), build_marts, "UTC")
     with engine.connect() as connection:
         (times,) = set(connection.execute(sa.select(BUILT_MARTS.c.as_of, BUILT_MARTS.c.built_at)))
     assert times[0] == times[1]
@@ -220,7 +221,9 @@ def test_deleted_people_are_in_no_mart_of_the_community(engine: sa.Engine) -> No
     before, theirs = read_marts(engine), read_marts(engine, "another")
     assert "'ann'" in str(before)
     with writing(engine) as connection:
-        assert delete_people(connection, acme.COMMUNITY, lambda person: person == "ann") == {"mart_contributors": 1}
+        assert delete_people(Transaction(connection, acme.COMMUNITY), lambda person: person == "ann") == {
+            "mart_contributors": 1
+        }
     after = read_marts(engine)
     assert "'ann'" not in str(after)
     assert after == before | {"mart_contributors": [row for row in before["mart_contributors"] if row[1] != "ann"]}
@@ -237,7 +240,7 @@ def test_only_columns_of_class_person_id_name_people(engine: sa.Engine) -> None:
 
 def test_nobody_is_deleted_before_marts_exist(engine: sa.Engine) -> None:
     with writing(engine) as connection:
-        assert delete_people(connection, acme.COMMUNITY, lambda person: person == "ann") == {}
+        assert delete_people(Transaction(connection, acme.COMMUNITY), lambda person: person == "ann") == {}
 
 
 def test_acts_dated_in_the_future_count_when_first_seen(engine: sa.Engine) -> None:

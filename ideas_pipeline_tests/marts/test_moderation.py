@@ -15,6 +15,7 @@ from ideas_pipeline_tests.marts import acme
 from ideas_pipeline_tests.marts.comparing import found
 from ideas_pipeline_tests.marts.following import following
 from ideas_pipeline_tests.marts.proof import assert_true_on_both
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 COUNTED = {"removed", "closed", "by_banned_people", "pending", "rejected", "published", "removed_comments"}
 
@@ -47,7 +48,7 @@ def test_the_status_erased_does_not_mean_that_the_source_reports_statuses(wareho
     with warehouse.engine.begin() as connection:
         connection.execute(sa.update(USERS).values(status=None))
         connection.execute(sa.update(USERS).values(status="erased").where(USERS.c.id == "ann"))
-    build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
+    call_writing(warehouse, build_marts, "UTC", acme.AS_OF)
     rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY).values()
     assert [row["by_banned_people"] for row in rows] == [None, None]
     assert sum(row["counted"] for row in rows) == 4
@@ -55,7 +56,7 @@ def test_the_status_erased_does_not_mean_that_the_source_reports_statuses(wareho
 
 def test_a_value_reported_in_one_challenge_is_reported_for_all(warehouse: Warehouse) -> None:
     acme.fill(warehouse.engine)
-    build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
+    call_writing(warehouse, build_marts, "UTC", acme.AS_OF)
     rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY)
     assert {key: row["removed"] for (key,), row in rows.items()} == {"start": 1, "waste": 0}
 
@@ -65,6 +66,6 @@ def test_values_of_another_community_do_not_count(warehouse: Warehouse) -> None:
     acme.fill(warehouse.engine)
     with warehouse.engine.begin() as connection:
         connection.execute(sa.update(IDEAS).values(moderation_status=None).where(IDEAS.c.community == acme.COMMUNITY))
-    build_marts(warehouse.engine, acme.COMMUNITY, "UTC", acme.AS_OF)
+    call_writing(warehouse, build_marts, "UTC", acme.AS_OF)
     rows = found(warehouse.engine, "mart_moderation", acme.COMMUNITY).values()
     assert [row["removed"] for row in rows] == [None, None]

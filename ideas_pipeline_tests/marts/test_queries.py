@@ -15,6 +15,7 @@ from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.warehouse.database import reading
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import acme
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 PACK = Path(__file__).parents[2] / "docs" / "queries"
 
@@ -69,7 +70,7 @@ def answering(warehouse: Warehouse) -> Iterator[sa.Connection]:
     """A warehouse with acme and its marts, and another community with the same rows."""
     for community in (acme.COMMUNITY, "another"):
         acme.fill(warehouse.engine, community)
-        build_marts(warehouse.engine, community, "UTC", acme.AS_OF)
+        call_writing(Warehouse(warehouse.engine, community), build_marts, "UTC", acme.AS_OF)
     with reading(warehouse.engine) as connection:
         yield connection
 

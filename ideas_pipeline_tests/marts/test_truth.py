@@ -9,19 +9,20 @@ import pytest
 from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
 from ideas_pipeline_tests.marts.comparing import assert_marts_are, expected
 from ideas_pipeline_tests.marts.facts import facts
 from ideas_pipeline_tests.marts.following import following
 from ideas_pipeline_tests.marts.odd import odd_community
 from ideas_pipeline_tests.marts.proof import CLASSES, assert_true_on_both, classify
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 
 def test_marts_of_a_small_community_are_true_as_each_engine_stores_it(warehouse: Warehouse, tmp_path: Path) -> None:
     with following(odd_community("small"), warehouse, tmp_path) as follower:
         classify(follower.engine, CLASSES)
         as_of = follower.looks[-1].ended
-        build_marts(follower.engine, COMMUNITY, "Europe/Madrid", as_of)
+        call_writing(Warehouse(follower.engine, COMMUNITY), build_marts, "Europe/Madrid", as_of)
         assert_marts_are(follower.engine, expected(facts(follower.witness(), "Europe/Madrid", as_of, CLASSES)))
 
 

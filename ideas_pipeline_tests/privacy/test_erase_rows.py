@@ -12,11 +12,12 @@ from ideas_pipeline.privacy.erase_rows import scrub
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Reject
-from ideas_pipeline.warehouse.database import writing
+from ideas_pipeline.warehouse.database import Transaction, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import KEY, blanker, list_in
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, read
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 ANN, WORDS = "person-4711", ("Ann Lee", "ann@people.example")
 AT = datetime(2026, 2, 1, tzinfo=UTC)
@@ -36,7 +37,7 @@ def erase(
     people.add(ANN, {KEY.word(word) for word in WORDS}, texts=texts)
     contract = contract or contract_with({})
     with writing(warehouse.engine) as connection:
-        return scrub(connection, contract, blanker(people, contract), AT)
+        return scrub(Transaction(connection, COMMUNITY), contract, blanker(people, contract), AT)
 
 
 def only(warehouse: Warehouse, table: sa.Table | str, **where: str) -> dict[str, object]:
@@ -154,6 +155,6 @@ def test_whoever_was_banned_stays_out_of_the_marts_when_erased(warehouse, tmp_pa
     load(warehouse, "users", [{"id": ANN, "_scope": "", "display_name": "Ann Lee", "status": "banned"}], on=1)
     load(warehouse, "ideas", [idea("1", author_id=ANN), idea("2", author_id="person-1")], on=1)
     for _ in range(2):
-        assert build_marts(warehouse.engine, COMMUNITY, "UTC")["mart_idea_lifecycle"] == 1
+        assert call_writing(warehouse, build_marts, "UTC")["mart_idea_lifecycle"] == 1
         erase(warehouse, tmp_path)
     assert (only(warehouse, "users")["id"], only(warehouse, "users")["status"]) == (ANONYMOUS, "banned")

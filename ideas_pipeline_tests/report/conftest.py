@@ -15,6 +15,7 @@ from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 ADOPTED_LABEL = "12"
 
@@ -37,7 +38,7 @@ def synced(community: Tables, tmp_path_factory: pytest.TempPathFactory) -> Itera
         with warehouse.engine.begin() as connection:
             adopted = {"community": COMMUNITY, "label_id": ADOPTED_LABEL, "class": "adopted"}
             connection.execute(sa.insert(LABEL_CLASSES).values(adopted))
-        build_marts(warehouse.engine, COMMUNITY, "Europe/Madrid")
+        call_writing(warehouse, build_marts, "Europe/Madrid")
         yield warehouse
 
 
@@ -45,5 +46,5 @@ def synced(community: Tables, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def report(synced: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the community."""
     path = tmp_path_factory.mktemp("written") / "report.html"
-    write_report(synced.engine, COMMUNITY, path)
+    write_report(synced, path)
     return path

@@ -15,6 +15,7 @@ from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import make_engine, writing
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -57,7 +58,7 @@ def figures(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | N
     """The figures of a warehouse made by ``fill``."""
     engine = fill(url, as_of, tables, **marts)
     try:
-        return read_figures(engine, COMMUNITY)
+        return read_figures(Warehouse(engine, COMMUNITY))
     finally:
         engine.dispose()
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from ideas_pipeline.report.page import write_report
+from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, fill
 
@@ -142,7 +143,7 @@ def test_texts_in_a_chart_do_not_overlap(open_at, sqlite_url, tmp_path, width):
     ]
     challenges = [{"challenge_id": t, "title": t, "contributors": 1_234_567, "ideas": 1} for t in titles]
     engine = fill(sqlite_url, challenges=challenges)
-    write_report(engine, COMMUNITY, tmp_path / "long.html")
+    write_report(Warehouse(engine, COMMUNITY), tmp_path / "long.html")
     engine.dispose()
     drawing = open_at(width, path=tmp_path / "long.html").page.locator("#challenges svg:visible")
     boxes = drawing.locator("text, path[fill^=var]").evaluate_all(
@@ -164,7 +165,7 @@ def test_figures_and_titles_of_any_length_fit_on_a_phone(open_at, sqlite_url, tm
     ]
     challenges = [{"challenge_id": "1", "title": "How might we waste less, all of us?", "contributors": 12}]
     engine = fill(sqlite_url, idea_lifecycle=ideas, challenges=challenges)
-    write_report(engine, COMMUNITY, tmp_path / "long.html")
+    write_report(Warehouse(engine, COMMUNITY), tmp_path / "long.html")
     engine.dispose()
     seen = open_at(PHONE, path=tmp_path / "long.html")
     assert "under 2 minutes" in seen.page.locator("#responses").inner_text()
@@ -205,7 +206,7 @@ def test_on_paper_it_is_light_and_no_chart_is_split(open_at):
 
 def test_an_empty_community_fits_too(open_at, sqlite_url, tmp_path):
     engine = fill(sqlite_url)
-    write_report(engine, COMMUNITY, tmp_path / "empty.html")
+    write_report(Warehouse(engine, COMMUNITY), tmp_path / "empty.html")
     engine.dispose()
     seen = open_at(PHONE, path=tmp_path / "empty.html")
     seen.page.screenshot(path=SCREENSHOTS / "report-empty-390-light.png", full_page=True)

@@ -12,6 +12,7 @@ from ideas_pipeline.report import completeness, moderation
 from ideas_pipeline.report.figures import read_figures
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.warehouse.database import make_engine, writing
+from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, days, figures, fill
 
 
@@ -26,10 +27,10 @@ def test_all_figures_are_of_one_moment_even_if_a_mart_is_rebuilt_meanwhile(wareh
             while change.is_alive() and not _a_transaction_waits(engine):
                 pass
 
-    found = read_figures(engine, COMMUNITY)
+    found = read_figures(Warehouse(engine, COMMUNITY))
     change.join()
     assert [row.people for row in found.people] == [7]
-    assert [row.people for row in read_figures(engine, COMMUNITY).people] == []
+    assert [row.people for row in read_figures(Warehouse(engine, COMMUNITY)).people] == []
     engine.dispose()
 
 
@@ -39,7 +40,7 @@ def test_a_mart_that_is_missing_since_an_upgrade_is_built_first(warehouse_url: s
         MARTS["mart_people"].table.drop(connection)
         connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == "mart_people"))
     with pytest.raises(WarehouseError, match=r"not built yet\. Run: .* ideas-pipeline marts"):
-        read_figures(engine, COMMUNITY)
+        read_figures(Warehouse(engine, COMMUNITY))
     engine.dispose()
 
 

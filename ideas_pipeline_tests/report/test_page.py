@@ -12,8 +12,10 @@ from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.report.figures import read_figures
 from ideas_pipeline.report.page import render, write_report
 from ideas_pipeline.tables.bookkeeping import SYNC_RUNS, SYNC_STREAMS
+from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.report.marts_with import AS_OF, COMMUNITY, LAST_DAY, days, figures, fill
 from ideas_pipeline_tests.report.reading import Page
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 COUNTERS = {c.name: 0 for c in SYNC_STREAMS.columns if c.info["kind"] == "integer"}
 
@@ -119,7 +121,7 @@ def test_the_figures_are_those_of_the_marts_and_of_no_other_community(warehouse_
         cohorts=[{"cohort_month": date(2026, 3, 1), "month": date(2026, 3, 1), "cohort_size": 3, "retention": 1.0}],
         idea_lifecycle=[{"idea_id": "1", "submitted_at": AS_OF, "seconds_to_first_response": 5}],
     )
-    found = read_figures(engine, COMMUNITY)
+    found = read_figures(Warehouse(engine, COMMUNITY))
     assert [(row.day, row.ideas) for row in found.daily_activity] == [
         (LAST_DAY - timedelta(days=back), 1) for back in (2, 1, 0)
     ]
@@ -130,8 +132,8 @@ def test_the_figures_are_those_of_the_marts_and_of_no_other_community(warehouse_
 
 
 def test_an_empty_community_has_texts_instead_of_charts(warehouse, tmp_path):
-    build_marts(warehouse.engine, COMMUNITY, "UTC")
-    write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
+    call_writing(warehouse, build_marts, "UTC")
+    write_report(warehouse, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
     assert page.all("figure", "svg", "table", "dl") == []
     assert len([e for e in page.all("p") if e.get("class") == "meaning" and e.text]) == len(page.all("section"))
@@ -147,7 +149,7 @@ def test_a_community_of_one_day_has_its_charts(sqlite_url, tmp_path):
         engagement=[{"engagement_level": "generator", "people": 1, "of_people": 1, "share": 1.0}],
         idea_lifecycle=[{"idea_id": "1", "submitted_at": AS_OF}],
     )
-    write_report(engine, COMMUNITY, tmp_path / "report.html")
+    write_report(Warehouse(engine, COMMUNITY), tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
     assert len(page.all("figure")) == 5
     assert "Challenge 1" in page.one("main").text, "a challenge without a title is called by its id"
@@ -185,7 +187,7 @@ def test_the_report_of_a_large_community_fits_into_an_email(sqlite_url, tmp_path
             for month in range(first, 120)
         ],
     )
-    size = write_report(engine, COMMUNITY, tmp_path / "report.html")
+    size = write_report(Warehouse(engine, COMMUNITY), tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size == size
     assert size < 2_000_000
     engine.dispose()
@@ -204,8 +206,8 @@ def test_incomplete_streams_are_named_at_the_top_without_their_reasons(warehouse
         connection.execute(sa.insert(SYNC_STREAMS).values(old | later | COUNTERS))
         replay = {"run_id": "2", "community": COMMUNITY, "source": "", "mode": "replay", "verdict": "complete"}
         connection.execute(sa.insert(SYNC_RUNS).values(replay | later))
-    build_marts(warehouse.engine, COMMUNITY, "UTC", datetime(2026, 4, 2, 4, tzinfo=UTC))
-    write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
+    call_writing(warehouse, build_marts, "UTC", datetime(2026, 4, 2, 4, tzinfo=UTC))
+    write_report(warehouse, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
     assert "The last sync was not complete. Data may be missing from comments and votes." in page.one("header").text
     assert "4711" not in page.one("body").text
@@ -214,9 +216,9 @@ def test_incomplete_streams_are_named_at_the_top_without_their_reasons(warehouse
 
 
 def test_a_community_without_marts_is_an_error_that_names_the_command(warehouse, tmp_path):
-    build_marts(warehouse.engine, "another", "UTC")
+    call_writing(Warehouse(warehouse.engine, "another"), build_marts, "UTC")
     with pytest.raises(WarehouseError, match=r"not built yet\. Run: ideas-pipeline sync"):
-        write_report(warehouse.engine, COMMUNITY, tmp_path / "report.html")
+        write_report(warehouse, tmp_path / "report.html")
     assert list(tmp_path.glob("report*")) == []
 
 
@@ -224,6 +226,6 @@ def test_a_report_that_cannot_be_replaced_stays_and_nothing_else_is_left(sqlite_
     engine = fill(sqlite_url)
     (tmp_path / "report.html").mkdir()
     with pytest.raises(OSError, match="directory"):
-        write_report(engine, COMMUNITY, tmp_path / "report.html")
+        write_report(Warehouse(engine, COMMUNITY), tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir() if "report" in path.name] == ["report.html"]
     engine.dispose()

@@ -21,7 +21,7 @@ from ideas_pipeline.warehouse.export import export, exportable
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, candidates, held, idea, label, load, night
-from ideas_pipeline_tests.warehouse.calls import call_writing
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 # An hour that the clocks of Madrid show twice.
 FIRST, SECOND = datetime(2026, 10, 25, 0, 30, 0, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
@@ -66,8 +66,8 @@ def filled(warehouse: Warehouse) -> Warehouse:
 
 
 def exported(warehouse: Warehouse, folder: Path, names: Sequence[str] | None = None) -> dict[str, int]:
-    tables = exportable(warehouse.engine)
-    return export(warehouse.engine, COMMUNITY, [tables[name] for name in names or tables], folder)
+    tables = call_reading(warehouse, exportable)
+    return export(warehouse, [tables[name] for name in names or tables], folder)
 
 
 def in_database(warehouse: Warehouse, table: sa.Table) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def read_by_duckdb(file: Path, keys: list[str]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("reader", [read_by_pandas, read_by_duckdb])
 def test_the_files_hold_what_the_database_holds_value_by_value(filled: Warehouse, tmp_path: Path, reader: Any) -> None:
     rows = exported(filled, tmp_path)
-    for name, table in exportable(filled.engine).items():
+    for name, table in call_reading(filled, exportable).items():
         found = reader(tmp_path / f"{name}.parquet", [c.name for c in table.primary_key.columns])
         for row in found:
             assert row.get("_extra") is None or isinstance(row["_extra"], str)
@@ -132,11 +132,11 @@ def test_a_table_without_rows_is_a_file_with_its_columns(warehouse: Warehouse, t
     assert set(exported(warehouse, tmp_path).values()) == {0}
     votes = pd.read_parquet(tmp_path / "votes.parquet")
     assert len(votes) == 0
-    assert list(votes.columns) == exportable(warehouse.engine)["votes"].columns.keys()
+    assert list(votes.columns) == call_reading(warehouse, exportable)["votes"].columns.keys()
 
 
 def test_the_pipelines_own_tables_are_left_out(warehouse: Warehouse) -> None:
-    names = set(exportable(warehouse.engine))
+    names = set(call_reading(warehouse, exportable))
     assert {"challenges", "ideas", "users", "votes", "idea_history"} <= names
     assert [name for name in names if name.startswith("_")] == []
 
@@ -203,7 +203,7 @@ def test_an_export_that_fails_leaves_the_files_of_the_last_one_and_nothing_else(
     load(filled, "ideas", [*IDEAS[:3], idea("5")], on=3)
     gone = sa.Table("mart_gone", sa.MetaData(), column("community", "id", ""))
     with pytest.raises(WarehouseError, match="mart_gone"):
-        export(filled.engine, COMMUNITY, [*exportable(filled.engine).values(), gone], folder)
+        export(filled, [*call_reading(filled, exportable).values(), gone], folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 

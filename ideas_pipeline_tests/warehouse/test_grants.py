@@ -13,6 +13,7 @@ from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.warehouse.grants import grant_analyst, has_role
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
+from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 WITHHELD = {"_rejected_records", "_erasures"}
 _numbers = count(1)
@@ -98,7 +99,7 @@ def rights(administrator: sa.Engine) -> list[object]:
 
 
 def test_an_analyst_reads_every_table_but_rejected_records_and_erasures(warehouse: Warehouse, role: str) -> None:
-    granted = grant_analyst(warehouse.engine, role, "a secret")
+    granted = call_writing(warehouse, grant_analyst, role, "a secret")
     assert granted.created
     assert set(granted.readable) == tables(warehouse) - WITHHELD
     with as_role(warehouse.engine, role) as analyst:
@@ -107,7 +108,7 @@ def test_an_analyst_reads_every_table_but_rejected_records_and_erasures(warehous
 
 
 def test_an_analyst_reads_a_table_that_is_made_later_or_made_anew(warehouse: Warehouse, role: str) -> None:
-    grant_analyst(warehouse.engine, role, "a secret")
+    call_writing(warehouse, grant_analyst, role, "a secret")
     run(warehouse.engine, "DROP TABLE mart_funnel", "CREATE TABLE mart_funnel AS SELECT 'acme' AS community")
     run(warehouse.engine, "CREATE TABLE mart_cohorts AS SELECT 'acme' AS community")
     with as_role(warehouse.engine, role) as analyst:
@@ -117,7 +118,7 @@ def test_an_analyst_reads_a_table_that_is_made_later_or_made_anew(warehouse: War
 
 
 def test_an_analyst_changes_nothing_and_makes_nothing(warehouse: Warehouse, role: str) -> None:
-    grant_analyst(warehouse.engine, role, "a secret")
+    call_writing(warehouse, grant_analyst, role, "a secret")
     with as_role(warehouse.engine, role) as analyst:
         for name in tables(warehouse) - {"label_classes"}:
             assert not may(analyst, f"DELETE FROM {name}")
@@ -131,7 +132,7 @@ def test_an_analyst_changes_nothing_and_makes_nothing(warehouse: Warehouse, role
 
 
 def test_an_analyst_writes_the_table_that_analysts_own(warehouse: Warehouse, role: str) -> None:
-    assert grant_analyst(warehouse.engine, role, "a secret").writable == ("label_classes",)
+    assert call_writing(warehouse, grant_analyst, role, "a secret").writable == ("label_classes",)
     with as_role(warehouse.engine, role) as analyst:
         analyst.exec_driver_sql("INSERT INTO label_classes VALUES ('acme', '1', 'adopted')")
         analyst.exec_driver_sql("UPDATE label_classes SET class = 'rejected'")
@@ -141,16 +142,16 @@ def test_an_analyst_writes_the_table_that_analysts_own(warehouse: Warehouse, rol
 
 
 def test_granting_twice_changes_nothing(warehouse: Warehouse, role: str, administrator: sa.Engine) -> None:
-    grant_analyst(warehouse.engine, role, "a secret")
+    call_writing(warehouse, grant_analyst, role, "a secret")
     before = rights(administrator)
-    assert not grant_analyst(warehouse.engine, role, None).created
+    assert not call_writing(warehouse, grant_analyst, role, None).created
     assert rights(administrator) == before
 
 
 def test_rights_that_were_given_besides_are_taken_away(
     warehouse: Warehouse, role: str, administrator: sa.Engine
 ) -> None:
-    grant_analyst(warehouse.engine, role, "a secret")
+    call_writing(warehouse, grant_analyst, role, "a secret")
     before = rights(administrator)
     quoted = administrator.dialect.identifier_preparer.quote_identifier(role)
     run(
@@ -159,7 +160,7 @@ def test_rights_that_were_given_besides_are_taken_away(
         f"GRANT SELECT (payload) ON _rejected_records TO {quoted}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO {quoted}",
     )
-    grant_analyst(warehouse.engine, role, None)
+    call_writing(warehouse, grant_analyst, role, None)
     assert rights(administrator) == before
     with as_role(warehouse.engine, role) as analyst:
         assert not may(analyst, "SELECT payload FROM _rejected_records")
@@ -182,7 +183,7 @@ def test_a_role_that_can_do_more_all_the_same_is_refused_and_nothing_is_changed(
     run(administrator, f"CREATE ROLE {quoted} LOGIN", given.format(quoted))
     before = rights(administrator)
     with pytest.raises(WarehouseError, match="Nothing was changed") as refused:
-        grant_analyst(warehouse.engine, role, None)
+        call_writing(warehouse, grant_analyst, role, None)
     assert said in str(refused.value) + "."
     assert rights(administrator) == before
 
@@ -199,10 +200,10 @@ def loader(administrator: sa.Engine, role: str) -> Iterator[sa.Engine]:  # it go
 
 def test_where_we_may_create_no_roles_a_sentence_says_who_can(loader: sa.Engine, role: str) -> None:
     with pytest.raises(WarehouseError, match="may not create roles") as refused:
-        grant_analyst(loader, role, "a secret")
+        call_writing(Warehouse(loader, COMMUNITY), grant_analyst, role, "a secret")
     assert f'CREATE ROLE "{role}" LOGIN' in str(refused.value)
     assert "a secret" not in str(refused.value)
-    assert not has_role(loader, role)
+    assert not call_reading(Warehouse(loader, COMMUNITY), has_role, role)
 
 
 def test_a_role_that_an_administrator_made_needs_none_of_our_passwords(
@@ -210,14 +211,14 @@ def test_a_role_that_an_administrator_made_needs_none_of_our_passwords(
 ) -> None:
     quoted = administrator.dialect.identifier_preparer.quote_identifier(role)
     run(administrator, f"CREATE ROLE {quoted} LOGIN")
-    assert not grant_analyst(loader, role, None).created
+    assert not call_writing(Warehouse(loader, COMMUNITY), grant_analyst, role, None).created
     run(loader, "CREATE TABLE mart_later AS SELECT 1 AS one")
     with as_role(loader, role) as analyst:
         assert may(analyst, "SELECT * FROM ideas")
         assert may(analyst, "SELECT * FROM mart_later")
         assert not may(analyst, "SELECT * FROM _rejected_records")
     with pytest.raises(WarehouseError, match="may not change the password"):
-        grant_analyst(loader, role, "a secret")
+        call_writing(Warehouse(loader, COMMUNITY), grant_analyst, role, "a secret")
 
 
 def test_tables_of_another_role_are_not_ours_to_give(warehouse: Warehouse, role: str, administrator: sa.Engine) -> None:
@@ -225,8 +226,10 @@ def test_tables_of_another_role_are_not_ours_to_give(warehouse: Warehouse, role:
         run(administrator, "CREATE ROLE stranger LOGIN CREATEROLE")
         url = administrator.url.set(username="stranger")
         with pytest.raises(WarehouseError, match="belong to another role"):
-            grant_analyst(sa.create_engine(url, poolclass=sa.NullPool), role, "a secret")
-        assert not has_role(warehouse.engine, role)
+            call_writing(
+                Warehouse(sa.create_engine(url, poolclass=sa.NullPool), COMMUNITY), grant_analyst, role, "a secret"
+            )
+        assert not call_reading(warehouse, has_role, role)
 
 
 @pytest.fixture
@@ -254,13 +257,13 @@ def test_the_password_is_the_one_that_was_given_last(warehouse: Warehouse, role:
                 return False
             raise
 
-    grant_analyst(warehouse.engine, role, "fîrst 100% 'secret'")
+    call_writing(warehouse, grant_analyst, role, "fîrst 100% 'secret'")
     while lets_in("no secret"):  # the server takes its new rules in when it gets to it
         pass
     assert lets_in("fîrst 100% 'secret'")
-    grant_analyst(warehouse.engine, role, None)
+    call_writing(warehouse, grant_analyst, role, None)
     assert lets_in("fîrst 100% 'secret'")
-    grant_analyst(warehouse.engine, role, "second")
+    call_writing(warehouse, grant_analyst, role, "second")
     assert lets_in("second")
     assert not lets_in("fîrst 100% 'secret'")
     with administrator.connect() as connection:
@@ -270,7 +273,7 @@ def test_the_password_is_the_one_that_was_given_last(warehouse: Warehouse, role:
 
 def test_sqlite_has_no_roles_and_the_sentence_says_what_to_do_instead(sqlite_url: str) -> None:
     with Warehouse.open(sqlite_url, COMMUNITY) as opened, pytest.raises(WarehouseMisconfigured) as refused:
-        has_role(opened.engine, "ada")
+        call_reading(opened, has_role, "ada")
     assert "SQLite knows no roles" in str(refused.value)
     assert "?mode=ro" in str(refused.value)
 
@@ -279,5 +282,5 @@ def test_sqlite_has_no_roles_and_the_sentence_says_what_to_do_instead(sqlite_url
 def test_a_name_that_no_role_can_have_is_refused(name: str, warehouse: Warehouse, administrator: sa.Engine) -> None:
     before = rights(administrator)
     with pytest.raises(WarehouseError):
-        grant_analyst(warehouse.engine, name, "a secret")
+        call_writing(warehouse, grant_analyst, name, "a secret")
     assert rights(administrator) == before

@@ -1,4 +1,4 @@
-"""Rows that were blanked, out of the files that a database keeps as well."""
+"""Removal of overwritten rows from the files in which the database still keeps them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
 _WAIT_SECONDS = 10
 
 
-def compact(engine: sa.Engine, tables: Collection[str]) -> str | None:
-    """Writes the database's files anew, without what ``tables`` held before. Returns None, or a sentence that says why
-    it could not be done and what to do: the rows themselves are blank either way.
+def compact(warehouse: Warehouse, tables: Collection[str]) -> str | None:
+    """Rewrite the database's files without what ``tables`` held before, for all communities in the database.
 
-    SQLite: the whole file, and its log. PostgreSQL: these tables and their statistics, each locked meanwhile; the
-    server's own log (WAL) and backups are its administrator's.
+    SQLite: the whole file and its log. PostgreSQL: these tables and their statistics, each locked meanwhile; the
+    server's own log (WAL) and backups are the administrator's responsibility.
+
+    Returns:
+        None, or a sentence that says why it could not be done and what to do. The rows themselves are blank anyway.
     """
-    match engine.dialect.name:
+    match warehouse.dialect.name:
         case "sqlite":
-            return _sqlite(engine)
+            return _sqlite(warehouse.engine)
         case "postgresql":
-            return _postgresql(engine, tables)
-    return f"How to compact {engine.dialect.name} is not known here: ask its administrator to rewrite the tables."
+            return _postgresql(warehouse.engine, tables)
+    return f"Compacting {warehouse.dialect.name} is not supported: ask its administrator to rewrite the tables."
 
 
 def _sqlite(engine: sa.Engine) -> str | None:
@@ -35,7 +39,7 @@ def _sqlite(engine: sa.Engine) -> str | None:
     except engine.dialect.loaded_dbapi.Error as error:
         return _later(str(error))
     finally:
-        connection.invalidate()  # its time-out is not the others'
+        connection.invalidate()  # other users of the pool have another timeout
         connection.close()
     return _later("another program is reading the database") if busy else None
 
