@@ -50,7 +50,11 @@ from ideas_pipeline.simulator.simulator import Simulator, serve
 )
 @click.option("--rate-limit", type=click.IntRange(min=1), help="Requests per second; more are refused with 429.")
 @click.option(
-    "--token-seconds", default=3600, show_default=True, type=click.IntRange(min=1), help="Lifetime of an access token."
+    "--token-seconds",
+    default=3600,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Lifetime of an access token, in seconds.",
 )
 @click.option("--token-uses", type=click.IntRange(min=1), help="Number of calls that an access token allows.")
 @click.option("--page-cap", type=click.IntRange(min=1), help="The largest page that is ever returned.")

@@ -101,7 +101,7 @@ def _active(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
     active = [rows[-1].active_28d for rows in spans.values()]
     ends = [rows[-1].day for rows in spans.values()]
     most = max(active)
-    summary = f"{number(active[-1])} people were active on {ends[-1]}, the last day. "
+    summary = f"{number(active[-1])} people were active in the {ACTIVE_DAYS} days up to {ends[-1]}. "
     summary += f"The maximum was {number(most)}, on {ends[active.index(most)]}."
     narrow, wide = over_time(
         [Panel(f"People active in the previous {ACTIVE_DAYS} days", active, "line")],
