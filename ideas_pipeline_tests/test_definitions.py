@@ -49,7 +49,7 @@ def test_a_wrong_setting_is_said_where_the_location_loads(folder: Path) -> None:
     done = _validate(folder, IDEAS_TIMEZONE="Nowhere/Else")
 
     assert done.returncode != 0
-    assert "IDEAS_TIMEZONE must be a time zone's name" in done.stderr + done.stdout
+    assert "IDEAS_TIMEZONE must be the name of a time zone" in done.stderr + done.stdout
 
 
 def test_a_wrong_contract_is_said_where_the_location_loads(folder: Path) -> None:
