@@ -1,4 +1,4 @@
-"""Moments and durations as people read them.
+"""Moments in UTC, and moments and durations as people read them.
 
 ``humanize`` was weighed and does not fit: it calls 47 hours "a day" and 90 minutes "2 hours", and 400 days "1 year, 1
 month", where an operator who compares it with a limit of 36 hours needs the number.
@@ -9,6 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
+
+
+def utc(at: datetime) -> datetime:
+    """Return a moment as timezone-aware, in UTC. A naive one, as SQLite returns them, is taken to be in UTC already."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def duration(seconds: float, *, digits: int = 0) -> str:
@@ -45,7 +50,7 @@ def ago(then: datetime, now: datetime) -> str:
 
 def clock(at: datetime) -> str:
     """Write a timezone-aware moment in UTC, to the minute: ``2026-11-23 02:04 UTC``."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{utc(at):%Y-%m-%d %H:%M} UTC"
 
 
 def moment(then: datetime, now: datetime) -> str:

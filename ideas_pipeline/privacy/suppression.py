@@ -17,7 +17,8 @@ from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.tables.bookkeeping import ERASURES
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
 
 Command = Literal["erase", "sync"]
 

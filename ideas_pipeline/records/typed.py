@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ideas_pipeline.records.kinds import Values, convert
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.text import clean_text, json_text
+from ideas_pipeline.times import utc
 
 Json = Any
 Row = Mapping[str, Json]
@@ -151,7 +152,7 @@ def row_hash(table: sa.Table, row: Row, extra: Row, volatile: Collection[str]) -
 def _plain(value: Any) -> Any:
     if not isinstance(value, datetime):
         return value
-    return ((value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+    return (utc(value) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _extra_texts(extras: Sequence[Row]) -> tuple[list[str | None], dict[int, str]]:

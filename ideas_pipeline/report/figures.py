@@ -17,7 +17,8 @@ from ideas_pipeline.marts.facts import NOT_REGISTERED
 from ideas_pipeline.report.formatting import clean_title
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.community import USERS
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.quality import Declaration, count_declared
 from ideas_pipeline.warehouse.status import last_syncs
 from ideas_pipeline.warehouse.warehouse import Warehouse

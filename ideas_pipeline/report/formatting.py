@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from ideas_pipeline.times import duration
-from ideas_pipeline.warehouse.database import utc
+from ideas_pipeline.times import duration, utc
 
 NONE = "–"
 _TITLE = 90

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import parent_of, scope_of
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import embedded, history
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.merge import Deletion, mark_deleted
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import scope_of
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.scopes import select_last_sweeps
 from ideas_pipeline.warehouse.status import OF_SYNCS
 

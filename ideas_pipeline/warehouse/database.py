@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVarTuple, overload
 
@@ -253,11 +252,6 @@ def _advice(what: str) -> tuple[type[WarehouseError], str]:
             if sign in what.lower():
                 return kind, say
     return WarehouseError, "Nothing of this step was kept."
-
-
-def utc(moment: datetime) -> datetime:
-    """``moment`` in UTC, with its zone. One without a zone, as SQLite gives them back, is in UTC already."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def refresh(connection: sa.Connection, table: sa.Table) -> None:

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.batch import Batch, too_many
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.merge import Deletion, mark_deleted, same_row
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 

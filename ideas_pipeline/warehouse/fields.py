@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import FIELDS
 from ideas_pipeline.tables.columns import known_values
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
 
 EXTRA = "_extra."
 # What is longer is no word of a list, and is told by its length.

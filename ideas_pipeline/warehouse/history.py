@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
-from ideas_pipeline.warehouse.database import Transaction, refresh, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction, refresh
 
 _IDEAS, _LABELS = TABLES["ideas"], TABLES["idea_labels"]
 _CHALLENGES, _STAGES = TABLES["challenges"], TABLES["challenge_stages"]

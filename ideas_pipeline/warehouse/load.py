@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import history
 from ideas_pipeline.warehouse.absences import note_absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
-from ideas_pipeline.warehouse.database import Transaction, refresh, utc
+from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
 from ideas_pipeline.warehouse.merge import count, merge, shared
 from ideas_pipeline.warehouse.rejects import settle

@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import parent_of
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.database import Transaction
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:

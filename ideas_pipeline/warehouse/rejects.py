@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _R = REJECTED_RECORDS.c

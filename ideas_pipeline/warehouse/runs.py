@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from ideas_pipeline.errors import WarehouseError, is_retryable
 from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS, RunMode
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.status import last_syncs
 from ideas_pipeline.warehouse.warehouse import Warehouse
 

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import scope_of
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.runs import GOAL_LASTS
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_ids, staging_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse

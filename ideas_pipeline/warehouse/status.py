@@ -21,7 +21,8 @@ from ideas_pipeline.tables.bookkeeping import (
 )
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.database import Transaction, utc
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
 
 # Modes that do not read the API. A backfill reads some days only, so it is not a sync either.
 _NOT_FROM_API: tuple[RunMode, ...] = ("replay", "retry", "confirm")

@@ -15,8 +15,8 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.tables.community import METADATA, TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.absences import held
-from ideas_pipeline.warehouse.database import utc
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, sync
 from ideas_pipeline_tests.warehouse.calls import call_reading

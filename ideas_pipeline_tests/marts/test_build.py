@@ -14,7 +14,8 @@ from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
-from ideas_pipeline.warehouse.database import Transaction, reading, utc, writing
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction, reading, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import acme
 from ideas_pipeline_tests.warehouse.calls import call_writing

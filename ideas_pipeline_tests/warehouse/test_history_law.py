@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY
-from ideas_pipeline.warehouse.database import utc
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import idea, night
 from ideas_pipeline_tests.warehouse.test_history import miss, see
