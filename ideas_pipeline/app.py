@@ -130,7 +130,6 @@ def run_sync(
         return sync_community(
             client,
             pipeline.warehouse,
-            settings.community,
             mode=mode,
             streams=streams,
             mass_absence_percent=settings.mass_absence_percent,

@@ -43,7 +43,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     simulator = Simulator(contract_with({}), generate("small", seed=1), quirks=Quirks(extra_fields=True))
     with simulator, Warehouse.open(url, COMMUNITY) as warehouse:
         with api_of(simulator, folder) as api:
-            assert sync_community(api, warehouse, "acme", mode=Full()).verdict == "complete"
+            assert sync_community(api, warehouse, mode=Full()).verdict == "complete"
         with warehouse.engine.execution_options(writes=True).begin() as connection:
             connection.exec_driver_sql(
                 "INSERT INTO label_classes (community, label_id, class)"

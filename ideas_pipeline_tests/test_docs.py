@@ -25,9 +25,10 @@ from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with, sync
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import ROOT, run
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 DOCUMENTS = {file.name: file.read_text(encoding="utf-8") for file in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
 OPERATIONS, ARCHITECTURE = DOCUMENTS["operations.md"], DOCUMENTS["architecture.md"]

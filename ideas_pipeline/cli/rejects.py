@@ -121,8 +121,8 @@ def retry(table: str | None, as_json: bool) -> None:
     check_fit(contract)
     with _waiting(table) as (settings, warehouse, found):
         now, privacy = datetime.now(UTC), privacy_of(settings, contract)
-        community, run_id = settings.community, new_run_id(now)
-        results = retry_rejects(warehouse, contract, community, found, run_id, now, privacy) if found else []
+        run_id = new_run_id(now)
+        results = retry_rejects(warehouse, contract, found, run_id, now, privacy) if found else []
         if any(result.loaded for result in results):
             follow(settings, warehouse)
     if as_json:

@@ -63,7 +63,6 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
         result = replay_archive(
             contract,
             warehouse,
-            settings.community,
             settings.archive,
             since=since and since.replace(tzinfo=ZoneInfo(settings.timezone)),
             streams=list(only) or None,

@@ -45,7 +45,6 @@ def new_run_id(at: datetime) -> str:
 def sync_community(
     api: IdeasApi,
     warehouse: Warehouse,
-    community: str,
     *,
     mode: Mode = Incremental(),  # noqa: B008 - it is frozen, so all callers may share it
     streams: Sequence[str] | None = None,
@@ -65,7 +64,7 @@ def sync_community(
     Raises ContractError, WarehouseError.
     """
     check_fit(api.contract)
-    privacy = privacy or Privacy(api.contract, community)
+    privacy = privacy or Privacy(api.contract, warehouse.community)
     started = datetime.now(UTC)
     run_id = run_id or new_run_id(started)
     role = api.account_role() if mode.moves_state else None

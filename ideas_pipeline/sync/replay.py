@@ -45,7 +45,6 @@ _MASS_ABSENCE_PERCENT = 10
 def replay(
     contract: Contract,
     warehouse: Warehouse,
-    community: str,
     folder: Path,
     *,
     since: datetime | None = None,
@@ -61,7 +60,6 @@ def replay(
     Args:
         contract: how the pages are read.
         warehouse: where the records go.
-        community: whose records they are.
         folder: the archive of the community.
         since: leave out pages that were received before; timezone-aware.
         streams: load only these streams.
@@ -77,9 +75,8 @@ def replay(
     run = _Replay(
         contract,
         warehouse,
-        community,
         new_run_id(began),
-        privacy or Privacy(contract, community),
+        privacy or Privacy(contract, warehouse.community),
         progress or Silence(),
     )
     start = RunStart(run.run_id, _SOURCE, began, mode="replay")
@@ -107,7 +104,6 @@ class _Replay:
 
     contract: Contract
     warehouse: Warehouse
-    community: str
     run_id: str
     privacy: Privacy
     progress: Progress

@@ -38,7 +38,6 @@ class Retried:
 def retry_rejects(
     warehouse: Warehouse,
     contract: Contract,
-    community: str,
     rejects: Sequence[Waiting],
     run_id: str,
     at: datetime,
@@ -51,7 +50,7 @@ def retry_rejects(
     that the contract does not fill any more is left alone. ``privacy``: what may be stored of people; None stores what
     was kept. Raises WarehouseError, and PrivacyError where that cannot be known.
     """
-    privacy = privacy or Privacy(contract, community)
+    privacy = privacy or Privacy(contract, warehouse.community)
     privacy.begin(warehouse)
     filled = contract.tables()
     results = []
@@ -59,7 +58,7 @@ def retry_rejects(
         start_run(tx, RunStart(run_id, "(rejected records)", at, mode="retry"))
     for stream in contract.order():
         if mine := [reject for reject in rejects if filled.get(reject.table) == stream]:
-            results += _retry_stream(warehouse, contract, community, stream, mine, run_id, at, privacy)
+            results += _retry_stream(warehouse, contract, stream, mine, run_id, at, privacy)
     verdict = "incomplete" if any(result.left for result in results) else "complete"
     with warehouse.writing() as tx:
         finish_run(tx, run_id, verdict, None, at)
@@ -70,7 +69,6 @@ def retry_rejects(
 def _retry_stream(
     warehouse: Warehouse,
     contract: Contract,
-    community: str,
     stream: str,
     rejects: Sequence[Waiting],
     run_id: str,

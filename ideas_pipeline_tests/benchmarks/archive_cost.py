@@ -41,7 +41,7 @@ def measure(api: IdeasApi, folder: Path, days: int) -> Measured:
     with Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}", COMMUNITY) as warehouse:
         wall, cpu = time.perf_counter(), time.process_time()
         with run_archive(archived, "run", days, api.contract) as archive:
-            verdict = sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id="run", archive=archive).verdict
+            verdict = sync_community(api, warehouse, mode=Full(), run_id="run", archive=archive).verdict
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if verdict != "complete":
         raise SystemExit(f"the sync did not complete: {verdict}")

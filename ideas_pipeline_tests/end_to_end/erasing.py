@@ -26,8 +26,9 @@ from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.tables.community import METADATA, TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 PERSON, NAME = "u-7391-qzx", "Quirina Zoltánfy"
 NEEDLES = [PERSON, NAME, email_of(PERSON)]
@@ -91,11 +92,11 @@ def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Pri
     run_id = f"run-{len(run_files(folder / 'archive'))}"
     with api_of(simulator, folder) as api, Writer(folder / "archive", run_id) as writer:
         archive = RunArchive(writer, simulator.contract, privacy)
-        return sync_community(api, warehouse, COMMUNITY, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
+        return sync_community(api, warehouse, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
 
 
 def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:
-    return replay_archive(contract, warehouse, COMMUNITY, folder / "archive", privacy=privacy_of(contract, folder))
+    return replay_archive(contract, warehouse, folder / "archive", privacy=privacy_of(contract, folder))
 
 
 def everything(warehouse: Warehouse, folder: Path, logs: str) -> dict[str, bytes]:

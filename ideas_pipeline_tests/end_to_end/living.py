@@ -23,8 +23,9 @@ from ideas_pipeline.sync.run import Mode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged
+from ideas_pipeline_tests.end_to_end.pipeline import paged
 from ideas_pipeline_tests.processes import forked
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 VILLAGE = Size(challenges=4, ideas=24, comments=90, votes=220, users=50)
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 20, "total": {"body": ["total"]}})
@@ -125,10 +126,10 @@ def as_of(engine: sa.Engine, moment: datetime) -> Past:
 
 
 def _sync(contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, mode: Mode) -> None:
-    engine_of_a_stream._BATCH_SCOPES = 4  # small batches: more moments at which a kill could hurt
+    engine_of_a_stream.BATCH_SCOPES = 4  # small batches: more moments at which a kill could hurt
     api = IdeasApi.connect(contract, base_url, credentials, folder / "tokens.json", folder)
     with Warehouse.open(url, COMMUNITY) as warehouse:
-        sync_community(api, warehouse, COMMUNITY, mode=mode)
+        sync_community(api, warehouse, mode=mode)
 
 
 def sync_and_kill(

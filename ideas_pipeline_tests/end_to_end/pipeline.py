@@ -15,7 +15,6 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full, RunResult, StreamResult
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
 def contract_with(changes: Mapping[str, Any]) -> Contract:
@@ -56,7 +55,7 @@ def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, **options: An
     """One sync of the simulated community, of every list unless another mode is asked for."""
     options.setdefault("mode", Full())
     with api_of(simulator, folder, options.pop("contract", None)) as api:
-        return sync_community(api, warehouse, COMMUNITY, **options)
+        return sync_community(api, warehouse, **options)
 
 
 def stream(result: RunResult, name: str) -> StreamResult:

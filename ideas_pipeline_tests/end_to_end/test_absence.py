@@ -20,8 +20,9 @@ from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, paged, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, paged, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})

@@ -24,7 +24,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES
 from ideas_pipeline.tables.community import COMMENTS, TABLES
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.test_absence import deleted
 from ideas_pipeline_tests.end_to_end.test_replay import archive
 from ideas_pipeline_tests.end_to_end.test_replay import rows as rows_of
@@ -33,6 +33,7 @@ from ideas_pipeline_tests.end_to_end.test_truth import last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, serving
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 _PAGES = {"paging": {"size": 10}}
@@ -128,7 +129,7 @@ def test_a_comment_that_goes_takes_none_of_the_same_number_with_it(warehouse: Wa
 def test_a_replay_makes_the_same_ids_without_the_api(warehouse: Warehouse, tmp_path: Path) -> None:
     with Simulator(UNKEYED, numbered()) as simulator:
         archived_sync(simulator, warehouse, tmp_path, mode=Full())
-    replayed = replay(KEYED, warehouse, COMMUNITY, archive(tmp_path))
+    replayed = replay(KEYED, warehouse, archive(tmp_path))
     assert replayed.verdict == "complete", [s.reason for s in replayed.streams]
     with Simulator(KEYED, simulator.tables) as again:
         sync(again, warehouse, tmp_path, mass_absence_percent=100)  # marks what is there under its old id
@@ -185,7 +186,7 @@ def test_lists_of_an_idea_are_asked_for_by_the_sources_own_ids(warehouse: Wareho
     with serving(answer) as server:
         api = connected(NESTED, server.base_url, Credentials(CLIENT_ID, CLIENT_SECRET), tmp_path)
         for _ in range(2):
-            result = sync_community(api, warehouse, COMMUNITY, mode=Full())
+            result = sync_community(api, warehouse, mode=Full())
             assert result.verdict == "complete", [s.reason for s in result.streams]
         lists = {path for path in server.paths() if not path.startswith("auth")}
     assert lists == LISTS.keys() | {f"challenges/1/ideas/{n}/{what}" for n in (1, 2) for what in ("comments", "votes")}

@@ -19,9 +19,9 @@ from ideas_pipeline.tables.bookkeeping import FIELDS, REJECTED_RECORDS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
-from ideas_pipeline_tests.warehouse.batches import held
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = contract_with({})

@@ -37,8 +37,9 @@ from ideas_pipeline_tests.end_to_end.erasing import (
     simulated,
     votes_without_ids,
 )
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 
@@ -116,7 +117,7 @@ def test_a_person_who_is_erased_in_mid_run_is_erased_when_it_ends(warehouse: War
     with simulated(contract) as running, api_of(running, tmp_path) as api:
         privacy = Watched(contract, COMMUNITY, folder=tmp_path)
         privacy.erase_now = lambda: privacy_of(contract, tmp_path).erase(warehouse, PERSON)
-        sync_community(api, warehouse, COMMUNITY, mode=Full(), privacy=privacy)
+        sync_community(api, warehouse, mode=Full(), privacy=privacy)
     assert places_with_the_person(warehouse, tmp_path, "") == set()
 
 

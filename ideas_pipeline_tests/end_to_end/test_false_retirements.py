@@ -20,9 +20,10 @@ from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import deleted
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import paged, stream, sync
 from ideas_pipeline_tests.end_to_end.test_absence import remove_idea
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
 IDEAS = 100

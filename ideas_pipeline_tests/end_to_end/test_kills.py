@@ -30,9 +30,10 @@ from ideas_pipeline.warehouse.absences import absences, confirm_absences
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
+from ideas_pipeline_tests.end_to_end.pipeline import sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import run, started
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 KILLS = int(os.environ.get("IDEAS_KILLS", "10"))

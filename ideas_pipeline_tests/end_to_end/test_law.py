@@ -17,8 +17,9 @@ from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.source import Source
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, paged
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, paged
 from ideas_pipeline_tests.end_to_end.test_truth import PAGING
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 _PLACE = st.integers(0, 20)
 _CHANGE = st.one_of(

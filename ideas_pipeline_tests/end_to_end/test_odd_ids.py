@@ -14,10 +14,11 @@ from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.community import COMMENTS, TABLES, USERS, VOTES
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import paged, stream, sync
 from ideas_pipeline_tests.end_to_end.test_absence import deleted
 from ideas_pipeline_tests.end_to_end.test_truth import last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})

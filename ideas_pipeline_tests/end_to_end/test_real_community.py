@@ -13,8 +13,9 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.tables.community import COMMENTS, IDEAS
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 # Shared beside the checkout, not part of it: the test runs wherever the folder is, CI among them.
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "decide_madrid"

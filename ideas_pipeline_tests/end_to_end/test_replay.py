@@ -29,10 +29,11 @@ from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, api_of, contract_with, paged, stream
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, paged, stream
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_idea
 from ideas_pipeline_tests.end_to_end.test_truth import CONTRACTS, last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
@@ -53,7 +54,7 @@ def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, *, days: int 
         api_of(simulator, folder, options.pop("contract", None)) as api,
         run_archive(archive(folder), run_id, days, api.contract) as kept,
     ):
-        return sync_community(api, warehouse, COMMUNITY, run_id=run_id, archive=kept, **options)
+        return sync_community(api, warehouse, run_id=run_id, archive=kept, **options)
 
 
 def archive(folder: Path) -> Path:
@@ -96,7 +97,7 @@ def test_after_a_mended_contract_a_replay_makes_the_warehouse_true_without_the_a
         assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
     state = rows(warehouse, SCOPES)
 
-    result = replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path))
+    result = replay(CONTRACT, warehouse, archive(tmp_path))
     assert [(s.verdict, s.reason, s.counts.requests) for s in result.streams] == [("complete", None, 0)] * 5
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
     assert (stream(result, "ideas").counts.updated, stream(result, "votes").counts.unchanged) == (60, 900)
@@ -107,7 +108,7 @@ def test_after_a_mended_contract_a_replay_makes_the_warehouse_true_without_the_a
         assert runs.all() == [("incremental", "complete"), ("replay", "complete")]
 
     written = last_written(warehouse.engine)
-    assert not replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)).changed
+    assert not replay(CONTRACT, warehouse, archive(tmp_path)).changed
     assert last_written(warehouse.engine) == written
 
 
@@ -121,7 +122,7 @@ def test_a_lost_warehouse_comes_back_from_the_archive_however_lists_are_paged(
     ):
         sync(simulator, lost, tmp_path)
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
-        result = replay(contract, warehouse, COMMUNITY, archive(tmp_path))
+        result = replay(contract, warehouse, archive(tmp_path))
         assert [(s.verdict, s.reason) for s in result.streams] == [("complete", None)] * 5
         assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
 
@@ -133,7 +134,7 @@ def test_what_was_deleted_stays_deleted(simulator: Simulator, warehouse: Warehou
         remove_idea(tables, gone)
     sync(simulator, warehouse, tmp_path)
     assert deleted(warehouse, IDEAS) == {gone}
-    assert not replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)).changed
+    assert not replay(CONTRACT, warehouse, archive(tmp_path)).changed
     assert deleted(warehouse, IDEAS) == {gone}
 
 
@@ -141,7 +142,7 @@ def test_the_next_sync_goes_on_as_if_there_had_been_no_replay(
     simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     sync(simulator, warehouse, tmp_path)
-    replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path))
+    replay(CONTRACT, warehouse, archive(tmp_path))
     with simulator.changing() as tables:
         gone = next(iter(tables["ideas"]))
         remove_idea(tables, gone)
@@ -158,9 +159,9 @@ def test_a_later_state_that_is_not_archived_is_never_overwritten_and_that_is_sai
         changed = next(iter(tables["ideas"].values()))
         changed["title"] = "later"
     with api_of(simulator, tmp_path) as api:
-        sync_community(api, warehouse, COMMUNITY, mode=Full(), streams=["ideas"])
+        sync_community(api, warehouse, mode=Full(), streams=["ideas"])
 
-    ideas = stream(replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)), "ideas")
+    ideas = stream(replay(CONTRACT, warehouse, archive(tmp_path)), "ideas")
     assert (ideas.verdict, ideas.counts.seen) == ("failed", 0)
     assert ideas.reason == "the archive lacks the latest reading of this list; a sync reads it (6 lists)"
     assert titles(warehouse)[changed["id"]] == "later"
@@ -177,7 +178,7 @@ def test_an_idea_that_moved_is_not_moved_back_by_an_older_page_of_its_old_list(
     # The old list is not read that night, so the archive's last word on it still holds the idea.
     simulator.faults.add(Fault(kind="status", stream="ideas", scope=old, times=None))
     sync(simulator, warehouse, tmp_path, contract=mistaken(CONTRACT, title=["status"]))
-    replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path))
+    replay(CONTRACT, warehouse, archive(tmp_path))
     with warehouse.engine.connect() as connection:
         row = connection.execute(sa.select(IDEAS).where(IDEAS.c.id == moved["id"])).one()
     assert (row.challenge_id, row.title) == (new, moved["title"])
@@ -194,7 +195,7 @@ def test_over_a_whole_reading_lie_the_newer_pages_of_a_broken_one(
         sync(simulator, lost, tmp_path)
 
     drop_third_page_of_users(archive(tmp_path), since=second_began)
-    result = replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path))
+    result = replay(CONTRACT, warehouse, archive(tmp_path))
     assert result.verdict == "complete"
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
@@ -206,7 +207,7 @@ def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incom
         sync(simulator, lost, tmp_path)
 
     drop_third_page_of_users(archive(tmp_path))
-    users = stream(replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path)), "users")
+    users = stream(replay(CONTRACT, warehouse, archive(tmp_path)), "users")
     assert (users.verdict, users.counts.inserted) == ("incomplete", len(simulator.tables["users"]) - 10)
     assert users.reason == "the archive does not hold this list whole; a sync reads it"
 
@@ -216,9 +217,9 @@ def test_lists_that_are_not_archived_at_all_are_said_and_left_as_they_are(
 ) -> None:
     sync(simulator, warehouse, tmp_path, streams=["challenges", "ideas"])
     with api_of(simulator, tmp_path) as api:
-        sync_community(api, warehouse, COMMUNITY)
+        sync_community(api, warehouse)
     before = last_written(warehouse.engine)
-    result = replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path), streams=["votes"])
+    result = replay(CONTRACT, warehouse, archive(tmp_path), streams=["votes"])
     assert (result.verdict, result.changed) == ("failed", False)
     assert result.streams[0].reason == "the archive does not hold this list; a sync reads it (60 lists)"
     assert last_written(warehouse.engine) == before
@@ -230,8 +231,8 @@ def test_pages_from_before_the_day_that_is_asked_for_are_not_used(
     sync(simulator, warehouse, tmp_path)
     today = datetime.now(UTC)
     yesterday = today - timedelta(days=1)
-    assert replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path), since=today).verdict == "failed"
-    assert replay(CONTRACT, warehouse, COMMUNITY, archive(tmp_path), since=yesterday).verdict == "complete"
+    assert replay(CONTRACT, warehouse, archive(tmp_path), since=today).verdict == "failed"
+    assert replay(CONTRACT, warehouse, archive(tmp_path), since=yesterday).verdict == "complete"
 
 
 def test_what_was_asked_for_since_a_moment_lies_over_the_last_whole_reading(
@@ -246,7 +247,7 @@ def test_what_was_asked_for_since_a_moment_lies_over_the_last_whole_reading(
             changed = next(iter(tables["ideas"].values()))
             changed |= {"title": "newer", "updated_at": datetime.now(UTC).isoformat()}
         sync(simulator, warehouse, tmp_path, contract=mistake)
-    result = replay(contract, warehouse, COMMUNITY, archive(tmp_path))
+    result = replay(contract, warehouse, archive(tmp_path))
     assert result.verdict == "complete"
     assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
 
@@ -268,7 +269,7 @@ def test_people_who_were_not_there_when_they_were_read_one_at_a_time_are_not_bro
             tables["users"].pop(gone)
         sync(simulator, warehouse, tmp_path, mode=Full())
     with Warehouse.open(f"sqlite:///{tmp_path / 'new.db'}", COMMUNITY) as new:
-        users = stream(replay(contract, new, COMMUNITY, archive(tmp_path)), "users")
+        users = stream(replay(contract, new, archive(tmp_path)), "users")
         known = call_reading(new, live_ids, "users", None)
     assert (users.verdict, users.reason) == ("complete", None)
     assert known
@@ -312,7 +313,7 @@ def old_archive(tmp_path: Path) -> Path:
 def test_what_an_earlier_version_archived_is_replayed(old_archive: Path, sqlite_url: str) -> None:
     texts = {"challenges": "title", "ideas": "title", "comments": "body", "votes": "idea_id", "users": "display_name"}
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
-        result = replay(CONTRACT, warehouse, COMMUNITY, old_archive)
+        result = replay(CONTRACT, warehouse, old_archive)
         assert [(s.verdict, s.reason) for s in result.streams] == [("complete", None)] * 5
         for name, column in texts.items():
             found = {row.id: getattr(row, column) for row in rows(warehouse, TABLES[name])}
@@ -325,7 +326,7 @@ def test_who_is_erased_is_erased_from_what_an_earlier_version_archived(
     person, name = next(iter(json.loads((OLD / "synced.json").read_text())["users"].items()))
     privacy = Privacy(CONTRACT, COMMUNITY, folder=tmp_path, archive=old_archive)
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
-        replay(CONTRACT, warehouse, COMMUNITY, old_archive)
+        replay(CONTRACT, warehouse, old_archive)
         shutil.rmtree(old_archive)
         shutil.copytree(OLD, old_archive, ignore=shutil.ignore_patterns("*.json", "*.md"))
         erasure = privacy.erase(warehouse, person)

@@ -18,8 +18,9 @@ from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import SCOPES
 from ideas_pipeline.tables.community import COMMENTS
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 IDEAS = 2 * VERIFY_DAYS
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)

@@ -15,8 +15,9 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS
 from ideas_pipeline.tables.community import COMMENTS, IDEAS
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 CONTRACT = contract_with({"limits": {"attempts": 2, "deadline": 10, "read_timeout": 1}})
 PASSING = [

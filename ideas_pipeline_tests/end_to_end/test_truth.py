@@ -16,8 +16,9 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, contract_with, paged, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, paged, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 _SIZED = {"size_parameter": "per_page", "size": 25}
 _TOTAL = {"total": {"body": ["total"]}}

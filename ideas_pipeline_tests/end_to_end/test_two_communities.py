@@ -67,7 +67,7 @@ def sync(simulators: Simulators, community: str, warehouses: Warehouses, folder:
     simulator = simulators[community]
     credentials = Credentials(simulator.client_id, simulator.client_secret)
     api = IdeasApi.connect(CONTRACT, simulator.base_url, credentials, folder / f"{community}.json", folder)
-    return sync_community(api, warehouses[community], community, **options)
+    return sync_community(api, warehouses[community], **options)
 
 
 def everything_of(warehouses: Warehouses, community: str) -> dict[str, set[tuple[Any, ...]]]:
@@ -119,10 +119,10 @@ def test_a_run_id_that_both_share_is_a_run_of_each(
 def _sync(
     contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, community: str, run_id: str
 ) -> None:
-    engine_of_a_stream._BATCH_SCOPES = 4  # small batches: more transactions that could meet
+    engine_of_a_stream.BATCH_SCOPES = 4  # small batches: more transactions that could meet
     api = IdeasApi.connect(contract, base_url, credentials, folder / f"{community}.json", folder)
     with Warehouse.open(url, community) as warehouse:
-        result = sync_community(api, warehouse, community, mode=Full(), run_id=run_id)
+        result = sync_community(api, warehouse, mode=Full(), run_id=run_id)
     assert result.verdict == "complete", [s.reason for s in result.streams]
 
 

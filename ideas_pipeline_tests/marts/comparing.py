@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.times import utc
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
 from ideas_pipeline_tests.marts import expected_ideas, expected_moderation, expected_people
 from ideas_pipeline_tests.marts.facts import Facts
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 Table = dict[tuple[Any, ...], dict[str, Any]]
 

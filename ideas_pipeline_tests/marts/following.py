@@ -18,7 +18,8 @@ from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.absences import held
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, paged, sync
+from ideas_pipeline_tests.end_to_end.pipeline import paged, sync
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 200, "total": {"body": ["total"]}})

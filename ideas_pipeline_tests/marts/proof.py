@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
 from ideas_pipeline_tests.marts.comparing import assert_marts_are, expected
 from ideas_pipeline_tests.marts.facts import facts
 from ideas_pipeline_tests.marts.following import Follower, copy_tables
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 CLASSES = {"12": "adopted", "13": "adopted", "1": "declined", "never given": "dreamt of"}

@@ -17,11 +17,11 @@ from ideas_pipeline.simulator.community import Size
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY
 from ideas_pipeline_tests.marts.comparing import found
 from ideas_pipeline_tests.marts.following import CONTRACT, Follower, following
 from ideas_pipeline_tests.marts.odd import odd_community
 from ideas_pipeline_tests.marts.proof import CLASSES, assert_true_on_both, classify
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 TOWN = Size(challenges=6, ideas=50, comments=250, votes=500, users=150)
 EVENTS = (

@@ -14,7 +14,8 @@ from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT
-from ideas_pipeline_tests.end_to_end.pipeline import COMMUNITY, sync
+from ideas_pipeline_tests.end_to_end.pipeline import sync
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 ADOPTED_LABEL = "12"

@@ -32,7 +32,7 @@ def came(warehouse: Warehouse, stream: str, *records: Mapping[str, Any], contrac
 def retry(warehouse: Warehouse, changes: Mapping[str, Any], privacy: Privacy | None = None) -> list[Retried]:
     """A retry in night 2, with ``changes`` to the contract."""
     rejects = call_reading(warehouse, waiting)
-    return retry_rejects(warehouse, contract_with(changes), COMMUNITY, rejects, "retry-2", night(2), privacy)
+    return retry_rejects(warehouse, contract_with(changes), rejects, "retry-2", night(2), privacy)
 
 
 def fields(stream: str, **mapped: Any) -> dict[str, Any]:
