@@ -26,10 +26,16 @@ from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.findings import Expectations
 from ideas_pipeline.sync.run import Mode, Progress, RunResult
 from ideas_pipeline.sync.source import RunArchive
-from ideas_pipeline.warehouse.runs import RunStart, failure_recorded
+from ideas_pipeline.warehouse.absences import Held, confirm_absences, present_role
+from ideas_pipeline.warehouse.embedded import confirm_embedded
+from ideas_pipeline.warehouse.merge import Deletion
+from ideas_pipeline.warehouse.runs import RunStart, accept_role, failure_recorded, finish_run, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
+
+# Why a row was deleted that an operator confirmed, in `_deleted_because`.
+_CONFIRMED = "gone (confirmed)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,35 @@ def run_sync(
             privacy=privacy,
             archive=archive,
         )
+
+
+def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held]) -> int:
+    """Mark held rows as deleted, as a run of its own, and accept the account's current role.
+
+    Args:
+        warehouse: the warehouse to change.
+        contract: the contract, which says what is a stream; rows of any other table are embedded rows.
+        rows: the rows that an operator confirms.
+
+    Returns:
+        How many rows were marked. A row that is no longer held is left alone.
+    """
+    now = datetime.now(UTC)
+    run_id = new_run_id(now)
+    deletion = Deletion(run_id, now, _CONFIRMED)
+    marked = 0
+    with warehouse.writing() as tx:
+        start_run(tx, RunStart(run_id, "(an operator)", now, mode="confirm"))
+        for name in dict.fromkeys(row.stream for row in rows):
+            ids = [row.id for row in rows if row.stream == name]
+            if name in contract.streams:
+                embedded = list(contract.streams[name].embedded)
+                marked += sum(confirm_absences(tx, name, ids, embedded, deletion).values())
+            else:
+                marked += confirm_embedded(tx, name, ids, deletion)
+        accept_role(tx, present_role(tx), now)
+        finish_run(tx, run_id, "complete", None, now)
+    return marked
 
 
 @contextmanager

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.absences import Held
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
-_BECAUSE = "gone (confirmed)"
 # More scopes than this with the same reason share one line.
 _MANY_SCOPES = 10
 
@@ -93,6 +92,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     Examples:  ideas-pipeline absences confirm --stream comments --scope 4711
                ideas-pipeline absences confirm --id 815 --yes
     """
+    from ideas_pipeline.app import confirm_held
     from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
@@ -122,8 +122,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
             return
         if not yes:
             click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
-        parts = {name: list(contract.streams[name].embedded) for name in counts if name in contract.streams}
-        marked = _mark(warehouse, chosen, parts)
+        marked = confirm_held(warehouse, contract, chosen)
         follow(settings, warehouse)
     if as_json:
         print(json.dumps({"rows": counts, "marked": marked}, indent=2))
@@ -143,36 +142,6 @@ def _print_chosen(counts: Counter[str], *, as_json: bool) -> None:
 
 def _in_words(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} of {name}" for name, count in counts.items())
-
-
-def _mark(warehouse: Warehouse, rows: Sequence[Held], embedded: dict[str, list[str]]) -> int:
-    """Marks the rows, as a run of its own, and accepts the account's present role. Returns how many were marked.
-
-    ``embedded``: the embedded tables of each stream; a table that is none of these is one itself.
-    """
-    from datetime import UTC, datetime
-
-    from ideas_pipeline.sync.engine import new_run_id
-    from ideas_pipeline.warehouse.absences import confirm_absences, present_role
-    from ideas_pipeline.warehouse.embedded import confirm_embedded
-    from ideas_pipeline.warehouse.merge import Deletion
-    from ideas_pipeline.warehouse.runs import RunStart, accept_role, finish_run, start_run
-
-    now = datetime.now(UTC)
-    run_id = new_run_id(now)
-    deletion = Deletion(run_id, now, _BECAUSE)
-    marked = 0
-    with warehouse.writing() as tx:
-        start_run(tx, RunStart(run_id, "(an operator)", now, mode="confirm"))
-        for name in dict.fromkeys(row.stream for row in rows):
-            ids = [row.id for row in rows if row.stream == name]
-            if name in embedded:
-                marked += sum(confirm_absences(tx, name, ids, embedded[name], deletion).values())
-            else:
-                marked += confirm_embedded(tx, name, ids, deletion)
-        accept_role(tx, present_role(tx), now)
-        finish_run(tx, run_id, "complete", None, now)
-    return marked
 
 
 @contextmanager
