@@ -11,94 +11,94 @@ import click
 WHERE_FROM = """\
 The API client's id and secret come from your community, on its desktop version:
   1. Click your user icon (top right) > Go to profile > API in the profile's menu bar.
-  2. Click "Apply for a new API client", say what it is for, click "Apply".
-     Leave the endpoint field empty: then the auth code comes back by itself.
+  2. Click "Apply for a new API client", state its purpose, and click "Apply".
+     Leave the endpoint field empty: the auth code is then in the response.
   3. A community administrator approves it. Its client id is then in the list.
   4. Click "generate password", then "save". The password is the client secret:
-     copy it at once, as it is shown this one time only.
-The API sees what your account may see: use one with the rights that the warehouse should have."""
+     copy it at once, because it is shown only once.
+The API sees what your account may see: use an account with the rights that the warehouse needs."""
 
 _TEMPLATE = """\
-# Configuration of ideas_pipeline. For commands, a variable of the environment wins over the same one here. For Dagster
-# this file wins, with an empty value too: set each variable in one of the two places alone.
-# This file holds a secret: it is readable by you alone. Never commit it.
+# Configuration of ideas_pipeline. In commands, environment variables override this file. In Dagster this file overrides
+# the environment, even with an empty value: set each variable in one of the two places only.
+# This file contains a secret and is readable only by you. Never commit it.
 
 # The name of the community in the warehouse and in Dagster: letters, digits, _ and -
 {IDEAS_COMMUNITY}
 
 # The API client: your profile > API > Apply for a new API client (leave the endpoint field empty),
-# then, once it is approved, "generate password". The password is shown once. Without both: a simulated community.
+# then, when it is approved, "generate password". The password is shown once. Without both: a simulated community.
 {IDEAS_CLIENT_ID}
 {IDEAS_CLIENT_SECRET}
 
 # The region of the community: {regions}
 {IDEAS_API_REGION}
-# Or the API's whole address, which wins over the region:
+# Or the full address of the API, which overrides the region:
 {IDEAS_API_BASE_URL}
 
-# The warehouse. Without it: SQLite in the state folder.
+# The warehouse. Default: SQLite in the state folder.
 {IDEAS_WAREHOUSE_URL}
 
-# A file of your own that says how your API differs from the default contract (see docs/contract.md).
+# Your contract file: how your API differs from the default contract (see docs/contract.md).
 #IDEAS_CONTRACT=contract.yaml
 
-# Where the pipeline keeps its SQLite warehouse, its tokens and its archive.
+# The state folder: the SQLite warehouse, the tokens and the archive.
 #IDEAS_STATE_DIR=.ideas
 #IDEAS_TOKEN_STORE=.ideas/tokens.json
 
-# For how many days the pages are kept as they were received (for `ideas-pipeline replay`); 0 keeps none.
+# How many days to keep pages as received (for `ideas-pipeline replay`); 0 keeps none.
 #IDEAS_ARCHIVE_DAYS=30
 
-# Only where the API client has an endpoint: listen there for the auth code.
+# Only if the API client has an endpoint: listen there for the auth code.
 #IDEAS_CALLBACK_PORT=8765
 #IDEAS_CALLBACK_HOST=127.0.0.1
 #IDEAS_CALLBACK_PATH=/
 #IDEAS_CALLBACK_SECONDS=120
 
-# When Dagster syncs every night.
+# The hour and time zone of the nightly sync in Dagster.
 #IDEAS_SCHEDULE_HOUR=2
 #IDEAS_TIMEZONE=UTC
 
-# The night on which everything is read, whatever seems unchanged; and within how many nights every list is read anew.
+# The weekday of the full sync, and the number of days within which every scope is read again.
 #IDEAS_FULL_WEEKDAY=sunday
 #IDEAS_VERIFY_DAYS=14
 
 # The first day that can be backfilled from Dagster.
 #IDEAS_START_DATE=2020-01-01
 
-# Who is named in Dagster as the owner of the tables: team:NAME, or an e-mail address.
+# The owner of the tables shown in Dagster: team:NAME, or an e-mail address.
 #IDEAS_OWNER=team:data
 
-# More rows than this share missing at once are not believed to be deleted.
+# If a larger share of rows than this is absent at once, the absences are held, and nothing is deleted.
 #IDEAS_MASS_ABSENCE_PERCENT=10
 
-# Alerts, sent by Dagster's sensors: to a webhook (Slack and others that take {{"text": …}}), by e-mail, or both.
-# A failed run is told at once, and that nothing was proven complete for so many hours once a day.
+# Alerts, sent by Dagster's sensors: to a webhook (Slack and others that accept {{"text": …}}), by e-mail, or both.
+# A failed run is reported at once; a stream that was not complete for IDEAS_STALE_HOURS, once a day.
 #IDEAS_ALERT_WEBHOOK=
 #IDEAS_SMTP_URL=smtp://user:password@mail.example.com:587
 #IDEAS_ALERT_EMAILS=first@example.com, second@example.com
 #IDEAS_ALERT_FROM=pipeline@example.com
 #IDEAS_STALE_HOURS=36
 
-# What is stored of people, by class: keep, hash (with a key) or drop. A person's id is always kept.
+# What is stored about people, by class: keep, hash (with a key) or drop. A person's id is always kept.
 #IDEAS_PII_EMAIL=drop
 #IDEAS_PII_NAME=keep
 #IDEAS_PII_PROFILE=keep
 #IDEAS_PII_FREE_TEXT=keep
 
-# The key to hash with. Without it: pii.key in the state folder, made when first needed. Keep a copy: without it,
-# nobody who was erased would be recognised.
+# The key for hashing. Default: pii.key in the state folder, created when first needed. Keep a copy: without the key,
+# erased people would not be recognised.
 #IDEAS_PII_KEY=
 
-# Whether a full run erases whoever deleted their account at the source.
+# Whether a full sync erases people who deleted their account at the source.
 #IDEAS_ERASE_DELETED_ACCOUNTS=true
 """
 
 
 @click.command()
-@click.option("--community", help="Its name in the warehouse.  [default: community]")
+@click.option("--community", help="Name of the community in the warehouse.  [default: community]")
 @click.option("--region", help="Region of the community, such as EU.")
-@click.option("--base-url", default="", help="The API's address, where it is in no region.")
+@click.option("--base-url", default="", help="Address of the API, if it is not in a region.")
 @click.option("--client-id", help="Id of the API client.")
 @click.option("--warehouse-url", default="", help="Database address, such as postgresql+psycopg://user@host/database.")
 @click.option("--force", is_flag=True, help="Overwrite an existing .env.")
@@ -110,9 +110,9 @@ def init(
     warehouse_url: str,
     force: bool,
 ) -> None:
-    """Write a commented .env to fill in, or to be asked for on a terminal.
+    """Write a commented .env to fill in. On a terminal, ask for the values.
 
-    The client secret is asked for on a terminal only, unseen; elsewhere, write it into the file.
+    The client secret is asked for only on a terminal, without echo; otherwise write it into the file.
 
     \b
     Example:  ideas-pipeline init --community acme --region EU
@@ -122,7 +122,7 @@ def init(
     from ideas_pipeline.settings import ENV_FILE, check_values
 
     if ENV_FILE.exists() and not force:
-        raise SettingsError(f"{ENV_FILE} exists already. Edit it, or write a new one in its place with --force.")
+        raise SettingsError(f"{ENV_FILE} exists already. Edit it, or replace it with --force.")
     regions = list(load_contract(None).hosts)
 
     def region_in(text: str) -> str:
@@ -144,8 +144,8 @@ def init(
     click.echo(WHERE_FROM + "\n")
     client_secret = ""
     if sys.stdin.isatty():
-        click.echo("Enter leaves a value empty, to be filled in later.\n")
-        # What is typed wrong is asked for again.
+        click.echo("Press Enter to leave a value empty and fill it in later.\n")
+        # Click asks again if a value is invalid.
         community = community or click.prompt("Community's name", default="community", value_proc=name_in)
         if not base_url:
             asked = f"Region ({', '.join(regions)})"
@@ -164,8 +164,8 @@ def init(
     missing = [name for name in ("IDEAS_CLIENT_ID", "IDEAS_CLIENT_SECRET") if not values[name]]
     if not (values["IDEAS_API_REGION"] or base_url):
         missing.append("IDEAS_API_REGION")
-    todo = f"Fill in {', '.join(missing)} there, without the # in front. Then run" if missing else "Next, run"
-    click.echo(f"Wrote {ENV_FILE}, readable by you alone. {todo}: ideas-pipeline check")
+    todo = f"Fill in {', '.join(missing)} there, without the leading #. Then run" if missing else "Next, run"
+    click.echo(f"Wrote {ENV_FILE}, readable only by you. {todo}: ideas-pipeline check")
 
 
 def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
@@ -186,7 +186,7 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
         raise SettingsError(
             f"The value of {changed[0]} cannot be written to {path}. Set it in the environment instead."
         )
-    # Whole and for its owner alone, or not at all: what is there can hold the only copy of a secret.
+    # Completely or not at all: the existing file can hold the only copy of a secret.
     try:
         private_file.replace(path.resolve(), text.encode())
     except OSError as error:
@@ -194,6 +194,6 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
 
 
 def _line(name: str, value: str) -> str:
-    """An empty value is no line: Dagster would put it in the place of the environment's."""
+    """Comment out an empty value: in Dagster it would override the environment."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"{name}='{escaped}'" if value else f"#{name}="

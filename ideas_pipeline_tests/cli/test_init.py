@@ -18,7 +18,7 @@ def test_it_writes_a_file_for_its_owner_alone_and_says_where_the_credentials_com
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     for words in ("Go to profile > API", "Apply for a new API client", "endpoint field empty", "generate password"):
         assert words in done.stdout
-    assert "Fill in IDEAS_CLIENT_ID, IDEAS_CLIENT_SECRET there, without the # in front. Then run:" in done.stdout
+    assert "Fill in IDEAS_CLIENT_ID, IDEAS_CLIENT_SECRET there, without the leading #. Then run:" in done.stdout
 
 
 def test_the_file_loads_as_it_was_asked_for(tmp_path, monkeypatch):
