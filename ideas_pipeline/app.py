@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ideas_pipeline.archive.reader import ArchiveReader
 from ideas_pipeline.archive.retention import prune
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.errors import IdeasApiError, WarehouseError
+from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
@@ -24,11 +25,14 @@ from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.findings import Expectations
-from ideas_pipeline.sync.run import Mode, Progress, RunResult
+from ideas_pipeline.sync.replay import ArchiveRun
+from ideas_pipeline.sync.retry import Retried, RetryPlan, finish_retry, retry_archived
+from ideas_pipeline.sync.run import Mode, Progress, Retry, RunResult, Silence
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.warehouse.absences import Held, confirm_absences, present_role
 from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
+from ideas_pipeline.warehouse.rejects import Waiting
 from ideas_pipeline.warehouse.runs import RunStart, accept_role, failure_recorded, finish_run, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -174,6 +178,43 @@ def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held])
         accept_role(tx, present_role(tx), now)
         finish_run(tx, run_id, "complete", None, now)
     return marked
+
+
+def retry_rejects(
+    settings: Settings, contract: Contract, warehouse: Warehouse, rejects: Sequence[Waiting], progress: Progress
+) -> list[Retried]:
+    """Load rejected records again, from their archived pages; a scope that is not archived is read from the API.
+
+    Args:
+        settings: the settings of the community.
+        contract: how the pages are read.
+        warehouse: where the rejects are, and where the records go.
+        rejects: what to retry.
+        progress: hears what is read from the API.
+
+    Returns:
+        The result of each table.
+
+    Raises:
+        IdeasApiError: the archive or the API could not be read; the run is noted as failed.
+        SettingsError: a scope must be read from the API, and the settings do not say where it is.
+        WarehouseError: the records could not be written; PrivacyError among others.
+    """
+    plan = RetryPlan.of(contract, rejects)
+    if not plan.rejects:
+        return []
+    began = datetime.now(UTC)
+    run_id = new_run_id(began)
+    start = RunStart(run_id, "archive", began, mode="retry")
+    with failure_recorded(warehouse, start, IdeasApiError, SettingsError, WarehouseError):
+        run = ArchiveRun(contract, warehouse, run_id, privacy_of(settings, contract), Silence())
+        with ArchiveReader(settings.archive) as archive:
+            missing = retry_archived(run, archive, plan)
+        if missing:
+            pipeline = Pipeline(settings, contract, open_client(settings, contract), warehouse)
+            caller = "ideas-pipeline rejects retry"
+            run_sync(pipeline, Retry(missing), caller=caller, progress=progress, streams=list(missing), run_id=run_id)
+        return finish_retry(warehouse, contract, run_id, plan)
 
 
 @contextmanager

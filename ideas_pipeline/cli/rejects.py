@@ -94,9 +94,10 @@ def show(records: Sequence[str]) -> None:
 @_TABLE
 @options.as_json
 def retry(table: str | None, as_json: bool) -> None:
-    """Read rejected records once more, from what was kept of them, with the contract in force. Asks no API.
+    """Read rejected records again, as the contract says today: from their archived pages.
 
-    Those that can be read now are loaded; the others stay, with the new reason.
+    The whole list of a record is read, from the API if its pages are no longer archived. Records that can be read now
+    are loaded; the others stay, with the new reason.
 
     \b
     Example:  ideas-pipeline rejects retry --table ideas
@@ -105,24 +106,20 @@ def retry(table: str | None, as_json: bool) -> None:
     Exit codes:  0 all loaded, or none waited; 3 some could still not be read.
     """
     from dataclasses import asdict
-    from datetime import UTC, datetime
 
-    from ideas_pipeline.app import privacy_of
+    from ideas_pipeline.app import retry_rejects
     from ideas_pipeline.cli.marts import follow
-    from ideas_pipeline.cli.output import console
+    from ideas_pipeline.cli.output import console, progress
     from ideas_pipeline.cli.output import table as table_of
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import check_fit
-    from ideas_pipeline.sync.engine import new_run_id
-    from ideas_pipeline.sync.retry import retry_rejects
 
     contract = load_contract(load_settings().contract)
     check_fit(contract)
     with _waiting(table) as (settings, warehouse, found):
-        now, privacy = datetime.now(UTC), privacy_of(settings, contract)
-        run_id = new_run_id(now)
-        results = retry_rejects(warehouse, contract, found, run_id, now, privacy) if found else []
+        with progress() as shown:
+            results = retry_rejects(settings, contract, warehouse, found, shown)
         if any(result.loaded for result in results):
             follow(settings, warehouse)
     if as_json:

@@ -6,8 +6,6 @@ is, the API's ids are unique only together with the other columns, and every rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import orjson
 
 from ideas_pipeline.contract.model import Contract, Stream
@@ -55,18 +53,6 @@ def set_composite_ids(columns: dict[str, Json], stream: str, key: tuple[str, ...
         if type(own) in (str, int) or (type(own) is float and own.is_integer()):
             composite[name] = composite_id(columns | {"id": own}, key, None)
     columns.update(composite)
-
-
-def source_ids(columns: Mapping[str, Json], stream: str, key: tuple[str, ...]) -> dict[str, Json]:
-    """The inverse of ``set_composite_ids``: a copy of ``columns`` with the API's own ids.
-
-    Args:
-        columns: the record by column.
-        stream: the record's stream.
-        key: the columns of the key.
-    """
-    values = {name: columns[name] for name in _id_columns(stream) if isinstance(columns.get(name), str)}
-    return {**columns, **{name: key_values(key, value).get("id", value) for name, value in values.items()}}
 
 
 def _id_columns(stream: str) -> list[str]:

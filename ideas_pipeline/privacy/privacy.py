@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,13 +14,13 @@ from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
-from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy import suppression
 from ideas_pipeline.privacy.account_changes import deleted_accounts, learn, words_of
 from ideas_pipeline.privacy.erase_rows import people_in, scrub
-from ideas_pipeline.privacy.key import Key, is_hash, is_surrogate
-from ideas_pipeline.privacy.policy import apply, make_allowed, not_as_allowed
+from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.privacy.policy import apply as apply_policy
+from ideas_pipeline.privacy.policy import make_allowed, not_as_allowed
 from ideas_pipeline.privacy.redact import Blanker, People
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
 from ideas_pipeline.privacy.suppression import Because, Erased, ErasedPeople
@@ -80,7 +80,7 @@ class Privacy:
 
     # -- on the way in
 
-    def prepared(self, stream: str, page: Page) -> Page:
+    def apply(self, stream: str, page: Page) -> Page:
         """``page`` as it may be stored: without erased people, and as the policy says. Called from many threads."""
         self._erased.refresh()
         if self._erased:
@@ -90,20 +90,8 @@ class Privacy:
                 self._blanker.record(stream, record)
         for table in (stream, *self._contract.streams[stream].embedded):
             records = page.records if table == stream else [r for p in page.records for r in p.embedded.get(table, ())]
-            apply(self._policy, self._key, table, records)
+            apply_policy(self._policy, self._key, table, records)
         return page
-
-    def prepare_again(self, table: str, records: Sequence[Record]) -> None:
-        """Records of ``table`` that were kept when they could not be typed, in place: mapped anew, they can tell more
-        than they did. What was hashed then is not hashed twice."""
-        self._erased.refresh()
-        hashed = [{n: v for n, v in r.columns.items() if isinstance(v, str) and is_hash(v)} for r in records]
-        if self._erased:
-            for record in records:
-                self._blanker.row(table, record.columns, record.extra)
-        apply(self._policy, self._key, table, records)
-        for record, words in zip(records, hashed, strict=True):
-            record.columns |= {name: word for name, word in words.items() if record.columns.get(name) is not None}
 
     def redacted(self, page: ArchivedPage) -> ArchivedPage | None:
         """``page`` as it may be archived, without erased people; None if it may not. Called from many threads."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Bound, Contract, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
-from ideas_pipeline.sync.run import Full, Incremental, Mode, Window
+from ideas_pipeline.sync.run import Full, Incremental, Mode, Retry, Window
 from ideas_pipeline.warehouse.absences import absences
 from ideas_pipeline.warehouse.scopes import ScopeState, distinct_values, parent_values, read_in_window, scope_states
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -95,8 +95,8 @@ def plan(
         case Window(start, end):
             with warehouse.reading() as tx:
                 done = read_in_window(tx, stream, start, end, goal_since)
-        case _:
-            done = set()
+        case Retry(rejected):
+            done = {scope.scope for scope in scopes} - set(rejected.get(stream, ()))
     wanted = [scope for scope in scopes if scope.scope not in done]
     return Plan(_by_name(wanted), skipped=len(scopes) - len(wanted))
 

@@ -8,7 +8,7 @@ not loaded at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -72,7 +72,7 @@ def replay(
         PrivacyError, WarehouseError: these and NotArchived are recorded as why the run failed.
     """
     began = datetime.now(UTC)
-    run = _Replay(
+    run = ArchiveRun(
         contract,
         warehouse,
         new_run_id(began),
@@ -99,8 +99,8 @@ def replay(
 
 
 @dataclass(frozen=True, slots=True)
-class _Replay:
-    """What all streams of a replay share."""
+class ArchiveRun:
+    """What all streams of a run share that loads archived pages."""
 
     contract: Contract
     warehouse: Warehouse
@@ -109,7 +109,7 @@ class _Replay:
     progress: Progress
 
 
-def _replay_stream(run: _Replay, archive: ArchiveReader, stream: str) -> StreamResult:
+def _replay_stream(run: ArchiveRun, archive: ArchiveReader, stream: str) -> StreamResult:
     with run.warehouse.writing() as tx:
         start_stream(tx, run.run_id, stream, datetime.now(UTC))
     scopes = scopes_of(run.warehouse, run.contract.streams[stream])
@@ -118,7 +118,33 @@ def _replay_stream(run: _Replay, archive: ArchiveReader, stream: str) -> StreamR
     run.progress.stream_started(stream, len(scopes))
     with run.warehouse.reading() as tx:
         latest = last_sweeps(tx, stream)
-    archived = ArchivedStream(archive, run.contract, stream, latest)
+    load_archived(run, ArchivedStream(archive, run.contract, stream, latest), scopes, tally)
+    result = stream_result(stream, tally)
+    record_stream(run.warehouse, run.run_id, result)
+    run.progress.stream_finished(result)
+    return result
+
+
+def load_archived(
+    run: ArchiveRun, archived: ArchivedStream, scopes: Collection[str], tally: Tally, *, recorded: bool = True
+) -> dict[str, Verdict]:
+    """Load archived records, as far as they are archived.
+
+    Args:
+        run: where they go, and how.
+        archived: the stream.
+        scopes: the scopes to load.
+        tally: what the stream has read and written so far; the records are added to it.
+        recorded: whether each scope becomes a row of ``_sync_scopes``.
+
+    Returns:
+        The verdict of each scope.
+
+    Raises:
+        WarehouseError: the records cannot be written.
+    """
+    stream = archived.stream
+    verdicts: dict[str, Verdict] = {}
     rows, finished = Rows(), list[ScopeRead]()
     for scope in scopes:
         if not run.privacy.reads(stream, scope):
@@ -127,26 +153,25 @@ def _replay_stream(run: _Replay, archive: ArchiveReader, stream: str) -> StreamR
         try:
             held = archived.held(scope)
             for page in archived.pages(scope, held):
-                rows.add(run.privacy.prepared(stream, page).records, scope)
+                rows.add(run.privacy.apply(stream, page).records, scope)
                 received += len(page.records)
                 if len(rows.records) >= UNFINISHED_RECORDS:
                     _load(run, stream, rows, [], tally)
                     rows = Rows()
         except NotArchived as error:
             held = Held("incomplete", error.message)
-        finished.append(_scope_read(scope, held, received))
+        verdicts[scope] = held.verdict
+        if recorded:
+            finished.append(_scope_read(scope, held, received))
         run.progress.scope_done(stream, received, 0)
         if len(rows.records) >= BATCH_RECORDS or len(finished) >= BATCH_SCOPES:
             _load(run, stream, rows, finished, tally)
             rows, finished = Rows(), []
     _load(run, stream, rows, finished, tally)
-    result = stream_result(stream, tally)
-    record_stream(run.warehouse, run.run_id, result)
-    run.progress.stream_finished(result)
-    return result
+    return verdicts
 
 
-def _load(run: _Replay, stream: str, rows: Rows, finished: Sequence[ScopeRead], tally: Tally) -> None:
+def _load(run: ArchiveRun, stream: str, rows: Rows, finished: Sequence[ScopeRead], tally: Tally) -> None:
     about = About(run.contract, stream, run.run_id, datetime.now(UTC), _MASS_ABSENCE_PERCENT)
     if rows.records or finished:
         load_rows(
@@ -207,7 +232,7 @@ class ArchivedStream:
         self, archive: ArchiveReader, contract: Contract, stream: str, latest: Mapping[str, LastSweep]
     ) -> None:
         self._archive = archive
-        self._stream = stream
+        self.stream = stream
         self._spec = contract.streams[stream]
         self._reader = PageReader(contract)
         self._latest = latest
@@ -292,7 +317,7 @@ class ArchivedStream:
                 return False
             asked.add(position)
             response = self._response(sweep.pages[position])
-            here, total, following = self._reader.outline(self._stream, position, response)
+            here, total, following = self._reader.outline(self.stream, position, response)
             count += here
             totals.add(total)
             if len(asked) == 1:
@@ -306,7 +331,7 @@ class ArchivedStream:
     def _page(self, scope: str, position: Position, ref: PageRef) -> Page | None:
         """The page as the contract reads it; None if the contract does not describe it."""
         try:
-            return self._reader.page(self._stream, scope, position, self._response(ref))
+            return self._reader.page(self.stream, scope, position, self._response(ref))
         except UnexpectedResponse:  # the scope is incomplete, and says why
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol
@@ -100,7 +100,20 @@ class Window(_Mode):
         return self.start, self.end
 
 
-Mode = Incremental | Full | Window
+@dataclass(frozen=True)
+class Retry(_Mode):
+    """Read these scopes completely, by stream: records of them were rejected.
+
+    Judges no absence, and leaves the state of the nightly runs alone.
+    """
+
+    name = "retry"
+    moves_state = False
+
+    scopes: Mapping[str, Collection[str]]
+
+
+Mode = Incremental | Full | Window | Retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,4 +79,4 @@ class Source:
         if self._archive:
             self._archive.add(stream, scope, position, not bounds.open, answer)
         page = self._reader.page(stream, scope, position, answer)
-        return self._privacy.prepared(stream, page)
+        return self._privacy.apply(stream, page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES
+from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
@@ -70,17 +70,24 @@ def live_and_rejected(tx: Transaction, tables: Collection[str]) -> dict[str, tup
     return found
 
 
-def settle_retried(tx: Transaction, stream: str, done: Collection[Waiting], scopes: Collection[str]) -> None:
-    """Delete the rejects that are ``done``, and have the next run read ``scopes`` of ``stream`` completely."""
-    if done:
-        tx.execute(
-            sa.delete(REJECTED_RECORDS).where(_one(tx)),
-            [{"of_table": reject.table, "of_key": reject.key} for reject in done],
-        )
-    staged = staging_ids("lists")
+def settle_retried(tx: Transaction, run_id: str, tables: Collection[str], scopes: Iterable[str]) -> None:
+    """Delete the rejects of scopes that a run has loaded completely, unless the run rejected them again.
+
+    Args:
+        tx: the transaction.
+        run_id: the run.
+        tables: the stream of the scopes, and its embedded tables.
+        scopes: the scopes.
+    """
+    staged = staging_ids("retried")
     stage_ids(tx.connection, staged, scopes)
     tx.execute(
-        sa.delete(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream == stream, SCOPES.c.scope.in_(sa.select(staged.c.id)))
+        sa.delete(REJECTED_RECORDS).where(
+            tx.owns(REJECTED_RECORDS),
+            _R.table_name.in_(sorted(tables)),
+            _R.scope.in_(sa.select(staged.c.id)),
+            _R.run_id != run_id,
+        )
     )
     staged.drop(tx.connection, checkfirst=False)
 

@@ -237,6 +237,13 @@ def last_sweeps(tx: Transaction, stream: str) -> dict[str, LastSweep]:
     return {row.scope: LastSweep(row.run_id, row.pages) for row in tx.execute(query)}
 
 
+def complete_scopes(tx: Transaction, run_id: str, stream: str) -> set[str]:
+    """The scopes of a stream that a run has read completely from the API."""
+    c = SYNC_SCOPES.c
+    of_run = sa.and_(tx.owns(SYNC_SCOPES), c.stream == stream, c.run_id == run_id, c.verdict == "complete")
+    return set(tx.execute(sa.select(c.scope).where(of_run)).scalars())
+
+
 def select_last_sweeps(tx: Transaction, stream: str, *columns: sa.Column[Any]) -> sa.Select[Any]:
     """Select the scope and ``columns`` of ``_sync_scopes``, for the last sweep of each scope. Replays are left out."""
     c = SYNC_SCOPES.c

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.batch import Reject
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.cli.command import ideas_pipeline
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, load, read
+from ideas_pipeline_tests.archive.pages import page, write
+from ideas_pipeline_tests.cli.command import QUICK, ideas_pipeline, lead_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load, read
 
 SCORE = Reject(
     "ideas",
@@ -27,13 +30,17 @@ KEYLESS = Reject("comments", "9", "sha256:0a1b2c3d", None, "id is missing, and i
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A community four of whose records could not be read, and whose contract still cannot."""
+    """A community with four rejected records, in archived pages that the contract still cannot read."""
     (tmp_path / ".env").write_text(f"IDEAS_COMMUNITY={COMMUNITY}\nIDEAS_CONTRACT=ours.yaml\n")
     (tmp_path / "ours.yaml").write_text("{}\n")
     (tmp_path / ".ideas").mkdir()
     with Warehouse.open(f"sqlite:///{tmp_path}/.ideas/warehouse.db", COMMUNITY) as warehouse:
         for reject, scope in ((SCORE, "c1"), (PERSON, ""), (VOTE, "9"), (KEYLESS, "9")):
             load(warehouse, reject.table, [], on=1, scopes=[read(scope, judged=False)], rejects=[reject])
+            body = json.dumps({"data": [reject.payload], "total": 1}).encode()
+            write(tmp_path / f".ideas/archive/{COMMUNITY}", "night-1", page(body, stream=reject.table, scope=scope))
+        load(warehouse, "challenges", [{"id": "c1", "_scope": ""}], on=1)
+        load(warehouse, "ideas", [idea("9", "c0")], on=1, scopes=[])
     return tmp_path
 
 
@@ -109,3 +116,19 @@ def test_a_mended_contract_lets_a_record_in(folder):
 def test_a_community_without_rejects_is_told_so(folder):
     done = ideas_pipeline("rejects", "list", folder=folder, IDEAS_COMMUNITY="other")
     assert done.stdout == "No record waits: every one could be read.\n"
+
+
+def test_what_is_not_archived_is_read_from_the_api(tmp_path: Path, simulator: Simulator) -> None:
+    (tmp_path / "wrong.yaml").write_text(QUICK + "streams: {ideas: {fields: {score: title}}}\n")
+    lead_to(simulator, tmp_path, contract=QUICK)
+    ideas_pipeline("sync", folder=tmp_path, IDEAS_ARCHIVE_DAYS="0", IDEAS_CONTRACT="wrong.yaml")
+    before = len(listed(tmp_path))
+    assert before == len(simulator.tables["ideas"])
+    done = ideas_pipeline("rejects", "retry", "--json", folder=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [{"table": "ideas", "loaded": before, "left": 0}]), done
+    assert listed(tmp_path) == []
+    with sqlite3.connect(tmp_path / ".ideas/warehouse.db") as database:
+        titles = dict(database.execute("SELECT id, title FROM ideas"))
+        modes = [mode for (mode,) in database.execute("SELECT mode FROM _sync_runs WHERE verdict = 'complete'")]
+    assert titles == {id_: row["title"] for id_, row in simulator.tables["ideas"].items()}
+    assert modes == ["retry"]

@@ -99,8 +99,8 @@ class ErasedInMidRun(Privacy):
 
     erase_now: Callable[[], object]
 
-    def prepared(self, stream: str, page: Page) -> Page:
-        page = super().prepared(stream, page)
+    def apply(self, stream: str, page: Page) -> Page:
+        page = super().apply(stream, page)
         if any(record.columns["id"] == PERSON for record in page.records):
             self.erase_now()
         return page

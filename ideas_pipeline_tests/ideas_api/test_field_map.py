@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES, set_composite_ids, source_ids
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
@@ -263,17 +263,6 @@ def test_embedded_rows_belong_to_the_composite_id():
     votes = field_map(contract_with({"streams": {"votes": {"key": ["idea_id", "id"]}}}), "votes")
     [rating] = votes({"id": 3, "ratings": {"cost": 4}}, None, 0, "7").embedded["vote_ratings"]
     assert rating.columns["vote_id"] == '["7","3"]'
-
-
-@given(st.text(), st.one_of(st.text(min_size=1), st.integers()))
-def test_the_source_id_can_be_read_from_a_composite_id(scope: str, own: str | int):
-    columns = {"idea_id": scope, "id": own, "parent_comment_id": own}
-    set_composite_ids(columns, "comments", ("idea_id", "id"))
-    assert source_ids(columns, "comments", ("idea_id", "id")) == {
-        "idea_id": scope,
-        "id": str(own),
-        "parent_comment_id": str(own),
-    }
 
 
 def test_the_self_references_are_those_of_the_tables():

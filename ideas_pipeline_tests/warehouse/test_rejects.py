@@ -4,10 +4,9 @@ from dataclasses import replace
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.warehouse.rejects import settle_retried
-from ideas_pipeline.warehouse.scopes import scope_states
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import held, idea, label, load, night, read, reject
-from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
+from ideas_pipeline_tests.warehouse.calls import call_writing
 
 
 def test_a_reject_waits_with_its_reason_and_payload(warehouse: Warehouse) -> None:
@@ -57,13 +56,11 @@ def test_a_reject_of_an_earlier_part_of_the_list_stays(warehouse: Warehouse) -> 
     assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["2"]']
 
 
-def test_more_lists_than_a_statement_takes_parameters_are_read_whole_after_a_retry(warehouse: Warehouse) -> None:
-    load(
-        warehouse,
-        "ideas",
-        [idea("1"), idea("2", "c2")],
-        on=1,
-        scopes=[read("c1", remembered=True), read("c2", remembered=True)],
-    )
-    call_writing(warehouse, settle_retried, "ideas", [], [f"c{n}" for n in range(2, 70_000)])
-    assert set(call_reading(warehouse, scope_states, "ideas")) == {"c1"}
+def test_rejects_of_more_scopes_than_a_statement_takes_parameters_are_settled_after_a_retry(
+    warehouse: Warehouse,
+) -> None:
+    load(warehouse, "ideas", [], on=1, scopes=[], rejects=[reject("1"), reject("2", "c2"), reject("3", "c3")])
+    load(warehouse, "ideas", [], on=2, scopes=[], rejects=[reject("3", "c3")])
+    scopes = [f"c{n}" for n in range(2, 70_000)]
+    call_writing(warehouse, settle_retried, "night-2", {"ideas"}, scopes)
+    assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["1"]', '["3"]']
