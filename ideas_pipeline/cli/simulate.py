@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from ideas_pipeline import private_file
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.simulator.auth import ApiClient
@@ -158,7 +159,7 @@ def _ready_file(file: Path | None) -> Iterator[Callable[[str], None]]:
     try:
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        unfinished.touch(mode=0o600)
+        private_file.create(unfinished).close()
     except OSError as error:
         raise click.BadParameter(f"{file} cannot be written: {error.strerror}.", param_hint="--ready-file") from None
 
