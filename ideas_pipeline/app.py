@@ -20,6 +20,8 @@ from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.marts.build import build_marts
+from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.settings import Settings
@@ -215,6 +217,13 @@ def retry_rejects(
             caller = "ideas-pipeline rejects retry"
             run_sync(pipeline, Retry(missing), caller=caller, progress=progress, streams=list(missing), run_id=run_id)
         return finish_retry(warehouse, contract, run_id, plan)
+
+
+def rebuild_marts(settings: Settings, warehouse: Warehouse) -> None:
+    """Rebuild the marts after their tables have changed, if the engine supports them. Raises WarehouseError."""
+    if warehouse.dialect.name in DIALECTS:
+        with warehouse.writing() as tx:
+            build_marts(tx, settings.timezone)
 
 
 @contextmanager

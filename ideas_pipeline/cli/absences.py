@@ -81,7 +81,7 @@ def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, s
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Only the row with this id. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Show what would be marked, and change nothing.")
 @options.as_json
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@options.yes
 def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, as_json: bool, yes: bool) -> None:
     """Mark held rows as deleted, because you know that they were deleted.
 
@@ -92,8 +92,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     Examples:  ideas-pipeline absences confirm --stream comments --scope 4711
                ideas-pipeline absences confirm --id 815 --yes
     """
-    from ideas_pipeline.app import confirm_held
-    from ideas_pipeline.cli.marts import follow
+    from ideas_pipeline.app import confirm_held, rebuild_marts
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
 
@@ -101,8 +100,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         raise click.UsageError("name the rows: --stream STREAM, with or without --scope ID, or --id ID.")
     if scope is not None and stream is None:
         raise click.UsageError("--scope needs --stream: scopes of different streams can have the same id.")
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("--json cannot ask for confirmation: add --yes or --dry-run.")
+    options.check_confirmation(as_json=as_json, confirmed=yes or dry_run)
     contract = load_contract(load_settings().contract)
     if stream is not None:
         options.check_names([stream], contract.tables(), "--stream")
@@ -123,7 +121,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         if not yes:
             click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
         marked = confirm_held(warehouse, contract, chosen)
-        follow(settings, warehouse)
+        rebuild_marts(settings, warehouse)
     if as_json:
         print(json.dumps({"rows": counts, "marked": marked}, indent=2))
         return

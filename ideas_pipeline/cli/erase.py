@@ -27,7 +27,7 @@ _INCOMPLETE = 3
 @click.option("--texts", is_flag=True, help="Blank what the person wrote, too: titles, bodies, comments, answers.")
 @click.option("--dry-run", is_flag=True, help="Count the rows that would be blanked, and change nothing.")
 @options.as_json
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.yes
 def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_json: bool, yes: bool) -> None:
     """Blank a person in every table, rejected record and archived page, and keep the person out from now on.
 
@@ -39,17 +39,15 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     Examples:  ideas-pipeline erase --user 4711 --dry-run
                ideas-pipeline erase --email - --texts
     """
-    from ideas_pipeline.app import open_warehouse, privacy_of
+    from ideas_pipeline.app import open_warehouse, privacy_of, rebuild_marts
     from ideas_pipeline.cli.failures import Failed
-    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
 
     if (user is None) == (email is None):
         raise click.UsageError("Say who: either --user ID or --email ADDRESS.")
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("--json asks nothing: add --yes, or --dry-run.")
+    options.check_confirmation(as_json=as_json, confirmed=yes or dry_run)
     address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
     settings = load_settings()
     privacy = privacy_of(settings, load_contract(settings.contract))
@@ -69,7 +67,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
             _ask(privacy, warehouse, person, texts)
         with console(sys.stderr).status("Blanking …"):
             erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
-        follow(settings, warehouse)
+        rebuild_marts(settings, warehouse)
     if as_json:
         told = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}
         print(json.dumps(told | {"left": list(erasure.left)}, indent=2))

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import click
 
 from ideas_pipeline.cli import options
-
-if TYPE_CHECKING:
-    from ideas_pipeline.settings import Settings
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
 
 @click.command()
@@ -41,13 +36,3 @@ def marts(as_json: bool) -> None:
     out = console()
     out.print(table(("mart", "rows"), list(rows.items())))
     out.print(f"Warehouse: {where}", markup=False)
-
-
-def follow(settings: Settings, warehouse: Warehouse) -> None:
-    """Rebuild the marts after their tables have changed, on engines that support them. Raises WarehouseError."""
-    from ideas_pipeline.marts.build import build_marts
-    from ideas_pipeline.marts.dialect import DIALECTS
-
-    if warehouse.dialect.name in DIALECTS:
-        with warehouse.writing() as tx:
-            build_marts(tx, settings.timezone)

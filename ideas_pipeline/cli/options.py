@@ -11,6 +11,14 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 
+yes: Decorator = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+
+def check_confirmation(*, as_json: bool, confirmed: bool) -> None:
+    """Raise UsageError if the command must ask for confirmation, but its output is for a machine."""
+    if as_json and not confirmed:
+        raise click.UsageError("--json cannot ask for confirmation: add --yes or --dry-run.")
+
 
 def only(what: str) -> Decorator:
     """The repeatable option ``--only STREAM``. ``what`` is its help text."""

@@ -107,8 +107,7 @@ def retry(table: str | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from ideas_pipeline.app import retry_rejects
-    from ideas_pipeline.cli.marts import follow
+    from ideas_pipeline.app import rebuild_marts, retry_rejects
     from ideas_pipeline.cli.output import console, progress
     from ideas_pipeline.cli.output import table as table_of
     from ideas_pipeline.contract.load import load_contract
@@ -121,7 +120,7 @@ def retry(table: str | None, as_json: bool) -> None:
         with progress() as shown:
             results = retry_rejects(settings, contract, warehouse, found, shown)
         if any(result.loaded for result in results):
-            follow(settings, warehouse)
+            rebuild_marts(settings, warehouse)
     if as_json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     elif not results:

@@ -38,9 +38,8 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     """
     from zoneinfo import ZoneInfo
 
-    from ideas_pipeline.app import privacy_of
+    from ideas_pipeline.app import privacy_of, rebuild_marts
     from ideas_pipeline.archive.convert import is_empty
-    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.cli.sync import EXIT_CODES
     from ideas_pipeline.errors import SettingsError
@@ -69,7 +68,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             progress=shown,
             privacy=privacy_of(settings, contract),
         )
-        follow(settings, warehouse)
+        rebuild_marts(settings, warehouse)
     _print(result, as_json=as_json)
     raise click.exceptions.Exit(EXIT_CODES[result.verdict])
 

@@ -88,9 +88,8 @@ def run(
         as_json: print the result as JSON.
         for_newcomers: end with a first query, as the first sync of a community always does.
     """
-    from ideas_pipeline.app import open_pipeline, run_sync
+    from ideas_pipeline.app import open_pipeline, rebuild_marts, run_sync
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
-    from ideas_pipeline.cli.marts import follow
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.marts.dialect import DIALECTS
     from ideas_pipeline.sync.run import Window
@@ -103,7 +102,7 @@ def run(
         with progress() as shown:
             result = run_sync(pipeline, mode, caller=command, streams=list(only) or None, progress=shown)
         if result.changed or result.verdict != "failed":
-            follow(settings, warehouse)
+            rebuild_marts(settings, warehouse)
         url = warehouse.url
         with warehouse.reading() as tx:
             rows_there = any(s.rows for s in status(tx))
