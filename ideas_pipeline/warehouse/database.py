@@ -1,4 +1,4 @@
-"""Connections to the warehouse: opened with a sentence for every way to fail, read without waiting, written by one."""
+"""Database engine, transactions, and database errors as WarehouseError. Readers never wait; there is one writer."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _GROWN = """
     FROM pg_class WHERE oid = to_regclass(:name)
 """
 
-# Seconds. A writer waits for another's transaction this long, and for a silent server that long.
+# Seconds: how long a writer waits for another writer, and how long to wait for a connection.
 _WRITER_WAITS = 300
 _CONNECTING_WAITS = 10
-# The lock that one writer holds in a PostgreSQL database; the number says nothing, it only has to be ours.
+# The advisory lock of the one writer in a PostgreSQL database. The number is arbitrary.
 _ADVISORY_LOCK = 4_922_716_035
 
 
@@ -76,9 +76,9 @@ class Transaction:
 
 
 def make_engine(url: str) -> sa.Engine:
-    """An engine for the warehouse at ``url``, which is not yet connected. Raises WarehouseMisconfigured.
+    """Create an engine for the database at ``url``, without connecting. Raises WarehouseMisconfigured.
 
-    ``postgresql://`` and ``postgres://`` mean psycopg. SQLite's folder and file are created, for their owner alone.
+    ``postgresql://`` and ``postgres://`` use psycopg. SQLite's folder and file are created, private to their owner.
     """
     parsed = _parsed(url)
     if parsed.drivername in ("postgres", "postgresql"):
@@ -87,19 +87,19 @@ def make_engine(url: str) -> sa.Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
         arguments = {"connect_timeout": _CONNECTING_WAITS} if parsed.get_backend_name() == "postgresql" else {}
-        # A connection can rest for minutes while the API is read, and the server may have hung up meanwhile.
+        # A connection can be idle for minutes while the API is read, and the server may have closed it meanwhile.
         return sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
     except sa.exc.NoSuchModuleError:
         raise WarehouseMisconfigured(
-            f"No database is called {parsed.drivername!r}. Use a URL such as sqlite:///warehouse.db"
+            f"Unknown database type {parsed.drivername!r}. Use a URL such as sqlite:///warehouse.db"
             " or postgresql+psycopg://user:password@host/database."
         ) from None
     except (sa.exc.ArgumentError, ValueError):
         raise _unreadable() from None
     except ModuleNotFoundError as error:
-        mend = "pip install 'ideas_pipeline[postgres]'" if error.name == "psycopg" else f"pip install {error.name}"
+        command = "pip install 'ideas_pipeline[postgres]'" if error.name == "psycopg" else f"pip install {error.name}"
         raise WarehouseMisconfigured(
-            f"The driver for {parsed.drivername} is not installed ({error.name}). Install it: {mend}."
+            f"The driver for {parsed.drivername} is not installed ({error.name}). Install it: {command}."
         ) from None
 
 
@@ -108,11 +108,11 @@ def _parsed(url: str) -> sa.URL:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         raise _unreadable() from None
-    # With a second @, part of the password would be taken for the host, and be shown.
+    # With a second @, part of the password would be parsed as the host, and be shown.
     if parsed.get_backend_name() != "sqlite" and url.count("@") > 1:
         raise WarehouseMisconfigured(
-            "The warehouse's URL has more than one @. Write %40 for each that is part of a name"
-            " or a password; the one before the host stays."
+            "The warehouse's URL has more than one @. Write %40 for each that is part of a user name"
+            " or a password; keep the one before the host."
         )
     if parsed.port is not None and not 0 < parsed.port < 65536:
         raise WarehouseMisconfigured("The port in the warehouse's URL must be a number from 1 to 65535.")
@@ -120,7 +120,7 @@ def _parsed(url: str) -> sa.URL:
 
 
 def _unreadable() -> WarehouseMisconfigured:
-    # The URL itself is not repeated: it can hold a password.
+    # The message does not show the URL: it can contain a password.
     return WarehouseMisconfigured(
         "The warehouse's URL cannot be read. Write it as sqlite:///warehouse.db"
         " or postgresql+psycopg://user:password@host/database; percent-encode : / @ in a password."
@@ -129,24 +129,24 @@ def _unreadable() -> WarehouseMisconfigured:
 
 def _sqlite(url: sa.URL) -> sa.Engine:
     if not url.database or url.database == ":memory:":
-        raise WarehouseMisconfigured("A SQLite warehouse needs a file: sqlite:///warehouse.db keeps it in this folder.")
+        raise WarehouseMisconfigured("A SQLite warehouse needs a file: for example sqlite:///warehouse.db.")
     if url.query or url.host:
         raise WarehouseMisconfigured(
-            "The address of a SQLite warehouse is sqlite:/// and the file's path, with nothing between or after."
+            "The URL of a SQLite warehouse is sqlite:/// and the file's path, without a host or parameters."
         )
     _create_for_its_owner(Path(url.database))
     engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": _WRITER_WAITS})
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:
-        # The driver's own transactions begin too late to be consistent; ours begin below.
+        # The driver starts its own transactions too late for consistent reads; ours start below.
         connection.isolation_level = None
         _use_wal(connection)
-        connection.execute("PRAGMA synchronous=NORMAL")  # in WAL: a power cut can lose the last commits, nothing else
+        connection.execute("PRAGMA synchronous=NORMAL")  # in WAL mode, a power cut can lose the last commits only
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # A writer takes the lock before it reads: what it read cannot be changed by another before it writes.
+        # A writer takes the lock before it reads, so that nobody changes what it read before it writes.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -154,14 +154,14 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _create_for_its_owner(file: Path) -> None:
-    """The file and its folder, where missing. SQLite gives the files that it puts beside it the same rights."""
+    """Create the file and its folder if necessary. SQLite gives its auxiliary files the same permissions."""
     try:
         private_file.make_folder(file.parent)
     except OSError as error:
         raise WarehouseMisconfigured(
             f"The folder of the warehouse {file} cannot be created: {error.strerror}. Choose another place."
         ) from None
-    # What is there already is its owner's business; what cannot be created, opening it will say.
+    # An existing file keeps its permissions. If it cannot be created, opening it fails with a message.
     with suppress(OSError):
         private_file.create(file).close()
 
@@ -173,27 +173,27 @@ def _create_for_its_owner(file: Path) -> None:
     reraise=True,
 )
 def _use_wal(connection: Any) -> None:
-    """Lets readers and the writer not wait for each other.
+    """Switch to WAL mode, in which readers and the writer do not wait for each other.
 
-    Processes that open a new file at the same moment refuse each other this, without the wait that SQLite else does.
+    It fails at once if several processes open a new file at the same time: SQLite's busy timeout does not apply to it.
     """
     connection.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that reads. It waits for no writer."""
-    with _said(engine, "read"), engine.begin() as connection:
+    """Open a transaction for reading. It never waits for a writer. Raises WarehouseError."""
+    with _translated(engine, "read"), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
-def reading_one_moment(engine: sa.Engine, tables: Iterable[sa.Table]) -> Iterator[sa.Connection]:
-    """A transaction that reads ``tables`` as they all were at one moment, also one that is dropped and made anew."""
+def reading_snapshot(engine: sa.Engine, tables: Iterable[sa.Table]) -> Iterator[sa.Connection]:
+    """Open a transaction that sees ``tables`` as of one instant, even if one is dropped and created again meanwhile."""
     with reading(engine) as connection:
-        if connection.dialect.name == "postgresql":  # on SQLite every transaction reads so
+        if connection.dialect.name == "postgresql":  # on SQLite, every transaction does
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            # Before the moment is fixed: a table that is made anew after it would be found empty.
+            # Before the first query sets the instant: a table that is created again after it would look empty.
             names = ", ".join(connection.dialect.identifier_preparer.format_table(table) for table in tables)
             connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
         yield connection
@@ -201,23 +201,23 @@ def reading_one_moment(engine: sa.Engine, tables: Iterable[sa.Table]) -> Iterato
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that writes: all of it or, where it raises, nothing. It waits until no other writes."""
-    with _said(engine, "written"), engine.execution_options(writes=True).begin() as connection:
+    """Open a transaction for writing; it waits for other writers, and is rolled back if the block raises."""
+    with _translated(engine, "written"), engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-            # A batch touches few rows of a large table: look them up, do not read the table for each batch.
+            # A batch changes few rows of a large table: favour index lookups over scans.
             connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
         yield connection
 
 
 @contextmanager
-def _said(engine: sa.Engine, done: str) -> Iterator[None]:
-    """Turns a database's error into a sentence."""
+def _translated(engine: sa.Engine, done: str) -> Iterator[None]:
+    """Raise database errors of the block as WarehouseError. ``done``: what the block does, as a participle."""
     try:
         yield
-    # The driver's own: the bulk doors speak with it directly.
+    # The driver's own errors come from bulk loads, which use the driver directly.
     except (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
-        # Only the first line, and not the error itself: what follows quotes rows, which can be personal.
+        # Only the first line, and no chained error: the rest quotes rows, which can be personal.
         what = (str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"])[0].rstrip(".")
         if engine.url.password:
             what = what.replace(str(engine.url.password), "***")
@@ -227,7 +227,7 @@ def _said(engine: sa.Engine, done: str) -> Iterator[None]:
 
 
 def _advice(what: str) -> tuple[type[WarehouseError], str]:
-    """Whose matter a database's message is, and what to do about it."""
+    """The error class for a database's message, and what to do about it."""
     correct = {
         "password authentication failed": "Check the user and the password in the URL.",
         "no password supplied": "Put the password into the URL.",
@@ -238,27 +238,28 @@ def _advice(what: str) -> tuple[type[WarehouseError], str]:
         "could not translate host name": "Check the host's name in the URL.",
         "failed to resolve host": "Check the host's name in the URL.",
         "does not exist": "Check the URL; a database has to be created by its administrator.",
-        "depend on it": "Drop the views that were made on it, and make them anew afterwards.",
+        "depend on it": "Drop the views that depend on it, and create them again afterwards.",
         "permission denied": "Ask the database's administrator for the right to create and write tables.",
         "connection": "Check that the server runs and can be reached from here.",
-        "unable to open database file": "Check that the path is a file in a folder that may be written.",
-        "not a database": "Name another file: this one is something else.",
-        "readonly": "Check who may write the file and its folder.",
-        "locked": "Another program has been writing it for minutes: let it finish or stop it.",
+        "unable to open database file": "Check that the path is a file in a writable folder.",
+        "not a database": "Use another file: this one is not a warehouse.",
+        "readonly": "Check the permissions of the file and its folder.",
+        "locked": "Another program has been writing to it for minutes: wait until it ends, or stop it.",
         "disk": "Check the free space.",
     }
-    for kind, signs in ((WarehouseMisconfigured, correct), (WarehouseError, advice)):
-        for sign, say in signs.items():
-            if sign in what.lower():
-                return kind, say
-    return WarehouseError, "Nothing of this step was kept."
+    for kind, messages in ((WarehouseMisconfigured, correct), (WarehouseError, advice)):
+        for part, what_to_do in messages.items():
+            if part in what.lower():
+                return kind, what_to_do
+    return WarehouseError, "Nothing of this transaction was kept."
 
 
 def refresh(connection: sa.Connection, table: sa.Table) -> None:
-    """Tells PostgreSQL's planner about a table that has doubled; other engines need no telling.
+    """Update PostgreSQL's statistics of a table that has doubled in size; other engines do not need this.
 
-    Its own housekeeping comes by once a minute. In that time a first sync loads many batches, and each would read the
-    whole table, which the planner believes to be small, instead of looking its few rows up.
+    Autovacuum runs once a minute (https://www.postgresql.org/docs/current/routine-vacuuming.html). Meanwhile a first
+    sync loads many batches, and the planner, which takes the table for a small one, would scan it for each batch
+    instead of using the index.
     """
     if connection.dialect.name != "postgresql":
         return

@@ -1,4 +1,4 @@
-"""What the warehouse remembers of the API's fields, and what its rows tell about values that nobody knew."""
+"""Fields that the API ever sent (`_fields`), and unknown values in columns with known ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,24 @@ from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
 
 EXTRA = "_extra."
-# What is longer is no word of a list, and is told by its length.
+# Longer values are free text, of which only the length is shown.
 _LONGEST_WORD = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A row of ``_fields``, less the community. Times know their zone, and come back in UTC.
+    """A field that the API sent. Times are timezone-aware; those from the database are in UTC.
 
-    ``field``: a column, or ``_extra.NAME``. ``kinds``: of its values; none where all were null.
+    Attributes:
+        table: The table.
+        field: A column, or ``_extra.NAME``.
+        is_mapped: Whether the contract maps the field to a column.
+        kinds: Kinds of its values; empty if all were null.
+        records: Number of records with the field, in the run with the most records.
+        of_records: Number of records in that run.
+        first_seen_at: When the field was first seen.
+        last_seen_at: When the field was last recorded.
+        missing_since: Since when no record has the field.
     """
 
     table: str

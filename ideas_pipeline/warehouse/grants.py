@@ -1,7 +1,7 @@
-"""Who may read the warehouse: a role for analysts, on PostgreSQL.
+"""Read access for analysts: a role on PostgreSQL.
 
-It reads everything but what is withheld, tables that come later included, and writes only what analysts own. That is
-held by rights alone: a role that is only set to read-only transactions can unset that.
+The role reads all tables except those that are withheld, including tables that are created later, and writes only those
+that analysts own. This relies on rights: a role can change its own default to read-only transactions.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import ERASURES, REJECTED_RECORDS
 from ideas_pipeline.warehouse.database import Transaction
 
-# Rejected records hold whatever was sent, of anybody; erasures, hashes of the names that are kept out.
+# Rejects can hold personal data of anybody; erasures hold hashes of erased people's names.
 _WITHHELD = (REJECTED_RECORDS.name, ERASURES.name)
 _OWNED_BY_ANALYSTS = (LABEL_CLASSES.name,)
 
-# PostgreSQL cuts longer names short, and would then speak of another role.
+# PostgreSQL truncates longer names, and the name would then be that of another role.
 _LONGEST_NAME = 63
 _INSUFFICIENT_PRIVILEGE = "42501"
 
-# The tables and views of our schema, whether their rights are ours to give, and what the role may do with them, however
-# it came by it: by rights of its own, of a role that it is in, or of everybody.
+# The tables and views of the schema, whether we own them, and what the role may do with them: by its own rights, by
+# those of a role of which it is a member, or by those of everybody.
 _TABLES = """
 SELECT relname,
        pg_has_role(relowner, 'USAGE') AS is_ours,
@@ -40,7 +40,7 @@ ORDER BY relname
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What an analyst's role may do now. ``created``: whether there was no such role before."""
+    """What an analyst's role may do now. ``created``: whether the role is new."""
 
     role: str
     created: bool
@@ -92,18 +92,18 @@ def grant_analyst(tx: Transaction, role: str, password: str | None) -> Granted:
 def _check_possible(engine: sa.Engine, role: str) -> None:
     if engine.dialect.name == "sqlite":
         raise WarehouseMisconfigured(
-            f"SQLite knows no roles: who may read the file {engine.url.database} may read all of it. To look without"
-            f" changing anything, open it as file:{engine.url.database}?mode=ro, under the account that syncs: even"
-            " readers write beside the file. For other people there are files (ideas-pipeline export), or a PostgreSQL"
+            f"SQLite has no roles: whoever may read the file {engine.url.database} may read all of it. To read without"
+            f" changing anything, open it as file:{engine.url.database}?mode=ro, with the user that runs the syncs,"
+            " because readers write to files beside it. For other people, use ideas-pipeline export, or a PostgreSQL"
             " warehouse."
         )
     if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
         raise WarehouseMisconfigured(
-            f"Roles are set up on PostgreSQL alone (postgresql+psycopg://…), not on {engine.url.drivername}: its"
-            " administrator has to do it there."
+            f"Roles can be granted on PostgreSQL only (postgresql+psycopg://…), not on {engine.url.drivername}: ask its"
+            " administrator."
         )
     if not 0 < len(role.encode()) <= _LONGEST_NAME:
-        raise WarehouseMisconfigured(f"The name of a role has 1 to {_LONGEST_NAME} bytes: choose another.")
+        raise WarehouseMisconfigured(f"The name of a role must have 1 to {_LONGEST_NAME} bytes. Choose another.")
 
 
 def _has_role(connection: sa.Connection, role: str) -> bool:
@@ -112,10 +112,10 @@ def _has_role(connection: sa.Connection, role: str) -> bool:
 
 
 def _set_login(connection: sa.Connection, role: str, created: bool, password: str | None) -> None:
-    """Creates the role, or changes its password."""
+    """Create the role, or change its password."""
     statement = f"{'CREATE' if created else 'ALTER'} ROLE {_quoted(connection, role)} LOGIN"
     if password is not None:
-        # Hashed here: the server, and its log, never get to see it.
+        # Hashed here, so that it appears neither on the server nor in its log.
         driver: Any = connection.connection.driver_connection
         hashed = driver.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         statement += f" PASSWORD '{hashed}'"
@@ -124,14 +124,14 @@ def _set_login(connection: sa.Connection, role: str, created: bool, password: st
     except sa.exc.ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
             raise
-        what, advice = f"change the password of {role}", "Without one, this leaves the role's own as it is"
+        what, advice = f"change the password of {role}", "Without a password, the role keeps its own"
         if created:
             what = "create roles"
             advice = (
                 f'Have an administrator of the database create it (CREATE ROLE "{role}" LOGIN), then run this again'
             )
         raise WarehouseError(
-            f"The role with which the warehouse is opened may not {what}. Nothing was changed. {advice}."
+            f"The role that opened the warehouse may not {what}. Nothing was changed. {advice}."
         ) from None
 
 
@@ -149,7 +149,7 @@ def _set_rights(
         f"GRANT USAGE ON SCHEMA {schema} TO {to}",
         f"REVOKE ALL ON {listed(ours)} FROM {to}",
         f"GRANT SELECT ON {listed(readable)} TO {to}",
-        # Marts that are made anew are new tables.
+        # Marts with new columns are new tables.
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON TABLES FROM {to}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {to}",
     ]
@@ -160,7 +160,7 @@ def _set_rights(
 
 
 def _wrong(connection: sa.Connection, role: str, writable: Iterable[str]) -> Iterator[str]:
-    """What the role may do and should not, and what it may not and should: it may have rights that we did not give."""
+    """Describe the rights that the role has and should not have, and those that it lacks."""
     may = sa.text(
         "SELECT has_database_privilege(:role, current_database(), 'CONNECT') AS connects,"
         " has_schema_privilege(:role, current_schema(), 'USAGE') AS uses,"
@@ -170,9 +170,9 @@ def _wrong(connection: sa.Connection, role: str, writable: Iterable[str]) -> Ite
     able = connection.execute(may, role_).one()
     tables = connection.execute(sa.text(_TABLES), role_).all()
     if not able.connects:
-        yield "it may not connect to the database, and only the database's owner can let it"
+        yield "it may not connect to the database, and only the database's owner can change that"
     if not able.uses:
-        yield f"it may not use the schema {able.schema}, and only the schema's owner can let it"
+        yield f"it may not use the schema {able.schema}, and only the schema's owner can change that"
     if able.creates:
         yield f"it may create tables in the schema {able.schema}"
     if read := [table.relname for table in tables if table.reads and table.relname in _WITHHELD]:

@@ -1,7 +1,7 @@
-"""The warehouse's tables: created in an empty database, added to in an older one, refused in any other.
+"""Creation and additive migration of the tables, for all communities in the database.
 
-What is there is compared with ``tables/`` before anything is changed. A difference that can be mended by adding is
-mended; any other is a sentence, and the database stays as it was.
+The database is compared with ``tables/`` before anything is changed. Missing tables, columns and indexes are added; any
+other difference is an error, and the database stays unchanged.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.warehouse.database import reading, writing
 
-# The engines whose types read back as they were written, so that they can be compared.
+# Engines that report column types as they were declared, so that they can be compared.
 _COMPARABLE = {"sqlite", "postgresql"}
 
 
 def prepare(engine: sa.Engine) -> None:
-    """Creates or migrates the tables. Raises WarehouseError where that cannot be done by adding."""
+    """Create or migrate the tables. Raises WarehouseError if that needs more than additions."""
     with reading(engine) as connection:
-        if not _mends(connection):
-            return  # without waiting for a writer
+        if not _migration(connection):
+            return  # does not wait for a writer
     with writing(engine) as connection:
-        # Looked at anew: another process may have done it in between.
-        for mend in _mends(connection):
-            connection.execute(mend)
+        # Compare again: another process may have migrated the tables meanwhile.
+        for statement in _migration(connection):
+            connection.execute(statement)
 
 
-def _mends(connection: sa.Connection) -> list[sa.Executable]:
-    """The statements that make the database what ``tables/`` says; none where it is."""
-    there = sa.inspect(connection)
-    names = set(there.get_table_names())
+def _migration(connection: sa.Connection) -> list[sa.Executable]:
+    """The statements that make the database match ``tables/``; empty if it does."""
+    inspector = sa.inspect(connection)
+    names = set(inspector.get_table_names())
     _check_owner(connection, names)
-    columns = {name: {c["name"]: c for c in cs} for (_, name), cs in there.get_multi_columns().items()}
-    keys = {name: set(key["constrained_columns"]) for (_, name), key in there.get_multi_pk_constraint().items()}
-    indexes = {name: {i["name"] for i in found} for (_, name), found in there.get_multi_indexes().items()}
+    columns = {name: {c["name"]: c for c in cs} for (_, name), cs in inspector.get_multi_columns().items()}
+    keys = {name: set(key["constrained_columns"]) for (_, name), key in inspector.get_multi_pk_constraint().items()}
+    indexes = {name: {i["name"] for i in found} for (_, name), found in inspector.get_multi_indexes().items()}
 
-    mends: list[sa.Executable] = []
+    statements: list[sa.Executable] = []
     for table in METADATA.sorted_tables:
         if table.name not in names:
-            mends += _create(connection, table)
+            statements += _create(table)
             continue
         if keys[table.name] != set(table.primary_key.columns.keys()):
             raise _refused(
@@ -53,75 +53,75 @@ def _mends(connection: sa.Connection) -> list[sa.Executable]:
                 f"the key of the table {table.name} is ({', '.join(sorted(keys[table.name]))})"
                 f" instead of ({', '.join(table.primary_key.columns.keys())})",
             )
-        mends += _mend_columns(connection, table, columns[table.name])
-        mends += [sa.schema.CreateIndex(i) for i in _indexes(table) if i.name not in indexes[table.name]]
-    mends += comments(there, METADATA.sorted_tables)
-    return mends + _mend_marker(connection, names)
+        statements += _add_columns(connection, table, columns[table.name])
+        statements += [sa.schema.CreateIndex(i) for i in _indexes(table) if i.name not in indexes[table.name]]
+    statements += comments(inspector, METADATA.sorted_tables)
+    return statements + _update_version(connection, names)
 
 
 def _check_owner(connection: sa.Connection, names: set[str]) -> None:
-    """Raises WarehouseError where the database belongs to something else, or to a newer version of us."""
+    """Raise WarehouseError if the database belongs to another program or to a newer version of this one."""
     if not names:
         return
     if WAREHOUSE.name not in names:
         raise _refused(connection, f"it has tables of another program ({', '.join(sorted(names)[:3])}, …)")
     found = {c["name"] for c in sa.inspect(connection).get_columns(WAREHOUSE.name)}
     if not {"program", "schema_version"} <= found:
-        raise _refused(connection, f"its table {WAREHOUSE.name} is not ours")
+        raise _refused(connection, f"its table {WAREHOUSE.name} was not created by {PROGRAM}")
     for program, version in connection.execute(sa.select(WAREHOUSE.c.program, WAREHOUSE.c.schema_version)):
         if program != PROGRAM:
             raise _refused(connection, f"it belongs to the program {program}")
         if version > SCHEMA_VERSION:
             raise WarehouseError(
-                f"The warehouse {_place(connection)} was made by a newer version of {PROGRAM} (its tables have version"
-                f" {version}, this one knows {SCHEMA_VERSION}). Nothing was changed. Upgrade {PROGRAM}."
+                f"The warehouse {_place(connection)} was created by a newer version of {PROGRAM} (its tables have"
+                f" version {version}, this program supports {SCHEMA_VERSION}). Nothing was changed. Upgrade {PROGRAM}."
             )
 
 
-def _mend_columns(connection: sa.Connection, table: sa.Table, there: dict[str, Any]) -> Iterator[sa.Executable]:
+def _add_columns(connection: sa.Connection, table: sa.Table, existing: dict[str, Any]) -> Iterator[sa.Executable]:
     dialect = connection.dialect
     for column in table.columns:
-        if column.name not in there:
+        if column.name not in existing:
             if not column.nullable:
                 raise _refused(
                     connection,
-                    f"the table {table.name} lacks the column {column.name}, which the rows that it has would need",
+                    f"the table {table.name} lacks the column {column.name}, which is required",
                 )
             name = dialect.identifier_preparer.format_table(table)
             yield sa.text(f"ALTER TABLE {name} ADD COLUMN {CreateColumn(column).compile(dialect=dialect)}")
         elif dialect.name in _COMPARABLE:
-            is_, wanted = there[column.name]["type"].compile(dialect=dialect), column.type.compile(dialect=dialect)
+            is_, wanted = existing[column.name]["type"].compile(dialect=dialect), column.type.compile(dialect=dialect)
             if is_ != wanted:
                 raise _refused(
                     connection, f"the column {column.name} of the table {table.name} is {is_} instead of {wanted}"
                 )
 
 
-def _create(connection: sa.Connection, table: sa.Table) -> Iterator[ExecutableDDLElement]:
+def _create(table: sa.Table) -> Iterator[ExecutableDDLElement]:
     yield sa.schema.CreateTable(table)
     for index in _indexes(table):
         yield sa.schema.CreateIndex(index)
 
 
-def comments(there: sa.Inspector, tables: Iterable[sa.Table]) -> list[sa.Executable]:
-    """The statements that write the meanings of ``tables`` and their columns into the database's own comments.
+def comments(inspector: sa.Inspector, tables: Iterable[sa.Table]) -> list[sa.Executable]:
+    """The statements that update the database's comments on ``tables`` and their columns.
 
-    None where they stand ``there`` already, or where the engine holds no comments.
+    Empty if they are up to date, or if the engine does not support comments.
     """
-    if not there.dialect.supports_comments:
+    if not inspector.dialect.supports_comments:
         return []
-    of_tables = {name: comment["text"] for (_, name), comment in there.get_multi_table_comment().items()}
-    columns = {name: cs for (_, name), cs in there.get_multi_columns().items()}
-    mends: list[sa.Executable] = []
+    of_tables = {name: comment["text"] for (_, name), comment in inspector.get_multi_table_comment().items()}
+    columns = {name: cs for (_, name), cs in inspector.get_multi_columns().items()}
+    statements: list[sa.Executable] = []
     for table in tables:
         if of_tables.get(table.name) != table.comment:
-            mends.append(SetTableComment(table))
+            statements.append(SetTableComment(table))
         of_columns = {c["name"]: c["comment"] for c in columns.get(table.name, [])}
-        mends += [SetColumnComment(column) for column in table.columns if of_columns.get(column.name) != column.comment]
-    return mends
+        statements += [SetColumnComment(c) for c in table.columns if of_columns.get(c.name) != c.comment]
+    return statements
 
 
-def _mend_marker(connection: sa.Connection, names: set[str]) -> list[sa.Executable]:
+def _update_version(connection: sa.Connection, names: set[str]) -> list[sa.Executable]:
     version = None
     if WAREHOUSE.name in names:
         version = connection.scalar(sa.select(WAREHOUSE.c.schema_version))
@@ -140,7 +140,7 @@ def _indexes(table: sa.Table) -> Iterable[sa.Index]:
 def _refused(connection: sa.Connection, why: str) -> WarehouseError:
     return WarehouseError(
         f"The database {_place(connection)} cannot be used as a warehouse: {why}. Nothing was changed."
-        " Name an empty database, or one that this program made."
+        " Use an empty database, or one that this program created."
     )
 
 

@@ -59,6 +59,6 @@ def _postgresql(engine: sa.Engine, tables: Collection[str]) -> str | None:
 
 def _later(why: str) -> str:
     return (
-        f"The rows are blank, but the database's file can still hold what they were: {why.rstrip('.')}."
+        f"The rows are blank, but the database's file can still contain their earlier content: {why.rstrip('.')}."
         " Run the same command again when nothing else uses the warehouse."
     )

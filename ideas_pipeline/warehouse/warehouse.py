@@ -7,12 +7,15 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from ideas_pipeline.warehouse.database import Transaction, make_engine, reading, reading_one_moment, writing
+from ideas_pipeline.warehouse.database import Transaction, make_engine, reading, reading_snapshot, writing
 from ideas_pipeline.warehouse.schema import prepare
 
 
 class Warehouse:
-    """The open warehouse of one community. Threads may share it; ``close`` it, or use it in a ``with`` statement."""
+    """The open warehouse of one community. Threads may share it; ``close`` it, or use it in a ``with`` statement.
+
+    ``engine`` is shared by all communities in the database, and is for this package only.
+    """
 
     def __init__(self, engine: sa.Engine, community: str) -> None:
         self.engine = engine
@@ -67,7 +70,7 @@ class Warehouse:
     @contextmanager
     def reading_snapshot(self, tables: Iterable[sa.Table]) -> Iterator[Transaction]:
         """Open a transaction that sees all ``tables`` as of one instant. Raises WarehouseError."""
-        with reading_one_moment(self.engine, tables) as connection:
+        with reading_snapshot(self.engine, tables) as connection:
             yield Transaction(connection, self.community)
 
     @contextmanager

@@ -82,13 +82,13 @@ def test_rights_that_we_lack_are_a_sentence(administrator, tmp_path):
     variables = {"IDEAS_WAREHOUSE_URL": ours, "IDEAS_ANALYST_PASSWORD": SECRET}
     done = ideas_pipeline("grant-analyst", "ada", folder=tmp_path, **variables)
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: The role with which the warehouse is opened may not create roles.")
+    assert done.stderr.startswith("Error: The role that opened the warehouse may not create roles.")
     assert SECRET not in done.stderr
 
 
 def test_on_sqlite_a_sentence_says_how_to_let_people_read(tmp_path):
     done = ideas_pipeline("grant-analyst", "ada", folder=tmp_path, IDEAS_ANALYST_PASSWORD=SECRET)
     assert done.returncode == 2
-    assert "SQLite knows no roles" in done.stderr
+    assert "SQLite has no roles" in done.stderr
     assert "file:.ideas/warehouse.db?mode=ro" in done.stderr
     assert "ideas-pipeline export" in done.stderr

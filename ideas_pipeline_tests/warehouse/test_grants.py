@@ -274,7 +274,7 @@ def test_the_password_is_the_one_that_was_given_last(warehouse: Warehouse, role:
 def test_sqlite_has_no_roles_and_the_sentence_says_what_to_do_instead(sqlite_url: str) -> None:
     with Warehouse.open(sqlite_url, COMMUNITY) as opened, pytest.raises(WarehouseMisconfigured) as refused:
         call_reading(opened, has_role, "ada")
-    assert "SQLite knows no roles" in str(refused.value)
+    assert "SQLite has no roles" in str(refused.value)
     assert "?mode=ro" in str(refused.value)
 
 

@@ -90,7 +90,7 @@ def test_tables_and_columns_that_analysts_added_are_left_alone(warehouse: Wareho
     ("damage", "sentence"),
     [
         ("UPDATE _warehouse SET program = 'other'", r"it belongs to the program other"),
-        ("UPDATE _warehouse SET schema_version = 99", r"made by a newer version .* Upgrade ideas_pipeline"),
+        ("UPDATE _warehouse SET schema_version = 99", r"created by a newer version .* Upgrade ideas_pipeline"),
         ("DROP TABLE _warehouse", r"it has tables of another program \(_absences, "),
         ("ALTER TABLE ideas DROP COLUMN _row_hash", r"the table ideas lacks the column _row_hash"),
         (
@@ -140,7 +140,7 @@ def test_the_rights_of_a_file_that_is_there_are_its_owners_business(tmp_path: Pa
 def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "warehouse.db"
     file.write_text("Dear diary, " * 1000)
-    with pytest.raises(WarehouseError, match=r"file is not a database\. Name another file"):
+    with pytest.raises(WarehouseError, match=r"file is not a database\. Use another file"):
         Warehouse.open(f"sqlite:///{file}", COMMUNITY)
     assert file.read_text() == "Dear diary, " * 1000
 
@@ -153,7 +153,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
         ("sqlite://", r"needs a file"),
         ("warehouse.db", r"URL cannot be read\. Write it as sqlite:///warehouse\.db"),
         ("postgresql://me:s3cret@host:port/db", r"URL cannot be read"),
-        ("oracel://me:s3cret@host/db", r"No database is called 'oracel'"),
+        ("oracel://me:s3cret@host/db", r"Unknown database type 'oracel'"),
         ("mysql+pymysql://me:s3cret@host/db", r"not installed \(pymysql\)\. Install it: pip install pymysql"),
         ("postgresql://me:s3cret@127.0.0.1:1/db", r"Check that the server runs and can be reached from here"),
         ("postgres://me:s3cret@nowhere.invalid/db", r"Check the host's name in the URL"),
@@ -161,7 +161,7 @@ def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path) -> None:
         ("postgresql://me:pw@/s3cret@127.0.0.1:1/db", r"has more than one @\. Write %40 for each"),
         ("postgresql://me:s3cret@127.0.0.1:99999/db", r"port in the warehouse's URL must be a number from 1 to 65535"),
         ("postgresql://me:s3cret@127.0.0.1:1/db?bogus=1", r'option "bogus"\. Correct or remove it'),
-        ("sqlite:///{folder}/new.db?password=s3cret", r"with nothing between or after"),
+        ("sqlite:///{folder}/new.db?password=s3cret", r"without a host or parameters"),
     ],
 )
 @pytest.mark.filterwarnings("error")
