@@ -29,8 +29,8 @@ from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.findings import Expectations
 from ideas_pipeline.sync.replay import ArchiveRun
 from ideas_pipeline.sync.retry import Retried, RetryPlan, finish_retry, retry_archived
-from ideas_pipeline.sync.run import Mode, Progress, Retry, RunResult, Silence
-from ideas_pipeline.sync.source import RunArchive
+from ideas_pipeline.sync.run import Mode, Progress, Retry, RunResult, Silence, SyncOptions
+from ideas_pipeline.sync.source import RunArchive, Source
 from ideas_pipeline.warehouse.absences import Held, confirm_absences, present_role
 from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
@@ -139,18 +139,9 @@ def run_sync(
         client.run_lock(caller, progress.waiting),
         run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
     ):
-        return sync_community(
-            client,
-            pipeline.warehouse,
-            mode=mode,
-            streams=streams,
-            mass_absence_percent=settings.mass_absence_percent,
-            verify_days=settings.verify_days,
-            progress=progress,
-            run_id=run_id,
-            privacy=privacy,
-            archive=archive,
-        )
+        options = SyncOptions(streams, run_id, settings.mass_absence_percent, settings.verify_days)
+        source = Source(client, privacy, archive)
+        return sync_community(source, pipeline.warehouse, mode, options=options, progress=progress)
 
 
 def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held]) -> int:

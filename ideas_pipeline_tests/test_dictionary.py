@@ -17,11 +17,10 @@ from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
@@ -43,7 +42,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     simulator = Simulator(contract_with({}), generate("small", seed=1), quirks=Quirks(extra_fields=True))
     with simulator, Warehouse.open(url, COMMUNITY) as warehouse:
         with api_of(simulator, folder) as api:
-            assert sync_community(api, warehouse, mode=Full()).verdict == "complete"
+            assert sync_with(api, warehouse, mode=Full()).verdict == "complete"
         with warehouse.engine.execution_options(writes=True).begin() as connection:
             connection.exec_driver_sql(
                 "INSERT INTO label_classes (community, label_id, class)"

@@ -21,11 +21,10 @@ from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.settings import Settings, variable
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync, sync_with
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import ROOT, run
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
@@ -167,7 +166,7 @@ def test_a_sqlite_warehouse_is_backed_up_while_a_sync_writes_and_restored(tmp_pa
             backed_up = threading.Event()
             with api_of(simulator, state) as api:
                 options = {"mode": Full(), "progress": Progress()}
-                syncing = threading.Thread(target=sync_community, args=(api, warehouse, COMMUNITY), kwargs=options)
+                syncing = threading.Thread(target=sync_with, args=(api, warehouse), kwargs=options)
                 syncing.start()
                 assert half_read.wait(60)
                 type_in(block("Back up", "VACUUM"), tmp_path)

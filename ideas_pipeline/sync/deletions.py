@@ -36,7 +36,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
         tally: which scopes are complete; what is marked and held is added to its counts.
         twice: ids of records that were seen in two scopes.
     """
-    spec = run.api.contract.streams[stream]
+    spec = run.source.contract.streams[stream]
     warehouse = run.warehouse
     with warehouse.writing() as tx:
         note_orphans(tx, stream, run.run_id, datetime.now(UTC))
@@ -60,7 +60,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
         }
         distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
         live = live_counts(tx, stream) if absent else {}
-        judgement = judge(absent, reasons, live, run.mass_absence_percent, distrust)
+        judgement = judge(absent, reasons, live, run.options.mass_absence_percent, distrust)
         for because, ids in judgement.held.items():
             hold_absences(tx, stream, ids, because)
         for because, ids in judgement.deleted.items():
@@ -83,16 +83,16 @@ def _search_moved(run: Run, stream: str, tally: Tally, ids: set[str]) -> bool:
     Returns:
         Whether that settles it: every scope that the API has now, new ones included, was complete before and again.
     """
-    spec = run.api.contract.streams[stream]
+    spec = run.source.contract.streams[stream]
     try:
         scopes = set(scopes_of(run.warehouse, spec))
-        parents_complete = all(_has_no_new_parent(run, parent) for parent in run.api.contract.depends_on(stream))
+        parents_complete = all(_has_no_new_parent(run, parent) for parent in run.source.contract.depends_on(stream))
         settled = parents_complete and scopes <= tally.complete
         found = Rows()
         for got in fetch(
-            (SweptScope(scope, spec.paging, sweeps=run.api.contract.limits.sweeps) for scope in scopes),
+            (SweptScope(scope, spec.paging, sweeps=run.source.contract.limits.sweeps) for scope in scopes),
             lambda scope, position: run.source.page(stream, scope, position),
-            concurrency=run.api.contract.limits.concurrency,
+            concurrency=run.source.contract.limits.concurrency,
         ):
             found.add([r for r in got.records if str(r.columns.get("id")) in ids], got.swept.scope)
             if got.finished:
@@ -107,13 +107,13 @@ def _search_moved(run: Run, stream: str, tally: Tally, ids: set[str]) -> bool:
 
 def _has_no_new_parent(run: Run, parent: str) -> bool:
     """Whether the warehouse has every parent that the API has now: the scope of a new one may have what has moved."""
-    spec = run.api.contract.streams[parent]
+    spec = run.source.contract.streams[parent]
     if spec.each or spec.reads == "one":
         return True
     seen: set[str] = set()
     verdict = None
     for got in fetch(
-        [SweptScope("", spec.paging, sweeps=run.api.contract.limits.sweeps)],
+        [SweptScope("", spec.paging, sweeps=run.source.contract.limits.sweeps)],
         lambda scope, position: run.source.page(parent, scope, position),
         concurrency=1,
     ):

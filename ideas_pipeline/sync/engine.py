@@ -1,4 +1,4 @@
-"""A whole run: every stream of a community, each after those that give it its scopes."""
+"""A sync of a community: every stream, each after those that tell its scopes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AuthenticationError, is_retryable
-from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.contract_fit import check_fit
-from ideas_pipeline.sync.planning import VERIFY_DAYS, dated
+from ideas_pipeline.sync.planning import dated
 from ideas_pipeline.sync.run import (
     Full,
     Incremental,
@@ -21,11 +20,12 @@ from ideas_pipeline.sync.run import (
     RunResult,
     Silence,
     StreamResult,
+    SyncOptions,
     Verdict,
     Window,
     worst,
 )
-from ideas_pipeline.sync.source import RunArchive, Source
+from ideas_pipeline.sync.source import Source
 from ideas_pipeline.sync.stream import sync_stream
 from ideas_pipeline.warehouse import runs
 from ideas_pipeline.warehouse.database import Transaction
@@ -43,39 +43,42 @@ def new_run_id(at: datetime) -> str:
 
 
 def sync_community(
-    api: IdeasApi,
+    source: Source,
     warehouse: Warehouse,
-    *,
     mode: Mode = Incremental(),  # noqa: B008 - it is frozen, so all callers may share it
-    streams: Sequence[str] | None = None,
-    mass_absence_percent: float = 10,
-    verify_days: int = VERIFY_DAYS,
+    *,
+    options: SyncOptions = SyncOptions(),  # noqa: B008 - likewise
     progress: Progress | None = None,
-    run_id: str | None = None,
-    privacy: Privacy | None = None,
-    archive: RunArchive | None = None,
 ) -> RunResult:
-    """Read the community (or only ``streams``) and bring the warehouse in line with it.
+    """Read the community, and bring the warehouse in line with it.
 
-    A stream that fails leaves the others' work in place, and the run goes on with the next, unless the API refuses the
-    account. What a crash or a signal interrupts is kept up to the last batch, and the next run goes on from there.
-    ``run_id``: several calls with one id are one run, as the assets of a Dagster run are.
-    ``privacy``: what may be stored of people. ``archive``: where the API's responses are kept; None keeps none.
-    Raises ContractError, WarehouseError.
+    A stream that fails leaves the others' work in place, and the run goes on with the next one, unless the API rejects
+    the account. After a crash or a signal, all work up to the last batch is kept, and the next run goes on from there.
+
+    Args:
+        source: where pages come from.
+        warehouse: the warehouse of the community.
+        mode: what to read.
+        options: which streams, as which run, and with which limits.
+        progress: hears what the run does.
+
+    Raises:
+        ContractError: the contract does not fit the tables.
+        WarehouseError: the warehouse cannot be read or written; PrivacyError among others.
     """
-    check_fit(api.contract)
-    privacy = privacy or Privacy(api.contract, warehouse.community)
+    check_fit(source.contract)
+    client, privacy = source.client, source.privacy
     started = datetime.now(UTC)
-    run_id = run_id or new_run_id(started)
-    role = api.account_role() if mode.moves_state else None
+    run_id = options.run_id or new_run_id(started)
+    role = client.account_role() if mode.moves_state else None
     distrust = _distrust(warehouse, role, started) if mode.moves_state else None
-    # What the account read when it was another may be hidden from it now: that does not count as read.
+    # What was read under another role may be hidden from the account now: that does not count as read.
     goes_on = isinstance(mode, Full) and not distrust
     with warehouse.writing() as tx:
         goal = runs.full_goal(tx, run_id, started) if goes_on else started
         start = RunStart(
             run_id,
-            api.base_url,
+            client.base_url,
             started,
             mode=mode.name,
             window=mode.window,
@@ -83,31 +86,19 @@ def sync_community(
             account_role=role,
         )
         runs.start_run(tx, start)
-    run = Run(
-        api=api,
-        source=Source(api, privacy, archive),
-        privacy=privacy,
-        warehouse=warehouse,
-        run_id=run_id,
-        mode=mode,
-        goal_since=goal,
-        verify_days=verify_days,
-        mass_absence_percent=mass_absence_percent,
-        distrust=distrust,
-        progress=progress or Silence(),
-    )
+    run = Run(source, warehouse, run_id, mode, options, goal, distrust, progress or Silence())
     results: list[StreamResult] = []
     with noting_stop(warehouse, run_id):
         privacy.begin(warehouse)
-        for stream in _wanted(api, mode, streams):
+        for stream in _wanted(source.contract, mode, options.streams):
             results.append(sync_stream(run, stream))
             if isinstance(results[-1].error, AuthenticationError):
                 break
     with warehouse.writing() as tx:
         whole, read = finish_run(tx, run_id)
-        everything = isinstance(mode, Full) and read >= set(api.contract.streams)
+        everything = isinstance(mode, Full) and read >= set(source.contract.streams)
         if distrust and everything and whole == "complete":
-            # All was read under the new role, and nothing had vanished.
+            # Everything was read under the new role, and no row was absent.
             runs.accept_role(tx, role, datetime.now(UTC))
     if everything and whole == "complete":
         privacy.erase_deleted(warehouse)
@@ -141,18 +132,18 @@ def finish_run(tx: Transaction, run_id: str) -> tuple[Verdict, set[str]]:
     return verdict, set(streams)
 
 
-def _wanted(api: IdeasApi, mode: Mode, streams: Sequence[str] | None) -> list[str]:
-    """The streams to read, in order. A window is asked for of the lists below others, unless streams are named."""
-    order = api.contract.order()
+def _wanted(contract: Contract, mode: Mode, streams: Sequence[str] | None) -> list[str]:
+    """The streams to read, in order. Unless streams are named, a window covers those with daily partitions."""
+    order = contract.order()
     if streams is not None:
         return [s for s in order if s in streams]
     if isinstance(mode, Window):
-        return dated(api.contract)
+        return dated(contract)
     return order
 
 
 def _distrust(warehouse: Warehouse, role: str | None, at: datetime) -> str | None:
-    """Why no absence may be believed: the account is not what it was, and may see less. The first role is accepted."""
+    """Why no absence can be believed: the account has another role, and may see less. The first role is accepted."""
     with warehouse.writing() as tx:
         known, accepted = runs.accepted_role(tx)
         if not known:
@@ -161,5 +152,5 @@ def _distrust(warehouse: Warehouse, role: str | None, at: datetime) -> str | Non
         return None
     return (
         f"the API's account is now {role or 'of unknown role'} and was {accepted or 'of unknown role'}: "
-        "rows that are missing may be hidden from it. They are kept until it is what it was, or an operator confirms"
+        "absent rows may be hidden from it. They are kept until the account has its old role, or an operator confirms"
     )

@@ -71,11 +71,11 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
         return
     at = datetime.now(UTC)
     about = About(
-        contract=run.api.contract,
+        contract=run.source.contract,
         stream=stream,
         run_id=run.run_id,
         at=at,
-        mass_absence_percent=run.mass_absence_percent,
+        mass_absence_percent=run.options.mass_absence_percent,
         window=run.mode.window,
     )
     load_rows(
@@ -143,7 +143,7 @@ def _doubted(read: ScopeRead) -> ScopeRead:
 
 def _scope_read(run: Run, stream: str, swept: SweptScope, tally: Tally, at: datetime) -> ScopeRead:
     """The result of a scope, as ``_sync_scopes`` keeps it."""
-    spec = run.api.contract.streams[stream]
+    spec = run.source.contract.streams[stream]
     planned = tally.plan.scopes[swept.scope]
     complete = swept.verdict == "complete" and run.mode.moves_state
     return ScopeRead(

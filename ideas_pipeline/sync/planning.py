@@ -11,12 +11,10 @@ from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Bound, Contract, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
-from ideas_pipeline.sync.run import Full, Incremental, Mode, Retry, Window
+from ideas_pipeline.sync.run import VERIFY_DAYS, Full, Incremental, Mode, Retry, Window
 from ideas_pipeline.warehouse.absences import absences
 from ideas_pipeline.warehouse.scopes import ScopeState, distinct_values, parent_values, read_in_window, scope_states
 from ideas_pipeline.warehouse.warehouse import Warehouse
-
-VERIFY_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from ideas_pipeline.errors import IdeasApiError
-from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.source import Source
 from ideas_pipeline.tables.bookkeeping import RunMode
 from ideas_pipeline.warehouse.batch import Counts
@@ -17,34 +15,47 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 
 Verdict = Literal["complete", "incomplete", "failed"]
 
+VERIFY_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """The options of a sync.
+
+    Attributes:
+        streams: the streams to sync; None syncs all that the mode covers.
+        run_id: several syncs with one id are one run, as the assets of a Dagster run are; None makes an id.
+        mass_absence_percent: if more rows than this share are absent at once, they are held.
+        verify_days: every scope is verified again within so many nightly runs.
+    """
+
+    streams: Sequence[str] | None = None
+    run_id: str | None = None
+    mass_absence_percent: float = 10
+    verify_days: int = VERIFY_DAYS
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run under way.
 
     Attributes:
-        api: the client, for the contract and its counters.
         source: where pages come from.
-        privacy: what may be stored of people.
         warehouse: where records go.
         run_id: its id.
         mode: what it sets out to read.
+        options: the options of the sync.
         goal_since: for a full run, scopes that are complete since then count as read; timezone-aware.
-        verify_days: every scope is verified again within so many nightly runs.
-        mass_absence_percent: if more rows than this share are absent at once, they are held.
         distrust: why no unexplained absence can be believed in this run; None if it can.
         progress: hears what the run does.
     """
 
-    api: IdeasApi
     source: Source
-    privacy: Privacy
     warehouse: Warehouse
     run_id: str
     mode: Mode
+    options: SyncOptions
     goal_since: datetime
-    verify_days: int
-    mass_absence_percent: float
     distrust: str | None
     progress: Progress
 

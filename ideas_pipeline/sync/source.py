@@ -55,13 +55,20 @@ class RunArchive:
 
 
 class Source:
-    """The pages of a community. Safe to use from many threads."""
+    """The pages of a community. Safe to use from many threads.
+
+    Args:
+        client: sends the requests.
+        privacy: what may be stored of people.
+        archive: keeps the responses; None keeps none.
+    """
 
     def __init__(self, client: IdeasApi, privacy: Privacy, archive: RunArchive | None = None) -> None:
-        self._client = client
+        self.client = client
+        self.contract = client.contract
+        self.privacy = privacy
         self._archive = archive
         self._reader = PageReader(client.contract)
-        self._privacy = privacy
 
     def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
         """One page of a scope, as it may be stored.
@@ -75,8 +82,8 @@ class Source:
         Raises:
             IdeasApiError: with the stream and the scope; NotFound if the API answers 404 or 410.
         """
-        answer = self._client.request(stream, scope, position, bounds)
+        answer = self.client.request(stream, scope, position, bounds)
         if self._archive:
             self._archive.add(stream, scope, position, not bounds.open, answer)
         page = self._reader.page(stream, scope, position, answer)
-        return self._privacy.apply(stream, page)
+        return self.privacy.apply(stream, page)

@@ -37,8 +37,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     It never raises IdeasApiError: a stream that cannot go on is returned as failed, with the error, and what was read
     before is loaded. Raises WarehouseError.
     """
-    contract = run.api.contract
-    retries = run.api.retries
+    contract = run.source.contract
+    retries = run.source.client.retries
     with run.warehouse.writing() as tx:
         start_stream(tx, run.run_id, stream, datetime.now(UTC))
     planned = plan(
@@ -47,7 +47,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         contract.streams[stream],
         run.mode,
         goal_since=run.goal_since,
-        verify_days=run.verify_days,
+        verify_days=run.options.verify_days,
     )
     tally = Tally(Drift(run.warehouse, contract, stream), planned)
     _doubt_incomplete_parents(run, stream, tally)
@@ -62,7 +62,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         tally.drift.note(run.run_id, datetime.now(UTC))  # also if the stream failed: these fields did come
         if not error:
             judge_absences(run, stream, tally, twice)
-    result = stream_result(stream, tally, retries=run.api.retries - retries, error=error)
+    result = stream_result(stream, tally, retries=run.source.client.retries - retries, error=error)
     record_stream(run.warehouse, run.run_id, result)
     run.progress.stream_finished(result)
     return result
@@ -85,7 +85,7 @@ def record_stream(warehouse: Warehouse, run_id: str, result: StreamResult) -> No
 
 def _doubt_incomplete_parents(run: Run, stream: str, tally: Tally) -> None:
     """If a stream that tells the scopes of this one is incomplete, scopes may be unknown."""
-    parents = run.api.contract.depends_on(stream)
+    parents = run.source.contract.depends_on(stream)
     with run.warehouse.reading() as tx:
         problems = incomplete_streams(tx, parents, run.run_id)
     for parent, problem in problems.items():
@@ -93,9 +93,9 @@ def _doubt_incomplete_parents(run: Run, stream: str, tally: Tally) -> None:
 
 
 def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope]:
-    spec = run.api.contract.streams[stream]
+    spec = run.source.contract.streams[stream]
     for planned in tally.plan.scopes.values():
-        if not run.privacy.reads(stream, planned.scope):
+        if not run.source.privacy.reads(stream, planned.scope):
             continue
 
         def known(scope: str = planned.scope) -> set[str]:
@@ -105,7 +105,7 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope
         yield SweptScope(
             planned.scope,
             spec.paging,
-            sweeps=run.api.contract.limits.sweeps,
+            sweeps=run.source.contract.limits.sweeps,
             known=known if planned.bounds.open else frozenset,
             declared=planned.declared,
             single=spec.reads == "one",
@@ -118,7 +118,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
     Returns:
         If records can move between scopes: the ids that were seen in two of them.
     """
-    spec = run.api.contract.streams[stream]
+    spec = run.source.contract.streams[stream]
     moves = bool(spec.each and spec.each.moves)
     scopes = tally.plan.scopes
     homes: dict[str, str] = {}
@@ -141,7 +141,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
             for got in fetch(
                 _scopes_to_sweep(run, stream, tally),
                 lambda scope, position: run.source.page(stream, scope, position, scopes[scope].bounds),
-                concurrency=run.api.contract.limits.concurrency,
+                concurrency=run.source.contract.limits.concurrency,
             ):
                 scope = got.swept.scope
                 unfinished.setdefault(scope, []).extend(got.records)

@@ -19,10 +19,10 @@ from ideas_pipeline.app import run_archive
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.benchmarks.full_sync import CONTRACT, simulator
+from ideas_pipeline_tests.end_to_end.pipeline import sync_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
@@ -41,7 +41,7 @@ def measure(api: IdeasApi, folder: Path, days: int) -> Measured:
     with Warehouse.open(f"sqlite:///{folder / 'warehouse.db'}", COMMUNITY) as warehouse:
         wall, cpu = time.perf_counter(), time.process_time()
         with run_archive(archived, "run", days, api.contract) as archive:
-            verdict = sync_community(api, warehouse, mode=Full(), run_id="run", archive=archive).verdict
+            verdict = sync_with(api, warehouse, mode=Full(), run_id="run", archive=archive).verdict
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     if verdict != "complete":
         raise SystemExit(f"the sync did not complete: {verdict}")

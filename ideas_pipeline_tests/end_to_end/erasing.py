@@ -19,14 +19,13 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.replay import replay as replay_archive
 from ideas_pipeline.sync.run import Full, RunResult
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.tables.community import METADATA, TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -92,7 +91,7 @@ def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Pri
     run_id = f"run-{len(run_files(folder / 'archive'))}"
     with api_of(simulator, folder) as api, Writer(folder / "archive", run_id) as writer:
         archive = RunArchive(writer, simulator.contract, privacy)
-        return sync_community(api, warehouse, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
+        return sync_with(api, warehouse, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
 
 
 def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:

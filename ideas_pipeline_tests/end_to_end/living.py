@@ -18,12 +18,11 @@ from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync import stream as engine_of_a_stream
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Mode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY, LABEL
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import paged
+from ideas_pipeline_tests.end_to_end.pipeline import paged, sync_with
 from ideas_pipeline_tests.processes import forked
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -129,7 +128,7 @@ def _sync(contract: Contract, base_url: str, credentials: Credentials, folder: P
     engine_of_a_stream.BATCH_SCOPES = 4  # small batches: more moments at which a kill could hurt
     api = IdeasApi.connect(contract, base_url, credentials, folder / "tokens.json", folder)
     with Warehouse.open(url, COMMUNITY) as warehouse:
-        sync_community(api, warehouse, mode=mode)
+        sync_with(api, warehouse, mode=mode)
 
 
 def sync_and_kill(

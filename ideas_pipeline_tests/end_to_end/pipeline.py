@@ -11,9 +11,11 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import sync_community
-from ideas_pipeline.sync.run import Full, RunResult, StreamResult
+from ideas_pipeline.sync.run import Full, Incremental, Mode, Progress, RunResult, StreamResult, SyncOptions
+from ideas_pipeline.sync.source import RunArchive, Source
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 
@@ -55,7 +57,22 @@ def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, **options: An
     """One sync of the simulated community, of every list unless another mode is asked for."""
     options.setdefault("mode", Full())
     with api_of(simulator, folder, options.pop("contract", None)) as api:
-        return sync_community(api, warehouse, **options)
+        return sync_with(api, warehouse, **options)
+
+
+def sync_with(
+    api: IdeasApi,
+    warehouse: Warehouse,
+    *,
+    mode: Mode = Incremental(),  # noqa: B008 - it is frozen
+    privacy: Privacy | None = None,
+    archive: RunArchive | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> RunResult:
+    """One sync by a client, with the default policy unless another one is given."""
+    source = Source(api, privacy or Privacy(api.contract, warehouse.community), archive)
+    return sync_community(source, warehouse, mode, options=SyncOptions(**options), progress=progress)
 
 
 def stream(result: RunResult, name: str) -> StreamResult:

@@ -17,14 +17,13 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.replay import replay
 from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import ABSENCES
 from ideas_pipeline.tables.community import COMMENTS, TABLES
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, sync_with
 from ideas_pipeline_tests.end_to_end.test_absence import deleted
 from ideas_pipeline_tests.end_to_end.test_replay import archive
 from ideas_pipeline_tests.end_to_end.test_replay import rows as rows_of
@@ -186,7 +185,7 @@ def test_lists_of_an_idea_are_asked_for_by_the_sources_own_ids(warehouse: Wareho
     with serving(answer) as server:
         api = connected(NESTED, server.base_url, Credentials(CLIENT_ID, CLIENT_SECRET), tmp_path)
         for _ in range(2):
-            result = sync_community(api, warehouse, mode=Full())
+            result = sync_with(api, warehouse, mode=Full())
             assert result.verdict == "complete", [s.reason for s in result.streams]
         lists = {path for path in server.paths() if not path.startswith("auth")}
     assert lists == LISTS.keys() | {f"challenges/1/ideas/{n}/{what}" for n in (1, 2) for what in ("comments", "votes")}

@@ -15,7 +15,6 @@ from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.shape import email_of
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.tables.bookkeeping import ERASURES
 from ideas_pipeline.tables.community import TABLES
@@ -37,7 +36,7 @@ from ideas_pipeline_tests.end_to_end.erasing import (
     simulated,
     votes_without_ids,
 )
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync_with
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
@@ -117,7 +116,7 @@ def test_a_person_who_is_erased_in_mid_run_is_erased_when_it_ends(warehouse: War
     with simulated(contract) as running, api_of(running, tmp_path) as api:
         privacy = Watched(contract, COMMUNITY, folder=tmp_path)
         privacy.erase_now = lambda: privacy_of(contract, tmp_path).erase(warehouse, PERSON)
-        sync_community(api, warehouse, mode=Full(), privacy=privacy)
+        sync_with(api, warehouse, mode=Full(), privacy=privacy)
     assert places_with_the_person(warehouse, tmp_path, "") == set()
 
 

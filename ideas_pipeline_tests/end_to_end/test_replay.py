@@ -21,7 +21,7 @@ from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.engine import new_run_id, sync_community
+from ideas_pipeline.sync.engine import new_run_id
 from ideas_pipeline.sync.replay import replay
 from ideas_pipeline.sync.run import Full, RunResult
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS
@@ -29,7 +29,7 @@ from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, paged, stream
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, paged, stream, sync_with
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_idea
 from ideas_pipeline_tests.end_to_end.test_truth import CONTRACTS, last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
@@ -54,7 +54,7 @@ def sync(simulator: Simulator, warehouse: Warehouse, folder: Path, *, days: int 
         api_of(simulator, folder, options.pop("contract", None)) as api,
         run_archive(archive(folder), run_id, days, api.contract) as kept,
     ):
-        return sync_community(api, warehouse, run_id=run_id, archive=kept, **options)
+        return sync_with(api, warehouse, run_id=run_id, archive=kept, **options)
 
 
 def archive(folder: Path) -> Path:
@@ -159,7 +159,7 @@ def test_a_later_state_that_is_not_archived_is_never_overwritten_and_that_is_sai
         changed = next(iter(tables["ideas"].values()))
         changed["title"] = "later"
     with api_of(simulator, tmp_path) as api:
-        sync_community(api, warehouse, mode=Full(), streams=["ideas"])
+        sync_with(api, warehouse, mode=Full(), streams=["ideas"])
 
     ideas = stream(replay(CONTRACT, warehouse, archive(tmp_path)), "ideas")
     assert (ideas.verdict, ideas.counts.seen) == ("failed", 0)
@@ -217,7 +217,7 @@ def test_lists_that_are_not_archived_at_all_are_said_and_left_as_they_are(
 ) -> None:
     sync(simulator, warehouse, tmp_path, streams=["challenges", "ideas"])
     with api_of(simulator, tmp_path) as api:
-        sync_community(api, warehouse)
+        sync_with(api, warehouse)
     before = last_written(warehouse.engine)
     result = replay(CONTRACT, warehouse, archive(tmp_path), streams=["votes"])
     assert (result.verdict, result.changed) == ("failed", False)

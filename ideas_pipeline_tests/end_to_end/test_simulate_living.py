@@ -13,11 +13,10 @@ from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.living import LivingCommunity
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full, Incremental, Mode
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import simulate
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync_with
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -36,13 +35,13 @@ def test_the_warehouse_equals_the_living_community_after_each_move_of_the_clock(
         credentials = Credentials(served["client_id"], served["client_secret"])
         api = IdeasApi.connect(contract, served["base_url"], credentials, tmp_path / "tokens.json", tmp_path)
         clock = served["base_url"].replace("/v2/", "/_control/clock")
-        assert sync_community(api, warehouse, mode=Full()).verdict == "complete"
+        assert sync_with(api, warehouse, mode=Full()).verdict == "complete"
         assert_true_to(warehouse.engine, COMMUNITY, contract, truth)
         for days in (1, 3):
             answer = requests.post(clock, json={"days": days}).json()
             events = life.advance(life.now + timedelta(days=days))
             assert answer == {"now": f"{life.now:%Y-%m-%dT%H:%M:%SZ}", "events": Counter(events)}
-            result = sync_community(api, warehouse, mode=mode)
+            result = sync_with(api, warehouse, mode=mode)
             assert result.verdict == "complete", result
             assert result.changed
             assert_true_to(warehouse.engine, COMMUNITY, contract, truth)

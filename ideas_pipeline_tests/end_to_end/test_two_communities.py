@@ -20,7 +20,6 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync import stream as engine_of_a_stream
-from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full, Incremental, RunResult
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS
 from ideas_pipeline.tables.community import METADATA, TABLES
@@ -29,7 +28,7 @@ from ideas_pipeline.warehouse.absences import confirm_absences, held
 from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import paged
+from ideas_pipeline_tests.end_to_end.pipeline import paged, sync_with
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import at_the_same_time
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
@@ -67,7 +66,7 @@ def sync(simulators: Simulators, community: str, warehouses: Warehouses, folder:
     simulator = simulators[community]
     credentials = Credentials(simulator.client_id, simulator.client_secret)
     api = IdeasApi.connect(CONTRACT, simulator.base_url, credentials, folder / f"{community}.json", folder)
-    return sync_community(api, warehouses[community], **options)
+    return sync_with(api, warehouses[community], **options)
 
 
 def everything_of(warehouses: Warehouses, community: str) -> dict[str, set[tuple[Any, ...]]]:
@@ -122,7 +121,7 @@ def _sync(
     engine_of_a_stream.BATCH_SCOPES = 4  # small batches: more transactions that could meet
     api = IdeasApi.connect(contract, base_url, credentials, folder / f"{community}.json", folder)
     with Warehouse.open(url, community) as warehouse:
-        result = sync_community(api, warehouse, mode=Full(), run_id=run_id)
+        result = sync_with(api, warehouse, mode=Full(), run_id=run_id)
     assert result.verdict == "complete", [s.reason for s in result.streams]
 
 
