@@ -21,7 +21,7 @@ def duration(seconds: float, *, digits: int = 0) -> str:
 
     Args:
         seconds: the duration; less than one second counts as one.
-        digits: digits after the decimal point, where it is not zero: ``3.5 days``. Seconds have none.
+        digits: digits after the decimal point, left out if they are zero: ``3.5 days``. Seconds have none.
     """
     for unit, size in _UNITS:
         if abs(seconds) >= 2 * size:
