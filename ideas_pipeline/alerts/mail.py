@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert) -> None:
     """Hand ``alert`` to the mail ``server`` (``smtp://user:password@host:587``, ``smtps://…``) for ``recipients``.
 
-    Always encrypted, unless the server is on this machine. Raises NotDelivered where the server takes it for none.
+    The connection is encrypted, unless the server is on this machine. Raises NotDelivered if no recipient gets it.
     """
     message = EmailMessage()
     message["Subject"] = alert.subject
@@ -33,7 +33,7 @@ def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message.set_content(alert.text)
-    # None of smtplib's own words: they quote users and recipients.
+    # smtplib's own messages are not repeated, because they quote users and recipients.
     try:
         with _connected(urlsplit(server.get_secret_value())) as connection:
             refused = connection.send_message(message, sender, list(recipients))
@@ -49,12 +49,14 @@ def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert
     except smtplib.SMTPResponseException as error:
         raise NotDelivered(f"the mail server refused the message (status {error.smtp_code}).") from None
     except smtplib.SMTPNotSupportedError:
-        raise NotDelivered("the mail server takes no user and password, but IDEAS_SMTP_URL has them.") from None
+        raise NotDelivered(
+            "the mail server does not accept a log-in, but IDEAS_SMTP_URL has a user and password."
+        ) from None
     except ssl.SSLCertVerificationError:
         raise NotDelivered(
-            "the mail server's certificate cannot be verified. Where your own authority signed it, set SSL_CERT_FILE."
+            "the mail server's certificate cannot be verified. If your own authority signed it, set SSL_CERT_FILE."
         ) from None
-    # UnicodeError: a host that can be none, such as one with two dots together.
+    # UnicodeError: an impossible host name, such as one with two consecutive dots.
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             raise NotDelivered(f"the mail server did not answer within {_SECONDS} seconds.") from None
@@ -84,7 +86,7 @@ def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
         if user:
             _log_in(connection, user, unquote(url.password or ""))
         yield connection
-        # What the server took is sent, whatever it says at parting.
+        # The message is accepted by now; an error while closing the session changes nothing.
         with suppress(OSError):
             connection.quit()
     finally:
@@ -94,8 +96,8 @@ def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
 def _log_in(connection: smtplib.SMTP, user: str, password: str) -> None:
     try:
         connection.login(user, password)
-    except UnicodeEncodeError:  # smtplib's: it knows ASCII alone
+    except UnicodeEncodeError:  # smtplib encodes both as ASCII
         raise NotDelivered(
-            "user or password of IDEAS_SMTP_URL holds letters beyond ASCII, with which no log-in is possible. Give the "
-            "mailbox a password without."
+            "user or password of IDEAS_SMTP_URL has non-ASCII letters, and the log-in allows ASCII only. Give the "
+            "mailbox an ASCII password."
         ) from None

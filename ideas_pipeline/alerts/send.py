@@ -1,4 +1,4 @@
-"""Where alerts go."""
+"""The outlets for alerts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Outlet = Callable[[Alert], None]
 
 
 def outlets(settings: Settings) -> dict[str, Outlet]:
-    """By name, what sends an alert, or raises NotDelivered. None where nothing is configured."""
+    """The configured outlets by name: functions that send an alert, or raise NotDelivered."""
     found: dict[str, Outlet] = {}
     if settings.alert_webhook:
         found["webhook"] = partial(webhook.post, settings.alert_webhook)

@@ -1,4 +1,4 @@
-"""An alert to a webhook, in the JSON that Slack, Mattermost and others take."""
+"""An alert to a webhook, as the JSON that Slack, Mattermost and others accept."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _SECONDS = 10
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The address is a secret between us and one server: no other is told."""
+    """The address is a secret, so it is not sent to another server."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
-# Not requests, whose connections log the address that they ask for.
+# Not requests: urllib3 logs the address of each request.
 _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 def post(address: SecretStr, alert: Alert) -> None:
-    """Post ``{"text": …}`` to ``address``. Raises NotDelivered, at the latest after some seconds of silence."""
+    """Post ``{"text": …}`` to ``address``. Raises NotDelivered, at the latest after 10 seconds without a response."""
     text = f"*{_escaped(alert.subject)}*\n{_escaped(alert.text)}"
-    request = urllib.request.Request(  # noqa: S310 - the settings take https alone, or this machine
+    request = urllib.request.Request(  # noqa: S310 - the settings allow only https, or this machine
         address.get_secret_value(),
         data=json.dumps({"text": text}).encode(),
         headers={"Content-Type": "application/json", "User-Agent": "ideas_pipeline"},
@@ -39,7 +39,7 @@ def post(address: SecretStr, alert: Alert) -> None:
     try:
         with _OPENER.open(request, timeout=_SECONDS):
             pass
-    # None of their own words: they can hold the address.
+    # The errors' own messages are not repeated, because they can contain the address.
     except urllib.error.HTTPError as error:
         error.close()
         raise NotDelivered(
@@ -49,10 +49,10 @@ def post(address: SecretStr, alert: Alert) -> None:
         raise NotDelivered(f"the webhook did not answer within {_SECONDS} seconds.") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = getattr(error, "reason", error)
-        said = "did not answer in time" if isinstance(why, TimeoutError) else "cannot be reached"
-        raise NotDelivered(f"the webhook {said}. Check IDEAS_ALERT_WEBHOOK and this machine's network.") from None
+        what = "did not answer in time" if isinstance(why, TimeoutError) else "cannot be reached"
+        raise NotDelivered(f"the webhook {what}. Check IDEAS_ALERT_WEBHOOK and this machine's network.") from None
 
 
 def _escaped(text: str) -> str:
-    """What Slack would take for a link or a mention, as plain text."""
+    """Text without the characters that Slack reads as a link or a mention."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -7,11 +7,11 @@ import dagster as dg
 
 from ideas_pipeline.app import Pipeline, run_sync
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.failures import days_not_marked, failing_in_words, stream_failure
+from ideas_pipeline.defs.failures import days_not_marked, expected_errors_as_failures, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
 from ideas_pipeline.defs.marts import marts_built
 from ideas_pipeline.defs.metadata import LoggedProgress, counts, details, loaded
-from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, proven_days, window_asked_for
+from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, days_to_mark, window_of_run
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
 from ideas_pipeline.defs.specs import about_freshness, asset_key, asset_spec, column_schema, freshness, step_name
 from ideas_pipeline.settings import Settings
@@ -114,10 +114,10 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
     )
     def sync(context: dg.AssetExecutionContext, ideas_api: ApiResource, warehouse: WarehouseResource) -> None:
         """Sync the stream."""
-        window = window_asked_for(context) if has_days else None
+        window = window_of_run(context) if has_days else None
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         began = datetime.now(UTC)
-        with failing_in_words():
+        with expected_errors_as_failures():
             pipeline = Pipeline(settings, contract, ideas_api.client, warehouse.warehouse)
             run = run_sync(
                 pipeline,
@@ -183,6 +183,6 @@ def _mark_days(
         with warehouse.reading() as tx:
             at = full_goal(tx, run_id, began)
     key = asset_key(settings, stream)
-    proven = proven_days(settings, context.instance.get_materialized_partitions(key), at)
-    for day, rows in day_counts(warehouse, settings, pipeline.contract, stream, proven).items():
+    days_complete = days_to_mark(settings, context.instance.get_materialized_partitions(key), at)
+    for day, rows in day_counts(warehouse, settings, pipeline.contract, stream, days_complete).items():
         context.log_event(dg.AssetMaterialization(key, partition=day, metadata={"dagster/partition_row_count": rows}))

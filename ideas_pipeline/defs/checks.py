@@ -9,7 +9,7 @@ import dagster as dg
 
 from ideas_pipeline.app import expectations_of
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.failures import checks_failed, failing_in_words
+from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
 from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.specs import asset_key, step_name
@@ -48,7 +48,7 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
         specs=[dg.AssetCheckSpec(code, asset=key, description=text) for code, text in about.items()],
     )
     def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-        with failing_in_words(), warehouse.warehouse.reading() as tx:
+        with expected_errors_as_failures(), warehouse.warehouse.reading() as tx:
             found = stream_findings(tx, contract, stream, expectations_of(settings), datetime.now(UTC))
         yield from (_result(code, found) for code in about)
         # Dagster calls a run a success whatever its checks say: an error must turn it red.
@@ -66,7 +66,7 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
         additional_deps=[asset_key(settings, name) for name in sorted(referenced_streams(contract, stream))],
     )
     def referential_integrity(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        with failing_in_words(), warehouse.warehouse.reading() as tx:
+        with expected_errors_as_failures(), warehouse.warehouse.reading() as tx:
             return _result(REFERENCES, reference_findings(tx, contract, stream))
 
     return referential_integrity

@@ -1,4 +1,4 @@
-"""Runs that failed, as Dagster recorded them, in sentences that may leave it."""
+"""Failed runs as Dagster recorded them, in sentences that may leave the machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ideas_pipeline.defs.second_try import DAGSTER_RETRIES, second_try_of
 from ideas_pipeline.settings import Settings
 
 _AT_ONCE = 50
-_ASSETS_CHOSEN = "__ASSET_JOB"
+_SELECTED_ASSETS = "__ASSET_JOB"
 
 
 def newest_failure(instance: dg.DagsterInstance) -> int:
-    """The place of the newest failure, for ``failed_runs``; that of none is 0."""
+    """The place of the newest failure in Dagster's event log, for ``failed_runs``; 0 if there is none."""
     newest = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1).records
     return newest[0].storage_id if newest else 0
 
@@ -25,11 +25,20 @@ def newest_failure(instance: dg.DagsterInstance) -> int:
 def failed_runs(
     context: dg.SensorEvaluationContext, settings: Settings, after: int, now: datetime
 ) -> tuple[list[FailedRun], int]:
-    """This location's runs that failed after the place ``after``, the oldest first, and the place to go on from.
+    """The failed runs of this code location to send an alert for.
 
-    Runs that were tried again, by Dagster or by ``second_try``, are left out: if the last try fails, that one is told.
-    The place stays before a run whose second try is still to come, so that its failure is told if nobody makes it.
-    ``now`` is timezone-aware.
+    A run that was started again, by Dagster or by ``second_try``, is left out: if the last try fails, the alert is
+    about that one. The place stays before a run whose second try is still to come: if it is never made, a later call
+    returns the run. So each failed night is returned once, when it is known that no second try mends it.
+
+    Args:
+        context: the tick of the sensor.
+        settings: the community, its time zone and its warehouse.
+        after: the place in Dagster's event log up to which failures are settled.
+        now: timezone-aware.
+
+    Returns:
+        The runs, the oldest first, and the place for the next call.
     """
     instance = context.instance
     records = instance.fetch_run_status_changes(
@@ -53,7 +62,7 @@ def failed_runs(
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
-    """Whether the run is of this code location. One that Dagster's command line ran has none."""
+    """Whether the run is one of this code location, or of Dagster's command line, whose runs have none."""
     origin = run.remote_job_origin
     here = context.code_location_origin
     return (
@@ -66,9 +75,9 @@ def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
 def _failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> FailedRun:
     return FailedRun(
         run_id=run.run_id,
-        name="a run of chosen assets" if run.job_name.startswith(_ASSETS_CHOSEN) else run.job_name,
+        name="a run of selected assets" if run.job_name.startswith(_SELECTED_ASSETS) else run.job_name,
         at=at,
-        # Streams that fail for the same reason tell it once.
+        # Streams that fail for the same reason give it once.
         reasons=list(dict.fromkeys(_reasons(instance, run.run_id))),
     )
 

@@ -1,4 +1,4 @@
-"""What went wrong, as Dagster shows it: the sentence first, and whether trying again can help."""
+"""Failures of steps: the sentence that Dagster shows, and whether Dagster may retry the step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINDINGS = "findings"
 
 
 def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
-    """A stream that failed. What it read before is loaded, and ``metadata`` says how much that is."""
+    """The failure of a stream's sync. ``metadata``: the counts of what it read and loaded before."""
     what = str(result.error)
     if result.error is None:
         what = (
@@ -34,9 +34,9 @@ def checks_failed(errors: Sequence[Finding]) -> dg.Failure:
 
 
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
-    """Some days were not read whole: what was read is loaded, and none of them may be called there."""
+    """The failure of a backfill with an incomplete scope: none of its days may count as materialized."""
     return dg.Failure(
-        f"{result.stream}: {result.counts.scopes_complete:,} of {result.counts.scopes:,} lists were proven complete, "
+        f"{result.stream}: {result.counts.scopes_complete:,} of {result.counts.scopes:,} scopes are complete, "
         f"so none of the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
         metadata,
         allow_retries=False,
@@ -44,17 +44,17 @@ def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue])
 
 
 def report_not_written(path: Path, error: OSError) -> dg.Failure:
-    """A full disk, or a right that is missing: for a person to mend, and no sync of everything brings it about."""
+    """The failure to write the report's file: a full disk or a missing permission, which no sync can correct."""
     return dg.Failure(
-        f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR (its rights, the "
-        "disk's free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed.",
+        f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR (its permissions, "
+        "the free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed.",
         allow_retries=False,
     )
 
 
 @contextmanager
-def failing_in_words() -> Iterator[None]:
-    """Raises dg.Failure, with the sentence and no traceback of ours, for every error that was foreseen."""
+def expected_errors_as_failures() -> Iterator[None]:
+    """Turn every expected error in the block into a dg.Failure with its sentence, without the traceback."""
     try:
         yield
     except (IdeasApiError, WarehouseError) as error:

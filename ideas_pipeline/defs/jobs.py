@@ -18,25 +18,26 @@ WEEKLY = "weekly_full"
 
 
 def jobs() -> list[UnresolvedAssetJobDefinition]:
+    """The two jobs. They differ in one tag, which makes a run read every scope."""
     community = dg.AssetSelection.groups(GROUP, MARTS_GROUP, REPORT_GROUP)
     return [
         dg.define_asset_job(
             NIGHTLY,
             selection=community,
-            description="Reads what may have changed, brings the warehouse up to date, and checks what came of it.",
+            description="Reads what may have changed, and updates and checks the tables, the marts and the report.",
         ),
         dg.define_asset_job(
             WEEKLY,
             selection=community,
             tags=FULL,
-            description="Reads every list of the community, whatever seems unchanged, and checks what came of it.",
+            description="Reads every scope, and updates and checks the tables, the marts and the report.",
         ),
     ]
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """At IDEAS_SCHEDULE_HOUR in IDEAS_TIMEZONE: the weekly job on IDEAS_FULL_WEEKDAY, the nightly one on the others."""
-    weekdays = get_args(Weekday)  # as cron counts them: Sunday is 0
+    """The schedules at IDEAS_SCHEDULE_HOUR: the weekly job on IDEAS_FULL_WEEKDAY, the nightly one on other days."""
+    weekdays = get_args(Weekday)  # in cron's order: Sunday is 0
     full = weekdays.index(settings.full_weekday)
     others = ",".join(str(day) for day in range(len(weekdays)) if day != full)
     return [

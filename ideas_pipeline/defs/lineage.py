@@ -1,4 +1,4 @@
-"""Where each column comes from: the paths of the API's answers that the contract maps to it."""
+"""Lineage: the API's lists as assets, and the paths in their records that fill each column."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ideas_pipeline.warehouse.database import Transaction
 SOURCES = "source"
 HISTORY = "history"
 WRITER = "ideas"
-_ABOUT = "Written with `ideas`, in the same transactions: a run of `ideas` brings it up to date."
+_ABOUT = "Written in the same transactions as `ideas`: a run of `ideas` updates it."
 
 
 def source_key(settings: Settings, stream: str) -> dg.AssetKey:
-    """The asset that stands for the API's list from which ``stream`` is read."""
+    """The asset that represents the list of the API from which ``stream`` is read."""
     return dg.AssetKey([settings.community, "api", stream])
 
 
 def column_lineage(settings: Settings, contract: Contract, stream: str) -> dict[str, list[dg.TableColumnDep]]:
-    """By column of ``stream``, the source's paths and the columns of other tables that can fill it.
+    """The paths in the API's records, and the columns of other tables, that can fill each column of ``stream``.
 
-    A column of a table that comes inside the stream's records is named with its table: ``idea_labels.name``.
+    A column of an embedded table is named with its table: ``idea_labels.name``.
     """
     spec = contract.streams[stream]
     source = source_key(settings, stream)
@@ -46,7 +46,7 @@ def column_lineage(settings: Settings, contract: Contract, stream: str) -> dict[
 
 
 def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[str, list[str]]:
-    """By path of the API's list, the columns of ``stream`` that it can fill."""
+    """The columns of ``stream`` that each path in the API's records can fill."""
     filled: dict[str, list[str]] = {}
     source = source_key(settings, stream)
     for column, deps in column_lineage(settings, contract, stream).items():
@@ -57,11 +57,12 @@ def columns_filled(settings: Settings, contract: Contract, stream: str) -> dict[
 
 
 def table_column(settings: Settings, asset: str, table: str, column: str) -> dg.TableColumnDep:
-    """A table's column as Dagster knows it. ``asset``: the table with whose asset this one comes, or itself."""
+    """A column in Dagster's terms. ``asset``: the table whose asset includes ``table``, or ``table`` itself."""
     return dg.TableColumnDep(asset_key(settings, asset), column if table == asset else f"{table}.{column}")
 
 
 def idea_history(settings: Settings) -> dg.AssetSpec:
+    """The asset of the history table, which is written with ``ideas``."""
     ideas, challenges = asset_key(settings, "ideas"), asset_key(settings, "challenges")
 
     def of(*columns: str) -> list[dg.TableColumnDep]:
@@ -88,23 +89,23 @@ def idea_history(settings: Settings) -> dg.AssetSpec:
 
 
 def history_written(tx: Transaction, settings: Settings) -> dg.AssetMaterialization:
-    """The state of the history table."""
+    """The materialization of the history, with its number of rows."""
     history = IDEA_HISTORY.c
     counted = sa.select(sa.func.count(), sa.func.count(sa.case((history.observed_to.is_(None), 1))))
-    rows, lasting = tx.execute(counted.where(tx.owns(IDEA_HISTORY))).one()
+    rows, current = tx.execute(counted.where(tx.owns(IDEA_HISTORY))).one()
     return dg.AssetMaterialization(
         asset_key(settings, IDEA_HISTORY.name),
-        metadata={"dagster/row_count": rows, "intervals that last": lasting},
+        metadata={"dagster/row_count": rows, "current intervals": current},
     )
 
 
 def sources(settings: Settings, contract: Contract) -> list[dg.AssetSpec]:
-    """One for each stream: its columns are the paths of its records' values. Raises SettingsError (see base_url)."""
+    """One asset per list of the API; its columns are the paths in its records. Raises SettingsError (see base_url)."""
     return [_source(settings, contract, stream) for stream in contract.order()]
 
 
 def source_read(settings: Settings, result: StreamResult) -> dg.AssetObservation:
-    """What it took to read a stream."""
+    """The observation of the API's list: what it took to read the stream."""
     counts = result.counts
     return dg.AssetObservation(
         source_key(settings, result.stream),
@@ -119,21 +120,21 @@ def _source(settings: Settings, contract: Contract, stream: str) -> dg.AssetSpec
         for path, names in columns_filled(settings, contract, stream).items()
     ]
     base = "" if settings.simulated else settings.base_url(contract)
-    each = f" One such list for each {' and '.join(f'`{name}`' for name in spec.each.of)}." if spec.each else ""
+    each = f" One list per {' and '.join(f'`{name}`' for name in spec.each.of)}." if spec.each else ""
     return dg.AssetSpec(
         source_key(settings, stream),
         group_name=SOURCES,
         description=description(
             settings,
             f"`{spec.method} {spec.path}` of the Ideas API, from which `{stream}` is read.{each} Its columns are the "
-            "places of the values in a record, as the contract maps them: where several fill one column, the "
-            "contract says which comes first. `ideas-pipeline check` says where your API differs.",
+            "paths in a record, as the contract maps them; if several can fill one column, the contract has their "
+            "order. `ideas-pipeline check` shows where your API differs.",
         ),
         kinds={"api"},
         tags=tags(settings),
         metadata={
             "endpoint": f"{spec.method} {base}{spec.path}",
-            "records are at": " or ".join(spec.records),
+            "paths of the records": " or ".join(spec.records),
             "dagster/column_schema": dg.TableSchema(columns=columns),
         },
     )

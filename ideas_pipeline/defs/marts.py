@@ -1,4 +1,4 @@
-"""The marts as assets: built together, in one transaction, after the tables that they are made of."""
+"""Assets of the marts, which are built together in one transaction, and of the report."""
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.failures import failing_in_words, report_not_written
+from ideas_pipeline.defs.failures import expected_errors_as_failures, report_not_written
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import WarehouseResource
@@ -21,9 +21,9 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 
 MARTS_GROUP = "marts"
 REPORT_GROUP = "report"
-_ABOUT = "All marts are built together: a reader sees all as they were before, or all as they are after."
+_ABOUT = "All marts are built in one transaction: a reader sees all of them as before, or all of them as after."
 
-# A backfill, or a run of one table: the nightly and the weekly job build what follows by themselves.
+# After a backfill or a run of one table. The nightly and the weekly job contain the marts and the report.
 FOLLOWS = (
     dg.AutomationCondition.any_deps_updated()
     .since(dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated())
@@ -34,7 +34,7 @@ FOLLOWS = (
 
 
 def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
-    """One asset a mart; a run of one builds them all."""
+    """One asset per mart; a run of one mart builds all of them."""
     assets = {**contract.tables(), **{name: name for name in (IDEA_HISTORY.name, *MARTS)}}
 
     @dg.multi_asset(
@@ -43,8 +43,8 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
         can_subset=False,
     )
     def build(warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
-        """Build the analysts' tables anew from what is in the warehouse."""
-        with failing_in_words():
+        """Rebuild the analysts' tables from the warehouse."""
+        with expected_errors_as_failures():
             built = marts_built(settings, warehouse.warehouse)
         for mart in built:
             yield dg.MaterializeResult(asset_key=mart.asset_key, metadata=mart.metadata)
@@ -67,17 +67,17 @@ def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMateri
 
 
 def following() -> dg.AutomationConditionSensorDefinition:
-    """It runs from the start: it starts nothing but what follows a change that somebody made."""
+    """The sensor that rebuilds marts and report. It runs from the start, because it only follows changes."""
     return dg.AutomationConditionSensorDefinition(
         "marts_follow_their_tables",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Builds the marts and the report anew when a table has changed without them, as by a backfill.",
+        description="Rebuilds the marts and the report when a table has changed without them, as after a backfill.",
     )
 
 
 def _spec(settings: Settings, assets: Mapping[str, str], mart: Mart) -> dg.AssetSpec:
-    """``assets``: by table, the one with whose asset it comes. The table that analysts write has none."""
+    """The asset of a mart. ``assets``: the asset of each table; the table that analysts fill has none."""
     lineage = {
         column: [table_column(settings, assets[table], table, name) for table, name in columns if table in assets]
         for column, columns in column_lineage(str(mart.table.name)).items()
@@ -98,13 +98,15 @@ NAME = "report"
 
 
 def report(settings: Settings) -> dg.AssetsDefinition:
+    """The asset of the HTML report."""
+
     @dg.asset(
         key=asset_key(settings, NAME),
         group_name=REPORT_GROUP,
         description=description(
             settings,
-            "The community in one page: what was done, by how many, how far ideas came, how soon they were answered. "
-            "A self-contained HTML file without a name or a title of anybody, made of the marts; "
+            "The community on one page: activity, participants, how far ideas got, and how soon they were answered. "
+            "A self-contained HTML file made of the marts, without names of people and without titles of ideas; "
             "`ideas-pipeline report` writes the same.",
         ),
         kinds={"html"},
@@ -116,7 +118,7 @@ def report(settings: Settings) -> dg.AssetsDefinition:
     def community_report(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
         """Write the report."""
         path = settings.report.absolute()
-        with failing_in_words():
+        with expected_errors_as_failures():
             try:
                 size = write_report(warehouse.warehouse, path)
             except OSError as error:

@@ -1,4 +1,4 @@
-"""What the UI shows of a run: what a sync came to, and what the table holds now."""
+"""Metadata of a materialization: the counts of the sync, its incomplete scopes and rejects, a preview of the table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ideas_pipeline.warehouse.quality import incomplete_scopes, reject_reasons
 from ideas_pipeline.warehouse.scopes import live_counts
 
 _SHOWN = 10
-_SCOPE = ("scope", "why", "declared by its parent", "total by the API", "read")
+_SCOPE = ("scope", "reason", "declared by its parent", "total by the API", "records read")
 
 _SECONDS = 60.0
 
@@ -30,7 +30,7 @@ _PREVIEW_COLUMNS = 8
 
 
 def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
-    """The sync's numbers and words, by the names that they have in ``_sync_streams``."""
+    """The verdict, the reason and the counts of a sync, under their names in ``_sync_streams``."""
     return {
         name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(value)
         for name, value in result.shown().items()
@@ -39,9 +39,9 @@ def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
 
 
 def loaded(tx: Transaction, stream: str, *, made_id: bool) -> dict[str, dg.MetadataValue]:
-    """How many rows there are now, and the first of them. ``made_id``: the id was made of other columns."""
+    """The number of live rows, and the first of them. ``made_id``: whether the id is a composite of other columns."""
     rows = sum(live_counts(tx, stream).values())
-    # An id that was made can have a person's in it.
+    # A composite id can contain a person's id.
     hidden = ["id"] if made_id else []
     shown = preview(tx, TABLES[stream], without=hidden, most=_PREVIEW_COLUMNS)
     return {"dagster/row_count": dg.MetadataValue.int(rows), **shown}
@@ -50,10 +50,15 @@ def loaded(tx: Transaction, stream: str, *, made_id: bool) -> dict[str, dg.Metad
 def preview(
     tx: Transaction, table: sa.Table, *, without: Collection[str] = (), most: int | None = None
 ) -> dict[str, dg.MetadataValue]:
-    """The first rows that are there, by key; nothing where a row is a person. Nor is a column about people shown.
+    """The first live rows by key, without personal data; nothing if each row is a person.
 
-    Dagster keeps what it is shown, out of an erasure's reach. ``without``: columns that are left out as well.
-    ``most``: how many columns are shown; None for all. Raises WarehouseError.
+    Dagster keeps metadata, where an erasure cannot reach it.
+
+    Args:
+        tx: a transaction that reads.
+        table: the table to preview.
+        without: columns to leave out, beside those with personal data.
+        most: the number of columns to show; None shows all.
     """
     keys = table.primary_key.columns
     if any(pii(key) for key in keys):
@@ -67,12 +72,13 @@ def preview(
 
 
 def as_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A value that is long is cut short."""
+    """A Markdown table. Long values are cut."""
     lines = [head, ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def as_query(sql: str) -> str:
+    """SQL as a block of Markdown."""
     return f"```sql\n{sql}\n```"
 
 
@@ -86,26 +92,26 @@ def _cell(value: object) -> str:
 
 
 class LoggedProgress:
-    """Logs how far a stream has come, once a minute (see ``sync.run.Progress``)."""
+    """Log the progress of a stream, at most once a minute (see ``sync.run.Progress``)."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._lists = self._done = self._rows = 0
-        self._said = 0.0
+        self._scopes = self._done = self._rows = 0
+        self._logged_at = 0.0
 
     def waiting(self, reason: str) -> None:
         self._log.info(reason)
 
     def stream_started(self, stream: str, scopes: int) -> None:
-        self._lists, self._said = scopes, time.monotonic()
-        self._log.info(f"{stream}: {scopes:,} lists to read.")
+        self._scopes, self._logged_at = scopes, time.monotonic()
+        self._log.info(f"{stream}: {scopes:,} scopes to read.")
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         self._done += 1
         self._rows += rows
-        if time.monotonic() - self._said >= _SECONDS:
-            self._said = time.monotonic()
-            self._log.info(f"{stream}: {self._done:,} of {self._lists:,} lists read, {self._rows:,} records.")
+        if time.monotonic() - self._logged_at >= _SECONDS:
+            self._logged_at = time.monotonic()
+            self._log.info(f"{stream}: {self._done:,} of {self._scopes:,} scopes read, {self._rows:,} records.")
 
     def stream_finished(self, result: StreamResult) -> None:
         counts = result.counts
@@ -127,9 +133,9 @@ def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> di
     if reasons:
         names = ", ".join(f"'{table}'" for table in tables)
         query = _query("table_name, record_key, reason", "_rejected_records", tx.community, f"table_name IN ({names})")
-        shown["rejected records"] = _shown(
-            f"{sum(reasons.values()):,} records (`ideas-pipeline rejects list` names them, too)",
-            ("what is wrong", "records"),
+        shown["rejects"] = _shown(
+            f"{sum(reasons.values()):,} rejects (also in `ideas-pipeline rejects list`)",
+            ("reason", "rejects"),
             list(reasons.items())[:_SHOWN],
             query,
         )
@@ -137,9 +143,9 @@ def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> di
 
 
 def _query(columns: str, table: str, community: str, which: str) -> str:
-    """For a person to run. It is made of our own names and ids: nothing that the API sent is in it."""
+    """SQL for a person to run. It contains only names and ids of the pipeline, nothing that the API sent."""
     where = f"community = '{community}' AND {which}"
-    return f"SELECT {columns} FROM {table}\nWHERE {where};"  # noqa: S608  # a text to be shown: we never run it
+    return f"SELECT {columns} FROM {table}\nWHERE {where};"  # noqa: S608  # only shown, never executed
 
 
 def _shown(what: str, head: Sequence[str], rows: Sequence[Sequence[object]], query: str) -> dg.MetadataValue:

@@ -1,4 +1,4 @@
-"""Days of a community as Dagster's partitions: which streams have them, which are asked for, what they hold."""
+"""Daily partitions: the days of a community, the window of a run, and the rows per day."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ideas_pipeline.warehouse.counts import rows_by_day
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 ABOUT = (
-    "A day holds the records that were made on it. Materializing days, as many at once as you like, reads them anew "
-    "and leaves the nightly state alone. All days of a run are marked, or none: after a failure launch the same days "
-    "again, and it goes on from the lists that are read. A sync that is proven complete has all days up to yesterday: "
-    "it marks them, a month at a time, the newest first. Days without a mark need no backfill where `completeness` "
+    "A day holds the records that were made on it. Materializing days (any number at once) reads them again and does "
+    "not change what the next night reads. A run marks all of its days or none: after a failure, launch the same days "
+    "again, and the run continues with the scopes that are not read yet. A complete sync covers all days up to "
+    "yesterday and marks them, 31 per night, the newest first. Days without a mark need no backfill if `completeness` "
     "passes.\n\n"
     "**To sync now**, without days: Automation › `nightly_sync_schedule` › Preview tick result › Continue › Launch "
-    "all, or `ideas-pipeline sync`. The button *Materialize* always asks for days, and reads those alone."
+    "all, or `ideas-pipeline sync`. The button *Materialize* always asks for days and reads only those."
 )
 
-# So many days a run marks at most: each is a line in its log. The older ones follow in the nights after.
+# A run marks this many days at most, because each is a line in its log. Older ones follow in the next nights.
 _MARKED_AT_ONCE = 31
 
 
@@ -33,19 +33,21 @@ def days(settings: Settings) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone=settings.timezone)
 
 
-def window_asked_for(context: dg.AssetExecutionContext) -> Window | None:
-    """The time from the beginning of the run's first day to the end of its last one; None for a run without days."""
+def window_of_run(context: dg.AssetExecutionContext) -> Window | None:
+    """The window of the run, from the start of its first day to the end of its last; None for a run without days."""
     if not (context.has_partition_key or context.has_partition_key_range):
         return None
     window = context.partition_time_window
     return Window(window.start, window.end)
 
 
-def proven_days(settings: Settings, marked: Set[str], at: datetime) -> list[str]:
-    """The days that a run marks which has proven a stream complete, as it was ``at`` a moment, in order.
+def days_to_mark(settings: Settings, marked: Set[str], at: datetime) -> list[str]:
+    """The days that a complete sync marks, in order: yesterday, and the newest days without a mark.
 
-    A list that is proven complete has all of its days: yesterday is marked, and what lacks a mark. ``at`` knows its
-    zone.
+    Args:
+        settings: the first day, and the time zone of the days.
+        marked: the days that are marked already.
+        at: the moment as of which the sync is complete; timezone-aware.
     """
     ended = days(settings).get_partition_keys(current_time=at)
     return [day for day in ended if day not in marked or day == ended[-1]][-_MARKED_AT_ONCE:]
@@ -54,7 +56,7 @@ def proven_days(settings: Settings, marked: Set[str], at: datetime) -> list[str]
 def day_counts(
     warehouse: Warehouse, settings: Settings, contract: Contract, stream: str, keys: Sequence[str]
 ) -> dict[str, int]:
-    """By partition key, in order of time, how many rows there are of the day."""
+    """The number of rows per day. ``keys``: the days, in order."""
     if not keys:
         return {}
     window = window_of(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]), settings.timezone)

@@ -1,4 +1,4 @@
-"""What Dagster shows of every table of a community: its key, its columns, its owner, in which database it is."""
+"""Asset specs shared by all tables of a community: key, columns, owner, freshness."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SIMULATED = "Simulated: made-up people and ideas, because no API client is confi
 
 
 def asset_key(settings: Settings, table: str) -> dg.AssetKey:
-    """``table``: a table of the warehouse. One that comes inside a stream's records has no asset of its own."""
+    """The asset key of a table. Embedded tables have no asset of their own."""
     return dg.AssetKey([settings.community, table])
 
 
 def step_name(settings: Settings, *of: str) -> str:
-    """The name of a community's step. Dagster allows no dash in it, as the community's own name can have."""
+    """The name of a community's step. Dagster allows no dash in it; the community's name may have one."""
     return "__".join([settings.community, *of]).replace("-", "_")
 
 
@@ -39,13 +39,19 @@ def asset_spec(
     metadata: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> dg.AssetSpec:
-    """The asset of a table in the warehouse. ``about``: paragraphs after the table's own description.
+    """The asset of a table in the warehouse.
 
-    ``metadata``: beside the table's own; a ``dagster/column_lineage`` in it is also told in words, column by column.
-    ``more``: other attributes of ``dg.AssetSpec``.
+    Args:
+        settings: the community, the owner and the database.
+        table: the table.
+        group: the asset's group in the UI.
+        about: paragraphs after the table's own description.
+        kinds: beside the database's.
+        metadata: beside the table's own; its ``dagster/column_lineage`` is also written into the columns' descriptions.
+        more: other attributes of ``dg.AssetSpec``.
     """
-    told = dict(metadata or {})
-    lineage = told.get("dagster/column_lineage")
+    own = dict(metadata or {})
+    lineage = own.get("dagster/column_lineage")
     database = urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]
     return dg.AssetSpec(
         asset_key(settings, table.name),
@@ -57,26 +63,29 @@ def asset_spec(
         metadata={
             "dagster/table_name": table.name,
             "dagster/column_schema": column_schema(table, lineage.deps_by_column if lineage else {}),
-            **told,
+            **own,
         },
         **more,
     )
 
 
 def description(settings: Settings, *paragraphs: str) -> str:
+    """The description of an asset, with a remark if the community is simulated."""
     return "\n\n".join([*paragraphs, *([f"**{SIMULATED}**"] if settings.simulated else [])])
 
 
 def owners(settings: Settings) -> list[str]:
+    """The owner of every asset, if one is configured."""
     return [settings.owner] if settings.owner else []
 
 
 def tags(settings: Settings) -> dict[str, str]:
+    """The tags of every asset."""
     return {"ideas_pipeline/simulated": "true"} if settings.simulated else {}
 
 
 def column_schema(table: sa.Table, made_of: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:
-    """``made_of``: by column, what it comes from."""
+    """The columns of a table. ``made_of``: what each column is made of."""
     return dg.TableSchema(columns=[_column(c, made_of.get(c.name, ())) for c in table.columns])
 
 
@@ -95,14 +104,14 @@ def _column(column: sa.Column[Any], made_of: Sequence[dg.TableColumnDep]) -> dg.
 
 
 def _origin(made_of: Sequence[dg.TableColumnDep]) -> str:
-    """In words, as only Dagster's paid edition draws the lineage of columns."""
+    """The lineage of a column in words, because only Dagster+ draws it."""
     by_asset = groupby(made_of, key=lambda dep: dep.asset_key)
-    told = [f"{'/'.join(key.path[1:])}: {', '.join(dep.column_name for dep in deps)}" for key, deps in by_asset]
-    return f" From {'; '.join(told)}." if told else ""
+    parts = [f"{'/'.join(key.path[1:])}: {', '.join(dep.column_name for dep in deps)}" for key, deps in by_asset]
+    return f" From {'; '.join(parts)}." if parts else ""
 
 
 def freshness(settings: Settings) -> dg.FreshnessPolicy:
-    """Every day between IDEAS_SCHEDULE_HOUR and six hours later, in IDEAS_TIMEZONE."""
+    """The policy that a table is synced between IDEAS_SCHEDULE_HOUR and six hours later, every day."""
     return dg.FreshnessPolicy.cron(
         deadline_cron=f"0 {_deadline(settings)} * * *",
         lower_bound_delta=timedelta(hours=_HOURS),
@@ -111,12 +120,11 @@ def freshness(settings: Settings) -> dg.FreshnessPolicy:
 
 
 def about_freshness(settings: Settings) -> str:
-    """What the policy does and does not say."""
+    """The policy in words, with what it does not cover."""
     return (
-        f"Fresh: synced since {settings.schedule_hour:02}:00 ({settings.timezone}), said at "
-        f"{_deadline(settings):02}:00. That supposes that the schedules are switched on: where they are not, the table "
-        "is overdue a day after the last run. A backfill counts, too: whether everything was read, the check "
-        "`completeness` says."
+        f"Fresh at {_deadline(settings):02}:00 ({settings.timezone}) if it was synced since "
+        f"{settings.schedule_hour:02}:00. If the schedules are stopped, the table is overdue a day after its last run. "
+        "A backfill makes it fresh, too: whether everything was read is shown by the check `completeness`."
     )
 
 

@@ -52,7 +52,7 @@ def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_check
         assert told["retries"] == 0
         assert told["run_id"] == result.run_id
     assert sum(told["requests"] for told in shown.values()) == len([r for r in simulator.log if r.stream in STREAMS])
-    assert history["dagster/row_count"] == history["intervals that last"] > len(simulator.tables["ideas"])
+    assert history["dagster/row_count"] == history["current intervals"] > len(simulator.tables["ideas"])
     assert len([name for name in checks(result) if name.split()[0] in STREAMS]) == CHECKS
     assert failed_checks(result) == set()
 
@@ -82,7 +82,7 @@ def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
     said = failures(result)
     assert said.keys() == {"acme__comments.sync"}
     sentence, numbers = said["acme__comments.sync"]
-    assert sentence.startswith("comments: none of its 60 lists could be read whole: this account may not read ")
+    assert sentence.startswith("comments: none of its 60 scopes is complete: this account may not read ")
     assert "(HTTP 403)" in sentence
     assert numbers["verdict"] == "failed"
     assert _streams(result).keys() == STREAMS - {"comments"}
@@ -129,7 +129,7 @@ def test_assets_follow_the_contract_and_are_described_by_the_tables(
     assert columns["id"].constraints == dg.TableColumnConstraints(nullable=False, other=["part of the key"])
     assert ideas.pools == {"ideas_api_acme"}
     assert ideas.freshness_policy == dg.FreshnessPolicy.cron("0 2 * * *", timedelta(hours=6), "UTC")
-    assert "synced since 20:00 (UTC), said at 02:00" in ideas.description
+    assert "Fresh at 02:00 (UTC) if it was synced since 20:00." in ideas.description
 
 
 def test_the_history_of_ideas_is_an_asset_that_comes_with_them(

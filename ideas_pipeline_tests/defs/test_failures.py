@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from ideas_pipeline.contract.paging import NoPaging
-from ideas_pipeline.defs.failures import checks_failed, failing_in_words, stream_failure
+from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures, stream_failure
 from ideas_pipeline.errors import (
     AccessDenied,
     AuthenticationError,
@@ -78,8 +78,8 @@ def test_findings_fail_their_run_in_their_own_words() -> None:
         (WarehouseMisconfigured("W"), False),
     ],
 )
-def test_a_foreseen_error_becomes_its_sentence_without_the_traceback(error: Exception, retries: bool) -> None:
-    with pytest.raises(dg.Failure) as caught, failing_in_words():
+def test_an_expected_error_becomes_its_sentence_without_the_traceback(error: Exception, retries: bool) -> None:
+    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures():
         raise error
 
     assert caught.value.description == str(error)
@@ -87,6 +87,6 @@ def test_a_foreseen_error_becomes_its_sentence_without_the_traceback(error: Exce
     assert caught.value.__suppress_context__
 
 
-def test_an_error_that_nobody_foresaw_is_left_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), failing_in_words():
+def test_an_unexpected_error_is_left_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), expected_errors_as_failures():
         raise ZeroDivisionError

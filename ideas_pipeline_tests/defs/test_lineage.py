@@ -59,7 +59,7 @@ def test_a_source_is_the_api_s_list_as_the_contract_has_it(graph: AssetGraph, si
     votes = graph.get(dg.AssetKey(["acme", "api", "votes"]))
     assert (votes.group_name, votes.is_executable, votes.kinds) == ("source", False, {"api"})
     assert votes.metadata["endpoint"] == f"GET {simulator.base_url}ideas/{{idea_id}}/votes"
-    assert "One such list for each `ideas.id`" in str(votes.description)
+    assert "One list per `ideas.id`" in str(votes.description)
 
 
 def lineage_of(graph: AssetGraph, key: dg.AssetKey) -> dict[str, list[dg.TableColumnDep]]:

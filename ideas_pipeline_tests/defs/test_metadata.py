@@ -25,9 +25,9 @@ def test_lists_that_are_incomplete_are_shown_with_the_query_for_all_of_them(
     first = next(iter(simulator.tables["ideas"]))
     simulator.faults.add(Fault(kind="wrong_total", stream="votes", scope=first, times=None))
 
-    shown = metadata(nightly_sync(instance))["votes"]["incomplete lists"]
+    shown = metadata(nightly_sync(instance))["votes"]["incomplete scopes"]
 
-    assert str(shown).startswith("1 lists. All of them:")
+    assert str(shown).startswith("1 scopes. All of them:")
     assert f"| {first} | the API's total is " in str(shown)
     assert [row[0] for row in queried(shown, unconfigured)] == [first]
 
@@ -39,13 +39,13 @@ def test_records_that_wait_are_counted_by_reason_and_never_quoted(
 
     told = metadata(nightly_sync(instance))
 
-    shown = str(told["users"]["rejected records"])
+    shown = str(told["users"]["rejects"])
     waiting = queried(shown, unconfigured)
-    assert shown.startswith(f"{len(waiting)} records (`ideas-pipeline rejects list` names them, too)")
+    assert shown.startswith(f"{len(waiting)} rejects (also in `ideas-pipeline rejects list`)")
     assert len(waiting) == told["users"]["rejected"] > 0
     for table, _, reason in waiting:
         said, quote = str(reason).split(" (it is ")
         assert f"| {table}: {said} | " in shown
         assert quote not in shown
-    assert "incomplete lists" not in told["challenges"]
-    assert "rejected records" not in told["challenges"]
+    assert "incomplete scopes" not in told["challenges"]
+    assert "rejects" not in told["challenges"]
