@@ -1,4 +1,4 @@
-"""What people's own records tell of those who were erased: other ids, new names, and that an account is there again."""
+"""Changes of accounts that matter to the suppression list: other ids, new names, accounts that came back or went."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 from ideas_pipeline.privacy.redact import id_text
-from ideas_pipeline.privacy.suppression import ErasedPeople
+from ideas_pipeline.privacy.suppression import SuppressionList
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction
 
 _HASH = re.compile("[0-9a-f]{32}")
-_SHORTEST = 3  # what is shorter is no name by which anyone could be found
+_SHORTEST = 3  # nobody is found by a shorter name
 
 
 def words_of(key: Key, values: Iterable[object]) -> set[str]:
-    """Names and addresses as the list holds them; what is stored as a hash is one already."""
+    """Names and addresses as the suppression list holds them: hashed. A value that is a hash stays as it is."""
     texts = [v for v in values if isinstance(v, str) and len(v.strip()) >= _SHORTEST]
     return {key.word(text) for text in texts} | {text for text in texts if _HASH.fullmatch(text)}
 
 
-def learn(erased: ErasedPeople, page: Page) -> None:
-    """Adds what a page of ``users`` shows to the list.
+def note_account_changes(erased: SuppressionList, page: Page) -> None:
+    """Update the suppression list from a page of ``users``.
 
-    The address of somebody who asked to be erased, under another id, is the same person, who stays erased. An account
-    that was erased because it was deleted at the source, and is seen there since, was not deleted: it is kept out no
-    more. Whoever had an account deleted and has made another since is there under that one.
+    An account with the address of a person who asked for erasure, under another id, is the same person: it is listed,
+    too. An account that was erased because the source had deleted it, and that is there again, is taken off the list.
+    A person who had an account deleted and opened another one is not kept out under the new id.
     """
     for record in page.records:
         person = id_text(record.columns.get("id"))
@@ -43,7 +43,7 @@ def learn(erased: ErasedPeople, page: Page) -> None:
         email, name = record.columns.get("email"), record.columns.get("display_name")
         words = words_of(erased.key, [email, name])
         surrogate = erased.surrogate(person)
-        entry = erased.list_of(surrogate) if surrogate else None
+        entry = erased.entry_of(surrogate) if surrogate else None
         if entry is None:
             same = erased.asked_as(email) if isinstance(email, str) and erased.is_word(email) else None
             if same:
@@ -55,11 +55,10 @@ def learn(erased: ErasedPeople, page: Page) -> None:
 
 
 def deleted_accounts(tx: Transaction) -> list[tuple[str, str | None, str | None]]:
-    """Id, name and e-mail address (as stored) of people who are proven absent from ``users``, and whom nothing that is
-    there names any more.
+    """Id, name and e-mail address (as stored) of people who are deleted from ``users`` and named by no live row.
 
-    A deleted account's posts stay, and the source takes the name off them; who merely left a community is still named
-    by what they posted. (Who left and never posted looks the same as who was deleted: they are found here, too.)
+    The source keeps the posts of a deleted account and removes the name from them. A person who left the community is
+    still named by these posts, and stays. A person who left and never posted looks like a deleted account.
     """
     users = TABLES["users"]
     named = [

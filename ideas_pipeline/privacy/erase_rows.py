@@ -1,4 +1,4 @@
-"""Erased people out of the community's tables, in the caller's transaction."""
+"""Erase people from the community's tables, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import delete_people
 from ideas_pipeline.privacy.key import is_surrogate
-from ideas_pipeline.privacy.redact import Blanker, author_column, parts_with_texts
+from ideas_pipeline.privacy.redact import Redactor, author_column, parts_with_texts
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import own_keys, parent_of, pii
@@ -27,15 +27,23 @@ from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 _MANY = 2_000
 
 
-def scrub(tx: Transaction, contract: Contract, blanker: Blanker, at: datetime) -> dict[str, int]:
-    """Blanks everyone whom ``blanker`` knows in every table. Returns how many rows were changed, by table.
+def erase_rows(tx: Transaction, contract: Contract, redactor: Redactor, at: datetime) -> dict[str, int]:
+    """Erase the people on the suppression list from every table.
 
-    ``at`` (it knows its zone) becomes ``_changed_at``, so that whoever copies what changed hears of it. A row whose
-    place is taken, as the person was erased before and came back, takes that place over.
+    If a row's new key exists already, because the person was erased before and came back, the row replaces the old one.
+
+    Args:
+        tx: the transaction.
+        contract: which columns are volatile.
+        redactor: knows the people.
+        at: becomes ``_changed_at`` of changed rows, for readers that copy what changed; timezone-aware.
+
+    Returns:
+        Number of changed rows, by table.
     """
     if tx.dialect.name == "sqlite":
         tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
-    authors = [entry.surrogate for entry in blanker.erased.entries() if entry.in_force and entry.texts]
+    authors = [entry.surrogate for entry in redactor.erased.entries() if entry.in_force and entry.texts]
     volatile = {name: stream.volatile for name, stream in contract.streams.items()}
     for stream in contract.streams.values():
         volatile |= {name: embedded.volatile for name, embedded in stream.embedded.items()}
@@ -43,31 +51,31 @@ def scrub(tx: Transaction, contract: Contract, blanker: Blanker, at: datetime) -
     hidden: dict[str, set[str]] = {}
     changed: dict[str, int] = {}
     with (
-        # Whose texts are to go may have been blanked before, when they were to stay.
-        _staged(tx, "people", [*people_in(tx, blanker), *authors]) as people,
+        # Authors whose texts are erased now may have been erased before without their texts.
+        _staged(tx, "people", [*people_in(tx, redactor), *authors]) as people,
         _staged(tx, "writers", authors) as writers,
     ):
-        for table in sorted(TABLES.values(), key=lambda t: t.name in parts):  # those that they are part of come first
+        for table in sorted(TABLES.values(), key=lambda t: t.name in parts):  # tables with the parents come first
             without_texts = hidden.get(parts.get(table.name, ""), set())
-            changed[table.name] = _scrub_table(
-                tx, table, blanker, people, without_texts, volatile.get(table.name, ()), at
+            changed[table.name] = _erase_from_table(
+                tx, table, redactor, people, without_texts, volatile.get(table.name, ()), at
             )
-            hidden[table.name] = _without_texts(tx, table, blanker, writers)
-    changed |= scrub_accounts(tx, blanker, {part: hidden[above] for part, above in parts.items()})
-    changed |= delete_people(tx, lambda id_: not is_surrogate(id_) and blanker.erased.surrogate(id_))
+            hidden[table.name] = _without_texts(tx, table, redactor, writers)
+    changed |= erase_from_bookkeeping(tx, redactor, {part: hidden[above] for part, above in parts.items()})
+    changed |= delete_people(tx, lambda id_: not is_surrogate(id_) and redactor.erased.surrogate(id_))
     return {name: rows for name, rows in changed.items() if rows}
 
 
 @contextmanager
 def _staged(tx: Transaction, name: str, ids: Iterable[str]) -> Iterator[sa.Select[tuple[str]]]:
-    """A query for ``ids``, in a temporary table: there can be more of them than a statement takes values."""
+    """Put ``ids`` into a temporary table, because a statement takes a limited number of values. Yields a query."""
     table = staging_ids(name)
     stage_ids(tx.connection, table, ids)
     yield sa.select(table.c.id)
     table.drop(tx.connection, checkfirst=False)
 
 
-def people_in(tx: Transaction, blanker: Blanker) -> list[str]:
+def people_in(tx: Transaction, redactor: Redactor) -> list[str]:
     """The ids of erased people that a table still names."""
     found: set[str] = set()
     for table in TABLES.values():
@@ -75,13 +83,13 @@ def people_in(tx: Transaction, blanker: Blanker) -> list[str]:
             if pii(column) == "person_id":
                 ours = sa.and_(tx.owns(table), column.is_not(None))
                 found.update(tx.scalars(sa.select(column).distinct().where(ours)))
-    return sorted(id_ for id_ in found if not is_surrogate(id_) and blanker.erased.surrogate(id_))
+    return sorted(id_ for id_ in found if not is_surrogate(id_) and redactor.erased.surrogate(id_))
 
 
-def _scrub_table(
+def _erase_from_table(
     tx: Transaction,
     table: sa.Table,
-    blanker: Blanker,
+    redactor: Redactor,
     people: sa.Select[tuple[str]],
     without_texts: Set[str],
     volatile: Collection[str],
@@ -91,7 +99,7 @@ def _scrub_table(
     keys = [name for name in own if table.c[name].primary_key]
     parent = parent_of(table)
     concerned: list[sa.ColumnElement[bool]] = [table.c._extra.is_not(None)]
-    for name, target in blanker.people.pointers[table.name].items():
+    for name, target in redactor.people.pointers[table.name].items():
         concerned.append(table.c[name].in_(people) if target == "users" else table.c[name].startswith("["))
     updates: list[dict[str, Any]] = []
     with _staged(tx, "parents", without_texts) as parents:
@@ -101,7 +109,7 @@ def _scrub_table(
         for found in tx.execute(query.execution_options(yield_per=_MANY)).mappings():
             row = {name: found[name] for name in own}
             extra = dict(found["_extra"] or {})
-            blanker.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in without_texts))
+            redactor.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in without_texts))
             if any(row[name] != found[name] for name in own) or extra != (found["_extra"] or {}):
                 new = row | {"_extra": extra or None, "_row_hash": row_hash(table, row, extra, volatile)}
                 updates.append({f"new_{n}": v for n, v in new.items()} | {f"old_{n}": found[n] for n in keys})
@@ -123,7 +131,7 @@ def _scrub_table(
     return len(updates)
 
 
-def _without_texts(tx: Transaction, table: sa.Table, blanker: Blanker, writers: sa.Select[tuple[str]]) -> set[str]:
+def _without_texts(tx: Transaction, table: sa.Table, redactor: Redactor, writers: sa.Select[tuple[str]]) -> set[str]:
     """The ids of the rows whose author's texts are erased."""
     author = author_column(table.name)
     if author is None or "id" not in table.c:
@@ -132,72 +140,76 @@ def _without_texts(tx: Transaction, table: sa.Table, blanker: Blanker, writers: 
     return set(tx.scalars(query))
 
 
-def scrub_accounts(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> dict[str, int]:
-    """Blanks everyone whom ``blanker`` knows. Returns how many rows were changed, by table.
+def erase_from_bookkeeping(
+    tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[str]]
+) -> dict[str, int]:
+    """Erase the people on the suppression list from the bookkeeping tables. Returns how many rows changed, by table.
 
-    ``without_texts``: by table, the ids of the rows that they are part of whose author's texts are erased.
+    ``without_texts``: by embedded table, the ids of the parent rows whose texts are erased.
     """
-    changed = {REJECTED_RECORDS.name: _rejects(tx, blanker, without_texts)}
+    changed = {REJECTED_RECORDS.name: _rejects(tx, redactor, without_texts)}
     for table in (ABSENCES, SCOPES, SYNC_SCOPES):
-        changed[table.name] = _lists(tx, table, blanker)
-    changed[ABSENCES.name] += _parts(tx, blanker, without_texts)
-    if blanker.people.scopes:
+        changed[table.name] = _lists(tx, table, redactor)
+    changed[ABSENCES.name] += _parts(tx, redactor, without_texts)
+    if redactor.people.scopes:
         for table in (SYNC_SCOPES, SYNC_STREAMS, SYNC_RUNS):
-            changed[table.name] = changed.get(table.name, 0) + _reasons(tx, table, blanker)
+            changed[table.name] = changed.get(table.name, 0) + _reasons(tx, table, redactor)
     return changed
 
 
-def _rejects(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
-    def blanked(row: dict[str, Any]) -> dict[str, Any]:
+def _rejects(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[str]]) -> int:
+    def erased(row: dict[str, Any]) -> dict[str, Any]:
         table = row["table_name"]
         received = row["payload"] or {}
         columns = {name: value for name, value in received.items() if name != "_extra"}
         extra = dict(received.get("_extra") or {})
         parents = without_texts.get(table, frozenset())
-        blanker.row(table, columns, extra, without_texts=any(str(v) in parents for v in columns.values()))
+        redactor.row(table, columns, extra, without_texts=any(str(v) in parents for v in columns.values()))
         payload = columns | {"_extra": extra or None}
         if payload == received:
             return row
         return row | {
-            "record_key": _key(blanker, table, row["record_key"], row["scope"], payload),
+            "record_key": _key(redactor, table, row["record_key"], row["scope"], payload),
             "reason": row["reason"].split(" (it is ")[0],  # what follows can quote a value
             "payload": payload,
         }
 
-    return _rewrite(tx, REJECTED_RECORDS, blanked)
+    return _rewrite(tx, REJECTED_RECORDS, erased)
 
 
-def _key(blanker: Blanker, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
+def _key(redactor: Redactor, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
     if not key.startswith("["):  # a fingerprint of what was received
         return f"sha256:{hashlib.sha256(json_text([scope, payload]).encode()).hexdigest()}"
     names = [c.name for c in own_keys(TABLES[table])]
-    pointers = blanker.people.pointers[table]
-    values = [blanker.id(pointers[n], v) if n in pointers else v for n, v in zip(names, orjson.loads(key), strict=True)]
+    pointers = redactor.people.pointers[table]
+    values = [
+        redactor.id(pointers[n], v) if n in pointers else v for n, v in zip(names, orjson.loads(key), strict=True)
+    ]
     return orjson.dumps(values).decode()
 
 
-def _lists(tx: Transaction, table: sa.Table, blanker: Blanker) -> int:
-    """Ids of absent rows, and of lists, that are or hold a person's."""
-    ids = {stream: columns["id"] for stream, columns in blanker.people.pointers.items() if "id" in columns}
-    scopes = blanker.people.scopes
+def _lists(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
+    """Erase ids of absent rows and names of scopes that are, or contain, the id of a person."""
+    ids = {stream: columns["id"] for stream, columns in redactor.people.pointers.items() if "id" in columns}
+    scopes = redactor.people.scopes
     streams = scopes.keys() | (ids.keys() if table is ABSENCES else set())
 
-    def blanked(row: dict[str, Any]) -> dict[str, Any]:
+    def erased(row: dict[str, Any]) -> dict[str, Any]:
         stream, new = row["stream"], dict(row)
         if "id" in row and stream in ids:
-            new["id"] = blanker.id(ids[stream], row["id"])
+            new["id"] = redactor.id(ids[stream], row["id"])
         if stream in scopes:
-            new["scope"] = blanker.id(scopes[stream], row["scope"])
+            new["scope"] = redactor.id(scopes[stream], row["scope"])
         return new
 
-    return _rewrite(tx, table, blanked, table.c.stream.in_(streams))
+    return _rewrite(tx, table, erased, table.c.stream.in_(streams))
 
 
-def _parts(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[str]]) -> int:
-    """Embedded rows that are held: their id is a key as JSON, and their scope the record that they are part of.
+def _parts(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[str]]) -> int:
+    """Erase ids of held embedded rows. Their id is a key as JSON, and their scope is the record that they belong to.
 
-    Those of a record whose texts are erased are forgotten, as a text can be a key; if they are still missing, the next
-    reading holds them again.
+    If the texts of the record are erased, its held rows are deleted, because a text can be a key. If the rows are still
+    absent, the next sweep holds them again.
     """
     held = ABSENCES.c
     ours = tx.owns(ABSENCES)
@@ -207,37 +219,37 @@ def _parts(tx: Transaction, blanker: Blanker, without_texts: Mapping[str, Set[st
             tx.execute(sa.delete(ABSENCES).where(ours, held.stream == name, held.scope == owner))
     owners_of = {t.name: parent_of(t) for t in TABLES.values() if "id" not in t.c or len(t.primary_key) > 2}
 
-    def blanked(row: dict[str, Any]) -> dict[str, Any]:
+    def erased(row: dict[str, Any]) -> dict[str, Any]:
         table = row["stream"]
-        owner = blanker.people.pointers[table].get((owners_of[table] or ("", ""))[0])
-        scope = blanker.id(owner, row["scope"]) if owner else row["scope"]
-        return row | {"id": _key(blanker, table, row["id"], row["scope"], {}), "scope": scope}
+        owner = redactor.people.pointers[table].get((owners_of[table] or ("", ""))[0])
+        scope = redactor.id(owner, row["scope"]) if owner else row["scope"]
+        return row | {"id": _key(redactor, table, row["id"], row["scope"], {}), "scope": scope}
 
-    return _rewrite(tx, ABSENCES, blanked, held.stream.in_(owners_of))
+    return _rewrite(tx, ABSENCES, erased, held.stream.in_(owners_of))
 
 
-def _reasons(tx: Transaction, table: sa.Table, blanker: Blanker) -> int:
-    """Sentences name a list by its stream and scope: ``users 42: …``, ``list 42``."""
-    streams = "|".join(map(re.escape, [*blanker.people.scopes, "list"]))
+def _reasons(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
+    """Erase ids from reasons, which name a scope like this: ``users 42: …``, ``list 42``."""
+    streams = "|".join(map(re.escape, [*redactor.people.scopes, "list"]))
     named = re.compile(rf"\b((?:{streams}) )([^\s:;,]+)")
 
-    def blanked(row: dict[str, Any]) -> dict[str, Any]:
-        reason = named.sub(lambda m: m[1] + (blanker.erased.surrogate(m[2]) or m[2]), row["reason"])
+    def erased(row: dict[str, Any]) -> dict[str, Any]:
+        reason = named.sub(lambda m: m[1] + (redactor.erased.surrogate(m[2]) or m[2]), row["reason"])
         return row | {"reason": reason}
 
-    return _rewrite(tx, table, blanked, table.c.reason.is_not(None))
+    return _rewrite(tx, table, erased, table.c.reason.is_not(None))
 
 
 def _rewrite(
     tx: Transaction,
     table: sa.Table,
-    blanked: Callable[[dict[str, Any]], dict[str, Any]],
+    erased: Callable[[dict[str, Any]], dict[str, Any]],
     which: sa.ColumnElement[bool] | None = None,
 ) -> int:
-    """Puts the row that ``blanked`` gives in the place of each that it changes. These tables are small."""
+    """Replace each row that ``erased`` changes. Returns how many. These tables are small."""
     query = sa.select(table).where(tx.owns(table))
     rows = [dict(row) for row in tx.execute(query if which is None else query.where(which)).mappings()]
-    pairs = [(row, new) for row in rows if (new := blanked(row)) != row]
+    pairs = [(row, new) for row in rows if (new := erased(row)) != row]
     if not pairs:
         return 0
     keys = [str(c.name) for c in table.primary_key.columns]

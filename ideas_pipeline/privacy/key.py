@@ -1,4 +1,4 @@
-"""The secret that makes a person's id, address or name into something that tells nobody who it was."""
+"""The key that turns a person's id, address or name into a hash that nobody can trace back without the key."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.text import clean_text
 
 _SURROGATE = "erased-"
-HEX = 32  # 128 bits: no two people are ever alike
+HEX = 32  # 128 bits: no two people get the same
 _HASH = re.compile(f"[0-9a-f]{{{HEX}}}")
 
 
 class Key:
-    """``given`` (IDEAS_PII_KEY), or else what is in ``file``, which is made for its owner alone when first needed.
+    """A secret for keyed hashes. The same key turns the same text into the same hash.
 
-    The same key makes the same of the same; without it, nothing that it made can be traced back, or guessed.
+    Args:
+        given: IDEAS_PII_KEY, if it is set.
+        file: holds the key otherwise; created when it is first needed, readable by its owner alone.
     """
 
     def __init__(self, given: str | None, file: Path | None) -> None:
         self._given = given
         self._file = file
-        # A vote says the same few thousand ids again and again.
+        # Votes repeat the same few thousand ids.
         self._made = lru_cache(maxsize=1 << 16)(self._make)
 
     def surrogate(self, community: str, person: str) -> str:
-        """What stands for an erased person wherever the id stood."""
+        """What replaces the id of an erased person everywhere."""
         return person if is_surrogate(person) else _SURROGATE + self._made("person", community, person)
 
     def word(self, text: str) -> str:
-        """What stands for a name or an address, however it is spaced and capitalised: 32 hex characters."""
+        """The hash of a name or an address: 32 hex characters, whatever the spacing and the case."""
         return self._made("word", " ".join(text.split()).casefold())
 
     @cached_property
     def fingerprint(self) -> str:
-        """By which it can be told whether two lists were made with one key."""
+        """Identifies the key, to see whether two lists were made with the same one."""
         return self._make("key")
 
     def _make(self, *parts: str) -> str:
@@ -63,17 +65,17 @@ class Key:
 
 
 def is_hash(text: str) -> bool:
-    """Whether ``text`` looks like what ``Key.word`` makes."""
+    """Whether ``text`` looks like a result of ``Key.word``."""
     return _HASH.fullmatch(text) is not None
 
 
 def is_surrogate(text: str) -> bool:
-    """Whether an id stands for an erased person already."""
+    """Whether an id is the surrogate of an erased person."""
     return text.startswith(_SURROGATE) and len(text) == len(_SURROGATE) + HEX
 
 
 def _made_once(file: Path) -> bytes:
-    """What is in ``file``. Of processes that make it at the same moment, one wins, and all use what it wrote."""
+    """The content of ``file``. If processes create it at the same moment, one wins, and all use its key."""
     if not file.exists():
         private_file.make_folder(file.parent)
         private_file.create_once(file, secrets.token_hex(32).encode())

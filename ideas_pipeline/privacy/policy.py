@@ -1,4 +1,4 @@
-"""What becomes of personal data before any of it is stored."""
+"""The policy for personal data: which columns are kept, hashed or dropped before anything is stored."""
 
 from __future__ import annotations
 
@@ -17,19 +17,28 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import json_text
 from ideas_pipeline.warehouse.database import Transaction
 
-# Such a row differs from whatever is read next, so that what is to be kept again comes back.
+# The hash of no row: the next sweep writes the row again, so that a value that may be kept again comes back.
 _UNLIKE_ANY = ""
+# Table, column, and whether the column is to be hashed; otherwise it is to be empty.
 Column = tuple[str, str, bool]
 
-# Tables whose rows are about a person, and not merely by one: what they hold beside the columns is a profile, too.
+# Tables whose rows describe a person: their unmapped fields are a profile, too.
 ABOUT_A_PERSON = ("users", "user_answers")
-# A file that has no id is known by its name, so that its key is a text, too. Any other key is equal to one by chance.
+# A file without an id is identified by its name, so its key is a text, too. Other keys equal a text only by chance.
 KNOWN_BY_TEXT = {"idea_attachments": ("attachment_id",)}
 
 
 def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> None:
-    """Does to the columns and extras of ``table``'s records what ``policy`` says. Only text can be hashed: a time or
-    a number of a class that is to be hashed is dropped."""
+    """Apply the policy to the columns and unmapped fields of records, in place.
+
+    Only texts can be hashed: a time or a number of a class that is to be hashed is dropped.
+
+    Args:
+        policy: the policy.
+        key: hashes.
+        table: the table of the records.
+        records: the records.
+    """
     plan, clears, drops_words = _plan(policy, table)
     if not plan and not clears:
         return
@@ -50,7 +59,7 @@ def apply(policy: Policy, key: Key, table: str, records: Sequence[Record]) -> No
 
 
 def drop_words(extra: dict[str, Any]) -> None:
-    """Takes what can be a text out of unmapped fields: numbers stay, in place."""
+    """Remove from unmapped fields, in place, what can hold a text. Numbers stay."""
     for name in [name for name, value in extra.items() if not says_no_words(value)]:
         del extra[name]
 
@@ -60,14 +69,18 @@ def says_no_words(value: object) -> bool:
 
 
 def columns_not_kept(policy: Policy, table: str) -> tuple[tuple[str, bool], ...]:
-    """The columns of ``table`` that ``policy`` has not kept, each with whether it is hashed."""
+    """The columns of ``table`` that ``policy`` does not keep, each with whether it is hashed."""
     return _plan(policy, table)[0]
 
 
 @cache
 def _plan(policy: Policy, table: str) -> tuple[tuple[tuple[str, bool], ...], bool, bool]:
-    """The columns that are not kept, and whether each is hashed; whether extras are a profile that is not kept, and
-    whether they can hold a text that is not: the same once more, or a part of it."""
+    """How ``policy`` treats a table.
+
+    Returns:
+        The columns that are not kept, each with whether it is hashed; whether the unmapped fields are a profile that is
+        not kept; and whether they can repeat a text that is not kept.
+    """
     chosen = {c.name: _choice(policy, c) for c in TABLES[table].columns}
     plan = tuple((str(name), choice == "hash") for name, choice in chosen.items() if choice != "keep")
     has_texts = any(pii(c) == "free_text" for c in TABLES[table].columns)
@@ -92,11 +105,8 @@ def _text(value: object) -> str:
         return ""
 
 
-"""Table, column, and whether it is to be hashed; else it is to be empty."""
-
-
 def not_as_allowed(tx: Transaction, policy: Policy) -> list[Column]:
-    """The columns in which the community has rows that hold more than ``policy`` allows."""
+    """The columns with stored values that ``policy`` does not allow."""
     found = []
     for table in TABLES.values():
         for name, hashed in columns_not_kept(policy, table.name):
@@ -109,9 +119,16 @@ def not_as_allowed(tx: Transaction, policy: Policy) -> list[Column]:
 
 
 def make_allowed(tx: Transaction, columns: list[Column], key: Key, at: datetime) -> set[str]:
-    """Empties or hashes ``columns``, also of rows that are gone. ``at`` (it knows its zone) becomes ``_changed_at``.
+    """Empty or hash ``columns``, also in deleted rows.
 
-    Returns the tables that were changed.
+    Args:
+        tx: the transaction.
+        columns: what to change.
+        key: hashes.
+        at: becomes ``_changed_at`` of changed rows; timezone-aware.
+
+    Returns:
+        The tables that were changed.
     """
     if tx.dialect.name == "sqlite":
         tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
@@ -135,7 +152,7 @@ def _one_by_one(
     *,
     hashed: bool,
 ) -> None:
-    """The rows of ``table`` whose ``column`` holds more than it may. A key that is the same text is hashed, too."""
+    """Change the rows of ``table`` whose ``column`` is not allowed. A key that is the same text is hashed, too."""
     keys = [str(c.name) for c in own_keys(table)]
     ours = sa.and_(tx.owns(table), table.c[column].is_not(None))
     updates = []

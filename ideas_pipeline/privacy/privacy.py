@@ -1,4 +1,4 @@
-"""People's data on its way into the warehouse, and out of it: what the other packages need of this one."""
+"""The policy and the suppression list of one community, as the other packages use them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy import suppression
-from ideas_pipeline.privacy.account_changes import deleted_accounts, learn, words_of
-from ideas_pipeline.privacy.erase_rows import people_in, scrub
+from ideas_pipeline.privacy.account_changes import deleted_accounts, note_account_changes, words_of
+from ideas_pipeline.privacy.erase_rows import erase_rows, people_in
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.policy import apply as apply_policy
 from ideas_pipeline.privacy.policy import make_allowed, not_as_allowed
-from ideas_pipeline.privacy.redact import Blanker, People
+from ideas_pipeline.privacy.redact import People, Redactor
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
-from ideas_pipeline.privacy.suppression import Because, Erased, ErasedPeople
+from ideas_pipeline.privacy.suppression import Because, Suppressed, SuppressionList
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.vacuum import compact
@@ -35,9 +35,13 @@ LIST_FILE = "suppressed.json"
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What an erasure came to. ``rows``: blanked rows by table. ``pages``: archived pages that were changed.
+    """The result of an erasure.
 
-    ``left``: sentences that say what could not be done yet, and what to do.
+    Attributes:
+        surrogate: what stands for the person from now on.
+        rows: number of changed rows, by table.
+        pages: number of archived pages that were changed or deleted.
+        left: sentences that say what could not be done yet, and what to do.
     """
 
     surrogate: str
@@ -47,12 +51,19 @@ class Erasure:
 
 
 class Privacy:
-    """The policy for a community's personal data, and its list of erased people.
+    """The policy for a community's personal data, and its suppression list.
 
-    ``folder``: where key and list are kept (IDEAS_STATE_DIR); without one, nobody can be erased or hashed.
-    ``key``: IDEAS_PII_KEY, where it is set. ``archive``: the folder of the community's raw pages, if there are any.
-    ``erases_deleted``: whether ``erase_deleted`` does anything.
-    Raises PrivacyError where there is a list and it cannot be used.
+    Args:
+        contract: says which fields name a person.
+        community: the community.
+        policy: what is kept, hashed or dropped.
+        folder: holds the key and the list (IDEAS_STATE_DIR); without it, nobody can be erased and nothing hashed.
+        key: IDEAS_PII_KEY, if it is set.
+        archive: the archive of the community, if there is one.
+        erases_deleted: whether ``erase_deleted`` does anything.
+
+    Raises:
+        PrivacyError: there is a suppression list, and it cannot be used.
     """
 
     def __init__(
@@ -73,21 +84,21 @@ class Privacy:
         self._erases_deleted = erases_deleted and folder is not None
         self._key = Key(key, folder / KEY_FILE if folder else None)
         self._people = People.of(contract)
-        self._erased = ErasedPeople(community, self._key, folder / LIST_FILE if folder else None)
-        self._blanker = Blanker(self._people, self._erased)
-        self._pages = ArchivedPages(contract, self._blanker)
-        self._begun_with: list[Erased] = []
+        self._erased = SuppressionList(community, self._key, folder / LIST_FILE if folder else None)
+        self._redactor = Redactor(self._people, self._erased)
+        self._pages = ArchivedPages(contract, self._redactor)
+        self._begun_with: list[Suppressed] = []
 
     # -- on the way in
 
     def apply(self, stream: str, page: Page) -> Page:
-        """``page`` as it may be stored: without erased people, and as the policy says. Called from many threads."""
+        """Remove erased people from ``page``, apply the policy, and return it. Called from many threads."""
         self._erased.refresh()
         if self._erased:
             if stream == "users":
-                learn(self._erased, page)
+                note_account_changes(self._erased, page)
             for record in page.records:
-                self._blanker.record(stream, record)
+                self._redactor.record(stream, record)
         for table in (stream, *self._contract.streams[stream].embedded):
             records = page.records if table == stream else [r for p in page.records for r in p.embedded.get(table, ())]
             apply_policy(self._policy, self._key, table, records)
@@ -98,32 +109,39 @@ class Privacy:
         return self._pages.page(page) if self._erased else page
 
     def reads(self, stream: str, scope: str) -> bool:
-        """Whether a list can be asked for: the source knows no surrogates."""
+        """Whether a scope can be requested: the API does not know surrogates."""
         return not (stream in self._people.scopes and is_surrogate(scope))
 
     # -- around a run
 
     def begin(self, warehouse: Warehouse) -> None:
-        """Brings list and warehouse in line: where a backup was restored, or a run was killed that had read of somebody
-        before the erasure, who came back with it is blanked again. What is stored and may no longer be goes as well.
+        """Bring the warehouse in line with the suppression list and the policy, before a run.
 
-        Raises PrivacyError where people are listed whom this key cannot recognise; WarehouseError.
+        People can be back in the warehouse: a backup was restored, or a run was killed that had read a page before the
+        erasure. They are erased again. Values that the policy no longer allows are dropped or hashed.
+
+        Raises:
+            PrivacyError: the list was made with another key, which is needed to recognise its people.
+            WarehouseError: the warehouse cannot be read or written.
         """
-        self._settle(warehouse, again=False)
+        self._apply_list(warehouse, again=False)
         if self._erased and self._is_anybody_back(warehouse):
-            self._settle(warehouse, again=True)
+            self._apply_list(warehouse, again=True)
         self._hold_to_policy(warehouse)
         self._begun_with = self._erased.entries()
 
     def finish(self, warehouse: Warehouse) -> None:
-        """The same at the end of a run, for those who were erased while it loaded what it had read before."""
+        """Erase again, at the end of a run, who was erased while the run was loading earlier pages."""
         self._erased.refresh()
         if self._erased.entries() != self._begun_with:
-            self._settle(warehouse, again=True)
+            self._apply_list(warehouse, again=True)
 
     def erase_deleted(self, warehouse: Warehouse) -> int:
-        """Erases whom the source has deleted (see ``deleted_accounts``); returns how many. For the end of a full run
-        that proved ``users`` and whatever names them. An account that is there again is let in again."""
+        """Erase people whose accounts were deleted at the source (see ``deleted_accounts``). Returns how many.
+
+        Call it at the end of a full run in which ``users`` and all streams that name people are complete. An account
+        that comes back is taken off the suppression list.
+        """
         if not self._erases_deleted:
             return 0
         with warehouse.reading() as tx:
@@ -133,10 +151,10 @@ class Privacy:
             self._erased.merge(
                 self._erased.entry(id_, words_of(self._key, names), because=because) for id_, *names in people
             )
-            self._settle(warehouse, again=False)
+            self._apply_list(warehouse, again=False)
         return len(people)
 
-    def _settle(self, warehouse: Warehouse, *, again: bool) -> None:
+    def _apply_list(self, warehouse: Warehouse, *, again: bool) -> None:
         self._erased.refresh()
         with warehouse.reading() as tx:
             there = suppression.listed(tx, self._key)
@@ -146,10 +164,10 @@ class Privacy:
         applied = {(e.surrogate, e.at) for e in there}
         missing = [e for e in self._erased.entries() if (e.surrogate, e.at) not in applied]
         if missing or (again and self._erased):
-            rows = self._apply(warehouse, missing, "sync")
+            rows = self._erase_rows(warehouse, missing, "sync")
             if rows:
                 compact(warehouse, rows.keys())
-                # The pages of a run that is under way come last, and hold only who was not erased when it began.
+                # A run that is under way archives pages without people who were erased before it began.
                 with suppress(ArchiveInUse, OSError):
                     self._rewrite()
 
@@ -163,19 +181,21 @@ class Privacy:
 
     def _is_anybody_back(self, warehouse: Warehouse) -> bool:
         with warehouse.reading() as tx:
-            return bool(people_in(tx, self._blanker))
+            return bool(people_in(tx, self._redactor))
 
-    def _apply(self, warehouse: Warehouse, entries: Collection[Erased], command: suppression.Command) -> dict[str, int]:
+    def _erase_rows(
+        self, warehouse: Warehouse, entries: Collection[Suppressed], command: suppression.Command
+    ) -> dict[str, int]:
         at = datetime.now(UTC)
         with warehouse.writing() as tx:
-            rows = scrub(tx, self._contract, self._blanker, at)
+            rows = erase_rows(tx, self._contract, self._redactor, at)
             suppression.note(tx, entries, self._key, command, at, rows)
         return rows
 
     # -- on demand
 
     def person_with(self, warehouse: Warehouse, address: str) -> str | None:
-        """The id of the person with this e-mail address, where addresses are stored as they are or hashed."""
+        """The id of the person with this e-mail address; None unless addresses are stored, as they are or hashed."""
         users, word = TABLES["users"], self._key.word(address)
         query = sa.select(users.c.id, users.c.email).where(
             users.c.community == self._community, users.c.email.is_not(None)
@@ -185,27 +205,36 @@ class Privacy:
         return next((id_ for id_, email in rows if word in (email, self._key.word(email))), None)
 
     def would_erase(self, warehouse: Warehouse, person: str, *, texts: bool = False) -> dict[str, int]:
-        """How many rows ``erase`` would blank, by table. Changes nothing."""
+        """Number of rows that ``erase`` would change, by table. Changes nothing."""
         supposed = self._erased.supposing(person, self._words(warehouse, person), texts=texts)
-        blanker = Blanker(self._people, supposed)
+        redactor = Redactor(self._people, supposed)
         with warehouse.writing() as tx:
-            rows = scrub(tx, self._contract, blanker, datetime.now(UTC))
+            rows = erase_rows(tx, self._contract, redactor, datetime.now(UTC))
             tx.connection.rollback()
         return rows
 
     def erase(
         self, warehouse: Warehouse, person: str, *, texts: bool = False, also_known_as: Collection[str] = ()
     ) -> Erasure:
-        """Erases ``person`` (an id) from the warehouse and the archive, and keeps the person out from now on.
+        """Erase a person from the warehouse and the archive, and keep the person out from now on.
 
-        ``texts``: what the person wrote, too. ``also_known_as``: names or addresses that are not stored.
-        Whatever interrupts it, the next run or the same call completes it. Raises PrivacyError, WarehouseError.
+        If it is interrupted, the next run or the same call completes it.
+
+        Args:
+            warehouse: where the rows are.
+            person: the person's id at the source.
+            texts: whether what the person wrote is erased, too.
+            also_known_as: names or addresses of the person that are not stored.
+
+        Raises:
+            PrivacyError: the person is erased already, or the suppression list cannot be written.
+            WarehouseError: the rows cannot be changed.
         """
         if is_surrogate(person):
-            raise PrivacyError(f"{person} stands for a person who was erased already.")
+            raise PrivacyError(f"{person} stands for a person who is erased already.")
         words = self._words(warehouse, person) | words_of(self._key, also_known_as)
         entry = self._erased.add(person, words, texts=texts)
-        rows = self._apply(warehouse, [entry], "erase")
+        rows = self._erase_rows(warehouse, [entry], "erase")
         with warehouse.reading() as tx:
             tables = suppression.tables_of(tx, entry.surrogate)
         left = [said] if (said := compact(warehouse, tables)) else []

@@ -1,4 +1,4 @@
-"""Erased people out of rows: the same for a record that just came and for a row that has long been stored."""
+"""Redact rows: erased people are removed from records that just came and from rows that are stored."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ideas_pipeline.ideas_api.composite_ids import split_id
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
-from ideas_pipeline.privacy.suppression import ErasedPeople
+from ideas_pipeline.privacy.suppression import SuppressionList
 from ideas_pipeline.tables.columns import parent_of, pii
 from ideas_pipeline.tables.community import BANNED, TABLES
 
 Json = Any
 _GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()
 
-# What is left of an erased person's own rows: what counts need, and nothing that tells one from another.
+# The columns that an erased person's own rows keep: what counts need, and nothing that identifies anybody.
 KEPT = {
     "users": {"id", "idea_count", "comment_count", "vote_count"},
     "user_answers": {"user_id", "question_id", "label"},
 }
 
-# An id as short as 42 means a person only where its name says so; a longer one is nothing else by chance.
+# A short id such as 42 is a person's only if the field's name says so; a longer one is hardly anything else.
 _SHORT = 6
 _WHO = (
     "author|user|owner|creator|member|person|people|voter|commenter|assignee|moderator|participant|contributor"
@@ -46,11 +46,13 @@ _SAYS_NOTHING = {"id", "_id", "uid", "uuid", "pk", "key"}
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Where the rows of a contract's tables say who somebody is.
+    """Where the rows of a contract's tables name people.
 
-    ``pointers``: by table, the columns that hold a person's id (``users``) or an id that was made of one (the table
-    whose id it is). ``made``: by table, at which positions of a made id a person stands.
-    ``scopes``: the streams whose lists are found by such an id, with what it is the id of.
+    Attributes:
+        pointers: by table, the columns that hold a person's id (then the value is ``users``) or a composite id that
+            contains one (then the value is the table whose id it is).
+        made: by table, the positions of a person's id in a composite id.
+        scopes: the streams whose scopes are named by such an id, with the table whose id it is.
     """
 
     pointers: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -87,7 +89,7 @@ def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, 
 
 
 def is_about_who(table: str, name: str) -> bool:
-    """Whether an unmapped field of a row of ``table`` is about the person whom the row names."""
+    """Whether an unmapped field of a row of ``table`` describes the person whom the row names."""
     is_link = any(c.primary_key and pii(c) == "person_id" for c in TABLES[table].columns)
     return is_link or _ABOUT_WHO.fullmatch(name) is not None
 
@@ -102,15 +104,15 @@ def text_columns(table: str) -> list[str]:
     return [c.name for c in TABLES[table].columns if pii(c) == "free_text"]
 
 
-class Blanker:
-    """Takes ``erased`` people out of rows of the tables that ``people`` describes."""
+class Redactor:
+    """Removes the people on the suppression list from rows. ``people``: where the rows name people."""
 
-    def __init__(self, people: People, erased: ErasedPeople) -> None:
+    def __init__(self, people: People, erased: SuppressionList) -> None:
         self.people = people
         self.erased = erased
 
     def record(self, table: str, record: Record) -> None:
-        """The record and what came inside it, in place."""
+        """Redact a record and its embedded rows, in place."""
         self.row(table, record.columns, record.extra)
         author = author_column(table)
         hidden = author is not None and self._hides_texts(record.columns.get(author))
@@ -119,7 +121,14 @@ class Blanker:
                 self.row(name, part.columns, part.extra, without_texts=hidden)
 
     def row(self, table: str, columns: dict[str, Json], extra: dict[str, Json], *, without_texts: bool = False) -> None:
-        """A row's columns and extra fields, in place. ``without_texts``: of an author whose texts are erased."""
+        """Redact a row's columns and extra fields, in place.
+
+        Args:
+            table: the table of the row.
+            columns: its columns.
+            extra: its unmapped fields.
+            without_texts: whether its texts are erased, too.
+        """
         who = None
         for name, target in self.people.pointers[table].items():
             if columns.get(name) is not None:
@@ -127,7 +136,7 @@ class Blanker:
                 if target == "users" and is_surrogate(str(columns[name])):
                     who = columns[name]
         if who is not None and table in ABOUT_A_PERSON:
-            self._blank_person(table, columns, extra)
+            self._erase_person(table, columns, extra)
             return
         if extra:
             beside = set() if who is None else {name for name in extra if is_about_who(table, name)}
@@ -135,11 +144,11 @@ class Blanker:
             extra.clear()
             extra.update(cleaned)
         if without_texts or (who is not None and author_column(table) and self._hides_texts(who)):
-            self._blank_texts(table, columns)
-            drop_words(extra)  # they can be the same text once more
+            self._erase_texts(table, columns)
+            drop_words(extra)  # they can repeat the texts
 
     def id(self, of: str, value: Json) -> Json:
-        """``value``, an id of the table ``of``, without the erased person that it is, or was made of."""
+        """An id of the table ``of``, with a surrogate in place of an erased person's id, also within a composite id."""
         text = id_text(value)
         if text is None:
             return value
@@ -153,11 +162,15 @@ class Blanker:
         return orjson.dumps(parts).decode() if found else value
 
     def json(self, value: Json, read: Mapping[int, Set[str]] = MappingProxyType({})) -> Json:
-        """A map of fields that no contract describes, without erased people: their ids become surrogates where it is
-        sure that they are people's; names and addresses go, with all else in a map that such an id or name is in.
+        """Redact a map of fields that no contract describes.
 
-        ``read``: the maps (by their ``id()``) that a contract describes, each with the names that are left as they are.
-        The outermost map counts as described, too.
+        Ids of erased people become surrogates if they are certainly ids of people. Names and addresses are removed,
+        with all other values of the map that holds such an id or name.
+
+        Args:
+            value: the map.
+            read: the maps (by their ``id()``) that a contract describes, each with the names that stay as they are.
+                The outermost map counts as described, too.
         """
         return self._left(value, "", {id(value): set(), **read})
 
@@ -188,7 +201,7 @@ class Blanker:
         return left
 
     def _someone(self, value: Json, name: str) -> str | None:
-        """The surrogate, where ``value`` is an erased person's id."""
+        """The surrogate, if ``value`` is the id of an erased person."""
         if isinstance(value, bool) or not isinstance(value, str | int):
             return None
         text = str(value)
@@ -199,17 +212,17 @@ class Blanker:
     def _hides_texts(self, who: Json) -> bool:
         return isinstance(who, str) and self.erased.hides_texts(who)
 
-    def _blank_person(self, table: str, columns: dict[str, Json], extra: dict[str, Json]) -> None:
+    def _erase_person(self, table: str, columns: dict[str, Json], extra: dict[str, Json]) -> None:
         status = columns.get("status")
         for column in TABLES[table].columns:
             if column.name not in KEPT[table] and column.name != "community" and not column.name.startswith("_"):
                 columns[column.name] = None
         if table == "users":
-            # What the banned did is not counted, and would be, were they no longer known for it.
+            # Counts leave out what banned people did, so the row must still say that they are banned.
             columns["status"] = status if status in BANNED else "erased"
         extra.clear()
 
-    def _blank_texts(self, table: str, columns: dict[str, Json]) -> None:
+    def _erase_texts(self, table: str, columns: dict[str, Json]) -> None:
         for name in text_columns(table):
             value = columns.get(name)
             for key in KNOWN_BY_TEXT.get(table, ()):
@@ -219,19 +232,19 @@ class Blanker:
 
 
 def id_text(value: Json) -> str | None:
-    """An id as the text that the warehouse holds; None where it is none."""
+    """An id as the text that the warehouse holds; None if ``value`` cannot be an id."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _named(above: str, name: str) -> str:
-    """The name of a value within a map; one that says nothing by itself, such as ``id``, gives way to the map's own."""
+    """The name of a value within a map: the map's own name if the value's name means nothing, such as ``id``."""
     return above if name.lower() in _SAYS_NOTHING or name.isdecimal() else name
 
 
 def parts_with_texts() -> dict[str, str]:
-    """Tables whose texts were written by the author of the row that they are part of, with that row's table."""
+    """Embedded tables whose texts the author of the parent row wrote, with the parent's table."""
     parents = {t.name: (parent_of(t) or ("", ""))[1] for t in TABLES.values() if text_columns(t.name)}
     return {
         name: above for name, above in parents.items() if above and not author_column(name) and author_column(above)

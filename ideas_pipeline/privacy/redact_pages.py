@@ -1,4 +1,4 @@
-"""Erased people out of pages as they were received."""
+"""Redact archived pages: erased people are removed from the JSON as it was received."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, says_no_words
-from ideas_pipeline.privacy.redact import KEPT, Blanker, author_column, is_about_who, text_columns
+from ideas_pipeline.privacy.redact import KEPT, Redactor, author_column, is_about_who, text_columns
 from ideas_pipeline.tables.community import BANNED
 
 Json = Any
 
 
 class ArchivedPages:
-    """``page`` is what an archive is to be put through. A mapped field keeps its value unless it names an erased
-    person; all else is cleaned as unmapped fields are."""
+    """Redacts archived pages. A mapped field keeps its value unless it names an erased person; the rest of a page is
+    redacted as unmapped fields are."""
 
-    def __init__(self, contract: Contract, blanker: Blanker) -> None:
+    def __init__(self, contract: Contract, redactor: Redactor) -> None:
         self._contract = contract
-        self._blanker = blanker
+        self._redactor = redactor
 
     def page(self, page: ArchivedPage) -> ArchivedPage | None:
         """The page without erased people: the same object if nothing changes, None if it cannot be kept."""
-        people = self._blanker.people
-        if page.stream in people.scopes and self._blanker.id(people.scopes[page.stream], page.scope) != page.scope:
+        people = self._redactor.people
+        if page.stream in people.scopes and self._redactor.id(people.scopes[page.stream], page.scope) != page.scope:
             return None  # the scope, and its address, are the person's own
         if not page.body:
             return page
         try:
             document, before = orjson.loads(page.body), orjson.loads(page.body)
         except orjson.JSONDecodeError:
-            return None  # nothing can be read from it, and nobody can say what is in it
-        document = self._cleaned(page.stream, document)
+            return None  # it cannot be read, so nobody knows whether it names the person
+        document = self._redacted(page.stream, document)
         return page if document == before else replace(page, body=orjson.dumps(document))
 
-    def _cleaned(self, stream: str, document: Json) -> Json:
+    def _redacted(self, stream: str, document: Json) -> Json:
         spec = self._contract.streams.get(stream)
         read: dict[int, set[str]] = {}
         if isinstance(document, dict):
@@ -59,7 +59,7 @@ class ArchivedPages:
             for _, record in records:
                 if isinstance(record, dict):
                     self._record(stream, record, read)
-        return self._blanker.json(document, read)
+        return self._redactor.json(document, read)
 
     def _record(self, stream: str, record: dict[str, Json], read: dict[int, set[str]]) -> None:
         spec = self._contract.streams[stream]
@@ -73,7 +73,7 @@ class ArchivedPages:
                 if value is not MISSING:
                     _put(record, path, value)
             return
-        hides = who is not None and author_column(stream) is not None and self._blanker.erased.hides_texts(who)
+        hides = who is not None and author_column(stream) is not None and self._redactor.erased.hides_texts(who)
         if hides:
             self._drop_texts(stream, record, spec.fields, lists)
         for table, embedded in spec.embedded.items():
@@ -95,11 +95,11 @@ class ArchivedPages:
         stated = present(record, (path,))
         if without_texts and text_columns(table) and stated is not MISSING:
             _put(record, path, stated := self._without_texts(table, embedded.fields, stated))
-        plain = {c for c, s in embedded.fields.items() if "@value" in s.paths} & self._blanker.people.pointers[
+        plain = {c for c, s in embedded.fields.items() if "@value" in s.paths} & self._redactor.people.pointers[
             table
         ].keys()
         if isinstance(stated, list) and plain:
-            stated[:] = [v if isinstance(v, dict | list) else self._blanker.id("users", v) for v in stated]
+            stated[:] = [v if isinstance(v, dict | list) else self._redactor.id("users", v) for v in stated]
         self._rekey(table, stated, embedded.fields, read)
         items = stated if isinstance(stated, list) else list(stated.values()) if isinstance(stated, dict) else []
         for item in items:
@@ -114,19 +114,19 @@ class ArchivedPages:
         read: dict[int, set[str]],
         elsewhere: Collection[str] = (),
     ) -> str | None:
-        """Puts surrogates where the contract reads ids of people. Returns the one that the row names.
+        """Replace ids of erased people with surrogates. Returns the surrogate that the row names, if any.
 
         ``elsewhere``: paths of embedded lists.
         """
         paths = [path for source in fields.values() for path in source.paths]
         read[id(row)] = {path for path in paths if "." not in path}
         who = None
-        for column, target in self._blanker.people.pointers[table].items():
+        for column, target in self._redactor.people.pointers[table].items():
             for path in _paths(fields, column):
                 value = present(row, (path,))
                 if value is MISSING or value is None:
                     continue
-                new = self._blanker.id(target, value)
+                new = self._redactor.id(target, value)
                 if new != value:
                     _put(row, path, new)
                 if target == "users" and is_surrogate(str(new)):
@@ -138,7 +138,7 @@ class ArchivedPages:
         return who
 
     def _without_texts(self, table: str, fields: Fields, stated: Json) -> Json:
-        """A list of what came inside a record, each in its place, or a replay would take it for gone."""
+        """An embedded list without its texts. Its items keep their places, or a replay would see them as absent."""
         first = next(iter(fields.values())).paths if fields else ()
         naming = tuple(path for path in first if not path.startswith("@"))
         if isinstance(stated, dict) and not all(isinstance(item, dict) for item in stated.values()):
@@ -155,7 +155,7 @@ class ArchivedPages:
         return ["" if isinstance(item, str) else item for item in stated] if isinstance(stated, list) else stated
 
     def _drop_texts(self, table: str, row: dict[str, Json], fields: Fields, elsewhere: Collection[str] = ()) -> None:
-        """The texts of a row, and what nobody maps of it, as that can be the same once more."""
+        """Remove the texts of a row, and its unmapped fields, which can repeat them."""
         texts = {
             path: value
             for c in text_columns(table)
@@ -167,16 +167,16 @@ class ArchivedPages:
             _put(row, path, None)
         for column, value in keys.items():
             if _is(value) and value in texts.values():
-                _put(row, _paths(fields, column)[0], self._blanker.erased.key.word(str(value)))
+                _put(row, _paths(fields, column)[0], self._redactor.erased.key.word(str(value)))
         _keep_mapped(row, {p for source in fields.values() for p in source.paths} | set(elsewhere))
 
     def _rekey(self, table: str, stated: Json, fields: Fields, read: dict[int, set[str]]) -> None:
-        """In a map by id, the ids that are people's."""
+        """In a map by id, replace the ids of erased people."""
         column = "id" if "id" in fields else next((c for c, s in fields.items() if "@key" in s.paths), None)
-        target = self._blanker.people.pointers[table].get(column or "")
+        target = self._redactor.people.pointers[table].get(column or "")
         if not isinstance(stated, dict) or target is None:
             return
-        renamed = {self._blanker.id(target, key): value for key, value in stated.items()}
+        renamed = {self._redactor.id(target, key): value for key, value in stated.items()}
         stated.clear()
         stated.update(renamed)
         read[id(stated)] = set(renamed)
@@ -187,7 +187,7 @@ def _paths(fields: Fields, column: str) -> Paths:
 
 
 def _follow(value: Json, path: str, read: dict[int, set[str]]) -> None:
-    """The maps on the way to ``path`` are the contract's own, and no copies of a person."""
+    """Mark the maps on the way to ``path`` as described by the contract: they are not copies of a person."""
     for step in () if path.startswith("@") else path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, dict):
@@ -206,7 +206,7 @@ def _is(value: Json) -> bool:
 
 
 def _keep_mapped(row: dict[str, Json], paths: Collection[str]) -> None:
-    """Takes out what is at none of ``paths``, unless it says no words."""
+    """Remove all fields that are at none of ``paths``, unless they cannot hold a text."""
     for name, value in list(row.items()):
         below = {path.partition(".")[2] for path in paths if path.split(".")[0] == name}
         if below and "" not in below and isinstance(value, dict):

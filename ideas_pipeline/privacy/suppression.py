@@ -1,4 +1,4 @@
-"""The list of erased people: nothing but keyed hashes. It outlives the database that they were erased from."""
+"""The suppression list: the erased people of a community, as keyed hashes. It outlives the warehouse."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ideas_pipeline.warehouse.database import Transaction
 
 Command = Literal["erase", "sync"]
 
-# Who wanted it: an operator, for ever; or the source, where the account is gone, until the account is there again.
+# Why a person is listed: an operator asked, for ever; or the source deleted the account, until it is there again.
 Because = Literal["asked", "deleted at the source", "there again"]
 
 _LONGEST_WORD = 320  # the longest address that there can be; names are shorter
@@ -30,10 +30,16 @@ _LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
-    """One person of one community. ``words``: hashes of the names and addresses under which the person was known.
+class Suppressed:
+    """One erased person of one community.
 
-    ``texts``: what the person wrote is blanked as well. ``at``: when it was decided; it knows its zone.
+    Attributes:
+        community: the community.
+        surrogate: what replaces the person's id.
+        at: when the erasure was decided; timezone-aware.
+        because: why.
+        texts: whether what the person wrote is erased, too.
+        words: hashes of the person's names and addresses.
     """
 
     community: str
@@ -48,10 +54,11 @@ class Erased:
         return self.because != "there again"
 
 
-class ErasedPeople:
-    """The people of ``community`` who are kept out, as listed in ``file`` (none: nobody is, and nobody can be).
+class SuppressionList:
+    """The people of ``community`` who are kept out, as listed in ``file``.
 
-    Threads and processes share it: what one of them adds, the others know at their next ``refresh``.
+    Threads and processes share the file: what one of them adds, the others see at their next ``refresh``. Without a
+    file, the list is empty, and nobody can be added.
     """
 
     def __init__(self, community: str, key: Key, file: Path | None) -> None:
@@ -60,8 +67,8 @@ class ErasedPeople:
         self._file = file
         self._lock = threading.Lock()
         self._read_as: tuple[int, ...] | None = None
-        self._all: dict[tuple[str, str], Erased] = {}
-        self._ours: dict[str, Erased] = {}
+        self._all: dict[tuple[str, str], Suppressed] = {}
+        self._ours: dict[str, Suppressed] = {}
         self._words: frozenset[str] = frozenset()
         self.refresh()
 
@@ -69,7 +76,7 @@ class ErasedPeople:
         return bool(self._ours)
 
     def refresh(self) -> None:
-        """Reads the list anew if it has changed. Raises PrivacyError where it cannot be used."""
+        """Read the list again if its file has changed. Raises PrivacyError if it cannot be used."""
         if self._file is None:
             return
         try:
@@ -83,55 +90,66 @@ class ErasedPeople:
                 self._read_as = state
 
     def surrogate(self, person: str) -> str | None:
-        """What stands for ``person``, if the person was erased; an id that stands for one already is its own."""
+        """The surrogate of ``person`` if the person is erased, otherwise None. A surrogate is returned as it is."""
         if is_surrogate(person):
             return person
         made = self.key.surrogate(self.community, person)
         return made if made in self._ours else None
 
     def hides_texts(self, surrogate: str) -> bool:
-        """Whether what this erased person wrote is kept out as well."""
+        """Whether the texts of this erased person are erased, too."""
         return surrogate in self._ours and self._ours[surrogate].texts
 
     def is_word(self, text: str) -> bool:
-        """Whether ``text`` is a name or an address of an erased person, and nothing else."""
+        """Whether ``text`` is exactly a name or an address of an erased person."""
         return bool(self._words) and 0 < len(text) <= _LONGEST_WORD and self.key.word(text) in self._words
 
-    def list_of(self, surrogate: str) -> Erased | None:
-        """What the list says of a person."""
+    def entry_of(self, surrogate: str) -> Suppressed | None:
+        """The entry of a person; None if the person is not listed."""
         return self._ours.get(surrogate)
 
-    def asked_as(self, text: str) -> Erased | None:
-        """The person who asked to be erased, and one of whose names or addresses is ``text``."""
+    def asked_as(self, text: str) -> Suppressed | None:
+        """The entry of a person who asked for erasure and has ``text`` as a name or an address."""
         word = self.key.word(text)
         return next((e for e in self._ours.values() if e.because == "asked" and word in e.words), None)
 
-    def supposing(self, person: str, words: Iterable[str], *, texts: bool) -> ErasedPeople:
-        """This list as it would be with ``person`` on it. It is on no disk."""
-        supposed = ErasedPeople(self.community, self.key, None)
+    def supposing(self, person: str, words: Iterable[str], *, texts: bool) -> SuppressionList:
+        """A copy of the list with ``person`` on it, in memory only."""
+        supposed = SuppressionList(self.community, self.key, None)
         entry = self.entry(person, words, texts=texts)
         supposed._take(self._all | {(entry.community, entry.surrogate): entry})
         return supposed
 
-    def entries(self) -> list[Erased]:
-        """All that the list says of this community: those who came back, too."""
+    def entries(self) -> list[Suppressed]:
+        """All entries of this community, those of people who came back included."""
         with self._lock:
             return [e for e in self._all.values() if e.community == self.community]
 
-    def add(self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False) -> Erased:
-        """Lists ``person``, with the ``words`` (hashes, see ``Key.word``) by which the person is known; on disk when
-        this returns. Raises PrivacyError where that cannot be done."""
+    def add(self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False) -> Suppressed:
+        """Put a person on the list. It is on disk when this returns.
+
+        Args:
+            person: the person's id at the source.
+            words: hashes of the person's names and addresses (see ``Key.word``).
+            because: why the person is listed.
+            texts: whether the texts of the person are erased, too.
+
+        Raises:
+            PrivacyError: the list cannot be written.
+        """
         entry = self.entry(person, words, because=because, texts=texts)
         self.merge([entry])
         return self._all[entry.community, entry.surrogate]
 
-    def entry(self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False) -> Erased:
-        """What ``add`` lists. To list many people, ``merge`` their entries: the file is written once."""
+    def entry(
+        self, person: str, words: Iterable[str], *, because: Because = "asked", texts: bool = False
+    ) -> Suppressed:
+        """The entry that ``add`` makes. To list many people, ``merge`` their entries: the file is written once."""
         surrogate = self.key.surrogate(self.community, person)
-        return Erased(self.community, surrogate, datetime.now(UTC), because, texts, frozenset(words))
+        return Suppressed(self.community, surrogate, datetime.now(UTC), because, texts, frozenset(words))
 
-    def merge(self, entries: Iterable[Erased]) -> None:
-        """Adds what another list says: what was decided last counts, and what is known of a person adds up."""
+    def merge(self, entries: Iterable[Suppressed]) -> None:
+        """Add entries. Of two entries of a person the later decision counts; their names and addresses add up."""
         if self._file is None:
             raise PrivacyError("Nobody can be erased without a place for the list. Set IDEAS_STATE_DIR.")
         with self._writing() as listed:
@@ -144,7 +162,7 @@ class ErasedPeople:
         self.refresh()
 
     @contextmanager
-    def _writing(self) -> Iterator[dict[tuple[str, str], Erased]]:
+    def _writing(self) -> Iterator[dict[tuple[str, str], Suppressed]]:
         assert self._file  # noqa: S101 - merge has looked
         try:
             private_file.make_folder(self._file.parent)
@@ -154,21 +172,21 @@ class ErasedPeople:
             why = getattr(error, "strerror", None) or "another process holds it"
             raise PrivacyError(f"The list of erased people {self._file} cannot be written: {why}.") from None
 
-    def _take(self, listed: dict[tuple[str, str], Erased]) -> None:
+    def _take(self, listed: dict[tuple[str, str], Suppressed]) -> None:
         ours = {s: e for (community, s), e in listed.items() if community == self.community and e.in_force}
         self._all, self._ours = listed, ours
         self._words = frozenset().union(*(e.words for e in ours.values()))
 
 
-def _joined(known: Erased, entry: Erased) -> Erased:
-    # Asked for once is asked for ever, whatever the source did before or since.
+def _joined(known: Suppressed, entry: Suppressed) -> Suppressed:
+    # Once an operator has asked, the person stays listed, whatever happens at the source.
     latest = max(known, entry, key=lambda e: (e.because == "asked", e.at))
     if not latest.in_force:
         return latest
     return replace(latest, texts=known.texts or entry.texts, words=known.words | entry.words)
 
 
-def _read(file: Path, key: Key) -> dict[tuple[str, str], Erased]:
+def _read(file: Path, key: Key) -> dict[tuple[str, str], Suppressed]:
     try:
         stored: Any = orjson.loads(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -180,45 +198,55 @@ def _read(file: Path, key: Key) -> dict[tuple[str, str], Erased]:
     if stored["key"] != key.fingerprint:
         raise other_key(str(file))
     entries = [
-        Erased(**{**e, "at": datetime.fromisoformat(e["at"]), "words": frozenset(e["words"])}) for e in stored["people"]
+        Suppressed(**{**e, "at": datetime.fromisoformat(e["at"]), "words": frozenset(e["words"])})
+        for e in stored["people"]
     ]
     return {(e.community, e.surrogate): e for e in entries}
 
 
 def other_key(where: str) -> PrivacyError:
-    """For a list that cannot be consulted."""
+    """The error for a list that was made with another key."""
     return PrivacyError(
         f"The list of erased people in {where} was made with another key, so that nobody on it would be recognised."
         " Restore that key (IDEAS_PII_KEY, or pii.key in IDEAS_STATE_DIR); until then nothing is read or written."
     )
 
 
-def _replace(file: Path, listed: dict[tuple[str, str], Erased], key: Key) -> None:
+def _replace(file: Path, listed: dict[tuple[str, str], Suppressed], key: Key) -> None:
     people = [{**asdict(e), "at": e.at.isoformat(), "words": sorted(e.words)} for e in listed.values()]
     content = orjson.dumps({"key": key.fingerprint, "people": people}, option=orjson.OPT_INDENT_2)
     private_file.replace(file, content)
 
 
-def listed(tx: Transaction, key: Key) -> list[Erased]:
-    """The list as the warehouse has it. Raises PrivacyError where it was made with another key."""
+def listed(tx: Transaction, key: Key) -> list[Suppressed]:
+    """The list as the warehouse has it. Raises PrivacyError if it was made with another key."""
     rows = tx.execute(sa.select(ERASURES).where(tx.owns(ERASURES))).all()
     if any(row.key_fingerprint != key.fingerprint for row in rows):
         raise other_key(f"the table {ERASURES.name} of the warehouse")
     return [
-        Erased(row.community, row.surrogate, utc(row.erased_at), row.because, bool(row.texts), frozenset(row.words))
+        Suppressed(row.community, row.surrogate, utc(row.erased_at), row.because, bool(row.texts), frozenset(row.words))
         for row in rows
     ]
 
 
 def note(
     tx: Transaction,
-    entries: Iterable[Erased],
+    entries: Iterable[Suppressed],
     key: Key,
     command: Command,
     at: datetime,
     rows: Mapping[str, int],
 ) -> None:
-    """A line for each of ``entries``; ``rows``: how many were blanked for them, by table."""
+    """Add a row per entry to `_erasures`.
+
+    Args:
+        tx: the transaction.
+        entries: who was erased.
+        key: the key of the list.
+        command: what erased them.
+        at: when; timezone-aware.
+        rows: number of changed rows, by table.
+    """
     lines = [
         {
             "community": entry.community,
@@ -239,6 +267,6 @@ def note(
 
 
 def tables_of(tx: Transaction, surrogate: str) -> set[str]:
-    """The tables in which a person was ever blanked."""
+    """The tables from which a person was ever erased."""
     found = sa.select(ERASURES.c.rows).where(tx.owns(ERASURES), ERASURES.c.surrogate == surrogate)
     return {table for rows in tx.scalars(found) for table in rows or {}}

@@ -8,27 +8,27 @@ from typing import Any
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.key import Key
-from ideas_pipeline.privacy.redact import Blanker, People
-from ideas_pipeline.privacy.suppression import ErasedPeople
+from ideas_pipeline.privacy.redact import People, Redactor
+from ideas_pipeline.privacy.suppression import SuppressionList
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 KEY = Key("a key for tests alone", None)
 
 
-def list_in(folder: Path, community: str = COMMUNITY, key: Key = KEY) -> ErasedPeople:
-    return ErasedPeople(community, key, folder / "suppressed.json")
+def list_in(folder: Path, community: str = COMMUNITY, key: Key = KEY) -> SuppressionList:
+    return SuppressionList(community, key, folder / "suppressed.json")
 
 
-def erased(folder: Path, person: str, *words: str, texts: bool = False) -> ErasedPeople:
+def erased(folder: Path, person: str, *words: str, texts: bool = False) -> SuppressionList:
     """A list with one person on it."""
     people = list_in(folder)
     people.add(person, {KEY.word(word) for word in words}, texts=texts)
     return people
 
 
-def blanker(people: ErasedPeople, contract: Contract | None = None) -> Blanker:
-    return Blanker(People.of(contract or contract_with({})), people)
+def redactor(people: SuppressionList, contract: Contract | None = None) -> Redactor:
+    return Redactor(People.of(contract or contract_with({})), people)
 
 
 def surrogate(person: str) -> str:

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import build_marts
-from ideas_pipeline.privacy.erase_rows import scrub
+from ideas_pipeline.privacy.erase_rows import erase_rows
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Reject
 from ideas_pipeline.warehouse.database import Transaction, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.privacy.people import KEY, blanker, list_in
+from ideas_pipeline_tests.privacy.people import KEY, list_in, redactor
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, read
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
@@ -37,7 +37,7 @@ def erase(
     people.add(ANN, {KEY.word(word) for word in WORDS}, texts=texts)
     contract = contract or contract_with({})
     with writing(warehouse.engine) as connection:
-        return scrub(Transaction(connection, COMMUNITY), contract, blanker(people, contract), AT)
+        return erase_rows(Transaction(connection, COMMUNITY), contract, redactor(people, contract), AT)
 
 
 def only(warehouse: Warehouse, table: sa.Table | str, **where: str) -> dict[str, object]:

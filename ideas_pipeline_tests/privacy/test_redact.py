@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from ideas_pipeline_tests.privacy.people import blanker, erased, record, surrogate
+from ideas_pipeline_tests.privacy.people import erased, record, redactor, surrogate
 
 ANN = "person-4711"
 
 
 @pytest.fixture
 def rows(tmp_path):
-    return blanker(erased(tmp_path, ANN, "Ann Lee", "ann@people.example"))
+    return redactor(erased(tmp_path, ANN, "Ann Lee", "ann@people.example"))
 
 
 @pytest.fixture
 def short(tmp_path):
-    return blanker(erased(tmp_path, "42", "Ann Lee"))
+    return redactor(erased(tmp_path, "42", "Ann Lee"))
 
 
 def test_a_persons_own_row_keeps_what_counts_need_and_nothing_else(rows):
@@ -38,7 +38,7 @@ def test_what_a_person_wrote_stays_under_the_surrogate(rows):
 
 
 def test_what_a_person_wrote_goes_where_that_was_asked_for(tmp_path):
-    rows = blanker(erased(tmp_path, ANN, texts=True))
+    rows = redactor(erased(tmp_path, ANN, texts=True))
     idea = record(id="5", author_id=ANN, title="Trees", vote_count=2)
     idea.embedded["idea_answers"] = [record(idea_id="5", question_id="q", value="Because")]
     rows.record("ideas", idea)
@@ -107,7 +107,7 @@ def test_a_short_id_means_a_person_only_where_its_name_says_so(short, extra, lef
 
 
 def test_a_text_that_is_equal_to_an_id_by_chance_goes_and_the_id_stays(tmp_path):
-    rows = blanker(erased(tmp_path, ANN, texts=True))
+    rows = redactor(erased(tmp_path, ANN, texts=True))
     idea = record(id="5", author_id=ANN, title="5")
     idea.embedded["idea_answers"] = [record(idea_id="5", question_id="3", value=value) for value in ("5", "3")]
     rows.record("ideas", idea)

@@ -9,7 +9,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
 from ideas_pipeline_tests.archive.pages import page
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.privacy.people import blanker, erased, surrogate
+from ideas_pipeline_tests.privacy.people import erased, redactor, surrogate
 from ideas_pipeline_tests.privacy.test_erase_rows import people_one_by_one
 
 ANN = "person-4711"
@@ -22,7 +22,7 @@ def cleaned(tmp_path):
     def clean(stream: str, document: Any, contract: Contract | None = None, *, texts: bool = False) -> Any:
         contract = contract or contract_with({})
         people = erased(tmp_path, ANN, "Ann Lee", "ann@people.example", texts=texts)
-        pages = ArchivedPages(contract, blanker(people, contract))
+        pages = ArchivedPages(contract, redactor(people, contract))
         kept = pages.page(page(orjson.dumps(document), stream=stream, scope="5"))
         return None if kept is None else orjson.loads(kept.body)
 
@@ -71,19 +71,19 @@ def test_texts_go_where_that_was_asked_for(cleaned):
 
 def test_a_list_that_is_a_persons_own_is_dropped(cleaned, tmp_path):
     contract = people_one_by_one()
-    pages = ArchivedPages(contract, blanker(erased(tmp_path, ANN), contract))
+    pages = ArchivedPages(contract, redactor(erased(tmp_path, ANN), contract))
     assert pages.page(page(b'{"data": {}}', stream="users", scope=ANN)) is None
 
 
 def test_a_page_in_which_nothing_changes_is_the_very_same(tmp_path):
-    pages = ArchivedPages(contract_with({}), blanker(erased(tmp_path, ANN, "Ann Lee")))
+    pages = ArchivedPages(contract_with({}), redactor(erased(tmp_path, ANN, "Ann Lee")))
     body = b'{"data" : [{"id": 12345678, "title":"T\\u00e9", "user_id": "1", "value": 1.0}], "total":1}'
     for received in (page(body, stream="votes", scope="5"), page(b"", stream="votes", scope="5")):
         assert pages.page(received) is received
 
 
 def test_a_page_that_nobody_can_read_is_dropped(tmp_path):
-    pages = ArchivedPages(contract_with({}), blanker(erased(tmp_path, ANN)))
+    pages = ArchivedPages(contract_with({}), redactor(erased(tmp_path, ANN)))
     assert pages.page(page(b"<html>Ann Lee</html>", stream="votes", scope="5")) is None
 
 
