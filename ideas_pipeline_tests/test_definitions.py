@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 
@@ -14,16 +12,8 @@ from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline_tests.cli.command import ideas_pipeline
-from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, ask, dagster_dev, environment, loaded, until
+from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, environment
 from ideas_pipeline_tests.processes import run
-
-LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
-    launchRun(executionParams: {selector: $selector, mode: "default"}) {
-        ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
-    status assetMaterializations { assetKey { path } } } } }"""
-CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
-    assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
 
 
 @pytest.fixture
@@ -87,45 +77,3 @@ def test_resources_can_be_replaced() -> None:
     mine = WarehouseResource(url="sqlite:///mine.db", community="community")
 
     assert (build_defs({"warehouse": mine}).resources or {})["warehouse"] is mine
-
-
-@pytest.fixture
-def ui(folder: Path) -> Iterator[str]:
-    with dagster_dev(folder) as address:
-        yield address
-
-
-@pytest.mark.slow
-def test_dagster_dev_opens_without_configuration_and_runs_the_nightly_job(ui: str, folder: Path) -> None:
-    assert loaded(ui) == [{"name": "ideas_pipeline"}]
-
-    selector = {
-        "repositoryLocationName": "ideas_pipeline",
-        "repositoryName": "__repository__",
-        "pipelineName": "nightly_sync",
-    }
-    run = ask(ui, LAUNCH, selector=selector)["launchRun"]["run"]["runId"]
-
-    def ended() -> Any:
-        found = ask(ui, RUN, id=run)["runOrError"]
-        return found if found["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
-
-    done = until(ended)
-    assert done["status"] == "SUCCESS", (folder / "dev.log").read_text()
-    streams = ["challenges", "comments", "ideas", "users", "votes"]
-    materialized = {tuple(m["assetKey"]["path"]) for m in done["assetMaterializations"]}
-    assert materialized >= {("demo", table) for table in [*streams, "idea_history"]}
-    for stream in streams:
-        found = ask(ui, CHECKS, key={"path": ["demo", stream]})["assetNodeOrError"]["assetChecksOrError"]["checks"]
-        assert {check["executionForLatestMaterialization"]["status"] for check in found} == {"SUCCEEDED"}
-        assert {check["name"] for check in found} >= {
-            "completeness",
-            "mass_absence",
-            "referential_integrity",
-            "rejects",
-            "unknown_values",
-            "unmapped_fields",
-            "vanished_fields",
-            "volume",
-        }
-    assert (folder / ".demo" / "warehouse.db").exists()

@@ -1,4 +1,4 @@
-"""What an operator sees and clicks in Dagster's UI, in a real browser, against a real ``dagster dev``."""
+"""``dagster dev`` without configuration: what it runs, and what an operator sees and clicks in a real browser."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
-from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, ask, dagster_dev, environment, loaded, until
-from ideas_pipeline_tests.processes import run
+from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, loaded, until
 
+LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
+    launchRun(executionParams: {selector: $selector, mode: "default"}) {
+        ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
+    status assetMaterializations { assetKey { path } } } } }"""
+CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+    assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
 RUNS = """{ runsOrError(limit: 20) { ... on Runs { results {
     jobName status assetSelection { path } tags { key value } } } } }"""
 # A page of Dagster's takes its time on a machine that is busy with other tests.
 PATIENCE_MS = 120_000
 
-pytestmark = [needs_chromium, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -32,14 +38,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def ui(folder: Path) -> Iterator[str]:
-    """The UI's address. The simulated community has been synced once, by the nightly job."""
-    with dagster_dev(folder) as graphql:
-        loaded(graphql)
-        launch = [*DAGSTER, "job", "launch", *WORKSPACE, "-j", "nightly_sync"]
-        assert run(launch, cwd=folder, env=environment(folder)).returncode == 0
-        until(lambda: [run for run in runs(graphql) if run["status"] == "SUCCESS"])
-        yield graphql.removesuffix("/graphql")
+def graphql(folder: Path) -> Iterator[str]:
+    """The address of ``dagster dev``, which has loaded the location."""
+    with dagster_dev(folder) as address:
+        assert loaded(address) == [{"name": "ideas_pipeline"}]
+        yield address
+
+
+@pytest.fixture(scope="module")
+def nightly(graphql: str) -> Any:
+    """The run of the nightly job, which has synced the simulated community once."""
+    selector = {
+        "repositoryLocationName": "ideas_pipeline",
+        "repositoryName": "__repository__",
+        "pipelineName": "nightly_sync",
+    }
+    run = ask(graphql, LAUNCH, selector=selector)["launchRun"]["run"]["runId"]
+
+    def ended() -> Any:
+        found = ask(graphql, RUN, id=run)["runOrError"]
+        return found if found["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+    return until(ended)
+
+
+@pytest.fixture(scope="module")
+def ui(graphql: str, nightly: Any) -> str:
+    """The UI's address, once the simulated community has been synced."""
+    assert nightly["status"] == "SUCCESS"
+    return graphql.removesuffix("/graphql")
 
 
 @pytest.fixture
@@ -59,6 +86,30 @@ def runs(graphql: str) -> list[Any]:
     return found
 
 
+def test_dagster_dev_opens_without_configuration_and_runs_the_nightly_job(
+    graphql: str, nightly: Any, folder: Path
+) -> None:
+    assert nightly["status"] == "SUCCESS", (folder / "dev.log").read_text()
+    streams = ["challenges", "comments", "ideas", "users", "votes"]
+    materialized = {tuple(m["assetKey"]["path"]) for m in nightly["assetMaterializations"]}
+    assert materialized >= {("demo", table) for table in [*streams, "idea_history"]}
+    for stream in streams:
+        found = ask(graphql, CHECKS, key={"path": ["demo", stream]})["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        assert {check["executionForLatestMaterialization"]["status"] for check in found} == {"SUCCEEDED"}
+        assert {check["name"] for check in found} >= {
+            "completeness",
+            "mass_absence",
+            "referential_integrity",
+            "rejects",
+            "unknown_values",
+            "unmapped_fields",
+            "vanished_fields",
+            "volume",
+        }
+    assert (folder / ".demo" / "warehouse.db").exists()
+
+
+@needs_chromium
 def test_the_asset_graph_leads_from_the_api_to_the_report(ui: str, page: Page) -> None:
     page.goto(f"{ui}/asset-groups")
     for group in ("source", "community", "history", "marts", "report"):
@@ -69,6 +120,7 @@ def test_the_asset_graph_leads_from_the_api_to_the_report(ui: str, page: Page) -
     picture(page, "marts")
 
 
+@needs_chromium
 def test_an_asset_s_page_says_what_it_is_how_it_stands_and_where_its_columns_come_from(ui: str, page: Page) -> None:
     page.goto(f"{ui}/assets/demo/ideas")
     expect(page.get_by_text("An idea that was posted to a challenge.")).to_be_visible()
@@ -85,6 +137,7 @@ def test_an_asset_s_page_says_what_it_is_how_it_stands_and_where_its_columns_com
     picture(page, "mart")
 
 
+@needs_chromium
 def test_a_backfill_is_started_by_clicking_and_the_marts_and_the_report_follow_it(ui: str, page: Page) -> None:
     page.goto(f"{ui}/assets/demo/comments")
     page.get_by_role("button", name="Materialize").first.click()
