@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
@@ -26,7 +25,6 @@ from ideas_pipeline_tests.end_to_end.pipeline import paged, sync_with
 from ideas_pipeline_tests.processes import forked
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
-VILLAGE = Size(challenges=4, ideas=24, comments=90, votes=220, users=50)
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 20, "total": {"body": ["total"]}})
 STREAMS = tuple(CONTRACT.streams)
 
@@ -87,10 +85,6 @@ class Witness:
     def assert_history_holds(self, engine: sa.Engine) -> None:
         for moment, past in self.observed:
             assert as_of(engine, moment) == past, moment
-
-
-def village(seed: int = 1) -> Tables:
-    return generate(VILLAGE, seed)
 
 
 def deleted(engine: sa.Engine, stream: str) -> set[str]:

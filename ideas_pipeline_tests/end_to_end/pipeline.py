@@ -12,7 +12,9 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline.sync.engine import sync_community
 from ideas_pipeline.sync.run import Full, Incremental, Mode, Progress, RunResult, StreamResult, SyncOptions
 from ideas_pipeline.sync.source import RunArchive, Source
@@ -39,6 +41,11 @@ def _merged(base: Any, changes: Any) -> Any:
     if isinstance(base, Mapping) and isinstance(changes, Mapping):
         return {**base, **{k: _merged(base.get(k), v) for k, v in changes.items()}}
     return changes
+
+
+def village(seed: int = 1) -> Tables:
+    """A community that is just large enough for lists of several pages: most tests need no more of it."""
+    return generate(Size(challenges=4, ideas=24, comments=90, votes=220, users=50), seed)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.probe.probe import check
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
@@ -23,7 +22,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES
 from ideas_pipeline.tables.community import COMMENTS, TABLES
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, sync_with
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, sync_with, village
 from ideas_pipeline_tests.end_to_end.test_absence import deleted
 from ideas_pipeline_tests.end_to_end.test_replay import archive
 from ideas_pipeline_tests.end_to_end.test_replay import rows as rows_of
@@ -48,7 +47,7 @@ def made(idea: str, own: str) -> str:
 
 def numbered() -> Tables:
     """A community whose comments and votes are numbered from 1 under each idea."""
-    tables = generate("small", seed=3)
+    tables = village(seed=3)
     for name in ("comments", "votes"):
         counts: dict[str, int] = defaultdict(int)
         own: dict[str, str] = {}

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
@@ -19,7 +18,7 @@ from ideas_pipeline.tables.bookkeeping import FIELDS, REJECTED_RECORDS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held
 from ideas_pipeline_tests.warehouse.calls import call_reading
@@ -29,7 +28,7 @@ CONTRACT = contract_with({})
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(CONTRACT, generate("small", seed=3)) as running:
+    with Simulator(CONTRACT, village(seed=3)) as running:
         yield running
 
 

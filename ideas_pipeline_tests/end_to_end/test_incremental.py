@@ -19,8 +19,8 @@ from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.living import CONTRACT, village
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.living import CONTRACT
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 

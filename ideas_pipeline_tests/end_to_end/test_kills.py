@@ -29,8 +29,8 @@ from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.absences import absences, confirm_absences
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
-from ideas_pipeline_tests.end_to_end.pipeline import sync
+from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill
+from ideas_pipeline_tests.end_to_end.pipeline import sync, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import run, started
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY

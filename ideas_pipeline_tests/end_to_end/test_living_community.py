@@ -22,8 +22,8 @@ from ideas_pipeline.sync.run import Full, Incremental, Mode, RunResult, Window
 from ideas_pipeline.warehouse.absences import confirm_absences, held
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill, village
-from ideas_pipeline_tests.end_to_end.pipeline import stream, sync
+from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill
+from ideas_pipeline_tests.end_to_end.pipeline import stream, sync, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing

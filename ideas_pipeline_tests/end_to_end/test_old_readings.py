@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync import engine
 from ideas_pipeline.sync.run import Incremental
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
 
 
 def readings(warehouse: Warehouse) -> Counter[str]:
@@ -28,7 +27,7 @@ def readings(warehouse: Warehouse) -> Counter[str]:
 def test_a_complete_run_forgets_old_readings_and_an_incomplete_one_does_not(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Simulator(contract_with({}), generate("small", seed=3)) as simulator:
+    with Simulator(contract_with({}), village(seed=3)) as simulator:
         sync(simulator, warehouse, tmp_path)
         once = readings(warehouse)
         sync(simulator, warehouse, tmp_path)

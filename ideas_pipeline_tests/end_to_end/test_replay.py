@@ -18,7 +18,6 @@ from ideas_pipeline.archive.files import ArchivedPage, run_files
 from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.engine import new_run_id
@@ -29,7 +28,7 @@ from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, paged, stream, sync_with
+from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, paged, stream, sync_with, village
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_idea
 from ideas_pipeline_tests.end_to_end.test_truth import CONTRACTS, last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
@@ -43,7 +42,7 @@ OLD = Path(__file__).parents[1] / "archive" / "blocks_76066a4"
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(CONTRACT, generate("small", seed=3)) as running:
+    with Simulator(CONTRACT, village(seed=3)) as running:
         yield running
 
 
@@ -91,7 +90,7 @@ def titles(warehouse: Warehouse) -> dict[str, str]:
 def test_after_a_mended_contract_a_replay_makes_the_warehouse_true_without_the_api(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    with Simulator(CONTRACT, generate("small", seed=3)) as simulator:
+    with Simulator(CONTRACT, village(seed=3)) as simulator:
         sync(simulator, warehouse, tmp_path, contract=mistaken(CONTRACT, title=["status"], author_id=["author.name"]))
     with pytest.raises(AssertionError):
         assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
@@ -100,7 +99,7 @@ def test_after_a_mended_contract_a_replay_makes_the_warehouse_true_without_the_a
     result = replay(CONTRACT, warehouse, archive(tmp_path))
     assert [(s.verdict, s.reason, s.counts.requests) for s in result.streams] == [("complete", None, 0)] * 5
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
-    assert (stream(result, "ideas").counts.updated, stream(result, "votes").counts.unchanged) == (60, 900)
+    assert (stream(result, "ideas").counts.updated, stream(result, "votes").counts.unchanged) == (24, 220)
     assert [deleted(warehouse, TABLES[name]) for name in CONTRACT.streams] == [set()] * 5
     assert (rows(warehouse, ABSENCES), rows(warehouse, SCOPES)) == ([], state)
     with warehouse.engine.connect() as connection:
@@ -117,7 +116,7 @@ def test_a_lost_warehouse_comes_back_from_the_archive_however_lists_are_paged(
     contract: Contract, sqlite_url: str, tmp_path: Path
 ) -> None:
     with (
-        Simulator(contract, generate("small", seed=3)) as simulator,
+        Simulator(contract, village(seed=3)) as simulator,
         Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost,
     ):
         sync(simulator, lost, tmp_path)
@@ -163,7 +162,7 @@ def test_a_later_state_that_is_not_archived_is_never_overwritten_and_that_is_sai
 
     ideas = stream(replay(CONTRACT, warehouse, archive(tmp_path)), "ideas")
     assert (ideas.verdict, ideas.counts.seen) == ("failed", 0)
-    assert ideas.reason == "the archive lacks the latest reading of this list; a sync reads it (6 lists)"
+    assert ideas.reason == "the archive lacks the latest reading of this list; a sync reads it (4 lists)"
     assert titles(warehouse)[changed["id"]] == "later"
 
 
@@ -221,7 +220,7 @@ def test_lists_that_are_not_archived_at_all_are_said_and_left_as_they_are(
     before = last_written(warehouse.engine)
     result = replay(CONTRACT, warehouse, archive(tmp_path), streams=["votes"])
     assert (result.verdict, result.changed) == ("failed", False)
-    assert result.streams[0].reason == "the archive does not hold this list; a sync reads it (60 lists)"
+    assert result.streams[0].reason == "the archive does not hold this list; a sync reads it (24 lists)"
     assert last_written(warehouse.engine) == before
 
 
@@ -240,7 +239,7 @@ def test_what_was_asked_for_since_a_moment_lies_over_the_last_whole_reading(
 ) -> None:
     since = {"since": {"parameter": "updated_since", "column": "updated_at"}}
     contract = contract_with({"streams": {"ideas": since}})
-    with Simulator(contract, generate("small", seed=3)) as simulator:
+    with Simulator(contract, village(seed=3)) as simulator:
         mistake = mistaken(contract, title=["status"])
         sync(simulator, warehouse, tmp_path, contract=mistake)
         with simulator.changing() as tables:
@@ -262,7 +261,7 @@ def test_people_who_were_not_there_when_they_were_read_one_at_a_time_are_not_bro
         "paging": {"!": {"style": "none"}},
     }
     contract = contract_with({"streams": {"users": one}})
-    with Simulator(contract, generate("small", seed=3)) as simulator:
+    with Simulator(contract, village(seed=3)) as simulator:
         sync(simulator, warehouse, tmp_path)
         gone = next(row["author_id"] for row in simulator.tables["ideas"].values() if row["author_id"])
         with simulator.changing() as tables:

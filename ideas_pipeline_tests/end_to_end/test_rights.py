@@ -14,8 +14,8 @@ from ideas_pipeline.sync.run import Full, Incremental, Mode
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.living import CONTRACT, village
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync
+from ideas_pipeline_tests.end_to_end.living import CONTRACT
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 

@@ -15,7 +15,6 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
@@ -28,7 +27,7 @@ from ideas_pipeline.warehouse.absences import confirm_absences, held
 from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import paged, sync_with
+from ideas_pipeline_tests.end_to_end.pipeline import paged, sync_with, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import at_the_same_time
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
@@ -46,8 +45,8 @@ Warehouses = dict[str, Warehouse]
 def simulators() -> Iterator[Simulators]:
     """Two hosts and two accounts. Nearly all ids of the one community are ids of the other, too."""
     with (
-        Simulator(CONTRACT, generate("small", SEEDS[ONE])) as one,
-        Simulator(CONTRACT, generate("small", SEEDS[OTHER])) as other,
+        Simulator(CONTRACT, village(SEEDS[ONE])) as one,
+        Simulator(CONTRACT, village(SEEDS[OTHER])) as other,
     ):
         assert one.tables["ideas"].keys() & other.tables["ideas"].keys()
         assert one.tables != other.tables
