@@ -23,10 +23,11 @@ help:
 demo: $(READY)
 	@$(BIN)/ideas-pipeline demo
 
-# More processes than a small machine has cores: some tests wait, for Dagster's daemon, say. They get few tests at a
-# time, so that none is left behind with a row of slow ones.
+# More processes than a small machine has cores, because some tests wait, for Dagster's daemon, for example. Tests of one
+# file share its fixtures, so one process runs them. The tests are read once and kept as bytecode, whatever the shell says.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV)
-	@$(BIN)/python -m pytest -n 4 --maxschedchunk 6
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hypothesis
+import pytest
 
 from ideas_pipeline_tests.engines import (  # fixtures
     other_warehouse,
@@ -23,3 +24,8 @@ hypothesis.settings.load_profile("any machine")
 
 def pytest_configure() -> None:
     accept_interrupts()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow tests first, so that no process is left with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
