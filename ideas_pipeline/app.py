@@ -34,7 +34,7 @@ from ideas_pipeline.sync.source import RunArchive, Source
 from ideas_pipeline.warehouse.absences import Held, confirm_absences, present_role
 from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
-from ideas_pipeline.warehouse.rejects import Waiting
+from ideas_pipeline.warehouse.rejects import StoredReject
 from ideas_pipeline.warehouse.runs import RunStart, accept_role, failure_recorded, finish_run, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -174,7 +174,7 @@ def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held])
 
 
 def retry_rejects(
-    settings: Settings, contract: Contract, warehouse: Warehouse, rejects: Sequence[Waiting], progress: Progress
+    settings: Settings, contract: Contract, warehouse: Warehouse, rejects: Sequence[StoredReject], progress: Progress
 ) -> list[Retried]:
     """Load rejected records again, from their archived pages; a scope that is not archived is read from the API.
 

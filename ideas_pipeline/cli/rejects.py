@@ -13,7 +13,7 @@ from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.warehouse.rejects import Waiting
+    from ideas_pipeline.warehouse.rejects import StoredReject
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _TABLE = click.option("--table", metavar="TABLE", help="Only records meant for this table, such as ideas.")
@@ -42,7 +42,7 @@ def list_(table: str | None, as_json: bool) -> None:
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.cli.output import table as table_of
 
-    with _waiting(table) as (_, _, found):
+    with _stored_rejects(table) as (_, _, found):
         pass
     rows = [(_name(reject), _unquoted(reject.reason), f"{reject.first_seen_at:%Y-%m-%d %H:%M}") for reject in found]
     if as_json:
@@ -67,7 +67,7 @@ def show(records: Sequence[str]) -> None:
     \b
     Example:  ideas-pipeline rejects show ideas:4711
     """
-    with _waiting(None) as (_, _, found):
+    with _stored_rejects(None) as (_, _, found):
         by_name = {_name(reject): reject for reject in found}
     if unknown := [name for name in records if name not in by_name]:
         raise click.BadParameter(
@@ -116,7 +116,7 @@ def retry(table: str | None, as_json: bool) -> None:
 
     contract = load_contract(load_settings().contract)
     check_fit(contract)
-    with _waiting(table) as (settings, warehouse, found):
+    with _stored_rejects(table) as (settings, warehouse, found):
         with progress() as shown:
             results = retry_rejects(settings, contract, warehouse, found, shown)
         if any(result.loaded for result in results):
@@ -134,22 +134,22 @@ def retry(table: str | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _waiting(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[Waiting]]]:
+def _stored_rejects(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[StoredReject]]]:
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.tables.community import TABLES
-    from ideas_pipeline.warehouse.rejects import waiting
+    from ideas_pipeline.warehouse.rejects import stored_rejects
 
     if table is not None:
         options.check_names([table], TABLES, "--table")
     settings = load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
-            found = waiting(tx, table)
+            found = stored_rejects(tx, table)
         yield settings, warehouse, found
 
 
-def _name(reject: Waiting) -> str:
+def _name(reject: StoredReject) -> str:
     """``ideas:4711``; where the key is no id, or says who somebody is, a fingerprint of it: ``users:~1a2b3c4d5e``."""
     from hashlib import sha256
 

@@ -17,7 +17,7 @@ from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.loading import Tally
 from ideas_pipeline.sync.planning import Plan, scopes_of
 from ideas_pipeline.sync.replay import ArchivedStream, ArchiveRun, load_archived
-from ideas_pipeline.warehouse.rejects import Waiting, settle_retried, waiting
+from ideas_pipeline.warehouse.rejects import StoredReject, delete_retried, stored_rejects
 from ideas_pipeline.warehouse.runs import RunStart, finish_run, start_run
 from ideas_pipeline.warehouse.scopes import complete_scopes, last_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -36,11 +36,11 @@ class Retried:
 class RetryPlan:
     """The rejects to retry, and their scopes by stream. Rejects of tables that the contract does not fill stay out."""
 
-    rejects: Sequence[Waiting]
+    rejects: Sequence[StoredReject]
     scopes: Mapping[str, Set[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, contract: Contract, rejects: Sequence[Waiting]) -> RetryPlan:
+    def of(cls, contract: Contract, rejects: Sequence[StoredReject]) -> RetryPlan:
         stream_of = contract.tables()
         known = [reject for reject in rejects if reject.table in stream_of]
         scopes: dict[str, set[str]] = {}
@@ -94,7 +94,7 @@ def finish_retry(warehouse: Warehouse, contract: Contract, run_id: str, plan: Re
         read = {stream: complete_scopes(tx, run_id, stream) for stream in plan.scopes}
     _settle(warehouse, contract, run_id, read)
     with warehouse.reading() as tx:
-        left_now = waiting(tx)
+        left_now = stored_rejects(tx)
     before = Counter(reject.table for reject in plan.rejects)
     retried = {(reject.table, reject.scope) for reject in plan.rejects}
     left = Counter(reject.table for reject in left_now if (reject.table, reject.scope) in retried)
@@ -109,4 +109,4 @@ def finish_retry(warehouse: Warehouse, contract: Contract, run_id: str, plan: Re
 def _settle(warehouse: Warehouse, contract: Contract, run_id: str, complete: Mapping[str, Set[str]]) -> None:
     with warehouse.writing() as tx:
         for stream, scopes in complete.items():
-            settle_retried(tx, run_id, {stream, *contract.streams[stream].embedded}, scopes)
+            delete_retried(tx, run_id, {stream, *contract.streams[stream].embedded}, scopes)

@@ -99,7 +99,7 @@ class ScopeRead:
             scope, or an earlier sweep saw rows that are no longer in it.
         counts: What is counted already: the requests, and the records of earlier batches.
         remembered: Whether the state of the scope is updated.
-        fingerprint: Hash of the parent's columns that change when the scope changes.
+        fingerprint: The parent's values that change with the scope, as text.
         watermark: Time up to which the scope was read.
         verifying: Whether the scope was read although its parent showed no change.
         started_at: When its first sweep started; timezone-aware.

@@ -18,8 +18,8 @@ from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
 from ideas_pipeline.warehouse.merge import count, merge, shared
-from ideas_pipeline.warehouse.rejects import settle
-from ideas_pipeline.warehouse.scopes import remember
+from ideas_pipeline.warehouse.rejects import update_rejects
+from ideas_pipeline.warehouse.scopes import update_scope_states
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
 
 
@@ -51,7 +51,7 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
         embedded_held |= {name: held} if held else {}
     if stream == "ideas":
         history.record(tx, sa.select(staged[stream].c.id), batch.run_id, at)
-    settle(tx, batch)
+    update_rejects(tx, batch)
 
     # Contradictory data is loaded, but no row is noted as absent because of it.
     doubtful = dict.fromkeys(_scopes(batch) if embedded_held else (), None) | dict.fromkeys(elsewhere, _SHARED)
@@ -59,7 +59,7 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     batch = replace(batch, scopes=reads)
     note_absences(tx, batch, seen)
     _record_scopes(tx, batch, counts)
-    remember(tx, batch, counts)
+    update_scope_states(tx, batch, counts)
 
     for table in [*staged.values(), *stated.values(), seen]:
         table.drop(tx.connection, checkfirst=False)

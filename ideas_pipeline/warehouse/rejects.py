@@ -23,7 +23,7 @@ _R = REJECTED_RECORDS.c
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class StoredReject:
     """A stored reject. Times are in UTC. ``payload`` can be personal, and ``reason`` can quote it."""
 
     table: str
@@ -35,13 +35,13 @@ class Waiting:
     run_id: str
 
 
-def waiting(tx: Transaction, table: str | None = None) -> list[Waiting]:
+def stored_rejects(tx: Transaction, table: str | None = None) -> list[StoredReject]:
     """The rejects of one table, or of all, in the order in which they came."""
     query = sa.select(REJECTED_RECORDS).where(tx.owns(REJECTED_RECORDS))
     if table is not None:
         query = query.where(_R.table_name == table)
     return [
-        Waiting(
+        StoredReject(
             table=row.table_name,
             key=row.record_key,
             scope=row.scope,
@@ -70,7 +70,7 @@ def live_and_rejected(tx: Transaction, tables: Collection[str]) -> dict[str, tup
     return found
 
 
-def settle_retried(tx: Transaction, run_id: str, tables: Collection[str], scopes: Iterable[str]) -> None:
+def delete_retried(tx: Transaction, run_id: str, tables: Collection[str], scopes: Iterable[str]) -> None:
     """Delete the rejects of scopes that a run has loaded completely, unless the run rejected them again.
 
     Args:
@@ -92,7 +92,7 @@ def settle_retried(tx: Transaction, run_id: str, tables: Collection[str], scopes
     staged.drop(tx.connection, checkfirst=False)
 
 
-def settle(tx: Transaction, batch: Batch) -> None:
+def update_rejects(tx: Transaction, batch: Batch) -> None:
     """Store the batch's rejects. Delete rejects that loaded, and those that a judged scope no longer lists."""
     tables = {batch.stream, *batch.frames, *batch.stated, *(reject.table for reject in batch.rejects)}
     rows = tx.execute(

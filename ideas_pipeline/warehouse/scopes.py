@@ -28,7 +28,7 @@ class ScopeState:
     """State of a scope. Times are in UTC.
 
     Attributes:
-        fingerprint: Hash of the parent's columns that change when the scope changes, as of the last complete sweep.
+        fingerprint: The parent's values that change with the scope, as text, as of the last complete sweep.
         completed_at: When the scope was last complete.
         watermark: Time up to which the scope was read.
         suspect: Whether the scope had changed although no parent column showed it.
@@ -55,7 +55,7 @@ def scope_states(tx: Transaction, stream: str, among: sa.Table | None = None) ->
     }
 
 
-def remember(tx: Transaction, batch: Batch, counts: Mapping[str, Counts]) -> None:
+def update_scope_states(tx: Transaction, batch: Batch, counts: Mapping[str, Counts]) -> None:
     """Update the state of the batch's scopes, in the transaction that loads them.
 
     A sweep that started at a watermark did not read the whole scope: it moves only the watermark.

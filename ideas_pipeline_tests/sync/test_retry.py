@@ -19,7 +19,7 @@ from ideas_pipeline.sync.replay import ArchiveRun
 from ideas_pipeline.sync.retry import Retried, RetryPlan, finish_retry, retry_archived
 from ideas_pipeline.sync.run import Silence
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_STREAMS
-from ideas_pipeline.warehouse.rejects import waiting
+from ideas_pipeline.warehouse.rejects import stored_rejects
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import page, write
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
@@ -68,7 +68,7 @@ def retry(
     """A retry in night 2, with ``changes`` to the contract."""
     contract = contract_with(changes)
     run = ArchiveRun(contract, warehouse, "retry-2", privacy or Privacy(contract, COMMUNITY), Silence())
-    plan = RetryPlan.of(contract, call_reading(warehouse, waiting))
+    plan = RetryPlan.of(contract, call_reading(warehouse, stored_rejects))
     with ArchiveReader(archive) as reader:
         assert retry_archived(run, reader, plan) == {}
     return finish_retry(warehouse, contract, "retry-2", plan)
@@ -99,7 +99,7 @@ def test_a_record_loads_once_the_contract_reads_the_value_elsewhere(warehouse: W
 
 def test_a_record_whose_key_was_not_found_gets_its_key(warehouse: Warehouse, archive: Path) -> None:
     came(warehouse, archive, "ideas", {"idea_no": 8, "title": "Trees"})
-    assert call_reading(warehouse, waiting)[0].key.startswith("sha256:")
+    assert call_reading(warehouse, stored_rejects)[0].key.startswith("sha256:")
     assert retry(warehouse, archive, fields("ideas", id="idea_no")) == [Retried("ideas", 1, 0)]
     assert [row["id"] for row in held(warehouse, "ideas")] == ["8"]
     assert held(warehouse, REJECTED_RECORDS) == []
@@ -112,7 +112,7 @@ def test_a_record_that_still_cannot_be_read_stays_with_the_new_reason_and_its_ag
     assert retry(warehouse, archive, fields("ideas", score={"paths": "score", "none": ["high", "low"]})) == [
         Retried("ideas", 1, 1)
     ]
-    [left] = call_reading(warehouse, waiting)
+    [left] = call_reading(warehouse, stored_rejects)
     assert (left.key, left.first_seen_at, left.run_id) == ('["1"]', night(1), "retry-2")
     assert left.reason.startswith("vote_count is not a whole number")
     assert [row["id"] for row in held(warehouse, "ideas")] == ["2"]
@@ -158,7 +158,7 @@ def test_what_no_database_can_hold_is_not_made_up(warehouse: Warehouse, archive:
     results = retry(warehouse, archive, fields("ideas", score={"paths": "score", "none": ["n/a"]}))
     assert results == [Retried("ideas", 1, 1)]
     assert [row["title"] for row in held(warehouse, "ideas")] == ['["x","x"]']
-    assert [reject.key for reject in call_reading(warehouse, waiting)] == ['["1"]']
+    assert [reject.key for reject in call_reading(warehouse, stored_rejects)] == ['["1"]']
 
 
 def test_an_id_that_was_made_is_made_once(warehouse: Warehouse, archive: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ideas_pipeline.warehouse.fields import unknown_values
-from ideas_pipeline.warehouse.rejects import live_and_rejected, waiting
+from ideas_pipeline.warehouse.rejects import live_and_rejected, stored_rejects
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import idea, load, night, read, reject
 from ideas_pipeline_tests.warehouse.calls import call_reading
@@ -34,7 +34,7 @@ def test_rejects_are_listed_in_the_order_in_which_they_came_and_set_against_the_
 ) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2")], on=1, rejects=[reject("9")])
     load(warehouse, "ideas", [], on=2, scopes=[read("c1", judged=False)], rejects=[reject("3")])
-    found = call_reading(warehouse, waiting)
+    found = call_reading(warehouse, stored_rejects)
     assert [(r.key, r.first_seen_at) for r in found] == [('["9"]', night(1)), ('["3"]', night(2))]
-    assert call_reading(warehouse, waiting, "votes") == []
+    assert call_reading(warehouse, stored_rejects, "votes") == []
     assert call_reading(warehouse, live_and_rejected, ["ideas", "votes"]) == {"ideas": (2, 2)}

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
-from ideas_pipeline.warehouse.rejects import settle_retried
+from ideas_pipeline.warehouse.rejects import delete_retried
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import held, idea, label, load, night, read, reject
 from ideas_pipeline_tests.warehouse.calls import call_writing
@@ -62,5 +62,5 @@ def test_rejects_of_more_scopes_than_a_statement_takes_parameters_are_settled_af
     load(warehouse, "ideas", [], on=1, scopes=[], rejects=[reject("1"), reject("2", "c2"), reject("3", "c3")])
     load(warehouse, "ideas", [], on=2, scopes=[], rejects=[reject("3", "c3")])
     scopes = [f"c{n}" for n in range(2, 70_000)]
-    call_writing(warehouse, settle_retried, "night-2", {"ideas"}, scopes)
+    call_writing(warehouse, delete_retried, "night-2", {"ideas"}, scopes)
     assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["1"]', '["3"]']
