@@ -62,9 +62,10 @@ def test_the_guide_names_every_check_and_no_other() -> None:
 
 
 @pytest.mark.usefixtures("unconfigured")
-def test_the_guide_names_every_job_and_sensor() -> None:
+def test_the_guide_names_every_job_schedule_and_sensor() -> None:
     defs = build_defs()
-    names = [thing.name for thing in [*(defs.jobs or []), *(defs.sensors or [])]]
+    things = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]
+    names = [thing.name for thing in things]
     assert [name for name in names if f"`{name}`" not in OPERATIONS] == []
 
 
