@@ -102,7 +102,7 @@ def test_a_replay_that_broke_off_is_noted_with_why(folder):
     why = "The list of erased people in the table _erasures of the warehouse was made with another key"
     assert (done.returncode, f"Error: {why}" in done.stderr) == (2, True), done.stderr
     assert read(folder, "SELECT reason LIKE ? FROM _sync_runs WHERE verdict = 'failed'", f"{why}%") == [1]
-    assert f"UTC did not come to its end: {why}" in ideas_pipeline("status", folder=folder).stdout
+    assert f"UTC did not end: {why}" in ideas_pipeline("status", folder=folder).stdout
 
 
 def test_an_archive_that_cannot_be_read_is_a_sentence_and_noted(folder):
