@@ -1,4 +1,4 @@
-"""``ideas-pipeline erase``: a person out of the warehouse, its rejects and the archive, for ever."""
+"""``ideas-pipeline erase``: erase a person from the warehouse and the archive, for ever."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _INCOMPLETE = 3
 @click.command()
 @click.option("--user", metavar="ID", help="The person's id at the source.")
 @click.option(
-    "--email", metavar="ADDRESS", help="Or the e-mail address, where addresses are stored; - reads it from a prompt."
+    "--email", metavar="ADDRESS", help="Or the e-mail address, if addresses are stored; - reads it from a prompt."
 )
-@click.option("--texts", is_flag=True, help="Blank what the person wrote, too: titles, bodies, comments, answers.")
-@click.option("--dry-run", is_flag=True, help="Count the rows that would be blanked, and change nothing.")
+@click.option("--texts", is_flag=True, help="Also erase what the person wrote: titles, bodies, comments, answers.")
+@click.option("--dry-run", is_flag=True, help="Count the rows that would change, and change nothing.")
 @options.as_json
 @options.yes
 def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_json: bool, yes: bool) -> None:
-    """Blank a person in every table, rejected record and archived page, and keep the person out from now on.
+    """Erase a person from every table, rejected record and archived page, and keep the person out from now on.
 
-    The same surrogate takes the place of the id everywhere, so that counts stay whole. What the person wrote stays,
-    as it does at the source, unless --texts is given. Syncs, replays and restored backups do not bring the person back,
-    as long as the state folder or the warehouse, and the key, are kept. It cannot be undone.
+    A surrogate replaces the person's id everywhere, so that counts stay right. What the person wrote stays, as it does
+    at the source, unless --texts is given. Syncs, replays and restored backups do not bring the person back, as long as
+    you keep the key, and the state folder or the warehouse. An erasure cannot be undone.
 
     \b
     Examples:  ideas-pipeline erase --user 4711 --dry-run
@@ -56,21 +56,21 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
         person = user if address is None else privacy.person_with(warehouse, address)
         if person is None:
             raise Failed(
-                "nobody is stored with this e-mail address. Addresses are stored only where IDEAS_PII_EMAIL is keep or"
+                "nobody is stored with this e-mail address. Addresses are stored only if IDEAS_PII_EMAIL is keep or"
                 f" hash (it is {settings.pii_email}). Name the person with --user ID."
             )
         known = [address] if address else []
         if dry_run:
-            _say_what_would_be(privacy.would_erase(warehouse, person, texts=texts), as_json)
+            _print_dry_run(privacy.would_erase(warehouse, person, texts=texts), as_json)
             return
         if not yes:
             _ask(privacy, warehouse, person, texts)
-        with console(sys.stderr).status("Blanking …"):
+        with console(sys.stderr).status("Erasing …"):
             erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
         rebuild_marts(settings, warehouse)
     if as_json:
-        told = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}
-        print(json.dumps(told | {"left": list(erasure.left)}, indent=2))
+        result = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}
+        print(json.dumps(result | {"left": list(erasure.left)}, indent=2))
     else:
         _print(erasure.rows)
         click.echo(f"Erased. {erasure.surrogate} stands for the person now. Archived pages changed: {erasure.pages:,}.")
@@ -83,16 +83,20 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
 def _ask(privacy: Privacy, warehouse: Warehouse, person: str, texts: bool) -> None:
     rows = privacy.would_erase(warehouse, person, texts=texts)
     _print(rows)
-    what = "Blank these rows for ever" if rows else "Nothing is stored of this person. Keep the person out for ever"
+    what = (
+        "Erase the person from these rows for ever"
+        if rows
+        else "Nothing is stored of this person. Keep the person out for ever"
+    )
     click.confirm(f"{what}?", abort=True)
 
 
-def _say_what_would_be(rows: Mapping[str, int], as_json: bool) -> None:
+def _print_dry_run(rows: Mapping[str, int], as_json: bool) -> None:
     if as_json:
         print(json.dumps({"rows": dict(rows)}, indent=2))
         return
     _print(rows)
-    click.echo("Nothing was changed: this is what would be blanked, archived pages aside.")
+    click.echo("Nothing was changed. These rows would change; archived pages are not counted.")
 
 
 def _print(rows: Mapping[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""``ideas-pipeline rejects``: records that could not be read, and a second try for them."""
+"""``ideas-pipeline rejects``: list, show and retry the records that could not be typed."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def list_(table: str | None, as_json: bool) -> None:
         return
     out = console()
     if not rows:
-        out.print("No record waits: every one could be read.")
+        out.print("There are no rejected records.")
         return
     out.print(table_of(("record", "what is wrong with it", "first seen (UTC)"), rows))
     out.print("To see one:  ideas-pipeline rejects show RECORD")
-    out.print("After mending the contract:  ideas-pipeline rejects retry")
+    out.print("After correcting the contract:  ideas-pipeline rejects retry")
 
 
 @rejects.command()
 @click.argument("records", nargs=-1, required=True, metavar="RECORD…")
 def show(records: Sequence[str]) -> None:
-    """Show rejected records whole, as JSON. What they hold can be personal.
+    """Show rejected records as JSON, with all their values. These can be personal data.
 
     \b
     Example:  ideas-pipeline rejects show ideas:4711
@@ -71,9 +71,9 @@ def show(records: Sequence[str]) -> None:
         by_name = {_name(reject): reject for reject in found}
     if unknown := [name for name in records if name not in by_name]:
         raise click.BadParameter(
-            f"no record {unknown[0]} waits. `ideas-pipeline rejects list` names them.", param_hint="RECORD"
+            f"there is no rejected record {unknown[0]}. `ideas-pipeline rejects list` names them.", param_hint="RECORD"
         )
-    click.echo("What follows can hold personal data: do not paste it where others read it.", err=True)
+    click.echo("This output can contain personal data: do not paste it where others read it.", err=True)
     shown = [
         {
             "record": name,
@@ -103,7 +103,7 @@ def retry(table: str | None, as_json: bool) -> None:
     Example:  ideas-pipeline rejects retry --table ideas
 
     \b
-    Exit codes:  0 all loaded, or none waited; 3 some could still not be read.
+    Exit codes:  0 all loaded, or there were none; 3 some still cannot be read.
     """
     from dataclasses import asdict
 
@@ -124,12 +124,12 @@ def retry(table: str | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     elif not results:
-        console().print("No record waits: there is nothing to retry.")
+        console().print("There are no rejected records to retry.")
     else:
         rows = [(result.table, result.loaded, result.left) for result in results]
         console().print(table_of(("table", "loaded", "left"), rows))
         if any(result.left for result in results):
-            console().print("Those that are left have the new reason: ideas-pipeline rejects list")
+            console().print("The records that are left have the new reason: ideas-pipeline rejects list")
     raise click.exceptions.Exit(3 if any(result.left for result in results) else 0)
 
 
@@ -150,7 +150,7 @@ def _stored_rejects(table: str | None) -> Iterator[tuple[Settings, Warehouse, li
 
 
 def _name(reject: StoredReject) -> str:
-    """``ideas:4711``; where the key is no id, or says who somebody is, a fingerprint of it: ``users:~1a2b3c4d5e``."""
+    """``ideas:4711``; or a fingerprint if the key is not an id, or identifies a person: ``users:~1a2b3c4d5e``."""
     from hashlib import sha256
 
     from ideas_pipeline.tables.columns import own_keys, pii
@@ -158,12 +158,14 @@ def _name(reject: StoredReject) -> str:
 
     keys = own_keys(TABLES[reject.table])
     values = [] if reject.key.startswith("sha256:") else json.loads(reject.key)
-    personal = any(pii(c) for c in keys) or any("[" in str(value) for value in values)  # a made id can name a person
+    personal = any(pii(c) for c in keys) or any(
+        "[" in str(value) for value in values
+    )  # a composite id can name a person
     if values and not personal:
         return f"{reject.table}:{'/'.join(map(str, values))}"
     return f"{reject.table}:~{sha256(reject.key.encode()).hexdigest()[:10]}"
 
 
 def _unquoted(reason: str) -> str:
-    """The reasons without what was received."""
+    """A reject's reason without the values that it quotes."""
     return "; ".join(part.partition(" (it is ")[0] for part in reason.split("; "))

@@ -1,4 +1,4 @@
-"""``ideas-pipeline replay``: the tables anew from the archived pages."""
+"""``ideas-pipeline replay``: rebuild the tables from the archived pages."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejec
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="Use only pages that were received from this day on, such as 2026-01-31.",
+    help="Use only pages received on or after this day, such as 2026-01-31.",
 )
 @options.only("Rebuild this stream alone, such as ideas.")
 @options.as_json
 def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
-    """Rebuild the tables from the pages that were archived, as the contract says today. Asks no API.
+    """Rebuild the tables from the archived pages, with today's contract. Sends nothing to the API.
 
-    For after a change of the contract. Of each list the latest reading is used; nothing is marked as deleted, and
-    the next sync goes on as if there had been no replay. What the archive does not hold stays as it is.
+    Use it after a change of the contract. The latest archived state of each list is loaded; nothing is marked as
+    deleted, and the next sync continues as if there had been no replay. What is not archived stays as it is.
 
     \b
     Examples:  ideas-pipeline replay

@@ -38,7 +38,7 @@ from ideas_pipeline.warehouse.scopes import LastSweep, last_sweeps
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _SOURCE = "archive"
-# More embedded rows than this share are not believed to be gone at once.
+# If more embedded rows than this share are absent at once, they are held.
 _MASS_ABSENCE_PERCENT = 10
 
 
@@ -100,7 +100,7 @@ def replay(
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRun:
-    """What all streams of a run share that loads archived pages."""
+    """What the streams of a run that loads archived pages share."""
 
     contract: Contract
     warehouse: Warehouse
@@ -159,7 +159,7 @@ def load_archived(
                     _load(run, stream, rows, [], tally)
                     rows = Rows()
         except NotArchived as error:
-            held = Held("incomplete", error.message)
+            held = ArchivedScope("incomplete", error.message)
         verdicts[scope] = held.verdict
         if recorded:
             finished.append(_scope_read(scope, held, received))
@@ -183,8 +183,8 @@ def _load(run: ArchiveRun, stream: str, rows: Rows, finished: Sequence[ScopeRead
         )
 
 
-def _scope_read(scope: str, held: Held, received: int) -> ScopeRead:
-    """The account of a scope: nothing is concluded from it, and the next sync does not know of it."""
+def _scope_read(scope: str, held: ArchivedScope, received: int) -> ScopeRead:
+    """The row of a scope in `_sync_scopes`. No absence is judged, and the state of the next sync does not move."""
     return ScopeRead(
         scope=scope,
         verdict=held.verdict,
@@ -201,7 +201,7 @@ def _scope_read(scope: str, held: Held, received: int) -> ScopeRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ArchivedScope:
     """What the archive holds of a scope.
 
     Attributes:
@@ -239,19 +239,19 @@ class ArchivedStream:
         self._sweeps = archive.sweeps(stream)
         self._homes = self._find_homes() if self._spec.each and self._spec.each.moves else {}
 
-    def held(self, scope: str) -> Held:
+    def held(self, scope: str) -> ArchivedScope:
         """What can be loaded of a scope: its newest complete sweep, and all pages that are newer.
 
         Raises NotArchived if a page was erased meanwhile.
         """
         sweeps = self._sweeps.get(scope, [])
         if not sweeps:
-            return Held("incomplete", "the archive does not hold this list; a sync reads it")
+            return ArchivedScope("incomplete", "the archive does not hold this list; a sync reads it")
         if self._is_outdated(scope, sweeps):
-            return Held("incomplete", "the archive lacks the latest reading of this list; a sync reads it")
+            return ArchivedScope("incomplete", "the archive lacks the latest sweep of this list; a sync reads it")
         newest = list(sweeps[-1].pages.values())[-1]
         if self._spec.reads == "one" and newest.status >= 400:
-            return Held("not_found", "it was not there when it was last asked for")
+            return ArchivedScope("not_found", "it did not exist when it was last requested")
         reason: str | None = None
         pages: list[tuple[Position, PageRef]] = []
         for sweep in reversed(sweeps):
@@ -263,11 +263,11 @@ class ArchivedStream:
             except UnexpectedResponse as error:
                 reason = reason or error.message + (f" (HTTP {error.status})" if error.status else "")
         else:
-            reason = reason or "the archive does not hold this list whole; a sync reads it"
+            reason = reason or "the archive holds only a part of this list; a sync reads it"
         pages.sort(key=lambda page: page[1].received_at, reverse=True)
-        return Held("incomplete" if reason else "complete", reason, pages)
+        return ArchivedScope("incomplete" if reason else "complete", reason, pages)
 
-    def pages(self, scope: str, held: Held) -> Iterator[Page]:
+    def pages(self, scope: str, held: ArchivedScope) -> Iterator[Page]:
         """The records of a scope, newest first and each id once. Raises NotArchived if a page was erased meanwhile."""
         seen: set[str] = set()
         for position, ref in held.pages:

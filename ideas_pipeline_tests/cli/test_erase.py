@@ -31,7 +31,7 @@ def test_a_dry_run_counts_rows_by_table_and_changes_nothing(folder):
     assert (folder / ".ideas/warehouse.db").read_bytes() == before
 
 
-def test_an_erased_person_is_gone_and_the_output_says_what_was_blanked_and_not_who(folder):
+def test_an_erased_person_is_gone_and_the_output_says_what_was_erased_and_not_who(folder):
     person, name = author(folder)
     done = ideas_pipeline("erase", "--user", person, "--yes", folder=folder)
     assert done.returncode == 0, done.stderr
@@ -46,7 +46,7 @@ def test_without_a_yes_nothing_is_erased(folder):
     person = author(folder)
     done = ideas_pipeline("erase", "--user", person[0], folder=folder)
     assert done.returncode == 1
-    assert "Blank these rows for ever?" in done.stdout
+    assert "Erase the person from these rows for ever?" in done.stdout
     assert author(folder) == person
 
 

@@ -88,7 +88,7 @@ def test_show_has_all_of_a_record_and_warns_that_it_can_be_personal(folder):
 def test_a_record_that_does_not_wait_is_a_usage_error(folder):
     done = ideas_pipeline("rejects", "show", "ideas:1", folder=folder)
     assert done.returncode == 2
-    assert "no record ideas:1 waits. `ideas-pipeline rejects list` names them." in done.stderr
+    assert "there is no rejected record ideas:1. `ideas-pipeline rejects list` names them." in done.stderr
 
 
 def test_what_cannot_be_read_yet_is_left_and_exits_with_3(folder):
@@ -110,12 +110,12 @@ def test_a_mended_contract_lets_a_record_in(folder):
     assert [row["record"] for row in listed(folder, "--table", "ideas")] == []
     assert len(listed(folder)) == 3
     again = ideas_pipeline("rejects", "retry", "--table", "ideas", folder=folder)
-    assert (again.returncode, again.stdout) == (0, "No record waits: there is nothing to retry.\n")
+    assert (again.returncode, again.stdout) == (0, "There are no rejected records to retry.\n")
 
 
 def test_a_community_without_rejects_is_told_so(folder):
     done = ideas_pipeline("rejects", "list", folder=folder, IDEAS_COMMUNITY="other")
-    assert done.stdout == "No record waits: every one could be read.\n"
+    assert done.stdout == "There are no rejected records.\n"
 
 
 def test_what_is_not_archived_is_read_from_the_api(tmp_path: Path, simulator: Simulator) -> None:

@@ -162,7 +162,7 @@ def test_a_later_state_that_is_not_archived_is_never_overwritten_and_that_is_sai
 
     ideas = stream(replay(CONTRACT, warehouse, archive(tmp_path)), "ideas")
     assert (ideas.verdict, ideas.counts.seen) == ("failed", 0)
-    assert ideas.reason == "the archive lacks the latest reading of this list; a sync reads it (4 lists)"
+    assert ideas.reason == "the archive lacks the latest sweep of this list; a sync reads it (4 lists)"
     assert titles(warehouse)[changed["id"]] == "later"
 
 
@@ -208,7 +208,7 @@ def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incom
     drop_third_page_of_users(archive(tmp_path))
     users = stream(replay(CONTRACT, warehouse, archive(tmp_path)), "users")
     assert (users.verdict, users.counts.inserted) == ("incomplete", len(simulator.tables["users"]) - 10)
-    assert users.reason == "the archive does not hold this list whole; a sync reads it"
+    assert users.reason == "the archive holds only a part of this list; a sync reads it"
 
 
 def test_lists_that_are_not_archived_at_all_are_said_and_left_as_they_are(
