@@ -87,6 +87,27 @@ def test_the_examples_of_a_command_are_commands_that_there_are(path):
         assert any(words[: len(there)] == there for there in known), example
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["absences", "list"],
+        ["backfill", "--from", "2025-03-01", "--to", "2025-03-31", "--dry-run"],
+        ["dictionary", "dictionary.md"],
+        ["erase", "--user", "1", "--dry-run"],
+        ["rejects", "list"],
+        ["replay", "--only", "challenges"],
+        ["report"],
+        ["status"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_does_the_same_in_a_process_that_imports_nothing_in_advance(arguments, folder):
+    forked = ideas_pipeline(*arguments, folder=folder)
+    done = run([*COMMAND, *arguments], cwd=folder, env=environment())
+    assert (done.returncode, done.stdout, done.stderr) == (forked.returncode, forked.stdout, forked.stderr)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_help_is_shown_without_loading_what_only_the_work_needs():
     heavy = "{'aiohttp', 'dagster', 'pandas', 'pyarrow', 'pydantic', 'requests', 'rich', 'sqlalchemy'}"
     code = (

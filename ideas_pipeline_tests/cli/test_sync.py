@@ -110,6 +110,18 @@ def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator
         assert database.execute("SELECT COUNT(*) FROM ideas").fetchone() == (60,)
 
 
+def test_a_sync_in_the_background_of_a_script_is_not_stopped_by_ctrl_c(folder, simulator):
+    simulator.faults.add(Fault(kind="latency", stream="challenges", seconds=1, times=None))
+    # What a shell without job control does for `ideas-pipeline sync &`.
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "-", *COMMAND, "sync", "--only", "challenges"]
+    with started(command, cwd=folder, env=environment(), stderr=PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("challenges: reading ")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline().startswith("challenges: complete")
+        assert process.wait() == 0
+
+
 @pytest.mark.parametrize(
     ("url", "command"),
     [
