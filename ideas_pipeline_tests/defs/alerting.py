@@ -1,4 +1,4 @@
-"""What the tests of both sensors need: a daemon that ticks them, and a warehouse that was proven complete."""
+"""What the tests of both sensors need: a daemon that ticks them, and a warehouse that was complete."""
 
 from __future__ import annotations
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
 
+from ideas_pipeline.app import expectations_of, open_warehouse
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.sync.findings import community_findings, state
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline_tests.defs.running import checks, failed_checks, failures, metadata, nightly_sync
 
@@ -134,3 +139,33 @@ def test_a_field_that_changed_its_type_turns_the_nightly_run_red(
     assert "several" not in str(checks(result)["comments rejects"].description)
     assert checks(result)["users rejects"].passed
     assert {name.split()[1] for name in checks(result)} >= {"unmapped_fields", "unknown_values", "vanished_fields"}
+
+
+def test_the_checks_that_fail_are_the_findings_that_status_shows(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    with simulator.changing() as tables:
+        next(iter(tables["ideas"].values()))["comment_count"] += 5
+        for row in tables["comments"].values():
+            row["like_count"] = "several"
+        author = next(idea["author_id"] for idea in tables["ideas"].values() if idea["author_id"])
+        del tables["users"][author]
+    simulator.faults.add(Fault(kind="poison_value", stream="challenges", times=None))
+    result = nightly_sync(instance)
+
+    settings, contract = load_settings(), load_contract(None)
+    with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
+        now = datetime.now(UTC)
+        known = state(tx)
+        found = community_findings(tx, contract, expectations_of(settings), known, running=False, now=now)
+
+    assert {(f.stream, f.code, f.severity) for f in found} >= {
+        ("comments", "rejects", "error"),
+        ("comments", "declared_counts", "warning"),
+        ("ideas", "referential_integrity", "warning"),
+        ("challenges", "rejects", "warning"),
+    }
+    failing = {name: check for name, check in checks(result).items() if not check.passed}
+    assert {f"{f.stream} {f.code}": f.text for f in found} == {name: c.description for name, c in failing.items()}
+    severities = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
+    assert all(failing[f"{f.stream} {f.code}"].severity is severities[f.severity] for f in found)

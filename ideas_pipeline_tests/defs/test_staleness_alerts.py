@@ -1,4 +1,4 @@
-"""The sensor that says when nothing was proven complete for too long, evaluated as Dagster's daemon does."""
+"""The sensor that says when a community was not complete for too long, evaluated as Dagster's daemon does."""
 
 from __future__ import annotations
 
