@@ -38,7 +38,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     """
     from zoneinfo import ZoneInfo
 
-    from ideas_pipeline.app import privacy_of, rebuild_marts
+    from ideas_pipeline.app import open_warehouse, privacy_of, rebuild_marts
     from ideas_pipeline.archive.convert import is_empty
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.cli.sync import EXIT_CODES
@@ -46,7 +46,6 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.sync.replay import replay as replay_archive
-    from ideas_pipeline.warehouse.warehouse import Warehouse
 
     settings = load_settings()
     contract = load_fitting_contract(settings.contract)
@@ -56,7 +55,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             f"Nothing is archived in {settings.archive}. A sync archives what it reads, unless IDEAS_ARCHIVE_DAYS is 0."
         )
     with (
-        Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community) as warehouse,
+        open_warehouse(settings) as warehouse,
         progress() as shown,
     ):
         result = replay_archive(
