@@ -1,6 +1,6 @@
-"""The second try of a scheduled run that failed: a schedule per job that looks each hour after the night began."""
+"""Second try of a failed scheduled run: one schedule per job, evaluated hourly for six hours after the night begins."""
 
-# Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
+# No `from __future__ import annotations`: Dagster compares the annotation of `context` with its own classes.
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -17,18 +17,18 @@ JOBS = [NIGHTLY, WEEKLY]
 # Tag of a second try: the id of the run that failed.
 RETRY_OF = "ideas_pipeline/retry_of"
 
-# Dagster sets it to "true" on a run that it starts again by itself, because its process was lost.
+# Tag that Dagster sets to "true" on a failed run that it will retry itself (run_retries in dagster.yaml).
 DAGSTER_RETRIES = "dagster/will_retry"
 
-# A night can take longer than an hour, so the schedule looks again each hour, until the tables count as overdue.
+# A nightly run can take longer than an hour, so the schedule is evaluated every hour for some hours.
 _HOURS_AFTER = range(1, 7)
-# The daemon can be late; a tick that it makes up for later than this is left out, and the failure is told instead.
+# The daemon can be late. A tick evaluated later than this is skipped, and the failure is reported instead.
 _GRACE = timedelta(minutes=30)
 _SCHEDULED = "dagster/schedule_name"
 
 
 def second_try_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """One schedule per job, running from the start: it does nothing unless a scheduled run has failed."""
+    """One schedule per job, enabled by default. It skips unless a scheduled run has failed."""
     return [_second_try(settings, job) for job in JOBS]
 
 
@@ -42,9 +42,9 @@ def _second_try(settings: Settings, job: str) -> dg.ScheduleDefinition:
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=(
-            f"Starts `{job}` once more, at the next full hour, if tonight's scheduled run failed. Skips, with the "
-            "reason, if the run succeeded, if a retry cannot help (the account is refused, a setting or the contract "
-            "is wrong, rows wait for a decision), or if another run was started since."
+            f"Starts `{job}` again at the next full hour if tonight's scheduled run failed. Skips, with the reason, if "
+            "the run succeeded, if a retry cannot help (the API refuses the account, a setting or the contract is "
+            "wrong, rows are held for a decision), or if another run has started since."
         ),
     )
     def second_try(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -56,17 +56,17 @@ def _second_try(settings: Settings, job: str) -> dg.ScheduleDefinition:
 def due(
     instance: dg.DagsterInstance, settings: Settings, job: str, tick: datetime, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """The second try of ``job`` to start at ``tick``, or why there is none.
+    """Decide whether to start the second try of ``job`` at ``tick``.
 
     Args:
-        instance: Dagster's record of the runs.
+        instance: the Dagster instance.
         settings: the community, its time zone and its warehouse.
         job: one of ``JOBS``.
         tick: the full hour for which the schedule is evaluated; timezone-aware.
-        now: when that happens, later than ``tick`` if the daemon was down; timezone-aware.
+        now: the time of the evaluation, later than ``tick`` if the daemon was down; timezone-aware.
 
     Returns:
-        A request tagged with ``RETRY_OF``, or a SkipReason with a sentence.
+        A RunRequest tagged with ``RETRY_OF``, or a SkipReason that says why not.
     """
     latest = _latest(instance)
     if latest is None or latest.dagster_run.job_name != job:
@@ -77,7 +77,7 @@ def due(
     if reason := _why_not(instance, settings, run):
         return dg.SkipReason(reason)
     if _tick_after(settings, datetime.fromtimestamp(latest.end_time, UTC)) != tick:
-        return dg.SkipReason(f"The run {run.run_id} failed too long ago.")
+        return dg.SkipReason(f"The run {run.run_id} did not fail in the hour before this tick.")
     if now - tick > _GRACE:
         return dg.SkipReason("This tick comes too late: the daemon was down.")
     return dg.RunRequest(run_key=f"second try of {run.run_id}", tags={RETRY_OF: run.run_id})
@@ -86,22 +86,24 @@ def due(
 def second_try_of(
     instance: dg.DagsterInstance, settings: Settings, run: dg.DagsterRun, ended: datetime, now: datetime
 ) -> Literal["to come", "made"] | None:
-    """Whether a run that failed gets a second try; None if it gets none, so that its failure must be told.
-
-    ``made`` if a run of these jobs has started since: that one speaks for itself.
+    """Find out whether a failed run gets a second try.
 
     Args:
-        instance: Dagster's record of the runs.
+        instance: the Dagster instance.
         settings: the community, its time zone and its warehouse.
         run: the run that failed.
         ended: when it failed; timezone-aware.
-        now: timezone-aware.
+        now: the current time; timezone-aware.
+
+    Returns:
+        ``to come`` if the second try is still due. ``made`` if a run of either job was created after the failure; that
+        run then reports its own result. None if there is no second try, so the failure must be reported.
     """
     if _why_not(instance, settings, run):
         return None
     latest = _latest(instance)
     if latest and latest.dagster_run.run_id != run.run_id:
-        # A run that was created before this one failed (the next night's, if this one took too long) is no second try.
+        # A run created before this one failed (the next night's, if this one took too long) is not a second try.
         return "made" if latest.create_timestamp > ended else None
     tick = _tick_after(settings, ended)
     comes = tick is not None and now - tick <= _GRACE and not _is_stopped(instance, run.job_name)
@@ -109,14 +111,14 @@ def second_try_of(
 
 
 def _why_not(instance: dg.DagsterInstance, settings: Settings, run: dg.DagsterRun) -> str | None:
-    """Why ``run``, which has ended, gets no second try; None if it failed and a second try can help."""
-    said = f"The run {run.run_id}"
+    """Reason why ``run``, which has ended, gets no second try; None if it failed and a second try can help."""
+    subject = f"The run {run.run_id}"
     if run.status is not dg.DagsterRunStatus.FAILURE:
-        return f"{said} did not fail."
+        return f"{subject} did not fail."
     if RETRY_OF in run.tags:
-        return f"{said} was the second try itself."
+        return f"{subject} was the second try itself."
     if run.job_name not in JOBS or _SCHEDULED not in run.tags:
-        return f"{said} was not started by a schedule."
+        return f"{subject} was not started by a schedule."
     if run.tags.get(DAGSTER_RETRIES) == "true":
         return f"Dagster itself starts the run {run.run_id} again."
     if not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
@@ -129,7 +131,7 @@ def _why_not(instance: dg.DagsterInstance, settings: Settings, run: dg.DagsterRu
     except WarehouseError:
         return None  # the database may be back by the time the run starts
     if ended and ended.verdict == "complete":
-        return f"The sync of the run {run.run_id} is complete; what failed after it is not mended by another sync."
+        return f"The sync of the run {run.run_id} is complete; a later step failed, and another sync cannot fix that."
     if ended and ended.retryable is False:
         return f"A second try cannot help: {ended.reason}"
     return None
@@ -140,20 +142,20 @@ def _hours(settings: Settings) -> list[int]:
 
 
 def _tick_after(settings: Settings, ended: datetime) -> datetime | None:
-    """The tick at which a run that ``ended`` then is tried again: the next full hour, if the schedule has it."""
+    """The next full hour after ``ended``, in the local time zone; None if the schedule has no tick at that hour."""
     local = ended.astimezone(ZoneInfo(settings.timezone))
     tick = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return tick if tick.hour in _hours(settings) else None
 
 
 def _latest(instance: dg.DagsterInstance) -> dg.RunRecord | None:
-    """The newest run of these jobs, as it stands."""
+    """The most recently created run of either job; None if there is none."""
     newest = [record for job in JOBS for record in instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)]
     return max(newest, key=lambda record: record.create_timestamp, default=None)
 
 
 def _is_stopped(instance: dg.DagsterInstance, job: str) -> bool:
-    """Whether somebody has stopped the schedule of the second try."""
+    """Whether the second-try schedule of ``job`` was stopped by hand."""
     return any(s.instigator_name == _name(job) and not s.is_running for s in instance.all_instigator_state())
 
 

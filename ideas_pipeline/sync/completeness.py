@@ -1,20 +1,20 @@
-"""When a scope that was read page by page is complete: the rules, without the network.
+"""Rules that decide whether a scope read in pages is complete. They need no network.
 
 A scope that comes in one response was read at one instant: it is complete. A scope of several pages may change while
-it is swept, and every count can be deceived: if one row before our position is deleted and another one is added, the
-total stays the same and a living row is skipped. Therefore:
+it is swept, and a matching total proves nothing: if a row before the current position is deleted and another row is
+added, the total stays the same and a live row is skipped. Therefore:
 
-* A sweep is *clean* if it saw no contradiction: every page gave the same total, the number of distinct records is that
-  total, no record came twice, and no page or cursor repeated. A total is checked if the API could have more: a next
-  cursor or a full last page is followed once more, and must bring nothing new.
-* A clean sweep completes the scope if an earlier sweep had seen all of its records. Suppose that a clean sweep of n
-  records skipped a row that was there all along. Then one of those n was not in the list when the sweep began, and if
-  an earlier sweep had seen it, it must have left and come back. No reader of pages can detect rows that come back with
-  the same id in step with its requests.
-* If the API gives no total, two sweeps must be clean and hold the same records: the pages are then read one after the
-  other up to an empty one, and the same argument holds.
-* By the same argument, one clean sweep with totals is enough if it holds exactly the records that the warehouse has: a
-  quiet night costs one sweep. Anything new or absent takes a second one.
+* A sweep is *clean* if it found no contradiction: all pages give the same total, the number of distinct records equals
+  it, and no record, page or cursor was returned twice. If there may be records beyond the total (a next cursor, or a
+  full last page), one more page is requested; it must bring nothing new.
+* A clean sweep completes the scope if earlier sweeps had already seen all of its records. Proof: suppose that a clean
+  sweep of n records skipped a row that existed throughout. Then one of the n records was added after the sweep began.
+  If an earlier sweep had seen that record, it was removed in between and came back under the same id. Paging cannot
+  detect records that leave and return in step with the requests.
+* If the API gives no total, pages are read one after the other until the API names no further page or sends an empty
+  one, and two clean sweeps must hold the same records. The same argument applies.
+* If it gives totals, one clean sweep is enough when it holds exactly the live rows of the warehouse: a night without
+  changes costs one sweep. Any new or absent record requires a second one.
 
 Any doubt means another sweep, up to a limit. Each record is handed on once, when a sweep sees it for the first time.
 """
@@ -33,7 +33,7 @@ from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 
 Verdict = Literal["complete", "incomplete", "not_found"]
 
-# After so many pages in a row without a new record, the server is repeating itself.
+# Stop after this many consecutive pages without a new record: the server is repeating itself.
 _STALE_PAGES = 2
 
 
@@ -42,16 +42,17 @@ class _Sweep:
     """One pass over the pages of a scope.
 
     Attributes:
-        ids: the ids of the records that came.
-        keyless: how many records without an id came.
-        pages: how many pages came.
-        stale: how many pages in a row brought nothing new.
+        ids: the ids of the records received.
+        keyless: number of records without an id.
+        pages: number of pages received.
+        stale: number of consecutive pages without a new record.
         page_size: how many records the first page had.
-        planned: whether all pages were requested from the total on the first one.
-        probed: whether all records of the total came, and a page beyond them was requested to see that it is empty.
+        planned: whether the total on the first page was used to request all remaining pages at once.
+        probed: whether all records of the total have arrived. At most one page beyond them is then requested, to check
+            that it brings nothing new.
         totals: the total on each page.
         requested: the positions that were requested.
-        pending: how many of them have not come yet.
+        pending: number of requested pages not received yet.
         doubts: the contradictions that were seen.
     """
 
@@ -83,9 +84,9 @@ class _Sweep:
 
 
 class SweptScope:
-    """A scope that is swept until it is complete or given up.
+    """A scope being swept, up to a limit, until it is complete.
 
-    Feed it pages: it tells which positions to request next and, in the end, its verdict.
+    Feed it pages; it returns the positions to request next and ends with a verdict.
 
     Args:
         scope: the scope.
@@ -93,10 +94,16 @@ class SweptScope:
         sweeps: the limit of sweeps.
         known: called at most once, for a scope of several pages: the ids of its live rows in the warehouse.
         declared: the number of records that its parent declares, kept for ``_sync_scopes``.
-        single: whether the scope is one record, which may not exist.
+        single: whether the scope is a single record, which may not exist.
 
     Attributes:
-        retryable: whether a later run may find it complete.
+        verdict: None until the scope is finished.
+        reason: why it is not complete.
+        retryable: whether a later run may complete it.
+        started_at: when the first sweep started, in UTC.
+        requests: number of requests sent, retries included.
+        received: number of records received, repeated ones included.
+        sweeps: number of sweeps started.
     """
 
     def __init__(
@@ -150,18 +157,18 @@ class SweptScope:
 
     @property
     def some_vanished(self) -> bool:
-        """Whether the last sweep lacked a record that an earlier one had seen."""
+        """Whether the last sweep did not bring a record that an earlier one had seen."""
         return len(self._seen) > len(self._sweep.ids)
 
     def start(self) -> list[Position]:
-        """Start a sweep. Returns the positions to request."""
+        """Start a sweep and return the positions to request."""
         self.started_at = self.started_at or datetime.now(UTC)
         self.sweeps += 1
         self._sweep = _Sweep()
         return self._request([pagination.first(self._paging)])
 
     def take(self, page: Page) -> tuple[list[Record], list[Position]]:
-        """Take a page that came. Returns the records that no page brought before, and the positions to request next."""
+        """Add a received page. Return the records not seen before, and the positions to request next."""
         sweep = self._sweep
         self.requests += page.requests
         self.received += len(page.records)
@@ -178,7 +185,7 @@ class SweptScope:
         return fresh, follow
 
     def fail(self, error: IdeasApiError) -> None:
-        """Take the error of a page that did not come. The scope is incomplete; the records that came are kept."""
+        """Record that a page failed. The scope becomes incomplete, or not found; records received so far are kept."""
         self.requests += error.requests
         self._sweep.pending -= 1
         if self.verdict:
@@ -260,7 +267,9 @@ class SweptScope:
         if same_again or self.sweeps >= self._limit:
             times = f"{self.sweeps} sweeps" if self.sweeps > 1 else "one sweep"
             self.verdict = "incomplete"
-            self.reason = f"{'; '.join(sorted(sweep.doubts)) or 'the list kept changing'} (after {times})"
+            self.reason = (
+                f"{'; '.join(sorted(sweep.doubts)) or 'no earlier sweep confirmed these records'} (after {times})"
+            )
             return []
         self._earlier.append(sweep)
         return self.start()

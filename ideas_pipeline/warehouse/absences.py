@@ -1,4 +1,4 @@
-"""Absent rows: in `_absences` until they are marked deleted, held for an operator, or seen again."""
+"""Absent rows, kept in `_absences` until they are marked as deleted or seen again; some are held for an operator."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
     """Update the absent rows of the batch's stream.
 
-    Rows whose id is in ``seen`` are no longer absent. Live rows of a judged scope that are not in ``seen`` are absent,
-    and so is the row of a single record that was not found. A row that another run wrote after the sweep of its scope
-    started is not absent.
+    Rows whose id is in ``seen`` are no longer absent. A live row is absent if its scope is judged (see
+    ``ScopeRead.judged``) and its id is not in ``seen``, or if it is a single record that the API did not find. In a
+    judged scope, a row that another run changed after the first sweep of the batch started does not count as absent.
+
+    Args:
+        tx: A write transaction.
+        batch: The batch.
+        seen: The staged ids that the sweeps brought.
     """
     tx.execute(sa.delete(ABSENCES).where(_of(tx, batch.stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
     judged = [read for read in batch.scopes if read.judged]
@@ -45,7 +50,14 @@ def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
 
 
 def note_orphans(tx: Transaction, stream: str, run_id: str, at: datetime) -> int:
-    """Note live rows whose parent was marked deleted as absent. Return how many are new."""
+    """Add an absence for each live row whose parent is deleted. Return how many were added.
+
+    Args:
+        tx: A write transaction.
+        stream: The stream of the rows.
+        run_id: The current run.
+        at: The current time; timezone-aware.
+    """
     table = TABLES[stream]
     parent = parent_of(table)
     if not parent:
@@ -78,10 +90,16 @@ _CLEARED_BY = {"votes": "resets_votes", "comments": "clears_comments"}
 
 
 def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[str, set[str]]:
-    """The ids of absent rows whose absence other rows of the warehouse explain, by reason.
+    """Ids of absent rows whose absence other rows explain, grouped by reason.
 
-    ``parent_gone``: the parent is marked deleted. ``cleared``: a stage of the idea's challenge that clears such rows
-    started after the scope was last complete in an earlier run, and not after ``at``.
+    ``parent_gone``: the parent is deleted. ``cleared``: a stage that clears such rows started in the idea's challenge
+    between the last complete sweep of the scope in an earlier run and ``at``.
+
+    Args:
+        tx: A transaction.
+        stream: The stream.
+        run_id: The current run, whose sweeps are not considered.
+        at: The current time; timezone-aware.
     """
     table = TABLES[stream]
     parent = parent_of(table)
@@ -115,19 +133,19 @@ def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[s
 def confirm_absences(
     tx: Transaction, stream: str, ids: Collection[str], embedded_tables: Collection[str], deletion: Deletion
 ) -> dict[str, int]:
-    """Mark absent rows as deleted, and with them their embedded rows.
+    """Mark absent rows and their embedded rows as deleted.
 
     The counts are added to the run's rows of ``_sync_scopes``.
 
     Args:
-        tx: A transaction that writes.
+        tx: A write transaction.
         stream: The stream.
         ids: The ids of the rows. Ids that are not (or no longer) absent are ignored.
         embedded_tables: The embedded tables of the stream.
-        deletion: Run, time and reason.
+        deletion: The run, time and reason of the deletion.
 
     Returns:
-        How many rows of the stream were marked, per scope.
+        Number of rows of the stream that were marked as deleted, per scope.
     """
     table = TABLES[stream]
     confirmed = staging_ids("absent")
@@ -161,15 +179,16 @@ def confirm_absences(
             [{"in_scope": scope, "more": count} for scope, count in by_scope.items()],
         )
     tx.execute(sa.delete(ABSENCES).where(_of(tx, stream), ABSENCES.c.id.in_(deleted)))
-    _forget_below(tx, stream, deleted)
+    _delete_state_under(tx, stream, deleted)
     confirmed.drop(tx.connection, checkfirst=False)
     return by_scope
 
 
-def _forget_below(tx: Transaction, stream: str, deleted: sa.Select[tuple[str]]) -> None:
-    """Delete rejects and scope states below deleted parents.
+def _delete_state_under(tx: Transaction, stream: str, deleted: sa.Select[tuple[str]]) -> None:
+    """Delete the rejects and scope states of scopes under deleted parents.
 
-    The rejects can never load. A parent that comes back unchanged has its scopes read completely.
+    These rejects can never be loaded. Without a saved state, a scope is read in full if its parent comes back, even
+    unchanged.
     """
     streams = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] == stream}
     below = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] in streams}
@@ -186,7 +205,14 @@ def _forget_below(tx: Transaction, stream: str, deleted: sa.Select[tuple[str]]) 
 
 
 def hold_absences(tx: Transaction, stream: str, ids: Collection[str], because: str) -> None:
-    """Hold the absent rows among ``ids``, with the reason."""
+    """Hold the absent rows among ``ids``.
+
+    Args:
+        tx: A write transaction.
+        stream: The stream.
+        ids: The ids; those that are not absent are ignored.
+        because: The reason, as operators read it.
+    """
     staged = staging_ids("held")
     stage_ids(tx.connection, staged, ids)
     tx.execute(
@@ -198,7 +224,7 @@ def hold_absences(tx: Transaction, stream: str, ids: Collection[str], because: s
 
 
 def _note(tx: Transaction, stream: str, rows: sa.Select[tuple[object, ...]], run_id: str, at: datetime) -> int:
-    """Note the live ones of ``rows``, which selects from the stream's table, as absent. Return how many are new."""
+    """Insert an absence for each live row of ``rows``, a select from the stream's table. Return how many were added."""
     table = TABLES[stream]
     noted = sa.exists().where(_of(tx, stream), ABSENCES.c.id == table.c.id)
     found = rows.where(tx.live(table), ~noted).with_only_columns(
@@ -220,7 +246,7 @@ def _of(tx: Transaction, stream: str) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A held row, and why it is held. ``noticed_at``: when it was first absent, in UTC."""
+    """A held absence and its reason. ``noticed_at``: when the row was first found absent, in UTC."""
 
     stream: str
     scope: str
@@ -230,7 +256,7 @@ class Held:
 
 
 def held(tx: Transaction) -> list[Held]:
-    """The held rows, sorted by stream (or embedded table), scope and id."""
+    """The held absences, sorted by stream (or embedded table), scope and id."""
     rows = ABSENCES.c
     query = (
         sa.select(rows.stream, rows.scope, rows.id, rows.held_because, rows.noticed_at)
@@ -241,12 +267,12 @@ def held(tx: Transaction) -> list[Held]:
 
 
 def present_role(tx: Transaction) -> str | None:
-    """The role of the API account in the last run that read the API; None if the API does not state it."""
+    """Role of the API account in the latest run that read the API; None if there is no such run or no role is known."""
     runs = SYNC_RUNS.c
     query = (
         sa.select(runs.account_role)
         .where(tx.owns(SYNC_RUNS), runs.mode.in_(SYNC_MODES))
-        # A run that failed before it asked the API does not know the role.
+        # A run that failed before it asked for the role has none.
         .where(sa.or_(runs.verdict != "failed", runs.account_role.is_not(None)))
         .order_by(runs.started_at.desc())
         .limit(1)

@@ -91,7 +91,10 @@ def test_an_api_that_was_down_is_asked_again_at_the_next_full_hour_by_the_same_j
     request = at_tick(instance, job)
     assert isinstance(request, dg.RunRequest)
     assert (request.run_key, request.tags[RETRY_OF]) == (f"second try of {failed.run_id}", failed.run_id)
-    assert at_tick(instance, job, next_hour() + timedelta(hours=1)) == f"The run {failed.run_id} failed too long ago."
+    assert (
+        at_tick(instance, job, next_hour() + timedelta(hours=1))
+        == f"The run {failed.run_id} did not fail in the hour before this tick."
+    )
 
 
 def test_a_second_try_that_fails_is_the_last(simulator: Simulator, instance: dg.DagsterInstance) -> None:
@@ -153,7 +156,7 @@ def test_a_report_that_cannot_be_written_waits_for_a_person(instance: dg.Dagster
     assert failed.status is dg.DagsterRunStatus.FAILURE
     assert not awaits_second_try(instance, failed)
     assert at_tick(instance) == (
-        f"The sync of the run {failed.run_id} is complete; what failed after it is not mended by another sync."
+        f"The sync of the run {failed.run_id} is complete; a later step failed, and another sync cannot fix that."
     )
     (failure,) = instance.all_logs(failed.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     said = failure.get_dagster_event().step_failure_data.user_failure_data.description
