@@ -132,16 +132,16 @@ def run_sync(
     settings, client = pipeline.settings, pipeline.client
     began = datetime.now(UTC)
     run_id = run_id or new_run_id(began)
-    privacy = privacy_of(settings, pipeline.contract)
     start = RunStart(run_id, client.base_url, began, mode=mode.name, window=mode.window)
-    with (
-        failure_recorded(pipeline.warehouse, start, IdeasApiError, WarehouseError),
-        client.run_lock(caller, progress.waiting),
-        run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
-    ):
-        options = SyncOptions(streams, run_id, settings.mass_absence_percent, settings.verify_days)
-        source = Source(client, privacy, archive)
-        return sync_community(source, pipeline.warehouse, mode, options=options, progress=progress)
+    options = SyncOptions(streams, run_id, settings.mass_absence_percent, settings.verify_days)
+    with failure_recorded(pipeline.warehouse, start, IdeasApiError, WarehouseError, streams=streams or ()):
+        privacy = privacy_of(settings, pipeline.contract)
+        with (
+            client.run_lock(caller, progress.waiting),
+            run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
+        ):
+            source = Source(client, privacy, archive)
+            return sync_community(source, pipeline.warehouse, mode, options=options, progress=progress)
 
 
 def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held]) -> int:
@@ -203,11 +203,17 @@ def retry_rejects(
         run = ArchiveRun(contract, warehouse, run_id, privacy_of(settings, contract), Silence())
         with ArchiveReader(settings.archive) as archive:
             missing = retry_archived(run, archive, plan)
+        errors: list[IdeasApiError] = []
         if missing:
             pipeline = Pipeline(settings, contract, open_client(settings, contract), warehouse)
             caller = "ideas-pipeline rejects retry"
-            run_sync(pipeline, Retry(missing), caller=caller, progress=progress, streams=list(missing), run_id=run_id)
-        return finish_retry(warehouse, contract, run_id, plan)
+            mode = Retry(missing)
+            read = run_sync(pipeline, mode, caller=caller, progress=progress, streams=list(missing), run_id=run_id)
+            errors = [result.error for result in read.streams if result.error]
+        results = finish_retry(warehouse, contract, run_id, plan)
+        if errors:
+            raise errors[0]
+        return results
 
 
 def rebuild_marts(settings: Settings, warehouse: Warehouse) -> None:

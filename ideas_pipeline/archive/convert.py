@@ -12,6 +12,7 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
@@ -33,18 +34,19 @@ def convert(community: Path) -> None:
     the time at which they were received, so no run is kept longer.
 
     Raises:
-        ArchiveInUse: an earlier version is still writing to a run, once all others are converted.
+        ArchiveInUse: an earlier version is still writing to a run.
         OSError: an old file cannot be read or deleted, or its pages cannot be written.
+        Both are raised once all other runs are converted.
     """
-    in_use: ArchiveInUse | None = None
+    problem: ArchiveInUse | OSError | None = None
     runs = sorted(folder for folder in community.iterdir() if folder.is_dir()) if community.is_dir() else []
     for run in runs:
         try:
             _convert_run(run, run_file(community, run.name))
-        except ArchiveInUse as error:
-            in_use = in_use or error
-    if in_use:
-        raise in_use
+        except (ArchiveInUse, OSError) as error:
+            problem = problem or error
+    if problem:
+        raise problem
 
 
 def is_empty(community: Path) -> bool:
@@ -86,6 +88,8 @@ def _pages(file: Path) -> Iterator[ArchivedPage]:
                 start = block.index(b"\n", offset) + 1
                 header = orjson.loads(block[offset:start])
                 end = start + header.pop("length")
+                # A list whose URL could not be built was archived as not found, without the status of a response.
+                header["status"] = header.get("status") or HTTPStatus.NOT_FOUND.value
                 yield ArchivedPage(**header, body=block[start:end])
                 offset = end + 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -71,13 +71,11 @@ class ArchiveReader:
 
     def __init__(self, community: Path, since: float = 0.0) -> None:
         self._since = since
+        self._opened: tuple[str, sqlite3.Connection] | None = None
         try:
             with suppress(ArchiveInUse):  # an earlier version writes to a run: the others can be read
                 convert(community)
             self._files = {file.stem: file for file in run_files(community)}
-            with ExitStack() as stack:
-                self._connections = {run: stack.enter_context(closing(connect(f))) for run, f in self._files.items()}
-                self._opened = stack.pop_all()
         except OSError as error:
             raise _unreadable(error.filename, error.strerror) from None
 
@@ -87,7 +85,7 @@ class ArchiveReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.close()
+        self._close()
 
     def __bool__(self) -> bool:
         return bool(self._files)
@@ -99,9 +97,9 @@ class ArchiveReader:
         """
         found: dict[str, list[Sweep]] = {}
         query, of = (_OF_STREAM, (stream,)) if scope is None else (_OF_SCOPE, (stream, scope))
-        for run_id, connection in self._connections.items():
+        for run_id in self._files:
             try:
-                rows = connection.execute(query, (self._since, *of))
+                rows = self._open(run_id).execute(query, (self._since, *of))
                 for number, of_scope, written, bounded, status, received_at in rows.fetchall():
                     position = orjson.loads(written)
                     sweeps = found.setdefault(of_scope, [])
@@ -110,7 +108,7 @@ class ArchiveReader:
                         last = Sweep(run_id, bool(bounded), received_at)
                         sweeps.append(last)
                     last.pages[position] = PageRef(run_id, number, status, received_at)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise _unreadable(self._files[run_id], error) from None
         for sweeps in found.values():
             sweeps.sort(key=lambda sweep: sweep.began_at)  # the id of a run need not sort by time
@@ -119,12 +117,24 @@ class ArchiveReader:
     def page(self, ref: PageRef) -> ArchivedPage:
         """The page with its body. Raises NotArchived if it cannot be read, or was erased since."""
         try:
-            page = page_of(self._connections[ref.run_id], ref.number)
+            page = page_of(self._open(ref.run_id), ref.number)
         except (sqlite3.Error, OSError) as error:
             raise _unreadable(self._files[ref.run_id], error) from None
         if page is None:
             raise NotArchived("the archive was changed while it was read", hint="Start the command again.")
         return page
+
+    def _open(self, run_id: str) -> sqlite3.Connection:
+        """The file of a run. One is open at a time: an archive can have more files than a process may open."""
+        if self._opened is None or self._opened[0] != run_id:
+            self._close()
+            self._opened = run_id, connect(self._files[run_id])
+        return self._opened[1]
+
+    def _close(self) -> None:
+        if self._opened:
+            self._opened[1].close()
+            self._opened = None
 
 
 def _unreadable(file: object, why: object) -> NotArchived:

@@ -18,7 +18,7 @@ def rewrite(community: Path, transform: Transform) -> int:
     """Put every archived page of a community through ``transform``.
 
     Each file is changed in one transaction, and nothing of what a page was before is left in it. A run that is under
-    way need not be the last one by its name, so all other files are done before ArchiveInUse is raised.
+    way need not be the last one by its name, so all other files are done before an error is raised.
 
     Args:
         community: the folder of the community.
@@ -31,20 +31,20 @@ def rewrite(community: Path, transform: Transform) -> int:
         ArchiveInUse: a run is writing to one of the files.
         OSError: a file cannot be read or written.
     """
-    in_use: ArchiveInUse | None = None
+    problem: ArchiveInUse | OSError | None = None
     changed = 0
     try:
         convert(community)
-    except ArchiveInUse as error:
-        in_use = error
+    except (ArchiveInUse, OSError) as error:
+        problem = error
     for file in run_files(community):
         try:
             with locked(file):
                 changed += _rewrite(file, transform)
-        except ArchiveInUse as error:
-            in_use = in_use or error
-    if in_use:
-        raise in_use
+        except (ArchiveInUse, OSError) as error:
+            problem = problem or error
+    if problem:
+        raise problem
     return changed
 
 

@@ -71,18 +71,20 @@ class Writer:
         self._queue.put(page)
 
     def _write(self) -> None:
+        ended = False
         try:
             self._write_all()
-            self._connection.close()
+            ended = True
         except sqlite3.Error as error:
             _log.warning(
                 "The pages of this run are no longer archived: %s cannot be written (%s). The run goes on.",
                 self._file,
                 error,
             )
+        finally:
             self._connection.close()
-            while self._queue.get() is not None:  # so that no thread waits for this one
-                pass
+            while not ended:  # whatever happened, no thread may wait for this one
+                ended = self._queue.get() is None
 
     def _write_all(self) -> None:
         """Insert pages as they come, and commit those of about a second at a time, until the end."""

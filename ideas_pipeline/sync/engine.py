@@ -123,7 +123,11 @@ def noting_stop(warehouse: Warehouse, run_id: str) -> Iterator[None]:
 
 def finish_run(tx: Transaction, run_id: str) -> tuple[Verdict, set[str]]:
     """Record the verdict of a run, from those of its streams so far. Returns it, and the streams."""
-    streams = runs.stream_verdicts(tx, run_id)
+    streams = {
+        # The run lock is held, so a part of the run that is still "running" was killed.
+        stream: ("failed", "it was interrupted", True) if verdict == "running" else (verdict, reason, retryable)
+        for stream, (verdict, reason, retryable) in runs.stream_verdicts(tx, run_id).items()
+    }
     reasons = [f"{stream}: {reason}" for stream, (_, reason, _) in streams.items() if reason]
     verdict = worst([verdict for verdict, _, _ in streams.values()])
     # One stream that another run can complete is worth another run.

@@ -257,6 +257,10 @@ def batch(about: About, rows: Rows) -> Batch:
         moves=bool(spec.each and spec.each.moves),
         mass_absence_percent=about.mass_absence_percent,
         vanished=about.vanished,
+        volatile={
+            stream: frozenset(spec.volatile),
+            **{table: frozenset(embedded.volatile) for table, embedded in spec.embedded.items()},
+        },
     )
 
 

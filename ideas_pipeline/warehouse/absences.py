@@ -119,6 +119,10 @@ def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[s
                 SYNC_SCOPES.c.scope == table.c[parent[0]],
                 SYNC_SCOPES.c.verdict == "complete",
                 SYNC_SCOPES.c.run_id != run_id,
+                # Other runs (a backfill, a retry) judge no absences.
+                SYNC_SCOPES.c.run_id.in_(
+                    sa.select(SYNC_RUNS.c.run_id).where(tx.owns(SYNC_RUNS), SYNC_RUNS.c.mode.in_(SYNC_MODES))
+                ),
             )
             .correlate(table)
             .scalar_subquery()

@@ -145,6 +145,7 @@ class Batch:
         mass_absence_percent: If a larger share of an embedded table's rows (and at least 20) is absent at once, they
             are held.
         vanished: By table, the columns that the API no longer sends: existing rows keep their values there.
+        volatile: By table, the columns and unmapped fields that do not count as changes.
     """
 
     run_id: str
@@ -157,6 +158,7 @@ class Batch:
     moves: bool = False
     mass_absence_percent: float = 100
     vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    volatile: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,8 +22,7 @@ def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
 def count(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch) -> dict[str, tuple[int, int, int]]:
     """Count the staged rows, per scope, that ``merge`` will insert, update, and leave unchanged."""
     is_new = table.c.community.is_(None)
-    vanished = batch.vanished.get(table.name, frozenset())
-    differs = sa.and_(table.c.community.is_not(None), _differs(table, staged, vanished))
+    differs = sa.and_(table.c.community.is_not(None), _differs(table, staged, batch))
     inserted = sa.func.sum(sa.case((is_new, 1), else_=0))
     updated = sa.func.sum(sa.case((differs, 1), else_=0))
     rows = tx.execute(
@@ -67,7 +65,7 @@ def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: 
     among = table.c[first.name].in_(sa.select(first).correlate(None))
     updated = tx.execute(
         sa.update(table)
-        .where(tx.owns(table), among, same_row(table, staged), _differs(table, staged, vanished))
+        .where(tx.owns(table), among, same_row(table, staged), _differs(table, staged, batch))
         .values(**values, _changed_at=at, _deleted_at=None, _deleted_because=None, _run_id=run_id)
     )
     names = [c.name for c in staged.columns if c.name != "_scope"]
@@ -119,10 +117,15 @@ def _values(staged: sa.Table) -> list[sa.Column[Any]]:
     return [c for c in staged.columns if not c.primary_key and c.name != "_scope"]
 
 
-def _differs(table: sa.Table, staged: sa.Table, vanished: Collection[str]) -> sa.ColumnElement[bool]:
-    """Whether a row must be updated. If columns vanished, the stored hash may still count them: the values decide."""
+def _differs(table: sa.Table, staged: sa.Table, batch: Batch) -> sa.ColumnElement[bool]:
+    """Whether a row must be updated. If columns vanished, the stored hash may still count them: the values decide.
+
+    As in the hash, volatile values do not count. A volatile field that is not mapped is somewhere in ``_extra``.
+    """
     changed = table.c._row_hash != staged.c._row_hash
-    if vanished:
-        compared = [c for c in _values(staged) if c.name not in {"_row_hash", *vanished}]
+    if vanished := batch.vanished.get(table.name):
+        volatile = batch.volatile.get(table.name, frozenset())
+        extra = set() if volatile <= set(table.columns.keys()) else {"_extra"}
+        compared = [c for c in _values(staged) if c.name not in {"_row_hash", *vanished, *volatile, *extra}]
         changed = sa.and_(changed, sa.or_(*(table.c[c.name].is_distinct_from(c) for c in compared)))
     return sa.or_(changed, table.c._deleted_at.is_not(None))

@@ -119,11 +119,20 @@ def finish_run(
 
 
 @contextmanager
-def failure_recorded(warehouse: Warehouse, start: RunStart, *expected: type[Exception]) -> Iterator[None]:
+def failure_recorded(
+    warehouse: Warehouse, start: RunStart, *expected: type[Exception], streams: Collection[str] = ()
+) -> Iterator[None]:
     """Record an ``expected`` error of the block as the reason why the run failed, and raise it again.
 
     This includes errors before the start of the run: a night whose login failed is a failed run. Nothing is recorded
     if the warehouse itself cannot be written.
+
+    Args:
+        warehouse: The warehouse.
+        start: The run.
+        *expected: The errors to record.
+        streams: The streams that the block reads. Those that it did not finish have failed, too, so that a later part
+            of the same run cannot call the run complete.
     """
     try:
         yield
@@ -131,6 +140,12 @@ def failure_recorded(warehouse: Warehouse, start: RunStart, *expected: type[Exce
         with suppress(WarehouseError), warehouse.writing() as tx:
             start_run(tx, start)
             at, retryable = datetime.now(UTC), is_retryable(error)
+            finished = {
+                name for name, (verdict, _, _) in stream_verdicts(tx, start.run_id).items() if verdict != "running"
+            }
+            for stream in [name for name in streams if name not in finished]:
+                start_stream(tx, start.run_id, stream, at)
+                finish_stream(tx, start.run_id, stream, at, "failed", str(error), retryable=retryable)
             finish_run(tx, start.run_id, "failed", str(error), at, retryable=retryable)
         raise
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from ideas_pipeline.archive.convert import convert
@@ -145,6 +147,28 @@ def test_a_run_that_an_earlier_version_still_writes_is_left_to_it(old):
         assert prune(old, 36500) == []
     assert rewrite(old, lambda page: None) > 0
     assert archived(old) == []
+
+
+def block(*headers: dict[str, Any]) -> bytes:
+    """A block of pages without a body, as the earlier version wrote it."""
+    records = b"".join(json.dumps(header | {"length": 0}).encode() + b"\n\n" for header in headers)
+    compressed = pa.Codec("zstd").compress(records, asbytes=True)
+    return struct.pack("<IIII", 0x184D2A50, 8, len(compressed), len(records)) + compressed
+
+
+def test_a_page_that_was_archived_without_a_status_was_not_found(old):
+    header = {"stream": "ideas", "scope": "c9", "position": 1, "bounded": False, "status": None, "received_at": 1.0}
+    (old / FIRST / "0002.zst").write_bytes(block(header))
+    convert(old)
+    assert [page.status for page in archived(old) if page.scope == "c9"] == [404]
+
+
+def test_a_run_that_cannot_be_converted_keeps_no_other_from_it_nor_from_an_erasure(old):
+    (old / FIRST / "0001.zst").unlink()
+    (old / FIRST / "0001.zst").mkdir()
+    with pytest.raises(IsADirectoryError):
+        rewrite(old, lambda page: None)
+    assert (pages_in(run_file(old, SECOND)), (old / SECOND).exists()) == ([], False)
 
 
 def test_folders_that_are_none_of_ours_are_left_alone(old):

@@ -117,3 +117,11 @@ def test_a_folder_that_cannot_be_made_is_an_error_at_once(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"), Writer(tmp_path / "file" / "c", "run"):
         pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_whatever_ends_the_archive_no_thread_waits_for_it(tmp_path):
+    with Writer(tmp_path, "run") as writer:
+        writer.add(page(scope="a lone surrogate \ud800"))
+        for _ in range(1_000):
+            writer.add(page())

@@ -3,12 +3,14 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import Unavailable
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS, SYNC_RUNS, SYNC_STREAMS
 from ideas_pipeline.warehouse.absences import confirm_absences, hold_absences
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.runs import (
     RunOutcome,
     RunStart,
+    failure_recorded,
     finish_run,
     finish_stream,
     incomplete_streams,
@@ -194,4 +196,18 @@ def test_more_rejected_records_than_a_statement_takes_parameters_are_counted(war
         connection.execute(sa.insert(REJECTED_RECORDS).from_select(list(waiting), sa.select(*waiting.values())))
     assert call_reading(warehouse, incomplete_streams, ["ideas"], "night-2") == {
         "ideas": "has 69999 rejected records and no earlier rows for them"
+    }
+
+
+def test_a_stream_that_was_not_begun_when_the_run_failed_has_failed_with_it(warehouse: Warehouse) -> None:
+    """A later part of the same run must not call the run complete."""
+    start = RunStart("night-1", "https://api.example.com/v2", night(1))
+    call_writing(warehouse, start_run, start)
+    call_writing(warehouse, start_stream, "night-1", "users", night(1))
+    call_writing(warehouse, finish_stream, "night-1", "users", night(1), "complete", None)
+    with pytest.raises(Unavailable), failure_recorded(warehouse, start, Unavailable, streams=["users", "ideas"]):
+        raise Unavailable("the API is down")
+    assert call_reading(warehouse, stream_verdicts, "night-1") == {
+        "users": ("complete", None, None),
+        "ideas": ("failed", "the API is down.", True),
     }
