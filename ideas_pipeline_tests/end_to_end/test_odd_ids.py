@@ -38,8 +38,8 @@ STORED = str.maketrans({NUL: "\ufffd", LONE: "\ufffd"})
 @pytest.fixture
 def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list is loaded in parts, so that what it holds is compared with what earlier batches loaded."""
-    monkeypatch.setattr(engine_of_a_stream, "_BATCH_RECORDS", 30)
-    monkeypatch.setattr(engine_of_a_stream, "_UNFINISHED_RECORDS", 30)
+    monkeypatch.setattr(engine_of_a_stream, "BATCH_RECORDS", 30)
+    monkeypatch.setattr(engine_of_a_stream, "UNFINISHED_RECORDS", 30)
 
 
 def community(odd: str, *names: str) -> Tables:
