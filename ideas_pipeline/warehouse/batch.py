@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,8 @@ class Counts:
     hidden: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        # Not by astuple(), which copies each number: that was a sixth of the time of a sync of small scopes.
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     def shown(self) -> dict[str, int]:
         """The counts by the names that people and other programs see."""
