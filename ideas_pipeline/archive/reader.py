@@ -76,8 +76,10 @@ class ArchiveReader:
             with suppress(ArchiveInUse):  # an earlier version writes to a run: the others can be read
                 convert(community)
             self._files = {file.stem: file for file in run_files(community)}
+            for run_id in self._files:  # a file that cannot be opened is noticed before anything is loaded
+                self._open(run_id)
         except OSError as error:
-            raise _unreadable(error.filename, error.strerror) from None
+            raise _unreadable(error.filename, error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +139,8 @@ class ArchiveReader:
             self._opened = None
 
 
-def _unreadable(file: object, why: object) -> NotArchived:
+def _unreadable(file: object, error: sqlite3.Error | OSError) -> NotArchived:
+    why = error.strerror if isinstance(error, OSError) else error
     return NotArchived(
         f"the archive's {file} cannot be read: {why}", hint="Have its rights corrected, or move it elsewhere."
     )

@@ -254,7 +254,8 @@ def unfinished_run(tx: Transaction) -> Unfinished | None:
         window=(utc(run.window_from), utc(run.window_to)) if run.window_from else None,
         started_at=utc(run.started_at),
         reason=None if run.verdict == "running" else run.reason,
-        lists={stream: counts.get(stream, 0) for stream, _ in started},
+        # A stream that failed before it read anything (the login was refused) was not started.
+        lists={stream: counts.get(stream, 0) for stream, verdict in started if verdict != "failed" or stream in counts},
         interrupted=tuple(stream for stream, verdict in started if verdict == "running"),
         last_sign_at=max([utc(run.started_at), *(utc(swept_at) for *_, swept_at in read)]),
     )
