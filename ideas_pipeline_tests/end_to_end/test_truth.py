@@ -96,7 +96,8 @@ def test_the_habits_of_real_apis_do_not_change_what_is_stored(
     quirks: Quirks, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     contract = contract_with({"timezone": "Europe/Madrid"}) if quirks.timestamps == "naive" else contract_with({})
-    # Seed 3 has no time in the hour that comes twice when the clocks go back: naive, such a time is ambiguous. Seed 4 has.
+    # Unlike seed 4, seed 3 has no time in the hour that comes twice when the clocks go back: without its zone, such a
+    # time is ambiguous.
     with Simulator(contract, village(seed=3), quirks=quirks) as simulator:
         first = sync(simulator, warehouse, tmp_path)
         assert [s.reason for s in first.streams] == [None] * 5
