@@ -1,4 +1,4 @@
-"""Database engine, transactions, and database errors as WarehouseError. Readers never wait; there is one writer."""
+"""Database engine and transactions. Readers never wait; there is one writer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_random
 
 from ideas_pipeline import private_file
-from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.errors import WarehouseMisconfigured
 from ideas_pipeline.tables.columns import is_live
+from ideas_pipeline.warehouse.database_errors import translated
+from ideas_pipeline.warehouse.postgresql import set_up_session
 
 _GROWN = """
     SELECT pg_relation_size(oid) / current_setting('block_size')::integer > 2 * greatest(relpages, 0) + 64
@@ -86,9 +88,7 @@ def make_engine(url: str) -> sa.Engine:
     try:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
-        arguments = {"connect_timeout": _CONNECTING_WAITS} if parsed.get_backend_name() == "postgresql" else {}
-        # A connection can be idle for minutes while the API is read, and the server may have closed it meanwhile.
-        return sa.create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+        return _postgresql(parsed) if parsed.get_backend_name() == "postgresql" else _other(parsed)
     except sa.exc.NoSuchModuleError:
         raise WarehouseMisconfigured(
             f"Unknown database type {parsed.drivername!r}. Use a URL such as sqlite:///warehouse.db"
@@ -125,6 +125,26 @@ def _unreadable() -> WarehouseMisconfigured:
         "The warehouse's URL cannot be read. Write it as sqlite:///warehouse.db"
         " or postgresql+psycopg://user:password@host/database; percent-encode : / @ in a password."
     )
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    # The encoding is set here, too: with one that Python does not know, no statement could be sent at all.
+    engine = _other(url, connect_timeout=_CONNECTING_WAITS, client_encoding="UTF8")
+
+    @sa.event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy's own listener reads the server's version
+    def _set_up(connection: Any, _record: Any) -> None:
+        try:
+            set_up_session(connection, url)
+        except BaseException:
+            connection.close()
+            raise
+
+    return engine
+
+
+def _other(url: sa.URL, **arguments: object) -> sa.Engine:
+    # A connection can be idle for minutes while the API is read, and the server may have closed it meanwhile.
+    return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
@@ -183,7 +203,7 @@ def _use_wal(connection: Any) -> None:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction for reading. It never waits for a writer. Raises WarehouseError."""
-    with _translated(engine, "read"), engine.begin() as connection:
+    with translated(engine, "read"), engine.begin() as connection:
         yield connection
 
 
@@ -202,56 +222,12 @@ def reading_snapshot(engine: sa.Engine, tables: Iterable[sa.Table]) -> Iterator[
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction for writing; it waits for other writers, and is rolled back if the block raises."""
-    with _translated(engine, "written"), engine.execution_options(writes=True).begin() as connection:
+    with translated(engine, "written"), engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
             # A batch changes few rows of a large table: favour index lookups over scans.
             connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
         yield connection
-
-
-@contextmanager
-def _translated(engine: sa.Engine, done: str) -> Iterator[None]:
-    """Raise database errors of the block as WarehouseError. ``done``: what the block does, as a participle."""
-    try:
-        yield
-    # The driver's own errors come from bulk loads, which use the driver directly.
-    except (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
-        # Only the first line, and no chained error: the rest quotes rows, which can be personal.
-        what = (str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"])[0].rstrip(".")
-        if engine.url.password:
-            what = what.replace(str(engine.url.password), "***")
-        place = engine.url.set(query={}).render_as_string(hide_password=True)
-        kind, advice = _advice(what)
-        raise kind(f"The warehouse {place} cannot be {done}: {what}. {advice}") from None
-
-
-def _advice(what: str) -> tuple[type[WarehouseError], str]:
-    """The error class for a database's message, and what to do about it."""
-    correct = {
-        "password authentication failed": "Check the user and the password in the URL.",
-        "no password supplied": "Put the password into the URL.",
-        "invalid connection option": "Correct or remove it, after the ? in the URL.",
-        "invalid uri query parameter": "Correct or remove it, after the ? in the URL.",
-    }
-    advice = {
-        "could not translate host name": "Check the host's name in the URL.",
-        "failed to resolve host": "Check the host's name in the URL.",
-        "does not exist": "Check the URL; a database has to be created by its administrator.",
-        "depend on it": "Drop the views that depend on it, and create them again afterwards.",
-        "permission denied": "Ask the database's administrator for the right to create and write tables.",
-        "connection": "Check that the server runs and can be reached from here.",
-        "unable to open database file": "Check that the path is a file in a writable folder.",
-        "not a database": "Use another file: this one is not a warehouse.",
-        "readonly": "Check the permissions of the file and its folder.",
-        "locked": "Another program has been writing to it for minutes: wait until it ends, or stop it.",
-        "disk": "Check the free space.",
-    }
-    for kind, messages in ((WarehouseMisconfigured, correct), (WarehouseError, advice)):
-        for part, what_to_do in messages.items():
-            if part in what.lower():
-                return kind, what_to_do
-    return WarehouseError, "Nothing of this transaction was kept."
 
 
 def refresh(connection: sa.Connection, table: sa.Table) -> None:
