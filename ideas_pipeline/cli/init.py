@@ -90,7 +90,7 @@ _TEMPLATE = """\
 # erased people would not be recognised.
 #IDEAS_PII_KEY=
 
-# Whether a full sync erases people who deleted their account at the source.
+# Whether a full sync erases people who deleted their account at the source (missed by two runs a day apart).
 #IDEAS_ERASE_DELETED_ACCOUNTS=true
 """
 

@@ -21,6 +21,7 @@ from ideas_pipeline.privacy.erase_rows import erase_rows, people_in
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.policy import apply as apply_policy
 from ideas_pipeline.privacy.policy import make_allowed, not_as_allowed
+from ideas_pipeline.privacy.readmit_rows import erased_among, readmit_rows
 from ideas_pipeline.privacy.redact import People, Redactor
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
 from ideas_pipeline.privacy.suppression import Because, Suppressed, SuppressionList
@@ -62,6 +63,9 @@ class Privacy:
         archive: the archive of the community, if there is one.
         erases_deleted: whether ``erase_deleted`` does anything.
 
+    Attributes:
+        readmitted: whether people who were erased have come back in this run (see ``readmit``).
+
     Raises:
         PrivacyError: there is a suppression list, and it cannot be used.
     """
@@ -88,15 +92,17 @@ class Privacy:
         self._redactor = Redactor(self._people, self._erased)
         self._pages = ArchivedPages(contract, self._redactor)
         self._begun_with: list[Suppressed] = []
+        self._back: dict[str, str] = {}
+        self.readmitted = False
 
     # -- on the way in
 
     def apply(self, stream: str, page: Page) -> Page:
         """Remove erased people from ``page``, apply the policy, and return it. Called from many threads."""
         self._erased.refresh()
+        if stream == "users" and self._erased.was_ever_used:
+            self._back |= note_account_changes(self._erased, page)
         if self._erased:
-            if stream == "users":
-                note_account_changes(self._erased, page)
             for record in page.records:
                 self._redactor.record(stream, record)
         for table in (stream, *self._contract.streams[stream].embedded):
@@ -135,6 +141,22 @@ class Privacy:
         self._erased.refresh()
         if self._erased.entries() != self._begun_with:
             self._apply_list(warehouse, again=True)
+
+    def readmit(self, warehouse: Warehouse) -> None:
+        """Give people whom the source deleted and has again their own ids back, so that each is one row.
+
+        Call it before their records are loaded. It sets ``readmitted`` if there were such people: their names are
+        blanked in rows whose scopes seem unchanged, so everything has to be read again.
+        """
+        back, self._back = self._back, {}
+        if not back:
+            return
+        with warehouse.reading() as tx:
+            back = erased_among(tx, back)
+        if back:
+            with warehouse.writing() as tx:
+                readmit_rows(tx, back, datetime.now(UTC))
+            self.readmitted = True
 
     def erase_deleted(self, warehouse: Warehouse) -> int:
         """Erase people whose accounts were deleted at the source (see ``deleted_accounts``). Returns how many.

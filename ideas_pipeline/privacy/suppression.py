@@ -75,6 +75,11 @@ class SuppressionList:
     def __bool__(self) -> bool:
         return bool(self._ours)
 
+    @property
+    def was_ever_used(self) -> bool:
+        """Whether anybody of any community is or was on the list."""
+        return bool(self._all)
+
     def refresh(self) -> None:
         """Read the list again if its file has changed. Raises PrivacyError if it cannot be used."""
         if self._file is None:
@@ -107,6 +112,11 @@ class SuppressionList:
     def entry_of(self, surrogate: str) -> Suppressed | None:
         """The entry of a person; None if the person is not listed."""
         return self._ours.get(surrogate)
+
+    def is_back(self, surrogate: str) -> bool:
+        """Whether a person was taken off the list, because the source has the account again."""
+        entry = self._all.get((self.community, surrogate))
+        return entry is not None and not entry.in_force
 
     def asked_as(self, text: str) -> Suppressed | None:
         """The entry of a person who asked for erasure and has ``text`` as a name or an address."""

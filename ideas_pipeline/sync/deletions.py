@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.sync.completeness import SweptScope
@@ -39,7 +38,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
     spec = run.source.contract.streams[stream]
     warehouse = run.warehouse
     with warehouse.writing() as tx:
-        note_orphans(tx, stream, run.run_id, datetime.now(UTC))
+        note_orphans(tx, stream, run.run_id, run.options.clock())
         noted = absences(tx, stream)
     if spec.each and spec.each.moves and (twice or any(not absence.held_because for absence in noted.values())):
         settled = _search_moved(run, stream, tally, noted.keys() | twice)
@@ -50,7 +49,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
             tally.counts += Counts(held=len(noted))
             return
     with warehouse.writing() as tx:
-        reasons = explained(tx, stream, run.run_id, datetime.now(UTC))
+        reasons = explained(tx, stream, run.run_id, run.options.clock())
         orphans = reasons.get("parent_gone", set())
         absent = {
             id_: absence.scope
@@ -64,7 +63,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
         for because, ids in judgement.held.items():
             hold_absences(tx, stream, ids, because)
         for because, ids in judgement.deleted.items():
-            deletion = Deletion(run.run_id, datetime.now(UTC), because)
+            deletion = Deletion(run.run_id, run.options.clock(), because)
             marked = confirm_absences(tx, stream, ids, list(spec.embedded), deletion)
             tally.counts += Counts(absent=sum(marked.values()))
         noted = absences(tx, stream)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AuthenticationError, is_retryable
@@ -23,6 +23,7 @@ from ideas_pipeline.sync.run import (
     SyncOptions,
     Verdict,
     Window,
+    now,
     worst,
 )
 from ideas_pipeline.sync.source import Source
@@ -68,7 +69,7 @@ def sync_community(
     """
     check_fit(source.contract)
     client, privacy = source.client, source.privacy
-    started = datetime.now(UTC)
+    started = options.clock()
     run_id = options.run_id or new_run_id(started)
     role = client.account_role() if mode.moves_state else None
     distrust = _distrust(warehouse, role, started) if mode.moves_state else None
@@ -88,18 +89,18 @@ def sync_community(
         runs.start_run(tx, start)
     run = Run(source, warehouse, run_id, mode, options, goal, distrust, progress or Silence())
     results: list[StreamResult] = []
-    with noting_stop(warehouse, run_id):
+    with noting_stop(warehouse, run_id, options.clock):
         privacy.begin(warehouse)
         for stream in _wanted(source.contract, mode, options.streams):
             results.append(sync_stream(run, stream))
             if isinstance(results[-1].error, AuthenticationError):
                 break
     with warehouse.writing() as tx:
-        whole, read = finish_run(tx, run_id)
+        whole, read = finish_run(tx, run_id, options.clock())
         everything = isinstance(mode, Full) and read >= set(source.contract.streams)
         if distrust and everything and whole == "complete":
             # Everything was read under the new role, and no row was absent.
-            runs.accept_role(tx, role, datetime.now(UTC))
+            runs.accept_role(tx, role, options.clock())
     if everything and whole == "complete":
         privacy.erase_deleted(warehouse)
     privacy.finish(warehouse)
@@ -110,19 +111,19 @@ def sync_community(
 
 
 @contextmanager
-def noting_stop(warehouse: Warehouse, run_id: str) -> Iterator[None]:
+def noting_stop(warehouse: Warehouse, run_id: str, clock: Callable[[], datetime] = now) -> Iterator[None]:
     """Record a run as failed if an exception, whichever, ends the ``with`` block."""
     try:
         yield
     except BaseException as stop:
         with warehouse.writing() as tx:
-            reason, at = f"stopped: {type(stop).__name__}", datetime.now(UTC)
-            runs.finish_run(tx, run_id, "failed", reason, at, retryable=is_retryable(stop))
+            reason = f"stopped: {type(stop).__name__}"
+            runs.finish_run(tx, run_id, "failed", reason, clock(), retryable=is_retryable(stop))
         raise
 
 
-def finish_run(tx: Transaction, run_id: str) -> tuple[Verdict, set[str]]:
-    """Record the verdict of a run, from those of its streams so far. Returns it, and the streams."""
+def finish_run(tx: Transaction, run_id: str, at: datetime) -> tuple[Verdict, set[str]]:
+    """Record the verdict of a run that ends ``at``, from those of its streams so far. Returns it, and the streams."""
     streams = {
         # The run lock is held, so a part of the run that is still "running" was killed.
         stream: ("failed", "it was interrupted", True) if verdict == "running" else (verdict, reason, retryable)
@@ -132,7 +133,7 @@ def finish_run(tx: Transaction, run_id: str) -> tuple[Verdict, set[str]]:
     verdict = worst([verdict for verdict, _, _ in streams.values()])
     # One stream that another run can complete is worth another run.
     retryable = None if verdict == "complete" else any(part for _, _, part in streams.values())
-    runs.finish_run(tx, run_id, verdict, "; ".join(reasons) or None, datetime.now(UTC), retryable=retryable)
+    runs.finish_run(tx, run_id, verdict, "; ".join(reasons) or None, at, retryable=retryable)
     return verdict, set(streams)
 
 

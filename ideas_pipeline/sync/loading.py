@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pandas as pd
 
@@ -69,7 +69,8 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
     """
     if not rows.records and not finished:
         return
-    at = datetime.now(UTC)
+    run.source.privacy.readmit(run.warehouse)
+    at = run.options.clock()
     about = About(
         contract=run.source.contract,
         stream=stream,

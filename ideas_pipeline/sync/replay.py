@@ -93,7 +93,7 @@ def replay(
                 if streams is None or stream in streams
             ]
         with warehouse.writing() as tx:
-            finish_run(tx, run.run_id)
+            finish_run(tx, run.run_id, datetime.now(UTC))
         run.privacy.finish(warehouse)
     return RunResult(run.run_id, worst([result.verdict for result in results]), results)
 
@@ -120,7 +120,7 @@ def _replay_stream(run: ArchiveRun, archive: ArchiveReader, stream: str) -> Stre
         latest = last_sweeps(tx, stream)
     load_archived(run, ArchivedStream(archive, run.contract, stream, latest), scopes, tally)
     result = stream_result(stream, tally)
-    record_stream(run.warehouse, run.run_id, result)
+    record_stream(run.warehouse, run.run_id, result, datetime.now(UTC))
     run.progress.stream_finished(result)
     return result
 

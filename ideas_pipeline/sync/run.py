@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, Literal, Protocol
 
 from ideas_pipeline.errors import IdeasApiError
@@ -18,6 +18,11 @@ Verdict = Literal["complete", "incomplete", "failed"]
 VERIFY_DAYS = 14
 
 
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
     """The options of a sync.
@@ -27,12 +32,14 @@ class SyncOptions:
         run_id: several syncs with one id are one run, as the assets of a Dagster run are; None makes an id.
         mass_absence_percent: if more rows than this share are absent at once, they are held.
         verify_days: every scope is verified again within so many nightly runs.
+        clock: the present, timezone-aware. What a run writes has its times, and waits between runs are measured by it.
     """
 
     streams: Sequence[str] | None = None
     run_id: str | None = None
     mass_absence_percent: float = 10
     verify_days: int = VERIFY_DAYS
+    clock: Callable[[], datetime] = now
 
 
 @dataclass(frozen=True, slots=True)

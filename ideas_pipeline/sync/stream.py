@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
@@ -15,7 +15,7 @@ from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import plan
-from ideas_pipeline.sync.run import Run, StreamResult, Verdict
+from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 from ideas_pipeline.warehouse.scopes import live_ids
@@ -40,12 +40,14 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     contract = run.source.contract
     retries = run.source.client.retries
     with run.warehouse.writing() as tx:
-        start_stream(tx, run.run_id, stream, datetime.now(UTC))
+        start_stream(tx, run.run_id, stream, run.options.clock())
+    # The names of people who came back were blanked, also in scopes that seem unchanged.
+    read_all = isinstance(run.mode, Incremental) and run.source.privacy.readmitted
     planned = plan(
         run.warehouse,
         stream,
         contract.streams[stream],
-        run.mode,
+        Full() if read_all else run.mode,
         goal_since=run.goal_since,
         verify_days=run.options.verify_days,
     )
@@ -59,23 +61,23 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     except IdeasApiError as failure:
         error = failure
     if run.mode.moves_state:
-        tally.drift.note(run.run_id, datetime.now(UTC))  # also if the stream failed: these fields did come
+        tally.drift.note(run.run_id, run.options.clock())  # also if the stream failed: these fields did come
         if not error:
             judge_absences(run, stream, tally, twice)
     result = stream_result(stream, tally, retries=run.source.client.retries - retries, error=error)
-    record_stream(run.warehouse, run.run_id, result)
+    record_stream(run.warehouse, run.run_id, result, run.options.clock())
     run.progress.stream_finished(result)
     return result
 
 
-def record_stream(warehouse: Warehouse, run_id: str, result: StreamResult) -> None:
-    """Record the result of a stream in `_sync_streams`. Raises WarehouseError."""
+def record_stream(warehouse: Warehouse, run_id: str, result: StreamResult, at: datetime) -> None:
+    """Record the result of a stream that ended ``at`` in `_sync_streams`. Raises WarehouseError."""
     with warehouse.writing() as tx:
         finish_stream(
             tx,
             run_id,
             result.stream,
-            datetime.now(UTC),
+            at,
             result.verdict,
             result.reason,
             retryable=result.retryable,
@@ -102,7 +104,7 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope
             with run.warehouse.reading() as tx:
                 return live_ids(tx, stream, scope if spec.each else None)
 
-        yield SweptScope(
+        swept = SweptScope(
             planned.scope,
             spec.paging,
             sweeps=run.source.contract.limits.sweeps,
@@ -110,6 +112,8 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope
             declared=planned.declared,
             single=spec.reads == "one",
         )
+        swept.started_at = run.options.clock()
+        yield swept
 
 
 def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:

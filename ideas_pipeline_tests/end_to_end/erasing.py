@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +86,21 @@ def privacy_of(contract: Contract, folder: Path, key: str | None = None) -> Priv
     return Privacy(contract, COMMUNITY, Policy(email="hash"), folder=folder, key=key, archive=folder / "archive")
 
 
-def night(simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Privacy | None = None) -> RunResult:
-    """One full run, archived."""
+def night(
+    simulator: Simulator, warehouse: Warehouse, folder: Path, privacy: Privacy | None = None, **options: Any
+) -> RunResult:
+    """One run, archived; a full one unless another mode is asked for."""
     privacy = privacy or privacy_of(simulator.contract, folder)
     run_id = f"run-{len(run_files(folder / 'archive'))}"
     with api_of(simulator, folder) as api, Writer(folder / "archive", run_id) as writer:
         archive = RunArchive(writer, simulator.contract, privacy)
-        return sync_with(api, warehouse, mode=Full(), run_id=run_id, privacy=privacy, archive=archive)
+        options = {"mode": Full()} | options
+        return sync_with(api, warehouse, run_id=run_id, privacy=privacy, archive=archive, **options)
+
+
+def days_later(days: float) -> Callable[[], datetime]:
+    """A clock for a run that takes place some days from now."""
+    return lambda: datetime.now(UTC) + timedelta(days=days)
 
 
 def replay(contract: Contract, warehouse: Warehouse, folder: Path) -> RunResult:

@@ -15,17 +15,19 @@ from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.simulator.shape import email_of
-from ideas_pipeline.sync.run import Full
+from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.tables.bookkeeping import ERASURES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import reading
 from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.erasing import (
+    NAME,
     NEEDLES,
     PEOPLE_COLUMNS,
     PERSON,
     backup,
+    days_later,
     everything,
     night,
     people_named,
@@ -37,6 +39,7 @@ from ideas_pipeline_tests.end_to_end.erasing import (
     votes_without_ids,
 )
 from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, sync_with
+from ideas_pipeline_tests.end_to_end.test_absence import remove_idea
 from ideas_pipeline_tests.end_to_end.test_canary import dumped
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_reading
@@ -139,15 +142,63 @@ def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_dele
             for idea in tables["ideas"].values():
                 for name in ("last_commenter", "posted_for_name", "seen_by"):
                     idea.pop(name, None)
-        night(running, warehouse, tmp_path)
+        for too_early in (0, 0.9):
+            night(running, warehouse, tmp_path, clock=days_later(too_early))
+            assert "the database" in places_with_the_person(warehouse, tmp_path, ""), "one night proves nothing"
+            assert PERSON not in call_reading(warehouse, live_ids, "users", None)
+        night(running, warehouse, tmp_path, clock=days_later(1.1))
         assert places_with_the_person(warehouse, tmp_path, "") == set()
         assert left["display_name"].encode() in dumped(warehouse), "who left is still named by what was posted"
-        assert not night(running, warehouse, tmp_path).changed
+        assert not night(running, warehouse, tmp_path, clock=days_later(1.2)).changed
 
         with running.changing() as tables:
             tables["users"][PERSON] = account
-        night(running, warehouse, tmp_path)
+        night(running, warehouse, tmp_path, clock=days_later(1.3))
         assert PERSON in call_reading(warehouse, live_ids, "users", None)
+
+
+def test_people_whom_the_api_hides_for_two_nights_and_shows_again_are_the_same_rows_with_their_names(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    contract = contract_with({})
+    with simulated(contract) as running:
+        night(running, warehouse, tmp_path)
+        shown = what_people_see(warehouse)
+        before = {table: dict(rows) for table, rows in running.tables.items()}
+        posts = {
+            t: {i for i, row in before[t].items() if row.get("author_id") == PERSON} for t in ("ideas", "comments")
+        }
+        with running.changing() as tables:
+            tables["users"].pop(PERSON)
+            for idea in posts["ideas"]:
+                remove_idea(tables, idea)
+            for table, column in PEOPLE_COLUMNS.items():
+                for key in [k for k, row in tables[table].items() if row.get(column) == PERSON]:
+                    tables[table].pop(key)
+        for day in (0, 2):
+            night(running, warehouse, tmp_path, clock=days_later(day), mass_absence_percent=100)
+        assert NAME.encode() not in dumped(warehouse)
+
+        with running.changing() as tables:
+            tables.update(before)
+        back = night(running, warehouse, tmp_path, clock=days_later(3), mode=Incremental())
+        assert back.verdict == "complete"
+        assert what_people_see(warehouse) == shown
+        with warehouse.engine.connect() as connection:
+            users = connection.scalars(sa.select(TABLES["users"].c.id)).all()
+        assert sorted(users) == sorted(before["users"]), "one row for one person"
+        assert not night(running, warehouse, tmp_path, clock=days_later(3.1)).changed
+
+
+def what_people_see(warehouse: Warehouse) -> dict[str, set[str]]:
+    """The live rows of every table with their unmapped fields, without what the pipeline notes about them."""
+    return {
+        name: {
+            repr({n: v for n, v in row._mapping.items() if n == "_extra" or not n.startswith("_")})
+            for row in warehouse_rows(warehouse, name)
+        }
+        for name in TABLES
+    }
 
 
 def test_the_list_is_found_in_the_warehouse_where_the_state_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:

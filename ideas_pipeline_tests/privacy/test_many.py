@@ -34,6 +34,9 @@ def test_all_accounts_that_a_community_lost_are_erased_at_once(sqlite_url: str, 
     people = [{"id": f"person-{n}", "_scope": "", "display_name": f"Name {n}"} for n in range(300)]
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         load(warehouse, "users", people, on=1, scopes=[read("")])
+        load(
+            warehouse, "users", [], on=4, scopes=[read("", swept_at=datetime(2026, 2, 3, tzinfo=UTC), remembered=True)]
+        )
         with warehouse.engine.begin() as connection:
             connection.execute(sa.update(TABLES["users"]).values(_deleted_at=datetime(2026, 2, 1, tzinfo=UTC)))
         take_few_values(warehouse.engine, 200)

@@ -12,5 +12,5 @@ def test_a_run_with_a_stream_that_was_interrupted_has_failed_and_is_worth_a_seco
     call_writing(warehouse, start_stream, "night-1", "users", night(1))
     call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
     call_writing(warehouse, finish_stream, "night-1", "ideas", night(1), "complete", None)
-    call_writing(warehouse, finish_run, "night-1")
+    call_writing(warehouse, finish_run, "night-1", night(1))
     assert call_reading(warehouse, outcome, "night-1") == RunOutcome("failed", "users: it was interrupted", True)
