@@ -157,22 +157,25 @@ def update(connection: sqlite3.Connection, number: int, page: ArchivedPage) -> N
 
 
 def page_of(connection: sqlite3.Connection, number: int) -> ArchivedPage | None:
-    """The page ``number``; None if there is none. Raises sqlite3.Error, and OSError for a damaged body."""
+    """The page ``number``; None if there is none. Raises sqlite3.Error, and OSError for a damaged page."""
     row = connection.execute(_SELECT, (number,)).fetchone()
     if row is None:
         return None
     stream, scope, position, bounded, status, received_at, address, headers, body = row
-    return ArchivedPage(
-        stream,
-        scope,
-        orjson.loads(position),
-        bool(bounded),
-        status,
-        received_at,
-        address,
-        orjson.loads(headers),
-        pa.CompressedInputStream(pa.BufferReader(body), "zstd").read(),
-    )
+    try:
+        return ArchivedPage(
+            stream,
+            scope,
+            orjson.loads(position),
+            bool(bounded),
+            status,
+            received_at,
+            address,
+            orjson.loads(headers),
+            pa.CompressedInputStream(pa.BufferReader(body), "zstd").read(),
+        )
+    except (pa.ArrowException, OSError, TypeError, ValueError):
+        raise OSError(errno.EIO, f"its page {number} is damaged") from None
 
 
 def _values(page: ArchivedPage) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Self
 
+import pyarrow as pa
 from filelock import Timeout
 
 from ideas_pipeline.archive.files import ArchivedPage, create, insert, lock_of, run_file
@@ -75,11 +76,11 @@ class Writer:
         try:
             self._write_all()
             ended = True
-        except sqlite3.Error as error:
+        except (sqlite3.Error, pa.ArrowException, ValueError) as error:
             _log.warning(
                 "The pages of this run are no longer archived: %s cannot be written (%s). The run goes on.",
                 self._file,
-                error,
+                error if isinstance(error, sqlite3.Error) else type(error).__name__,
             )
         finally:
             self._connection.close()

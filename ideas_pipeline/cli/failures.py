@@ -20,6 +20,7 @@ from ideas_pipeline.errors import (
     WarehouseError,
     WarehouseMisconfigured,
 )
+from ideas_pipeline.library_errors import is_of_a_library, library_failure
 from ideas_pipeline.settings import Settings, load_settings
 
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
@@ -47,6 +48,8 @@ def failure(error: BaseException) -> Failed:
         return kind("stopped. What was loaded is kept; the next sync reads the rest.")
     if isinstance(error, _FORESEEN_ERRORS):
         message = str(error)
+    elif is_of_a_library(error):
+        message = str(library_failure("the data cannot be processed", error))
     else:
         # An unforeseen error can quote the data being read, so its message is shown only in debug mode.
         message = f"an unexpected {type(error).__name__}. Set IDEAS_DEBUG=1 to see where it comes from."

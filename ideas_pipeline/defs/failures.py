@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from ideas_pipeline.errors import IdeasApiError, WarehouseError, is_retryable
+from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.sync.findings import Finding
 from ideas_pipeline.sync.run import StreamResult
 
@@ -56,6 +57,7 @@ def report_not_written(path: Path, error: OSError) -> dg.Failure:
 def expected_errors_as_failures() -> Iterator[None]:
     """Turn every expected error in the block into a dg.Failure with its sentence, without the traceback."""
     try:
-        yield
+        with as_warehouse_errors():
+            yield
     except (IdeasApiError, WarehouseError) as error:
         raise dg.Failure(str(error), allow_retries=is_retryable(error)) from None

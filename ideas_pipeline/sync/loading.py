@@ -10,6 +10,7 @@ import pandas as pd
 
 from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.drift import Drift
@@ -294,15 +295,16 @@ def _within(frame: pd.DataFrame, cursor: str, window: tuple[datetime, datetime])
 
 
 def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Sequence[str]) -> Typed:
-    return typed(
-        TABLES[table],
-        [r.columns for r in rows.records],
-        [r.extra for r in rows.records],
-        rows.scopes,
-        SourceFormat(
-            timezone=about.contract.stream_timezone(about.stream),
-            epochs={name: source.epoch for name, source in fields.items()},
-            volatile=volatile,
-            vanished=about.vanished.get(table, ()),
-        ),
-    )
+    with as_warehouse_errors(f"the records of {table} cannot be typed"):
+        return typed(
+            TABLES[table],
+            [r.columns for r in rows.records],
+            [r.extra for r in rows.records],
+            rows.scopes,
+            SourceFormat(
+                timezone=about.contract.stream_timezone(about.stream),
+                epochs={name: source.epoch for name, source in fields.items()},
+                volatile=volatile,
+                vanished=about.vanished.get(table, ()),
+            ),
+        )

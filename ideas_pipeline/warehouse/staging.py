@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 import sqlalchemy as sa
 
+from ideas_pipeline.library_errors import library_failure
 from ideas_pipeline.tables.columns import ARROW, column, kind
 from ideas_pipeline.tables.community import TABLES
 
@@ -66,14 +67,21 @@ def arrow_schema(table: sa.Table) -> pa.Schema:
 
 
 def copy(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Copy ``rows``, whose schema is ``arrow_schema(table)``, into ``table``."""
-    match connection.dialect.name, connection.dialect.driver:
-        case "postgresql", "psycopg":
-            _copy_postgresql(connection, table, rows)
-        case "sqlite", _:
-            _copy_sqlite(connection, table, rows)
-        case _:
-            copy_portably(connection, table, rows)
+    """Copy ``rows``, whose schema is ``arrow_schema(table)``, into ``table``.
+
+    Raises:
+        WarehouseError: the driver cannot send a value. Errors of the database are raised as they come.
+    """
+    try:
+        match connection.dialect.name, connection.dialect.driver:
+            case "postgresql", "psycopg":
+                _copy_postgresql(connection, table, rows)
+            case "sqlite", _:
+                _copy_sqlite(connection, table, rows)
+            case _:
+                copy_portably(connection, table, rows)
+    except (OverflowError, TypeError, ValueError) as error:  # drivers raise these, too, and Arrow's are among them
+        raise library_failure(f"the rows of {table.name} cannot be sent to the database", error) from None
 
 
 def _copy_postgresql(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
