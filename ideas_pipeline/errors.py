@@ -4,11 +4,12 @@
     ├── ContractError              the contract file is wrong, or the API does not match it
     │   └── UnexpectedResponse     the shape of a response is not the one in the contract
     ├── AuthenticationError        no usable token can be obtained: a person must act
-    ├── AccessDenied               403: the account may not read this
+    │   └── TokenRefused           the API accepts no token at all, not even a new one
+    ├── AccessDenied               403, or another refusal that a new token does not change: the account may not read it
     ├── NotFound                   404 or 410: it was deleted, or is hidden from this account
     ├── RequestRefused             any other 4xx: the API rejects the request that the contract builds
     ├── Unavailable                no usable response after every retry
-    │   └── RateLimited            429, or a spent budget, for longer than the deadline allows
+    │   └── RateLimited            a rate limit or a spent budget, for longer than the deadline allows
     └── NotArchived                the archive cannot be read, or does not hold what was asked for
     WarehouseError                 the database failed or refused a statement
     └── WarehouseMisconfigured     a person must correct something before the warehouse can be used
@@ -101,8 +102,12 @@ class AuthenticationError(IdeasApiError):
     """No usable token can be obtained, and another attempt will not help."""
 
 
+class TokenRefused(AuthenticationError):
+    """The API refuses a new access token, and has accepted none so far."""
+
+
 class AccessDenied(IdeasApiError):
-    """403: the account may not read this."""
+    """The account may not read this: 403, or another refusal that a new token does not change."""
 
 
 class NotFound(IdeasApiError):
@@ -124,14 +129,22 @@ class RateLimited(Unavailable):
         message: what happened, without a final full stop.
         retry_after: seconds until another attempt makes sense; None if unknown.
         status: the HTTP status, if there was a response.
+        certain: False if only a header speaks of a rate limit, which can also accompany a refusal of rights.
         hint: what to do about it, as a sentence.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, status: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        certain: bool = True,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, status=status, hint=hint)
         self.retry_after = retry_after
+        self.certain = certain
 
 
 class NotArchived(IdeasApiError):

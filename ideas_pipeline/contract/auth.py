@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ideas_pipeline.contract.types import (
     HeaderName,
@@ -52,7 +52,10 @@ class CodeRequest(AuthRequest):
 
 
 class TokenRequest(AuthRequest):
-    """Auth code in, a token pair out. ``expires_in``: its lifetime in seconds, if the API reports it."""
+    """Auth code in, a token pair out. ``expires_in``: its lifetime in seconds, if the API reports it.
+
+    An API may issue no refresh token (RFC 6749 §5.1, §6): then the old one is kept, or each expiry costs a login.
+    """
 
     placeholders: ClassVar[tuple[str, ...]] = ("auth_code", "client_id", "client_secret")
 
@@ -92,6 +95,36 @@ class TokenHeader(Model):
         return value
 
 
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, int | str) else value
+
+
+def _can_refuse(status: int) -> int:
+    if not 300 <= status <= 599 or status == 429:
+        raise ValueError(
+            f"{status} cannot be the status of an expired token: name one from 300 to 599 other than 429, "
+            "which is a rate limit; for a 200 with an error body, write some words of that body into words"
+        )
+    return status
+
+
+def _can_be_found(word: str) -> str:
+    if len(word.strip()) < 3:
+        raise ValueError(f"{word!r} is too short to be looked for: write at least 3 characters of the API's error body")
+    return word
+
+
+class ExpiredToken(Model):
+    """How the API refuses an expired token, if the pipeline does not recognize it without help.
+
+    A response means that the token has expired if its status is one of ``statuses``, or if it holds no records and its
+    body contains one of ``words``, in upper or lower case. 401, and errors that name a token or a login, need no line.
+    """
+
+    statuses: Annotated[tuple[Annotated[int, AfterValidator(_can_refuse)], ...], BeforeValidator(_one_or_more)] = ()
+    words: Annotated[tuple[Annotated[str, AfterValidator(_can_be_found)], ...], BeforeValidator(_one_or_more)] = ()
+
+
 class Callback(Model):
     """The URL parameter in which the API passes the auth code to a configured endpoint."""
 
@@ -106,4 +139,5 @@ class Auth(Model):
     refresh: RefreshRequest
     validate_: ValidateRequest = Field(alias="validate")
     header: TokenHeader
+    expired: ExpiredToken = ExpiredToken()
     callback: Callback

@@ -17,9 +17,11 @@ from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RateLimite
 from ideas_pipeline.ideas_api.auth_responses import (
     credentials_error,
     expiry,
+    held,
     is_yes,
-    new_token_error,
+    refresh_token_of,
     refuse_missing_route,
+    states_error,
     token_at,
     value_at,
 )
@@ -78,7 +80,8 @@ class Auth:
         # The last failed attempt to get a new token, and the number of failed attempts.
         self._failure: IdeasApiError | None = None
         self._failures = 0
-        self._accepted = False
+        # The token that came from the store, until the API has accepted it: it may have been revoked meanwhile.
+        self._untried: str | None = None
 
     def header(self) -> tuple[dict[str, str], str]:
         """The header for an API call, and the access token in it. Logs in or refreshes the token if necessary.
@@ -97,6 +100,25 @@ class Auth:
         """Replace this access token, which the API refused. Threads and processes share one renewal."""
         self._renew(refused)
 
+    def is_current(self, token: str) -> bool:
+        """Whether no other thread has replaced this access token meanwhile."""
+        return self._current is not None and self._current[0].access_token == token
+
+    def is_untried(self, token: str) -> bool:
+        """Whether this access token is from an earlier run, and the API has not accepted it in this one."""
+        return token == self._untried
+
+    def accepted(self, token: str) -> None:
+        """Note that the API accepted a call with this access token."""
+        if token == self._untried:
+            self._untried = None
+
+    def discard(self) -> None:
+        """Mark the stored token pair as expired, because the API does not accept it. The next run logs in."""
+        with self._store.lock():
+            if stored := self._stored():
+                self._store.write(replace(stored, refresh_token="", expires_at=0.0))
+
     def validate(self) -> bool:
         """Whether the API reports the access token as valid. Logs in if necessary. Raises as ``header`` does."""
         request = self._contract.validate_
@@ -111,25 +133,17 @@ class Auth:
             self._current = self._with_header(self._log_in(self._stored()))
 
     @contextmanager
-    def exclusive_token(self) -> Iterator[dict[str, str]]:
-        """The header with a new token that no other caller has until the block ends.
+    def exclusive_token(self) -> Iterator[tuple[dict[str, str], str]]:
+        """The header with a new token that no other caller has until the block ends, and the token.
 
-        A 401 for this token therefore cannot be caused by expiry or by another caller. Raises as ``header`` does.
+        A refusal of this token therefore cannot be caused by expiry or by another caller. Raises as ``header`` does.
         """
         with self._lock, self._store.lock():
             current = self._with_header(self._obtain(self._stored()))
             try:
-                yield current[1]
+                yield current[1], current[0].access_token
             finally:
                 self._current = current
-
-    def report_accepted(self) -> None:
-        """Note that the API accepted a call, so the header is right."""
-        self._accepted = True
-
-    def new_token_error(self, response: Response) -> AuthenticationError:
-        """The error for a new token that the API refused with this response."""
-        return new_token_error(response, accepted_before=self._accepted)
 
     def _renew(self, refused: str | None) -> tuple[Tokens, dict[str, str]]:
         """A usable token other than the refused one: from another thread, from another process, or a new one."""
@@ -144,7 +158,10 @@ class Auth:
             try:
                 with self._store.lock():
                     stored = self._stored()
-                    tokens = stored if stored and _is_usable(stored, refused) else self._obtain(stored)
+                    if stored and _is_usable(stored, refused):
+                        tokens, self._untried = stored, stored.access_token
+                    else:
+                        tokens = self._obtain(stored)
             except IdeasApiError as error:
                 self._failure = error
                 self._failures += 1
@@ -167,8 +184,9 @@ class Auth:
 
     def _refresh(self, stored: Tokens) -> Tokens | None:
         """Get new tokens for the refresh token; None if the API refuses it, or may have used it up."""
-        # Removed from the store before it is sent, so that it is not sent twice even if this process is killed.
-        self._store.write(replace(stored, refresh_token=""))
+        # Removed from the store before it is sent, so that it is not sent twice even if this process is killed. The
+        # access token is replaced because it has expired or was refused, so no other process must take it for good.
+        self._store.write(replace(stored, refresh_token="", expires_at=0.0))
         try:
             response = self._send(
                 self._contract.refresh,
@@ -177,7 +195,7 @@ class Auth:
                 access_token=stored.access_token,
             )
         except RateLimited:
-            self._store.write(stored)
+            self._store.write(replace(stored, expires_at=0.0))
             raise
         except Unavailable:
             _log.warning("No response to the refresh of the access token; logging in again.")
@@ -185,7 +203,11 @@ class Auth:
         if response.status >= 400:
             _log.info("The API refused to refresh the access token (HTTP %d); logging in again.", response.status)
             return None
-        return self._store_pair("refresh", self._contract.refresh, response)
+        try:
+            return self._store_pair("refresh", self._contract.refresh, response, stored.refresh_token)
+        except AuthenticationError as error:
+            _log.warning("The refresh of the access token failed: %s Logging in again.", error)
+            return None
 
     def _log_in(self, stored: Tokens | None) -> Tokens:
         """Get new tokens for client id and secret. ``stored``: tokens that these credentials got earlier."""
@@ -200,7 +222,7 @@ class Auth:
         if response is None:
             response = self._exchange(self._request_code(stored))
         refuse_missing_route(response, "token", self._contract.token)
-        if response.status >= 400:
+        if response.status >= 400 or states_error(response):
             raise AuthenticationError(
                 "the API issued an auth code, but refuses to exchange it for an access token",
                 status=response.status,
@@ -220,9 +242,9 @@ class Auth:
                 listener = stack.enter_context(listening(self._listener, self._contract.callback.parameter))
             response = self._send(request)
             refuse_missing_route(response, "code", request)
-            if response.status >= 400:
+            code = value_at(response, request.auth_code) if response.status < 400 else None
+            if response.status >= 400 or (not code and states_error(response)):
                 raise credentials_error(response.status, worked_before=stored is not None)
-            code = value_at(response, request.auth_code)
             if code:
                 return str(code)
             if listener:
@@ -231,13 +253,16 @@ class Auth:
             "the response contains no auth code: it was probably sent to the API client's endpoint",
             status=response.status,
             hint="Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT and point the endpoint "
-            "to it. If the response contains the code, correct auth.code.auth_code in the contract.",
+            f"to it. If the response contains the code, correct auth.code.auth_code in the contract: {held(response)}.",
         )
 
-    def _store_pair(self, route: str, request: TokenRequest, response: Response) -> Tokens:
-        """Store the token pair of a response, before it is used."""
+    def _store_pair(self, route: str, request: TokenRequest, response: Response, old: str = "") -> Tokens:
+        """Store the token pair of a response, before it is used. Without a new refresh token, the ``old`` one stays.
+
+        RFC 6749 §5.1 and §6 leave it to the API whether it issues a refresh token.
+        """
         access = token_at(response, route, "access_token", request.access_token)
-        refresh = token_at(response, route, "refresh_token", request.refresh_token)
+        refresh = refresh_token_of(response, request.refresh_token) or old
         tokens = Tokens(access, refresh, expiry(response, request.expires_in), self.account)
         self._store.write(tokens)
         return tokens

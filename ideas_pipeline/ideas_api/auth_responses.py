@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from ideas_pipeline.contract.auth import AuthRequest
-from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.errors import AuthenticationError, TokenRefused
+from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.responses import Response, http_date
 
 # A token is renewed this long before it expires, so that it does not expire during a request.
 _SKEW_SECONDS = 30.0
 _SKEW_SHARE = 0.1
+_MOST_NAMES = 20
+# Longer names, or names with digits, may be ids or tokens.
+_NAME = re.compile(r"[A-Za-z@_$-]{1,40}")
 _NO_SUCH_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE)
 
 
@@ -50,16 +58,59 @@ def token_at(response: Response, route: str, name: str, paths: tuple[str, ...]) 
         raise AuthenticationError(
             f"the response to the {route} request has no {name.replace('_', ' ')}",
             status=response.status,
-            hint=f"Correct {line} in the contract: it says that the value is at {' or '.join(paths)}.",
+            hint=f"Correct {line} in the contract: it says that the value is at {' or '.join(paths)}, and "
+            f"{held(response)}.",
         )
     token = str(value)
-    if not (token.isascii() and token.isprintable()):
+    if not _is_token(token):
         raise AuthenticationError(
             f"the {name.replace('_', ' ')} in the response to the {route} request is not a token",
             status=response.status,
             hint=f"Correct {line} in the contract: it leads to a text that no HTTP header can carry.",
         )
     return token
+
+
+def refresh_token_of(response: Response, paths: tuple[str, ...]) -> str:
+    """The refresh token in a response; empty if there is none that could be sent."""
+    value = value_at(response, paths)
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return ""
+    return str(value) if _is_token(str(value)) else ""
+
+
+def _is_token(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def states_error(response: Response) -> bool:
+    """Whether a good status comes with a body that calls itself an error."""
+    stated = stated_error(response.body, response.status)
+    return stated.marked and not stated.has_records
+
+
+def held(response: Response) -> str:
+    """What a response of the auth flow holds: the names and kinds of its values, never a value."""
+    if response.body is None:
+        return "the response holds text that is not JSON" if response.text.strip() else "the response is empty"
+    kinds = [f"{path} ({kind})" for path, kind in islice(_kinds(response.body, ""), _MOST_NAMES)]
+    return f"the response holds {', '.join(kinds)}" if kinds else "the response holds an empty map or list"
+
+
+def _kinds(value: Json, path: str) -> Iterator[tuple[str, str]]:
+    """Each plain value's dotted path, and its kind. A name that looks like a value is not repeated."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            shown = name if _NAME.fullmatch(name) else "*"
+            yield from _kinds(below, f"{path}.{shown}" if path else shown)
+    elif isinstance(value, list):
+        yield path or "@body", f"a list of {len(value)}"
+    elif isinstance(value, bool):
+        yield path or "@body", "true or false"
+    elif isinstance(value, str):
+        yield path or "@body", "empty text" if not value else f"a text of {len(value)} characters"
+    else:
+        yield path or "@body", "null" if value is None else "a number"
 
 
 def expiry(response: Response, paths: tuple[str, ...]) -> float | None:
@@ -108,28 +159,17 @@ def credentials_error(status: int, *, worked_before: bool) -> AuthenticationErro
     )
 
 
-def new_token_error(response: Response, *, accepted_before: bool) -> AuthenticationError:
-    """The error for a new token that the API refuses with ``response``.
-
-    Args:
-        response: the refusal.
-        accepted_before: whether the API accepted other calls, so that the header is known to be right.
-    """
+def new_token_error(response: Response) -> TokenRefused:
+    """The error for a new token that the API refuses with ``response``, although it has accepted none before."""
     minutes = _minutes_ahead(response)
     if abs(minutes) > 5:
-        return AuthenticationError(
+        return TokenRefused(
             f"a new access token was refused at once, and this machine's clock is {abs(minutes):.0f} minutes "
             f"{'ahead of' if minutes > 0 else 'behind'} the API's",
             status=response.status,
             hint="Set the clock, then try again.",
         )
-    if accepted_before:
-        return AuthenticationError(
-            "the API refuses an access token here that it accepts for other requests",
-            status=response.status,
-            hint="This account may lack the right to read this: ask a community administrator.",
-        )
-    return AuthenticationError(
+    return TokenRefused(
         "a new access token was refused at once",
         status=response.status,
         hint="Compare auth.header in the contract (its name and format) with the API's reference.",

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import string
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
 from ideas_pipeline.contract.model import Contract, Stream
-from ideas_pipeline.errors import AccessDenied, IdeasApiError, NotFound, RequestRefused, UnexpectedResponse
+from ideas_pipeline.errors import (
+    AccessDenied,
+    IdeasApiError,
+    NotFound,
+    RequestRefused,
+    TokenRefused,
+    UnexpectedResponse,
+)
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
+from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.composite_ids import path_values
 from ideas_pipeline.ideas_api.field_map import present
@@ -67,13 +75,16 @@ class IdeasApi:
             ContractError: the base URL is neither HTTPS nor on this machine.
         """
         account = credentials.fingerprint(checked_base_url(base_url))
-        transport = Transport(base_url, contract.limits, state / f"account-{account[:16]}.budget")
+        budget = state / f"account-{account[:16]}.budget"
+        transport = Transport(base_url, contract.limits, budget, contract.auth.expired)
         auth = Auth(contract.auth, credentials, TokenStore(token_store), transport, listener)
         return cls(contract, auth, transport, state)
 
     def with_contract(self, contract: Contract) -> IdeasApi:
         """A client with the same login and connections, but another contract for the streams."""
-        return IdeasApi(contract, self.auth, self.transport, self.state)
+        other = copy.copy(self)
+        other.contract = contract
+        return other
 
     @property
     def base_url(self) -> str:
@@ -96,7 +107,7 @@ class IdeasApi:
             return None
         try:
             role = present(self._authenticated.send("GET", account.path).body, account.role)
-        except (AccessDenied, NotFound, RequestRefused, UnexpectedResponse):
+        except (AccessDenied, NotFound, RequestRefused, TokenRefused, UnexpectedResponse):
             return None
         return str(role) if isinstance(role, str | int) else None
 
@@ -132,6 +143,8 @@ class IdeasApi:
             )
         except IdeasApiError as error:
             failure = error.at(stream, scope)
+        if isinstance(failure, TokenRefused):
+            self.auth.discard()
         raise failure
 
     def _address(self, stream: str, scope: str, position: Position, bounds: Bounds) -> tuple[str, Parameters]:
@@ -174,47 +187,3 @@ def _travels_in_path(spec: Stream, parameter: str, in_path: list[str]) -> bool:
         getattr(spec.paging, "size_parameter", None): "size",
     }
     return roles.get(parameter) in in_path
-
-
-class AuthenticatedTransport:
-    """API calls with a valid token, which is renewed when the API refuses it."""
-
-    def __init__(self, auth: Auth, transport: Transport) -> None:
-        self._auth = auth
-        self._transport = transport
-
-    def send(self, method: str, path_or_url: str, parameters: Parameters = NO_PARAMETERS) -> Response:
-        """Send a request with a valid token.
-
-        A refused token is renewed for all threads first, and then for this call alone: if tokens are valid for a few
-        calls only, other threads may have used up the first new one.
-
-        Args:
-            method: the HTTP method.
-            path_or_url: a path below the base URL, or an absolute URL.
-            parameters: the query, form or JSON body.
-
-        Raises:
-            AuthenticationError: even a new token is refused.
-            IdeasApiError: as ``Transport.send``.
-        """
-        requests = 0
-
-        def attempt(header: Mapping[str, str]) -> Response:
-            nonlocal requests
-            response = self._transport.send(method, path_or_url, parameters, headers=header)
-            requests += response.requests
-            return replace(response, requests=requests)
-
-        header, token = self._auth.header()
-        response = attempt(header)
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            self._auth.renew(token)
-            response = attempt(self._auth.header()[0])
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            with self._auth.exclusive_token() as header:
-                response = attempt(header)
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            raise self._auth.new_token_error(response)
-        self._auth.report_accepted()
-        return response

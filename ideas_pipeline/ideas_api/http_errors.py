@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Literal
 
 import requests.exceptions
 import urllib3.exceptions
@@ -28,6 +30,7 @@ class RetryableError(Exception):
         status: the HTTP status, if there was a response.
         retry_after: the pause that the API asks for, in seconds.
         processed: whether the API may have acted on the request all the same.
+        rate_limited: whether the API asks for fewer requests, and whether that is certain; None if it does not ask.
         hint: what to do if every attempt fails, as a sentence.
     """
 
@@ -38,6 +41,7 @@ class RetryableError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         processed: bool = True,
+        rate_limited: Literal["certain", "likely"] | None = None,
         hint: str = "",
     ) -> None:
         super().__init__(reason)
@@ -45,6 +49,7 @@ class RetryableError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.processed = processed
+        self.rate_limited = rate_limited
         self.hint = hint
 
     def __str__(self) -> str:
@@ -102,11 +107,7 @@ def refusal(status: int, method: str, path: str) -> IdeasApiError:
         path: its path, without the query.
     """
     if status == 403:
-        return AccessDenied(
-            f"this account may not read {path}",
-            status=status,
-            hint="Ask a community administrator for access, or remove the stream from the contract.",
-        )
+        return access_denied(path, status)
     if status in (404, 410):
         return NotFound(
             f"there is nothing at {path}",
@@ -118,6 +119,15 @@ def refusal(status: int, method: str, path: str) -> IdeasApiError:
         status=status,
         hint="Compare method, path and parameters in the contract with the API's reference; "
         "`ideas-pipeline check` tests them.",
+    )
+
+
+def access_denied(path: str, status: int | None) -> AccessDenied:
+    """The error for a path that this account may not read."""
+    return AccessDenied(
+        f"this account may not read {path}",
+        status=status,
+        hint="Ask a community administrator for access, or remove the stream from the contract.",
     )
 
 
@@ -141,27 +151,33 @@ def no_free_connection(concurrency: int, seconds: float) -> Unavailable:
 
 
 def too_many_requests(last: RetryableError) -> RateLimited:
-    """The error when the API still answers 429 after the last attempt."""
+    """The error when the API still asks for fewer requests after the last attempt."""
+    if last.status == HTTPStatus.TOO_MANY_REQUESTS:
+        message = "the API keeps answering Too Many Requests"
+    else:
+        message = "the API keeps refusing requests because of its rate limit"
     return RateLimited(
-        "the API keeps answering Too Many Requests",
+        message,
         retry_after=last.retry_after,
         status=last.status,
+        certain=last.rate_limited == "certain",
         hint="Lower limits.requests_per_second or limits.concurrency in the contract.",
     )
 
 
-def pause_too_long(status: int | None, seconds: float, deadline: float) -> RateLimited:
+def pause_too_long(last: RetryableError, seconds: float, deadline: float) -> RateLimited:
     """The error when the API asks for a longer pause than the contract's deadline allows.
 
     Args:
-        status: the status of the response.
+        last: the error of the last attempt.
         seconds: the pause.
         deadline: the contract's ``limits.deadline``, in seconds.
     """
     return RateLimited(
         f"the API asks for a pause of {duration(seconds)}, but the contract's limits.deadline is {deadline:g} seconds",
         retry_after=seconds,
-        status=status,
+        status=last.status,
+        certain=last.rate_limited != "likely",
         hint=_try_again(seconds),
     )
 

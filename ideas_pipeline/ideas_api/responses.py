@@ -42,6 +42,7 @@ class Response:
         url: the URL that was requested last, after redirects.
         requests: how many requests were sent for it, retries and redirects included.
         received_at: seconds since 1970, by this machine's clock.
+        refuses_token: whether it says that the token is missing, unknown or expired, with whatever status.
     """
 
     status: int
@@ -52,6 +53,7 @@ class Response:
     requests: int
     received_at: float
     content: bytes = field(repr=False, default=b"")
+    refuses_token: bool = False
 
     def found(self) -> Response:
         """Return self, or raise NotFound for a 404 or 410."""
@@ -91,31 +93,9 @@ def json_or_none(content: bytes) -> Any:
         return None
 
 
-def raise_for_status(response: requests.Response, method: str, path: str) -> None:
-    """Raise the error for a status other than 2xx and 401.
-
-    Args:
-        response: the response.
-        method: the method of the request.
-        path: its path, without the query.
-
-    Raises:
-        RetryableError: 429 or 5xx.
-        AccessDenied: 403.
-        NotFound: 404 or 410.
-        RequestRefused: any other status.
-    """
-    status = response.status_code
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
-        # A date in Retry-After is read by the clock of the server, which may differ from ours.
-        now = http_date(response.headers.get("Date")) or time.time()
-        raise RetryableError(
-            _phrase(status),
-            status=status,
-            retry_after=retry_after(response.headers.get("Retry-After"), now),
-            processed=status != HTTPStatus.TOO_MANY_REQUESTS,
-        )
-    raise refusal(status, method, path)
+def is_web_page(content: bytes) -> bool:
+    """Whether a body is HTML, as login and maintenance pages are."""
+    return content[:200].lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
 
 def redirect_target(response: requests.Response, method: str, url: str) -> str:
@@ -206,15 +186,7 @@ def _not_json(response: requests.Response, content: bytes) -> RetryableError:
     status = response.status_code
     if not content:
         return RetryableError("the body is empty", status=status)
-    if response.headers.get("Content-Type", "").startswith("text/html"):
+    if is_web_page(content) or response.headers.get("Content-Type", "").startswith("text/html"):
         hint = "A login or maintenance page? Open the API's address in a browser."
         return RetryableError("the body is a web page, not JSON", status=status, hint=hint)
     return RetryableError("the body is not valid JSON or was truncated", status=status)
-
-
-def _phrase(status: int) -> str:
-    """The standard phrase of a status: ``Service Unavailable``."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "server error"

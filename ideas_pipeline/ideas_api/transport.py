@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -20,24 +20,28 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random, wait_random_exponential
 
+from ideas_pipeline.contract.auth import ExpiredToken
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.contract.types import SendAs
 from ideas_pipeline.errors import ContractError, IdeasApiError, Unavailable
+from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.http_errors import (
     RetryableError,
     budget_used_up,
     connection_error,
     no_free_connection,
     pause_too_long,
+    refusal,
     too_many_requests,
     unavailable,
 )
 from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
+from ideas_pipeline.ideas_api.refusals import rate_limit_sign, refuses_token, retryable_status
 from ideas_pipeline.ideas_api.responses import (
     Response,
+    is_web_page,
     json_of,
     json_or_none,
-    raise_for_status,
     read_body,
     redirect_target,
 )
@@ -46,6 +50,7 @@ from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs
 _log = logging.getLogger(__name__)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
+_LARGEST_ERROR = 1 << 18
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _backoff = wait_random_exponential(multiplier=0.5, max=60)
 # Threads that were refused together do not retry together.
@@ -104,18 +109,28 @@ class Transport:
         base_url: the API's address.
         limits: the contract's limits.
         budget: the file in which all processes that use the account share its rates.
+        expired: what the contract says about expired tokens.
 
     Attributes:
         base_url: the API's address, with a slash at its end.
         requests: how many requests were sent, retries included.
         retries: how many of them were retries.
+        believes_headers: whether a 403 whose headers ask for a pause is a rate limit, although no words say so.
 
     Raises:
         ContractError: the base URL is neither HTTPS nor on this machine.
     """
 
-    def __init__(self, base_url: str, limits: Limits, budget: Path) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        limits: Limits,
+        budget: Path,
+        expired: ExpiredToken = ExpiredToken(),  # noqa: B008 - frozen
+    ) -> None:
         self.base_url = checked_base_url(base_url)
+        self.believes_headers = True
+        self._expired = expired
         self.requests = 0
         self.retries = 0
         self._limits = limits
@@ -152,7 +167,9 @@ class Transport:
         idempotent: bool = True,
         lenient: bool = False,
     ) -> Response:
-        """Send a request, and retry it within the contract's attempts and deadline. A 401 is returned, not raised.
+        """Send a request, and retry it within the contract's attempts and deadline.
+
+        A response that refuses the token (see ``Response.refuses_token``) is returned, not raised.
 
         Args:
             method: the HTTP method.
@@ -161,12 +178,12 @@ class Transport:
             headers: they contain the token, so a request with them goes to the API's own host only.
             idempotent: False if a second request could use up something that is valid once: then the request is
                 retried only if the first one was certainly not processed.
-            lenient: for the auth flow: the body need not be JSON, and any 4xx but 429 is returned, not raised.
+            lenient: for the auth flow: the body need not be JSON, and any 4xx but a rate limit is returned, not raised.
 
         Raises:
             AccessDenied: 403.
             NotFound: 404 or 410.
-            RequestRefused: any other 4xx but 401.
+            RequestRefused: any other 4xx.
             RateLimited: the API, or the contract's own rate, requires a pause beyond the deadline.
             Unavailable: no usable response after every retry.
             ContractError: the request cannot be built, or is redirected to another host.
@@ -216,9 +233,16 @@ class Transport:
 
     def _attempt(self, call: _Call) -> Response:
         for _ in range(_MOST_REDIRECTS + 1):
-            response, content = self._exchange(call)
-            if response.status_code not in _REDIRECTS:
-                return _checked(call, response, content)
+            sent, response, content = self._exchange(call)
+            if response.status_code not in _REDIRECTS or response.status_code in self._expired.statuses:
+                try:
+                    checked = self._checked(call, response, content)
+                except RetryableError as error:
+                    if error.rate_limited or error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                        self._concurrency.overloaded(sent)
+                    raise
+                self._concurrency.succeeded()
+                return checked
             call.redirect(redirect_target(response, call.prepared.method or "", call.url))
         raise ContractError(
             f"too many redirects: more than {_MOST_REDIRECTS}, the last one from {call.path}",
@@ -226,8 +250,12 @@ class Transport:
             hint="Check the base URL and the path in the contract.",
         )
 
-    def _exchange(self, call: _Call) -> tuple[requests.Response, bytes]:
-        """Send one request and read its response. Raises RetryableError, RateLimited, Unavailable."""
+    def _exchange(self, call: _Call) -> tuple[float, requests.Response, bytes]:
+        """Send one request and read its response. Raises RetryableError, RateLimited, Unavailable.
+
+        Returns:
+            When it was sent (``time.monotonic``), the response, and its body.
+        """
         if not self._concurrency.acquire(call.remaining):
             raise no_free_connection(self._concurrency.current, self._limits.deadline)
         try:
@@ -239,11 +267,7 @@ class Transport:
             response, content = self._exchange_now(call)
         finally:
             self._concurrency.release()
-        if response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            self._concurrency.overloaded(sent)
-        else:
-            self._concurrency.succeeded()
-        return response, content
+        return sent, response, content
 
     def _exchange_now(self, call: _Call) -> tuple[requests.Response, bytes]:
         with self._lock:
@@ -262,10 +286,44 @@ class Transport:
         # Not within the except clause: that exception contains the whole URL.
         raise failure
 
+    def _checked(self, call: _Call, response: requests.Response, content: bytes) -> Response:
+        """The response, or the error that it means. Raises RetryableError and the errors of a refusal."""
+        status, headers = response.status_code, response.headers
+        good = status // 100 == 2
+        body = json_or_none(content) if good or len(content) < _LARGEST_ERROR else None
+        stated = stated_error(body, status)
+        refused = refuses_token(status, headers, stated, content, self._expired)
+        if not refused:
+            sign = rate_limit_sign(status, headers, stated)
+            if sign and (sign.certain or self.believes_headers):
+                likely: Literal["certain", "likely"] = "certain" if sign.certain else "likely"
+                raise RetryableError(
+                    "too many requests", status=status, retry_after=sign.pause, processed=False, rate_limited=likely
+                )
+            if status >= 500:
+                raise retryable_status(status, headers)
+            if good and body is None and not (call.lenient and not is_web_page(content)):
+                body = json_of(response, content)
+            if not good and not (call.lenient and status >= 400):
+                raise refusal(status, call.prepared.method or "", call.path)
+        return Response(
+            status=status,
+            headers=headers,
+            body=body if good else None,
+            text=content.decode("utf-8", "replace") if good and call.lenient else "",
+            url=call.url,
+            requests=call.requests,
+            received_at=time.time(),
+            content=b"" if call.lenient or not good else content,
+            refuses_token=refused,
+        )
+
     def _stop(self, state: RetryCallState) -> bool:
         call, last = _of(state)
+        # As long as the API says how long to wait, waiting is right, however many others it lets pass first.
+        waits_as_asked = last.rate_limited and last.retry_after
         return (
-            state.attempt_number >= self._limits.attempts
+            (state.attempt_number >= self._limits.attempts and not waits_as_asked)
             or state.upcoming_sleep >= call.remaining
             or (last.processed and not call.idempotent)
         )
@@ -279,8 +337,8 @@ class Transport:
     def _give_up(self, state: RetryCallState) -> Response:
         call, last = _of(state)
         if last.retry_after is not None and last.retry_after >= call.remaining:
-            raise pause_too_long(last.status, last.retry_after, self._limits.deadline)
-        if last.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise pause_too_long(last, last.retry_after, self._limits.deadline)
+        if last.rate_limited:
             raise too_many_requests(last)
         raise unavailable(last, state.attempt_number)
 
@@ -293,29 +351,3 @@ def _of(state: RetryCallState) -> tuple[_Call, RetryableError]:
 def _pause(state: RetryCallState) -> float:
     _, last = _of(state)
     return last.retry_after + _spread(state) if last.retry_after else _backoff(state)
-
-
-def _checked(call: _Call, response: requests.Response, content: bytes) -> Response:
-    """The response, or the error that its status or body means. Raises RetryableError and the errors of a refusal."""
-    status = response.status_code
-    body: Any = None
-    text = ""
-    if status // 100 == 2:
-        body = json_or_none(content) if call.lenient else json_of(response, content)
-        text = content.decode("utf-8", "replace") if call.lenient else ""
-    elif status != HTTPStatus.UNAUTHORIZED and not (call.lenient and _is_refusal(status)):
-        raise_for_status(response, call.prepared.method or "", call.path)
-    return Response(
-        status=status,
-        headers=response.headers,
-        body=body,
-        text=text,
-        url=call.url,
-        requests=call.requests,
-        received_at=time.time(),
-        content=b"" if call.lenient else content,
-    )
-
-
-def _is_refusal(status: int) -> bool:
-    return 400 <= status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS

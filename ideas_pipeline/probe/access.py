@@ -137,15 +137,13 @@ def _check_header(step: Step, api: IdeasApi) -> None:
 
 def _is_accepted(api: IdeasApi, stream: str, name: str, template: str) -> bool:
     spec = api.contract.streams[stream]
-    with api.auth.exclusive_token() as current:
-        own = api.contract.auth.header
-        before, after = own.format.split("{access_token}", 1)
-        token = current[own.name].removeprefix(before).removesuffix(after)
+    with api.auth.exclusive_token() as (_, token):
         headers = {name: template.format(access_token=token)}
         parameters = pagination.parameters(spec.paging, pagination.first(spec.paging)) | dict(spec.parameters)
         sent = Parameters(parameters, spec.send_as)
         try:
-            return api.transport.send(spec.method, spec.path, sent, headers=headers).status < 300
+            response = api.transport.send(spec.method, spec.path, sent, headers=headers)
+            return response.status < 300 and not response.refuses_token
         except IdeasApiError:
             return False
 

@@ -99,3 +99,26 @@ def test_values_that_do_not_fit_together_are_refused(ideas, sentence):
     with pytest.raises(ValidationError) as raised:
         contract(**ideas)
     assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("expired", "sentence"),
+    [
+        ({"statuses": [200]}, "200 cannot be the status of an expired token"),
+        ({"statuses": [429]}, "429 cannot be the status of an expired token"),
+        ({"words": [" "]}, "too short to be looked for"),
+        ({"status": [419]}, "Extra inputs are not permitted"),
+    ],
+)
+def test_a_line_about_expired_tokens_that_could_not_act_is_refused(expired, sentence):
+    data = copy.deepcopy(DEFAULT)
+    data["auth"]["expired"] = expired
+    with pytest.raises(ValidationError, match=sentence):
+        Contract.model_validate(data)
+
+
+def test_one_status_and_one_word_need_no_list():
+    data = copy.deepcopy(DEFAULT)
+    data["auth"]["expired"] = {"statuses": 419, "words": "E-17"}
+    expired = Contract.model_validate(data).auth.expired
+    assert (expired.statuses, expired.words) == ((419,), ("E-17",))

@@ -102,7 +102,10 @@ def test_a_full_sync_that_broke_off_is_not_gone_on_with_by_an_account_that_may_s
     shown = simulator.visible()["ideas"]
     simulator.account(role="admin")
     last = [r.scope for r in simulator.log if r.stream == "votes" and r.scope in shown][-1]
-    simulator.faults.add(Fault(kind="status", status=401, stream="votes", scope=last, times=None))
+    pause = Fault(
+        kind="status", status=429, retry_after="seconds", seconds=3000, stream="votes", scope=last, times=None
+    )
+    simulator.faults.add(pause)
     assert sync(simulator, warehouse, tmp_path, contract=one_at_a_time).verdict == "failed"
     simulator.faults.clear()
     simulator.account(role="user")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ideas_pipeline.contract.auth import ExpiredToken
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
+from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.client import AuthenticatedTransport
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, contract_auth
@@ -18,9 +19,15 @@ class Caller:
     """What a process has: an account's access to the API at ``base_url``, with tokens in ``store``."""
 
     def __init__(
-        self, base_url: str, store: Path, listener: ListenerSettings | None = None, **changed: dict[str, Any]
+        self,
+        base_url: str,
+        store: Path,
+        listener: ListenerSettings | None = None,
+        expired: ExpiredToken | None = None,
+        **changed: dict[str, Any],
     ) -> None:
-        self.transport = Transport(base_url, limits(concurrency=32), store.parent / "budget")
+        budget = store.parent / "budget"
+        self.transport = Transport(base_url, limits(concurrency=32), budget, expired or ExpiredToken())
         self.store = TokenStore(store)
         credentials = Credentials(CLIENT_ID, CLIENT_SECRET)
         self.auth = Auth(contract_auth(**changed), credentials, self.store, self.transport, listener)

@@ -46,7 +46,9 @@ def contract_auth(**changed: dict[str, Any]) -> model.Auth:
 class ScriptedAuth:
     """Answers a ``ScriptedServer``'s requests. ``instead``: by path, an answer to give before, or None for the usual.
 
-    ``token_uses``: after so many API calls an access token is refused. ``endpoint``: where codes are sent.
+    ``token_uses``: after so many API calls an access token is refused. ``endpoint``: where codes are sent. ``refusal``:
+    the answer to an access token that is not valid. ``rotates``: whether a refresh brings a new refresh token; without
+    one, the old one stays valid. ``accepts``: False if every access token is refused.
     """
 
     def __init__(self, token_uses: int | None = None, expires_in: int | None = 3600, endpoint: str = "") -> None:
@@ -54,6 +56,9 @@ class ScriptedAuth:
         self.expires_in = expires_in
         self.endpoint = endpoint
         self.secret = CLIENT_SECRET
+        self.refusal = Answer(401, {"error": "unauthorized"})
+        self.rotates = True
+        self.accepts = True
         self.instead: dict[str, Callable[[Received], Answer | None]] = {}
         self.count: Counter[str] = Counter()
         self.issued: list[str] = []
@@ -105,19 +110,22 @@ class ScriptedAuth:
         if sent.get("refresh_token") not in self._refresh:
             self.count["refresh refused"] += 1
             return Answer(400, {"error": "invalid_grant"})
-        self._refresh.discard(sent["refresh_token"])
-        return self._pair()
+        if self.rotates:
+            self._refresh.discard(sent["refresh_token"])
+        return self._pair(with_refresh_token=self.rotates)
 
-    def _pair(self) -> Answer:
+    def _pair(self, *, with_refresh_token: bool = True) -> Answer:
         access = self._new("access", set())
         self._usable[access] = self.token_uses or 10**9
-        pair = {"access_token": access, "refresh_token": self._new("refresh", self._refresh)}
+        pair = {"access_token": access}
+        if with_refresh_token:
+            pair["refresh_token"] = self._new("refresh", self._refresh)
         return Answer(body=pair | ({"expires_in": self.expires_in} if self.expires_in is not None else {}))
 
     def _call(self, request: Received) -> Answer:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self._usable.get(token, 0) < 1:
-            return Answer(401, {"error": "unauthorized"})
+        if not self.accepts or self._usable.get(token, 0) < 1:
+            return self.refusal
         self._usable[token] -= 1
         self.count["served"] += 1
         return Answer(body={"path": request.path})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ideas_pipeline.errors import (
+    AccessDenied,
     AuthenticationError,
     IdeasApiError,
     NotFound,
@@ -62,15 +63,58 @@ def test_a_code_that_does_not_arrive(store: Path) -> None:
     assert "/code within 0.05 seconds" in said
 
 
-@pytest.mark.parametrize("missing", ["access_token", "refresh_token"])
-def test_a_response_without_a_token_names_the_line_of_the_contract(store: Path, missing: str) -> None:
+def test_a_response_without_a_token_names_the_line_of_the_contract_and_what_it_holds(store: Path) -> None:
     api = ScriptedAuth()
-    pair = {"access_token": "canary-a", "refresh_token": "canary-b"}
-    pair.pop(missing)
-    api.instead["auth"] = lambda _: Answer(body=pair)
+    body = {"result": {"jwt": "canary-a", "ttl": 3600, "roles": ["canary"]}, "canary7": {"person": None}}
+    api.instead["auth"] = lambda _: Answer(body=body)
     said = _said(api, store)
-    assert f"has no {missing.replace('_', ' ')}" in said
-    assert f"Correct auth.token.{missing} in the contract" in said
+    assert "has no access token" in said
+    assert "Correct auth.token.access_token in the contract" in said
+    holds = "result.jwt (a text of 8 characters), result.ttl (a number), result.roles (a list of 1), *.person (null)"
+    assert f"the response holds {holds}." in said
+    assert "canary" not in said
+
+
+def test_a_login_may_bring_no_refresh_token(store: Path) -> None:
+    api = ScriptedAuth()
+    api.rotates = False
+    api.instead["auth"] = lambda _: api._pair(with_refresh_token=False)
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.call()
+        api.expire()
+        assert caller.call() == {"path": "/v2/ideas"}
+    assert (api.count["auth/refresh"], api.count["auth/code"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("auth/code", "refuses the client id and secret (HTTP 200)"), ("auth", "refuses to exchange it")],
+)
+def test_a_login_that_is_refused_with_200(store: Path, path: str, said: str) -> None:
+    api = ScriptedAuth()
+    api.instead[path] = lambda _: Answer(200, {"error": "invalid_client", "error_description": "canary"})
+    assert said in _said(api, store)
+
+
+@pytest.mark.parametrize("path", ["auth/code", "auth"])
+def test_a_maintenance_page_in_the_login_can_be_retried(store: Path, path: str) -> None:
+    api = ScriptedAuth()
+    page = Answer(body=b"<!DOCTYPE html><p>Back soon", headers={"Content-Type": "text/html"})
+    api.instead[path] = lambda _: page if api.count[path] == 1 else None
+    with serving(api) as server:
+        assert Caller(server.base_url, store).call() == {"path": "/v2/ideas"}
+    api = ScriptedAuth()
+    api.instead[path] = lambda _: page
+    assert "the body is a web page, not JSON (HTTP 200)" in _said(api, store, Unavailable)
+
+
+def test_a_rate_limit_in_the_login_is_waited_for(store: Path) -> None:
+    api = ScriptedAuth()
+    busy = Answer(403, {"message": "API rate limit exceeded"}, {"Retry-After": "1"})
+    api.instead["auth/code"] = lambda _: busy if api.count["auth/code"] == 1 else None
+    with serving(api) as server:
+        assert Caller(server.base_url, store).call() == {"path": "/v2/ideas"}
 
 
 @pytest.mark.parametrize("token", ["", True, {"a": 1}, None])
@@ -117,9 +161,7 @@ def test_a_new_token_that_is_refused_here_but_accepted_elsewhere(store: Path) ->
     with serving(api) as server:
         caller = Caller(server.base_url, store)
         caller.call()
-        with pytest.raises(
-            AuthenticationError, match="the API refuses an access token here that it accepts for other requests"
-        ):
+        with pytest.raises(AccessDenied, match=r"this account may not read /v2/users/1 \(HTTP 401\)"):
             caller.call("users/1")
         assert caller.call() == {"path": "/v2/ideas"}
 

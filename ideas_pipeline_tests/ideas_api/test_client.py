@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.errors import AccessDenied, AuthenticationError, IdeasApiError, RequestRefused, Unavailable
+from ideas_pipeline.errors import (
+    AccessDenied,
+    AuthenticationError,
+    IdeasApiError,
+    RequestRefused,
+    TokenRefused,
+    Unavailable,
+)
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
@@ -31,7 +38,7 @@ def client(base_url: str, store: Path) -> IdeasApi:
         (405, RequestRefused),
         (422, RequestRefused),
         (503, Unavailable),
-        (401, AuthenticationError),
+        (401, TokenRefused),
     ],
 )
 def test_every_error_names_the_stream_and_the_scope(store: Path, status: int, kind: type[IdeasApiError]) -> None:
