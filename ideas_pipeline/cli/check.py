@@ -111,6 +111,8 @@ def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
             out.print(f"{step.name} failed: {step.reason}. {step.hint or ''}".rstrip(), markup=False)
         for sentence in step.differs:
             out.print(f"{step.name} differs: {sentence}.", markup=False)
+        for sentence in step.questions:
+            out.print(f"{step.name}: {sentence}.", markup=False)
         if verbose:
             for sentence in (*step.agrees, *step.notes):
                 out.print(f"{step.name}: {sentence}.", markup=False)

@@ -113,10 +113,15 @@ class Auth:
         if token == self._untried:
             self._untried = None
 
+    def stored(self) -> Tokens | None:
+        """The tokens in the store that were issued to this account."""
+        stored = self._store.read()
+        return stored if stored and stored.issued_to == self.account else None
+
     def discard(self) -> None:
         """Mark the stored token pair as expired, because the API does not accept it. The next run logs in."""
         with self._store.lock():
-            if stored := self._stored():
+            if stored := self.stored():
                 self._store.write(replace(stored, refresh_token="", expires_at=0.0))
 
     def validate(self) -> bool:
@@ -130,7 +135,7 @@ class Auth:
     def login(self) -> None:
         """Log in with client id and secret, even if there is a valid token. Raises as ``header`` does."""
         with self._lock, self._store.lock():
-            self._current = self._with_header(self._log_in(self._stored()))
+            self._current = self._with_header(self._log_in(self.stored()))
 
     @contextmanager
     def exclusive_token(self) -> Iterator[tuple[dict[str, str], str]]:
@@ -139,7 +144,7 @@ class Auth:
         A refusal of this token therefore cannot be caused by expiry or by another caller. Raises as ``header`` does.
         """
         with self._lock, self._store.lock():
-            current = self._with_header(self._obtain(self._stored()))
+            current = self._with_header(self._obtain(self.stored()))
             try:
                 yield current[1], current[0].access_token
             finally:
@@ -157,7 +162,7 @@ class Auth:
                 raise copy.copy(self._failure)
             try:
                 with self._store.lock():
-                    stored = self._stored()
+                    stored = self.stored()
                     if stored and _is_usable(stored, refused):
                         tokens, self._untried = stored, stored.access_token
                     else:
@@ -172,10 +177,6 @@ class Auth:
     def _with_header(self, tokens: Tokens) -> tuple[Tokens, dict[str, str]]:
         header = self._contract.header
         return tokens, {header.name: header.format.replace("{access_token}", tokens.access_token)}
-
-    def _stored(self) -> Tokens | None:
-        stored = self._store.read()
-        return stored if stored and stored.issued_to == self.account else None
 
     def _obtain(self, stored: Tokens | None) -> Tokens:
         """Get new tokens by refresh or login, and store them. The caller holds the store's lock."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.errors import AuthenticationError, ContractError, IdeasApiError
+from ideas_pipeline.errors import AccessDenied, AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.auth_responses import states_error
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.ideas_api.transport import Parameters
@@ -102,31 +103,87 @@ def _check_host(step: Step, api: IdeasApi) -> None:
 
 
 def _check_login(step: Step, api: IdeasApi) -> None:
+    failure = _use_stored_token(step, api)
     api.auth.login()
-    step.agree("client id and secret give an auth code, which gives an access token and a refresh token")
+    stored = api.auth.stored()
+    if stored and stored.refresh_token:
+        step.agree("client id and secret give an auth code, which gives an access token and a refresh token")
+        step.confirm("auth.token.refresh_token")
+    else:
+        step.agree("client id and secret give an auth code, which gives an access token")
+        step.note("there is no refresh token in the response to the token request, so each expired token costs a login")
+    if failure:
+        _explain_stored_token(step, api, failure)
     for part, names in (
         ("code", ("method", "path", "send_as", "fields", "auth_code")),
-        ("token", ("method", "path", "send_as", "fields", "access_token", "refresh_token")),
+        ("token", ("method", "path", "send_as", "fields", "access_token")),
     ):
         step.confirm(*(f"auth.{part}.{name}" for name in names))
+
+
+def _use_stored_token(step: Step, api: IdeasApi) -> IdeasApiError | None:
+    """Use the token of an earlier run once, as a sync does. Returns the error that a sync would meet."""
+    stream, stored = _first_list(api), api.auth.stored()
+    if stream is None or stored is None:
+        return None
+    try:
+        _read_first_page(api, stream)
+    except IdeasApiError as error:
+        return error
+    renewed = api.auth.stored()
+    if renewed and renewed.access_token == stored.access_token:
+        step.agree("the API accepts the stored access token, as in a sync")
+    else:
+        step.agree("the stored access token was no longer valid and was renewed, as in a sync")
+    return None
+
+
+def _explain_stored_token(step: Step, api: IdeasApi, failure: IdeasApiError) -> None:
+    """Note that only a new login works, although a sync uses the stored token."""
+    stream = _first_list(api)
+    try:
+        if stream:
+            _read_first_page(api, stream)
+    except IdeasApiError:
+        return  # A new token changes nothing, so the stream's own step reports this error.
+    step.differ(
+        f"a sync fails with the stored token, which has probably expired: {failure.message}"
+        f"{f' (HTTP {failure.status})' if failure.status else ''}. After a new login the same request works",
+        place="auth.expired.statuses" if failure.status and failure.status >= 300 else None,
+        to=[failure.status],
+    )
+    if not failure.status or failure.status < 300:
+        step.ask("write some words of that response into auth.expired.words, so that a sync recognizes it")
+
+
+def _first_list(api: IdeasApi) -> str | None:
+    """The first stream that requires no other."""
+    return next((name for name in api.contract.order() if not api.contract.streams[name].each), None)
+
+
+def _read_first_page(api: IdeasApi, stream: str) -> None:
+    api.request(stream, "", pagination.first(api.contract.streams[stream].paging)).found()
 
 
 def _check_header(step: Step, api: IdeasApi) -> None:
     """Request the first list that requires no other, with the contract's header and then with common ones."""
     header = api.contract.auth.header
-    stream = next((name for name in api.contract.order() if not api.contract.streams[name].each), None)
+    stream = _first_list(api)
     if stream is None:
         step.skip("every stream requires ids of another one")
         return
     try:
-        api.request(stream, "", pagination.first(api.contract.streams[stream].paging)).found()
-    except AuthenticationError as refused:
-        for name, template in _HEADERS:
-            if (name, template) != (header.name, header.format) and _is_accepted(api, stream, name, template):
-                sentence = f"the API refuses the contract's header {header.name}, but accepts {name}: {template}"
-                step.differ(sentence, place="auth.header", to={"name": name, "format": template})
-                return
-        raise refused
+        _read_first_page(api, stream)
+    except (AuthenticationError, AccessDenied) as refused:
+        if other := _accepted_header(api, stream):
+            name, template = other
+            sentence = f"the API refuses the contract's header {header.name}, but accepts {name}: {template}"
+            step.differ(sentence, place="auth.header", to={"name": name, "format": template})
+            return
+        if isinstance(refused, AuthenticationError):
+            raise
+        step.note(f"this account may not read {stream}, so it is not certain that the header is right")
+        return
     except IdeasApiError:
         # The stream's own step reports this error.
         step.note(f"{stream} could not be read, so it is not certain that the header is right")
@@ -135,17 +192,23 @@ def _check_header(step: Step, api: IdeasApi) -> None:
     step.confirm("auth.header.name", "auth.header.format")
 
 
-def _is_accepted(api: IdeasApi, stream: str, name: str, template: str) -> bool:
-    spec = api.contract.streams[stream]
+def _accepted_header(api: IdeasApi, stream: str) -> tuple[str, str] | None:
+    """The first of the common headers, other than the contract's, with which the API accepts a new token."""
+    own, spec = api.contract.auth.header, api.contract.streams[stream]
+    parameters = pagination.parameters(spec.paging, pagination.first(spec.paging)) | dict(spec.parameters)
+    sent = Parameters(parameters, spec.send_as)
     with api.auth.exclusive_token() as (_, token):
-        headers = {name: template.format(access_token=token)}
-        parameters = pagination.parameters(spec.paging, pagination.first(spec.paging)) | dict(spec.parameters)
-        sent = Parameters(parameters, spec.send_as)
-        try:
-            response = api.transport.send(spec.method, spec.path, sent, headers=headers)
-            return response.status < 300 and not response.refuses_token
-        except IdeasApiError:
-            return False
+        for name, template in _HEADERS:
+            if (name, template) == (own.name, own.format):
+                continue
+            headers = {name: template.format(access_token=token)}
+            try:
+                response = api.transport.send(spec.method, spec.path, sent, headers=headers)
+            except IdeasApiError:
+                continue
+            if response.status < 300 and not (response.refuses_token or states_error(response)):
+                return name, template
+    return None
 
 
 def _check_validation(step: Step, api: IdeasApi, connect: Connect) -> None:
@@ -175,10 +238,18 @@ def _validates(api: IdeasApi) -> bool:
 
 def _check_refresh(step: Step, api: IdeasApi, connect: Connect) -> None:
     own = api.contract.auth.refresh
+    before = api.auth.stored()
+    if before and not before.refresh_token:
+        step.skip("the API issues no refresh token, so each expired token costs a login")
+        return
     if _refreshes(api):
-        step.agree("the refresh token gives a new pair of tokens")
-        names = ("method", "path", "send_as", "fields", "access_token", "refresh_token")
-        step.confirm(*(f"auth.refresh.{name}" for name in names))
+        after = api.auth.stored()
+        step.confirm(*(f"auth.refresh.{name}" for name in ("method", "path", "send_as", "fields", "access_token")))
+        if before and after and before.refresh_token == after.refresh_token:
+            step.agree("the refresh token gives a new access token, and stays valid itself")
+        else:
+            step.agree("the refresh token gives a new pair of tokens")
+            step.confirm("auth.refresh.refresh_token")
         return
     for path in _REFRESH_PATHS:
         if path != own.path and _refreshes(connect(fixed(api.contract, _at("refresh", path)))):

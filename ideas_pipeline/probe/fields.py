@@ -9,12 +9,13 @@ from typing import Any
 from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
-from ideas_pipeline.probe.guess import fits, nearest, nearest_list
+from ideas_pipeline.probe.guess import fits, is_same_kind, is_time, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
 
 # Fewer records do not show that a field is never sent.
 ENOUGH = 10
+_MOST_NAMED = 5
 
 Items = Sequence[tuple[str | None, Json]]
 """Records or embedded items, each with its key if they came as a map by key."""
@@ -30,6 +31,7 @@ class _FieldMap:
         fields: the columns and their paths.
         needed: columns that must not be removed from the contract.
         elsewhere: paths of the same records that other parts of the contract read.
+        zone: the time zone of its timestamps without one.
         prefix: the path of the list in the record, for embedded tables.
     """
 
@@ -37,6 +39,7 @@ class _FieldMap:
     table: str
     fields: Fields
     needed: frozenset[str]
+    zone: str
     elsewhere: tuple[str, ...] = ()
     prefix: str = ""
 
@@ -56,12 +59,13 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     lists = _embedded_lists(step, contract, stream, items)
     elsewhere = tuple(path for paths, _ in lists.values() for path in paths)
     needed = frozenset({"id", *spec.key, *used})
-    _check_items(step, _FieldMap(f"streams.{stream}", stream, spec.fields, needed, elsewhere), items, not_stored)
+    zone = contract.stream_timezone(stream)
+    _check_items(step, _FieldMap(f"streams.{stream}", stream, spec.fields, needed, zone, elsewhere), items, not_stored)
     for table, (paths, each) in lists.items():
         rows = [row for _, record in items for row in _rows(present(record, paths), each.fields)]
         if rows:
             place, first = f"streams.{stream}.embedded.{table}", next(iter(each.fields), "")
-            mapped = _FieldMap(place, table, each.fields, frozenset({first}), prefix=f"{paths[0]}[].")
+            mapped = _FieldMap(place, table, each.fields, frozenset({first}), zone, prefix=f"{paths[0]}[].")
             _check_items(step, mapped, rows, not_stored)
 
 
@@ -87,7 +91,9 @@ def _embedded_lists(
             step.differ(f"the list for {table} is at {near}, not at {where}", place=f"{place}.paths", to=near)
         else:
             step.not_sent.append(table)
-            _note_missing(step, f"the list for {table}, at {where},", place, len(items), removable=True)
+            lists = [path for path, k in free.items() if any("list" in of for of in k - NOTHING) and "*" not in path]
+            missing = _Missing(f"the list for {table}, at {where},", place, removable=True, beside=lists)
+            _note_missing(step, missing, len(items))
     return found
 
 
@@ -102,9 +108,9 @@ def _check_items(step: Step, mapped: _FieldMap, items: Items, not_stored: frozen
     near = nearest((*missing, *odd), free, table)
     not_mapped = {path: k for path, k in free.items() if not _is_read(path, k, near.values())}
 
-    for path, k in not_mapped.items():
-        if not not_stored & {part.lower() for part in path.split(".")}:
-            step.not_mapped[mapped.prefix + path] = " or ".join(sorted(k))
+    storable = [path for path in not_mapped if not not_stored & {part.lower() for part in path.split(".")}]
+    for path in storable:
+        step.not_mapped[mapped.prefix + path] = " or ".join(sorted(not_mapped[path]))
     for column, source in fields.items():
         at, paths = f"{mapped.place}.fields.{column}", " or ".join(source.paths)
         if column in missing:
@@ -118,18 +124,53 @@ def _check_items(step: Step, mapped: _FieldMap, items: Items, not_stored: frozen
             there = " or ".join(sorted(_kinds_at(source.paths, kinds, sources) - NOTHING))
             step.differ(f"{table}.{column} does not fit what is at {paths}: {there}")
         elif column in missing:
+            beside = [path for path in storable if is_same_kind(table, column, not_mapped[path])]
             removable = column not in mapped.needed
-            _note_missing(step, f"{table}.{column}, at {paths},", at, len(items), removable=removable)
+            _note_missing(step, _Missing(f"{table}.{column}, at {paths},", at, removable, beside), len(items))
         elif any(present(s, source.paths) is not None for s in sources):
             step.confirm(at)
+    _ask_for_zone(step, mapped, {c: _kinds_at(f.paths, kinds, sources) for c, f in fields.items() if c not in missing})
 
 
-def _note_missing(step: Step, what: str, place: str, count: int, *, removable: bool) -> None:
+def _ask_for_zone(step: Step, mapped: _FieldMap, kinds: Kinds) -> None:
+    """Ask for the zone of times without one. A zone other than UTC was written by a person, who knows it."""
+    naive = [column for column, k in kinds.items() if "time without zone" in k and is_time(mapped.table, column)]
+    if naive and mapped.zone == "UTC":
+        step.ask(
+            f"the API sends times without a zone ({mapped.table}: {', '.join(naive)}), and nothing says which zone it "
+            "is. They are read as UTC; if that is wrong, set timezone in the contract, or that of the stream"
+        )
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A field or list that no record has.
+
+    Attributes:
+        what: its name and the paths that were looked at.
+        place: its dotted place in the contract.
+        removable: whether the contract can do without it.
+        beside: unmapped fields of the same kind, which may be it under another name.
+    """
+
+    what: str
+    place: str
+    removable: bool
+    beside: Sequence[str]
+
+
+def _note_missing(step: Step, missing: _Missing, count: int) -> None:
     """Note a field that none of ``count`` records has."""
-    if removable and count >= ENOUGH:
-        step.differ(f"{what} is in none of {count} records", place=place, to=None)
+    if not missing.removable or count < ENOUGH:
+        step.note(f"{missing.what} is in none of {count} records, which does not prove that the API never sends it")
+    elif missing.beside:
+        fields = ", ".join(missing.beside[:_MOST_NAMED])
+        step.differ(
+            f"{missing.what} is in none of {count} records, but the API sends others of the same kind: {fields}. If it "
+            f"is one of them, write its path at {missing.place} in the contract; otherwise write null there"
+        )
     else:
-        step.note(f"{what} is in none of {count} records, which does not prove that the API never sends it")
+        step.differ(f"{missing.what} is in none of {count} records", place=missing.place, to=None)
 
 
 def _fixed(source: FieldSource, path: str) -> Json:

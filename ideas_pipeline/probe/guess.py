@@ -11,6 +11,8 @@ from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed
+from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.tables.community import TABLES
 
 _LIKE_ENOUGH = 0.6
 _DEEPEST = 4
@@ -39,6 +41,17 @@ _SAME = {
     "rating": "rating stars mark",
 }
 _WORD = {same: word for word, all_same in _SAME.items() for same in all_same.split()}
+
+_NUMBERS = {"number", "number as text"}
+# The kinds of JSON values that a column of each kind is filled from.
+_KINDS = {
+    "id": _NUMBERS | {"text"},
+    "integer": _NUMBERS,
+    "number": _NUMBERS,
+    "boolean": {"true/false"},
+    "timestamp": {"time as text", "time without zone"},
+    "date": {"time as text"},
+}
 
 _TOTAL_WORDS = {"total", "count", "found", "hits", "matches"}
 _NO_TOTAL_WORDS = {"page", "pages", "per", "limit", "current", "offset", "size"}
@@ -84,6 +97,23 @@ def fits(column: str, kinds: Iterable[str]) -> bool:
     if column.startswith("is_"):
         return seen <= {"true/false", "number", "number as text", "text"}
     return True
+
+
+def is_time(table: str, column: str) -> bool:
+    """Whether a column of the warehouse holds times."""
+    return _kind_of(table, column) == "timestamp"
+
+
+def is_same_kind(table: str, column: str, kinds: Iterable[str]) -> bool:
+    """Whether values of these kinds are what a column of the warehouse holds, so that they may be its values."""
+    seen = set(kinds) - NOTHING
+    return bool(seen) and seen <= _KINDS.get(_kind_of(table, column), {"text"})
+
+
+def _kind_of(table: str, column: str) -> str:
+    if table in TABLES and column in TABLES[table].columns:
+        return kind(TABLES[table].columns[column])
+    return "text"
 
 
 def nearest(missing: Iterable[str], offered: Kinds, table: str) -> dict[str, str]:

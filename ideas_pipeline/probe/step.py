@@ -26,6 +26,7 @@ class Step:
         agrees: what agrees with the contract, as sentences.
         differs: what differs from it, as sentences.
         notes: what could not be compared, as sentences.
+        questions: what only a person can know, as sentences.
         not_mapped: the kinds of values by dotted path, for fields that the contract does not map.
         not_sent: columns whose field is in no record.
         fix: the part of a contract that would resolve the differences.
@@ -42,6 +43,7 @@ class Step:
     agrees: list[str] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
     not_mapped: dict[str, str] = field(default_factory=dict)
     not_sent: list[str] = field(default_factory=list)
     fix: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +57,9 @@ class Step:
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)
+
+    def ask(self, sentence: str) -> None:
+        self.questions.append(sentence)
 
     def confirm(self, *places: str) -> None:
         """Note places of the contract that the API proves right."""

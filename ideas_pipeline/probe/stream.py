@@ -44,15 +44,22 @@ def check_stream(api: IdeasApi, stream: str, scopes: Sequence[str]) -> tuple[Ste
 
 def _compare(step: Step, api: IdeasApi, stream: str, scopes: Sequence[str]) -> list[Record]:
     is_list = api.contract.streams[stream].reads == "list"
+    tried: list[str] = []
     found: list[tuple[Target, Response, Items]] = []
     for number, scope in enumerate(scopes[:_MOST_SCOPES], start=1):
         target = Target(api, stream, scope)
         try:
             target, response = _first_response(step, target)
-        except NotFound:
+        except NotFound as error:
+            tried.append(error.message.removeprefix("there is nothing at "))
             if number < min(len(scopes), _MOST_SCOPES) or found:
                 continue  # A scope that was listed a moment ago may be deleted, or hidden from this account.
-            raise
+            raise NotFound(
+                f"there is nothing at {' or '.join(tried)}",
+                status=error.status,
+                hint=f"Correct streams.{stream}.path in the contract: it is {api.contract.streams[stream].path}, below "
+                f"{api.base_url}. Or these lists were deleted, or are hidden from this account.",
+            ) from None
         target, items = _records(step, target, response)
         api = target.api
         if items:

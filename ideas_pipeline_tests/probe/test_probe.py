@@ -222,6 +222,75 @@ def test_a_stream_that_the_account_may_not_read_leaves_the_others_alone(walk):
     assert {steps[name].verdict for name in STREAMS if name != "users"} == {"agrees"}
 
 
+def test_the_stored_token_is_used_once_as_a_sync_does(walk):
+    contract = load_contract(None)
+    with serving(contract) as simulator:
+        assert "stored" not in " ".join(walk(simulator, contract)["login"].agrees)
+        assert "the API accepts the stored access token, as in a sync" in walk(simulator, contract)["login"].agrees
+        simulator.auth.expire_tokens()
+        renewed = walk(simulator, contract)["login"]
+    assert "the stored access token was no longer valid and was renewed, as in a sync" in renewed.agrees
+    assert renewed.verdict == "agrees"
+
+
+def test_a_stored_token_whose_refusal_is_not_recognized_gives_a_line_of_the_contract(walk, contract_of):
+    contract = load_contract(None)
+    with serving(contract) as simulator:
+        walk(simulator, contract)
+        simulator.faults.add(Fault(kind="status", status=404, stream="challenges", times=1))
+        step = walk(simulator, contract)["login"]
+    assert "a sync fails with the stored token" in step.differs[0]
+    assert "(HTTP 404). After a new login the same request works" in step.differs[0]
+    assert step.fix == {"auth": {"expired": {"statuses": [404]}}}
+    assert contract_of(step.fix).auth.expired.statuses == (404,)
+
+
+def test_a_login_answer_that_is_not_understood_is_described_without_its_values(walk, contract_of):
+    with serving(contract_of({"auth": {"token": {"access_token": "result.jwt"}}})) as simulator:
+        step = walk(simulator, load_contract(None))["login"]
+        secrets = simulator.issued_secrets
+    assert step.reason == "the response to the token request has no access token (HTTP 200)"
+    assert "the response holds result.jwt (a text of 32 characters)" in (step.hint or "")
+    assert not any(secret in str(step.error) for secret in secrets)
+
+
+def test_a_list_that_answers_404_names_the_paths_that_were_tried(walk, contract_of):
+    with serving(contract_of({"streams": {"ideas": {"path": "campaigns/{challenge_id}/entries"}}})) as simulator:
+        step = walk(simulator, load_contract(None))["ideas"]
+        tried = [f"/v2/challenges/{scope}/ideas" for scope in simulator.tables["challenges"]]
+    reason = step.reason or ""
+    assert reason.startswith("there is nothing at ")
+    assert sum(path in reason for path in tried) == 3
+    assert "Correct streams.ideas.path in the contract: it is challenges/{challenge_id}/ideas" in (step.hint or "")
+
+
+def test_times_without_a_zone_are_asked_for(walk, contract_of):
+    contract = load_contract(None)
+    with serving(contract, quirks=Quirks(timestamps="naive")) as simulator:
+        asked = walk(simulator, contract)["comments"].questions
+        assert walk(simulator, contract_of({"timezone": "Europe/Madrid"}))["comments"].questions == []
+    assert asked == [
+        "the API sends times without a zone (comments: created_at), and nothing says which zone it is. "
+        "They are read as UTC; if that is wrong, set timezone in the contract, or that of the stream"
+    ]
+
+
+def test_a_column_is_not_given_up_while_an_unmapped_field_of_its_kind_stands_beside_it(walk):
+    tables = generate("small", seed=1)
+    for number, row in enumerate(tables["ideas"].values()):
+        row["zzz"] = row.pop("view_count")
+        row["qqq"] = f"text {number}"
+        del row["approval_status"], row["published_at"]
+    with serving(load_contract(None), tables) as simulator:
+        step = walk(simulator, load_contract(None))["ideas"]
+    assert step.fix == {"streams": {"ideas": {"fields": {"published_at": None}}}}
+    said = " | ".join(step.differs)
+    assert "ideas.view_count, at view_count, is in none of 20 records, but the API sends others" in said
+    assert "of the same kind: zzz. If" in said
+    assert "ideas.approval_status, at approval_status, is in none of 20 records, but" in said
+    assert "qqq. If it is one of them, write its path at streams.ideas.fields.approval_status" in said
+
+
 FAULTS = {
     "page_twice": "the second page is the same as the first",
     "wrong_total": "the total is wrong: 121, but the last page has 20 records, not 21",
