@@ -565,7 +565,7 @@ def _interrupted(known: State, expected: Expectations, *, running: bool, now: da
         what = f"{name} did not end: {run.reason.rstrip('.')}. {read}"
     elif run.interrupted:
         what = f"{name} was interrupted ({run.reason.rstrip('.')}). {read}"
-    elif any(s.stream in run.lists and s.verdict in ("failed", "incomplete") for s in known.streams):
+    elif any(s.stream in run.ended and s.verdict in ("failed", "incomplete") for s in known.streams):
         return None  # the findings of these streams say why
     else:
         do = f"Run `ideas-pipeline check`; once it passes, `{_command(run)}`."

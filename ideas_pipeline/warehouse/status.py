@@ -206,6 +206,7 @@ class Unfinished:
         started_at: When the run started.
         reason: Why it was interrupted; None if it is still running or was killed.
         lists: Number of scopes read and loaded per stream, in the order in which the streams started.
+        ended: The streams that it finished, whatever their verdicts.
         interrupted: The streams that it had started and not finished.
         last_sign_at: When the run last loaded a scope, or started.
     """
@@ -216,6 +217,7 @@ class Unfinished:
     started_at: datetime
     reason: str | None
     lists: dict[str, int]
+    ended: tuple[str, ...]
     interrupted: tuple[str, ...]
     last_sign_at: datetime
 
@@ -256,6 +258,7 @@ def unfinished_run(tx: Transaction) -> Unfinished | None:
         reason=None if run.verdict == "running" else run.reason,
         # A stream that failed before it read anything (the login was refused) was not started.
         lists={stream: counts.get(stream, 0) for stream, verdict in started if verdict != "failed" or stream in counts},
+        ended=tuple(stream for stream, verdict in started if verdict != "running"),
         interrupted=tuple(stream for stream, verdict in started if verdict == "running"),
         last_sign_at=max([utc(run.started_at), *(utc(swept_at) for *_, swept_at in read)]),
     )
