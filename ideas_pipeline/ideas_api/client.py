@@ -116,7 +116,10 @@ class IdeasApi:
         return run_lock(self.state, self.auth.account, what, say)
 
     def request(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
-        """Request one page. A 404 or 410 is returned as a response: it says that the scope does not exist.
+        """Request one page. A refusal that answers the question is returned as a response.
+
+        A 404 or 410 says that the scope does not exist, or that the page is beyond the last one. So do the other
+        statuses of ``pagination.BEYOND_THE_END``, if the API did not say that there is such a page.
 
         Args:
             stream: the stream to read.
@@ -131,21 +134,22 @@ class IdeasApi:
         path, parameters = self._address(stream, scope, position, bounds)
         try:
             return self._authenticated.send(spec.method, path, parameters)
-        except NotFound as error:
+        except IdeasApiError as error:
+            failure = error
+        beyond = pagination.may_be_beyond(spec.paging, position) and failure.status in pagination.BEYOND_THE_END
+        if isinstance(failure, NotFound) or beyond:
             return Response(
-                status=error.status or HTTPStatus.NOT_FOUND,
+                status=failure.status or HTTPStatus.NOT_FOUND,
                 headers={},
                 body=None,
                 text="",
                 url=self.transport.url(path),
-                requests=error.requests,
+                requests=failure.requests,
                 received_at=time.time(),
             )
-        except IdeasApiError as error:
-            failure = error.at(stream, scope)
         if isinstance(failure, TokenRefused):
             self.auth.discard()
-        raise failure
+        raise failure.at(stream, scope)
 
     def _address(self, stream: str, scope: str, position: Position, bounds: Bounds) -> tuple[str, Parameters]:
         """The path or URL of a page, and its parameters. Raises NotFound."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from http import HTTPStatus
 
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.contract.paging import NextLinkPaging
@@ -12,7 +13,7 @@ from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
-from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 
 Found = list[tuple[str | None, Json]]
@@ -45,18 +46,25 @@ class PageReader:
             response: the API's response, live or archived.
 
         Raises:
-            NotFound: the API answered 404 or 410.
+            NotFound: the API answered 404 or 410 to the first page.
             UnexpectedResponse: the response is not as the contract describes it. Both errors name stream and scope.
         """
+        paging = self._contract.streams[stream].paging
+        if response.status in BEYOND_THE_END and pagination.may_be_beyond(paging, position):
+            return Page([], None, None, response.requests, response.received_at, position, refused=response.status)
         try:
             response.found()
             found = self._found(stream, response)
-            mapper = self._mappers[stream]
-            records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
-            total, following = self._total_and_next(stream, position, len(found), response)
-            return Page(records, total, following, response.requests, response.received_at)
         except (NotFound, UnexpectedResponse) as error:
             raise error.at(stream, scope) from None
+        mapper = self._mappers[stream]
+        records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
+        total = pagination.total_of(paging.total, response.body, response.headers)
+        try:
+            following, broken = self._next(stream, position, len(found), response), None
+        except UnexpectedResponse as error:  # the records of this page did come
+            following, broken = None, error.reason
+        return Page(records, total, following, response.requests, response.received_at, position, broken=broken)
 
     def outline(self, stream: str, position: Position, response: Response) -> tuple[int, int | None, Position | None]:
         """The number of records in the response, the list's total, and the next position.
@@ -70,11 +78,14 @@ class PageReader:
             UnexpectedResponse: the response is not as the contract describes it.
         """
         found = self._found(stream, response)
-        return len(found), *self._total_and_next(stream, position, len(found), response)
+        total = pagination.total_of(self._contract.streams[stream].paging.total, response.body, response.headers)
+        return len(found), total, self._next(stream, position, len(found), response)
 
     def _found(self, stream: str, response: Response) -> Found:
         spec = self._contract.streams[stream]
         self._refuse_error_body(spec, response)
+        if says_none(spec, response):
+            return []
         found = records_in(response.body, spec.records)
         if spec.reads == "one" and len(found) > 1:
             raise UnexpectedResponse(
@@ -82,13 +93,9 @@ class PageReader:
             )
         return found
 
-    def _total_and_next(
-        self, stream: str, position: Position, count: int, response: Response
-    ) -> tuple[int | None, Position | None]:
+    def _next(self, stream: str, position: Position, count: int, response: Response) -> Position | None:
         paging = self._contract.streams[stream].paging
-        total = pagination.total_of(paging.total, response.body, response.headers)
-        following = pagination.following(paging, position, count, response.body, response.headers, response.url)
-        return total, following
+        return pagination.following(paging, position, count, response.body, response.headers, response.url)
 
     def _refuse_error_body(self, spec: Stream, response: Response) -> None:
         """Raise UnexpectedResponse for an error in a 2xx response, as some APIs send it. It is not an empty list."""
@@ -103,3 +110,14 @@ class PageReader:
                 status=response.status,
                 hint="Its text is not shown because it may contain personal data. The next run tries again.",
             )
+
+
+def says_none(spec: Stream, response: Response) -> bool:
+    """Whether the response says "no records" without a list: by its status, or by a total of 0.
+
+    Spring and ASP.NET answer 204 without a body; Go leaves out an empty list (``omitempty``) and sends the total alone.
+    """
+    if response.status == HTTPStatus.NO_CONTENT:
+        return True
+    left_out = present(response.body, spec.records) is MISSING
+    return left_out and pagination.total_of(spec.paging.total, response.body, response.headers) == 0

@@ -1,18 +1,20 @@
 """Pagination: the parameters of a page, the position of the next one, and the list's total.
 
 A position says where in a list a page begins: a page number, an offset, a cursor or a link, depending on the style.
-``""`` is the first page of a list with cursors or links; ``None`` is the end of the list.
+``""`` is the first page of a list with cursors or links; ``None`` is the end of the list. A page number stands for
+pages of the contract's size; ``12@99`` is page 12 of pages of 99 records.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
+
+from requests.utils import parse_header_links
 
 from ideas_pipeline.contract.model import Bound, Stream
 from ideas_pipeline.contract.paging import (
@@ -26,6 +28,7 @@ from ideas_pipeline.contract.paging import (
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
+from ideas_pipeline.ideas_api.urls import same_host
 
 AnyPaging = NoPaging | PagePaging | OffsetPaging | CursorPaging | NextLinkPaging
 Position = int | str
@@ -57,6 +60,9 @@ class Page:
         next: the position of the next page; None at the end of the list.
         requests: how many requests were sent for it.
         received_at: seconds since 1970, by this machine's clock.
+        position: where it begins.
+        refused: the status if the API refused the page, as many do beyond the last one; such a page has no records.
+        broken: why the next page cannot be requested although there is one.
     """
 
     records: list[Record]
@@ -64,9 +70,14 @@ class Page:
     next: Position | None
     requests: int
     received_at: float
+    position: Position = ""
+    refused: int | None = None
+    broken: str | None = None
 
 
-_NEXT_LINK = re.compile(r'<([^>]*)>[^,]*;\s*rel\s*=\s*"?next"?', re.IGNORECASE)
+# How web frameworks answer a request for a page beyond the last one: Django REST framework and Drupal with 404,
+# WordPress with 400, others with 410, 416 (RFC 9110 section 15.5.17) or 422.
+BEYOND_THE_END = frozenset({400, 404, 410, 416, 422})
 
 
 def first(paging: AnyPaging) -> Position:
@@ -80,12 +91,37 @@ def first(paging: AnyPaging) -> Position:
             return ""
 
 
+def may_be_beyond(paging: AnyPaging, position: Position) -> bool:
+    """Whether the API did not say that there is a page at ``position``, so that a refusal may mean the list's end."""
+    return isinstance(paging, PagePaging | OffsetPaging) and position != first(paging)
+
+
+def page_at(paging: PagePaging, index: int, held: int, size: int | None = None) -> Position:
+    """The position of the numbered page that begins at, or contains, the record at ``index``.
+
+    Args:
+        paging: the stream's paging.
+        index: the record's place in the list, from 0.
+        held: how many records a page holds.
+        size: the page size to ask for, if it is not the contract's.
+    """
+    number = paging.first + index // held
+    return number if size is None else f"{number}@{size}"
+
+
+def number_and_size(position: Position) -> tuple[int, int | None]:
+    """A page number, and the page's size if it is not the contract's."""
+    number, _, size = str(position).partition("@")
+    return int(number), int(size) if size else None
+
+
 def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
     """The parameters that request the page at ``position``. A next link contains its parameters, so it has none."""
     named: dict[str, Any] = {}
+    size: int | None = None
     match paging:
         case PagePaging():
-            named[paging.page_parameter] = position
+            named[paging.page_parameter], size = number_and_size(position)
         case OffsetPaging():
             named[paging.offset_parameter] = position
         case CursorPaging() if position != "":
@@ -95,7 +131,7 @@ def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:
         case NoPaging():
             return {}
     if paging.size_parameter:
-        named[paging.size_parameter] = paging.size
+        named[paging.size_parameter] = size or paging.size
     return named
 
 
@@ -140,7 +176,11 @@ def _first_day_after(moment: datetime, zone: ZoneInfo) -> date:
 def placeholders(paging: AnyPaging, position: Position) -> dict[str, Any]:
     """The values of ``{page}``, ``{offset}``, ``{cursor}`` and ``{size}``, for paging in the URL's path."""
     size = None if isinstance(paging, NoPaging) else paging.size
-    return {"page": position, "offset": position, "cursor": position, "size": size}
+    page = position
+    if isinstance(paging, PagePaging):
+        page, other = number_and_size(position)
+        size = other or size
+    return {"page": page, "offset": position, "cursor": position, "size": size}
 
 
 def following(
@@ -163,7 +203,9 @@ def following(
     """
     match paging:
         case PagePaging():
-            return int(position) + 1 if count else None
+            number, size = number_and_size(position)
+            following = number + 1 if size is None else f"{number + 1}@{size}"
+            return following if count else None
         case OffsetPaging():
             return int(position) + count if count else None
         case CursorPaging():
@@ -176,79 +218,49 @@ def following(
 
 
 def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], url: str) -> str | None:
-    if paging.next:
-        link = present(body, paging.next)
-    else:
-        found = _NEXT_LINK.search(headers.get("Link", ""))
-        link = found.group(1) if found else None
+    link = present(body, paging.next) if paging.next else _link_header(headers.get("Link", ""))
     if link is MISSING or link in (None, "", False):
         return None
-    target = urljoin(url, str(link))
-    if urlsplit(target)[:2] != urlsplit(url)[:2]:
+    try:
+        target = same_host(urljoin(url, str(link)), url)
+    except ValueError:
         raise UnexpectedResponse(
-            f"the next page's link leads to another host, {urlsplit(target).hostname}",
+            "the next page's link is not a URL", hint="Correct paging.next in the contract, or report it to the vendor."
+        ) from None
+    if target is None:
+        raise UnexpectedResponse(
+            f"the next page's link leads to another host, {urlsplit(urljoin(url, str(link))).hostname}",
             hint="It was not followed because the access token would go there. Check the region or the base URL.",
         )
     return target
 
 
-def rest(paging: AnyPaging, count: int, total: int | None) -> list[Position] | None:
-    """The positions of all pages after the first one, if they follow from the total; None if each page names the next.
-
-    Args:
-        paging: the stream's paging.
-        count: the number of records on the first page.
-        total: the list's total, if known.
-    """
-    if total is None or count == 0:
-        return None
-    match paging:
-        case PagePaging():
-            return list(range(paging.first + 1, paging.first + -(-total // count)))
-        case OffsetPaging():
-            return list(range(count, total, count))
-        case _:
-            return None
-
-
-def after(paging: AnyPaging, count: int, page_size: int) -> list[Position]:
-    """The position of the page after the first ``count`` records; empty if each page names the next.
-
-    Args:
-        paging: the stream's paging.
-        count: the number of records before the page.
-        page_size: the number of records per page.
-    """
-    match paging:
-        case PagePaging():
-            return [paging.first + -(-count // page_size)]
-        case OffsetPaging():
-            return [count]
-        case _:
-            return []
+def _link_header(value: str) -> str | None:
+    """The URL that a ``Link`` header calls ``next`` (RFC 8288)."""
+    links = parse_header_links(value)
+    return next((link["url"] for link in links if "next" in link.get("rel", "").lower().split()), None)
 
 
 def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int | None:
-    """The list's total as the API reports it, as a number or as text; None if it reports none.
+    """The list's total as the API reports it, as a number or as text.
 
     Args:
         where: the contract's place of the total; None if the API has none.
         body: the JSON of a page.
         headers: the headers of that page.
 
-    Raises:
-        UnexpectedResponse: the value is not a number.
+    Returns:
+        The total; None if the API reports none, or something that is not a count, such as "about 10,000".
     """
+    value = reported_total(where, body, headers)
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def reported_total(where: Total | None, body: Json, headers: Mapping[str, str]) -> Json:
+    """The value at the place of the total, as the API sends it; None if there is none."""
     if where is None:
         return None
     value = headers.get(where.header) if where.header else present(body, where.body)
-    if value is MISSING or value is None or value == "":
-        return None
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        place = f"header {where.header}" if where.header else " or ".join(where.body)
-        raise UnexpectedResponse(
-            f"the total at {place} is not a number but {type(value).__name__}",
-            hint="Correct paging.total in the contract, or set it to null if the API has no total.",
-        ) from None
+    return None if value is MISSING or value == "" else value

@@ -19,7 +19,7 @@ import requests.utils
 
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.ideas_api.http_errors import RetryableError, refusal
-from ideas_pipeline.ideas_api.urls import origin
+from ideas_pipeline.ideas_api.urls import same_host
 from ideas_pipeline.text import clean_json
 
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
@@ -114,14 +114,14 @@ def redirect_target(response: requests.Response, method: str, url: str) -> str:
     if method != "GET":
         raise ContractError(f"the API redirects {method} {path}", status=status, hint=hint)
     try:
-        target = urljoin(url, response.headers["Location"])
-        parts = urlsplit(target)
-        same = origin(parts) == origin(urlsplit(url))
+        location = urljoin(url, response.headers["Location"])
+        target = same_host(location, url)
     except (KeyError, ValueError):
         raise ContractError(
             f"the API redirects {path} without a valid Location header", status=status, hint=hint
         ) from None
-    if not same:
+    if target is None:
+        parts = urlsplit(location)
         raise ContractError(
             f"the API redirects {path} to {parts.scheme}://{parts.hostname}, and the token is not sent there",
             status=status,

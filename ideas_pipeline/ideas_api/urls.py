@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from ideas_pipeline.errors import ContractError
 
@@ -38,6 +38,28 @@ def checked_base_url(url: str) -> str:
 def origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     """Scheme, host and port, for comparison. Raises ValueError if the port is not a number."""
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def same_host(target: str, url: str) -> str | None:
+    """The URL ``target`` as it may be requested with the token that ``url`` was requested with.
+
+    Behind a proxy that ends TLS, servers write their own links with ``http``. A link from https to http of the same
+    host is therefore followed with the scheme and the port of ``url``.
+
+    Args:
+        target: an absolute URL that the server sent.
+        url: the URL that it was sent for.
+
+    Returns:
+        The URL; None if it leads to another host or port. Raises ValueError if ``target`` is not a URL.
+    """
+    there, here = urlsplit(target), urlsplit(url)
+    if origin(there) == origin(here):
+        return target
+    downgraded = there.scheme == "http" and here.scheme == "https" and there.hostname == here.hostname
+    if downgraded and there.port in (None, 80, here.port or 443):
+        return urlunsplit((here.scheme, here.netloc, there.path, there.query, there.fragment))
+    return None
 
 
 def hide_queries_in_logs() -> None:

@@ -11,6 +11,7 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.field_map import records_in
+from ideas_pipeline.ideas_api.page_reader import says_none
 from ideas_pipeline.ideas_api.pagination import Position
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.step import Step, fixed
@@ -56,9 +57,13 @@ class Target:
         step.count(requests=response.requests)
         return response
 
+    def records(self, response: Response) -> list[tuple[str | None, Json]]:
+        """The records of a page, each with its key if they are a map by id, else None. Raises UnexpectedResponse."""
+        return [] if says_none(self.spec, response) else records_in(response.body, self.spec.records)
+
     def page(self, position: Position, response: Response) -> Page:
         """The page at ``position``. Raises UnexpectedResponse."""
-        records = [record for _, record in records_in(response.body, self.spec.records)]
+        records = [record for _, record in self.records(response)]
         paging = self.spec.paging
         total = pagination.total_of(paging.total, response.body, response.headers)
         following = pagination.following(paging, position, len(records), response.body, response.headers, response.url)

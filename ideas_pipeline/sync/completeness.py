@@ -6,15 +6,18 @@ added, the total stays the same and a live row is skipped. Therefore:
 
 * A sweep is *clean* if it found no contradiction: all pages give the same total, the number of distinct records equals
   it, and no record, page or cursor was returned twice. If there may be records beyond the total (a next cursor, or a
-  full last page), one more page is requested; it must bring nothing new.
+  full last page), one more page is requested; if it brings records, the total is a cap or an estimate, and the list is
+  read as one without a total.
 * A clean sweep completes the scope if earlier sweeps had already seen all of its records. Proof: suppose that a clean
   sweep of n records skipped a row that existed throughout. Then one of the n records was added after the sweep began.
   If an earlier sweep had seen that record, it was removed in between and came back under the same id. Paging cannot
   detect records that leave and return in step with the requests.
-* If the API gives no total, pages are read one after the other until the API names no further page or sends an empty
-  one, and two clean sweeps must hold the same records. The same argument applies.
+* If the API gives no total, pages are read one after the other until the API names no further page, or sends or refuses
+  pages beyond the end, and two clean sweeps must hold the same records. The same argument applies.
 * If it gives totals, one clean sweep is enough when it holds exactly the live rows of the warehouse: a night without
   changes costs one sweep. Any new or absent record requires a second one.
+* A list that moves can still be complete by overlap (see ``windows.py``): offsets advance by a little less than a page,
+  and a second sweep of numbered pages asks for another page size.
 
 Any doubt means another sweep, up to a limit. Each record is handed on once, when a sweep sees it for the first time.
 """
@@ -22,65 +25,17 @@ Any doubt means another sweep, up to a limit. Each record is handed on once, whe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Literal
 
+from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotFound, is_retryable
-from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
+from ideas_pipeline.sync.sweep import Expected, NumberedSweep, Sweep
 
 Verdict = Literal["complete", "incomplete", "not_found"]
-
-# Stop after this many consecutive pages without a new record: the server is repeating itself.
-_STALE_PAGES = 2
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """One pass over the pages of a scope.
-
-    Attributes:
-        ids: the ids of the records received.
-        keyless: number of records without an id.
-        pages: number of pages received.
-        stale: number of consecutive pages without a new record.
-        page_size: how many records the first page had.
-        planned: whether the total on the first page was used to request all remaining pages at once.
-        probed: whether all records of the total have arrived. At most one page beyond them is then requested, to check
-            that it brings nothing new.
-        totals: the total on each page.
-        requested: the positions that were requested.
-        pending: number of requested pages not received yet.
-        doubts: the contradictions that were seen.
-    """
-
-    ids: set[str] = field(default_factory=set)
-    keyless: int = 0
-    pages: int = 0
-    stale: int = 0
-    page_size: int = 0
-    planned: bool = False
-    probed: bool = False
-    totals: list[int | None] = field(default_factory=list)
-    requested: set[Position] = field(default_factory=set)
-    pending: int = 0
-    doubts: set[str] = field(default_factory=set)
-
-    @property
-    def count(self) -> int:
-        return len(self.ids) + self.keyless
-
-    def check_totals(self) -> None:
-        """Compare the number of records with the totals on the pages."""
-        totals = sorted({t for t in self.totals if t is not None})
-        if len(totals) > 1:
-            self.doubts.add(f"the API's total changed between {totals[0]} and {totals[-1]}")
-        elif totals and totals[0] != self.count:
-            self.doubts.add(f"the API's total is {totals[0]}, but {self.count} records came")
-        elif totals and None in self.totals:
-            self.doubts.add("some pages came without a total")
 
 
 class SweptScope:
@@ -95,15 +50,18 @@ class SweptScope:
         known: called at most once, for a scope of several pages: the ids of its live rows in the warehouse.
         declared: the number of records that its parent declares, kept for ``_sync_scopes``.
         single: whether the scope is a single record, which may not exist.
+        edited: the column with the time of a record's last edit, if there is one: a list in its order proves nothing by
+            overlap.
 
     Attributes:
         verdict: None until the scope is finished.
-        reason: why it is not complete.
+        reason: why it is not complete; of a complete scope, which claim of the API was not believed.
         retryable: whether a later run may complete it.
         started_at: when the first sweep started, in UTC.
         requests: number of requests sent, retries included.
         received: number of records received, repeated ones included.
         sweeps: number of sweeps started.
+        ids: the ids of the scope if it is complete.
     """
 
     def __init__(
@@ -115,6 +73,7 @@ class SweptScope:
         known: Callable[[], Collection[str]] = frozenset,
         declared: int | None = None,
         single: bool = False,
+        edited: str | None = None,
     ) -> None:
         self.scope = scope
         self.declared = declared
@@ -125,13 +84,14 @@ class SweptScope:
         self.requests = 0
         self.received = 0
         self.sweeps = 0
+        self.ids: set[str] = set()
         self._paging = paging
         self._single = single
         self._limit = sweeps
-        self._known = known
+        self._expected = Expected(cache(lambda: frozenset(known())), declared, edited)
         self._seen: dict[str, str] = {}
-        self._earlier: list[_Sweep] = []
-        self._sweep = _Sweep()
+        self._earlier: list[Sweep] = []
+        self._sweep = self._next_sweep()
 
     @property
     def finished(self) -> bool:
@@ -151,35 +111,30 @@ class SweptScope:
         return self._sweep.totals[-1] if self._sweep.totals else None
 
     @property
-    def ids(self) -> set[str]:
-        """The ids that the last sweep saw: those of the scope if it is complete."""
-        return self._sweep.ids
-
-    @property
     def some_vanished(self) -> bool:
-        """Whether the last sweep did not bring a record that an earlier one had seen."""
-        return len(self._seen) > len(self._sweep.ids)
+        """Whether an earlier sweep had seen a record that is not in ``ids``."""
+        return len(self._seen) > len(self.ids)
 
     def start(self) -> list[Position]:
         """Start a sweep and return the positions to request."""
         self.started_at = self.started_at or datetime.now(UTC)
         self.sweeps += 1
-        self._sweep = _Sweep()
-        return self._request([pagination.first(self._paging)])
+        self._sweep = self._next_sweep()
+        self.ids = self._sweep.ids
+        return self._sweep.start()
 
     def take(self, page: Page) -> tuple[list[Record], list[Position]]:
         """Add a received page. Return the records not seen before, and the positions to request next."""
         sweep = self._sweep
         self.requests += page.requests
         self.received += len(page.records)
-        sweep.pending -= 1
-        sweep.pages += 1
-        sweep.totals.append(page.total)
-        before = sweep.count
-        fresh = self._note(page)
+        fresh, ids = self._note(page)
+        follow = sweep.take(page, ids)
         if self.verdict:
             return fresh, []
-        follow = self._follow(page, news=sweep.count - before)
+        if page.broken:
+            self.verdict, self.reason = "incomplete", page.broken
+            return fresh, []
         if not follow and not sweep.pending:
             follow = self._end_of_sweep(page)
         return fresh, follow
@@ -192,99 +147,85 @@ class SweptScope:
             return
         if self._single and isinstance(error, NotFound):
             self.verdict, self.reason = "not_found", error.message
+        elif isinstance(error, NotFound) and self.declared == 0 and not self._expected.ids():
+            self.verdict = "complete"  # "no records", as the parent says too
         else:
             status = f" (HTTP {error.status})" if error.status else ""
             self.verdict, self.reason = "incomplete", f"{error.message}{status}"
             self.retryable = is_retryable(error)
 
-    def _request(self, positions: list[Position]) -> list[Position]:
-        sweep = self._sweep
-        fresh = [p for p in positions if p not in sweep.requested]
-        if len(fresh) < len(positions):
-            sweep.doubts.add("a page or cursor repeated")
-        sweep.requested.update(fresh)
-        sweep.pending += len(fresh)
-        return fresh
-
-    def _note(self, page: Page) -> list[Record]:
-        sweep = self._sweep
+    def _note(self, page: Page) -> tuple[list[Record], list[str]]:
+        """The records of a page that no sweep has seen before, and the ids of all its records."""
         fresh: list[Record] = []
+        ids: list[str] = []
         for record in page.records:
             key = record.columns.get("id")
             if key is None:
-                sweep.keyless += 1
                 if not self._earlier:
                     fresh.append(record)
                 continue
             text = str(key)
-            if text in sweep.ids:
-                if not sweep.probed:  # beyond the end, a server may repeat its last page
-                    sweep.doubts.add("a record came twice")
-                continue
             if text not in self._seen:
                 self._seen[text] = text
                 fresh.append(record)
-            sweep.ids.add(self._seen[text])  # one string object per id, shared by all sweeps
-        return fresh
+            ids.append(self._seen[text])  # one string object per id, shared by all sweeps
+        return fresh, ids
 
-    def _follow(self, page: Page, *, news: int) -> list[Position]:
-        sweep = self._sweep
-        if sweep.pages == 1:
-            sweep.page_size = len(page.records)
-            rest = pagination.rest(self._paging, sweep.page_size, page.total)
-            if rest:
-                sweep.planned = True
-                return self._request(rest)
-        if sweep.pending or sweep.probed:
-            return []
-        if page.total is not None and sweep.count >= page.total:
-            sweep.probed = True
-            return self._request(self._beyond(page))
-        if sweep.planned or page.next is None:
-            return []
-        sweep.stale = 0 if news else sweep.stale + 1
-        if sweep.stale >= _STALE_PAGES:
-            sweep.doubts.add("pages brought nothing new and did not end")
-            return []
-        return self._request([page.next])
+    def _next_sweep(self) -> Sweep:
+        paging = self._paging
+        last = self._earlier[-1] if self._earlier else None
+        if not isinstance(paging, PagePaging | OffsetPaging):
+            return Sweep(paging, self._expected, last)
+        if not isinstance(last, NumberedSweep):
+            return NumberedSweep(paging, self._expected)
+        return NumberedSweep(paging, self._expected, last, self._other_size(last))
 
-    def _beyond(self, page: Page) -> list[Position]:
-        """The page after the last record of the total, if the API may have more: it must bring nothing new."""
-        sweep = self._sweep
-        if self._paging.style in ("cursor", "next_link"):
-            return [page.next] if page.next is not None and page.next not in sweep.requested else []
-        size = getattr(self._paging, "size", 0)
-        full = sweep.count % sweep.page_size == 0 if sweep.pages > 1 else sweep.page_size >= size
-        return pagination.after(self._paging, sweep.count, sweep.page_size) if sweep.count and full else []
+    def _other_size(self, last: NumberedSweep) -> int | None:
+        """The page size of the next sweep: another one than that of the last, unless the list stood still.
+
+        A size that leaves a last page with fewer records shows where the list ends.
+        """
+        if not isinstance(self._paging, PagePaging) or self._paging.size_parameter is None:
+            return None
+        if last.clean and (last.size is not None or last.total is not None):
+            return last.size
+        if last.held < 2:
+            return None
+        sizes = range(last.held - 1, max(1, last.held // 2), -1)
+        return None if last.size else next((s for s in sizes if last.count % s), last.held - 1)
 
     def _end_of_sweep(self, page: Page) -> list[Position]:
         sweep = self._sweep
         sweep.check_totals()
-        if not sweep.doubts and (self._is_one_instant(page) or self._agrees()):
-            self.verdict = "complete"
-            return []
-        same_again = bool(sweep.doubts) and any(e.ids == sweep.ids and e.doubts == sweep.doubts for e in self._earlier)
-        if same_again or self.sweeps >= self._limit:
+        if sweep.clean and (self._is_one_instant(page) or self._agrees()):
+            return self._complete(sweep.ids)
+        if sweep.proves(len(self._seen)):
+            return sweep.look_at_head() or self._complete(set(self._seen))
+        if self.sweeps >= self._limit or (not sweep.clean and any(sweep.same_as(e) for e in self._earlier)):
             times = f"{self.sweeps} sweeps" if self.sweeps > 1 else "one sweep"
-            self.verdict = "incomplete"
-            self.reason = (
-                f"{'; '.join(sorted(sweep.doubts)) or 'no earlier sweep confirmed these records'} (after {times})"
-            )
+            doubts = "; ".join(sorted(sweep.doubts | sweep.moved)) or "no earlier sweep confirmed these records"
+            self.verdict, self.reason = "incomplete", f"{doubts} (after {times})"
             return []
         self._earlier.append(sweep)
         return self.start()
+
+    def _complete(self, ids: set[str]) -> list[Position]:
+        self.verdict, self.ids = "complete", ids
+        if self._sweep.capped is not None:
+            self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
+        return []
 
     def _is_one_instant(self, page: Page) -> bool:
         """Whether one response was the whole scope: by its paging style, by its total, or because it is empty."""
         sweep = self._sweep
         if sweep.probed:
-            return sweep.pages == 1 or (sweep.pages == 2 and sweep.page_size == sweep.count)
+            return sweep.capped is None and (sweep.pages == 1 or (sweep.pages == 2 and sweep.held == sweep.count))
         return sweep.pages == 1 and page.next is None
 
     def _agrees(self) -> bool:
         sweep = self._sweep
-        if sweep.totals[0] is None:
-            return any(not e.doubts and e.ids == sweep.ids for e in self._earlier)
+        if sweep.total is None:
+            return any(e.clean and e.ids == sweep.ids for e in self._earlier)
         if self._earlier:
             return sweep.ids <= set().union(*(e.ids for e in self._earlier))
-        return sweep.ids == set(self._known())
+        return sweep.ids == self._expected.ids()

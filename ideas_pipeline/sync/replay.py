@@ -18,6 +18,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.archive.reader import ArchiveReader, PageRef, Sweep
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotArchived, UnexpectedResponse, WarehouseError
 from ideas_pipeline.ideas_api import pagination, responses
 from ideas_pipeline.ideas_api.page_reader import PageReader
@@ -300,33 +301,56 @@ class ArchivedStream:
         latest = self._latest.get(scope)
         if latest is None or not latest.pages:
             return False
-        return not any(sweep.run_id == latest.run_id and len(sweep.pages) >= latest.pages for sweep in sweeps)
+        return sum(len(sweep.pages) for sweep in sweeps if sweep.run_id == latest.run_id) < latest.pages
 
     def _is_complete(self, sweep: Sweep) -> bool:
         """Whether no page is missing, by what the pages say themselves. Raises UnexpectedResponse."""
-        paging = self._spec.paging
-        position: Position | None = pagination.first(paging)
         if sweep.bounded:
             return False
-        totals = set()
+        paging = self._spec.paging
+        if not isinstance(paging, PagePaging | OffsetPaging):
+            return self._is_linked_to_its_end(sweep)
+        by_size: dict[int | None, list[Position]] = {}
+        for position in sweep.pages:
+            size = pagination.number_and_size(position)[1] if isinstance(paging, PagePaging) else None
+            by_size.setdefault(size, []).append(position)
+        return any(self._covers(sweep, positions) for positions in by_size.values())
+
+    def _is_linked_to_its_end(self, sweep: Sweep) -> bool:
+        position: Position | None = pagination.first(self._spec.paging)
+        totals: set[int | None] = set()
         asked: set[Position] = set()
         count = 0
-        planned: list[Position] | None = None
         while position is not None and position not in asked:
             if position not in sweep.pages or sweep.pages[position].status >= 400:
                 return False
             asked.add(position)
-            response = self._response(sweep.pages[position])
-            here, total, following = self._reader.outline(self.stream, position, response)
+            here, total, following = self._outline(sweep, position)
             count += here
             totals.add(total)
-            if len(asked) == 1:
-                planned = pagination.rest(paging, here, total)
-            if planned is not None:
-                position = planned.pop(0) if planned else None
-            else:
-                position = None if total is not None and count >= total else following
+            position = None if total is not None and count >= total else following
         return totals == {None} or totals == {count}
+
+    def _covers(self, sweep: Sweep, positions: list[Position]) -> bool:
+        """Whether numbered pages of one size cover the list from its head to its end."""
+        paging = self._spec.paging
+        held, end, total = 0, 0, None
+        for position in sorted(positions, key=lambda p: pagination.number_and_size(p)[0]):
+            number = pagination.number_and_size(position)[0]
+            start = (number - paging.first) * held if isinstance(paging, PagePaging) else number
+            if start > end:  # a page is missing
+                return False
+            if sweep.pages[position].status >= 400:
+                return end > 0 and total is None
+            here, total, _ = self._outline(sweep, position)
+            if not here:
+                return total is None or total <= end
+            held = held or here
+            end = max(end, start + here)
+        return total is not None and end == total
+
+    def _outline(self, sweep: Sweep, position: Position) -> tuple[int, int | None, Position | None]:
+        return self._reader.outline(self.stream, position, self._response(sweep.pages[position]))
 
     def _page(self, scope: str, position: Position, ref: PageRef) -> Page | None:
         """The page as the contract reads it; None if the contract does not describe it."""

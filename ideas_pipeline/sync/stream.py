@@ -111,6 +111,7 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope
             known=known if planned.bounds.open else frozenset,
             declared=planned.declared,
             single=spec.reads == "one",
+            edited="updated_at" if "updated_at" in spec.fields else None,
         )
         swept.started_at = run.options.clock()
         yield swept

@@ -14,7 +14,7 @@ from ideas_pipeline.contract.paging import (
     Total,
 )
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
+from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position, number_and_size
 from ideas_pipeline.sync.completeness import SweptScope
 
 SIZE = 3
@@ -43,6 +43,13 @@ class MovingList:
     created: int = 0
     truncate_after: int | None = None  # pages from here on are empty, though the total says otherwise
     claimed_total: int | None = None
+    ignores_size: bool = False
+    repeats_last_page: bool = False  # instead of empty pages beyond the end
+    refuses_beyond: int | None = None  # the status of pages beyond the end, and beyond ``deepest``
+    deepest: int | None = None
+    hidden: set[str] = field(default_factory=set)  # left out of pages after they were cut
+    cursor_at_the_end: str | None = None  # "same": the page's own cursor; "new": one that was never sent before
+    edited: dict[str, str] = field(default_factory=dict)
     replay: dict[int, int] = field(default_factory=dict)  # start → start that is served in its place
 
     def watch(self) -> None:
@@ -62,25 +69,39 @@ class MovingList:
             self.ids.insert(end % (len(self.ids) + 1), item)
 
     def page(self, position: Position) -> Page:
-        start = self._start(position)
+        size = self._size(position)
+        start = self._start(position, size)
         start = self.replay.get(start, start)
-        end = len(self.ids) if self.paging.style == "none" else start + SIZE
-        shown = self.ids[start:end]
+        end = len(self.ids) if self.paging.style == "none" else start + size
+        if self.repeats_last_page and start >= len(self.ids):
+            start = (len(self.ids) - 1) // size * size if isinstance(self.paging, PagePaging) else len(self.ids) - 1
+            end = start + size
+        too_deep = self.deepest is not None and end > self.deepest
+        if self.refuses_beyond and start and (start >= len(self.ids) or too_deep):
+            return Page([], None, None, requests=1, received_at=0.0, position=position, refused=self.refuses_beyond)
+        shown = [key for key in self.ids[start:end] if key not in self.hidden]
         if self.truncate_after is not None and start >= self.truncate_after:
             shown = []
         total = (len(self.ids) if self.claimed_total is None else self.claimed_total) if self.totals else None
         return Page(
-            records=[Record({"id": i}, {}, {}) for i in shown],
+            records=[
+                Record({"id": i} | ({"updated_at": self.edited[i]} if self.edited else {}), {}, {}) for i in shown
+            ],
             total=total,
             next=self._next(position, start, len(shown)),
             requests=1,
             received_at=0.0,
+            position=position,
         )
 
-    def _start(self, position: Position) -> int:
+    def _size(self, position: Position) -> int:
+        size = number_and_size(position)[1] if isinstance(self.paging, PagePaging) else None
+        return size if size and not self.ignores_size else getattr(self.paging, "size", SIZE)
+
+    def _start(self, position: Position, size: int) -> int:
         match self.paging:
             case PagePaging():
-                return (int(position) - self.paging.first) * SIZE
+                return (number_and_size(position)[0] - self.paging.first) * size
             case NoPaging():
                 return 0
             case _:
@@ -89,13 +110,17 @@ class MovingList:
     def _next(self, position: Position, start: int, count: int) -> Position | None:
         match self.paging:
             case PagePaging():
-                return int(position) + 1 if count else None
+                return number_and_size(position)[0] + 1 if count else None
             case OffsetPaging():
                 return int(position) + count if count else None
             case NoPaging():
                 return None
             case _:
-                return str(start + count) if start + count < len(self.ids) else None
+                following = start + self.paging.size
+                if following < len(self.ids):
+                    return str(following)
+                ends = {None: None, "same": str(start) if start else None, "new": str(following)}
+                return ends[self.cursor_at_the_end]
 
 
 def read(

@@ -1,0 +1,107 @@
+"""The proof by overlap: windows of a list that never stands still have shown every row that was there throughout.
+
+A window is a contiguous piece of the list, read in one response. Suppose that rows keep their relative order. Take a
+chain of windows in the order of the list: the first at its head, the last at its end, and between any two neighbours
+either a shared row, or a third window that shares a row with each. Then every row that was in the list all the time is
+in one of them. Proof: such a row is not before the first window, which was at the head. If it is behind a window, and
+before the next one, it lies between two rows of the window that links them, and was in the list when that window was
+read, so that window contains it. And it is not behind the last window, which was at the end.
+(`Overlapping windows` in docs/architecture.md.)
+
+The order is checked: if two windows show two rows in a different order, the list is sorted by something that changes,
+and nothing is proven here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+# How many bridges are requested at most to link two neighbours.
+_TRIES = 3
+
+
+class Chain:
+    """The windows of one sweep in the order of the list, and the windows that may link them.
+
+    Args:
+        helpers: the windows of an earlier sweep.
+
+    Attributes:
+        windows: the ids of each window, by the index in the list at which it was requested.
+        helpers: windows that may link others: those of an earlier sweep, and bridges.
+    """
+
+    def __init__(self, helpers: Iterable[list[str]] = ()) -> None:
+        self.windows: dict[int, list[str]] = {}
+        self.helpers: list[list[str]] = []
+        self._bridges: dict[int, int] = {}  # by the index of the later neighbour
+        self._of: dict[str, list[int]] = {}
+        for ids in helpers:
+            self.add_helper(ids)
+
+    def add_helper(self, ids: list[str]) -> None:
+        """Add a window that may link others."""
+        for key in ids:
+            self._of.setdefault(key, []).append(len(self.helpers))
+        self.helpers.append(ids)
+
+    def linked(self, before: int, after: int) -> bool:
+        """Whether two neighbours share a row, or one window shares a row with each."""
+        one, other = self.windows[before], self.windows[after]
+        if not set(one).isdisjoint(other):
+            return True
+        return not self._touching(one).isdisjoint(self._touching(other))
+
+    def where_to_bridge(self, before: int, after: int, size: int) -> int | None:
+        """The index around which a window may link two neighbours; None if enough were tried."""
+        tries = self._bridges.get(after, 0)
+        if tries >= _TRIES:
+            return None
+        self._bridges[after] = tries + 1
+        if tries == 0:
+            return after
+        # The list has moved since they were read: go on from the side that the last bridge has reached.
+        reached = not set(self.helpers[-1]).isdisjoint(self.windows[before])
+        return max(0, after + (size // 2 if reached else -(size // 2)) * tries)
+
+    def complete(self) -> bool:
+        """Whether all neighbours are linked and all windows show their rows in one order."""
+        links = pairwise(sorted(self.windows))
+        return bool(self.windows) and all(self.linked(*pair) for pair in links) and in_one_order(self.all())
+
+    def all(self) -> list[list[str]]:
+        """All windows, whatever they are for."""
+        return [*self.windows.values(), *self.helpers]
+
+    def _touching(self, ids: Iterable[str]) -> set[int]:
+        return {number for key in ids for number in self._of.get(key, ())}
+
+
+def in_one_order(windows: Sequence[Sequence[str]]) -> bool:
+    """Whether there is an order of all rows that agrees with every window."""
+    following: dict[str, list[str]] = {}
+    before: dict[str, int] = {}
+    for window in windows:
+        for one, other in pairwise(window):
+            following.setdefault(one, []).append(other)
+            before[other] = before.get(other, 0) + 1
+    rows = following.keys() | before.keys()
+    free = [row for row in rows if row not in before]
+    placed = 0
+    while free:
+        placed += 1
+        for other in following.get(free.pop(), ()):
+            before[other] -= 1
+            if not before[other]:
+                free.append(other)
+    return placed == len(rows)
+
+
+def is_sorted(values: Sequence[Any]) -> bool:
+    """Whether values are in ascending or descending order, and differ. False if they cannot be compared."""
+    kinds = {type(value) for value in values}
+    if len(kinds) > 1 or not kinds <= {int, float, str} or len(set(values)) < 3:
+        return False
+    return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
