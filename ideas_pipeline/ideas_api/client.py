@@ -137,7 +137,7 @@ class IdeasApi:
         except IdeasApiError as error:
             failure = error
         beyond = pagination.may_be_beyond(spec.paging, position) and failure.status in pagination.BEYOND_THE_END
-        if isinstance(failure, NotFound) or beyond:
+        if isinstance(failure, NotFound) or (isinstance(failure, RequestRefused) and beyond):
             return Response(
                 status=failure.status or HTTPStatus.NOT_FOUND,
                 headers={},
