@@ -165,7 +165,7 @@ def init(
     if not (values["IDEAS_API_REGION"] or base_url):
         missing.append("IDEAS_API_REGION")
     todo = f"Fill in {', '.join(missing)} there, without the leading #. Then run" if missing else "Next, run"
-    click.echo(f"Wrote {ENV_FILE}, readable only by you. {todo}: ideas-pipeline check")
+    click.echo(f"Wrote {ENV_FILE}, readable only by you. {todo}: ideas-pipeline fit")
 
 
 def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:

@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 # The short help is here, so that listing the commands imports none of them.
 COMMANDS = {
     "init": "Write a commented .env to fill in.",
+    "fit": "Write the contract file: from the live API, and from files that describe it.",
     "check": "Compare the live API with the contract, step by step.",
     "sync": "Bring the warehouse up to date.",
     "backfill": "Read a range of days again, or estimate what that costs.",
@@ -126,6 +127,7 @@ def main() -> None:
 
     \b
     First time:   ideas-pipeline init      write .env with your API client's id and secret
+                  ideas-pipeline fit       write the contract file, as the live API shows it
                   ideas-pipeline check     compare the live API with the contract
                   ideas-pipeline sync      fill the warehouse
     No API yet:   ideas-pipeline demo      the same against a simulated community

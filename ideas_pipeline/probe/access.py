@@ -12,23 +12,10 @@ from ideas_pipeline.ideas_api.auth_responses import states_error
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.ideas_api.transport import Parameters
+from ideas_pipeline.probe import vocabulary
 from ideas_pipeline.probe.step import Step, fixed
 
 _CLOCK_MINUTES = 5
-
-# The vendor's page does not state these values. Common ones are tried if the API refuses those of the contract.
-_HEADERS = (
-    ("Authorization", "Bearer {access_token}"),
-    ("Authorization", "OAuth {access_token}"),
-    ("Authorization", "Token {access_token}"),
-    ("Authorization", "{access_token}"),
-    ("access_token", "{access_token}"),
-    ("Access-Token", "{access_token}"),
-    ("X-Access-Token", "{access_token}"),
-    ("X-Auth-Token", "{access_token}"),
-)
-_REFRESH_PATHS = ("auth/refresh", "auth", "auth/token", "auth/refresh_token")
-_VALIDATE_PATHS = ("auth/validate", "auth/check", "auth/verify", "auth/token/validate")
 
 Connect = Callable[[Contract], IdeasApi]
 
@@ -198,7 +185,7 @@ def _accepted_header(api: IdeasApi, stream: str) -> tuple[str, str] | None:
     parameters = pagination.parameters(spec.paging, pagination.first(spec.paging)) | dict(spec.parameters)
     sent = Parameters(parameters, spec.send_as)
     with api.auth.exclusive_token() as (_, token):
-        for name, template in _HEADERS:
+        for name, template in vocabulary.HEADERS:
             if (name, template) == (own.name, own.format):
                 continue
             headers = {name: template.format(access_token=token)}
@@ -216,7 +203,7 @@ def _check_validation(step: Step, api: IdeasApi, connect: Connect) -> None:
     try:
         valid = api.auth.validate()
     except (AuthenticationError, ContractError) as error:
-        for path in _VALIDATE_PATHS:
+        for path in vocabulary.VALIDATE_PATHS:
             if path != own.path and _validates(connect(fixed(api.contract, _at("validate", path)))):
                 step.differ(f"tokens are validated at {path}, not at {own.path}", place="auth.validate.path", to=path)
                 return
@@ -251,7 +238,7 @@ def _check_refresh(step: Step, api: IdeasApi, connect: Connect) -> None:
             step.agree("the refresh token gives a new pair of tokens")
             step.confirm("auth.refresh.refresh_token")
         return
-    for path in _REFRESH_PATHS:
+    for path in vocabulary.REFRESH_PATHS:
         if path != own.path and _refreshes(connect(fixed(api.contract, _at("refresh", path)))):
             step.differ(f"tokens are refreshed at {path}, not at {own.path}", place="auth.refresh.path", to=path)
             return

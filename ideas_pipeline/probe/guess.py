@@ -19,26 +19,47 @@ _DEEPEST = 4
 
 # Synonyms in APIs, under the word that the contract's columns use.
 _SAME = {
-    "id": "id uid uuid guid identifier ref",
+    "id": "id uid uuid guid identifier ref key pk",
     "title": "title subject headline heading name caption",
-    "body": "body text content message html",
-    "description": "description summary intro about",
-    "author": "author creator owner user member poster submitter person profile account by",
-    "created": "created creation posted submitted added",
-    "updated": "updated modified changed edited modification",
-    "at": "at on date time timestamp datetime",
-    "count": "count number num total nb",
+    "body": "body text content contents message html",
+    "description": "description summary intro about abstract desc",
+    "author": "author creator owner user member poster submitter person profile account by voter participant",
+    "created": "created creation posted submitted added create",
+    "updated": "updated modified changed edited modification update",
+    "published": "published approved released publication",
+    "joined": "joined registered registration signup enrolled since",
+    "seen": "seen login visit visited active activity",
+    "at": "at on date time timestamp datetime ts dt",
+    "count": "count number num total nb qty n",
     "status": "status state",
     "url": "url link permalink href uri",
     "avatar": "avatar picture photo image",
     "vote": "vote ballot",
+    "comment": "comment comments",
     "label": "label badge",
     "tag": "tag keyword topic",
     "attachment": "attachment file document",
     "stage": "stage phase milestone step",
     "parent": "parent reply",
+    "starts": "starts start begins begin opens opening",
+    "ends": "ends end finishes finish",
     "deadline": "deadline closes closing due",
     "rating": "rating stars mark",
+    "value": "value weight amount",
+    "score": "score points",
+    "view": "view viewed hit",
+    "follower": "follower subscriber watcher",
+    "visible": "visible shown",
+    "anonymous": "anonymous anon",
+    "display": "display screen nick full",
+    "like": "like thumb",
+    "question": "question field prompt",
+    "answer": "answer response",
+    "color": "color colour",
+    "position": "position order sort index rank_order",
+    "mime": "mime media contenttype",
+    "filename": "filename",
+    "coauthor": "coauthor collaborator contributor",
 }
 _WORD = {same: word for word, all_same in _SAME.items() for same in all_same.split()}
 
@@ -55,8 +76,20 @@ _KINDS = {
 
 _TOTAL_WORDS = {"total", "count", "found", "hits", "matches"}
 _NO_TOTAL_WORDS = {"page", "pages", "per", "limit", "current", "offset", "size"}
-_NEXT_LINKS = ("next", "links.next", "_links.next", "_links.next.href", "paging.next", "pagination.next", "meta.next")
-_NEXT_CURSORS = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "end_cursor")
+_NEXT_LINKS = (
+    "next",
+    "next.href",
+    "next_url",
+    "nextUrl",
+    "nextLink",
+    "next_link",
+    "next_page",
+    "nextPage",
+    "next_page_url",
+)
+_NEXT_CURSOR = re.compile(
+    r"(next|end|after|continuation)_(cursor|token|key|id|page_token)|next|after|continuation|cursor|scroll_id"
+)
 _PAGE_NAMES = ("page", "page_number", "pageNumber", "page_no", "current_page")
 _OFFSET_NAMES = ("offset", "skip", "start", "from")
 _SIZE_NAMES = ("per_page", "perPage", "page_size", "pageSize", "pagesize", "limit", "size")
@@ -195,10 +228,10 @@ def likely_paging(body: Json, headers: Mapping[str, str]) -> dict[str, Any] | No
     if 'rel="next"' in headers.get("Link", ""):
         return {"style": "next_link"}
     for path, value in values.items():
-        if path.endswith(_NEXT_LINKS) and (("link" in path and value is None) or "/" in str(value)):
+        if f".{path}".endswith(tuple(f".{name}" for name in _NEXT_LINKS)) and _is_link(path, value):
             return {"style": "next_link", "next": path}
-    for path in values:
-        if path.rsplit(".", 1)[-1] in _NEXT_CURSORS:
+    for path, value in values.items():
+        if _is_cursor(path, value):
             return {"style": "cursor", "cursor": path}
     names = {path.rsplit(".", 1)[-1] for path in values}
     size = {"size_parameter": next((name for name in _SIZE_NAMES if name in names), None)}
@@ -206,6 +239,20 @@ def likely_paging(body: Json, headers: Mapping[str, str]) -> dict[str, Any] | No
         if name := next((name for name in known if name in names), None):
             return {"style": style, f"{style}_parameter": name} | size
     return None
+
+
+def _is_link(path: str, value: Json) -> bool:
+    if value is None:
+        return "link" in path.lower() or "url" in path.lower()
+    return isinstance(value, str) and value.startswith(("http://", "https://", "/", "?"))
+
+
+def _is_cursor(path: str, value: Json) -> bool:
+    """Whether a value is the next page's cursor by its name; a null there is the end of a list with cursors."""
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", path.rsplit(".", 1)[-1]).lower().replace("-", "_")
+    if not _NEXT_CURSOR.fullmatch(name) or isinstance(value, bool):
+        return False
+    return name not in ("next", "after") if value is None else isinstance(value, str | int) and value != ""
 
 
 def _words(name: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from ideas_pipeline.probe.access import check_access
 from ideas_pipeline.probe.step import Step
 from ideas_pipeline.probe.stream import check_stream
 
-_Seen = dict[str, list[dict[str, Json]]]
+Seen = dict[str, list[dict[str, Json]]]
 
 
 def check(contract: Contract, connect: Callable[[Contract], IdeasApi]) -> Iterator[Step]:
@@ -43,14 +43,14 @@ def check(contract: Contract, connect: Callable[[Contract], IdeasApi]) -> Iterat
 
 
 def _streams(contract: Contract, api: IdeasApi) -> Iterator[Step]:
-    seen: _Seen = {}
+    seen: Seen = {}
     unread: set[str] = set()
     for stream in contract.order():
         each = contract.streams[stream].each
-        scopes = _scopes(contract, stream, seen) if each else [""]
+        scopes = scopes_of(contract, stream, seen) if each else [""]
         if scopes:
             step, records = check_stream(api, stream, scopes)
-            _remember(seen, stream, records)
+            remember(seen, stream, records)
         else:
             step = Step(stream)
             sources = ", ".join(each.of) if each else ""
@@ -63,14 +63,15 @@ def _streams(contract: Contract, api: IdeasApi) -> Iterator[Step]:
         yield step
 
 
-def _remember(seen: _Seen, stream: str, records: list[Record]) -> None:
+def remember(seen: Seen, stream: str, records: list[Record]) -> None:
+    """Add records, and the rows embedded in them, to what was seen of each table."""
     for record in records:
         seen.setdefault(stream, []).append(record.columns)
         for table, rows in record.embedded.items():
             seen.setdefault(table, []).extend(row.columns for row in rows)
 
 
-def _scopes(contract: Contract, stream: str, seen: _Seen) -> list[str]:
+def scopes_of(contract: Contract, stream: str, seen: Seen) -> list[str]:
     """The scopes that the API itself just named, those with the largest declared count first."""
     each = contract.streams[stream].each
     if each is None:

@@ -23,7 +23,7 @@ def load_fitting_contract(override: Path | None) -> Contract:
     Raises:
         ContractError: lists every mistake with its file and line.
     """
-    return load_contract(override, check=_mistakes)
+    return load_contract(override, check=misfits)
 
 
 def check_fit(contract: Contract) -> None:
@@ -33,11 +33,12 @@ def check_fit(contract: Contract) -> None:
         ContractError: lists every mistake: a table or column that does not exist, or a key column or parent column
             that gets no value.
     """
-    if found := list(_mistakes(contract)):
+    if found := list(misfits(contract)):
         raise unusable(map(str, found))
 
 
-def _mistakes(contract: Contract) -> Iterator[Mistake]:
+def misfits(contract: Contract) -> Iterator[Mistake]:
+    """Find what does not fit: a table or column that does not exist, or a key or parent column without a value."""
     for name, stream in contract.streams.items():
         yield from _stream_mistakes(name, stream)
         if name in TABLES:

@@ -109,7 +109,7 @@ def test_a_value_that_the_file_cannot_hold_is_refused_rather_than_changed(tmp_pa
 
 def test_on_a_terminal_it_asks_and_does_not_show_the_secret(tmp_path, monkeypatch):
     shown = dialogue("init", typed=["acme", "US", "the-client", "canary-secret"], folder=tmp_path)
-    assert "Next, run: ideas-pipeline check" in shown
+    assert "Next, run: ideas-pipeline fit" in shown
     assert "canary-secret" not in shown
     monkeypatch.chdir(tmp_path)
     settings = load_settings()

@@ -1,0 +1,77 @@
+"""What was seen of the API: requests and responses in one form, whether they are live or come from a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ideas_pipeline.contract.types import Json, SendAs
+
+# A path segment that names a record: a number, a long hexadecimal text, or text with digits and separators.
+_ID = re.compile(r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z]{1,6}[-_]?\d{2,}")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}|:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request, and its response if there is one.
+
+    Attributes:
+        source: ``the API``, or the name of a file.
+        path: below the API's address, without a query; empty if the request is not known.
+        values: the request's parameters.
+        send_as: where the parameters are sent.
+        headers: the request's headers.
+        status: the response's status; None without a response.
+        body: its JSON; None if it has none.
+        text: its body as text, if it is not JSON.
+        answer_headers: its headers.
+        received_at: seconds since 1970; None if unknown.
+        documented: from a description of the API: the names are real, the values are made up.
+        base: the address that ``path`` is below; empty if unknown.
+        problem: why there is no response, as a clause.
+    """
+
+    source: str
+    method: str = "GET"
+    path: str = ""
+    values: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    send_as: SendAs = "query"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    status: int | None = None
+    body: Json = field(default=None, repr=False)
+    text: str = field(default="", repr=False)
+    answer_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    received_at: float | None = None
+    documented: bool = False
+    base: str = ""
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the API has no such path or method."""
+        return self.status in (404, 405, 410)
+
+
+def header(headers: Mapping[str, str], name: str) -> str | None:
+    """The value of a header, whatever the case of its name."""
+    return next((value for key, value in headers.items() if key.lower() == name.lower()), None)
+
+
+def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
+    """Every dotted path in ``value`` that leads to a text, number, boolean or null. Lists are not entered."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from leaves(below, f"{path}.{name}".removeprefix("."))
+    elif not isinstance(value, list):
+        yield path or "@body", value
+
+
+def names_a_record(segment: str) -> bool:
+    """Whether a segment of a path is an id, or a placeholder for one."""
+    return bool(_ID.fullmatch(segment) or _PLACEHOLDER.fullmatch(segment))

@@ -1,0 +1,52 @@
+"""Work out a contract from the live API, step by step."""
+
+from __future__ import annotations
+
+from ideas_pipeline.fit.draft import Draft
+from ideas_pipeline.fit.lists import Explorer, explore, fit_limits
+from ideas_pipeline.fit.login import fit_login, fit_renewal
+from ideas_pipeline.fit.session import BudgetSpent, Session
+
+# The requests that are kept for the token's renewal, which comes last because it ends the token in use.
+_FOR_RENEWAL = 12
+
+
+def fit_live(session: Session, draft: Draft) -> None:
+    """Ask the live API.
+
+    Args:
+        session: the live API.
+        draft: the contract in force; gets what is found, and what is open.
+
+    Raises:
+        AuthenticationError: the API refuses client id and secret.
+        Unavailable: the API does not answer at all.
+    """
+    session.say("host: asking whether it answers")
+    tokens = None
+    try:
+        session.get("", header={})
+        tokens = fit_login(session, draft)
+        if tokens is not None:
+            form = draft.contract.auth.header
+            session.header = {form.name: form.format.replace("{access_token}", tokens.access)}
+            session.reserved = min(_FOR_RENEWAL, session.most // 4)
+            explore(Explorer(session, draft, tokens))
+    except BudgetSpent:
+        _ask_for_more(session, draft)
+    session.reserved = 0
+    try:
+        if tokens is not None:
+            fit_renewal(session, draft, tokens)
+    except BudgetSpent:
+        _ask_for_more(session, draft)
+    fit_limits(draft, session.seen)
+
+
+def _ask_for_more(session: Session, draft: Draft) -> None:
+    draft.ask(
+        (),
+        f"The budget of {session.most} requests is spent, so the rest was not tried. Run again with "
+        f"--requests {session.most * 2}: what was found is kept.",
+        urgency=99,
+    )

@@ -1,0 +1,380 @@
+"""Find the live API's lists: header, path, records, paging, then their fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.evidence import Exchange, header, leaves, names_a_record
+from ideas_pipeline.fit.fields import Known, fit_fields
+from ideas_pipeline.fit.login import Tokens, challenge_scheme, token_type
+from ideas_pipeline.fit.paging import Found, List, fit_paging, page_of, parameters, total_in, total_value
+from ideas_pipeline.fit.session import LIVE, Session
+from ideas_pipeline.ideas_api.field_map import field_map, records_in
+from ideas_pipeline.probe import vocabulary
+from ideas_pipeline.probe.guess import likely_records
+from ideas_pipeline.probe.probe import Seen, remember, scopes_of
+
+# How many requests the search for one list's path may take, and how many parents are tried until one has children.
+_MOST_PATHS = 20
+_MOST_PARENTS = 3
+_REFUSED = (401, 403)
+_PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
+_LIMITS = ("X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit")
+
+
+@dataclass
+class Explorer:
+    """What is known of the API's lists.
+
+    Attributes:
+        session: the live API.
+        draft: gets what is found.
+        tokens: what the login gave.
+        header_known: whether the API accepted the header; None if it refuses every known one.
+        paging: the paging of another list of this API.
+        seen: rows by table, as the draft maps them.
+        lists: the list of each stream that was found.
+        scopes: the parent of that list.
+        sizes: the parameters that set the page size of other lists.
+    """
+
+    session: Session
+    draft: Draft
+    tokens: Tokens
+    header_known: bool | None = False
+    paging: Found | None = None
+    seen: Seen = field(default_factory=dict)
+    lists: dict[str, List] = field(default_factory=dict)
+    scopes: dict[str, str] = field(default_factory=dict)
+    sizes: list[str] = field(default_factory=list)
+
+
+def explore(explorer: Explorer) -> None:
+    """Find and read a list of every stream.
+
+    Raises:
+        BudgetSpent: what was found until then stays.
+        Unavailable: the API does not answer.
+    """
+    draft, say = explorer.draft, explorer.session.say
+    for stream in draft.contract.order():
+        say(f"{stream}: looking for the list")
+        if _find(explorer, stream):
+            say(f"{stream}: reading the first page")
+            _fit_paging(explorer, stream)
+            _fit_records(explorer, stream)
+        elif explorer.header_known is None:
+            return
+    for stream in explorer.lists:
+        if explorer.paging and not draft.is_settled(("streams", stream, "paging", "style")):
+            _fit_paging(explorer, stream)
+
+
+def known_ids(seen: Seen) -> Known:
+    """The ids that were seen of each table."""
+    return {table: {str(row["id"]) for row in rows if row.get("id") is not None} for table, rows in seen.items()}
+
+
+def _find(explorer: Explorer, stream: str) -> bool:
+    """Find the path of a stream's list, and propose it with the place of its records."""
+    parent = _PARENTS.get(stream)
+    if parent and parent not in explorer.lists and "{" in explorer.draft.contract.streams[stream].path:
+        explorer.draft.notes.append(
+            f"{stream}: the list is below {parent}, which was not found yet: run fit again then"
+        )
+        return False
+    tried: list[str] = []
+    for template in _templates(explorer, stream):
+        if template in tried or len(tried) >= _MOST_PATHS:
+            continue
+        tried.append(template)
+        for scope in _scopes(explorer, stream, template):
+            answer = _get(explorer, _filled(template, scope))
+            if explorer.header_known is None:
+                return False
+            records = likely_records(answer.body, stream, explorer.draft.contract.streams[stream])
+            if not answer.ok or records is None or not _take(explorer, stream, template, scope, answer):
+                break
+            if explorer.lists[stream].first.keys:
+                return True
+        if stream in explorer.lists:
+            return True
+    explorer.draft.ask(
+        ("streams", stream, "path"),
+        f"None of {len(tried)} known paths has a list of {stream}"
+        + (f" (tried: {', '.join(tried[:12])})" if tried else "")
+        + ". Which path does the API's reference, or the browser, show?",
+        urgency=95 if stream in ("challenges", "ideas") else 80,
+    )
+    return False
+
+
+def _templates(explorer: Explorer, stream: str) -> Iterator[str]:
+    """Paths that may be a stream's list, the most probable first. ``{…}`` is the parent's id."""
+    spec = explorer.draft.contract.streams[stream]
+    parent = _PARENTS.get(stream)
+    words = vocabulary.LIST_WORDS[stream]
+    root = spec.path.partition("/{")[0]
+    is_likely = parent is None or "/{" not in spec.path or explorer.lists[parent].path.endswith(root)
+    if is_likely or explorer.draft.is_settled(("streams", stream, "path")):
+        yield spec.path
+    if parent is None:
+        known = [explorer.draft.contract.streams[other].path for other in explorer.lists if other not in _PARENTS]
+        prefixes = dict.fromkeys([*(path.rpartition("/")[0] for path in known), ""])
+        for prefix in prefixes:
+            yield from (f"{prefix}/{word}".lstrip("/") for word in words)
+        if not known:
+            yield from (prefix + word for prefix in vocabulary.PREFIXES[1:] for word in words[:3])
+        return
+    placeholder = f"{parent.removesuffix('s')}_id"
+    place = f"{{{placeholder}}}"
+    yield from _linked(explorer, parent, stream, place)
+    of = explorer.draft.contract.streams[parent]
+    # The parent's own list, without its parent: ideas of challenges/{challenge_id}/ideas are below ideas/{idea_id}.
+    base, _, last = of.path.rpartition("}/") if "{" in of.path else ("", "", of.path)
+    prefix = base.rpartition("{")[0].rstrip("/").rpartition("/")[0] if base else ""
+    roots = dict.fromkeys(f"{prefix}/{root}".lstrip("/") for root in (last, *vocabulary.LIST_WORDS[parent]))
+    own, *others = roots
+    yield from (f"{own}/{place}/{word}" for word in words)
+    prefix = f"{prefix}/" if prefix else ""
+    for word in words[:4]:
+        yield f"{prefix}{word}?{placeholder}={place}"
+    for root in others[:2]:
+        yield from (f"{root}/{place}/{word}" for word in words[:2])
+
+
+def _linked(explorer: Explorer, parent: str, stream: str, place: str) -> Iterator[str]:
+    """Paths to which the parent's records link, such as ``links.comments``, with the id as placeholder."""
+    words = {word.removesuffix("s") for word in vocabulary.LIST_WORDS[stream]}
+    for answer in explorer.session.seen[-40:]:
+        if not answer.ok or parent not in explorer.lists or answer is not explorer.lists[parent].first.answer:
+            continue
+        for _, record in records_in(answer.body, (explorer.lists[parent].records,))[:1]:
+            for path, value in leaves(record):
+                if not isinstance(value, str) or not value.startswith(("http", "/")):
+                    continue
+                below = explorer.session.below_base(value)
+                if below is None or not any(word in path.lower() for word in words):
+                    continue
+                segments = below.strip("/").split("/")
+                ids = [n for n, segment in enumerate(segments) if names_a_record(segment)]
+                if len(ids) == 1:
+                    segments[ids[0]] = place
+                    yield "/".join(segments)
+
+
+def _scopes(explorer: Explorer, stream: str, template: str) -> list[str]:
+    """Parents to try: those that declare most children first. A path without a placeholder has one list."""
+    if "{" not in template:
+        return [""]
+    contract = explorer.draft.contract
+    return scopes_of(contract, stream, explorer.seen)[:_MOST_PARENTS] if contract.streams[stream].each else []
+
+
+def _filled(template: str, scope: str) -> str:
+    return re.sub(r"\{[^{}]*\}", quote(scope, safe="").replace("\\", ""), template)
+
+
+def _get(explorer: Explorer, path: str) -> Exchange:
+    """Read a path. While the header is not known, a refusal is answered with the other known headers."""
+    session = explorer.session
+    answer = session.get(path)
+    if answer.is_missing or explorer.header_known:
+        return answer
+    if not _is_refusal(answer):
+        if answer.ok:
+            _accept_header(explorer, answer)
+        return answer
+    for name, form in _headers(explorer, answer):
+        headers = {name: form.replace("{access_token}", explorer.tokens.access)}
+        if headers == session.header:
+            continue
+        session.say(f"header: trying {name}")
+        other = session.get(path, header=headers)
+        if not _is_refusal(other):
+            session.header = headers
+            place = ("auth", "header")
+            reason = "the API accepts it, and refused the one before"
+            explorer.draft.propose(Inferred((*place, "name"), name, reason), Inferred((*place, "format"), form, reason))
+            explorer.header_known = True
+            return other
+    explorer.header_known = None
+    explorer.draft.ask(
+        ("auth", "header", "name"),
+        "The API refuses the token in every known header. Which header does the API's reference, or the browser, show "
+        "for API calls?",
+        urgency=98,
+    )
+    return answer
+
+
+def _is_refusal(answer: Exchange) -> bool:
+    body = answer.body
+    is_error = answer.ok and isinstance(body, dict) and bool(body.get("error")) and len(body) <= 4
+    return answer.status in _REFUSED or is_error
+
+
+def _accept_header(explorer: Explorer, answer: Exchange) -> None:
+    explorer.header_known = True
+    for name in ("name", "format"):
+        explorer.draft.confirm(("auth", "header", name), f"the API accepts it ({answer.status})")
+
+
+def _headers(explorer: Explorer, refusal: Exchange) -> Iterator[tuple[str, str]]:
+    """Headers that may carry the token: with the scheme that the API itself names, then common ones."""
+    for scheme in (challenge_scheme(refusal), token_type(explorer.tokens.answer)):
+        if scheme:
+            yield "Authorization", f"{scheme} {{access_token}}"
+    yield from vocabulary.HEADERS
+
+
+def _take(explorer: Explorer, stream: str, template: str, scope: str, answer: Exchange) -> bool:
+    """Take a list as the stream's. Returns whether the contract can be so."""
+    draft = explorer.draft
+    spec = draft.contract.streams[stream]
+    place = ("streams", stream)
+    records = likely_records(answer.body, stream, spec) or "@body"
+    page = page_of(answer, records)
+    if page is None:
+        return False
+    found = [Inferred((*place, "path"), template, f"the API answers there with a list ({len(page.keys)} records)")]
+    if "{" not in template and spec.each and spec.reads == "list":
+        found += _without_parent(explorer, stream, records, answer)
+        if len(found) == 1:
+            return False
+    in_force = next((p for p in spec.records if page_of(answer, p)), None)
+    if in_force == records and page.keys:
+        draft.confirm((*place, "records"), "in 1 of 1 responses")
+    elif page.keys:
+        found.append(Inferred((*place, "records"), records, "in 1 of 1 responses"))
+    if not draft.propose(*found):
+        return False
+    explorer.lists[stream] = List(
+        lambda values: explorer.session.get(_filled(template, scope), values), records, page, template
+    )
+    explorer.scopes[stream] = scope
+    return True
+
+
+def _without_parent(explorer: Explorer, stream: str, records: str, answer: Exchange) -> list[Inferred]:
+    """What one list for all parents needs: no ``each``, and the field that names the parent. Empty if none does."""
+    parent = _PARENTS[stream]
+    column = f"{parent.removesuffix('s')}_id"
+    ids = known_ids(explorer.seen).get(parent, set())
+    items = [record for _, record in records_in(answer.body, (records,)) if isinstance(record, dict)]
+    places = [path for path, value in leaves(items[0]) if str(value) in ids] if items and ids else []
+    matching = [p for p in places if all(str(dict(leaves(item)).get(p)) in ids for item in items)]
+    best = min(matching, key=lambda p: (parent.removesuffix("s") not in p, "id" not in p.lower(), len(p)), default=None)
+    if best is None:
+        return []
+    reason = f"in {len(items)} of {len(items)} records it is the id of one of the {parent}"
+    return [
+        Inferred(("streams", stream, "each"), None, f"one list has the records of several {parent}"),
+        Inferred(("streams", stream, "fields", column), best, reason),
+    ]
+
+
+def _fit_paging(explorer: Explorer, stream: str) -> None:
+    """Work out the paging of a stream's list, unless that needs more records than the list has."""
+    draft = explorer.draft
+    found = fit_paging(explorer.lists[stream], explorer.paging, explorer.sizes)
+    if found is None:
+        return
+    if found.values["style"] != "none":
+        explorer.paging = explorer.paging or found
+    place = ("streams", stream, "paging")
+    lines = [
+        Inferred((*place, name), value, found.reasons.get(name, "seen in the response"))
+        for name, value in found.values.items()
+    ]
+    draft.propose(*lines)
+
+
+def _fit_records(explorer: Explorer, stream: str) -> None:
+    """Read a full page, then work out total, page size and fields."""
+    draft, target = explorer.draft, explorer.lists[stream]
+    answer = target.first.answer
+    count = len(target.first.keys)
+    if not count:
+        draft.notes.append(f"{stream}: the list that was read has no records, so its fields could not be compared")
+        return
+    where = total_in(answer, target.records, count)
+    total = total_value(answer, where)
+    settled = draft.is_settled(("streams", stream, "paging", "style"))
+    paging = draft.contract.streams[stream].paging
+    size = getattr(paging, "size", None)
+    if settled and explorer.paging and size and paging.style != "none" and (total is None or total > count):
+        page = target.page(parameters(explorer.paging, size))
+        if page is not None and len(page.keys) >= count:
+            answer = page.answer
+            _fit_size(draft, stream, size, len(page.keys), total)
+            count = len(page.keys)
+    _fit_total(draft, stream, where, total, count)
+    records = [record for _, record in records_in(answer.body, (target.records,))]
+    fit_fields(draft, stream, records, known_ids(explorer.seen))
+    mapper = field_map(draft.contract, stream)
+    rows = [
+        mapper(record, key, index, explorer.scopes[stream])
+        for index, (key, record) in enumerate(records_in(answer.body, (target.records,)))
+    ]
+    remember(explorer.seen, stream, rows)
+
+
+def _fit_size(draft: Draft, stream: str, asked: int, came: int, total: int | None) -> None:
+    place = ("streams", stream, "paging", "size")
+    if came == asked:
+        draft.confirm(place, f"a page had {came} records, as requested")
+    elif total is not None and total > came:
+        draft.propose(Inferred(place, came, f"{asked} were requested, and {came} of {total} came"))
+
+
+def _fit_total(draft: Draft, stream: str, where: Mapping[str, str] | None, total: int | None, count: int) -> None:
+    place = ("streams", stream, "paging", "total")
+    in_force = draft.contract.streams[stream].paging.total
+    if where is None:
+        if in_force is not None and count:
+            draft.propose(Inferred(place, None, f"in none of the responses ({count} records came)"))
+        return
+    if in_force and (in_force.header == where.get("header") if "header" in where else where["body"] in in_force.body):
+        draft.confirm(place, f"it says {'as many' if total == count else 'more'} records as came")
+    else:
+        draft.propose(
+            Inferred(place, dict(where), "a number named like a total, no smaller than the records that came")
+        )
+
+
+def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
+    """Read the limits of rate headers: a limit per hour or per second, if the header or its window says which."""
+    for answer in reversed([e for e in exchanges if e.source == LIVE]):
+        for name in _LIMITS:
+            value = header(answer.answer_headers, name)
+            match = re.match(r"\s*(\d+)\s*(?:[,;].*?\bw=(\d+))?", value or "")
+            if not match:
+                continue
+            window = int(match[2]) if match[2] else _window(answer)
+            if window is None:
+                draft.ask(
+                    ("limits", "requests_per_hour"),
+                    f"The header {name} says {match[1]}: requests per hour, per minute or per second?",
+                    urgency=35,
+                )
+            elif window >= 60:
+                hourly = int(match[1]) * 3600 // window
+                draft.propose(Inferred(("limits", "requests_per_hour"), hourly, f"the header {name} says so"))
+            else:
+                rate = int(match[1]) / window
+                draft.propose(Inferred(("limits", "requests_per_second"), rate, f"the header {name} says so"))
+            return
+
+
+def _window(answer: Exchange) -> int | None:
+    """The seconds of the rate limit's window, if a header says so."""
+    for name in ("X-RateLimit-Window", "X-Rate-Limit-Window", "RateLimit-Policy"):
+        value = header(answer.answer_headers, name) or ""
+        if found := re.search(r"w=(\d+)", value) or re.fullmatch(r"\s*(\d+)\s*", value):
+            return int(found[1])
+    return None

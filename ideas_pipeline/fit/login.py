@@ -1,0 +1,421 @@
+"""Work out the login: where an auth code and tokens are requested, what is sent, and where the values are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ideas_pipeline.contract.auth import AuthRequest
+from ideas_pipeline.contract.types import Json, Paths, SendAs
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.evidence import Exchange, header, leaves
+from ideas_pipeline.fit.session import LoginRequest, Session
+from ideas_pipeline.ideas_api.auth_responses import credentials_error, is_yes
+from ideas_pipeline.probe import vocabulary
+from ideas_pipeline.probe.shapes import kinds_of
+
+# After so many refused shapes of one request, the credentials are more likely to be wrong than the shape.
+_MOST_SHAPES = 14
+_MOST_REFUSED = 6
+# An auth code may be valid for one attempt only.
+_ATTEMPTS_PER_CODE = 3
+_DENIED = (401, 403)
+_WAYS: tuple[SendAs, ...] = ("form", "json")
+_TOKEN = re.compile(r"[\w.~+/=:|-]{6,}")
+
+_WORDS = {
+    "auth_code": ("auth_code", "authcode", "authorization_code", "authorizationcode", "code"),
+    "access_token": ("access_token", "accesstoken", "access", "bearer", "jwt", "token", "api_token", "session"),
+    "refresh_token": ("refresh_token", "refreshtoken", "refresh", "renew", "renewal"),
+    "expires_in": ("expires_in", "expiresin", "expires", "ttl", "lifetime", "expiry", "valid_for", "seconds"),
+    "valid": ("valid", "is_valid", "isvalid", "active", "ok", "success", "authenticated"),
+}
+_NOT_A_CODE = ("status", "error", "message", "type", "state")
+
+
+@dataclass
+class Tokens:
+    """What the login gave. It holds secrets.
+
+    Attributes:
+        access: the access token.
+        refresh: the refresh token; empty if there is none.
+        answer: the response that had them.
+        places: where the values are in it, by their name in the contract.
+    """
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    answer: Exchange = field(repr=False)
+    places: dict[str, str] = field(default_factory=dict)
+
+
+def fit_login(session: Session, draft: Draft) -> Tokens | None:
+    """Log in, whatever the names and places of the login's values, and propose them.
+
+    Args:
+        session: the live API.
+        draft: gets what is found.
+
+    Returns:
+        The tokens; None if the API answered in a way that only a person understands, which is then asked.
+
+    Raises:
+        AuthenticationError: the API refuses client id and secret, or has none of the known login paths.
+    """
+    session.say("login: requesting an auth code")
+    request, answer = _first_accepted(session, _code_plan(draft), {})
+    if request is None:
+        _refuse(answer, draft)
+        return None
+    place = value_place(answer, "auth_code")
+    if place is None:
+        _ask_place(draft, answer, ("auth", "code", "auth_code"), "the auth code")
+        return None
+    _propose(draft, "code", request, {"auth_code": place}, answer)
+    session.say("login: exchanging the auth code for a token")
+    return _exchange(session, draft, request, value_at(answer, place), place)
+
+
+def fit_renewal(session: Session, draft: Draft, tokens: Tokens) -> None:
+    """Work out how a token is refreshed, then how it is validated."""
+    if tokens.refresh:
+        _fit_refresh(session, draft, tokens)
+    else:
+        draft.notes.append("the API gives no refresh token, so every expired token requires a login")
+    session.say("login: validating the token")
+    request, answer = _first_accepted(session, _validate_plan(draft, tokens), {"access_token": tokens.access})
+    if request is None:
+        draft.ask(
+            ("auth", "validate", "path"),
+            "No known path validates a token. Which one does the API's reference state?",
+            urgency=5,
+        )
+        return
+    place = value_place(answer, "valid")
+    _propose(draft, "validate", request, {"valid": place} if place else {}, answer)
+
+
+def _fit_refresh(session: Session, draft: Draft, tokens: Tokens) -> None:
+    """Work out the refresh. The new tokens take the place of the old ones, which may be invalid now."""
+    session.say("login: refreshing the token")
+    known = {"access_token": tokens.access, "refresh_token": tokens.refresh}
+    request, answer = _first_accepted(session, _refresh_plan(draft, tokens), known)
+    if request is None:
+        draft.ask(
+            ("auth", "refresh", "path"),
+            "No known path refreshes a token, so every expired token requires a login. "
+            "Which path does the API's reference state?",
+            urgency=20,
+        )
+        return
+    places = token_places(answer)
+    if "access_token" not in places:
+        _ask_place(draft, answer, ("auth", "refresh", "access_token"), "the new access token")
+        return
+    _propose(draft, "refresh", request, places, answer)
+    tokens.access = value_at(answer, places["access_token"])
+
+
+def token_places(answer: Exchange) -> dict[str, str]:
+    """Where a response has an access token, a refresh token and a lifetime."""
+    found: dict[str, str] = {}
+    for name in ("refresh_token", "expires_in", "access_token"):
+        taken = set(found.values())
+        place = value_place(answer, name, taken)
+        if place is not None:
+            found[name] = place
+    return found
+
+
+def value_place(answer: Exchange, name: str, taken: Iterable[str] = ()) -> str | None:
+    """The place of a value of the login in a response, by its name and kind; None if it cannot be known.
+
+    Args:
+        answer: the response.
+        name: the value's name in the contract: ``auth_code``, ``access_token``, ``refresh_token``, ``expires_in`` or
+            ``valid``.
+        taken: places of other values.
+    """
+    if not isinstance(answer.body, dict):
+        is_bare = name in ("auth_code", "access_token") and _TOKEN.fullmatch(_bare(answer))
+        return "@body" if is_bare else None
+    found = {path: value for path, value in leaves(answer.body) if path not in taken and _has_kind(name, value)}
+    scored = sorted((_rank(name, path), path.count("."), path) for path in found if _rank(name, path) is not None)
+    if scored:
+        return scored[0][2]
+    only = [path for path in found if not set(_words(path)) & set(_NOT_A_CODE)]
+    return only[0] if name in ("auth_code", "access_token") and len(only) == 1 else None
+
+
+def value_at(answer: Exchange, place: str) -> str:
+    """The value at a place of a response, as text."""
+    if place == "@body":
+        return _bare(answer)
+    return str(dict(leaves(answer.body)).get(place, ""))
+
+
+def describe(answer: Exchange) -> str:
+    """The names and kinds of a response, never its values."""
+    if isinstance(answer.body, dict):
+        kinds = ", ".join(f"{path} ({' or '.join(sorted(k))})" for path, k in kinds_of([answer.body]).items())
+        return kinds or "an empty map"
+    if isinstance(answer.body, list):
+        return "a list"
+    return "text that is not JSON" if answer.text.strip() else "an empty body"
+
+
+def _bare(answer: Exchange) -> str:
+    return answer.body if isinstance(answer.body, str) else answer.text.strip().strip('"')
+
+
+def _words(path: str) -> list[str]:
+    """The words of a path, from its last name: ``data.accessToken`` is ``access_token``, ``access``, ``token`` …"""
+    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", path).lower().replace("-", "_")
+    return [word for part in snake.split(".") for word in (part, *part.split("_"))]
+
+
+def _rank(name: str, path: str) -> int | None:
+    """The position of the best of the names for a value that the path has; None if it has none."""
+    last = re.sub(r"([a-z])([A-Z])", r"\1_\2", path.rsplit(".", 1)[-1]).lower().replace("-", "_")
+    words = _WORDS[name]
+    if name != "refresh_token" and "refresh" in _words(path):
+        return None
+    if last in words:
+        return words.index(last)
+    parts = _words(path)
+    ranks = [words.index(word) + len(words) for word in words if word in parts]
+    if name in ("auth_code", "valid", "expires_in") and set(parts) & {"error", "status", "message"}:
+        return None
+    return min(ranks, default=None)
+
+
+def _has_kind(name: str, value: Json) -> bool:
+    if name == "valid":
+        return isinstance(value, bool) or (isinstance(value, str | int) and is_yes(value))
+    if name == "expires_in":
+        return not isinstance(value, bool) and str(value).isdecimal() and 0 < int(str(value)) < 10**9
+    return isinstance(value, str) and bool(_TOKEN.fullmatch(value))
+
+
+def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> tuple[LoginRequest | None, Exchange]:
+    """Send requests until one is accepted: each path with the first shape, and all shapes on a path that exists.
+
+    Args:
+        session: the live API.
+        plan: the requests to try.
+        known: the values of placeholders.
+
+    Returns:
+        The accepted request and its response; or None and the most telling refusal.
+    """
+    told = Exchange("")
+    refused = shapes = attempts = 0
+    for path in plan.paths:
+        for fields, send_as in plan.shapes(path):
+            request = LoginRequest("GET" if send_as == "query" else "POST", path, send_as, fields)
+            values = plan.renewed(attempts) if plan.renewed else known
+            answer = session.authenticate(request, values)
+            if answer.ok and not _is_error(answer):
+                return request, answer
+            told = answer if told.status is None or (told.is_missing and not answer.is_missing) else told
+            if answer.is_missing:
+                break
+            attempts += 1
+            shapes += 1
+            refused += answer.status in _DENIED
+            if refused >= _MOST_REFUSED or shapes >= _MOST_SHAPES:
+                return None, told
+    return None, told
+
+
+def _is_error(answer: Exchange) -> bool:
+    body = answer.body
+    return isinstance(body, dict) and bool(body.get("error") or body.get("errors")) and len(body) <= 4
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Requests to try, the most probable first.
+
+    Attributes:
+        own: the request in force, which is the first one.
+        others: other paths.
+        fields: other parameters.
+        send_as: how the API sent parameters before.
+        renewed: gives the placeholders' values for an attempt, by its number; None if they stay.
+    """
+
+    own: AuthRequest
+    others: Sequence[str]
+    fields: Sequence[Mapping[str, str]]
+    send_as: SendAs = "form"
+    renewed: Callable[[int], Mapping[str, str]] | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        return list(dict.fromkeys([self.own.path, *self.others]))
+
+    def shapes(self, path: str) -> Iterator[tuple[Mapping[str, str], SendAs]]:
+        """Parameters and how they are sent: on the path in force, the ones in force come first."""
+        found: list[tuple[Mapping[str, str], SendAs]] = []
+        if path == self.own.path:
+            found.append((self.own.fields, self.own.send_as))
+        ways: list[SendAs] = [self.send_as, *(way for way in _WAYS if way != self.send_as)]
+        found += [(fields, way) for fields in self.fields[:1] for way in ways]
+        found += [(fields, way) for way in ways for fields in self.fields[1:]]
+        found.append((self.fields[0], "query"))
+        for number, shape in enumerate(found):
+            if shape not in found[:number]:
+                yield shape
+
+
+def _code_plan(draft: Draft) -> _Plan:
+    shapes = [{one: "{client_id}", two: "{client_secret}"} for one, two in vocabulary.CLIENT_NAMES]
+    return _Plan(draft.contract.auth.code, vocabulary.CODE_PATHS, shapes)
+
+
+def _exchange(session: Session, draft: Draft, code_request: LoginRequest, code: str, place: str) -> Tokens | None:
+    """Exchange the auth code. A refused attempt may have used it up, so every few attempts get a new code."""
+    codes = [code]
+
+    def renewed(attempts: int) -> Mapping[str, str]:
+        if attempts // _ATTEMPTS_PER_CODE >= len(codes):
+            answer = session.authenticate(code_request, {})
+            codes.append(value_at(answer, place))
+        return {"auth_code": codes[-1]}
+
+    request, answer = _first_accepted(session, _token_plan(draft, code_request, place, renewed), {})
+    if request is None:
+        draft.ask(
+            ("auth", "token", "path"),
+            "The API issued an auth code, but none of the known requests exchanges it for an access token. "
+            "Which path and parameters does the API's reference state?",
+            urgency=100,
+        )
+        return None
+    places = token_places(answer)
+    if "access_token" not in places:
+        _ask_place(draft, answer, ("auth", "token", "access_token"), "the access token")
+        return None
+    _propose(draft, "token", request, places, answer)
+    if "refresh_token" not in places:
+        draft.ask(
+            ("auth", "token", "refresh_token"),
+            f"Where is the refresh token? The response has {describe(answer)}.",
+            urgency=10,
+        )
+    refresh = value_at(answer, places["refresh_token"]) if "refresh_token" in places else ""
+    return Tokens(value_at(answer, places["access_token"]), refresh, answer, places)
+
+
+def _token_plan(
+    draft: Draft, code_request: LoginRequest, place: str, renewed: Callable[[int], Mapping[str, str]]
+) -> _Plan:
+    """The requests that may exchange a code: paths beside the code's, its way of sending, its own name as parameter."""
+    folder = code_request.path.rpartition("/")[0]
+    beside = [f"{folder}/{name}" if folder else name for name in ("token", "access_token")]
+    client = {name: text for name, text in code_request.fields.items() if text.startswith("{client")}
+    names = _names(place, vocabulary.CODE_NAMES)
+    shapes = [{name: "{auth_code}"} | client for name in names]
+    shapes += [{name: "{auth_code}"} | client | {"grant_type": "authorization_code"} for name in names[:2]]
+    shapes += [{name: "{auth_code}"} for name in names[:2]]
+    others = [*beside, *vocabulary.TOKEN_PATHS, *([folder] if folder else [])]
+    return _Plan(draft.contract.auth.token, others, shapes, code_request.send_as, renewed)
+
+
+def _refresh_plan(draft: Draft, tokens: Tokens) -> _Plan:
+    auth = draft.contract.auth
+    client = {name: text for name, text in auth.token.fields.items() if text.startswith("{client")}
+    names = _names(tokens.places.get("refresh_token", ""), vocabulary.REFRESH_NAMES)
+    shapes = [{name: "{refresh_token}"} | more for name in names[:2] for more in ({}, client)]
+    shapes += [shape | {"grant_type": "refresh_token"} for shape in shapes[:2]]
+    shapes += [{name: "{refresh_token}"} for name in names[2:]]
+    beside = _beside(auth.token.path, auth.code.path, names=("refresh", "refresh_token", "renew"))
+    return _Plan(auth.refresh, [*beside, auth.token.path, *vocabulary.REFRESH_PATHS], shapes, auth.token.send_as)
+
+
+def _validate_plan(draft: Draft, tokens: Tokens) -> _Plan:
+    auth = draft.contract.auth
+    names = _names(tokens.places.get("access_token", ""), vocabulary.ACCESS_NAMES)
+    shapes = [{name: "{access_token}"} for name in names]
+    beside = _beside(auth.token.path, auth.code.path, names=("validate", "verify", "check"))
+    return _Plan(auth.validate_, [*beside, *vocabulary.VALIDATE_PATHS], shapes, auth.token.send_as)
+
+
+def _names(place: str, known: Sequence[str]) -> list[str]:
+    """Parameter names: the name of the value's own place first, if it is among the known ones."""
+    own = place.rsplit(".", 1)[-1]
+    return list(dict.fromkeys([*([own] if own in known else []), *known]))
+
+
+def _beside(*paths: str, names: Sequence[str]) -> list[str]:
+    """These names beside the paths of the login, and the usual one below them."""
+    folders = dict.fromkeys(path.rpartition("/")[0] or path for path in paths)
+    return [f"{folder}/{name}" for name in names for folder in folders] + [f"{path}/{names[0]}" for path in paths]
+
+
+def _propose(draft: Draft, route: str, request: LoginRequest, places: Mapping[str, str], answer: Exchange) -> None:
+    """Propose a request of the auth flow that the API accepted, and the places of its values."""
+    reason = f"the API accepted it ({answer.status})"
+    own = draft.contract.auth.model_dump(by_alias=True)[route]
+    found = [Inferred(("auth", route, name), getattr(request, name), reason) for name in ("method", "path", "send_as")]
+    sent = dict(request.fields)
+    found += [
+        Inferred(
+            ("auth", route, "fields", name), sent.get(name), reason if name in sent else "the API does not want it"
+        )
+        for name in {**sent, **own["fields"]}
+        if sent.get(name) != own["fields"].get(name)
+    ]
+    for name, place in places.items():
+        if place_in_force(answer, own.get(name) or ()) == place:
+            draft.confirm(("auth", route, name), "seen in 1 of 1 responses")
+        else:
+            found.append(Inferred(("auth", route, name), place, "seen in 1 of 1 responses"))
+    draft.propose(*found)
+
+
+def place_in_force(answer: Exchange, paths: Paths) -> str | None:
+    """The first of the contract's places that has a value in the response."""
+    if not isinstance(answer.body, dict):
+        return "@body" if "@body" in paths else None
+    there = dict(leaves(answer.body))
+    return next((path for path in paths if there.get(path) is not None or path == "@body"), None)
+
+
+def _ask_place(draft: Draft, answer: Exchange, place: tuple[str, ...], what: str) -> None:
+    texts = [path for path, value in leaves(answer.body) if isinstance(value, str)] if answer.body else []
+    draft.ask(
+        place,
+        f"Where is {what}? The response has {describe(answer)}. If it is in none of them, the API probably sends it to "
+        "the API client's endpoint: leave the endpoint field of the API client empty.",
+        proposal=texts[0] if texts else None,
+        urgency=100,
+    )
+
+
+def _refuse(answer: Exchange, draft: Draft) -> None:
+    """Raise the error for refused credentials, or ask for the login's path."""
+    if answer.status in _DENIED:
+        raise credentials_error(answer.status, worked_before=False)
+    draft.ask(
+        ("auth", "code", "path"),
+        f"None of the known login requests works (the most telling answer was HTTP {answer.status}). Is the base URL "
+        "right (the right region? /v2/ at its end?), and which path and parameters does the API's reference state?",
+        urgency=100,
+    )
+
+
+def token_type(answer: Exchange) -> str | None:
+    """The kind of token that the login names, such as Bearer; None if it names none."""
+    found = [v for path, v in leaves(answer.body) if path.rsplit(".", 1)[-1].lower() in ("token_type", "tokentype")]
+    return str(found[0]) if found and re.fullmatch(r"[A-Za-z]{3,12}", str(found[0])) else None
+
+
+def challenge_scheme(answer: Exchange) -> str | None:
+    """The scheme that a 401 asks for in WWW-Authenticate (RFC 9110 §11.6.1); None if it names none."""
+    asked = header(answer.answer_headers, "WWW-Authenticate") or ""
+    word = asked.split(" ", 1)[0].strip(",")
+    return word if re.fullmatch(r"[A-Za-z]{3,12}", word) else None

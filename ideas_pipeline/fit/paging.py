@@ -1,0 +1,362 @@
+"""Work out the paging of a list from its first page and a few requests: style, parameters, first page, total."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.fit.evidence import Exchange, header
+from ideas_pipeline.ideas_api.field_map import records_in
+from ideas_pipeline.probe import vocabulary
+from ideas_pipeline.probe.guess import likely_paging, likely_total
+
+# The position that is requested: at this one, numbered pages from 0 and from 1 and offsets all differ.
+_SECOND = 2
+_WANTED = 3
+
+Get = Callable[[Mapping[str, Json]], Exchange]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its response, and the keys of its records, which tell records apart."""
+
+    answer: Exchange
+    keys: list[str]
+
+
+@dataclass(frozen=True)
+class List:
+    """A list of the live API.
+
+    Attributes:
+        get: reads it with these parameters.
+        records: the path of its records.
+        first: its first page, read without paging parameters.
+        path: its path, with placeholders.
+    """
+
+    get: Get
+    records: str
+    first: Page
+    path: str = ""
+
+    def page(self, values: Mapping[str, Json]) -> Page | None:
+        """Read a page; None if the API refuses the parameters."""
+        answer = self.get(values)
+        return page_of(answer, self.records) if answer.ok else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The paging that was seen.
+
+    Attributes:
+        values: the contract's paging without ``size`` and ``total``.
+        reasons: what was seen, by the name of a value.
+    """
+
+    values: dict[str, Json]
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def page_of(answer: Exchange, records: str) -> Page | None:
+    """The page in a response; None if it has no records where they are expected."""
+    try:
+        found = records_in(answer.body, (records,))
+    except UnexpectedResponse:
+        return None
+    return Page(answer, keys_of([record for _, record in found]))
+
+
+def keys_of(records: Sequence[Json]) -> list[str]:
+    """Texts that tell records apart: their id if one of their names looks like it, else the whole record."""
+    maps = [record for record in records if isinstance(record, dict)]
+    if len(maps) == len(records) and maps:
+        names = [
+            n for n in maps[0] if n.lower() in ("id", "_id", "uid", "uuid", "guid", "key") or n.lower().endswith("id")
+        ]
+        for name in sorted(names, key=len):
+            values = [str(record.get(name)) for record in maps]
+            if len(set(values)) == len(values):
+                return values
+    return [str(record) for record in records]
+
+
+def total_in(answer: Exchange, records: str, count: int) -> dict[str, str] | None:
+    """The place of the list's total in a response."""
+    return likely_total(answer.body, answer.answer_headers, records, count)
+
+
+def total_value(answer: Exchange, where: Mapping[str, str] | None) -> int | None:
+    """The total at its place."""
+    if where is None:
+        return None
+    value: Any = answer.body
+    if "header" in where:
+        value = header(answer.answer_headers, where["header"])
+    else:
+        for name in where["body"].split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+    return int(value) if str(value).isdecimal() else None
+
+
+def fit_paging(target: List, learned: Found | None, sizes: list[str]) -> Found | None:
+    """Find the paging of a list that is probably longer than its first page, or has at least two records.
+
+    Args:
+        target: the list.
+        learned: the paging of another list of this API, which is tried first.
+        sizes: parameters that set the page size of other lists; gets the one of this list.
+
+    Returns:
+        The paging; None if the list is too short to show it, or no known parameter changes what comes.
+    """
+    count = len(target.first.keys)
+    if learned is not None and count > 1 and (same := _like(target, learned)):
+        return same
+    first = target.first
+    hint = likely_paging(first.answer.body, first.answer.answer_headers)
+    size = None
+    if count > 1:
+        size, small = _size_parameter(target, [*sizes, *_echoed(first.answer, hint)])
+        if size and small:
+            # A short page shows the link or the cursor that a page with the whole list lacks.
+            sizes[:] = [size]
+            first = small
+            hint = likely_paging(first.answer.body, first.answer.answer_headers) or hint
+    sized: dict[str, Json] = {"size_parameter": size}
+    reasons = {"size_parameter": "a page had as many records as it asked for" if size else "no known parameter sets it"}
+    if hint and hint["style"] == "next_link":
+        values: dict[str, Json] = {"style": "next_link"} | ({"next": hint["next"]} if "next" in hint else {}) | sized
+        seen = {"style": "the response links to the next page", "next": "seen in the response"}
+        return Found(values, reasons | seen)
+    if hint and hint["style"] == "cursor":
+        name = _cursor_parameter(target, hint["cursor"], first, size)
+        if name is None:
+            return None
+        values = {"style": "cursor", "cursor": hint["cursor"], "cursor_parameter": name} | sized
+        seen = {
+            "style": "the response has the next page's cursor",
+            "cursor": "seen in the response",
+            "cursor_parameter": "it led to other records",
+        }
+        return Found(values, reasons | seen)
+    return _by_position(target, size, _echoed(target.first.answer, hint))
+
+
+def from_request(values: Mapping[str, Json], answer: Exchange) -> Found | None:
+    """The paging that a recorded request shows by its parameters and its response; None if it shows none."""
+    hint = likely_paging(answer.body, answer.answer_headers) if answer.ok else None
+    size = next((name for name in values if name in vocabulary.SIZE_NAMES), None)
+    sized: dict[str, Json] = {"size_parameter": size} if size else {}
+    reasons = {"size_parameter": "in a recorded request", "style": "in a recorded request"}
+    for style, names in (("page", vocabulary.PAGE_NAMES), ("offset", vocabulary.OFFSET_NAMES)):
+        name = next((n for n in values if n in names and str(values[n]).isdecimal()), None)
+        if name:
+            found: dict[str, Json] = {"style": style, f"{style}_parameter": name} | sized
+            if style == "page" and str(values[name]) == "0":
+                found["first"] = 0
+            return Found(
+                found, reasons | {f"{style}_parameter": "in a recorded request", "first": "page 0 was requested"}
+            )
+    if hint and hint["style"] == "next_link":
+        return Found({name: hint[name] for name in ("style", "next") if name in hint} | sized, reasons)
+    if hint and hint["style"] == "cursor":
+        by = next((n for n in values if n in vocabulary.CURSOR_NAMES), None)
+        named: dict[str, Json] = {"cursor_parameter": by} if by else {}
+        return Found({"style": "cursor", "cursor": hint["cursor"]} | named | sized, reasons)
+    return None
+
+
+def parameters(found: Found, size: int | None = None, second: bool = False) -> dict[str, Json]:
+    """The parameters that ask for a page: the first one, or the second one of numbered pages and offsets."""
+    values: dict[str, Json] = {}
+    name = found.values.get("size_parameter")
+    if name and size:
+        values[name] = size
+    first = found.values.get("first", 1)
+    if found.values["style"] == "page":
+        values[found.values["page_parameter"]] = first + 1 if second else first
+    elif found.values["style"] == "offset":
+        values[found.values["offset_parameter"]] = (size or 0) if second else 0
+    return values
+
+
+def _like(target: List, learned: Found) -> Found | None:
+    """The paging of another list, if this one obeys it, too: with half the size, page two has the other records."""
+    size = learned.values.get("size_parameter")
+    keys = target.first.keys
+    if not size:
+        return None
+    half = (len(keys) + 1) // 2
+    if learned.values["style"] in ("page", "offset"):
+        second = target.page(parameters(learned, half, second=True))
+        if second is None:
+            return _unpaged_if_refused(target)
+        if second.keys and second.keys == keys[half : 2 * half][: len(second.keys)]:
+            return Found(learned.values, dict.fromkeys(learned.values, "seen here as in another list"))
+        return _unpaged() if second.keys == keys and len(keys) > 1 else None
+    small = target.page({size: half})
+    if small is None:
+        return _unpaged_if_refused(target)
+    hint = likely_paging(small.answer.body, small.answer.answer_headers)
+    if len(small.keys) == half and hint and hint["style"] == learned.values["style"]:
+        return Found(learned.values, dict.fromkeys(learned.values, "seen here as in another list"))
+    return _unpaged() if small.keys == keys and len(keys) > 1 else None
+
+
+def _unpaged_if_refused(target: List) -> Found | None:
+    """No paging, if the list refuses the parameters of the other lists and all that its total promises came."""
+    where = total_in(target.first.answer, target.records, len(target.first.keys))
+    total = total_value(target.first.answer, where)
+    hint = likely_paging(target.first.answer.body, target.first.answer.answer_headers)
+    return None if hint or (total or 0) > len(target.first.keys) else _unpaged()
+
+
+def _unpaged() -> Found:
+    return Found(
+        {"style": "none"}, {"style": "paging parameters of other lists change nothing here, and all records came"}
+    )
+
+
+def _wanted(count: int) -> int:
+    return max(1, min(_WANTED, (count - 1) // 2))
+
+
+def _echoed(answer: Exchange, hint: Mapping[str, Json] | None) -> list[str]:
+    """Parameter names that the response itself shows: in a link to the next page, or repeated in the body."""
+    names: list[str] = []
+    if hint and hint["style"] == "next_link":
+        link: Any = answer.body
+        for name in str(hint.get("next", "")).split(".") if hint.get("next") else []:
+            link = link.get(name) if isinstance(link, dict) else None
+        link = link or header(answer.answer_headers, "Link") or ""
+        names += [name for name, _ in parse_qsl(urlsplit(str(link).split(">")[0].lstrip("<")).query)]
+    if hint:
+        names += [str(v) for k, v in hint.items() if k.endswith("_parameter") and v]
+    return names
+
+
+def _size_parameter(target: List, likely: Sequence[str]) -> tuple[str | None, Page | None]:
+    """The parameter that sets the page size, and the short page that it gave."""
+    count = len(target.first.keys)
+    want = _wanted(count)
+    if want >= count:
+        return None, None
+    names = list(dict.fromkeys([*(n for n in likely if n in vocabulary.SIZE_NAMES), *vocabulary.SIZE_NAMES]))
+    moved: dict[str, Page] = {}
+    name = _acting(target, names, lambda _: want, lambda page: len(page.keys) == want, None, moved)
+    return name, moved.get(name or "")
+
+
+def _cursor_parameter(target: List, place: str, first: Page, size: str | None) -> str | None:
+    value: Any = first.answer.body
+    for name in place.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if value in (None, "", False):
+        return None
+    own = place.rsplit(".", 1)[-1]
+    names = list(dict.fromkeys([*vocabulary.CURSOR_NAMES, own]))
+    more: dict[str, Json] = {size: len(first.keys)} if size else {}
+    return _acting(target, names, lambda _: value, lambda page: bool(page.keys) and page.keys != first.keys, more)
+
+
+def _by_position(target: List, size: str | None, echoed: Sequence[str]) -> Found | None:
+    """Numbered pages or offsets, told apart by the records that come at position 2."""
+    keys = target.first.keys
+    want = _wanted(len(keys)) if size else len(keys)
+    more: dict[str, Json] = {size: want} if size else {}
+    start = keys[:want]
+    known = [*vocabulary.PAGE_NAMES, *vocabulary.OFFSET_NAMES]
+    names = list(dict.fromkeys([*(n for n in echoed if n in known), *_by_turns(known)]))
+    moved: dict[str, Page] = {}
+
+    def acts(page: Page) -> bool:
+        return page.keys != start
+
+    name = _acting(target, names, lambda _: _SECOND, acts, more, moved)
+    if name is None:
+        return None
+    got = moved[name].keys
+    seen = {"style": "position 2 had other records", "size_parameter": "a page had as many records as it asked for"}
+    sized: dict[str, Json] = {"size_parameter": size}
+    if (
+        got
+        and got == keys[_SECOND : _SECOND + want][: len(got)]
+        and (want != _SECOND or name in vocabulary.OFFSET_NAMES)
+    ):
+        return Found(
+            {"style": "offset", "offset_parameter": name} | sized, seen | {"offset_parameter": "it skips records"}
+        )
+    first = 1
+    if not (got and got == keys[want : 2 * want][: len(got)]):
+        one = target.page({name: 1} | more)
+        first = 1 if one and one.keys == start else 0
+    found: dict[str, Json] = {"style": "page", "page_parameter": name, "first": first} | sized
+    return Found(found, seen | {"page_parameter": "it turns pages", "first": f"page {first} has the first records"})
+
+
+def _by_turns(names: Sequence[str]) -> list[str]:
+    """Page and offset names by turns, so that the usual ones of both come first."""
+    pages = [n for n in names if n in vocabulary.PAGE_NAMES]
+    offsets = [n for n in names if n in vocabulary.OFFSET_NAMES]
+    mixed = [name for pair in zip(pages, offsets, strict=False) for name in pair]
+    return [*mixed, *pages[len(offsets) :], *offsets[len(pages) :]]
+
+
+def _acting(
+    target: List,
+    names: Sequence[str],
+    value: Callable[[str], Json],
+    acts: Callable[[Page], bool],
+    more: Mapping[str, Json] | None = None,
+    moved: dict[str, Page] | None = None,
+) -> str | None:
+    """The first of ``names`` that acts.
+
+    All of them are sent at once first: most APIs ignore parameters that they do not know, and then halving finds the
+    one that acts. An API that refuses unknown parameters gets them one by one.
+
+    Args:
+        target: the list.
+        names: the parameters.
+        value: the value to send in each.
+        acts: whether a page shows that the parameter acts.
+        more: parameters to send in each request.
+        moved: gets the page of the parameter that acts.
+    """
+
+    def sent(some: Sequence[str]) -> Page | None:
+        return target.page({name: value(name) for name in some} | dict(more or {}))
+
+    def keep(name: str, page: Page) -> str:
+        if moved is not None:
+            moved[name] = page
+        return name
+
+    page = sent(names[:1])
+    if page is not None and acts(page):
+        return keep(names[0], page)
+    some = list(names[1:])
+    page = sent(some) if page is not None else None
+    if page is None:
+        for name in some:
+            page = sent([name])
+            if page is not None and acts(page):
+                return keep(name, page)
+        return None
+    if not acts(page):
+        return None
+    while len(some) > 1:
+        half = some[: len(some) // 2]
+        page = sent(half)
+        if page is None or not acts(page):
+            half, page = some[len(half) :], None
+        some = half
+    page = page or sent(some)
+    return keep(some[0], page) if page is not None and acts(page) else None

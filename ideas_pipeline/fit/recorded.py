@@ -1,0 +1,470 @@
+"""Work out a contract from recorded or described requests: no request is sent."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from ideas_pipeline.contract.types import Json, Steps
+from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.evidence import Exchange, header, leaves, names_a_record
+from ideas_pipeline.fit.fields import Known, fit_fields, resemblance
+from ideas_pipeline.fit.login import place_in_force, token_places, value_at, value_place
+from ideas_pipeline.fit.paging import from_request, page_of, total_in, total_value
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.ideas_api.field_map import field_map, records_in
+from ideas_pipeline.probe import vocabulary
+from ideas_pipeline.probe.guess import likely_records
+from ideas_pipeline.probe.probe import Seen, remember
+
+_PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
+_ORDERING = (
+    "sort",
+    "order",
+    "order_by",
+    "sort_by",
+    "orderBy",
+    "sortBy",
+    "direction",
+    "include",
+    "expand",
+    "embed",
+    "with",
+)
+_LITERALS = ("grant_type", "scope", "response_type", "audience")
+_VERSION = re.compile(r"v\d+(\.\d+)?")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{1,12}) \S+")
+# The share of a stream's columns that records must have to be taken for the stream's.
+_ALIKE = 0.2
+_NO_TOKEN_HEADERS = ("cookie", "accept", "content-type", "user-agent", "origin", "referer", "host", "x-requested-with")
+
+
+@dataclass
+class _ListSeen:
+    """The exchanges that show one list: a path with ``{}`` in place of ids, and the requests for it."""
+
+    template: str
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        """The last word of the path."""
+        return self.template.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+    @property
+    def root(self) -> str:
+        """The path before the parent's id; empty for a list without a parent."""
+        path = self.template.partition("?")[0]
+        return path.partition("/{}")[0] if "{}" in path else ""
+
+    @property
+    def has_parent(self) -> bool:
+        return "{}" in self.template
+
+    @property
+    def answered(self) -> list[Exchange]:
+        return [e for e in self.exchanges if e.ok and isinstance(e.body, dict | list)]
+
+
+def address_of(exchanges: Sequence[Exchange], default: str | None) -> str | None:
+    """The API's address that recorded requests show: the host of most of them, with the path that all of them share.
+
+    Args:
+        exchanges: the recorded requests.
+        default: the address that the settings name, which is kept.
+    """
+    if default:
+        return default
+    hosts = Counter(e.base for e in exchanges if e.base)
+    if not hosts:
+        return None
+    host, _ = hosts.most_common(1)[0]
+    paths = [e.path.strip("/").split("/")[:-1] for e in exchanges if e.base == host]
+    shared = []
+    for segments in zip(*paths, strict=False):
+        if len(set(segments)) > 1 or names_a_record(segments[0]):
+            break
+        shared.append(segments[0])
+    versions = [n for n, segment in enumerate(shared) if _VERSION.fullmatch(segment)]
+    if versions:
+        shared = shared[: versions[-1] + 1]
+    return f"{host}/{'/'.join(shared)}/" if shared else f"{host}/"
+
+
+def below(exchanges: Iterable[Exchange], address: str | None) -> list[Exchange]:
+    """The requests to the API's host, with paths below its address."""
+    base = urlsplit(address or "")
+    found = []
+    for exchange in exchanges:
+        if exchange.base and base.netloc and urlsplit(exchange.base).hostname != base.hostname:
+            continue
+        path = exchange.path
+        if path.startswith(base.path):
+            path = path.removeprefix(base.path)
+        elif base.path.strip("/") and exchange.documented and not exchange.base:
+            path = path.lstrip("/")  # the document names no server: its paths are relative to the address
+        found.append(replace(exchange, path=path.lstrip("/")))
+    return found
+
+
+def fit_recorded(exchanges: Sequence[Exchange], draft: Draft, credentials: Credentials | None) -> None:
+    """Work out what the exchanges show.
+
+    Args:
+        exchanges: the requests, with paths below the API's address.
+        draft: gets what is found.
+        credentials: client id and secret, to recognise them in requests; None if they are not known.
+    """
+    tokens = _fit_login(exchanges, draft, credentials)
+    streams = _streams(exchanges, draft)
+    _fit_header([e for seen in streams.values() for e in seen.exchanges], draft, tokens)
+    seen: Seen = {}
+    for stream in draft.contract.order():
+        if stream in streams:
+            _fit_stream(draft, stream, streams[stream], seen)
+
+
+def _fit_login(exchanges: Sequence[Exchange], draft: Draft, credentials: Credentials | None) -> list[str]:
+    """Work out the login's requests. Returns the access tokens that were seen, to find the header."""
+    known: dict[str, str] = {}
+    if credentials:
+        known |= {credentials.client_id: "{client_id}", credentials.client_secret: "{client_secret}"}
+    tokens: list[str] = []
+    for exchange in exchanges:
+        if not exchange.values or (exchange.status is not None and not exchange.ok):
+            continue
+        fields = {name: _placeholder(name, value, known) for name, value in exchange.values.items()}
+        route = _route(exchange, set(fields.values()))
+        if route is None:
+            continue
+        places: dict[str, str] = {}
+        if exchange.ok and (exchange.body is not None or exchange.text):
+            if route == "code" and (place := value_place(exchange, "auth_code")):
+                places = {"auth_code": place}
+                known[value_at(exchange, place)] = "{auth_code}"
+            elif route in ("token", "refresh"):
+                places = token_places(exchange)
+                for name in ("access_token", "refresh_token"):
+                    if name in places:
+                        known[value_at(exchange, places[name])] = f"{{{name}}}"
+                if "access_token" in places:
+                    tokens.append(value_at(exchange, places["access_token"]))
+            elif route == "validate" and (place := value_place(exchange, "valid")):
+                places = {"valid": place}
+        _propose_login(draft, route, exchange, fields, places)
+    return tokens
+
+
+def _placeholder(name: str, value: Json, known: Mapping[str, str]) -> str | None:
+    """The template of a parameter of the login; None if it is none that the contract knows."""
+    if str(value) in known:
+        return known[str(value)]
+    for index, placeholder in enumerate(("{client_id}", "{client_secret}")):
+        if name in {pair[index] for pair in vocabulary.CLIENT_NAMES}:
+            return placeholder
+    for names, placeholder in (
+        (vocabulary.CODE_NAMES, "{auth_code}"),
+        (vocabulary.REFRESH_NAMES[:2], "{refresh_token}"),
+        (vocabulary.ACCESS_NAMES, "{access_token}"),
+    ):
+        if name in names:
+            return placeholder
+    return str(value) if name in _LITERALS and re.fullmatch(r"[\w.:/ -]{1,60}", str(value)) else None
+
+
+def _route(exchange: Exchange, placeholders: set[str | None]) -> str | None:
+    """Which request of the login this is, by what it sends."""
+    if "{refresh_token}" in placeholders:
+        return "refresh"
+    if "{auth_code}" in placeholders and (exchange.method == "POST" or "{client_secret}" in placeholders):
+        return "token"
+    if "{client_secret}" in placeholders:
+        return "code"
+    words = set(re.split(r"[/_.-]", exchange.path.lower()))
+    is_check = bool(words & {"validate", "verify", "check", "introspect", "validation"})
+    return "validate" if "{access_token}" in placeholders and is_check else None
+
+
+def _propose_login(
+    draft: Draft, route: str, exchange: Exchange, fields: Mapping[str, str | None], places: Mapping[str, str]
+) -> None:
+    reason = f"in {exchange.source}"
+    own = draft.contract.auth.model_dump(by_alias=True)[route]
+    at: Steps = ("auth", route)
+    lines = [
+        Inferred((*at, "method"), exchange.method, reason),
+        Inferred((*at, "path"), exchange.path, reason),
+        Inferred((*at, "send_as"), exchange.send_as, reason),
+    ]
+    sent = {name: text for name, text in fields.items() if text is not None}
+    lines += [
+        Inferred((*at, "fields", name), sent.get(name), reason if name in sent else f"the request {reason} has none")
+        for name in {**sent, **own["fields"]}
+        if sent.get(name) != own["fields"].get(name)
+    ]
+    for name, place in places.items():
+        if place_in_force(exchange, own.get(name) or ()) == place:
+            draft.confirm((*at, name), reason)
+        else:
+            lines.append(Inferred((*at, name), place, reason))
+    draft.propose(*lines)
+    for name in [name for name, text in fields.items() if text is None]:
+        draft.ask(
+            (*at, "fields", name),
+            f"The {route} request in {exchange.source} has the parameter {name}: what is sent in it?",
+            urgency=85,
+        )
+
+
+def _fit_header(exchanges: Sequence[Exchange], draft: Draft, tokens: Sequence[str]) -> None:
+    """Find the header that carries the token: by the token itself, else by its name."""
+    found: Counter[tuple[str, str]] = Counter()
+    sources: dict[tuple[str, str], str] = {}
+    for exchange in exchanges:
+        for name, value in exchange.headers.items():
+            if name.lower() in _NO_TOKEN_HEADERS or name.startswith(":"):
+                continue
+            form = _form(name, value, tokens)
+            if form:
+                found[name, form] += 2 if any(token in value for token in tokens) else 1
+                sources[name, form] = exchange.source
+    if not found:
+        return
+    (name, form), _ = found.most_common(1)[0]
+    having = [e for e in exchanges if header(e.headers, name)]
+    reason = f"in {len(having)} of {len(exchanges)} requests of {sources[name, form]}"
+    draft.propose(
+        Inferred(("auth", "header", "name"), name, reason), Inferred(("auth", "header", "format"), form, reason)
+    )
+
+
+def _form(name: str, value: str, tokens: Sequence[str]) -> str | None:
+    """The format of a header that carries the token; None if it does not."""
+    for token in tokens:
+        if token and token in value:
+            return value.replace(token, "{access_token}")
+    if "{access_token}" in value:
+        return value
+    is_token = re.search(r"auth|token|api[-_]?key|session", name, re.IGNORECASE)
+    if not is_token or tokens:
+        return None
+    scheme = _SCHEME.fullmatch(value.strip())
+    if scheme and scheme[1].lower() == "basic":
+        return None
+    return f"{scheme[1]} {{access_token}}" if scheme else "{access_token}"
+
+
+def _streams(exchanges: Sequence[Exchange], draft: Draft) -> dict[str, _ListSeen]:
+    """The stream of each recorded list: by the words of its path, by its place below others, by its records."""
+    lists: dict[str, _ListSeen] = {}
+    bare: list[_ListSeen] = []
+    for exchange in exchanges:
+        if not _may_be_list(exchange):
+            continue
+        if not exchange.path:
+            bare.append(_ListSeen("", [exchange]))
+            continue
+        template = _template(exchange)
+        lists.setdefault(template, _ListSeen(template)).exchanges.append(exchange)
+    found: dict[str, _ListSeen] = {}
+    rest = [seen for seen in lists.values() if not seen.template.endswith("{}") or "?" in seen.template]
+    for seen in rest:
+        for stream, words in vocabulary.LIST_WORDS.items():
+            if seen.word.lower() in words and stream not in found and _fits_below(seen, stream):
+                found[stream] = seen
+                break
+    rest = [seen for seen in rest if seen not in found.values()]
+    _assign_by_place(draft, found, rest)
+    for seen in bare:
+        name = seen.exchanges[0].source.lower()
+        named = [s for s, words in vocabulary.LIST_WORDS.items() if any(word in name for word in words)]
+        options = [s for s in named or draft.contract.streams if s not in found]
+        best = options[0] if named and len(options) == 1 else _most_alike(draft, seen, options)
+        if best:
+            found[best] = seen
+        else:
+            source = seen.exchanges[0].source
+            draft.notes.append(f"the records of {source} resemble no stream: name the file after one, as ideas.json")
+    return found
+
+
+def _may_be_list(exchange: Exchange) -> bool:
+    if exchange.method == "GET":
+        is_login = "{client_secret}" in {_placeholder(n, v, {}) for n, v in exchange.values.items()}
+        return not is_login and (exchange.status is None or exchange.ok)
+    if exchange.method != "POST" or exchange.documented or not exchange.ok:
+        return False
+    found = exchange.body if isinstance(exchange.body, dict | list) else None
+    return found is not None and any(isinstance(v, list) and len(v) > 1 for v in _lists_in(found))
+
+
+def _lists_in(body: Json) -> list[Json]:
+    if isinstance(body, list):
+        return [body]
+    return [v for v in body.values() if isinstance(v, list)] if isinstance(body, dict) else []
+
+
+def _template(exchange: Exchange) -> str:
+    """The path with ``{}`` in place of ids, and with the parameter that names the parent, if there is one."""
+    segments = ["{}" if names_a_record(s) else s for s in exchange.path.strip("/").split("/")]
+    path = "/".join(segments)
+    if "{}" not in path:
+        parents = {
+            word.removesuffix("s")
+            for words in (vocabulary.LIST_WORDS["challenges"], vocabulary.LIST_WORDS["ideas"])
+            for word in words
+        }
+        for name, value in exchange.values.items():
+            stem = re.sub(r"_?[iI]d$", "", name).lower()
+            if stem in parents and stem != name.lower() and (names_a_record(str(value)) or exchange.documented):
+                return f"{path}?{name}={{}}"
+    return path
+
+
+def _fits_below(seen: _ListSeen, stream: str) -> bool:
+    return seen.has_parent or stream not in ("comments", "votes") if stream in _PARENTS else not seen.has_parent
+
+
+def _assign_by_place(draft: Draft, found: dict[str, _ListSeen], rest: list[_ListSeen]) -> None:
+    """Assign lists with unknown words: what is below a list and has lists below it holds ideas, and so on."""
+    every = [*found.values(), *rest]
+    roots = Counter(seen.root for seen in every if seen.has_parent and seen.root)
+    for seen in list(rest):
+        stream = None
+        is_root = any(root.rpartition("/")[2] == seen.word for root in roots)
+        if seen.has_parent:
+            parent = found.get("challenges")
+            below_challenges = parent is not None and seen.root == parent.template
+            if "ideas" not in found and (is_root or below_challenges):
+                stream = "ideas"
+        elif "challenges" not in found and is_root:
+            stream = "challenges"
+        if stream:
+            found[stream] = seen
+            rest.remove(seen)
+    for seen in list(rest):
+        options = [s for s in (("comments", "votes") if seen.has_parent else ("users", "challenges")) if s not in found]
+        stream = options[0] if len(options) == 1 and not seen.answered else _most_alike(draft, seen, options)
+        if stream:
+            found[stream] = seen
+            rest.remove(seen)
+
+
+def _most_alike(draft: Draft, seen: _ListSeen, options: Sequence[str]) -> str | None:
+    """The stream whose columns the records resemble most; None if they resemble none."""
+    scored = []
+    for stream in options:
+        spec = draft.contract.streams.get(stream)
+        records = [r for e in seen.answered for r in _records(e, likely_records(e.body, stream, spec))] if spec else []
+        if spec and records:
+            scored.append((resemblance(stream, spec.fields, records), stream))
+    score, best = max(scored, default=(0.0, ""))
+    return best if score > _ALIKE else None
+
+
+def _records(exchange: Exchange, path: str | None) -> list[Json]:
+    if path is None:
+        return []
+    try:
+        return [record for _, record in records_in(exchange.body, (path,)) if isinstance(record, dict)]
+    except UnexpectedResponse:
+        return []
+
+
+def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
+    spec = draft.contract.streams[stream]
+    place: Steps = ("streams", stream)
+    first = seen.exchanges[0]
+    count = f"in {len(seen.exchanges)} request{'s' if len(seen.exchanges) > 1 else ''} of {first.source}"
+    lines: list[Inferred] = []
+    if seen.template:
+        parent = _PARENTS.get(stream, "")
+        path = seen.template.replace("{}", f"{{{parent.removesuffix('s')}_id}}")
+        if path.count("{") > 1:
+            draft.ask(
+                (*place, "path"),
+                f"The list of {stream} in {first.source} is below more than one id. Set its path and a composite key: "
+                "docs/contract.md, Ids.",
+                urgency=80,
+            )
+            return
+        lines.append(Inferred((*place, "path"), path, count))
+        if first.method != spec.method:
+            lines += [
+                Inferred((*place, "method"), first.method, count),
+                Inferred((*place, "send_as"), first.send_as, count),
+            ]
+        if "{" not in path and spec.each and spec.reads == "list":
+            lines += _without_parent(stream, seen, draft, rows)
+        kept = {n: v for n, v in first.values.items() if n in _ORDERING and re.fullmatch(r"[\w.,-]{1,40}", str(v))}
+        if kept and not first.documented:
+            lines.append(Inferred((*place, "parameters"), kept, count))
+    answers = seen.answered
+    records_path = next((p for e in answers if (p := likely_records(e.body, stream, spec)) is not None), None)
+    if records_path is not None:
+        in_force = next((p for p in spec.records if page_of(answers[0], p)), None)
+        if in_force == records_path:
+            draft.confirm((*place, "records"), count)
+        else:
+            lines.append(Inferred((*place, "records"), records_path, count))
+    if lines and not draft.propose(*lines):
+        return
+    _fit_paging(draft, stream, seen, records_path)
+    if records_path is None:
+        return
+    records = [r for e in answers for r in _records(e, records_path)]
+    if not records:
+        return
+    known: Known = {t: {str(r["id"]) for r in found if r.get("id") is not None} for t, found in rows.items()}
+    fit_fields(draft, stream, records, known)
+    mapper = field_map(draft.contract, stream)
+    remember(rows, stream, [mapper(record, None, index, "") for index, record in enumerate(records)])
+
+
+def _without_parent(stream: str, seen: _ListSeen, draft: Draft, rows: Seen) -> list[Inferred]:
+    """What one list for all parents needs: no ``each``, and the field that names the parent."""
+    parent = _PARENTS[stream].removesuffix("s")
+    column = f"{parent}_id"
+    path = likely_records(seen.answered[0].body, stream, draft.contract.streams[stream]) if seen.answered else None
+    records = [r for e in seen.answered for r in _records(e, path)]
+    names = [p for p, _ in leaves(records[0]) if parent in p.lower() and "id" in p.lower()] if records else []
+    return [
+        Inferred(("streams", stream, "each"), None, "one list, without a parent in its path"),
+        Inferred(
+            ("streams", stream, "fields", column), min(names, key=len, default=column), "named like the parent's id"
+        ),
+    ]
+
+
+def _fit_paging(draft: Draft, stream: str, seen: _ListSeen, records: str | None) -> None:
+    place: Steps = ("streams", stream, "paging")
+    shown = [f for e in seen.exchanges if (f := from_request(e.values, e)) is not None]
+    if shown:
+        best = max(shown, key=lambda found: len(found.values))
+        best_first = any(f.values.get("first") == 0 for f in shown)
+        values = best.values | ({"first": 0} if best_first and best.values["style"] == "page" else {})
+        draft.propose(
+            *(
+                Inferred((*place, n), v, best.reasons.get(n, f"in {seen.exchanges[0].source}"))
+                for n, v in values.items()
+            )
+        )
+    for exchange in seen.answered if records is not None else []:
+        count = len(_records(exchange, records))
+        where = total_in(exchange, str(records), 1 if exchange.documented else count)
+        if where is None or not count:
+            continue
+        in_force = draft.contract.streams[stream].paging.total
+        is_same = in_force and (
+            in_force.header == where.get("header") if "header" in where else where["body"] in in_force.body
+        )
+        total = total_value(exchange, where)
+        if is_same:
+            draft.confirm((*place, "total"), f"it says {total} with {count} records" if exchange.documented else "seen")
+        else:
+            draft.propose(Inferred((*place, "total"), dict(where), f"named like a total, in {exchange.source}"))
+        return

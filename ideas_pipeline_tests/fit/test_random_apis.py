@@ -1,0 +1,32 @@
+"""``fit`` against APIs that nobody has seen before; the benchmark ``fit_random_apis`` measures 200 of them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline_tests.fit.measuring import dialogue
+from ideas_pipeline_tests.fit.random_apis import RandomSimulator, random_api
+
+APIS = 3
+
+
+@pytest.mark.parametrize("visit", [False, True], ids=["credentials", "credentials and a HAR"])
+def test_at_most_a_tenth_of_the_values_is_left_to_a_person(visit: bool, tmp_path: Path) -> None:
+    seeds = random.sample(range(1_000_000), APIS)
+    needed, typed = 0, {}
+    for seed in seeds:
+        api = random_api(seed)
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        with RandomSimulator(api) as simulator:
+            done = dialogue(api, simulator, folder, visit=visit)
+            sent = {r.stream for r in simulator.log if r.method != "GET"}
+        assert done.spoiled == set(), f"random_api({seed})"
+        assert max(done.requests) <= 60, f"random_api({seed})"
+        assert all(not stream or stream.startswith("auth.") for stream in sent), f"random_api({seed})"
+        needed += len(done.needed)
+        typed[seed] = sorted(done.typed)
+    assert sum(map(len, typed.values())) <= 0.1 * needed, typed
