@@ -16,10 +16,14 @@ import click
 
 from ideas_pipeline import private_file
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.merge import merge
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.yaml_file import to_yaml
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.simulator.auth import ApiClient
 from ideas_pipeline.simulator.community import SIZES, Scale, generate
 from ideas_pipeline.simulator.control import CLOCK_PATH, read_faults
+from ideas_pipeline.simulator.dialects import DIALECTS, Dialect, combined, quirks_of
 from ideas_pipeline.simulator.folder import FolderError, read_folder
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator, serve
@@ -62,6 +66,23 @@ from ideas_pipeline.simulator.simulator import Simulator, serve
 @click.option(
     "--fault", "fault_rules", multiple=True, help='A fault as JSON, such as \'{"kind": "status", "every": 7}\'.'
 )
+@click.option(
+    "--dialect",
+    "dialects",
+    multiple=True,
+    type=click.Choice(list(DIALECTS)),
+    metavar="NAME",
+    help="A habit of real APIs, such as expired-as-200; can be repeated. --dialects lists them.",
+)
+@click.option(
+    "--dialects",
+    "listed",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _list_dialects(context) if wanted else None,
+    help="List the dialects and exit.",
+)
 @click.option("--contract", type=click.Path(path_type=Path), help="Contract file, merged over the default one.")
 @click.option("--client-id", help="The API client's id; random unless given.")
 @click.option("--client-secret", help="The API client's secret; random unless given.")
@@ -85,6 +106,7 @@ def simulate(
     token_uses: int | None,
     page_cap: int | None,
     fault_rules: tuple[str, ...],
+    dialects: tuple[str, ...],
     contract: Path | None,
     client_id: str | None,
     client_secret: str | None,
@@ -106,6 +128,7 @@ def simulate(
                ideas-pipeline simulate --endpoint http://127.0.0.1:8765/
                ideas-pipeline simulate --from my_community/ --fault '{"kind": "status", "status": 503, "every": 7}'
                ideas-pipeline simulate --living --port 8080
+               ideas-pipeline simulate --dialect expired-as-200 --dialect own-page-size
     \b
     Then:      curl http://127.0.0.1:8080/_control/clock -d '{"days": 1}'
                curl http://127.0.0.1:8080/_control/faults -d '{"kind": "status", "status": 503}'
@@ -119,28 +142,35 @@ def simulate(
         rules = [rule for text in fault_rules for rule in read_faults(text)]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from None
+    try:
+        dialect = combined(dialects)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--dialect") from None
     credentials = {"client_id": client_id, "client_secret": client_secret}
     given = {name: value for name, value in credentials.items() if value}
     try:
         tables = read_folder(folder) if folder else generate(cast("Scale", scale), seed)
         simulator = Simulator(
-            load_contract(contract),
+            _spoken(load_contract(contract), dialect),
             tables,
             living=LivingCommunity(tables, seed, hidden_changes=hidden_changes) if living else None,
-            client=ApiClient(**given, endpoint=endpoint, token_seconds=token_seconds, token_uses=token_uses),
+            client=ApiClient(
+                **given, endpoint=endpoint, token_seconds=token_seconds, token_uses=token_uses or dialect.token_uses
+            ),
             latency=latency_ms / 1000,
-            rate_limit=rate_limit,
-            page_cap=page_cap,
+            rate_limit=rate_limit or dialect.rate_limit,
+            page_cap=page_cap or dialect.page_cap,
+            quirks=quirks_of(dialect),
             host=host,
             port=port,
         )
     except (ContractError, FolderError, ValueError) as error:
         raise click.UsageError(str(error)) from None
-    for rule in rules:
+    for rule in (*rules, *dialect.faults):
         simulator.faults.add(rule)
     with _ready_file(ready_file) as write:
         try:
-            serve(simulator, lambda ready: _announce(ready, endpoint, write))
+            serve(simulator, lambda ready: _announce(ready, endpoint, dialect, write))
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "the host name is not valid"
             raise click.ClickException(f"cannot listen on {host}, port {port}: {why}.") from None
@@ -173,7 +203,20 @@ def _ready_file(file: Path | None) -> Iterator[Callable[[str], None]]:
         unfinished.unlink(missing_ok=True)
 
 
-def _announce(simulator: Simulator, endpoint: str | None, write_ready_file: Callable[[str], None]) -> None:
+def _list_dialects(context: click.Context) -> None:
+    for name, dialect in DIALECTS.items():
+        click.echo(f"{name:28} {dialect.about}")
+    context.exit()
+
+
+def _spoken(contract: Contract, dialect: Dialect) -> Contract:
+    """The contract of an API that speaks the dialect."""
+    return Contract.model_validate(merge(contract.model_dump(by_alias=True), dialect.contract))
+
+
+def _announce(
+    simulator: Simulator, endpoint: str | None, dialect: Dialect, write_ready_file: Callable[[str], None]
+) -> None:
     api = {
         "base_url": simulator.base_url,
         "client_id": simulator.client_id,
@@ -195,6 +238,9 @@ def _announce(simulator: Simulator, endpoint: str | None, write_ready_file: Call
         variables |= {"IDEAS_CALLBACK_PORT": str(url.port or 80), "IDEAS_CALLBACK_PATH": url.path or "/"}
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    if dialect.contract:
+        click.echo("\nThe client's contract (IDEAS_CONTRACT) has to say:\n")
+        click.echo(to_yaml(dialect.contract))
     if simulator.living:
         clock = urlsplit(simulator.base_url)._replace(path=CLOCK_PATH).geturl()
         click.echo(f"\nThe community's clock shows {simulator.living.now:%Y-%m-%d %H:%M} UTC. To let a day pass:\n")

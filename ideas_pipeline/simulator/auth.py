@@ -15,7 +15,14 @@ from yarl import URL
 
 from ideas_pipeline.contract.auth import Auth, AuthRequest, TokenRequest
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.simulator.responses import RequestRefused, Response, json_bytes, sent_parameters, template_pattern
+from ideas_pipeline.simulator.responses import (
+    RequestRefused,
+    Response,
+    TokenRefused,
+    json_bytes,
+    sent_parameters,
+    template_pattern,
+)
 from ideas_pipeline.simulator.shape import put
 
 CODE_SECONDS = 60
@@ -77,6 +84,7 @@ class AuthServer:
     Attributes:
         issued: Every code and token that was ever issued.
         revoked: The API client was revoked; every request is refused.
+        refresh_rotates: A refresh brings a new refresh token; otherwise the old one stays valid (RFC 6749 §6).
     """
 
     contract: Auth
@@ -84,6 +92,7 @@ class AuthServer:
     counters: Counters = field(default_factory=Counters)
     issued: list[str] = field(default_factory=list)
     revoked: bool = False
+    refresh_rotates: bool = True
 
     def __post_init__(self) -> None:
         self._codes: dict[str, float] = {}
@@ -111,18 +120,18 @@ class AuthServer:
         """Check the access token in the request's header, and count one use of it.
 
         Raises:
-            RequestRefused: 401; the header is missing or malformed, or the token is unknown, expired or used up.
+            TokenRefused: The header is missing or malformed, or the token is unknown, expired or used up.
         """
         name = self.contract.header.name
         sent = request.headers.get(name)
         if sent is None:
-            raise RequestRefused(401, f"the header {name} is missing")
+            raise TokenRefused(f"the access token in the header {name} is missing")
         match = self._header.fullmatch(sent)
         if match is None:
-            raise RequestRefused(401, f"the header {name} does not have the form {self.contract.header.format}")
+            raise TokenRefused(f"the access token's header {name} does not have the form {self.contract.header.format}")
         access = self._live(match["access_token"])
         if access is None:
-            raise RequestRefused(401, "the access token is unknown or has expired")
+            raise TokenRefused("the access token is unknown or has expired")
         if access.uses_left is not None:
             access.uses_left -= 1
 
@@ -201,9 +210,11 @@ class AuthServer:
             raise RequestRefused(400, "the refresh token was used before")
         if token not in self._refresh:
             raise RequestRefused(400, "the refresh token is unknown")
+        self.counters.refreshes += 1
+        if not self.refresh_rotates:
+            return self._pair(self.contract.refresh, with_refresh_token=False)
         self._refresh.remove(token)
         self._spent_refresh.add(token)
-        self.counters.refreshes += 1
         return self._pair(self.contract.refresh)
 
     def _validated(self, values: dict[str, str]) -> Response:
@@ -214,11 +225,14 @@ class AuthServer:
             raise RequestRefused(401, "the access token is unknown or has expired")
         return _response({})
 
-    def _pair(self, request: TokenRequest) -> Response:
-        access, refresh = self._new_secret(), self._new_secret()
+    def _pair(self, request: TokenRequest, *, with_refresh_token: bool = True) -> Response:
+        access = self._new_secret()
         self._access[access] = _Access(time.monotonic() + self.client.token_seconds, self.client.token_uses)
-        self._refresh.add(refresh)
-        values: dict[str, Json] = {request.access_token[0]: access, request.refresh_token[0]: refresh}
+        values: dict[str, Json] = {request.access_token[0]: access}
+        if with_refresh_token:
+            refresh = self._new_secret()
+            self._refresh.add(refresh)
+            values[request.refresh_token[0]] = refresh
         if request.expires_in:
             values[request.expires_in[0]] = int(self.client.token_seconds)
         return _response(values)

@@ -36,6 +36,20 @@ class RequestRefused(Exception):
         self.message = message
 
 
+class TokenRefused(RequestRefused):
+    """A call whose token is missing, unknown or expired: 401, unless the API has another habit."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(401, message)
+
+
+class TooFast(RequestRefused):
+    """A call beyond the rate limit: 429, unless the API has another habit."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(429, message)
+
+
 def json_bytes(value: Any) -> bytes:
     """Encode as JSON. Values that orjson refuses (lone surrogates, very large numbers) are written with escapes."""
     try:

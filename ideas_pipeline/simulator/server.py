@@ -27,6 +27,8 @@ from ideas_pipeline.simulator.paging import POSITION_PARAMETER, requested_slice
 from ideas_pipeline.simulator.responses import (
     RequestRefused,
     Response,
+    TokenRefused,
+    TooFast,
     error_response,
     json_bytes,
     sent_parameters,
@@ -34,6 +36,7 @@ from ideas_pipeline.simulator.responses import (
 )
 from ideas_pipeline.simulator.rights import Account, Role, visible
 from ideas_pipeline.simulator.shape import Quirks, put
+from ideas_pipeline.simulator.statuses import refused_rate, refused_token
 from ideas_pipeline.simulator.truth import Tables
 
 BASE_PATH = "/v2/"
@@ -93,7 +96,8 @@ class IdeasServer:
     ) -> None:
         self.contract = contract
         self.tables = tables
-        self.auth = AuthServer(contract.auth, client)
+        self.auth = AuthServer(contract.auth, client, refresh_rotates=quirks.refresh_rotates)
+        self._quirks = quirks
         self.living = living
         self.latency = latency
         self.rate_limit = rate_limit
@@ -155,9 +159,12 @@ class IdeasServer:
         await faults.delay(due)
         try:
             response = faults.replacement(request, due) or await self._respond(request, raw_path, route, due)
+        except TokenRefused as refused:
+            response = refused_token(self._quirks.expired_as, refused.message)
+        except TooFast as refused:
+            response = refused_rate(self._quirks.limited_as, refused.message, seconds=1)
         except RequestRefused as refused:
-            headers = {"Retry-After": "1"} if refused.status == 429 else {}
-            response = error_response(refused.status, refused.message, headers)
+            response = error_response(refused.status, refused.message)
         self._note(request, raw_path, route, response.status)
         return await faults.send(request, response, due)
 
@@ -220,7 +227,7 @@ class IdeasServer:
         while self._recent and self._recent[0] <= now - 1:
             self._recent.popleft()
         if len(self._recent) >= self.rate_limit:
-            raise RequestRefused(429, f"more than {self.rate_limit} requests per second")
+            raise TooFast(f"more than {self.rate_limit} requests per second")
         self._recent.append(now)
 
     def _note(self, request: web.BaseRequest, raw_path: str, route: Route, status: int) -> None:

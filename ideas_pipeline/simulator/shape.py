@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
 from ideas_pipeline.contract.types import Json
+from ideas_pipeline.simulator.statuses import RateRefusal, TokenRefusal
 from ideas_pipeline.simulator.truth import Index, Row
 
 
@@ -30,6 +31,9 @@ class Quirks:
     signed_urls       volatile addresses get a signature that differs in every response
     total             the list's total as ``text``, or ``absent``
     next_links        ``relative`` to the host
+    expired_as        how a token is refused (see ``statuses``)
+    limited_as        how a client that is too fast is refused (see ``statuses``)
+    refresh_rotates   a refresh brings a new refresh token
     """
 
     numbers_as_text: bool = False
@@ -43,6 +47,9 @@ class Quirks:
     signed_urls: bool = False
     total: Literal["number", "text", "absent"] = "number"
     next_links: Literal["absolute", "relative"] = "absolute"
+    expired_as: TokenRefusal = "401"
+    limited_as: RateRefusal = "429"
+    refresh_rotates: bool = True
 
 
 _BOOLEANS: dict[str, tuple[Json, Json]] = {

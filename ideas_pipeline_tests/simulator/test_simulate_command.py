@@ -15,6 +15,7 @@ import requests
 from click.testing import CliRunner
 
 from ideas_pipeline.cli.simulate import simulate
+from ideas_pipeline.simulator.dialects import DIALECTS
 from ideas_pipeline_tests.processes import run, started
 
 COMMAND = [sys.executable, "-c", "from ideas_pipeline.cli.simulate import simulate; simulate()"]
@@ -58,6 +59,8 @@ def test_the_command_serves_until_a_signal_stops_it(number: signal.Signals, tmp_
         (["--endpoint", "ftp://host/"], "the endpoint must be a URL such as"),
         (["--ready-file", "/nope/x"], "--ready-file: /nope/x cannot be written: No such file or directory."),
         (["--ready-file", "/tmp"], "--ready-file: /tmp cannot be written: Is a directory."),
+        (["--dialect", "klingon"], "'klingon' is not one of"),
+        (["--dialect", "no-total", "--dialect", "total-as-text"], "total-as-text and no-total contradict each other"),
         (["--hidden-changes"], "--hidden-changes has no effect without --living"),
         (["--living", "--from", "some/folder"], "--living makes its own community and cannot serve a folder"),
     ],
@@ -76,6 +79,19 @@ def test_a_living_community_prints_how_to_move_its_clock(tmp_path: Path) -> None
     lines = output.splitlines()
     assert f"curl {clock} -d '{{\"days\": 1}}'" in lines
     assert any("clock shows 2026-01-05 06:00 UTC" in line for line in lines)
+
+
+def test_dialects_are_listed_and_spoken_and_what_a_client_must_know_is_printed(tmp_path: Path) -> None:
+    listed = CliRunner().invoke(simulate, ["--dialects"]).output.splitlines()
+    assert [line.split()[0] for line in listed] == list(DIALECTS)
+    ready = tmp_path / "ready.json"
+    dialects = ["--dialect", "times-without-zone", "--dialect", "expired-as-200"]
+    with running(ready, *dialects) as (process, api):
+        refused = requests.get(api["base_url"] + "challenges")
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate()
+    assert (refused.status_code, refused.json()["error"]) == (200, "invalid_token")
+    assert "The client's contract (IDEAS_CONTRACT) has to say:\n\ntimezone: Africa/Lagos\n" in output
 
 
 def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Each dialect is seen in the responses, and those that contradict each other are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.dialects import DIALECTS, combined, quirks_of
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.simulator.caller import Caller
+
+TABLES = generate("small", seed=1)
+
+
+def refused(dialect: str) -> tuple[requests.Response, requests.Response]:
+    """The responses to an expired token and to a call that is too fast."""
+    with Simulator(load_contract(None), TABLES, quirks=quirks_of(combined([dialect]))) as simulator:
+        caller = Caller(simulator)
+        simulator.auth.expire_tokens()
+        expired = caller.get("challenges")
+        simulator.rate_limit = 0
+        return expired, caller.get("challenges")
+
+
+EXPIRED: dict[str, tuple[int, dict[str, Any]]] = {
+    "expired-as-403": (403, {"message": "the access token is unknown or has expired"}),
+    "expired-as-400": (400, {"error": "invalid_token"}),
+    "expired-as-200": (200, {"error": "invalid_token"}),
+    "expired-as-200-with-a-code": (200, {"success": False, "code": 401}),
+    "refresh-token-stays": (401, {"error": "the access token is unknown or has expired"}),
+}
+LIMITED: dict[str, tuple[int, str]] = {
+    "rate-limit-as-403": (403, "You have exceeded a rate limit."),
+    "rate-limit-as-200": (200, "rate_limit_exceeded"),
+    "expired-as-403": (429, "more than 0 requests per second"),
+}
+
+
+@pytest.mark.parametrize("dialect", EXPIRED)
+def test_an_expired_token_is_refused_in_the_dialect(dialect: str) -> None:
+    response, _ = refused(dialect)
+    status, body = EXPIRED[dialect]
+    assert response.status_code == status
+    assert body.items() <= response.json().items()
+
+
+@pytest.mark.parametrize("dialect", LIMITED)
+def test_a_call_that_is_too_fast_is_refused_in_the_dialect(dialect: str) -> None:
+    _, response = refused(dialect)
+    status, text = LIMITED[dialect]
+    assert response.status_code == status
+    assert text in response.text
+    assert response.headers.get("Retry-After") == (None if status == 200 else "1")
+
+
+def test_a_refresh_token_that_stays_can_be_used_again() -> None:
+    dialect = combined(["refresh-token-stays"])
+    with Simulator(load_contract(None), TABLES, quirks=quirks_of(dialect)) as simulator:
+        caller = Caller(simulator)
+        pair = caller.login()
+        answers = [caller.post("auth/refresh", refresh_token=pair["refresh_token"]).json() for _ in range(2)]
+    assert [sorted(answer) for answer in answers] == [["access_token", "expires_in"]] * 2
+
+
+def test_dialects_of_different_things_can_be_combined() -> None:
+    names = ["own-page-size", "times-without-zone", "expired-as-200", "byte-order-mark", "maintenance-as-200"]
+    dialect = combined(names)
+    assert dialect.page_cap == DIALECTS["own-page-size"].page_cap
+    assert dialect.contract == {"timezone": "Africa/Lagos"}
+    assert (quirks_of(dialect).timestamps, quirks_of(dialect).expired_as) == ("naive", "200")
+    assert [fault.kind for fault in dialect.faults] == ["bom", "html"]
+
+
+def test_dialects_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="expired-as-403 and expired-as-200 contradict each other"):
+        combined(["expired-as-200", "expired-as-403"])
+
+
+def test_every_dialect_is_described_and_its_quirks_exist() -> None:
+    for name, dialect in DIALECTS.items():
+        assert dialect.about, name
+        assert quirks_of(dialect), name
