@@ -243,7 +243,9 @@ def run_archive(
     with ExitStack() as stack:
         if days:
             try:
-                archive = RunArchive(stack.enter_context(Writer(folder, run_id)), contract, privacy)
+                archive = RunArchive(
+                    stack.enter_context(Writer(folder, run_id, privacy.mark if privacy else 0)), contract, privacy
+                )
             except OSError as error:
                 _log.warning("This run is not archived: %s cannot be written to (%s).", folder, error.strerror)
         yield archive

@@ -107,10 +107,14 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
-def create(file: Path) -> sqlite3.Connection:
+def create(file: Path, mark: int = 0) -> sqlite3.Connection:
     """Open the file of a run for writing, and create it if it does not exist. Only its owner can read it.
 
     The caller holds the file's lock.
+
+    Args:
+        file: the file.
+        mark: the mark of a new file (see ``set_mark``).
 
     Raises:
         OSError: with the file's name, if it cannot be written.
@@ -125,6 +129,7 @@ def create(file: Path) -> sqlite3.Connection:
         with closing(connect(new)) as connection:
             try:
                 connection.executescript(_SCHEMA)
+                set_mark(connection, mark)
             except sqlite3.Error as error:
                 raise as_os_error(error, file) from None
         new.replace(file)
@@ -144,6 +149,17 @@ def connect(file: Path) -> sqlite3.Connection:
 def as_os_error(error: sqlite3.Error, file: Path) -> OSError:
     """SQLite's ``error`` as an OSError that names the file."""
     return OSError(errno.EIO, str(error), str(file))
+
+
+def mark_of(connection: sqlite3.Connection) -> int:
+    """The mark of a file; 0 if it has none. Raises sqlite3.Error."""
+    (mark,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(mark)
+
+
+def set_mark(connection: sqlite3.Connection, mark: int) -> None:
+    """Mark a file: a number for the policy to which its pages are held. Raises sqlite3.Error."""
+    connection.execute(f"PRAGMA user_version = {mark}")
 
 
 def insert(connection: sqlite3.Connection, page: ArchivedPage) -> None:

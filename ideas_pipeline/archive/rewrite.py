@@ -1,4 +1,4 @@
-"""Change archived pages: a person is erased from them."""
+"""Change archived pages: a person is erased from them, or a stricter policy for personal data is applied."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from contextlib import closing
 from pathlib import Path
 
 from ideas_pipeline.archive.convert import convert
-from ideas_pipeline.archive.files import ArchivedPage, as_os_error, connect, locked, page_of, run_files, update
+from ideas_pipeline.archive.files import (
+    ArchivedPage,
+    as_os_error,
+    connect,
+    locked,
+    mark_of,
+    page_of,
+    run_files,
+    set_mark,
+    update,
+)
 from ideas_pipeline.errors import ArchiveInUse
 
 Transform = Callable[[ArchivedPage], ArchivedPage | None]
 
 
-def rewrite(community: Path, transform: Transform) -> int:
+def rewrite(community: Path, transform: Transform, mark: int | None = None) -> int:
     """Put every archived page of a community through ``transform``.
 
     Each file is changed in one transaction, and nothing of what a page was before is left in it. A run that is under
@@ -23,6 +33,8 @@ def rewrite(community: Path, transform: Transform) -> int:
     Args:
         community: the folder of the community.
         transform: returns the page to keep (the same one if nothing changes), or None to delete the page.
+        mark: the mark of changed files. Those that have it already are left alone. None changes every file, and marks
+            none.
 
     Returns:
         How many pages were changed or deleted.
@@ -39,8 +51,10 @@ def rewrite(community: Path, transform: Transform) -> int:
         problem = error
     for file in run_files(community):
         try:
+            if mark is not None and _has_mark(file, mark):
+                continue
             with locked(file):
-                changed += _rewrite(file, transform)
+                changed += _rewrite(file, transform, mark)
         except (ArchiveInUse, OSError) as error:
             problem = problem or error
     if problem:
@@ -48,13 +62,23 @@ def rewrite(community: Path, transform: Transform) -> int:
     return changed
 
 
-def _rewrite(file: Path, transform: Transform) -> int:
+def _has_mark(file: Path, mark: int) -> bool:
+    try:
+        with closing(connect(file)) as connection:
+            return mark_of(connection) == mark
+    except sqlite3.Error as error:
+        raise as_os_error(error, file) from None
+
+
+def _rewrite(file: Path, transform: Transform, mark: int | None) -> int:
     try:
         with closing(connect(file)) as connection:
             # Deleted content is overwritten with zeros: https://sqlite.org/pragma.html#pragma_secure_delete
             connection.execute("PRAGMA secure_delete = ON")
             with connection:
                 changed = _transform_all(connection, transform)
+                if mark is not None:
+                    set_mark(connection, mark)
             if changed:
                 connection.execute("VACUUM")
             return changed

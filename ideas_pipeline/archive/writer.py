@@ -37,9 +37,11 @@ class Writer:
     Args:
         community: the folder of the community.
         run_id: the run, which may have been archived in part before.
+        mark: the mark of a new file, for the policy to which its pages are held.
     """
 
-    def __init__(self, community: Path, run_id: str) -> None:
+    def __init__(self, community: Path, run_id: str, mark: int = 0) -> None:
+        self._mark = mark
         self._file = run_file(community, run_id)
         self._lock = lock_of(self._file)
         self._queue: Queue[ArchivedPage | None] = Queue(_QUEUE_PAGES)
@@ -53,7 +55,7 @@ class Writer:
         except Timeout:
             raise OSError(errno.EBUSY, "another process is changing it", str(self._file)) from None
         try:
-            self._connection = create(self._file)
+            self._connection = create(self._file, self._mark)
         except BaseException:
             self._lock.release()
             raise

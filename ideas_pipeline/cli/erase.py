@@ -41,7 +41,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     """
     from ideas_pipeline.app import open_warehouse, privacy_of, rebuild_marts
     from ideas_pipeline.cli.failures import Failed
-    from ideas_pipeline.cli.output import console
+    from ideas_pipeline.cli.output import console, say
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
 
@@ -52,7 +52,8 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     settings = load_settings()
     privacy = privacy_of(settings, load_contract(settings.contract))
     with open_warehouse(settings) as warehouse:
-        privacy.begin(warehouse)
+        for sentence in privacy.begin(warehouse):
+            say(sentence)
         person = user if address is None else privacy.person_with(warehouse, address)
         if person is None:
             raise Failed(

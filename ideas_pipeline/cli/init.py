@@ -81,6 +81,7 @@ _TEMPLATE = """\
 #IDEAS_STALE_HOURS=36
 
 # What is stored about people, by class: keep, hash (with a key) or drop. A person's id is always kept.
+# A stricter choice is applied at the next sync to what is stored already.
 #IDEAS_PII_EMAIL=drop
 #IDEAS_PII_NAME=keep
 #IDEAS_PII_PROFILE=keep

@@ -91,6 +91,9 @@ class _Bars:
     def waiting(self, reason: str) -> None:
         self._bars.console.print(reason, markup=False)
 
+    def noted(self, sentence: str) -> None:
+        self._bars.console.print(sentence, markup=False)
+
     def stream_started(self, stream: str, scopes: int) -> None:
         self._tasks[stream] = self._bars.add_task(stream, total=scopes, rows=0, requests=0)
 
@@ -114,6 +117,9 @@ class _Lines:
 
     def waiting(self, reason: str) -> None:
         self._say(reason)
+
+    def noted(self, sentence: str) -> None:
+        self._say(sentence)
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes[stream], self._done[stream] = scopes, 0

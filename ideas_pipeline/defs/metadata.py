@@ -102,6 +102,9 @@ class LoggedProgress:
     def waiting(self, reason: str) -> None:
         self._log.info(reason)
 
+    def noted(self, sentence: str) -> None:
+        self._log.info(sentence)
+
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes, self._logged_at = scopes, time.monotonic()
         self._log.info(f"{stream}: {scopes:,} scopes to read.")

@@ -302,6 +302,12 @@ FROM _erasures
 WHERE community = 'acme'
 GROUP BY because;
 
+-- _policies
+-- What is kept of people, and since when is everything stored held to that?
+SELECT policy, applied_at
+FROM _policies
+WHERE community = 'acme';
+
 -- _marts
 -- When were the marts built, and in which time zone?
 SELECT mart, rows, as_of, timezone, built_at

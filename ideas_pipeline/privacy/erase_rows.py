@@ -174,18 +174,23 @@ def _rejects(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Se
             "payload": payload,
         }
 
-    return _rewrite(tx, REJECTED_RECORDS, erased)
+    return rewrite_rows(tx, REJECTED_RECORDS, erased)
 
 
 def _key(redactor: Redactor, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
     if not key.startswith("["):  # a fingerprint of what was received
-        return f"sha256:{hashlib.sha256(json_text([scope, payload]).encode()).hexdigest()}"
+        return reject_fingerprint(scope, payload)
     names = [c.name for c in own_keys(TABLES[table])]
     pointers = redactor.people.pointers[table]
     values = [
         redactor.id(pointers[n], v) if n in pointers else v for n, v in zip(names, orjson.loads(key), strict=True)
     ]
     return orjson.dumps(values).decode()
+
+
+def reject_fingerprint(scope: str, payload: Mapping[str, Any]) -> str:
+    """The key of a reject without a usable key, as ``typed`` makes it."""
+    return f"sha256:{hashlib.sha256(json_text([scope, payload]).encode()).hexdigest()}"
 
 
 def _lists(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
@@ -202,7 +207,7 @@ def _lists(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
             new["scope"] = redactor.id(scopes[stream], row["scope"])
         return new
 
-    return _rewrite(tx, table, erased, table.c.stream.in_(streams))
+    return rewrite_rows(tx, table, erased, table.c.stream.in_(streams))
 
 
 def _parts(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[str]]) -> int:
@@ -225,7 +230,7 @@ def _parts(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[
         scope = redactor.id(owner, row["scope"]) if owner else row["scope"]
         return row | {"id": _key(redactor, table, row["id"], row["scope"], {}), "scope": scope}
 
-    return _rewrite(tx, ABSENCES, erased, held.stream.in_(owners_of))
+    return rewrite_rows(tx, ABSENCES, erased, held.stream.in_(owners_of))
 
 
 def _reasons(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
@@ -237,10 +242,10 @@ def _reasons(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
         reason = named.sub(lambda m: m[1] + (redactor.erased.surrogate(m[2]) or m[2]), row["reason"])
         return row | {"reason": reason}
 
-    return _rewrite(tx, table, erased, table.c.reason.is_not(None))
+    return rewrite_rows(tx, table, erased, table.c.reason.is_not(None))
 
 
-def _rewrite(
+def rewrite_rows(
     tx: Transaction,
     table: sa.Table,
     erased: Callable[[dict[str, Any]], dict[str, Any]],

@@ -20,11 +20,13 @@ from ideas_pipeline.privacy.account_changes import deleted_accounts, note_accoun
 from ideas_pipeline.privacy.erase_rows import erase_rows, people_in
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.policy import apply as apply_policy
-from ideas_pipeline.privacy.policy import make_allowed, not_as_allowed
+from ideas_pipeline.privacy.policy_pages import PolicyPages
 from ideas_pipeline.privacy.readmit_rows import erased_among, readmit_rows
 from ideas_pipeline.privacy.redact import People, Redactor
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
+from ideas_pipeline.privacy.stored_policy import RULES, hold_rows, looser, policy_in_force, policy_mark
 from ideas_pipeline.privacy.suppression import Because, Suppressed, SuppressionList
+from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.vacuum import compact
@@ -84,6 +86,7 @@ class Privacy:
         self._contract = contract
         self._community = community
         self._policy = policy
+        self.mark = policy_mark(policy)
         self._archive = archive
         self._erases_deleted = erases_deleted and folder is not None
         self._key = Key(key, folder / KEY_FILE if folder else None)
@@ -91,6 +94,8 @@ class Privacy:
         self._erased = SuppressionList(community, self._key, folder / LIST_FILE if folder else None)
         self._redactor = Redactor(self._people, self._erased)
         self._pages = ArchivedPages(contract, self._redactor)
+        self._cleaner = Cleaner(policy, self._key)
+        self._policy_pages = PolicyPages(contract, self._cleaner)
         self._begun_with: list[Suppressed] = []
         self._back: dict[str, str] = {}
         self.readmitted = False
@@ -107,12 +112,16 @@ class Privacy:
                 self._redactor.record(stream, record)
         for table in (stream, *self._contract.streams[stream].embedded):
             records = page.records if table == stream else [r for p in page.records for r in p.embedded.get(table, ())]
-            apply_policy(self._policy, self._key, table, records)
+            apply_policy(self._cleaner, table, records)
         return page
 
     def redacted(self, page: ArchivedPage) -> ArchivedPage | None:
-        """``page`` as it may be archived, without erased people; None if it may not. Called from many threads."""
-        return self._pages.page(page) if self._erased else page
+        """``page`` as it may be archived: without erased people, held to the policy. None if it may not be archived.
+
+        Called from many threads.
+        """
+        kept = self._pages.page(page) if self._erased else page
+        return kept and self._policy_pages.page(kept)
 
     def reads(self, stream: str, scope: str) -> bool:
         """Whether a scope can be requested: the API does not know surrogates."""
@@ -120,11 +129,15 @@ class Privacy:
 
     # -- around a run
 
-    def begin(self, warehouse: Warehouse) -> None:
+    def begin(self, warehouse: Warehouse) -> list[str]:
         """Bring the warehouse in line with the suppression list and the policy, before a run.
 
         People can be back in the warehouse: a backup was restored, or a run was killed that had read a page before the
-        erasure. They are erased again. Values that the policy no longer allows are dropped or hashed.
+        erasure. They are erased again. If the policy has changed, what it no longer allows is dropped or hashed in
+        every table and in the archive.
+
+        Returns:
+            Sentences for people about what was done, and what a looser policy does not bring back.
 
         Raises:
             PrivacyError: the list was made with another key, which is needed to recognise its people.
@@ -133,8 +146,9 @@ class Privacy:
         self._apply_list(warehouse, again=False)
         if self._erased and self._is_anybody_back(warehouse):
             self._apply_list(warehouse, again=True)
-        self._hold_to_policy(warehouse)
+        said = self._hold_to_policy(warehouse)
         self._begun_with = self._erased.entries()
+        return said
 
     def finish(self, warehouse: Warehouse) -> None:
         """Erase again, at the end of a run, who was erased while the run was loading earlier pages."""
@@ -193,13 +207,43 @@ class Privacy:
                 with suppress(ArchiveInUse, OSError):
                     self._rewrite()
 
-    def _hold_to_policy(self, warehouse: Warehouse) -> None:
+    def _hold_to_policy(self, warehouse: Warehouse) -> list[str]:
+        """Hold what is stored to the policy if it was held to another one. Returns sentences about what was done."""
         with warehouse.reading() as tx:
-            columns = not_as_allowed(tx, self._policy)
-        if columns:
+            before, rules = policy_in_force(tx)
+        rows: dict[str, int] = {}
+        said = []
+        if (before, rules) != (self._policy, RULES):
             with warehouse.writing() as tx:
-                tables = make_allowed(tx, columns, self._key, datetime.now(UTC))
-            compact(warehouse, tables)
+                rows = hold_rows(tx, self._cleaner, datetime.now(UTC))
+            if rows and (left := compact(warehouse, rows.keys())):
+                said.append(left)
+            if rules and (more := looser(self._policy, before)):
+                names = ", ".join(f"IDEAS_PII_{name.upper()}" for name in more)
+                said.append(
+                    f"{names}: more is kept than before. What was dropped or hashed comes back with"
+                    " `ideas-pipeline sync --full` only, and only as far as the API still has it."
+                )
+        pages = 0
+        try:
+            pages = self._hold_archive()
+        except (ArchiveInUse, OSError) as error:
+            said.append(
+                f"The archive is not held to the policy for personal data yet: {error} The next sync tries again."
+            )
+        if rows or pages:
+            of = ", ".join(f"{count:,} of {table}" for table, count in rows.items())
+            said.insert(
+                0,
+                "The policy for personal data (IDEAS_PII_…) was applied to what was stored already: "
+                f"{f'rows: {of}; ' if of else ''}archived pages: {pages:,}.",
+            )
+        return said
+
+    def _hold_archive(self) -> int:
+        if not self._archive or not self._archive.is_dir() or self._cleaner.keeps_all:
+            return 0
+        return rewrite(self._archive, self._policy_pages.page, self.mark)
 
     def _is_anybody_back(self, warehouse: Warehouse) -> bool:
         with warehouse.reading() as tx:

@@ -14,8 +14,9 @@ from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.privacy.key import is_surrogate
-from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, says_no_words
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
 from ideas_pipeline.privacy.redact import KEPT, Redactor, author_column, is_about_who, text_columns
+from ideas_pipeline.privacy.unmapped import says_no_words
 from ideas_pipeline.tables.community import BANNED
 
 Json = Any

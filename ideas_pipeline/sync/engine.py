@@ -90,7 +90,8 @@ def sync_community(
     run = Run(source, warehouse, run_id, mode, options, goal, distrust, progress or Silence())
     results: list[StreamResult] = []
     with noting_stop(warehouse, run_id, options.clock):
-        privacy.begin(warehouse)
+        for sentence in privacy.begin(warehouse):
+            run.progress.noted(sentence)
         for stream in _wanted(source.contract, mode, options.streams):
             results.append(sync_stream(run, stream))
             if isinstance(results[-1].error, AuthenticationError):

@@ -87,7 +87,8 @@ def replay(
         with warehouse.writing() as tx:
             start_run(tx, start)
         with noting_stop(warehouse, run.run_id):
-            run.privacy.begin(warehouse)
+            for sentence in run.privacy.begin(warehouse):
+                run.progress.noted(sentence)
             results = [
                 _replay_stream(run, archive, stream)
                 for stream in contract.order()

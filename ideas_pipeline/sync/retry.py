@@ -68,7 +68,8 @@ def retry_archived(run: ArchiveRun, archive: ArchiveReader, plan: RetryPlan) -> 
     """
     with run.warehouse.writing() as tx:
         start_run(tx, RunStart(run.run_id, "archive", datetime.now(UTC), mode="retry"))
-    run.privacy.begin(run.warehouse)
+    for sentence in run.privacy.begin(run.warehouse):
+        run.progress.noted(sentence)
     missing: dict[str, set[str]] = {}
     for stream in run.contract.order():
         if not plan.scopes.get(stream):

@@ -233,6 +233,16 @@ ERASURES = sa.Table(
     comment="One row per erasure, without personal data. It also keeps the person out of later syncs: never delete it.",
 )
 
+POLICIES = sa.Table(
+    "_policies",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("policy", "text", "What is kept, hashed or dropped, by class of personal data.", required=True),
+    column("rules", "integer", "The version of the rules by which personal data is recognised.", required=True),
+    column("applied_at", "timestamp", "When all stored rows were held to this policy.", required=True),
+    comment="One row per community: the policy for personal data to which all stored rows were held last.",
+)
+
 MARTS = sa.Table(
     "_marts",
     METADATA,

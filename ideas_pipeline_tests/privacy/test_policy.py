@@ -11,6 +11,7 @@ from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.privacy.policy import apply
 from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -24,13 +25,13 @@ FILE = {"idea_id": "1", "attachment_id": "Ann.pdf", "filename": "Ann.pdf", "kind
 
 def test_by_default_an_address_is_dropped_and_everything_else_is_kept():
     user = record(id="1", display_name="Ann", email="ann@people.example", last_seen_at="2026-01-01")
-    apply(Policy(), KEY, "users", [user])
+    apply(Cleaner(Policy(), KEY), "users", [user])
     assert user.columns == {"id": "1", "display_name": "Ann", "email": None, "last_seen_at": "2026-01-01"}
 
 
 def test_a_hash_is_the_same_for_the_same_address_however_it_is_written():
     users = [record(id=str(n), email=email) for n, email in enumerate(["Ann@People.example ", "ann@people.example"])]
-    apply(Policy(email="hash"), KEY, "users", users)
+    apply(Cleaner(Policy(email="hash"), KEY), "users", users)
     first, second = (user.columns["email"] for user in users)
     assert first == second
     assert len(first) == 32
@@ -43,7 +44,7 @@ def test_another_key_gives_another_hash():
 
 def test_what_is_no_text_cannot_be_hashed_and_is_dropped():
     user = record(id="1", last_seen_at="2026-01-01", url="https://c.example/ann")
-    apply(Policy(profile="hash"), KEY, "users", [user])
+    apply(Cleaner(Policy(profile="hash"), KEY), "users", [user])
     assert user.columns["last_seen_at"] is None
     assert user.columns["url"] == KEY.word("https://c.example/ann")
 
@@ -51,27 +52,27 @@ def test_what_is_no_text_cannot_be_hashed_and_is_dropped():
 @pytest.mark.parametrize("choice", ["drop", "hash"])
 def test_unmapped_fields_of_people_are_a_profile(choice):
     user, idea = record({"bio": "I live in Rome"}, id="1"), record({"karma": 3}, id="5", title="T")
-    apply(Policy(profile=choice), KEY, "users", [user])
-    apply(Policy(profile=choice), KEY, "ideas", [idea])
+    apply(Cleaner(Policy(profile=choice), KEY), "users", [user])
+    apply(Cleaner(Policy(profile=choice), KEY), "ideas", [idea])
     assert user.extra == {}
     assert idea.extra == {"karma": 3}
 
 
 def test_a_dropped_text_does_not_stay_behind_as_an_id_that_was_made_of_it():
     file = record(idea_id="5", attachment_id="letter of Ann.pdf", filename="letter of Ann.pdf")
-    apply(Policy(free_text="drop"), KEY, "idea_attachments", [file])
+    apply(Cleaner(Policy(free_text="drop"), KEY), "idea_attachments", [file])
     assert file.columns == {"idea_id": "5", "attachment_id": KEY.word("letter of Ann.pdf"), "filename": None}
 
 
 def test_a_persons_id_is_always_kept():
     vote = record(id="1", user_id="7", value=1)
-    apply(Policy("drop", "drop", "drop", "drop"), KEY, "votes", [vote])
+    apply(Cleaner(Policy("drop", "drop", "drop", "drop"), KEY), "votes", [vote])
     assert vote.columns == {"id": "1", "user_id": "7", "value": 1}
 
 
 def test_without_a_key_nothing_can_be_hashed_and_that_is_said():
     with pytest.raises(PrivacyError, match="IDEAS_PII_KEY"):
-        apply(Policy(email="hash"), Key(None, None), "users", [record(id="1", email="a@b.example")])
+        apply(Cleaner(Policy(email="hash"), Key(None, None)), "users", [record(id="1", email="a@b.example")])
 
 
 @pytest.mark.parametrize("choice", ["drop", "hash"])
@@ -80,7 +81,7 @@ def test_what_is_equal_to_an_id_by_chance_leaves_the_id_alone(choice):
     user, idea = record(id="ann", display_name="ann", email="ann"), record(id="5", title="5")
     answer, of_form = record(user_id="1", question_id="3", value="3"), record(idea_id="5", question_id="3", value="5")
     for table, row in (("users", user), ("user_answers", answer), ("ideas", idea), ("idea_answers", of_form)):
-        apply(policy, KEY, table, [row])
+        apply(Cleaner(policy, KEY), table, [row])
     assert (user.columns["id"], idea.columns["id"]) == ("ann", "5")
     assert (answer.columns["user_id"], answer.columns["question_id"]) == ("1", "3")
     assert (of_form.columns["idea_id"], of_form.columns["question_id"]) == ("5", "3")
@@ -94,7 +95,7 @@ def test_a_text_that_is_not_kept_is_not_kept_in_unmapped_fields_either(choice):
     )
     answer = record({"shown": {"text": "by Ann"}, "required": True}, idea_id="5", question_id="3", value="by Ann")
     for table, row in (("ideas", idea), ("votes", vote), ("idea_answers", answer)):
-        apply(Policy(free_text=choice), KEY, table, [row])
+        apply(Cleaner(Policy(free_text=choice), KEY), table, [row])
     assert idea.extra == {"karma": 3}
     assert vote.extra == {"client": "web"}
     assert answer.extra == {"required": True}

@@ -1,0 +1,193 @@
+"""Hold what is stored already to the policy, when the policy has changed since it was stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy.erase_rows import reject_fingerprint, rewrite_rows
+from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, apply, columns_not_kept
+from ideas_pipeline.privacy.unmapped import Cleaner
+from ideas_pipeline.setting_types import Policy
+from ideas_pipeline.tables.bookkeeping import ABSENCES, POLICIES, REJECTED_RECORDS
+from ideas_pipeline.tables.columns import kind, own_keys
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.database import Transaction
+
+# Increased when more is recognised as personal data: what is stored is then held to the policy again.
+RULES = 1
+
+# The hash of no row: the next sweep writes the row again, so that a value that may be kept again comes back.
+_UNLIKE_ANY = ""
+_MANY = 2_000
+_KEEPS = Policy("keep", "keep", "keep", "keep")
+_ORDER = ("keep", "hash", "drop")
+
+
+def policy_mark(policy: Policy) -> int:
+    """A number that stands for a policy and the rules by which it is applied: from 1 to 2**31 - 1."""
+    content = f"{RULES} {_written(policy)}"
+    return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=4).digest()) % (2**31 - 1) + 1
+
+
+def policy_in_force(tx: Transaction) -> tuple[Policy, int]:
+    """The policy to which the stored rows were held last, and its rules. Without one, they were held to none."""
+    row = tx.execute(sa.select(POLICIES).where(tx.owns(POLICIES))).first()
+    if row is None:
+        return _KEEPS, 0
+    return Policy(**dict(choice.split("=") for choice in row.policy.split())), row.rules
+
+
+def looser(policy: Policy, before: Policy) -> list[str]:
+    """The classes of which ``policy`` keeps more than ``before``."""
+    return [
+        name
+        for name in ("email", "name", "profile", "free_text")
+        if _ORDER.index(getattr(policy, name)) < _ORDER.index(getattr(before, name))
+    ]
+
+
+def hold_rows(tx: Transaction, cleaner: Cleaner, at: datetime) -> dict[str, int]:
+    """Drop or hash what the policy does not keep, in every table, and note the policy.
+
+    Args:
+        tx: the transaction.
+        cleaner: the policy.
+        at: becomes ``_changed_at`` of changed rows; timezone-aware.
+
+    Returns:
+        The number of changed rows, by table.
+    """
+    if tx.dialect.name == "sqlite":
+        tx.connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is overwritten is gone from the page
+    changed: dict[str, int] = {}
+    if not cleaner.keeps_all:
+        changed = {table.name: _hold_table(tx, table, cleaner, at) for table in TABLES.values()}
+        changed[IDEA_HISTORY.name] = _hold_history(tx, cleaner)
+        changed[REJECTED_RECORDS.name] = rewrite_rows(tx, REJECTED_RECORDS, _held_reject(cleaner))
+        if cleaner.policy.free_text != "keep":
+            # Their ids can be texts. If the rows are still absent, the next sweep holds them again.
+            tx.execute(sa.delete(ABSENCES).where(tx.owns(ABSENCES), ABSENCES.c.stream.in_(KNOWN_BY_TEXT)))
+    _note(tx, cleaner.policy, at)
+    return {name: rows for name, rows in changed.items() if rows}
+
+
+def _note(tx: Transaction, policy: Policy, at: datetime) -> None:
+    tx.execute(sa.delete(POLICIES).where(tx.owns(POLICIES)))
+    row = {"community": tx.community, "policy": _written(policy), "rules": RULES, "applied_at": utc(at)}
+    tx.execute(sa.insert(POLICIES), [row])
+
+
+def _written(policy: Policy) -> str:
+    return f"email={policy.email} name={policy.name} profile={policy.profile} free_text={policy.free_text}"
+
+
+def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime) -> int:
+    """Change the rows of ``table`` that are not as the policy allows, those that are marked deleted included."""
+    keys = [str(c.name) for c in own_keys(table)]
+    not_kept = {name for name, _ in columns_not_kept(cleaner.policy, table.name)}
+    texts = [str(c.name) for c in table.columns if kind(c) == "text" and not c.name.startswith("_")]
+    read = list(dict.fromkeys([*keys, *texts, *sorted(not_kept), "_extra"]))
+    query = sa.select(*(table.c[name] for name in read)).where(tx.owns(table)).limit(_MANY)
+    query = query.order_by(*(table.c[k] for k in keys))
+    if cleaner.policy.profile == "keep":  # otherwise any text can be a number of a telephone
+        addresses = [table.c[name].contains("@") for name in dict.fromkeys([*texts, *keys])]
+        stored = [table.c[name].is_not(None) for name in (*not_kept, "_extra")]
+        query = query.where(sa.or_(*addresses, *stored))
+    changed = 0
+    last: tuple[Any, ...] | None = None
+    while True:
+        # Page by page: a policy can concern every row of the largest table.
+        page = query if last is None else query.where(sa.tuple_(*(table.c[k] for k in keys)) > sa.tuple_(*last))
+        rows = tx.execute(page).mappings().all()
+        if not rows:
+            return changed
+        last = tuple(rows[-1][k] for k in keys)
+        updates = [update for row in rows if (update := _update(table, cleaner, keys, read, row))]
+        if updates:
+            _write(tx, table, keys, read, updates, at)
+        changed += len(updates)
+
+
+def _update(
+    table: sa.Table, cleaner: Cleaner, keys: Sequence[str], read: Sequence[str], row: sa.RowMapping
+) -> dict[str, Any] | None:
+    """The parameters of the update of a row; None if the row is as the policy allows."""
+    stored = {name: row[name] for name in read if name != "_extra"}
+    record = Record(dict(stored), dict(row["_extra"] or {}))
+    apply(cleaner, table.name, [record])
+    if record.columns == stored and record.extra == (row["_extra"] or {}):
+        return None
+    new = record.columns | {"_extra": record.extra or None}
+    return {f"new_{name}": value for name, value in new.items()} | {f"of_{name}": row[name] for name in keys}
+
+
+def _write(
+    tx: Transaction, table: sa.Table, keys: Sequence[str], read: Sequence[str], updates: Sequence[Any], at: datetime
+) -> None:
+    moved = [u for u in updates if any(u[f"of_{k}"] != u[f"new_{k}"] for k in keys)]
+    if moved:  # two texts that differ in spacing and case have one hash
+        there = (table.c[k] == sa.bindparam(f"new_{k}") for k in keys)
+        tx.execute(
+            sa.delete(table).where(tx.owns(table), *there), [{f"new_{k}": u[f"new_{k}"] for k in keys} for u in moved]
+        )
+    tx.execute(
+        sa.update(table)
+        .where(tx.owns(table), *(table.c[k] == sa.bindparam(f"of_{k}") for k in keys))
+        .values(
+            {name: sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in read}
+            | {"_changed_at": at, "_row_hash": _UNLIKE_ANY}
+        ),
+        updates,
+    )
+
+
+def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
+    """Change past names of challenges, stages and labels that are addresses."""
+    name = IDEA_HISTORY.c.name
+    query = sa.select(name).distinct().where(tx.owns(IDEA_HISTORY), name.is_not(None))
+    changed = 0
+    for stored in tx.scalars(query).all():
+        kept = cleaner.column(stored)
+        if kept != stored:
+            where = sa.and_(tx.owns(IDEA_HISTORY), name == stored)
+            changed += tx.execute(sa.update(IDEA_HISTORY).where(where).values(name=kept)).rowcount
+    return changed
+
+
+def _held_reject(cleaner: Cleaner) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def held(row: dict[str, Any]) -> dict[str, Any]:
+        received = row["payload"] or {}
+        record = Record(
+            {name: value for name, value in received.items() if name != "_extra"}, dict(received.get("_extra") or {})
+        )
+        before = dict(record.columns)
+        apply(cleaner, row["table_name"], [record])
+        payload = record.columns | ({"_extra": record.extra or None} if "_extra" in received else {})
+        if payload == received:
+            return row
+        changed = {name: value for name, value in record.columns.items() if value != before[name]}
+        return row | {
+            "record_key": _reject_key(row, changed, payload),
+            "reason": row["reason"].split(" (it is ")[0],  # what follows can quote a value
+            "payload": payload,
+        }
+
+    return held
+
+
+def _reject_key(row: Mapping[str, Any], changed: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
+    key: str = row["record_key"]
+    if not key.startswith("["):
+        return reject_fingerprint(row["scope"], payload)
+    names = [c.name for c in own_keys(TABLES[row["table_name"]])]
+    values = [changed.get(name, value) for name, value in zip(names, orjson.loads(key), strict=True)]
+    return orjson.dumps(values).decode()

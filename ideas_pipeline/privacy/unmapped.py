@@ -1,0 +1,290 @@
+"""Hold JSON to the policy: fields that no contract describes, at any depth, and those that one describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import orjson
+
+from ideas_pipeline.privacy import personal
+from ideas_pipeline.privacy.key import Key, is_hash
+from ideas_pipeline.setting_types import Choice, Policy
+from ideas_pipeline.tables.columns import Pii
+from ideas_pipeline.text import json_text
+
+Json = Any
+VALUE = "@value"
+# What a mapped field is: of a class, or of none (None). A ``key`` is of none and never null. A person_id never changes.
+Kind = Pii | Literal["key"] | None
+
+_GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()
+_PHONE_WITHIN = re.compile(r"(?<![\w+])\+\d[\d\s().\-/]{6,20}\d(?!\w)")
+_REMOVED = "(removed)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a map stands.
+
+    Attributes:
+        person: whether its fields describe a person.
+        texts: whether any text in it can repeat what somebody wrote, so that all texts are of the class free_text.
+        within: whether it stands inside another map.
+    """
+
+    person: bool = False
+    texts: bool = False
+    within: bool = False
+
+
+@dataclass(slots=True)
+class Described:
+    """What a contract says of a map or a list.
+
+    Attributes:
+        fields: what each mapped field is. ``@value``: what the plain values of a list or a map are.
+        place: where a row's own fields stand; None for a map on the way to a mapped field.
+    """
+
+    fields: dict[str, Kind] = field(default_factory=dict)
+    place: Place | None = None
+
+
+AllDescribed = Mapping[int, Described]  # by the ``id()`` of the map or list
+_NOTHING: AllDescribed = MappingProxyType({})
+
+
+class Cleaner:
+    """Holds JSON to a policy.
+
+    Dropped fields are removed, hashed texts replaced. What is of a class that is hashed and is not a text is removed.
+    Ids of people stay. Applied again, it changes nothing.
+
+    Args:
+        policy: what is kept, hashed or dropped.
+        key: hashes.
+    """
+
+    def __init__(self, policy: Policy, key: Key) -> None:
+        self.policy = policy
+        self._key = key
+        self.keeps_all = {policy.email, policy.name, policy.profile, policy.free_text} == {"keep"}
+
+    def fields(self, fields: dict[str, Json], place: Place, described: AllDescribed = _NOTHING) -> dict[str, Json]:
+        """The map ``fields`` as it may be stored: the same object if nothing changes.
+
+        Args:
+            fields: the map.
+            place: where it stands.
+            described: the classes of the fields that a contract maps, in this map and in those below it.
+        """
+        if self.keeps_all or not fields:
+            return fields
+        cleaned: dict[str, Json] = self._map(fields, place, described)
+        return fields if cleaned == fields else cleaned
+
+    def items(self, items: list[Json], described: AllDescribed) -> list[Json]:
+        """A list of records, likewise."""
+        return self._list(items, "", Place(), described)
+
+    def column(self, value: Json) -> Json:
+        """A value of a column that is kept: maps and lists cleaned; None for a text that is an address by its shape."""
+        try:
+            if isinstance(value, dict | list):
+                return self._unclassified(value, "", Place(within=True), _NOTHING)
+            kept = self._kept(value)
+        except RecursionError:
+            return value if _cannot_be_stored(value) else None  # a value that no database can hold is a reject
+        return None if kept is _GONE else kept
+
+    def text_hash(self, value: Json) -> str:
+        """The hash of a value, which stays the same if it is a hash already."""
+        text = value if isinstance(value, str) else _as_text(value)
+        return text if is_hash(text) else self._key.word(text)
+
+    def _map(self, fields: dict[str, Json], place: Place, described: AllDescribed) -> dict[str, Json]:
+        found = described.get(id(fields))
+        known = found.fields if found else {}
+        if found and found.place:
+            place = found.place
+        elif not found and not place.person and place.within and personal.describes_a_person(fields):
+            place = Place(person=True, texts=place.texts, within=True)
+        left: dict[str, Json] = {}
+        for name, value in fields.items():
+            if VALUE in known and not isinstance(value, dict | list):
+                left[name] = self._plain(value, known[VALUE], described)
+                continue
+            if name in known:
+                left[name] = self._described(name, value, known[name], described)
+                continue
+            kept_name = self._name(name, place)
+            kept = _GONE if kept_name is None else self._field(name, value, place, described)
+            if kept is not _GONE and kept_name is not None:
+                left[kept_name] = kept
+        return left
+
+    def _described(self, name: str, value: Json, of: Kind, described: AllDescribed) -> Json:
+        """A mapped field. One that is dropped becomes null, so that the record still has it."""
+        if isinstance(value, dict | list) and of in (None, "key", "person_id"):
+            return self._unclassified(value, name, Place(), described)
+        if of == "person_id":
+            return value
+        kept = self._kept(value) if of is None or of == "key" else self._apply(of, value)
+        if kept is _GONE:
+            return self.text_hash(value) if of == "key" else None
+        return kept
+
+    def _plain(self, value: Json, of: Kind, described: AllDescribed) -> Json:
+        """A plain value of a mapped list or map. One that is dropped becomes an empty text: it keeps its place."""
+        kept = self._described("", value, of, described)
+        return "" if kept is None and value is not None else kept
+
+    def _name(self, name: str, place: Place) -> str | None:
+        """The name of a field, which can be personal itself: in a map by address, or by name."""
+        of = self._shape(name)
+        if of is None and place.person and (" " in name.strip() or not name.isascii()):
+            of = "name"
+        if of is None:
+            return name
+        kept = self._apply(of, name)
+        return None if kept is _GONE else kept
+
+    def _field(self, name: str, value: Json, place: Place, described: AllDescribed) -> Json:
+        if value is None or isinstance(value, bool):
+            return value
+        of = self._class_of(name, value, place)
+        if of is not None and (getattr(self.policy, of) != "keep" or not isinstance(value, str)):
+            return self._apply(of, value)
+        return self._unclassified(value, name, place, described)
+
+    def _class_of(self, name: str, value: Json, place: Place) -> Pii | None:
+        """The class of a field that no contract describes, by its name and its place; None if they do not say."""
+        of = personal.class_of_name(name)
+        if of == "profile" or (of is not None and _says_words(value)):
+            return of
+        is_way = isinstance(value, dict | list)
+        if place.person and not personal.is_id(name) and not (is_way and personal.holds_people(name, as_a_list=True)):
+            if personal.is_bare_name(name) and _says_words(value):
+                return "name"
+            if self.policy.profile != "keep" and not is_way:
+                return "profile"
+        if isinstance(value, str) and personal.names_who(name) and not personal.looks_like_an_id(value):
+            return "name"
+        wrote = place.texts or personal.is_text(name, within_a_map=place.within)
+        if wrote and _says_words(value) and (not is_way or not place.texts):
+            return "free_text"
+        return None
+
+    def _unclassified(self, value: Json, name: str, place: Place, described: AllDescribed) -> Json:
+        if isinstance(value, dict):
+            of_people = place.person or personal.holds_people(name, as_a_list=False)
+            return self._map(value, Place(person=of_people, texts=place.texts, within=True), described)
+        if isinstance(value, list):
+            return self._list(value, name, place, described)
+        if isinstance(value, str):
+            return self._by_shape(value)
+        return value
+
+    def _list(self, items: list[Json], name: str, place: Place, described: AllDescribed) -> list[Json]:
+        of_people = place.person or personal.holds_people(name, as_a_list=True)
+        inside = Place(person=of_people, texts=place.texts, within=True)
+        names = personal.names_who(name) or (of_people and not personal.is_id(name))
+        of_values = described.get(id(items))
+        left = []
+        for item in items:
+            if of_values and not isinstance(item, dict | list):
+                kept = self._plain(item, of_values.fields[VALUE], described)
+            elif isinstance(item, str) and names and self.policy.name != "keep" and not personal.looks_like_an_id(item):
+                kept = self._apply("name", item)
+            elif isinstance(item, dict):
+                kept = self._map(item, inside, described)
+            else:
+                kept = self._unclassified(item, name, inside, described)
+            if kept is not _GONE:
+                left.append(kept)
+        return left
+
+    def _shape(self, text: str) -> Pii | None:
+        """The class of a text by its shape, if this class is not kept."""
+        if "@" not in text and self.policy.profile == "keep":
+            return None
+        of = personal.class_of_shape(text)
+        return None if of is None or getattr(self.policy, of) == "keep" else of
+
+    def _by_shape(self, text: str) -> Json:
+        of = self._shape(text)
+        if of is not None:
+            return self._apply(of, text)
+        text = self._json_within(text)
+        if self.policy.email != "keep" and "@" in text:
+            text = personal.ADDRESS.sub(lambda found: self._within(found[0], self.policy.email), text)
+        if self.policy.profile != "keep" and "+" in text:
+            text = _PHONE_WITHIN.sub(lambda found: self._within(found[0], self.policy.profile), text)
+        return text
+
+    def _json_within(self, text: str) -> str:
+        """``text`` with what it holds cleaned, if it is JSON: a map in a column of texts is stored like that."""
+        if not text.startswith(("{", "[")):
+            return text
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return text
+        cleaned = self._unclassified(value, "", Place(within=True), _NOTHING)
+        return text if cleaned == value else _as_text(cleaned)
+
+    def _within(self, found: str, choice: Choice) -> str:
+        return self._key.word(found) if choice == "hash" else _REMOVED
+
+    def _apply(self, of: Pii, value: Json) -> Json:
+        """``value`` of the class ``of`` as it may be stored; _GONE if it may not."""
+        choice: Choice = getattr(self.policy, of)
+        if choice == "keep":
+            return self._kept(value)
+        if choice == "drop":
+            return _GONE
+        return self.text_hash(value) if isinstance(value, str | dict | list) else _GONE
+
+    def _kept(self, value: Json) -> Json:
+        """A value of a class that is kept. What it holds can be of another class that is not."""
+        if isinstance(value, dict):
+            return self._map(value, Place(within=True), _NOTHING)
+        if isinstance(value, list):
+            return self._list(value, "", Place(within=True), _NOTHING)
+        if not isinstance(value, str):
+            return value
+        of = self._shape(value)
+        return self._json_within(value) if of is None else self._apply(of, value)
+
+
+def says_no_words(value: object) -> bool:
+    """Whether a value cannot hold a text."""
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _says_words(value: Json) -> bool:
+    """Whether there is a text anywhere in ``value``."""
+    if isinstance(value, dict):
+        return any(_says_words(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_says_words(item) for item in value)
+    return isinstance(value, str)
+
+
+def _cannot_be_stored(value: Json) -> bool:
+    try:
+        json_text(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _as_text(value: Json) -> str:
+    try:
+        return json_text(value)
+    except ValueError:
+        return ""
