@@ -16,9 +16,18 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
+class Repeated(list[Json]):
+    """The different values of a name that came more than once in one JSON map: nobody knows which of them is meant."""
+
+
 def clean_text(text: str) -> str:
     """Replace NUL characters and lone surrogates with U+FFFD."""
     return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def is_clean(text: str) -> bool:
+    """Whether every engine can store the text as it is."""
+    return _UNSTORABLE.search(text) is None
 
 
 def clean_json(value: Json, *, finite: bool = False) -> Json:
@@ -28,7 +37,8 @@ def clean_json(value: Json, *, finite: bool = False) -> Json:
     if isinstance(value, dict):
         return {clean_text(name): clean_json(item, finite=finite) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [clean_json(item, finite=finite) for item in value]
+        items = [clean_json(item, finite=finite) for item in value]
+        return Repeated(items) if isinstance(value, Repeated) else items
     return None if finite and isinstance(value, float) and not math.isfinite(value) else value
 
 

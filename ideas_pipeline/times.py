@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+# No idea community is older. An earlier time of something that happened is a mistake of the source.
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 

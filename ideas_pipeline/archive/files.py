@@ -66,7 +66,7 @@ class ArchivedPage:
         status: the HTTP status. A scope that does not exist is archived as 404 or 410, without a body.
         received_at: seconds since 1970.
         address: the URL without its query.
-        headers: those that the contract reads.
+        headers: those that the contract reads, and the Content-Type if the body is not UTF-8.
         body: the bytes as received.
     """
 

@@ -1,4 +1,4 @@
-"""``ideas-pipeline rejects``: list, show and retry the records that could not be typed."""
+"""``ideas-pipeline rejects``: list, show and retry the values and records that could not be typed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.rejects import StoredReject
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
-_TABLE = click.option("--table", metavar="TABLE", help="Only records meant for this table, such as ideas.")
+_TABLE = click.option("--table", metavar="TABLE", help="Only rejects of this table, such as ideas.")
 
 
 @click.group()
 def rejects() -> None:
-    """List, show or retry the records that could not be read.
+    """List, show or retry the values and records that could not be read.
+
+    A value that cannot be read is null in its row. A record is rejected only if it has no usable key.
 
     \b
     Examples:  ideas-pipeline rejects list --table ideas
@@ -34,7 +36,7 @@ def rejects() -> None:
 @_TABLE
 @options.as_json
 def list_(table: str | None, as_json: bool) -> None:
-    """Name the rejected records and what is wrong with each, without what they hold.
+    """Name the rejected values and records and what is wrong with each, without what they hold.
 
     \b
     Example:  ideas-pipeline rejects list --table ideas
@@ -44,31 +46,35 @@ def list_(table: str | None, as_json: bool) -> None:
 
     with _stored_rejects(table) as (_, _, found):
         pass
-    rows = [(_name(reject), _unquoted(reject.reason), f"{reject.first_seen_at:%Y-%m-%d %H:%M}") for reject in found]
+    rows = [
+        (_name(reject), reject.column or "", reject.reason, f"{reject.first_seen_at:%Y-%m-%d %H:%M}")
+        for reject in found
+    ]
     if as_json:
-        print(
-            json.dumps([dict(zip(("record", "reason", "first_seen_at"), row, strict=True)) for row in rows], indent=2)
-        )
+        names = ("record", "column", "reason", "first_seen_at")
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
         return
     out = console()
     if not rows:
-        out.print("There are no rejected records.")
+        out.print("There are no rejected values or records.")
         return
-    out.print(table_of(("record", "what is wrong with it", "first seen (UTC)"), rows))
-    out.print("To see one:  ideas-pipeline rejects show RECORD")
+    out.print(table_of(("record", "column", "what is wrong with it", "first seen (UTC)"), rows))
+    out.print("Without a column, the whole record was rejected. To see one:  ideas-pipeline rejects show RECORD")
     out.print("After correcting the contract:  ideas-pipeline rejects retry")
 
 
 @rejects.command()
 @click.argument("records", nargs=-1, required=True, metavar="RECORD…")
 def show(records: Sequence[str]) -> None:
-    """Show rejected records as JSON, with all their values. These can be personal data.
+    """Show the rejects of records as JSON, with the values as received. These can be personal data.
 
     \b
     Example:  ideas-pipeline rejects show ideas:4711
     """
     with _stored_rejects(None) as (_, _, found):
-        by_name = {_name(reject): reject for reject in found}
+        by_name: dict[str, list[StoredReject]] = {}
+        for reject in found:
+            by_name.setdefault(_name(reject), []).append(reject)
     if unknown := [name for name in records if name not in by_name]:
         raise click.BadParameter(
             f"there is no rejected record {unknown[0]}. `ideas-pipeline rejects list` names them.", param_hint="RECORD"
@@ -77,15 +83,18 @@ def show(records: Sequence[str]) -> None:
     shown = [
         {
             "record": name,
-            "table": by_name[name].table,
-            "key": by_name[name].key,
-            "list": by_name[name].scope,
-            "reason": by_name[name].reason,
-            "first_seen_at": by_name[name].first_seen_at.isoformat(),
-            "run_id": by_name[name].run_id,
-            "payload": by_name[name].payload,
+            "table": reject.table,
+            "key": reject.key,
+            "list": reject.scope,
+            "column": reject.column,
+            "reason": reject.reason,
+            "value": reject.value,
+            "first_seen_at": reject.first_seen_at.isoformat(),
+            "run_id": reject.run_id,
+            "payload": reject.payload,
         }
         for name in records
+        for reject in by_name[name]
     ]
     print(json.dumps(shown, indent=2, ensure_ascii=False))
 
@@ -94,10 +103,10 @@ def show(records: Sequence[str]) -> None:
 @_TABLE
 @options.as_json
 def retry(table: str | None, as_json: bool) -> None:
-    """Read rejected records again, as the contract says today: from their archived pages.
+    """Read rejected values and records again, as the contract says today: from their archived pages.
 
-    The whole list of a record is read, from the API if its pages are no longer archived. Records that can be read now
-    are loaded; the others stay, with the new reason.
+    The whole list of a record is read, from the API if its pages are no longer archived. What can be read now is
+    loaded; the rest stays, with the new reason.
 
     \b
     Example:  ideas-pipeline rejects retry --table ideas
@@ -124,12 +133,12 @@ def retry(table: str | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     elif not results:
-        console().print("There are no rejected records to retry.")
+        console().print("There are no rejected values or records to retry.")
     else:
         rows = [(result.table, result.loaded, result.left) for result in results]
         console().print(table_of(("table", "loaded", "left"), rows))
         if any(result.left for result in results):
-            console().print("The records that are left have the new reason: ideas-pipeline rejects list")
+            console().print("What is left has the new reason: ideas-pipeline rejects list")
     raise click.exceptions.Exit(3 if any(result.left for result in results) else 0)
 
 
@@ -155,17 +164,13 @@ def _name(reject: StoredReject) -> str:
 
     from ideas_pipeline.tables.columns import own_keys, pii
     from ideas_pipeline.tables.community import TABLES
+    from ideas_pipeline.warehouse.rejects import values_of
 
     keys = own_keys(TABLES[reject.table])
-    values = [] if reject.key.startswith("sha256:") else json.loads(reject.key)
+    values = values_of(reject.key) if reject.key.endswith("]") else []
     personal = any(pii(c) for c in keys) or any(
         "[" in str(value) for value in values
     )  # a composite id can name a person
     if values and not personal:
         return f"{reject.table}:{'/'.join(map(str, values))}"
     return f"{reject.table}:~{sha256(reject.key.encode()).hexdigest()[:10]}"
-
-
-def _unquoted(reason: str) -> str:
-    """A reject's reason without the values that it quotes."""
-    return "; ".join(part.partition(" (it is ")[0] for part in reason.split("; "))

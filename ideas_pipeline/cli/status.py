@@ -175,7 +175,7 @@ def _print(report: _Report, streams: Sequence[str], where: str) -> None:
         return
     known = {s.stream: s for s in report.known.streams}
     names = [*streams, *(name for name in known if name not in streams)]
-    headers = ("stream", "last sync", "last complete (UTC)", "rows", "rejects", "held")
+    headers = ("stream", "last sync", "last complete (UTC)", "rows", "rejects", "bad values", "held")
     out.print(table(headers, [_row(name, known.get(name), report) for name in names]))
     for note in report.notes:
         out.print(note, markup=False)
@@ -218,11 +218,11 @@ def _row(name: str, s: StreamStatus | None, report: _Report) -> tuple[object, ..
     from ideas_pipeline.times import ago
 
     if s is None:
-        return (name, "never", "never", None, None, None)
+        return (name, "never", "never", None, None, None, None)
     at = s.last_complete_at
     complete = f"{at:%Y-%m-%d %H:%M}, {ago(at, report.now)}" if at else "never"
     verdict = "interrupted" if s.verdict == "running" and not report.running else s.verdict
-    return (name, verdict, complete, s.rows, s.rejects, s.held)
+    return (name, verdict, complete, s.rows, s.rejects, s.rejected_values, s.held)
 
 
 def _plain(value: object) -> object:

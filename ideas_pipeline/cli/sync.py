@@ -151,9 +151,18 @@ def _print(result: RunResult, url: sa.URL) -> None:
             out.print(f"{held}. Check them: ideas-pipeline absences list")
         if s.counts.rejected:
             out.print(f"{s.stream}: {s.counts.rejected:,} records could not be typed: ideas-pipeline rejects list")
+        if s.counts.rejected_embedded:
+            what = f"{s.counts.rejected_embedded:,} rows within records could not be typed"
+            out.print(f"{s.stream}: {what}: ideas-pipeline rejects list")
+        if s.counts.rejected_values:
+            what = f"{s.counts.rejected_values:,} values could not be typed, and are null in their rows"
+            out.print(f"{s.stream}: {what}: ideas-pipeline rejects list")
+        if s.counts.replaced:
+            what = f"{s.counts.replaced:,} characters in the responses were broken, and are \ufffd in the rows"
+            out.print(f"{s.stream}: {what}: the API cut texts, or sends another encoding than it says")
     if result.verdict != "complete":
         out.print(f"What was read is loaded. Sync again; if the result is {result.verdict} again: ideas-pipeline check")
-    elif not result.changed and not result.counts.rejected:
+    elif not (result.changed or result.counts.rejected or result.counts.rejected_values):
         out.print("Nothing changed: the warehouse was already up to date.")
     out.print(f"Warehouse: {place(url)}", markup=False)
 

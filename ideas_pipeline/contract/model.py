@@ -23,19 +23,22 @@ from pydantic_core import PydanticCustomError
 
 from ideas_pipeline.contract.auth import Auth
 from ideas_pipeline.contract.paging import Paging
-from ideas_pipeline.contract.types import Address, Json, Mistake, Model, Paths, SendAs, UrlPath, Zone
+from ideas_pipeline.contract.types import Address, Json, Mistake, Model, NoTimes, Paths, SendAs, UrlPath, Zone
 
 
 class FieldSource(Model):
     """The paths of a column's value, and the values that mean "none" in this column.
 
     Short forms in YAML: ``title: title`` and ``title: [title, name]``.
-    ``epoch``: whether a number counts seconds or milliseconds since 1970 (UTC).
+    ``epoch``: the unit of numbers that count from 1970 (UTC); without it, the unit in which a number is a time between
+    1995 and 2199.
+    ``no_times``: the times that mean "none" in this column, instead of those of the contract.
     """
 
     paths: Paths
     none: tuple[Json, ...] = ()
-    epoch: Literal["seconds", "milliseconds"] = "seconds"
+    epoch: Literal["seconds", "milliseconds", "microseconds", "nanoseconds"] | None = None
+    no_times: NoTimes | None = None
 
 
 def _field_source(value: Any) -> Any:
@@ -188,6 +191,8 @@ class Contract(Model):
     """What one Ideas API looks like.
 
     ``none_values``: JSON values that mean "none" in every column; a column can have more.
+    ``no_times``: days (0001-01-01) and times (1970-01-01 00:00:00) that mean "none" in every column of times, as they
+    are written or in UTC. A column can have its own list instead.
     ``not_stored``: names of fields that are kept out of ``_extra`` and of rejected records, at any depth.
     ``error_paths``: a body with a value at one of these paths, and without records, is an error whatever its status.
     ``timezone``: the zone of timestamps without one.
@@ -200,6 +205,7 @@ class Contract(Model):
     limits: Limits
     timezone: Zone
     none_values: tuple[Json, ...]
+    no_times: NoTimes = ()
     not_stored: tuple[str, ...]
     error_paths: Paths
     streams: dict[str, Stream]

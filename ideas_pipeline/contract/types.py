@@ -48,6 +48,13 @@ def _header_name(name: str) -> str:
     return name
 
 
+def _days_or_times(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        if not re.fullmatch(r"-?[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?", text):
+            raise ValueError(f"{text!r} is neither a day such as 0001-01-01 nor a time such as 1970-01-01 00:00:00")
+    return texts
+
+
 def refuse_other_placeholders(template: str, known: Iterable[str]) -> None:
     """Raise ValueError if ``template`` has a placeholder that is not in ``known``."""
     names = set()
@@ -66,6 +73,7 @@ UrlPath = Annotated[str, AfterValidator(_below_the_base)]
 Address = Annotated[str, AfterValidator(_address)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+NoTimes = Annotated[tuple[str, ...], AfterValidator(_days_or_times)]
 SendAs = Literal["form", "query", "json"]
 Json = Any
 Steps = tuple[str | int, ...]

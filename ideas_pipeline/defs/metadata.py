@@ -135,7 +135,9 @@ def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> di
     reasons = reject_reasons(tx, tables)
     if reasons:
         names = ", ".join(f"'{table}'" for table in tables)
-        query = _query("table_name, record_key, reason", "_rejected_records", tx.community, f"table_name IN ({names})")
+        query = _query(
+            "table_name, record_key, column_name, reason", "_rejected_records", tx.community, f"table_name IN ({names})"
+        )
         shown["rejects"] = _shown(
             f"{sum(reasons.values()):,} rejects (also in `ideas-pipeline rejects list`)",
             ("reason", "rejects"),

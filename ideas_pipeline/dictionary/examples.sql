@@ -268,12 +268,12 @@ ORDER BY completed_at
 LIMIT 20;
 
 -- _rejected_records
--- Which records were rejected, and why?
-SELECT table_name, reason, COUNT(*) AS records, MIN(first_seen_at) AS since
+-- Which values and records were rejected, and why? Without a column, the whole record was rejected.
+SELECT table_name, column_name, reason, COUNT(*) AS rejects, MIN(first_seen_at) AS since
 FROM _rejected_records
 WHERE community = 'acme'
-GROUP BY table_name, reason
-ORDER BY records DESC;
+GROUP BY table_name, column_name, reason
+ORDER BY rejects DESC;
 
 -- _absences
 -- Which rows are held, and why?

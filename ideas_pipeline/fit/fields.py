@@ -17,7 +17,7 @@ from ideas_pipeline.probe.field_names import known_lists, known_names, snake
 from ideas_pipeline.probe.fields import ENOUGH
 from ideas_pipeline.probe.guess import likeness
 from ideas_pipeline.probe.shapes import NOTHING, is_keyed, kinds_of
-from ideas_pipeline.records.timestamps import timestamps
+from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 from ideas_pipeline.tables.columns import Kind, kind, known_values
 from ideas_pipeline.tables.community import TABLES
 
@@ -238,8 +238,9 @@ def _fit_table(draft: Draft, table: _Table, known: Known) -> None:
 
 def _confirm(draft: Draft, table: _Table, column: str, path: str) -> None:
     """Confirm a column's path, or correct the unit of its times alone."""
-    unit = _unit(table.values[path])
-    if column.endswith("_at") and unit and unit != table.fields[column].epoch:
+    unit, stated = _unit(table.values[path]), table.fields[column].epoch
+    # Without a unit in the contract, numbers are read by their magnitude.
+    if column.endswith("_at") and unit and stated and unit != stated:
         reason = f"the numbers {_seen(table.records, path)} are times in {unit}"
         draft.propose(Inferred((*table.place, "fields", column), {"epoch": unit}, reason))
     else:
@@ -257,9 +258,9 @@ def _lines(table: _Table, column: str, path: str) -> list[Inferred]:
     if column.endswith("_at"):
         # A column that was always empty has the unit of the record's other times.
         unit = _unit(table.values[path] or [v for values in table.values.values() for v in values if _is_epoch(v)])
-    if unit and unit != source.epoch:
+    if unit and source.epoch and unit != source.epoch:
         value = {"paths": value, "epoch": unit}
-    elif source.none or source.epoch != "seconds":
+    elif source.none or source.epoch:
         value = {"paths": value}
     seen = _seen(table.records, path)
     return [Inferred((*table.place, "fields", column), value, seen if table.values[path] else f"{seen}, always empty")]
@@ -399,7 +400,7 @@ def _is_time(value: Json) -> bool:
         return False
     if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
         return _is_epoch(value) or value in (0, "0")
-    return isinstance(value, str) and not timestamps([value], "UTC")[1]
+    return isinstance(value, str) and not timestamps([value], TimeFormat())[1]
 
 
 def _is_epoch(value: Json) -> bool:

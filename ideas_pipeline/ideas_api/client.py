@@ -95,6 +95,11 @@ class IdeasApi:
         """How many requests so far were retries."""
         return self.transport.retries
 
+    @property
+    def replaced(self) -> int:
+        """How many characters of the responses so far were broken, and became U+FFFD."""
+        return self.transport.replaced
+
     def account_role(self) -> str | None:
         """The role of the account that reads; None if the contract or the API does not tell it.
 

@@ -11,6 +11,7 @@ from ideas_pipeline.contract.model import Contract, Embedded, FieldSource
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.composite_ids import all_ids_are_composite, composite_id, id_text, set_composite_ids
+from ideas_pipeline.text import Repeated
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
@@ -183,8 +184,8 @@ def _item_map(
                 for step in below:
                     if found.__class__ is dict and found:
                         found = found.get(step, MISSING)
-                    elif found is not MISSING:  # "author": null and "author": [] mean that there is no author
-                        found = None
+                    elif found is not MISSING and found.__class__ is not Repeated:
+                        found = None  # "author": null and "author": [] mean that there is no author
                 if found is MISSING:
                     continue
                 if found is None or ((empty := nones.get(found.__class__)) and found in empty):
@@ -238,6 +239,17 @@ def _left(record: dict[str, Json], read: _ReadTree, not_stored: frozenset[str], 
         if kept is not MISSING:
             left[name] = kept
     return left
+
+
+def storable(value: Json, not_stored: frozenset[str]) -> Json:
+    """``value`` without what must not be stored, at any depth; None if nothing is left.
+
+    Args:
+        value: a value as received.
+        not_stored: the names of the contract's ``not_stored``, in lower case.
+    """
+    left = _storable(value, {}, not_stored, 0)
+    return None if left is MISSING else left
 
 
 def _storable(value: Json, read: _ReadTree, not_stored: frozenset[str], depth: int) -> Json:

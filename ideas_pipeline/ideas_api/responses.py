@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -13,14 +12,13 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import orjson
 import requests
 import requests.utils
 
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.ideas_api.http_errors import RetryableError, refusal
+from ideas_pipeline.ideas_api.json_body import Parsed, parse
 from ideas_pipeline.ideas_api.urls import same_host
-from ideas_pipeline.text import clean_json
 
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
@@ -39,6 +37,7 @@ class Response:
         body: the parsed JSON; None if there is none.
         text: the whole body as text; only if the request was ``lenient``.
         content: the body's bytes; only if the request was not ``lenient``.
+        replaced: how many characters of the body were broken, and became U+FFFD.
         url: the URL that was requested last, after redirects.
         requests: how many requests were sent for it, retries and redirects included.
         received_at: seconds since 1970, by this machine's clock.
@@ -54,6 +53,7 @@ class Response:
     received_at: float
     content: bytes = field(repr=False, default=b"")
     refuses_token: bool = False
+    replaced: int = 0
 
     def found(self) -> Response:
         """Return self, or raise NotFound for a 404 or 410."""
@@ -73,24 +73,24 @@ def read_body(raw: Any, ends: float) -> bytes:
     return b"".join(chunks)
 
 
-def json_of(response: requests.Response, content: bytes) -> Any:
+def json_of(response: requests.Response, content: bytes) -> Parsed:
     """Parse the body of a 2xx response; None for 204 No Content. Raises RetryableError if it is not JSON."""
     if response.status_code == HTTPStatus.NO_CONTENT:
-        return None
+        return Parsed(None)
     try:
-        return parse_json(content)
+        return parse(content, response.headers.get("Content-Type", ""))
     except ValueError:
         pass
     # Not within the except clause: that exception contains the body.
     raise _not_json(response, content)
 
 
-def json_or_none(content: bytes) -> Any:
+def json_or_none(content: bytes, content_type: str) -> Parsed:
     """Parse a body; None if it is not JSON."""
     try:
-        return parse_json(content)
+        return parse(content, content_type)
     except ValueError:
-        return None
+        return Parsed(None)
 
 
 def is_web_page(content: bytes) -> bool:
@@ -161,25 +161,6 @@ def http_date(value: str | None) -> float | None:
         return parsedate_to_datetime(value or "").timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse UTF-8 JSON, with or without a byte order mark.
-
-    NUL characters and lone surrogates become U+FFFD, NaN and Infinity become None, and integers beyond 64 bits become
-    floats. Raises ValueError for anything that is not JSON, or is nested too deeply.
-    """
-    body = body.removeprefix(codecs.BOM_UTF8)
-    try:
-        try:
-            parsed = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            # The standard library reads what orjson refuses: lone surrogates, NaN, numbers out of range.
-            text = body.decode("utf-8", "surrogatepass")
-            return clean_json(json.loads(text, parse_constant=lambda _: None))
-        return clean_json(parsed) if b"\\u0000" in body else parsed
-    except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
 
 
 def _not_json(response: requests.Response, content: bytes) -> RetryableError:

@@ -35,6 +35,7 @@ from ideas_pipeline.ideas_api.http_errors import (
     too_many_requests,
     unavailable,
 )
+from ideas_pipeline.ideas_api.json_body import Parsed, decode
 from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
 from ideas_pipeline.ideas_api.refusals import rate_limit_sign, refuses_token, retryable_status
 from ideas_pipeline.ideas_api.responses import (
@@ -116,6 +117,7 @@ class Transport:
         requests: how many requests were sent, retries included.
         retries: how many of them were retries.
         believes_headers: whether a 403 whose headers ask for a pause is a rate limit, although no words say so.
+        replaced: how many characters of all responses were broken, and became U+FFFD.
 
     Raises:
         ContractError: the base URL is neither HTTPS nor on this machine.
@@ -133,6 +135,7 @@ class Transport:
         self._expired = expired
         self.requests = 0
         self.retries = 0
+        self.replaced = 0
         self._limits = limits
         self._lock = threading.Lock()
         self._concurrency = ConcurrencyLimit(limits.concurrency)
@@ -195,7 +198,10 @@ class Transport:
             ends=time.monotonic() + self._limits.deadline,
         )
         try:
-            return self._retrying(self._attempt, call)
+            response = self._retrying(self._attempt, call)
+            with self._lock:
+                self.replaced += response.replaced
+            return response
         except IdeasApiError as error:
             failure = error.after(call.requests)
         # Not within the except clause: the copy would carry the original as its context.
@@ -290,8 +296,9 @@ class Transport:
         """The response, or the error that it means. Raises RetryableError and the errors of a refusal."""
         status, headers = response.status_code, response.headers
         good = status // 100 == 2
-        body = json_or_none(content) if good or len(content) < _LARGEST_ERROR else None
-        stated = stated_error(body, status)
+        content_type = headers.get("Content-Type", "")
+        parsed = json_or_none(content, content_type) if good or len(content) < _LARGEST_ERROR else Parsed(None)
+        stated = stated_error(parsed.value, status)
         refused = refuses_token(status, headers, stated, content, self._expired)
         if not refused:
             sign = rate_limit_sign(status, headers, stated)
@@ -302,20 +309,21 @@ class Transport:
                 )
             if status >= 500:
                 raise retryable_status(status, headers)
-            if good and body is None and not (call.lenient and not is_web_page(content)):
-                body = json_of(response, content)
+            if good and parsed.value is None and not (call.lenient and not is_web_page(content)):
+                parsed = json_of(response, content)
             if not good and not (call.lenient and status >= 400):
                 raise refusal(status, call.prepared.method or "", call.path)
         return Response(
             status=status,
             headers=headers,
-            body=body if good else None,
-            text=content.decode("utf-8", "replace") if good and call.lenient else "",
+            body=parsed.value if good else None,
+            text=decode(content, content_type)[0] if good and call.lenient else "",
             url=call.url,
             requests=call.requests,
             received_at=time.time(),
             content=b"" if call.lenient or not good else content,
             refuses_token=refused,
+            replaced=parsed.replaced if good else 0,
         )
 
     def _stop(self, state: RetryCallState) -> bool:

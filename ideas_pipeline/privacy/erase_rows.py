@@ -22,6 +22,7 @@ from ideas_pipeline.tables.columns import own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import json_text
 from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.rejects import key_of, record_key_of, values_of
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _MANY = 2_000
@@ -159,33 +160,35 @@ def erase_from_bookkeeping(
 
 def _rejects(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[str]]) -> int:
     def erased(row: dict[str, Any]) -> dict[str, Any]:
-        table = row["table_name"]
+        table, column = row["table_name"], row["column_name"]
         received = row["payload"] or {}
         columns = {name: value for name, value in received.items() if name != "_extra"}
         extra = dict(received.get("_extra") or {})
+        if column is not None:  # nothing is known of such a value, as of a field that no column reads
+            extra = {column: row["value"]}
         parents = without_texts.get(table, frozenset())
         redactor.row(table, columns, extra, without_texts=any(str(v) in parents for v in columns.values()))
-        payload = columns | {"_extra": extra or None}
-        if payload == received:
+        value = extra.get(column)
+        payload = columns if column is not None else columns | {"_extra": extra or None}
+        if payload == received and value == row["value"]:
             return row
-        return row | {
-            "record_key": _key(redactor, table, row["record_key"], row["scope"], payload),
-            "reason": row["reason"].split(" (it is ")[0],  # what follows can quote a value
-            "payload": payload,
-        }
+        key = _key(redactor, table, key_of(row["record_key"], column), row["scope"], payload)
+        return row | {"record_key": record_key_of(key, column), "value": value, "payload": payload}
 
     return rewrite_rows(tx, REJECTED_RECORDS, erased)
 
 
 def _key(redactor: Redactor, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
-    if not key.startswith("["):  # a fingerprint of what was received
-        return reject_fingerprint(scope, payload)
-    names = [c.name for c in own_keys(TABLES[table])]
-    pointers = redactor.people.pointers[table]
-    values = [
-        redactor.id(pointers[n], v) if n in pointers else v for n, v in zip(names, orjson.loads(key), strict=True)
-    ]
-    return orjson.dumps(values).decode()
+    """A record's key without erased people. A fingerprint in it is made again, of what is left of the record."""
+    parts = []
+    if values := values_of(key):
+        names = [c.name for c in own_keys(TABLES[table])]
+        pointers = redactor.people.pointers[table]
+        left = [redactor.id(pointers[n], v) if n in pointers else v for n, v in zip(names, values, strict=True)]
+        parts.append(orjson.dumps(left).decode())
+    if not key.endswith("]"):
+        parts.append(reject_fingerprint(scope, payload))
+    return " ".join(parts)
 
 
 def reject_fingerprint(scope: str, payload: Mapping[str, Any]) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
+from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, fixed_ids, free_keys, has_texts, names_its_person
 from ideas_pipeline.privacy.unmapped import VALUE, Cleaner, Described, Kind, Place
 from ideas_pipeline.setting_types import Policy
@@ -41,8 +40,8 @@ class PolicyPages:
         if self._only_addresses and not any(sign in page.body for sign in _SIGNS_OF_AN_ADDRESS):
             return page
         try:
-            document, before = orjson.loads(page.body), orjson.loads(page.body)
-        except orjson.JSONDecodeError:
+            document, before = document_of(page), document_of(page)
+        except ValueError:
             return None  # nobody knows what it holds
         described = _Description(self._contract, self._cleaner, page.stream).of(document)
         try:
@@ -52,7 +51,7 @@ class PolicyPages:
                 document = self._cleaner.items(document, described)
         except RecursionError:
             return None
-        return page if document == before else replace(page, body=orjson.dumps(document))
+        return page if document == before else with_document(page, document)
 
 
 class _Description:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
-
-import orjson
 
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.contract.model import Contract, Embedded, Fields
@@ -14,6 +11,7 @@ from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.privacy.key import is_surrogate
+from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
 from ideas_pipeline.privacy.redact import KEPT, Redactor, author_column, is_about_who, text_columns
 from ideas_pipeline.privacy.unmapped import says_no_words
@@ -38,11 +36,11 @@ class ArchivedPages:
         if not page.body:
             return page
         try:
-            document, before = orjson.loads(page.body), orjson.loads(page.body)
-        except orjson.JSONDecodeError:
+            document, before = document_of(page), document_of(page)
+        except ValueError:
             return None  # it cannot be read, so nobody knows whether it names the person
         document = self._redacted(page.stream, document)
-        return page if document == before else replace(page, body=orjson.dumps(document))
+        return page if document == before else with_document(page, document)
 
     def _redacted(self, stream: str, document: Json) -> Json:
         spec = self._contract.streams.get(stream)

@@ -21,6 +21,7 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.rejects import key_of, record_key_of, values_of
 
 # Increased when more is recognised as personal data: what is stored is then held to the policy again.
 RULES = 1
@@ -165,29 +166,31 @@ def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
 
 def _held_reject(cleaner: Cleaner) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def held(row: dict[str, Any]) -> dict[str, Any]:
-        received = row["payload"] or {}
-        record = Record(
-            {name: value for name, value in received.items() if name != "_extra"}, dict(received.get("_extra") or {})
-        )
+        received, column = row["payload"] or {}, row["column_name"]
+        columns = {name: value for name, value in received.items() if name != "_extra"}
+        if column is not None:  # its value is held to what is so of its column
+            columns[column] = row["value"]
+        record = Record(columns, dict(received.get("_extra") or {}))
         before = dict(record.columns)
         apply(cleaner, row["table_name"], [record])
-        payload = record.columns | ({"_extra": record.extra or None} if "_extra" in received else {})
-        if payload == received:
-            return row
         changed = {name: value for name, value in record.columns.items() if value != before[name]}
-        return row | {
-            "record_key": _reject_key(row, changed, payload),
-            "reason": row["reason"].split(" (it is ")[0],  # what follows can quote a value
-            "payload": payload,
-        }
+        value = None if column is None else record.columns.pop(column)
+        payload = record.columns | ({"_extra": record.extra or None} if "_extra" in received else {})
+        if payload == received and value == row["value"]:
+            return row
+        key = _reject_key(row, changed, payload)
+        return row | {"record_key": record_key_of(key, column), "value": value, "payload": payload}
 
     return held
 
 
 def _reject_key(row: Mapping[str, Any], changed: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
-    key: str = row["record_key"]
-    if not key.startswith("["):
-        return reject_fingerprint(row["scope"], payload)
-    names = [c.name for c in own_keys(TABLES[row["table_name"]])]
-    values = [changed.get(name, value) for name, value in zip(names, orjson.loads(key), strict=True)]
-    return orjson.dumps(values).decode()
+    key = key_of(row["record_key"], row["column_name"])
+    parts = []
+    if stored := values_of(key):
+        names = [c.name for c in own_keys(TABLES[row["table_name"]])]
+        values = [changed.get(name, value) for name, value in zip(names, stored, strict=True)]
+        parts.append(orjson.dumps(values).decode())
+    if not key.endswith("]"):
+        parts.append(reject_fingerprint(row["scope"], payload))
+    return " ".join(parts)

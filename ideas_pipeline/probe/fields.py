@@ -175,7 +175,7 @@ def _note_missing(step: Step, missing: _Missing, count: int) -> None:
 
 def _fixed(source: FieldSource, path: str) -> Json:
     """The value to write for a column, so that its other rules stay."""
-    return {"paths": path} if source.none or source.epoch != "seconds" else path
+    return {"paths": path} if source.none or source.epoch else path
 
 
 def _source(key: str | None, item: Json) -> dict[str, Json]:

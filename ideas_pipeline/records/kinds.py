@@ -11,15 +11,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ideas_pipeline.records.timestamps import timestamps
+from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 from ideas_pipeline.tables.columns import ARROW, Kind
-from ideas_pipeline.text import clean_text, json_text
+from ideas_pipeline.text import Repeated, clean_text, json_text
 
 Json = Any
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}(\.0*)?")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
+# PostgreSQL indexes no key beyond 2,700 bytes, and a key can have two ids.
+_LONGEST_ID = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +42,16 @@ class Values:
     reasons: dict[int, str]
 
 
-def convert(kind: Kind, values: list[Json], *, timezone: str, epoch: str) -> Values:
+def convert(kind: Kind, values: list[Json], times: TimeFormat) -> Values:
     """Convert a column of JSON values. Each result depends on its own value alone.
 
     Args:
         kind: the kind of the column.
         values: JSON values, with None for missing ones.
-        timezone: the zone of times without one; see ``timestamps``.
-        epoch: the unit of times that are numbers, seconds or milliseconds since 1970.
+        times: how times are written.
     """
     if kind == "timestamp":
-        moments, reasons = timestamps(values, timezone, epoch)
+        moments, reasons = timestamps(values, times)
         return Values(moments, pa.array(moments, pa.int64()).cast(ARROW[kind]), reasons)
     if set(map(type, values)) <= _ALREADY[kind]:
         ready = _as_they_are(kind, values)
@@ -74,6 +78,8 @@ def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:
     except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
         return None
     if kind in ("id", "text"):
+        if kind == "id" and (pc.max(pc.binary_length(array)).as_py() or 0) > _LONGEST_ID:
+            return None
         return None if pc.any(pc.match_substring(array, "\0"), min_count=0).as_py() else Values(values, array, {})
     if kind == "number":
         if not pc.all(pc.is_finite(array), min_count=0).as_py():
@@ -91,6 +97,8 @@ def _one_by_one(kind: Kind, values: list[Json]) -> Values:
         if value is None:
             continue
         try:
+            if isinstance(value, Repeated):
+                raise ValueError("came more than once in its record, with different values")
             plain[position] = convert_one(value)
         except (ValueError, OverflowError) as error:
             reasons[position] = str(error)
@@ -102,7 +110,10 @@ def _id(value: Json) -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("is not an id: an id is text or a whole number")
-    return _text(value)
+    text = _text(value)
+    if len(text.encode()) > _LONGEST_ID:
+        raise ValueError(f"is not an id: it is longer than {_LONGEST_ID:,} bytes")
+    return text
 
 
 def _text(value: Json) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,54 +15,123 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ideas_pipeline.times import EARLIEST
+
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = 24 * 3600 * 1_000_000
 _FIRST = (datetime.min - _EPOCH) // _MICROSECOND
 _LAST = (datetime.max - _EPOCH) // _MICROSECOND
 # Local times this close to either end may leave the range when they are converted to UTC.
-_MARGIN = 2 * 24 * 3600 * 1_000_000
+_MARGIN = 2 * _DAY
+# 0000-00-00 as PHP reads it, in seconds since 1970: it lies before the first year.
+_ZERO_DATE = "-0001-11-30"
+_ZERO_DATE_SECONDS = -62_169_984_000
 
+# A zone, and what some languages write behind it: "+0100 CET", "+01:00[Europe/Madrid]" (RFC 9557).
+_ZONE = (
+    r"(?:\s*(?:(?P<utc>Z|UTC|GMT|UT)|(?:UTC|GMT)?(?P<sign>[+-])(?P<zone_hours>[0-9]{2})(?::?(?P<zone_minutes>[0-9]{2}))?)"
+    r"(?:\s[A-Z]{1,5})?(?:\[[^\]]+\])?)?"
+)
 _ISO = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"
-    r"(?:\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<zone_hours>[0-9]{2})(?::?(?P<zone_minutes>[0-9]{2}))?))?",
+    r"(?P<year>-?[0-9]{4})(?P<between>[-/])(?P<month>[0-9]{2})(?P=between)(?P<day>[0-9]{2})"
+    r"(?:(?:T|\s+)(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"
+    + _ZONE,
     re.IGNORECASE,
 )
+_ISO_BASIC = re.compile(
+    r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
+    r"(?:(?P<between>T|\s)?(?P<hour>[0-9]{2})(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"
+    + _ZONE,
+    re.IGNORECASE,
+)
+_MONTH = "(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_CLOCK = "(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)"
+_NAMED_ZONE = r"(?P<zone>(?:GMT|UTC)?[+-][0-9]{2}:?[0-9]{2}|[A-Z]{1,5})"
+_WITH_MONTH_NAME = (
+    # RFC 5322, RFC 9110 §5.6.7: Fri, 05 Jan 2024 10:15:00 GMT; Friday, 05-Jan-24 10:15:00 GMT
+    re.compile(
+        rf"(?:[a-z]{{3,9}},?\s+)?(?P<day>[0-9]{{1,2}})[\s-]{_MONTH}[\s-](?P<year>[0-9]{{4}}|[0-9]{{2}})\s+{_CLOCK}"
+        rf"(?:\s*{_NAMED_ZONE})?(?:\s*\(.*\))?",
+        re.IGNORECASE,
+    ),
+    # C and Java: Fri Jan  5 10:15:00 UTC 2024
+    re.compile(
+        rf"[a-z]{{3,9}}\s+{_MONTH}\s+(?P<day>[0-9]{{1,2}})\s+{_CLOCK}(?:\s+{_NAMED_ZONE})?\s+(?P<year>[0-9]{{4}})",
+        re.IGNORECASE,
+    ),
+    # JavaScript: Fri Jan 05 2024 10:15:00 GMT+0100 (CET)
+    re.compile(
+        rf"[a-z]{{3,9}}\s+{_MONTH}\s+(?P<day>[0-9]{{1,2}})\s+(?P<year>[0-9]{{4}})\s+{_CLOCK}"
+        rf"(?:\s+{_NAMED_ZONE})?(?:\s*\(.*\))?",
+        re.IGNORECASE,
+    ),
+)
+_DOT_NET = re.compile(r"/Date\((-?[0-9]{1,20})(?:[+-][0-9]{4})?\)/")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_DIGITS_OF_A_DAY = 8
+
 # Formats that Arrow parses a column at a time; anything else is parsed value by value.
 _PLAIN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 _PLAIN_WITH_ZONE = _PLAIN + r"(Z|[+-][0-9]{2}:[0-9]{2})$"
 _PLAIN_NAIVE = _PLAIN + "$"
 
-_SCALE = {"seconds": 1_000_000, "milliseconds": 1_000}
+# Units of numbers that count from 1970, in microseconds.
+_UNITS: Mapping[str, float] = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
+_EARLIEST = (EARLIEST.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime(2200, 1, 1) - _EPOCH) // _MICROSECOND
+_TOO_LARGE = 1e21
+# Digits that are a day or a time without separators have a year between these.
+_YEARS = range(1990, 2200)
+
 _OUT_OF_RANGE = "is not between the years 1 and 9999"
+_UNKNOWN_FORMAT = "is not a time: its format is unknown, or can be read in more than one way"
+_NO_SUCH_DAY = "is not a time: there is no such day or hour"
+_NO_SUCH_ZONE = "is not a time: there is no such zone"
+_NO_UNIT = "is not a time: in no unit is it one between 1995 and 2199, so the contract must name its epoch"
 
 
-def timestamps(values: Sequence[Any], timezone: str, epoch: str = "seconds") -> tuple[list[int | None], dict[int, str]]:
+@dataclass(frozen=True, slots=True)
+class TimeFormat:
+    """How the API writes times.
+
+    Attributes:
+        timezone: the zone of times without one. An hour that occurs twice is taken as the first; a time in a skipped
+            hour becomes the moment at which the clocks went forward.
+        epoch: the unit of numbers: ``seconds``, ``milliseconds``, ``microseconds`` or ``nanoseconds``; None takes the
+            unit in which a number is a time between 1995 and 2199.
+        no_times: days (``0001-01-01``) and times (``1970-01-01 00:00:00``) that mean that there is no time, as they
+            are written or in UTC.
+    """
+
+    timezone: str = "UTC"
+    epoch: str | None = None
+    no_times: tuple[str, ...] = ()
+
+
+def timestamps(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | None], dict[int, str]]:
     """Convert a column of times.
 
-    Two formats are accepted: ISO 8601 text (with "T" or a space, with or without seconds, fraction and zone; a date
-    means its midnight), and numbers or texts of digits, which count from 1970. Digits beyond the microsecond are
-    dropped.
+    Texts in ISO 8601 (extended and basic), RFC 3339, RFC 5322 and HTTP's formats, and in those of C, Java and
+    JavaScript; and numbers or texts of digits that count from 1970. A date means its midnight; eight digits are a date.
+    Digits beyond the microsecond are dropped.
 
     Args:
         values: JSON values, with None for missing ones.
-        timezone: the zone of times without one. An hour that occurs twice is taken as the first; a time in a skipped
-            hour becomes the moment at which the clocks went forward.
-        epoch: the unit of numbers, ``seconds`` or ``milliseconds``.
+        written: how they are written.
 
     Returns:
         Microseconds since 1970 (UTC) for each value, or None; and by position, why a value could not be read.
     """
     if set(map(type, values)) <= {str, type(None)}:
-        moments = _read_together(values, timezone)
+        moments = _read_together(values, written)
         if moments is not None:
             return moments, {}
-    return _read_one_by_one(values, timezone, epoch)
+    return _read_one_by_one(values, written)
 
 
-def _read_together(values: Sequence[str | None], timezone: str) -> list[int | None] | None:
-    """Convert all values at once; return None unless all have the usual format."""
+def _read_together(values: Sequence[str | None], written: TimeFormat) -> list[int | None] | None:
+    """Convert all values at once; return None unless all have the usual format, and none may mean "no time"."""
     try:
         texts = pa.array(values, pa.string())
         if pc.all(pc.match_substring_regex(texts, _PLAIN_WITH_ZONE), min_count=0).as_py():
@@ -73,75 +145,173 @@ def _read_together(values: Sequence[str | None], timezone: str) -> list[int | No
     except (pa.ArrowInvalid, UnicodeEncodeError):
         return None
     ends = pc.min_max(moments).as_py()
-    if ends["min"] is not None and not (_FIRST + margin <= ends["min"] and ends["max"] <= _LAST - margin):
-        return None
-    if margin and timezone != "UTC":
+    if ends["min"] is not None:
+        first, last = ends["min"], ends["max"]
+        if not (_FIRST + margin <= first and last <= _LAST - margin):
+            return None
+        if any(first - _MARGIN <= day <= last + _MARGIN for day in _days(written.no_times)):
+            return None
+    if margin and written.timezone != "UTC":
         is_null = np.asarray(moments.is_null())
         local = moments.fill_null(0).to_numpy(zero_copy_only=False)
-        moments = pa.array(_in_utc(local, timezone), pa.int64(), mask=is_null)
+        moments = pa.array(_in_utc(local, written.timezone), pa.int64(), mask=is_null)
     plain: list[int | None] = moments.to_pylist()
     return plain
 
 
-def _read_one_by_one(values: Sequence[Any], timezone: str, epoch: str) -> tuple[list[int | None], dict[int, str]]:
+@cache
+def _days(no_times: tuple[str, ...]) -> tuple[int, ...]:
+    """The midnights of those days of ``no_times`` that a calendar has, in microseconds since 1970."""
+    found = []
+    for text in no_times:
+        try:
+            found.append((datetime.fromisoformat(text[:10]) - _EPOCH) // _MICROSECOND)
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _read_one_by_one(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | None], dict[int, str]]:
     moments: list[int | None] = [None] * len(values)
     reasons: dict[int, str] = {}
     local: list[int] = []
+    is_utc = written.timezone == "UTC"
+    none = frozenset(written.no_times)
     for position, value in enumerate(values):
         if value is None:
             continue
         try:
-            moment, is_local = _read(value, epoch)
+            moment, is_local = _read(value, written.epoch, none)
         except ValueError as error:
             reasons[position] = str(error)
             continue
-        margin = _MARGIN if is_local and timezone != "UTC" else 0
+        if moment is None:
+            continue
+        margin = _MARGIN if is_local and not is_utc else 0
         if not _FIRST + margin <= moment <= _LAST - margin:
             reasons[position] = _OUT_OF_RANGE
             continue
         moments[position] = moment
         if is_local:
             local.append(position)
-    if local and timezone != "UTC":
-        converted = _in_utc(np.array([moments[position] for position in local], np.int64), timezone)
+    if local and not is_utc:
+        converted = _in_utc(np.array([moments[position] for position in local], np.int64), written.timezone)
         for position, moment in zip(local, converted.tolist(), strict=True):
-            moments[position] = moment
+            moments[position] = None if _means_none(moment, none) else moment
     return moments, reasons
 
 
-def _read(value: Any, epoch: str) -> tuple[int, bool]:
-    """Return microseconds since 1970, and whether they are in local time. Raises ValueError with the reason."""
+def _read(value: Any, epoch: str | None, none: Collection[str]) -> tuple[int | None, bool]:
+    """Return microseconds since 1970, or None if there is no time, and whether they are in local time.
+
+    Raises ValueError with the reason.
+    """
     if isinstance(value, str):
         text = value.strip()
         if found := _ISO.fullmatch(text):
-            return _read_iso(found)
+            return _read_iso(found, none)
+        if (found := _ISO_BASIC.fullmatch(text)) and _is_basic(found):
+            return _read_iso(found, none)
+        if found := _DOT_NET.fullmatch(text):
+            return _read_number(int(found[1]), "milliseconds", none), False
+        if "A" <= text[:1].upper() <= "Z" or ":" in text:
+            return _read_with_month_name(text, none)
         if not _NUMBER.fullmatch(text) or len(text) > 40:
-            raise ValueError("is not a time: it is neither ISO 8601 nor a number")
+            raise ValueError(_UNKNOWN_FORMAT)
         value = float(text) if "." in text else int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("is not a time")
-    moment = value * _SCALE[epoch]
-    if not _FIRST <= moment <= _LAST:  # NaN and infinities, too
+    if 0 < value < 1e14 and value == int(value):
+        digits = _ISO_BASIC.fullmatch(str(int(value)))
+        if digits and _is_basic(digits):
+            return _read_iso(digits, none)
+    return _read_number(value, epoch, none), False
+
+
+def _is_basic(found: re.Match[str]) -> bool:
+    """Whether digits are a day, or a day and an hour, and not a number that counts from 1970."""
+    if found["between"] or found["utc"] or found["sign"] or len(found[0]) == _DIGITS_OF_A_DAY:
+        return True
+    return int(found["year"]) in _YEARS and 1 <= int(found["month"]) <= 12 and 1 <= int(found["day"]) <= 31
+
+
+def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int | None:
+    """Microseconds since 1970 of a number; None if it means that there is no time."""
+    if not abs(value) < _TOO_LARGE:  # NaN and infinities, too
         raise ValueError(_OUT_OF_RANGE)
-    return round(moment), False
+    units = list(_UNITS) if epoch is None else [epoch]
+    moments = [value * _UNITS[unit] if _UNITS[unit] < 1 else value * int(_UNITS[unit]) for unit in units]
+    if any(_means_none(moment, none) for moment in moments):
+        return None
+    if epoch is not None:
+        moment = moments[0]
+        if not _FIRST <= moment <= _LAST:
+            raise ValueError(_OUT_OF_RANGE)
+        return round(moment)
+    for moment in moments:
+        if _EARLIEST <= moment < _LATEST:
+            return round(moment)
+    raise ValueError(_NO_UNIT)
 
 
-def _read_iso(found: re.Match[str]) -> tuple[int, bool]:
+def _means_none(moment: float, none: Collection[str]) -> bool:
+    """Whether a moment, in microseconds since 1970 (UTC), is one of ``none``."""
+    if not none:
+        return False
+    if moment == _ZERO_DATE_SECONDS * 1_000_000:
+        return _ZERO_DATE in none
+    if moment != round(moment) or not _FIRST <= moment <= _LAST:
+        return False
+    text = str(_EPOCH + round(moment) * _MICROSECOND)
+    return text[:10] in none or text in none
+
+
+def _read_iso(found: re.Match[str], none: Collection[str]) -> tuple[int | None, bool]:
     part = found.groupdict(default="")
+    day = f"{part['year']}-{part['month']}-{part['day']}"
+    hour, minute, second = part["hour"] or "00", part["minute"] or "00", part["second"] or "00"
+    if day in none or f"{day} {hour}:{minute}:{second}" in none:
+        return None, False
+    later = 0
+    if (hour, minute, second) == ("24", "00", "00"):  # ISO 8601: the end of the day
+        hour, later = "00", _DAY
+    if second == "60":  # a leap second
+        second, later = "59", 1_000_000
     try:
-        clock = datetime.fromisoformat(
-            f"{part['date']}T{part['hour'] or '00'}:{part['minute'] or '00'}:{part['second'] or '00'}"
-        )
+        clock = datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}")
     except ValueError:
-        raise ValueError("is not a time: there is no such day or hour") from None
-    moment = (clock - _EPOCH) // _MICROSECOND + int(part["fraction"][:6].ljust(6, "0"))
+        raise ValueError(_NO_SUCH_DAY) from None
+    moment = (clock - _EPOCH) // _MICROSECOND + int(part["fraction"][:6].ljust(6, "0")) + later
     if not part["sign"]:
         return moment, not part["utc"]
     hours, minutes = int(part["zone_hours"]), int(part["zone_minutes"] or 0)
     if hours > 23 or minutes > 59:
-        raise ValueError("is not a time: there is no such zone")
+        raise ValueError(_NO_SUCH_ZONE)
     offset = (hours * 60 + minutes) * 60_000_000
-    return (moment - offset if part["sign"] == "+" else moment + offset), False
+    moment += -offset if part["sign"] == "+" else offset
+    return (None if _means_none(moment, none) else moment), False
+
+
+def _read_with_month_name(text: str, none: Collection[str]) -> tuple[int | None, bool]:
+    found = next((match for form in _WITH_MONTH_NAME if (match := form.fullmatch(text))), None)
+    if not found:
+        raise ValueError(_UNKNOWN_FORMAT)
+    zone = (found["zone"] or "").upper().replace(":", "")
+    if zone[:3] in ("GMT", "UTC") and zone[3:]:
+        zone = zone[3:]
+    try:
+        clock = parsedate_to_datetime(
+            f"{found['day']} {found['month']} {found['year']} {found['clock']} {zone}".strip()
+        )
+    except ValueError:
+        raise ValueError(_NO_SUCH_DAY) from None
+    if zone and clock.tzinfo is None and zone != "-0000":  # a name that RFC 5322 does not define
+        raise ValueError(_NO_SUCH_ZONE)
+    if clock.replace(tzinfo=None).isoformat(" ") in none or str(clock.date()) in none:
+        return None, False
+    offset = clock.utcoffset() or timedelta()
+    moment = (clock.replace(tzinfo=None) - offset - _EPOCH) // _MICROSECOND
+    return (None if zone and _means_none(moment, none) else moment), not zone
 
 
 def _in_utc(local: np.ndarray[Any, np.dtype[np.int64]], timezone: str) -> np.ndarray[Any, np.dtype[np.int64]]:

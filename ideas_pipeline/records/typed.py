@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +16,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ideas_pipeline.records.kinds import Values, convert
-from ideas_pipeline.tables.columns import kind
+from ideas_pipeline.records.timestamps import TimeFormat
+from ideas_pipeline.tables.columns import kind, pii
 from ideas_pipeline.text import clean_text, json_text
 from ideas_pipeline.times import utc
 
@@ -24,18 +27,26 @@ Row = Mapping[str, Json]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Hashed in place of a value that the API no longer sends. No column has a list as its value.
 _UNKNOWN: list[Json] = []
+# The columns that say which of two records with one key is newer.
+_STATES = ("updated_at", "created_at")
+_OLDER = "another record of this list has the same key, and is newer"
+_AS_OLD = "another record of this list has the same key, and no time says which of them is newer"
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A record that could not be typed.
+    """A record that could not be typed, or a value of a record that was.
 
     Attributes:
-        position: its place among the records given.
-        key: the values of the key columns as a JSON list, or a fingerprint of scope and content if one is missing.
+        position: the record's place among the records given.
+        key: the values of the key columns as a JSON list; a fingerprint of scope and content if one is missing; both if
+            another record has the key.
         id: the value of the column ``id``, if it could be read.
         reason: what is wrong with it, without personal data.
-        payload: what was received, by column, as JSON values.
+        payload: of a record, what was received, by column, as JSON values; of a value, what its record says of people.
+        column: the column of the value that could not be typed; None if the record itself is rejected.
+        value: that value, as JSON.
+        repeats: whether the record is rejected because another one has its key.
     """
 
     position: int
@@ -43,11 +54,14 @@ class RejectedRow:
     id: str | None
     reason: str
     payload: dict[str, Json]
+    column: str | None = None
+    value: Json = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """``frame``: one row per record that could be typed, in the order given. ``rejects``: the other records."""
+    """``frame``: one row per record that could be typed, in the order given. ``rejects``: other records, and values."""
 
     frame: pd.DataFrame
     rejects: list[RejectedRow]
@@ -58,24 +72,31 @@ class SourceFormat:
     """How the API writes the records of a table.
 
     Attributes:
-        timezone: the zone of times without one.
-        epochs: by column, the unit of times that are numbers, ``seconds`` (the default) or ``milliseconds`` since 1970.
+        time: how times are written.
+        times: by column, how times are written there instead.
         volatile: columns and unmapped fields that do not count as changes of a record.
         vanished: columns that the API no longer sends. Nothing is known of their values.
+        places: columns that hold a record's place in its list. Records that differ in them alone are the same.
     """
 
-    timezone: str = "UTC"
-    epochs: Mapping[str, str] = field(default_factory=dict)
+    time: TimeFormat = field(default_factory=TimeFormat)
+    times: Mapping[str, TimeFormat] = field(default_factory=dict)
     volatile: Collection[str] = ()
     vanished: Collection[str] = ()
+    places: Collection[str] = ()
 
 
 def typed(
     table: sa.Table, rows: Sequence[Row], extras: Sequence[Row], scopes: Sequence[str], source: SourceFormat
 ) -> Typed:
-    """Type records for ``table``. A record that cannot be typed is a reject, and changes nothing for its neighbours.
+    """Type records for ``table``.
 
-    If a key comes more than once, the last record counts and the others are left out.
+    A value that cannot be typed is null in its row, and a reject of its own. A record without a usable key is a reject.
+    Neither changes anything for its neighbours.
+
+    If a key comes more than once in a scope with different content, the newest record counts, by ``updated_at`` and
+    ``created_at``, and the others are rejects; the order in which they come does not matter. If it comes in several
+    scopes, the last record counts.
 
     Args:
         table: the table that the records are for.
@@ -96,43 +117,101 @@ def typed(
 
     def read(column: sa.Column[Any]) -> Values:
         values = [row.get(column.name) for row in rows]
-        return convert(kind(column), values, timezone=source.timezone, epoch=source.epochs.get(column.name, "seconds"))
+        return convert(kind(column), values, source.times.get(column.name, source.time))
 
-    values = {column.name: read(column) for column in columns}
-    reasons = _reasons(rows, values, keys, extra_reasons)
-    record_keys = [_record_key(position_key) for position_key in zip(*(values[k].plain for k in keys), strict=True)]
-    for position, key in enumerate(record_keys):
-        if key is None:
-            record_keys[position] = _fingerprint(rows[position], extras[position], scopes[position])
-    last = {key: position for position, key in enumerate(record_keys)}
-    kept = sorted(position for position in last.values() if position not in reasons)
-
-    ids = values["id"].plain if "id" in values else None
-    rejects = [
-        RejectedRow(
-            position,
-            str(record_keys[position]),
-            ids[position] if ids else None,
-            reasons[position],
-            _payload(rows[position], extras[position]),
-        )
-        for position in sorted(last.values())
-        if position in reasons
-    ]
+    values = {str(column.name): read(column) for column in columns}
     hashed = {
         name: [_UNKNOWN] * len(rows) if name in source.vanished else column.plain
         for name, column in values.items()
         if name not in source.volatile
     }
     compared = _extra_texts([_less(extra, source.volatile) for extra in extras])[0] if source.volatile else texts
+    hashes = _row_hashes(hashed | {"_extra": compared})
+
+    record_keys = [_record_key(position_key) for position_key in zip(*(values[k].plain for k in keys), strict=True)]
+    reasons = _reasons(values, keys, [position for position, key in enumerate(record_keys) if key is None])
+    differing = {
+        name: [
+            [json_text(_storable(rows[n][name]))] if n in values[name].reasons else value
+            for n, value in enumerate(column)
+        ]
+        if values[name].reasons
+        else column
+        for name, column in hashed.items()
+        if name not in source.places
+    }
+    kept, repeated = _kept(record_keys, scopes, values, differing | {"_extra": compared})
+    reasons |= repeated
+
+    ids = values["id"].plain if "id" in values else None
+    rejects: dict[str, RejectedRow] = {}
+    for position, reason in sorted(reasons.items()):
+        key = _fingerprint(rows[position], extras[position], scopes[position])
+        if position in repeated:
+            key = f"{record_keys[position]} {key}"
+        payload = _payload(rows[position], extras[position])
+        repeats = position in repeated
+        rejects[key] = RejectedRow(position, key, ids[position] if ids else None, reason, payload, repeats=repeats)
+    result = list(rejects.values())
+    about = [str(c.name) for c in columns if c.primary_key or pii(c) == "person_id" or c.info["parent"]]
+    result += [
+        RejectedRow(
+            position,
+            str(record_keys[position]),
+            ids[position] if ids else None,
+            reason,
+            {name: _storable(rows[position].get(name)) for name in about},
+            name,
+            _storable(extras[position] if name == "_extra" else rows[position][name]),
+        )
+        for name, refused in [*((n, v.reasons) for n, v in values.items() if v.reasons), ("_extra", extra_reasons)]
+        for position, reason in refused.items()
+        if position in kept
+    ]
     arrays = {name: column.array for name, column in values.items()} | {
         "_extra": pa.array(texts, pa.string()),
-        "_row_hash": pa.array(_row_hashes(hashed | {"_extra": compared}), pa.string()),
+        "_row_hash": pa.array(hashes, pa.string()),
         "_scope": pa.array([clean_text(scope) for scope in scopes], pa.string()),
     }
     whole = pa.table(arrays)
-    chosen = whole if len(kept) == len(rows) else whole.take(pa.array(kept, pa.int64()))
-    return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), rejects)
+    chosen = whole if len(kept) == len(rows) else whole.take(pa.array(sorted(kept), pa.int64()))
+    return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), result)
+
+
+def _kept(
+    keys: Sequence[str | None], scopes: Sequence[str], values: Mapping[str, Values], compared: Mapping[str, list[Any]]
+) -> tuple[Set[int], dict[int, str]]:
+    """Choose one record per key.
+
+    Args:
+        keys: per record, its key; None if it has none.
+        scopes: per record, its scope.
+        values: the columns.
+        compared: the values, by column, in which different records differ.
+
+    Returns:
+        The positions of the chosen records; and by position, why others are rejected.
+    """
+    last = {key: position for position, key in enumerate(keys) if key is not None}
+    kept = set(last.values())
+    if len(kept) == sum(key is not None for key in keys):
+        return kept, {}
+    same: dict[tuple[str, str], list[int]] = {}
+    for position, key in enumerate(keys):
+        if key is not None and scopes[position] == scopes[last[key]]:
+            same.setdefault((key, scopes[position]), []).append(position)
+    times = [values[name].plain for name in _STATES if name in values]
+    reasons: dict[int, str] = {}
+    for positions in same.values():
+        hashes = _row_hashes({name: [column[n] for n in positions] for name, column in compared.items()})
+        states = dict(zip(hashes, positions, strict=True))  # of records that are equal, the last
+        if len(states) == 1:
+            continue
+        moments = {n: tuple(-math.inf if column[n] is None else column[n] for column in times) for n in positions}
+        *older, (_, newest) = sorted(states.items(), key=lambda state: (moments[state[1]], state[0]))
+        kept = (kept - set(positions)) | {newest}
+        reasons |= {n: _OLDER if moments[n] < moments[newest] else _AS_OLD for _, n in older}
+    return kept, reasons
 
 
 def row_hash(table: sa.Table, row: Row, extra: Row, volatile: Collection[str]) -> str:
@@ -163,7 +242,7 @@ def _extra_texts(extras: Sequence[Row]) -> tuple[list[str | None], dict[int, str
             try:
                 texts[position] = json_text(extra)
             except ValueError as error:
-                reasons[position] = f"_extra {error}"
+                reasons[position] = str(error)
     return texts, reasons
 
 
@@ -171,33 +250,25 @@ def _less(extra: Row, volatile: Collection[str]) -> Row:
     return {name: value for name, value in extra.items() if name not in volatile} if extra else extra
 
 
-def _reasons(
-    rows: Sequence[Row], values: Mapping[str, Values], keys: Sequence[str], extra_reasons: Mapping[int, str]
-) -> dict[int, str]:
-    """By position, why records are rejected: columns that cannot be read, and key columns that are missing."""
-    found: dict[int, list[str]] = {position: [reason] for position, reason in extra_reasons.items()}
-    for name, column in values.items():
-        for position, reason in column.reasons.items():
-            found.setdefault(position, []).append(f"{name} {reason} (it is {_described(rows[position][name])})")
-    for name in keys:
-        column = values[name]
-        if column.array.null_count:
-            for position, value in enumerate(column.plain):
-                if value is None and position not in column.reasons:
-                    found.setdefault(position, []).append(f"{name} is missing, and is part of the key")
-    return {position: "; ".join(sentences) for position, sentences in found.items()}
+def _reasons(values: Mapping[str, Values], keys: Sequence[str], without_key: Sequence[int]) -> dict[int, str]:
+    """By position, why records are rejected: key columns that are missing or cannot be read."""
+    return {
+        position: "; ".join(
+            f"{name} {values[name].reasons.get(position, 'is missing, and is part of the key')}"
+            for name in keys
+            if values[name].plain[position] is None
+        )
+        for position in without_key
+    }
 
 
 def _described(value: Json) -> str:
-    """Describe a value by kind and size; quote it only if it is short and cannot be an e-mail address."""
+    """Describe by kind and size what no database can store: something large or nested."""
     if isinstance(value, str):
-        shown = f": {clean_text(value)!r}" if len(value) <= 20 and "@" not in value else ""
-        return f"text of {len(value)} characters{shown}"
+        return f"text of {len(value)} characters"
     if isinstance(value, dict | list):
         return f"a {'map' if isinstance(value, dict) else 'list'} of {len(value)} values"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "a large number" if abs(value) >= 1e20 else f"the number {value}"
+    return "a large number"
 
 
 def _record_key(values: tuple[str | None, ...]) -> str | None:
@@ -216,7 +287,7 @@ def _payload(row: Row, extra: Row) -> dict[str, Json]:
 
 def _storable(value: Json) -> Json:
     try:
-        return orjson.loads(json_text(value))
+        return json.loads(json_text(value))
     except ValueError:
         return f"(not stored: {_described(value)})"
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.load import load_contract, unusable
 from ideas_pipeline.contract.mistakes import suggestion
-from ideas_pipeline.contract.model import Contract, Each, Embedded, Stream
+from ideas_pipeline.contract.model import Contract, Each, Embedded, Fields, Stream
 from ideas_pipeline.contract.types import Mistake, Steps
-from ideas_pipeline.tables.columns import own_keys, parent_of
+from ideas_pipeline.tables.columns import kind, own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES
 
 _DEFAULT_CURSOR = Stream.model_fields["cursor"].default
@@ -182,9 +182,12 @@ def _embedded_mistakes(at: Steps, embedded: Embedded, stream: str) -> Iterator[M
             yield Mistake((*at, "fields"), f"lacks {column}: map it, because it is part of the key")
 
 
-def _unknown_columns(at: Steps, fields: Iterable[str], table: sa.Table) -> Iterator[Mistake]:
-    for name in fields:
+def _unknown_columns(at: Steps, fields: Fields, table: sa.Table) -> Iterator[Mistake]:
+    for name, source in fields.items():
         yield from _unknown_column((*at, name), name, table)
+        if name in table.columns and kind(table.c[name]) != "timestamp":
+            for word in {"epoch", "no_times"} & source.model_fields_set:
+                yield Mistake((*at, name, word), f"acts on times only, and {table.name}.{name} holds none")
 
 
 def _unknown_column(at: Steps, name: str, table: sa.Table) -> Iterator[Mistake]:

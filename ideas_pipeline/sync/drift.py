@@ -195,7 +195,7 @@ def _line(contract: Contract, table: str, column: str, path: str) -> str:
     stream = contract.tables()[table]
     place = ["streams", stream, *(["embedded", table] if table != stream else []), "fields", column]
     source = _fields_of(contract, table).get(column)
-    value: object = {"paths": path} if source and (source.none or source.epoch != "seconds") else path
+    value: object = {"paths": path} if source and (source.none or source.epoch) else path
     for name in reversed(place):
         value = {name: value}
     return to_yaml(value, flow=True).strip()[1:-1]

@@ -146,7 +146,7 @@ def checks(contract: Contract, stream: str) -> dict[str, str]:
     found = {
         "completeness": "Every scope was read and is complete.",
         "mass_absence": "No absent row is held for an operator's decision.",
-        "rejects": "Every record could be typed.",
+        "rejects": "Every record and every value could be typed.",
         "unmapped_fields": "The API sends no new field without a column.",
         "unknown_values": "Statuses and types have known values.",
         "vanished_fields": "The API still sends every field that it sent before.",
@@ -374,25 +374,31 @@ def _rejects(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
     reasons = quality.reject_reasons(tx, tables)
     if not reasons:
         return None
-    total = sum(reasons.values())
+    found = live_and_rejected(tx, tables)
+    records, values = sum(of.records for of in found.values()), sum(of.values for of in found.values())
     many = [
-        f"{rejected:,} of {live + rejected:,} in {table}"
-        for table, (live, rejected) in live_and_rejected(tx, tables).items()
-        if rejected >= _TOLERATED_REJECTS and rejected * 100 > (live + rejected) * _TOLERATED_PERCENT
+        f"{count:,} {what} of {of.live + of.records:,} rows in {table}"
+        for table, of in found.items()
+        for count, what in ((of.records, "records"), (of.values, "values"))
+        if count >= _TOLERATED_REJECTS and count * 100 > (of.live + of.records) * _TOLERATED_PERCENT
     ]
     why = (
-        f" Too many to be odd records ({'; '.join(many)}; {_TOLERATED_PERCENT} % is tolerated): a field's type has "
+        f" Too many to be odd ones ({'; '.join(many)}; {_TOLERATED_PERCENT} % is tolerated): a field's type has "
         "changed at the source."
     )
+    what = [f"records without a usable key: {records:,}"] if records else []
+    what += [f"values that could not be typed: {values:,}"] if values else []
+    means = "The records are in no table, so counts are too low." if records else ""
+    means += " The rows of the values are loaded, with null there." if values else ""
+    sentence = "; ".join(what)
     return Finding(
         "rejects",
         stream,
         "error" if many else "warning",
-        f"Records that could not be typed: {total:,}: {_listed(reasons)}.{why if many else ''}",
-        "New ones among them are in no table, so counts are too low; rows that were there before are as old as the "
-        "last record that could be typed.",
+        f"{sentence[0].upper()}{sentence[1:]} ({_listed(reasons)}).{why if many else ''}",
+        means.strip(),
         "See `ideas-pipeline rejects list`; correct the contract's fields, then run `ideas-pipeline rejects retry`.",
-        {"rejects": total},
+        {"rejects": records, "rejected_values": values},
     )
 
 

@@ -9,9 +9,10 @@ from datetime import datetime
 import pandas as pd
 
 from ideas_pipeline.contract.model import Contract, Fields
-from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.field_map import Record, storable
 from ideas_pipeline.library_errors import as_warehouse_errors
-from ideas_pipeline.records.typed import SourceFormat, Typed, typed
+from ideas_pipeline.records.timestamps import TimeFormat
+from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.planning import Plan
@@ -210,7 +211,7 @@ class About:
 def batch(about: About, rows: Rows) -> Batch:
     """Make the batch of a stream and its embedded tables, without the results of its scopes.
 
-    A record that cannot be typed becomes a reject; the others are loaded.
+    Records and values that cannot be typed become rejects; the others are loaded.
 
     Args:
         about: what the batch is made for.
@@ -223,10 +224,11 @@ def batch(about: About, rows: Rows) -> Batch:
     no_cursor = spec.cursor in about.vanished.get(stream, ())
     taken = main.frame if about.window is None or no_cursor else _within(main.frame, spec.cursor, about.window)
     frames: dict[str, pd.DataFrame] = {stream: taken}
-    rejects = [Reject(stream, rows.scopes[r.position], r.key, r.id, r.reason, r.payload) for r in main.rejects]
     stated: dict[str, list[str]] = {}
-    lost = {r.position for r in main.rejects}
+    lost = {r.position for r in main.rejects if r.column is None}
     loaded = set(taken["id"])
+    # A value is rejected only if its row is loaded: a window leaves out others.
+    rejects = [_reject(about, stream, rows, r) for r in main.rejects if r.column is None or r.id in loaded]
     # Of a record that came twice (an idea seen in two challenges) the last one is loaded, with its embedded rows.
     last = {str(r.columns.get("id")): n for n, r in enumerate(rows.records) if n not in lost}
     parents = [(rows.records[n], rows.scopes[n]) for id_, n in last.items() if id_ in loaded]
@@ -244,9 +246,10 @@ def batch(about: About, rows: Rows) -> Batch:
             continue
         result = _typed(about, table, embedded.fields, items, embedded.volatile)
         frames[table] = result.frame
-        rejects += [Reject(table, items.scopes[r.position], r.key, r.id, r.reason, r.payload) for r in result.rejects]
+        rejects += [_reject(about, table, items, r) for r in result.rejects]
         for reject in result.rejects:
-            stating.pop(owners[reject.position], None)
+            if reject.column is None and not reject.repeats:  # it may be any row of its record
+                stating.pop(owners[reject.position], None)
         stated[table] = list(stating)
     return Batch(
         run_id=about.run_id,
@@ -269,6 +272,25 @@ def batch(about: About, rows: Rows) -> Batch:
 def untyped(stream: str, rejects: Sequence[Reject]) -> set[str]:
     """The scopes with a record whose id could not be typed. It may be any row: none of their rows can be absent."""
     return {r.scope for r in rejects if r.table == stream and r.id is None}
+
+
+def _reject(about: About, table: str, rows: Rows, rejected: RejectedRow) -> Reject:
+    """A reject without the fields that may not be stored."""
+    names = frozenset(name.lower() for name in about.contract.not_stored)
+    payload = {
+        name: storable(value, names) if isinstance(value, dict | list) else value
+        for name, value in rejected.payload.items()
+    }
+    return Reject(
+        table,
+        rows.scopes[rejected.position],
+        rejected.key,
+        rejected.id,
+        rejected.reason,
+        payload,
+        rejected.column,
+        storable(rejected.value, names),
+    )
 
 
 def shared(rows: Rows) -> set[str]:
@@ -295,6 +317,7 @@ def _within(frame: pd.DataFrame, cursor: str, window: tuple[datetime, datetime])
 
 
 def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Sequence[str]) -> Typed:
+    zone, none = about.contract.stream_timezone(about.stream), about.contract.no_times
     with as_warehouse_errors(f"the records of {table} cannot be typed"):
         return typed(
             TABLES[table],
@@ -302,9 +325,13 @@ def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Seque
             [r.extra for r in rows.records],
             rows.scopes,
             SourceFormat(
-                timezone=about.contract.stream_timezone(about.stream),
-                epochs={name: source.epoch for name, source in fields.items()},
+                time=TimeFormat(zone, no_times=none),
+                times={
+                    name: TimeFormat(zone, source.epoch, none if source.no_times is None else source.no_times)
+                    for name, source in fields.items()
+                },
                 volatile=volatile,
                 vanished=about.vanished.get(table, ()),
+                places=[name for name, source in fields.items() if "@index" in source.paths],
             ),
         )

@@ -20,7 +20,8 @@ from ideas_pipeline.archive.reader import ArchiveReader, PageRef, Sweep
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotArchived, UnexpectedResponse, WarehouseError
-from ideas_pipeline.ideas_api import pagination, responses
+from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.json_body import Parsed, parse
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.responses import Response
@@ -362,12 +363,15 @@ class ArchivedStream:
 
     def _response(self, ref: PageRef) -> Response:
         page = self._archive.page(ref)
+        headers = CaseInsensitiveDict(page.headers)
+        parsed = parse(page.body, headers.get("Content-Type", "")) if page.body else Parsed(None)
         return Response(
             status=page.status,
-            headers=CaseInsensitiveDict(page.headers),
-            body=responses.parse_json(page.body) if page.body else None,
+            headers=headers,
+            body=parsed.value,
             text="",
             url=page.address,
             requests=0,
             received_at=page.received_at,
+            replaced=parsed.replaced,
         )

@@ -1,4 +1,4 @@
-"""Load rejected records again, with today's contract: from their archived pages.
+"""Load rejected values and records again, with today's contract: from their archived pages.
 
 A record cannot be retried alone: what came inside it, and what newer pages say of it, belongs to it. So the scopes of
 the rejects are loaded, as a replay loads them. A scope that is not archived completely must be read from the API.
@@ -97,10 +97,22 @@ def finish_retry(warehouse: Warehouse, contract: Contract, run_id: str, plan: Re
     with warehouse.reading() as tx:
         left_now = stored_rejects(tx)
     before = Counter(reject.table for reject in plan.rejects)
+    still = {(reject.table, reject.key, reject.column) for reject in left_now}
+    loaded = Counter(
+        reject.table
+        for reject in plan.rejects
+        if reject.column is not None and (reject.table, reject.key, reject.column) not in still
+    )
+    # A record without a key is known by its content, which another contract reads otherwise: such are only counted.
+    records = Counter(reject.table for reject in plan.rejects if reject.column is None)
     retried = {(reject.table, reject.scope) for reject in plan.rejects}
-    left = Counter(reject.table for reject in left_now if (reject.table, reject.scope) in retried)
+    left_there = [reject for reject in left_now if (reject.table, reject.scope) in retried]
+    left = Counter(reject.table for reject in left_there)
+    records_left = Counter(reject.table for reject in left_there if reject.column is None)
+    for table, count in records.items():
+        loaded[table] += max(count - records_left[table], 0)
     tables = [table for table in contract.tables() if before[table]]
-    results = [Retried(table, max(before[table] - left[table], 0), left[table]) for table in tables]
+    results = [Retried(table, loaded[table], left[table]) for table in tables]
     verdict = "incomplete" if any(result.left for result in results) else "complete"
     with warehouse.writing() as tx:
         finish_run(tx, run_id, verdict, None, datetime.now(UTC))

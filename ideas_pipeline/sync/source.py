@@ -6,6 +6,7 @@ from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.json_body import charset_of
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.ideas_api.responses import Response
@@ -34,9 +35,11 @@ class RunArchive:
             scope: its scope.
             position: where the page begins.
             bounded: whether only the records of a time range were requested.
-            answer: the response. Of its headers only those are kept that the contract reads: no token is among them.
+            answer: the response. Of its headers only those are kept that are needed to read it: no token is among them.
         """
         names = headers_read(self._contract.streams[stream])
+        if charset_of(answer.headers.get("Content-Type", "")):
+            names = [*names, "Content-Type"]
         page: ArchivedPage | None = ArchivedPage(
             stream,
             scope,

@@ -38,7 +38,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     before is loaded. Raises WarehouseError.
     """
     contract = run.source.contract
-    retries = run.source.client.retries
+    retries, replaced = run.source.client.retries, run.source.client.replaced
     with run.warehouse.writing() as tx:
         start_stream(tx, run.run_id, stream, run.options.clock())
     # The names of people who came back were blanked, also in scopes that seem unchanged.
@@ -64,7 +64,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         tally.drift.note(run.run_id, run.options.clock())  # also if the stream failed: these fields did come
         if not error:
             judge_absences(run, stream, tally, twice)
-    result = stream_result(stream, tally, retries=run.source.client.retries - retries, error=error)
+    tally.counts += Counts(retries=run.source.client.retries - retries, replaced=run.source.client.replaced - replaced)
+    result = stream_result(stream, tally, error=error)
     record_stream(run.warehouse, run.run_id, result, run.options.clock())
     run.progress.stream_finished(result)
     return result
@@ -174,14 +175,13 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
     return twice
 
 
-def stream_result(stream: str, tally: Tally, *, retries: int = 0, error: IdeasApiError | None = None) -> StreamResult:
+def stream_result(stream: str, tally: Tally, *, error: IdeasApiError | None = None) -> StreamResult:
     """The result of a stream, from what was tallied."""
     verdict, reason = _verdict(tally, error)
     retryable = is_retryable(error) if error else tally.retryable
     counts = tally.counts + Counts(
         scopes=len(tally.plan.scopes),
         scopes_complete=len(tally.complete),
-        retries=retries,
         skipped=tally.plan.skipped,
         hidden=len(tally.plan.hidden),
     )

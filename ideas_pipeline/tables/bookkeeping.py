@@ -75,6 +75,9 @@ SYNC_STREAMS = sa.Table(
     column("updated", "integer", "Rows that had changed, or were marked deleted and exist again.", required=True),
     column("unchanged", "integer", "Rows that were the same and were not written.", required=True),
     column("rejected", "integer", "Records that could not be typed (see _rejected_records).", required=True),
+    column("rejected_values", "integer", "Values that could not be typed; they are null in their rows."),
+    column("rejected_embedded", "integer", "Embedded rows that could not be typed."),
+    column("replaced", "integer", "Characters of the responses that were broken; they are U+FFFD (�) in the rows."),
     column("parts", "integer", "Embedded rows that were written or marked deleted."),
     column("absent", "integer", "Rows marked deleted, including those whose parent was deleted.", required=True),
     column(
@@ -110,6 +113,7 @@ SYNC_SCOPES = sa.Table(
     column("updated", "integer", "Rows that had changed, or were marked deleted and exist again.", required=True),
     column("unchanged", "integer", "Rows that were the same and were not written.", required=True),
     column("rejected", "integer", "Records that could not be typed.", required=True),
+    column("rejected_values", "integer", "Values that could not be typed; they are null in their rows."),
     column("absent", "integer", "Rows that were marked deleted.", required=True),
     comment="One row per scope and run: how it was read, and the result.",
 )
@@ -150,18 +154,27 @@ REJECTED_RECORDS = sa.Table(
     METADATA,
     column("community", "id", "The community.", key=True),
     column("table_name", "id", "The table that the record belongs to.", key=True),
-    column("record_key", "id", "The record's key as JSON, or a fingerprint if it has no key.", key=True),
+    column(
+        "record_key",
+        "id",
+        "The record's key as JSON, or a fingerprint if it has no key; of a value, followed by its column.",
+        key=True,
+    ),
     column("scope", "id", "The scope in which it was listed.", required=True),
-    column("reason", "text", "What is wrong with the record.", required=True),
+    column("column_name", "text", "The column of the value that could not be typed; null if it is the whole record."),
+    column("reason", "text", "What is wrong with the value or the record, without personal data.", required=True),
+    column("value", "json", "The value as received; its row has null in the column.", pii="free_text"),
     column(
         "payload",
         "json",
-        "The received values by column, without fields that may not be stored.",
+        "Of a record, the received values by column, without fields that may not be stored; of a value, only the "
+        "columns that say whose it is.",
         pii="free_text",
     ),
-    column("first_seen_at", "timestamp", "When the record was first rejected.", required=True),
-    column("run_id", "id", "The run that last rejected the record.", required=True),
-    comment="Rejects: records that could not be typed. When a record loads later, its row is deleted here.",
+    column("first_seen_at", "timestamp", "When it was first rejected.", required=True),
+    column("run_id", "id", "The run that last rejected it.", required=True),
+    comment="Rejects: values that could not be typed, and records without a usable key. "
+    "A reject is deleted when its value or record loads.",
 )
 
 ABSENCES = sa.Table(

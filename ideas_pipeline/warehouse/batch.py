@@ -12,10 +12,18 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that could not be typed.
+    """A record that could not be typed, or a value of a record that is loaded without it.
 
-    ``record_key``: the key's values (without the community) as a JSON array, or a fingerprint if it has no usable key.
-    ``id``: the value of the table's own column ``id``, if it could be read.
+    Attributes:
+        table: The table that the record is for.
+        scope: The scope in which it was listed.
+        record_key: The key's values (without the community) as a JSON list, or a fingerprint if there is no usable key;
+            both if another record has the key.
+        id: The value of the table's own column ``id``, if it could be read.
+        reason: What is wrong, without personal data.
+        payload: Of a record, what was received, by column; of a value, what its record says of people.
+        column: The column of the value; None if the record itself is rejected.
+        value: The value as received.
     """
 
     table: str
@@ -24,6 +32,8 @@ class Reject:
     id: str | None
     reason: str
     payload: dict[str, Any]
+    column: str | None = None
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,9 @@ class Counts:
         updated: records that differed from their row, or came back.
         unchanged: records that were equal to their row.
         rejected: records that could not be typed.
+        rejected_values: values that could not be typed, of records and embedded rows that were loaded without them.
+        rejected_embedded: embedded rows that could not be typed.
+        replaced: characters of the responses that were broken, and became U+FFFD.
         embedded: embedded rows that were written or marked.
         absent: rows marked as deleted.
         held: rows whose absence waits for an operator.
@@ -56,6 +69,9 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    rejected_values: int = 0
+    rejected_embedded: int = 0
+    replaced: int = 0
     embedded: int = 0
     absent: int = 0
     held: int = 0

@@ -95,13 +95,21 @@ def _seen(batch: Batch) -> Iterator[str]:
 
 def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, Counts]:
     """Counts of each scope, from the merge and the rejects."""
-    rejected = Counter(reject.scope for reject in batch.rejects if reject.table == batch.stream)
+    records, values, embedded = Counter[str](), Counter[str](), Counter[str]()
+    for reject in batch.rejects:
+        of = values if reject.column is not None else records if reject.table == batch.stream else embedded
+        of[reject.scope] += 1
     counts = {}
-    for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *rejected]):
+    for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *records, *values, *embedded]):
         inserted, updated, unchanged = merged.get(scope, (0, 0, 0))
-        seen = inserted + updated + unchanged + rejected[scope]
         counts[scope] = Counts(
-            seen=seen, inserted=inserted, updated=updated, unchanged=unchanged, rejected=rejected[scope]
+            seen=inserted + updated + unchanged + records[scope],
+            inserted=inserted,
+            updated=updated,
+            unchanged=unchanged,
+            rejected=records[scope],
+            rejected_values=values[scope],
+            rejected_embedded=embedded[scope],
         )
     return counts
 
@@ -142,6 +150,7 @@ def _record_scopes(tx: Transaction, batch: Batch, counts: dict[str, Counts]) -> 
                 "updated": of_scope.updated,
                 "unchanged": of_scope.unchanged,
                 "rejected": of_scope.rejected,
+                "rejected_values": of_scope.rejected_values,
                 "absent": 0,
             }
         )

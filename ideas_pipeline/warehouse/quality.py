@@ -101,19 +101,16 @@ def incomplete_scopes(tx: Transaction, stream: str, run_id: str) -> list[Incompl
 
 
 def reject_reasons(tx: Transaction, tables: Collection[str]) -> dict[str, int]:
-    """Number of rejects per table and reason, most frequent first.
-
-    A reason quotes the value that was received. That part can be personal and is left out.
-    """
+    """Number of rejects per table, column and reason, most frequent first."""
     rejects = REJECTED_RECORDS.c
     query = (
-        sa.select(rejects.table_name, rejects.reason, sa.func.count())
+        sa.select(rejects.table_name, rejects.column_name, rejects.reason, sa.func.count())
         .where(tx.owns(REJECTED_RECORDS), rejects.table_name.in_(tables))
-        .group_by(rejects.table_name, rejects.reason)
+        .group_by(rejects.table_name, rejects.column_name, rejects.reason)
     )
     counts: Counter[str] = Counter()
-    for table, reason, count in tx.execute(query):
-        counts[f"{table}: {reason.partition(' (it is ')[0]}"] += count
+    for table, column, reason, count in tx.execute(query):
+        counts[f"{table}{f'.{column}' if column else ':'} {reason}"] += count
     return dict(counts.most_common())
 
 

@@ -1,9 +1,9 @@
-"""Rejects: records that could not be typed, in `_rejected_records` until they load or no longer exist."""
+"""Rejects: values and records that could not be typed, in `_rejected_records` until they load or no longer exist."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
-from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.batch import Batch, Reject
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
@@ -24,7 +24,10 @@ _R = REJECTED_RECORDS.c
 
 @dataclass(frozen=True, slots=True)
 class StoredReject:
-    """A stored reject. Times are in UTC. ``payload`` can be personal, and ``reason`` can quote it."""
+    """A stored reject. Times are in UTC. ``value`` and ``payload`` can be personal.
+
+    ``key``: of the record. ``column``: of the value; None if the record itself is rejected.
+    """
 
     table: str
     key: str
@@ -33,6 +36,8 @@ class StoredReject:
     payload: dict[str, Any]
     first_seen_at: datetime
     run_id: str
+    column: str | None = None
+    value: Any = None
 
 
 def stored_rejects(tx: Transaction, table: str | None = None) -> list[StoredReject]:
@@ -43,30 +48,58 @@ def stored_rejects(tx: Transaction, table: str | None = None) -> list[StoredReje
     return [
         StoredReject(
             table=row.table_name,
-            key=row.record_key,
+            key=key_of(row.record_key, row.column_name),
             scope=row.scope,
             reason=row.reason,
             payload=row.payload or {},
             first_seen_at=utc(row.first_seen_at),
             run_id=row.run_id,
+            column=row.column_name,
+            value=row.value,
         )
         for row in tx.execute(query.order_by(_R.first_seen_at, _R.table_name, _R.record_key))
     ]
 
 
-def live_and_rejected(tx: Transaction, tables: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Number of live rows and number of rejects, per table that has rejects."""
+def record_key_of(key: str, column: str | None) -> str:
+    """The key under which a reject is stored: of the record, and of the column if only its value is rejected."""
+    return key if column is None else f"{key}.{column}"
+
+
+def key_of(record_key: str, column: str | None) -> str:
+    """The record's key, in the key under which a reject is stored."""
+    return record_key if column is None else record_key.removesuffix(f".{column}")
+
+
+def values_of(key: str) -> list[str]:
+    """The values in a record's key; empty if the key is a fingerprint. A repeated key is followed by a fingerprint."""
+    values: list[str] = json.JSONDecoder().raw_decode(key)[0] if key.startswith("[") else []
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedOf:
+    """Rejects of one table: number of its live rows, of rejected records, and of rejected values."""
+
+    live: int
+    records: int
+    values: int
+
+
+def live_and_rejected(tx: Transaction, tables: Collection[str]) -> dict[str, RejectedOf]:
+    """Number of live rows, and of rejects, per table that has rejects."""
+    records = sa.func.sum(sa.case((_R.column_name.is_(None), 1), else_=0))
     rejects = (
-        sa.select(_R.table_name, sa.func.count())
+        sa.select(_R.table_name, records, sa.func.count())
         .where(tx.owns(REJECTED_RECORDS), _R.table_name.in_(tables))
         .group_by(_R.table_name)
         .order_by(_R.table_name)
     )
     found = {}
-    for name, rejected in tx.execute(rejects).all():
+    for name, rejected, all_ in tx.execute(rejects).all():
         table = TABLES[name]
         live = sa.select(sa.func.count()).select_from(table).where(tx.live(table))
-        found[name] = (tx.execute(live).scalar_one(), rejected)
+        found[name] = RejectedOf(tx.execute(live).scalar_one(), int(rejected), int(all_ - rejected))
     return found
 
 
@@ -96,17 +129,18 @@ def update_rejects(tx: Transaction, batch: Batch) -> None:
     """Store the batch's rejects. Delete rejects that loaded, and those that a judged scope no longer lists."""
     tables = {batch.stream, *batch.frames, *batch.stated, *(reject.table for reject in batch.rejects)}
     rows = tx.execute(
-        sa.select(_R.table_name, _R.record_key, _R.scope, _R.run_id).where(
+        sa.select(_R.table_name, _R.record_key, _R.column_name, _R.scope, _R.run_id).where(
             tx.owns(REJECTED_RECORDS), _R.table_name.in_(sorted(tables))
         )
-    )
-    known = {(table, key): (scope, run_id) for table, key, scope, run_id in rows}
-    rejects = {(reject.table, reject.record_key): reject for reject in batch.rejects}
+    ).all()
+    known = {(row.table_name, row.record_key): row for row in rows}
+    rejects = {(r.table, record_key_of(r.record_key, r.column)): r for r in batch.rejects}
     judged = {read.scope for read in batch.scopes if read.judged}
-    loaded = _loaded({reject for reject in known if reject not in rejects}, batch)
+    keys = {reject: key_of(row.record_key, row.column_name) for reject, row in known.items() if reject not in rejects}
+    loaded = _loaded(keys, batch)
     settled = [
         reject
-        for reject, (scope, run_id) in known.items()
+        for reject, (_, _, _, scope, run_id) in known.items()
         # Rejects of this run come from an earlier batch of the same scope.
         if reject not in rejects and (reject in loaded or (scope in judged and run_id != batch.run_id))
     ]
@@ -119,10 +153,8 @@ def update_rejects(tx: Transaction, batch: Batch) -> None:
     again = [
         {
             "of_table": reject.table,
-            "of_key": reject.record_key,
-            "scope": reject.scope,
-            "reason": reject.reason,
-            "payload": reject.payload,
+            "of_key": key[1],
+            **_received(reject),
             "run_id": batch.run_id,
         }
         for key, reject in rejects.items()
@@ -134,10 +166,8 @@ def update_rejects(tx: Transaction, batch: Batch) -> None:
         {
             "community": tx.community,
             "table_name": reject.table,
-            "record_key": reject.record_key,
-            "scope": reject.scope,
-            "reason": reject.reason,
-            "payload": reject.payload,
+            "record_key": key[1],
+            **_received(reject),
             "first_seen_at": utc(batch.at),
             "run_id": batch.run_id,
         }
@@ -157,12 +187,22 @@ def _one(tx: Transaction) -> sa.ColumnElement[bool]:
     )
 
 
-def _loaded(rejects: set[tuple[str, str]], batch: Batch) -> set[tuple[str, str]]:
-    """Those of ``rejects`` (table, record key) whose key is the key of a row in the batch's frames."""
+def _received(reject: Reject) -> dict[str, Any]:
+    return {
+        "scope": reject.scope,
+        "column_name": reject.column,
+        "reason": reject.reason,
+        "value": reject.value,
+        "payload": reject.payload,
+    }
+
+
+def _loaded(rejects: Mapping[tuple[str, str], str], batch: Batch) -> set[tuple[str, str]]:
+    """Those of ``rejects`` (with the key of their record) whose key is the key of a row in the batch's frames."""
     found: set[tuple[str, str]] = set()
     for name in {table for table, _ in rejects} & set(batch.frames):
         keys = _keys(TABLES[name], batch.frames[name])
-        found |= {(table, key) for table, key in rejects if table == name and _parsed(key) in keys}
+        found |= {reject for reject, key in rejects.items() if reject[0] == name and _parsed(key) in keys}
     return found
 
 
@@ -172,9 +212,5 @@ def _keys(table: sa.Table, frame: pd.DataFrame) -> set[tuple[str, ...]]:
 
 
 def _parsed(record_key: str) -> tuple[str, ...] | None:
-    """The key's values as text; None for the fingerprint of a record without a usable key."""
-    try:
-        values = json.loads(record_key)
-    except ValueError:
-        return None
-    return tuple(str(value) for value in values) if isinstance(values, list) else None
+    """The key's values as text; None if the key is, or is followed by, a fingerprint."""
+    return tuple(map(str, values_of(record_key))) if record_key.endswith("]") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ideas_pipeline.tables.bookkeeping import ACCOUNT, REJECTED_RECORDS, SYNC_RU
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.rejects import values_of
 from ideas_pipeline.warehouse.status import last_syncs
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -213,17 +213,20 @@ def _problem(row: sa.Row[Any]) -> str | None:
 
 
 def _rejects_without_row(tx: Transaction, stream: str) -> int:
-    """Number of rejects that have no row from an earlier run: the scopes below them are unknown."""
+    """Number of rejected records that have no row from an earlier run: the scopes below them are unknown."""
     rejects, table = REJECTED_RECORDS.c, TABLES[stream]
     keys = tx.scalars(
-        sa.select(rejects.record_key).where(tx.owns(REJECTED_RECORDS), rejects.table_name == stream)
+        sa.select(rejects.record_key).where(
+            tx.owns(REJECTED_RECORDS), rejects.table_name == stream, rejects.column_name.is_(None)
+        )
     ).all()
-    ids = list({json.loads(key)[0] for key in keys if key.startswith("[")})
-    with_row = 0
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        among = table.c.id.in_(ids[start : start + _IDS_AT_ONCE])
-        with_row += tx.scalar(sa.select(sa.func.count()).select_from(table).where(tx.owns(table), among))
-    return len(keys) - with_row
+    ids = [values[0] for key in keys if (values := values_of(key))]
+    distinct = sorted(set(ids))
+    with_row: set[str] = set()
+    for start in range(0, len(distinct), _IDS_AT_ONCE):
+        among = table.c.id.in_(distinct[start : start + _IDS_AT_ONCE])
+        with_row.update(tx.scalars(sa.select(table.c.id).where(tx.owns(table), among)))
+    return len(keys) - sum(id_ in with_row for id_ in ids)
 
 
 def start_stream(tx: Transaction, run_id: str, stream: str, at: datetime) -> None:

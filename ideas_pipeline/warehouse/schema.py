@@ -15,11 +15,12 @@ from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComme
 
 from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.tables.all_tables import METADATA
-from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
+from ideas_pipeline.tables.bookkeeping import PROGRAM, REJECTED_RECORDS, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.warehouse.database import reading, writing
 
 # Engines that report column types as they were declared, so that they can be compared.
 _COMPARABLE = {"sqlite", "postgresql"}
+_REASON_OF_EARLIER_VERSIONS = "an earlier version could not type it; `ideas-pipeline rejects retry` says why"
 
 
 def prepare(engine: sa.Engine) -> None:
@@ -55,6 +56,9 @@ def _migration(connection: sa.Connection) -> list[sa.Executable]:
             )
         statements += _add_columns(connection, table, columns[table.name])
         statements += [sa.schema.CreateIndex(i) for i in _indexes(table) if i.name not in indexes[table.name]]
+    if "column_name" not in columns.get(REJECTED_RECORDS.name, {"column_name": None}):
+        # Earlier versions quoted the value in the reason.
+        statements.append(sa.update(REJECTED_RECORDS).values(reason=_REASON_OF_EARLIER_VERSIONS))
     statements += comments(inspector, METADATA.sorted_tables)
     return statements + _update_version(connection, names)
 

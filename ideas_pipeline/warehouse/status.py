@@ -135,8 +135,9 @@ class StreamStatus:
         last_complete_at: When a sync of the stream was last complete.
         rows: Live rows.
         deleted: Rows that are marked deleted.
-        rejects: Rejects, including those of embedded tables.
+        rejects: Rejected records, including those of embedded tables.
         held: Held rows, including those of embedded tables.
+        rejected_values: Rejected values, including those of embedded tables.
     """
 
     stream: str
@@ -148,11 +149,14 @@ class StreamStatus:
     deleted: int
     rejects: int
     held: int
+    rejected_values: int = 0
 
 
 def status(tx: Transaction) -> list[StreamStatus]:
     """State of each stream that was ever synced, in the order of their last syncs."""
-    rejects = _row_counts(tx, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name)
+    of_table, column = REJECTED_RECORDS.c.table_name, REJECTED_RECORDS.c.column_name
+    rejects = _row_counts(tx, REJECTED_RECORDS, of_table, column.is_(None))
+    values = _row_counts(tx, REJECTED_RECORDS, of_table, column.is_not(None))
     held = _row_counts(tx, ABSENCES, ABSENCES.c.stream, ABSENCES.c.held_because.is_not(None))
     found = []
     for sync, complete_at in last_syncs(tx):
@@ -170,6 +174,7 @@ def status(tx: Transaction) -> list[StreamStatus]:
                 deleted=rows.get(True, 0),
                 rejects=sum(rejects.get(name, 0) for name in tables),
                 held=sum(held.get(name, 0) for name in tables),
+                rejected_values=sum(values.get(name, 0) for name in tables),
             )
         )
     return found

@@ -55,34 +55,33 @@ def test_trouble_that_passes_costs_retries_and_nothing_else(
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
-def test_a_record_that_cannot_be_typed_is_set_aside_and_its_neighbours_load(
+def test_a_value_that_cannot_be_typed_costs_that_value_and_nothing_below_it(
     simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    poisoned = next(iter(simulator.tables["comments"]))
-    simulator.faults.add(Fault(kind="poison_value", stream="comments", record=poisoned, times=None))
+    poisoned = {name: next(iter(simulator.tables[name])) for name in ("challenges", "comments")}
+    for name, record in poisoned.items():
+        simulator.faults.add(Fault(kind="poison_value", stream=name, record=record, times=None))
     result = sync(simulator, warehouse, tmp_path)
-    comments = stream(result, "comments")
-    assert (comments.verdict, comments.counts.rejected) == ("complete", 1)
-    assert count(warehouse, COMMENTS) == len(simulator.tables["comments"]) - 1
+    assert result.verdict == "complete"
+    for name in poisoned:
+        counts = stream(result, name).counts
+        assert (counts.rejected, counts.rejected_values, counts.seen) == (0, 1, len(simulator.tables[name]))
+    for table in (IDEAS, COMMENTS):
+        assert count(warehouse, table) == len(simulator.tables[table.name])
     with warehouse.engine.connect() as connection:
-        (row,) = connection.execute(sa.select(REJECTED_RECORDS)).all()
-    assert row.table_name == "comments"
-    assert poisoned in row.record_key
-    assert row.reason
+        rows = connection.execute(sa.select(REJECTED_RECORDS)).all()
+    assert {(row.table_name, row.record_key, row.column_name) for row in rows} == {
+        ("challenges", f'["{poisoned["challenges"]}"].starts_at', "starts_at"),
+        ("comments", f'["{poisoned["comments"]}"].like_count', "like_count"),
+    }
+    assert {row.value for row in rows} == {"not what it should be"}
+
+    again = sync(simulator, warehouse, tmp_path)
+    assert not again.changed
 
     simulator.faults.clear()
     sync(simulator, warehouse, tmp_path)
     assert count(warehouse, REJECTED_RECORDS) == 0
-    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
-
-
-def test_a_row_that_was_loaded_and_cannot_be_typed_any_more_is_neither_lost_nor_called_absent(
-    simulator: Simulator, warehouse: Warehouse, tmp_path: Path
-) -> None:
-    sync(simulator, warehouse, tmp_path)
-    poisoned = next(iter(simulator.tables["comments"]))
-    simulator.faults.add(Fault(kind="poison_value", stream="comments", record=poisoned, times=None))
-    assert stream(sync(simulator, warehouse, tmp_path), "comments").counts.absent == 0
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 

@@ -98,7 +98,8 @@ def _values(real: Contract, contract: Contract) -> Iterator[tuple[str, Any]]:
 def _fields(at: str, paths: set[str], there: Any, own: Any) -> Iterator[tuple[str, Any]]:
     for column, source in there.items():
         mine = own.get(column)
-        epoch = mine.epoch if mine and column.endswith("_at") else source.epoch
+        # Without a unit, numbers are read by their magnitude.
+        epoch = mine.epoch or source.epoch if mine and column.endswith("_at") else source.epoch
         yield f"{at}.{column}", (_acting(mine.paths, paths), epoch) if mine else None
 
 

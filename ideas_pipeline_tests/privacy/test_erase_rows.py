@@ -87,26 +87,54 @@ def test_texts_go_only_where_that_was_asked_for_with_what_hangs_on_them(warehous
     assert only(warehouse, "idea_answers")["value"] is None
 
 
-def test_rejected_records_are_blanked_by_column_key_and_reason(warehouse, tmp_path):
+def test_rejected_records_are_blanked_by_column_and_key(warehouse, tmp_path):
     user = {"id": ANN, "display_name": "Ann Lee", "points": "Ann's", "_extra": {"bio": "x"}}
     tag = {"idea_id": "1", "user_id": ANN, "position": "first", "_extra": None}
     other = {"id": "9", "author_id": "person-1", "score": "high", "_extra": {"seen_by": {"id": ANN, "n": "Ann"}}}
-    quoted = 'points is not a whole number (it is text of 5 characters: "Ann\'s")'
     rejects = [
-        Reject("users", "", json.dumps([ANN]), ANN, quoted, user),
+        Reject("users", "", f"sha256:{0:064}", None, "id is missing", user),
         Reject("idea_coauthors", "c1", json.dumps(["1", ANN]), None, "position is not a whole number", tag),
         Reject("ideas", "c1", json.dumps(["9"]), "9", "score is not a number", other),
     ]
     load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
     assert erase(warehouse, tmp_path) == {"_rejected_records": 3}
     kept = {row["table_name"]: row for row in held(warehouse, REJECTED_RECORDS)}
-    assert json.loads(kept["users"]["record_key"]) == [ANONYMOUS]
-    assert kept["users"]["reason"] == "points is not a whole number"
+    assert kept["users"]["payload"]["id"] == ANONYMOUS
+    assert kept["users"]["record_key"] != f"sha256:{0:064}"
     assert json.loads(kept["idea_coauthors"]["record_key"]) == ["1", ANONYMOUS]
     assert kept["ideas"]["payload"] == other | {"_extra": {"seen_by": {"id": ANONYMOUS}}}
     shown = repr(list(kept.values()))
     assert "Ann" not in shown
     assert ANN not in shown
+
+
+def test_rejected_values_are_blanked_by_whose_they_are(warehouse, tmp_path):
+    mine = {"id": ANN}
+    about_me = {"id": "9", "challenge_id": "c1", "author_id": "person-1"}
+    by_me = {"id": "8", "challenge_id": "c1", "author_id": ANN}
+    twice = Reject("votes", "9", f'["v"] sha256:{0:064}', "v", "is older", {"id": "v", "user_id": ANN, "value": 1})
+    rejects = [
+        Reject("users", "", json.dumps([ANN]), ANN, "is not a whole number", mine, "points", "Ann's"),
+        Reject(
+            "ideas", "c1", '["9"]', "9", "is not a number", about_me, "score", {"by": {"id": ANN, "n": "Ann"}, "x": 1}
+        ),
+        Reject("ideas", "c1", '["8"]', "8", "is not a number", by_me, "score", "high"),
+        twice,
+    ]
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
+    assert erase(warehouse, tmp_path) == {"_rejected_records": 4}
+    kept = {(row["table_name"], row["record_key"]): row for row in held(warehouse, REJECTED_RECORDS)}
+    assert kept["users", f'["{ANONYMOUS}"].points']["value"] is None
+    assert kept["ideas", '["9"].score']["value"] == {"by": {"id": ANONYMOUS}, "x": 1}
+    assert kept["ideas", '["8"].score']["value"] == "high"
+    assert kept["ideas", '["8"].score']["payload"]["author_id"] == ANONYMOUS
+    [vote] = [key for table, key in kept if table == "votes"]
+    assert vote.startswith('["v"] sha256:')
+    shown = repr(list(kept.values()))
+    assert "Ann" not in shown
+    assert ANN not in shown
+    erase(warehouse, tmp_path, texts=True)
+    assert {row["record_key"]: row["value"] for row in held(warehouse, REJECTED_RECORDS)}['["8"].score'] is None
 
 
 def test_absences_and_the_accounts_of_lists_name_the_surrogate(warehouse, tmp_path):

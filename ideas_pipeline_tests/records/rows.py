@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.tables.community import TABLES
 
 
-def typed_rows(table: str, *rows: dict[str, Any], **source: Any) -> Typed:
+def typed_rows(table: str, *rows: dict[str, Any], timezone: str = "UTC", **source: Any) -> Typed:
     """Type ``rows`` with ``source`` as their SourceFormat; ``_extra`` has a row's unmapped fields, its scope is "7"."""
+    source.setdefault("time", TimeFormat(timezone))
     extras = [row.get("_extra", {}) for row in rows]
     columns = [{name: value for name, value in row.items() if name != "_extra"} for row in rows]
     return typed(TABLES[table], columns, extras, ["7"] * len(rows), SourceFormat(**source))
@@ -24,4 +26,9 @@ def loaded(result: Typed) -> list[dict[str, Any]]:
 def value(column: str, given: Any, table: str = "ideas", **options: Any) -> Any:
     """What ``given`` becomes in ``column``; the reason where it is rejected."""
     result = typed_rows(table, {"id": "1", column: given}, **options)
-    return result.rejects[0].reason if result.rejects else loaded(result)[0][column]
+    [row] = loaded(result)
+    if not result.rejects:
+        return row[column]
+    [reject] = result.rejects
+    assert (reject.column, row[column]) == (column, None)
+    return reject.reason

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ideas_pipeline.records.timestamps import timestamps
+from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 
 NINE = "2024-01-31T09:00:00"
+NONE = ("0000-00-00", "-0001-11-30", "0001-01-01", "1970-01-01 00:00:00", "9999-12-31")
 
 
-def moment(value, timezone="UTC", epoch="seconds"):
-    """The time in UTC as ISO text; the reason where it cannot be read."""
-    [micros], reasons = timestamps([value], timezone, epoch)
+def moment(value, timezone="UTC", epoch=None, no_times=()):
+    """The time in UTC as ISO text; the reason where it cannot be read; None where it means none."""
+    [micros], reasons = timestamps([value], TimeFormat(timezone, epoch, no_times))
+    if micros is None and not reasons:
+        return None
     return reasons[0] if reasons else (datetime(1970, 1, 1) + (micros * (datetime.resolution))).isoformat()
 
 
@@ -34,6 +37,27 @@ def moment(value, timezone="UTC", epoch="seconds"):
         1706691600,
         1706691600.0,
         "1706691600",
+        1706691600000,
+        "1706691600000",
+        1706691600000000,
+        1706691600000000000,
+        "20240131T090000Z",
+        "20240131T0900",
+        "20240131T110000+0200",
+        "20240131090000",
+        20240131090000,
+        "2024/01/31 09:00:00",
+        "2024-01-31T09:00:00+00",
+        "2024-01-31T11:00:00+02:00[Europe/Helsinki]",
+        "2024-01-31 09:00:00 +0000 UTC",
+        "Wed, 31 Jan 2024 09:00:00 GMT",
+        "Wed, 31 Jan 2024 11:00:00 +0200",
+        "31 Jan 2024 04:00 EST",
+        "Wednesday, 31-Jan-24 09:00:00 GMT",
+        "Wed Jan 31 09:00:00 2024",
+        "Wed Jan 31 09:00:00 UTC 2024",
+        "Wed Jan 31 2024 10:00:00 GMT+0100 (CET)",
+        "/Date(1706691600000+0100)/",
     ],
 )
 def test_one_moment_can_be_written_in_many_ways(text):
@@ -54,7 +78,47 @@ def test_a_date_is_its_midnight():
 def test_numbers_count_what_the_contract_says():
     assert moment(1706691600000, epoch="milliseconds") == NINE
     assert moment("1706691600500", epoch="milliseconds") == NINE + ".500000"
-    assert moment(-1) == "1969-12-31T23:59:59"
+    assert moment(-1, epoch="seconds") == "1969-12-31T23:59:59"
+    assert moment(1706691600000, epoch="seconds") == "is not between the years 1 and 9999"
+
+
+@pytest.mark.parametrize("value", ["20240131", 20240131, 20240131.0])
+def test_eight_digits_are_a_day(value):
+    assert moment(value, "Europe/Madrid") == "2024-01-30T23:00:00"
+
+
+def test_the_end_of_a_day_and_a_leap_second_are_the_next_moment():
+    assert moment("2016-12-31T24:00:00Z") == moment("2016-12-31T23:59:60Z") == "2017-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0000-00-00T00:00:00Z",
+        "-0001-11-30T00:00:00+0000",
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00+10:00",
+        "1970-01-01T00:00:00Z",
+        "1970-01-01T01:00:00+01:00",
+        "1970-01-01 01:00:00",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "9999-12-31T23:59:59.999Z",
+        0,
+        "0",
+        -62135596800,
+        -62135596800000,
+        -62169984000,
+        253402300799,
+    ],
+)
+def test_some_times_mean_that_there_is_none(value):
+    assert moment(value, "Europe/Madrid", no_times=NONE) is None
+    assert timestamps([value, "2024-01-31T09:00:00Z"], TimeFormat("UTC", no_times=NONE))[0][1] == 1706691600000000
+
+
+def test_a_column_whose_times_all_count_has_no_such_times():
+    assert moment("1970-01-01T00:00:00Z") == "1970-01-01T00:00:00"
+    assert moment("1970-01-01T00:00:01Z", no_times=NONE) == "1970-01-01T00:00:01"
 
 
 def test_a_time_without_a_zone_is_in_the_lists_zone_and_one_with_a_zone_is_not():
@@ -83,11 +147,16 @@ def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(h
         ("2023-02-29", "there is no such day or hour"),
         ("2024-01-31T25:00:00Z", "there is no such day or hour"),
         ("2024-01-31T09:00:00+99:00", "there is no such zone"),
-        ("31/01/2024", "neither ISO 8601 nor a number"),
-        ("yesterday", "neither ISO 8601 nor a number"),
-        ("", "neither ISO 8601 nor a number"),
-        ("9" * 50, "neither ISO 8601 nor a number"),
-        (1706691600000, "not between the years 1 and 9999"),
+        ("31/01/2024", "its format is unknown"),
+        ("yesterday", "its format is unknown"),
+        ("", "its format is unknown"),
+        ("9" * 50, "its format is unknown"),
+        (2024, "in no unit is it one between 1995 and 2199"),
+        (86400, "in no unit is it one between 1995 and 2199"),
+        ("99999999", "there is no such day or hour"),
+        ("Fri, 31 Feb 2024 10:15:00 GMT", "there is no such day or hour"),
+        ("Fri, 05 Jan 2024 10:15:00 CET", "there is no such zone"),
+        ("12:30", "its format is unknown"),
         (float("nan"), "not between the years 1 and 9999"),
         (10**400, "not between the years 1 and 9999"),
         ("9999-12-31T23:59:59-10:00", "not between the years 1 and 9999"),
@@ -141,8 +210,8 @@ TEXTS = st.one_of(
     ZONES,
 )
 def test_a_values_neighbours_do_not_change_how_it_is_read(values, zone):
-    together, reasons = timestamps(values, zone)
+    together, reasons = timestamps(values, TimeFormat(zone, no_times=NONE))
     for position, value in enumerate(values):
         # A number beside it sends the value down the slow road.
-        [alone, _], alone_reasons = timestamps([value, 0], zone)
+        [alone, _], alone_reasons = timestamps([value, 1_000_000_000], TimeFormat(zone, no_times=NONE))
         assert (alone, alone_reasons.get(0)) == (together[position], reasons.get(position))

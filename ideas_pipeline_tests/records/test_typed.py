@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ideas_pipeline.records.typed import SourceFormat, typed
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline_tests.processes import run
 from ideas_pipeline_tests.records.rows import loaded, typed_rows
@@ -40,21 +41,20 @@ def test_a_frame_has_the_tables_own_columns_in_arrow_types_however_many_rows(tab
         assert frame[name].dtype == pd.ArrowDtype(arrow[TABLES[table].c[name].info["kind"]])
 
 
-def test_a_record_that_fails_is_a_reject_and_its_neighbours_load():
+def test_a_value_that_fails_is_null_in_its_row_and_a_reject_of_its_own():
     result = typed_rows(
         "votes",
         {"id": 1, "value": 1},
-        {"id": 2, "value": "n/a", "created_at": "soon", "_extra": {"x": 1}},
+        {"id": 2, "value": "n/a", "created_at": "soon", "user_id": 7, "idea_id": "9", "_extra": {"x": 1}},
         {"id": 3, "value": "-1"},
     )
-    assert [(row["id"], row["value"]) for row in loaded(result)] == [("1", 1.0), ("3", -1.0)]
-    [reject] = result.rejects
-    assert (reject.position, reject.key, reject.id) == (1, '["2"]', "2")
-    assert reject.reason == (
-        "value is not a number (it is text of 3 characters: 'n/a'); "
-        "created_at is not a time: it is neither ISO 8601 nor a number (it is text of 4 characters: 'soon')"
-    )
-    assert reject.payload == {"id": 2, "value": "n/a", "created_at": "soon", "_extra": {"x": 1}}
+    assert [(row["id"], row["value"]) for row in loaded(result)] == [("1", 1.0), ("2", None), ("3", -1.0)]
+    value, created_at = result.rejects
+    assert (value.position, value.key, value.id) == (1, '["2"]', "2")
+    assert (value.column, value.value, value.reason) == ("value", "n/a", "is not a number")
+    assert (created_at.column, created_at.value) == ("created_at", "soon")
+    # What the value is kept with says whose it is, and nothing else.
+    assert value.payload == created_at.payload == {"id": 2, "idea_id": "9", "user_id": 7}
 
 
 def test_a_record_without_its_key_is_a_reject_with_a_fingerprint():
@@ -73,42 +73,76 @@ def test_a_key_that_cannot_be_read_is_a_reject_without_an_id():
     assert reject.key.startswith("sha256:")
 
 
-def test_of_records_with_one_key_the_last_counts():
-    rows = [{"id": 1, "title": "old"}, {"id": 2}, {"id": "1", "title": "new"}]
+OLD = {"id": 1, "title": "old", "updated_at": "2024-01-01"}
+NEW = {"id": "1", "title": "new", "updated_at": "2024-01-02"}
+
+
+@pytest.mark.parametrize("rows", [[OLD, {"id": 2}, NEW], [NEW, {"id": 2}, OLD]])
+def test_of_records_with_one_key_the_newest_counts_and_the_others_are_rejects(rows):
     result = typed_rows("ideas", *rows)
-    assert [(row["id"], row["title"]) for row in loaded(result)] == [("2", None), ("1", "new")]
+    assert {(row["id"], row["title"]) for row in loaded(result)} == {("2", None), ("1", "new")}
+    [reject] = result.rejects
+    assert (reject.id, reject.column, reject.repeats) == ("1", None, True)
+    assert reject.reason == "another record of this list has the same key, and is newer"
+    assert reject.payload["title"] == "old"
+    assert reject.key.startswith('["1"] sha256:')
+
+
+def test_which_of_records_without_times_counts_does_not_depend_on_their_order():
+    rows = [{"id": 1, "title": title} for title in "abc"]
+    orders = [typed_rows("ideas", *order) for order in ([0, 1, 2], [2, 0, 1]) for order in [[rows[n] for n in order]]]
+    first, second = orders
+    assert loaded(first) == loaded(second)
+    assert {reject.key for reject in first.rejects} == {reject.key for reject in second.rejects}
+    assert len(first.rejects) == 2
+    assert first.rejects[0].reason.endswith("no time says which of them is newer")
+
+
+def test_records_that_are_equal_are_one():
+    result = typed_rows("ideas", {"id": 1, "score": 1}, {"id": "1", "score": "1.0"})
+    assert (len(result.frame), result.rejects) == (1, [])
+    places = typed_rows(
+        "idea_labels",
+        {"idea_id": 1, "label_id": 1, "position": 0},
+        {"idea_id": 1, "label_id": 1, "position": 1},
+        places=["position"],
+    )
+    assert (len(places.frame), places.rejects) == (1, [])
+
+
+def test_of_records_with_one_key_in_two_scopes_the_last_counts():
+    rows = [{"id": 1, "title": "a"}, {"id": 1, "title": "b"}]
+    result = typed(TABLES["ideas"], rows, [{}, {}], ["7", "8"], SourceFormat())
+    assert [(row["title"], row["_scope"]) for row in loaded(result)] == [("b", "8")]
     assert result.rejects == []
-
-
-def test_the_last_counts_whether_it_loads_or_not():
-    good, bad = {"id": 1, "score": 1}, {"id": 1, "score": "?"}
-    assert (len(typed_rows("ideas", good, bad).frame), len(typed_rows("ideas", good, bad).rejects)) == (0, 1)
-    assert (len(typed_rows("ideas", bad, good).frame), len(typed_rows("ideas", bad, good).rejects)) == (1, 0)
 
 
 def test_a_payload_can_always_be_stored():
     deep = []
     for _ in range(5000):
         deep = [deep]
-    [reject] = typed_rows(
-        "ideas", {"id": 1, "title": deep, "score": 10**5000, "body": "\x00", "url": float("nan")}
-    ).rejects
+    row = {"id": None, "title": deep, "score": 10**5000, "body": "\x00", "url": float("nan"), "stage_id": 10**30}
+    [reject] = typed_rows("ideas", row).rejects
     assert json.loads(json.dumps(reject.payload)) == {
-        "id": 1,
+        "id": None,
         "title": "(not stored: a list of 1 values)",
         "score": "(not stored: a large number)",
         "body": "\ufffd",
         "url": None,
+        "stage_id": 10**30,
         "_extra": None,
     }
 
 
-def test_unmapped_fields_that_cannot_be_stored_reject_the_record():
+def test_unmapped_fields_that_cannot_be_stored_are_a_value_that_is_rejected():
     deep = {}
     for _ in range(5000):
         deep = {"a": deep}
-    [reject] = typed_rows("ideas", {"id": 1, "_extra": {"x": deep}}).rejects
-    assert reject.reason == "_extra is nested too deeply"
+    result = typed_rows("ideas", {"id": 1, "_extra": {"x": deep}})
+    [reject] = result.rejects
+    assert (reject.column, reject.reason) == ("_extra", "is nested too deeply")
+    assert reject.value == "(not stored: a map of 1 values)"
+    assert loaded(result)[0]["_extra"] is None
 
 
 def test_what_means_the_same_has_the_same_fingerprint():
@@ -128,7 +162,13 @@ def test_what_means_the_same_has_the_same_fingerprint():
 
 def test_any_change_of_meaning_changes_the_fingerprint():
     rows = [{}, {"title": "a"}, {"body": "a"}, {"title": ""}, {"score": 0}, {"vote_count": 0}, {"is_anonymous": False}]
-    rows += [{"_extra": {"a": 1}}, {"_extra": {"a": 2}}, {"created_at": 0}, {"updated_at": 0}, {"stage_id": "0"}]
+    rows += [
+        {"_extra": {"a": 1}},
+        {"_extra": {"a": 2}},
+        {"created_at": 1722416400},
+        {"updated_at": 1722416400},
+        {"stage_id": "0"},
+    ]
     assert len({row_hash(**row) for row in rows}) == len(rows)
 
 
@@ -171,27 +211,41 @@ LABEL = st.fixed_dictionaries({"idea_id": JSON, "label_id": JSON}, optional={"po
 
 
 def outcome(result):
-    """What became of each record, by its key."""
-    by_key = {reject.key: (reject.reason, orjson.dumps(reject.payload)) for reject in result.rejects}
+    """What became of each record, by its key, with the values that were rejected."""
+    by_key = {}
+    for reject in result.rejects:
+        by_key.setdefault(reject.key, []).append(
+            (reject.column or "", reject.reason, json.dumps(reject.payload, sort_keys=True))
+        )
     for row in loaded(result):
-        by_key[orjson.dumps([row["id"]]).decode()] = tuple(sorted((name, str(given)) for name, given in row.items()))
-    return by_key
+        of_row = by_key.setdefault(orjson.dumps([row["id"]]).decode(), [])
+        of_row += [(name, str(given), "") for name, given in row.items()]
+    return {key: sorted(what) for key, what in by_key.items()}
 
 
 @given(st.lists(VOTE, max_size=6))
-def test_any_json_in_any_column_is_a_row_or_a_reject_once_for_each_key(rows):
+def test_any_json_in_any_column_is_a_row_or_a_reject_and_order_does_not_matter(rows):
     result = typed_rows("votes", *rows)
-    alone = {key: what for row in rows for key, what in outcome(typed_rows("votes", row)).items()}
-    # Neither the neighbours nor their order changes what becomes of a record; of one key, the last counts.
-    assert outcome(result) == alone
-    assert len(result.frame) + len(result.rejects) == len(alone)
+    assert outcome(result) == outcome(typed_rows("votes", *reversed(rows)))
+    # Each key is a row; each other content under it is a reject, and each record without a key is one.
+    alone = [typed_rows("votes", row) for row in rows]
+    keys = {row["id"] for typed_alone in alone for row in loaded(typed_alone)}
+    assert {row["id"] for row in loaded(result)} == keys
+    contents = {
+        (row["id"], row["_row_hash"], *(f"{r.column}: {json.dumps(r.value, sort_keys=True)}" for r in one.rejects))
+        for one in alone
+        for row in loaded(one)
+    }
+    keyless = {reject.key for typed_alone in alone for reject in typed_alone.rejects if reject.column is None}
+    assert len([r for r in result.rejects if r.column is None]) == len(contents) - len(keys) + len(keyless)
 
 
 @given(st.lists(LABEL, max_size=4))
 def test_the_same_holds_where_a_key_has_two_parts(rows):
     result = typed_rows("idea_labels", *rows)
-    keys = {r.key for r in result.rejects} | {json.dumps([r["idea_id"], r["label_id"]]) for r in loaded(result)}
-    assert len(keys) == len(result.frame) + len(result.rejects)
+    keys = [json.dumps([r["idea_id"], r["label_id"]]) for r in loaded(result)]
+    keys += [r.key for r in result.rejects if r.column is None]
+    assert len(keys) == len(set(keys))
 
 
 @given(st.lists(VOTE, max_size=4))

@@ -221,7 +221,7 @@ def test_rejects_of_an_embedded_table_are_set_against_its_own_rows(warehouse: Wa
     load(warehouse, "ideas", ideas, on=1, embedded={"idea_labels": [label("1", "l")]}, rejects=bad)
     finding = findings(warehouse)["rejects"]
     assert finding.severity == "error"
-    assert "12 of 13 in idea_labels" in finding.text
+    assert "12 records of 13 rows in idea_labels" in finding.text
 
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)

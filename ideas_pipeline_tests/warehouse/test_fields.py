@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ideas_pipeline.warehouse.fields import unknown_values
-from ideas_pipeline.warehouse.rejects import live_and_rejected, stored_rejects
+from ideas_pipeline.warehouse.rejects import RejectedOf, live_and_rejected, stored_rejects
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import idea, load, night, read, reject
 from ideas_pipeline_tests.warehouse.calls import call_reading
@@ -37,4 +37,6 @@ def test_rejects_are_listed_in_the_order_in_which_they_came_and_set_against_the_
     found = call_reading(warehouse, stored_rejects)
     assert [(r.key, r.first_seen_at) for r in found] == [('["9"]', night(1)), ('["3"]', night(2))]
     assert call_reading(warehouse, stored_rejects, "votes") == []
-    assert call_reading(warehouse, live_and_rejected, ["ideas", "votes"]) == {"ideas": (2, 2)}
+    assert call_reading(warehouse, live_and_rejected, ["ideas", "votes"]) == {
+        "ideas": RejectedOf(live=2, records=2, values=0)
+    }

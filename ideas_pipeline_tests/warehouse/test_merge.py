@@ -71,6 +71,9 @@ def test_a_row_listed_under_another_scope_moves(warehouse: Warehouse) -> None:
     assert candidates(warehouse, "ideas") == {}
 
 
+KEPT = ("seen", "inserted", "updated", "unchanged", "rejected", "rejected_values")
+
+
 def test_counts_reconcile_by_scope_and_are_kept(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2"), idea("3", "c2")], on=1)
     counts = load(
@@ -79,20 +82,19 @@ def test_counts_reconcile_by_scope_and_are_kept(warehouse: Warehouse) -> None:
         [idea("1"), idea("2", title="New"), idea("4"), idea("3", "c2")],
         on=2,
         scopes=[read("c1", total_first=4, declared=5), read("c2"), read("c3")],
-        rejects=[reject("5"), reject("l", table="idea_labels")],
+        rejects=[reject("5"), reject("l", table="idea_labels"), replace(reject("4"), column="score", value="high")],
     )
     assert counts == {
-        "c1": Counts(seen=4, inserted=1, updated=1, unchanged=1, rejected=1),
+        "c1": Counts(seen=4, inserted=1, updated=1, unchanged=1, rejected=1, rejected_embedded=1, rejected_values=1),
         "c2": Counts(seen=1, unchanged=1),
         "c3": Counts(),
     }
     for count in counts.values():
         assert count.seen == count.inserted + count.updated + count.unchanged + count.rejected
     kept = {row["scope"]: row for row in held(warehouse, SYNC_SCOPES) if row["run_id"] == "night-2"}
-    assert {
-        scope: Counts(**{name: row[name] for name in ("seen", "inserted", "updated", "unchanged", "rejected")})
-        for scope, row in kept.items()
-    } == counts
+    assert {scope: Counts(**{name: row[name] for name in KEPT}) for scope, row in kept.items()} == {
+        scope: replace(count, rejected_embedded=0) for scope, count in counts.items()
+    }
     assert (kept["c1"]["total_first"], kept["c1"]["total_last"], kept["c1"]["declared"]) == (4, None, 5)
     assert kept["c1"]["swept_at"] == night(1)
 

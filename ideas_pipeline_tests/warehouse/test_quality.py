@@ -71,17 +71,20 @@ def test_a_stream_that_was_never_synced_has_its_last_backfill(warehouse: Warehou
     assert (call_reading(warehouse, last_run, "ideas") is not None) is counts
 
 
-def test_rejects_are_counted_by_reason_without_what_was_received(warehouse: Warehouse) -> None:
-    texts = [
-        "score is not a number (it is text of 5 characters: 'María')",
-        "score is not a number (it is a list of 2 values)",
-    ]
-    rejects = [replace(reject(str(n)), reason=reason) for n, reason in enumerate([*texts, "title has no text"])]
-    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=rejects)
+def test_rejects_are_counted_by_column_and_reason(warehouse: Warehouse) -> None:
+    scores = [replace(reject(str(n)), column="score", reason="is not a number", value=n) for n in range(2)]
+    load(
+        warehouse,
+        "ideas",
+        [],
+        on=1,
+        scopes=[read("c1")],
+        rejects=[*scores, replace(reject("9"), reason="id is missing")],
+    )
 
     assert call_reading(warehouse, reject_reasons, ["ideas"]) == {
-        "ideas: score is not a number": 2,
-        "ideas: title has no text": 1,
+        "ideas.score is not a number": 2,
+        "ideas: id is missing": 1,
     }
     assert call_reading(warehouse, reject_reasons, ["votes"]) == {}
 

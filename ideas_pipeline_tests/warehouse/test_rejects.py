@@ -56,6 +56,18 @@ def test_a_reject_of_an_earlier_part_of_the_list_stays(warehouse: Warehouse) -> 
     assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["2"]']
 
 
+def test_values_are_kept_one_by_one_and_leave_when_they_load(warehouse: Warehouse) -> None:
+    score = replace(reject("2"), column="score", reason="is not a number", value={"n": 10**25}, payload={"id": "2"})
+    votes = replace(score, column="vote_count", value="many")
+    load(warehouse, "ideas", [idea("2")], on=1, rejects=[score, votes])
+    rows = {row["column_name"]: row for row in held(warehouse, REJECTED_RECORDS)}
+    assert (rows["score"]["record_key"], rows["score"]["reason"]) == ('["2"].score', "is not a number")
+    assert (rows["score"]["value"], rows["vote_count"]["value"]) == ({"n": 10**25}, "many")
+    load(warehouse, "ideas", [idea("2", score=1)], on=2, scopes=[read("c1", judged=False)], rejects=[votes])
+    [left] = held(warehouse, REJECTED_RECORDS)
+    assert (left["column_name"], left["first_seen_at"], left["run_id"]) == ("vote_count", night(1), "night-2")
+
+
 def test_rejects_of_more_scopes_than_a_statement_takes_parameters_are_settled_after_a_retry(
     warehouse: Warehouse,
 ) -> None:
