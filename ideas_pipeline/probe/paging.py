@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
-from ideas_pipeline.errors import RequestRefused, UnexpectedResponse
-from ideas_pipeline.ideas_api.field_map import records_in
+from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.guess import likely_paging, likely_total
 from ideas_pipeline.probe.step import Step
@@ -25,7 +22,7 @@ def check_paging(step: Step, target: Target, response: Response) -> None:
         IdeasApiError: a request failed.
     """
     spec = target.spec
-    page = _first_page(step, target, response)
+    page = target.page(target.first, response)
     _check_total(step, target, page)
     if spec.paging.style == "none":
         if page.total is not None and page.total > len(page.records):
@@ -63,24 +60,15 @@ def differ_in_paging(step: Step, place: str, sentence: str, response: Response) 
         step.differ(f"{sentence}; look up the paging in the API's reference, and set {place}")
 
 
-def _first_page(step: Step, target: Target, response: Response) -> Page:
-    try:
-        return target.page(target.first, response)
-    except UnexpectedResponse as error:
-        records = records_in(response.body, target.spec.records)
-        step.differ(error.message)
-        likely = likely_total(response.body, response.headers, target.spec.records[0], len(records))
-        if likely:
-            step.differ(f"the total is probably at {_where(likely)}", place=target.place("paging.total"), to=likely)
-        page = target.with_paging(total=None).page(target.first, response)
-        return replace(page, total=len(records))
-
-
 def _check_total(step: Step, target: Target, page: Page) -> None:
     spec, place = target.spec, target.place("paging.total")
     likely = likely_total(page.response.body, page.response.headers, spec.records[0], len(page.records))
+    sent = pagination.reported_total(spec.paging.total, page.response.body, page.response.headers)
     if page.total is not None:
         step.confirm(place)
+    elif sent is not None:
+        kind = {str: "text", list: "a list", dict: "a map", bool: "true or false"}.get(type(sent), "no count")
+        step.differ(f"the total that the API sends is not a number but {kind}", place=place, to=likely)
     elif spec.paging.total is None:
         if likely:
             step.note(f"the total may be at {_where(likely)}: it would prove a list complete, see paging.total")
@@ -144,10 +132,10 @@ def _check_second_page(step: Step, target: Target, page: Page) -> bool:
     paging = target.spec.paging
     if page.next is None:
         return False
-    try:
-        second = target.page(page.next, target.request(step, page.next))
-    except RequestRefused as error:
-        differ_in_paging(step, place, f"the API refuses the second page (HTTP {error.status})", page.response)
+    response = target.request(step, page.next)
+    second = target.page(page.next, response)
+    if response.status in pagination.BEYOND_THE_END and _has_more(target, page, response.status):
+        differ_in_paging(step, place, f"the API refuses the second page (HTTP {response.status})", page.response)
         return False
     if second.records and second.records == page.records:
         if target.first == 0 and isinstance(paging, PagePaging):
@@ -164,6 +152,8 @@ def _check_second_page(step: Step, target: Target, page: Page) -> bool:
             differ_in_paging(step, place, sentence, page.response)
         else:
             step.note("the list is too short for a second page")
+            if response.status in pagination.BEYOND_THE_END:
+                step.agree(f"a page beyond the end is refused (HTTP {response.status}), and ends the list")
         return False
     step.agree(f"the second page has {len(second.records)} other records")
     names = ("style", "page_parameter", "offset_parameter", "cursor_parameter", "cursor", "next")
@@ -186,6 +176,12 @@ def _check_end(step: Step, target: Target, page: Page, second: Page) -> None:
         position = paging.first + pages - 1 if isinstance(paging, PagePaging) else count * (pages - 1)
         last = target.page(position, target.request(step, position))
     expected = total - count * (pages - 1)
+    if len(last.records) == expected == count and last.next is not None:
+        beyond = target.page(last.next, target.request(step, last.next))
+        if new := sum(record not in last.records for record in beyond.records):
+            sentence = f"the total, {total}, is a cap or an estimate: {new} more records are on the page that follows"
+            step.differ(sentence, place=target.place("paging.total"), to=None)
+            return
     if len(last.records) == expected:
         step.agree(f"the total is right: {total} records, {expected} of them on the last page")
         if isinstance(paging, PagePaging):
@@ -193,4 +189,19 @@ def _check_end(step: Step, target: Target, page: Page, second: Page) -> None:
     elif not last.records and isinstance(paging, PagePaging) and paging.first == 1:
         step.differ(f"the last of {pages} pages is empty: pages are numbered from 0", place=place, to=0)
     else:
-        step.differ(f"the total is wrong: {total}, but the last page has {len(last.records)} records, not {expected}")
+        step.differ(
+            f"the total is wrong: {total}, but the last page has {len(last.records)} records, not {expected}",
+            place=target.place("paging.total"),
+            to=None,
+        )
+
+
+def _has_more(target: Target, page: Page, status: int) -> bool:
+    """Whether the refusal of the second page cannot be the end of the list.
+
+    A page number that is out of range is refused with any of several statuses; a parameter that the API does not know,
+    with 400 or 422. A first page that is not full is the end in any case.
+    """
+    if page.total is not None:
+        return page.total > len(page.records)
+    return status in (400, 422) and len(page.records) >= getattr(target.spec.paging, "size", 1)

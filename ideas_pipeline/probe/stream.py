@@ -129,7 +129,7 @@ def _records(step: Step, target: Target, response: Response) -> tuple[Target, It
     """The records of a page, wherever they are in it, and the target with a contract that says so."""
     spec = target.spec
     try:
-        items = records_in(response.body, spec.records)
+        items = target.records(response)
         if items and not all(isinstance(record, dict) for _, record in items):
             raise UnexpectedResponse(
                 "the list contains no records", hint="Set the stream's records to the path of the list."

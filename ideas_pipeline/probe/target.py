@@ -52,8 +52,13 @@ class Target:
         return f"streams.{self.stream}.{name}"
 
     def request(self, step: Step, position: Position) -> Response:
-        """Request one page, and count the requests. Raises IdeasApiError, NotFound included."""
-        response = self.api.request(self.stream, self.scope, position).found()
+        """Request one page, and count the requests.
+
+        A refusal of a page that may be beyond the end is returned as a response. Raises IdeasApiError, also for 404.
+        """
+        response = self.api.request(self.stream, self.scope, position)
+        if not pagination.may_be_beyond(self.spec.paging, position):
+            response.found()
         step.count(requests=response.requests)
         return response
 
@@ -62,7 +67,9 @@ class Target:
         return [] if says_none(self.spec, response) else records_in(response.body, self.spec.records)
 
     def page(self, position: Position, response: Response) -> Page:
-        """The page at ``position``. Raises UnexpectedResponse."""
+        """The page at ``position``; without records if the API refused it. Raises UnexpectedResponse."""
+        if response.status in pagination.BEYOND_THE_END:
+            return Page(response, [], None, None)
         records = [record for _, record in self.records(response)]
         paging = self.spec.paging
         total = pagination.total_of(paging.total, response.body, response.headers)

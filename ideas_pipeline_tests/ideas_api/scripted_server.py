@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import trustme
 
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.ideas_api.transport import Transport
@@ -78,10 +81,15 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answer: Callable[[Received], Answer]) -> Iterator[ScriptedServer]:
+def serving(answer: Callable[[Received], Answer], tls: trustme.CA | None = None) -> Iterator[ScriptedServer]:
     script = ScriptedServer(answer)
     with _Server(("127.0.0.1", 0), _handler(script)) as server:
         script.base_url = f"http://127.0.0.1:{server.server_address[1]}/v2/"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.issue_cert("localhost").configure_cert(context)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            script.base_url = f"https://localhost:{server.server_address[1]}/v2/"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
