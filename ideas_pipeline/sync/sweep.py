@@ -44,9 +44,12 @@ class Expected:
     edited: str | None = None
 
     def unseen(self, seen: set[str]) -> int:
-        """How many more records there may be than those that were seen."""
-        known = self.ids()
-        return max(sum(key not in seen for key in known), (self.declared or 0) - len(seen))
+        """How many live rows of the warehouse were not seen."""
+        return sum(key not in seen for key in self.ids())
+
+    def undeclared(self, seen: set[str]) -> int:
+        """How many records the parent declares beyond those that were seen."""
+        return max(0, (self.declared or 0) - len(seen))
 
 
 class Sweep:
@@ -363,12 +366,15 @@ class NumberedSweep(Sweep):
     def _looks(self) -> int:
         """How many more pages to look at behind one without records, before that is the end of the list.
 
-        Rows that the account may not see can be cut out after a page was made, so a page in the middle can be empty.
+        Rows that the account may not see can be cut out after a page was made, so a page in the middle can be empty. A
+        page that was refused is beyond the end, but for rows that are known to be there.
         """
-        unseen = max(0, self.expected.unseen(self.ids))
+        unseen = self.expected.unseen(self.ids)
+        was_refused = self._last[2]
+        if not was_refused:
+            unseen = max(unseen, self.expected.undeclared(self.ids))
         looks = min(_BARREN_PAGES, -(-unseen // self.held))
-        once = self.is_first and self.pages > 1 and not self._last[2]
-        return max(looks, 1) if once else looks
+        return max(looks, 1) if self.is_first and self.pages > 1 and not was_refused else looks
 
     def _bridge_gaps(self, index: int) -> list[Position]:
         """Pages that may link this one to its neighbours, if they show no common record."""

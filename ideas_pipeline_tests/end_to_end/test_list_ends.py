@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import trustme
 
 from ideas_pipeline.contract.model import Contract
@@ -20,10 +21,15 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync_with
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, serving
-from ideas_pipeline_tests.warehouse.calls import rows
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 Lists = Callable[[str, Mapping[str, str]], Answer]
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Warehouse]:
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+        yield warehouse
 
 
 def people(*numbers: int) -> list[dict[str, Any]]:
@@ -64,7 +70,12 @@ def users_paged(paging: Mapping[str, Any]) -> Contract:
 
 
 def live(warehouse: Warehouse) -> set[int]:
-    return {int(row.id) for row in rows(warehouse, TABLES["users"]) if row._deleted_at is None}
+    return {int(row.id) for row in users(warehouse) if row._deleted_at is None}
+
+
+def users(warehouse: Warehouse) -> Sequence[sa.Row[Any]]:
+    with warehouse.reading() as tx:
+        return tx.execute(sa.select(TABLES["users"])).all()
 
 
 def numbered(query: Mapping[str, str], held: list[int], size: int = 3) -> list[int]:
@@ -75,18 +86,19 @@ def numbered(query: Mapping[str, str], held: list[int], size: int = 3) -> list[i
 
 @pytest.mark.parametrize("status", [404, 400, 410, 416, 422])
 @pytest.mark.parametrize("paging", [{}, {"style": "offset"}], ids=["page", "offset"])
-@pytest.mark.parametrize("last", [4, 5, 7])
 def test_a_page_beyond_the_end_may_be_refused(
-    status: int, paging: dict[str, Any], last: int, warehouse: Warehouse, tmp_path: Path
+    status: int, paging: dict[str, Any], sqlite: Warehouse, tmp_path: Path
 ) -> None:
+    last = 7
+
     def lists(path: str, query: Mapping[str, str]) -> Answer:
         page = numbered(query, list(range(1, last + 1)))
         return Answer(body={"data": people(*page)}) if page else Answer(status, body={"detail": "Invalid page."})
 
     for _ in "first night", "second night":
-        result = synced(lists, warehouse, tmp_path, paging)
+        result = synced(lists, sqlite, tmp_path, paging)
         assert (result.verdict, stream(result, "users").reason) == ("complete", None)
-        assert live(warehouse) == set(range(1, last + 1))
+        assert live(sqlite) == set(range(1, last + 1))
 
 
 @pytest.mark.parametrize("status", [404, 400, 422])
@@ -119,7 +131,7 @@ def test_an_empty_page_in_the_middle_hides_nobody_behind_it(warehouse: Warehouse
     hidden.clear()
     assert synced(lists, warehouse, tmp_path).verdict == "complete"
     assert live(warehouse) == set(range(1, 10))
-    assert {row.display_name for row in rows(warehouse, TABLES["users"])} == {f"Person {n}" for n in range(1, 10)}
+    assert {row.display_name for row in users(warehouse)} == {f"Person {n}" for n in range(1, 10)}
 
 
 @pytest.mark.parametrize("total", ["body", "header"])
@@ -175,7 +187,7 @@ def test_no_records_have_several_spellings(none: Answer, sqlite: Warehouse, tmp_
 
 NOT_NONE = {
     "nothing speaks for it": Answer(body={}),
-    "another key": Answer(body={"users": []}),
+    "another key": Answer(body={"others": []}),
     "an error": Answer(body={"error": "broken", "total": 0}),
     "a total": Answer(body={"total": 3}),
 }
