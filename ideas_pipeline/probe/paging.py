@@ -11,7 +11,7 @@ from ideas_pipeline.probe.target import Page, Target
 
 
 def check_paging(step: Step, target: Target, response: Response) -> None:
-    """Compare the paging of one list with the contract, with at most two more requests.
+    """Compare the paging of one list with the contract, with at most three more requests.
 
     Args:
         step: gets what is found.
