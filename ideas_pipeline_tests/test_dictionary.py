@@ -93,7 +93,9 @@ def test_it_shows_the_path_of_a_value_and_whether_it_is_assumed() -> None:
     text = document(load_contract(None), None)
     assert "`GET challenges/{challenge_id}/ideas` ?, one per `challenges.id`." in section(text, "ideas")
     assert re.search(r"\| `author_id` .* \| `author.id` \? \|", section(text, "ideas"))
-    assert re.search(r"\| `challenge_id` .* \| the list that contains it \|", section(text, "ideas"))
+    assert re.search(
+        r"\| `challenge_id` .* \| `challenge_id` \?, else the list that contains it \|", section(text, "ideas")
+    )
     assert "From `labels` ? in each record of `ideas`." in section(text, "idea_labels")
 
 

@@ -39,7 +39,9 @@ def sources(contract: Contract, override: Path | None) -> dict[str, Source]:
             composed = f"composed of {_names(stream.key)}"
             columns["id"] = f"{columns['id']}, else {composed}" if "id" in columns else composed
         if stream.each:
-            columns.setdefault(stream.each.placeholder, "the list that contains it")
+            own = columns.get(stream.each.placeholder)
+            by_list = "the list that contains it"
+            columns[stream.each.placeholder] = by_list if own is None else f"{own}, else {by_list}"
         found[name] = Source(records, columns)
         for table, embedded in stream.embedded.items():
             inside: Steps = (*at, "embedded", table)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ideas_pipeline.contract.model import Contract, Embedded, FieldSource
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.composite_ids import all_ids_are_composite, composite_id, id_text, set_composite_ids
-from ideas_pipeline.text import Repeated
+from ideas_pipeline.ideas_api.composite_ids import (
+    all_ids_are_composite,
+    composite_id,
+    id_text,
+    parent_key,
+    path_values,
+    set_composite_ids,
+)
+from ideas_pipeline.text import Repeated, clean_text
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
@@ -36,14 +43,21 @@ class Record:
             whose paths is present is left out.
         extra: the fields that the contract does not map.
         embedded: the embedded rows by table, for the tables whose list is present in the record.
+        named: the parent that the record itself names, if it names one. The record belongs to it if it is known.
     """
 
     columns: dict[str, Json]
     extra: dict[str, Json]
     embedded: dict[str, list[Record]] = field(default_factory=dict)
+    named: str | None = None
 
 
-Mapper = Callable[[Json, str | None, int, str], Record]
+class Mapper(Protocol):
+    """Maps a record to columns: the record, its key in a keyed map, its index from 0, the scope, and its parents."""
+
+    def __call__(
+        self, record: Json, key: str | None, index: int, scope: str, parents: Container[str] = frozenset(), /
+    ) -> Record: ...
 
 
 def present(value: Json, paths: Paths) -> Json:
@@ -91,9 +105,10 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
 def field_map(contract: Contract, stream: str) -> Mapper:
     """A function that maps the records of ``stream``.
 
-    Its arguments are the record, its key in a keyed map (or None), its index from 0, and the scope. The column that
-    ``each.placeholder`` names gets the scope. A missing id becomes a composite id of the stream's ``key``, or the scope
-    if the stream reads one record at a time. A number as id becomes text.
+    Its arguments are the record, its key in a keyed map (or None), its index from 0, the scope, and the parents that
+    are known. The column that ``each.placeholder`` names gets the parent that the record itself names, if that one is
+    known, and the scope otherwise: an API can ignore the parent in the path. A missing id becomes a composite id of the
+    stream's ``key``, or the scope if the stream reads one record at a time. A number as id becomes text.
     """
     spec = contract.streams[stream]
     item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
@@ -101,12 +116,20 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     is_list = spec.reads == "list"
     placeholder = spec.each.placeholder if spec.each and is_list else None
     all_composite = all_ids_are_composite(spec)
+    below_composite = bool(parent_key(contract, stream))
 
-    def record_of(record: Json, key: str | None, index: int, scope: str) -> Record:
+    def record_of(
+        record: Json, key: str | None, index: int, scope: str, parents: Container[str] = frozenset(), /
+    ) -> Record:
         mapped = item(record, key, index)
         columns = mapped.columns
         if placeholder is not None:
+            named = mapped.named = _id_named(columns.get(placeholder))
             columns[placeholder] = scope
+            if named is not None and below_composite and named == _own_id(contract, stream, scope):
+                mapped.named = scope
+            elif named is not None and named in parents:
+                columns[placeholder] = named
         own_id = columns.get("id")
         if all_composite:
             set_composite_ids(columns, stream, spec.key)
@@ -122,6 +145,20 @@ def field_map(contract: Contract, stream: str) -> Mapper:
         return mapped
 
     return record_of
+
+
+def _id_named(value: Json) -> str | None:
+    """The id in a column that names a row; None for anything that is no id."""
+    return clean_text(text) if type(value) in (str, int, float) and (text := id_text(value)) else None
+
+
+def _own_id(contract: Contract, stream: str, scope: str) -> str:
+    """The API's own id of the parent whose composite id is ``scope``."""
+    each = contract.streams[stream].each
+    try:
+        return path_values(contract, stream, scope)[each.placeholder] if each else scope
+    except KeyError:
+        return scope
 
 
 def _embedded_map(contract: Contract, spec: Embedded) -> Callable[[Json, Json], list[Record]]:

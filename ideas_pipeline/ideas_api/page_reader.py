@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Container
 from functools import cached_property
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import stated_error
-from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
+from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, field_map, present, records_in
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 
@@ -33,10 +33,17 @@ class PageReader:
         self._contract = contract
 
     @cached_property
-    def _mappers(self) -> dict[str, Callable[..., Record]]:
+    def _mappers(self) -> dict[str, Mapper]:
         return {name: field_map(self._contract, name) for name in self._contract.streams}
 
-    def page(self, stream: str, scope: str, position: Position, response: Response) -> Page:
+    def page(
+        self,
+        stream: str,
+        scope: str,
+        position: Position,
+        response: Response,
+        parents: Container[str] = frozenset(),
+    ) -> Page:
         """The page at ``position``, mapped to columns.
 
         Args:
@@ -44,6 +51,7 @@ class PageReader:
             scope: its scope.
             position: where the page begins.
             response: the API's response, live or archived.
+            parents: the parents that are known: a record that names one of them belongs to it.
 
         Raises:
             NotFound: the API answered 404 or 410 to the first page.
@@ -58,7 +66,7 @@ class PageReader:
         except (NotFound, UnexpectedResponse) as error:
             raise error.at(stream, scope) from None
         mapper = self._mappers[stream]
-        records = [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)]
+        records = [mapper(record, key, index, scope, parents) for index, (key, record) in enumerate(found)]
         total = pagination.total_of(paging.total, response.body, response.headers)
         try:
             following, broken = self._next(stream, position, len(found), response), None

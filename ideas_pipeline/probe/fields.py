@@ -60,7 +60,11 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     elsewhere = tuple(path for paths, _ in lists.values() for path in paths)
     needed = frozenset({"id", *spec.key, *used})
     zone = contract.stream_timezone(stream)
-    _check_items(step, _FieldMap(f"streams.{stream}", stream, spec.fields, needed, zone, elsewhere), items, not_stored)
+    # The path fills this column; records need not name their parent as well.
+    optional = spec.each.placeholder if spec.each and spec.reads == "list" else None
+    named = optional in spec.fields and any(present(r, spec.fields[optional].paths) is not MISSING for _, r in items)
+    fields = {name: source for name, source in spec.fields.items() if name != optional or named}
+    _check_items(step, _FieldMap(f"streams.{stream}", stream, fields, needed, zone, elsewhere), items, not_stored)
     for table, (paths, each) in lists.items():
         rows = [row for _, record in items for row in _rows(present(record, paths), each.fields)]
         if rows:

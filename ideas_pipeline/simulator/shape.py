@@ -34,6 +34,7 @@ class Quirks:
     expired_as        how a token is refused (see ``statuses``)
     limited_as        how a client that is too fast is refused (see ``statuses``)
     refresh_rotates   a refresh brings a new refresh token
+    names_parents     records name the parent in whose list they are, where the contract reads it
     """
 
     numbers_as_text: bool = False
@@ -50,6 +51,7 @@ class Quirks:
     expired_as: TokenRefusal = "401"
     limited_as: RateRefusal = "429"
     refresh_rotates: bool = True
+    names_parents: bool = False
 
 
 _BOOLEANS: dict[str, tuple[Json, Json]] = {
@@ -88,8 +90,10 @@ class Shape:
         stream = self._contract.streams[stream_name]
         row = index.tables[stream_name][key]
         zone = ZoneInfo(self._contract.stream_timezone(stream_name))
-        hidden = {"id"} | ({stream.each.placeholder} if stream.each else set())
-        record = self._fields(row, stream.fields, hidden, stream.volatile, zone)
+        # The path says it already.
+        parent = {stream.each.placeholder} if stream.each and not self._quirks.names_parents else set()
+        shown = {name: value for name, value in row.items() if name not in parent}
+        record = self._fields(shown, stream.fields, {"id"}, stream.volatile, zone)
         for table, embedded in stream.embedded.items():
             if table in index.tables:
                 rows = [index.tables[table][k] for k in index.keys(table, embedded.parent_key).get(key, ())]

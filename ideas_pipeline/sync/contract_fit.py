@@ -128,8 +128,9 @@ def _composite_id_mistakes(contract: Contract, name: str) -> Iterator[Mistake]:
 def _reference_mistakes(name: str, stream: Stream, target: str, owner: str) -> Iterator[Mistake]:
     """Why ``stream`` cannot refer to rows of ``target``, whose ids consist of ``owner`` and the API's own id."""
     at: Steps = ("streams", name)
+    from_path = stream.each.placeholder if stream.each and stream.reads == "list" else None
     for column in stream.fields:
-        if _target(name, column) == target:
+        if _target(name, column) == target and column != from_path:
             what = f"cannot name a row of {target}, whose ids are composite: use each, with of: [{target}.id]"
             yield Mistake((*at, "fields", column), what)
     sources = stream.each.of if stream.each else ()

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.fetching import fetch
+from ideas_pipeline.sync.homes import Homes, Waiting
 from ideas_pipeline.sync.loading import Rows, Tally, load_batch
 from ideas_pipeline.sync.planning import scopes_of
 from ideas_pipeline.sync.run import Run
-from ideas_pipeline.warehouse.absences import absences, confirm_absences, explained, hold_absences, note_orphans
+from ideas_pipeline.warehouse.absences import (
+    Absence,
+    absences,
+    confirm_absences,
+    explained,
+    forget_absences,
+    hold_absences,
+    note_orphans,
+)
 from ideas_pipeline.warehouse.batch import Counts, too_many
 from ideas_pipeline.warehouse.merge import Deletion
-from ideas_pipeline.warehouse.scopes import live_counts, live_ids
+from ideas_pipeline.warehouse.scopes import live_counts, live_ids, note_contradictions
 
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
 )
+# Homes that are swept once more to see whether their rows are still there.
+_MOST_HOMES = 20
 _MAY_HAVE_MOVED = "absent rows may have moved to a list that could not be read; they were kept"
 
 
-def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None:
+def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     """Mark the rows that were deleted, and hold back the absences that cannot be believed.
 
     A row is judged in the run that completed its scope, or if its parent is deleted. A held row stays held until a
@@ -33,15 +45,18 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
         run: the run.
         stream: the stream, all of whose scopes have been read.
         tally: which scopes are complete; what is marked and held is added to its counts.
-        twice: ids of records that were seen in two scopes.
+        homes: where the records of the stream belong.
     """
     spec = run.source.contract.streams[stream]
     warehouse = run.warehouse
+    settle_homes(run, stream, tally, homes)
     with warehouse.writing() as tx:
+        note_contradictions(tx, stream, homes.contradictions(tally.complete))
+        forget_absences(tx, stream, homes.listed_elsewhere)
         note_orphans(tx, stream, run.run_id, run.options.clock())
         noted = absences(tx, stream)
-    if spec.each and spec.each.moves and (twice or any(not absence.held_because for absence in noted.values())):
-        settled = _search_moved(run, stream, tally, noted.keys() | twice)
+    if homes.moves and homes.chosen is None and any(not absence.held_because for absence in noted.values()):
+        settled = _search_moved(run, stream, tally, homes, noted)
         with warehouse.reading() as tx:
             noted = absences(tx, stream)
         if not settled and noted:
@@ -73,8 +88,63 @@ def judge_absences(run: Run, stream: str, tally: Tally, twice: set[str]) -> None
             tally.reasons[absence.held_because] = 1
 
 
-def _search_moved(run: Run, stream: str, tally: Tally, ids: set[str]) -> bool:
-    """Read every scope once more for records that are absent from one, or were seen in two: they may have moved.
+def settle_homes(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
+    """Move the rows whose present home lacks them, and keep the others where they are.
+
+    A complete sweep of the present home decides. Homes whose sweep does not tell are swept once more, up to a limit.
+    """
+    one_list = homes.chosen is not None and homes.swept is not None and homes.swept.verdict == "complete"
+    doubtful = [] if one_list else [w.present for i, w in homes.waiting.items() if _may_be_there(tally, homes, i, w)]
+    again = _sweep_again(run, stream, tally, homes, sorted(set(doubtful))[:_MOST_HOMES])
+    rows = Rows()
+    for id_, waiting in homes.waiting.items():
+        present, found = waiting.present, again.get(waiting.present)
+        is_complete = one_list or present in tally.complete or found is not None
+        lacks = id_ not in found if found is not None else homes.lacks(present, id_)
+        if is_complete and lacks:
+            homes.settled.add(id_)
+            home, record = next((h, r) for h, r in reversed(waiting.versions.items()) if h != present)
+            rows.add([record], home)
+        else:
+            homes.twice.update(home for home in waiting.versions if home != present)
+            kept = waiting.versions.get(present) or (found or {}).get(id_) or homes.at_home(waiting)
+            rows.add([kept] if kept else [], present)
+    if rows.records:
+        load_batch(run, stream, rows, [], tally)
+
+
+def _may_be_there(tally: Tally, homes: Homes, id_: str, waiting: Waiting) -> bool:
+    """Whether the present home of a row may still hold it, as far as this run has seen."""
+    return waiting.present not in tally.complete or homes.lacks(waiting.present, id_) is not True
+
+
+def _sweep_again(
+    run: Run, stream: str, tally: Tally, homes: Homes, scopes: Sequence[str]
+) -> dict[str, dict[str, Record]]:
+    """The records that belong to ``scopes``, by scope and id, for those that a new sweep finds complete."""
+    spec = run.source.contract.streams[stream]
+    found: dict[str, dict[str, Record]] = {scope: {} for scope in scopes}
+    try:
+        for got in fetch(
+            (SweptScope(scope, spec.paging, sweeps=run.source.contract.limits.sweeps) for scope in scopes),
+            lambda scope, position: run.source.page(stream, scope, position, parents=homes.parents),
+            concurrency=run.source.contract.limits.concurrency,
+        ):
+            scope = got.swept.scope
+            found[scope] |= {homes.key(r): r for r in got.records if homes.home(r) == scope}
+            if got.finished:
+                tally.counts += Counts(requests=got.swept.requests)
+                if got.swept.verdict != "complete":
+                    del found[scope]
+                else:  # what an earlier sweep saw and the last one did not is not there any more
+                    found[scope] = {id_: r for id_, r in found[scope].items() if str(r.columns["id"]) in got.swept.ids}
+    except IdeasApiError:
+        return {}
+    return found
+
+
+def _search_moved(run: Run, stream: str, tally: Tally, homes: Homes, noted: Mapping[str, Absence]) -> bool:
+    """Read every scope once more for records that are absent from one: they may have moved.
 
     A record that moved from a scope that was still to be read to one that had been read is in neither, although both
     are complete. The records that are found are loaded.
@@ -82,23 +152,20 @@ def _search_moved(run: Run, stream: str, tally: Tally, ids: set[str]) -> bool:
     Returns:
         Whether that settles it: every scope that the API has now, new ones included, was complete before and again.
     """
-    spec = run.source.contract.streams[stream]
     try:
-        scopes = set(scopes_of(run.warehouse, spec))
+        scopes = set(scopes_of(run.warehouse, run.source.contract.streams[stream]))
         parents_complete = all(_has_no_new_parent(run, parent) for parent in run.source.contract.depends_on(stream))
-        settled = parents_complete and scopes <= tally.complete
-        found = Rows()
-        for got in fetch(
-            (SweptScope(scope, spec.paging, sweeps=run.source.contract.limits.sweeps) for scope in scopes),
-            lambda scope, position: run.source.page(stream, scope, position),
-            concurrency=run.source.contract.limits.concurrency,
-        ):
-            found.add([r for r in got.records if str(r.columns.get("id")) in ids], got.swept.scope)
-            if got.finished:
-                tally.counts += Counts(requests=got.swept.requests)
-                settled = settled and got.swept.verdict == "complete"
     except IdeasApiError:
         return False
+    again = _sweep_again(run, stream, tally, homes, sorted(scopes))
+    settled = parents_complete and scopes <= tally.complete and scopes <= again.keys()
+    found = Rows()
+    for id_, absence in noted.items():
+        versions = {scope: records[id_] for scope, records in again.items() if id_ in records}
+        if versions:
+            home = absence.scope if absence.scope in versions else next(iter(versions))
+            homes.settled.add(id_)
+            found.add([versions[home]], home)
     if found.records:
         load_batch(run, stream, found, [], tally)
     return settled

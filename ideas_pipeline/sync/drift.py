@@ -58,7 +58,10 @@ class Drift:
         """Read what earlier runs have noted. Raises WarehouseError."""
         self._warehouse = warehouse
         spec = contract.streams[stream]
-        self._mapped: dict[str, Fields] = {stream: spec.fields, **{t: e.fields for t, e in spec.embedded.items()}}
+        # The column that the path fills has a value whatever the API sends.
+        from_path = spec.each.placeholder if spec.each and spec.reads == "list" else None
+        own = {name: source for name, source in spec.fields.items() if name != from_path}
+        self._mapped: dict[str, Fields] = {stream: own, **{t: e.fields for t, e in spec.embedded.items()}}
         self._tables = list(self._mapped)
         with warehouse.reading() as tx:
             known = fields.fields(tx, self._tables)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.sync.drift import suggested_lines
+from ideas_pipeline.sync.homes import IGNORED, one_list
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import ago, clock, moment
@@ -22,6 +23,7 @@ from ideas_pipeline.warehouse.counts import arrivals
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.fields import EXTRA, Field, fields, unknown_values
 from ideas_pipeline.warehouse.rejects import live_and_rejected
+from ideas_pipeline.warehouse.scopes import contradictions
 from ideas_pipeline.warehouse.status import (
     LastSync,
     StreamStatus,
@@ -156,6 +158,8 @@ def checks(contract: Contract, stream: str) -> dict[str, str]:
         found["hidden_changes"] = "No scope had changed without its parent showing it."
     if _declaration(contract, stream):
         found["declared_counts"] = "There are as many rows as their parents declare."
+    if each and contract.streams[stream].reads == "list":
+        found["contradictions"] = "No list contradicts another about the parents of its records."
     return found | {REFERENCES: "Every row that a row is part of, or names, exists."}
 
 
@@ -192,6 +196,7 @@ def stream_findings(
         _volume(stream, list(arrivals(tx, stream, expected.timezone, now).values())),
         _hidden_changes(last, contract, stream, expected.verify_days),
         _declared_counts(tx, contract, stream),
+        _contradictions(tx, contract, stream),
     ]
     return [finding for finding in found if finding]
 
@@ -543,6 +548,29 @@ def _declared_counts(tx: Transaction, contract: Contract, stream: str) -> Findin
         "Count rows, and look at some of those that differ, with the query that comes with this finding.",
         asdict(found),
         quality.differing_parents(tx.community, declaration),
+    )
+
+
+def _contradictions(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
+    each = contract.streams[stream].each
+    found = contradictions(tx, stream)
+    if not found or each is None:
+        return None
+    scopes = sum(found.values())
+    do = (
+        f"If {each.placeholder} in the contract's fields is read from the wrong field, correct it or set it to null. "
+        "Otherwise compare these lists with the community itself."
+    )
+    if any(what.startswith(IGNORED) for what in found):
+        do = f"Read one list of all: {one_list(stream, contract.streams[stream])}"
+    return Finding(
+        "contradictions",
+        stream,
+        "warning",
+        f"Lists of {stream} contradict others (scopes: {scopes:,}): {_listed(found)}.",
+        f"A record belongs to the {each.placeholder} that it names, and otherwise stays where it was.",
+        do,
+        {"scopes": scopes},
     )
 
 

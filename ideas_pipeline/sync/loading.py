@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pandas as pd
 
-from ideas_pipeline.contract.model import Contract, Fields
+from ideas_pipeline.contract.model import Contract, Fields, Stream
 from ideas_pipeline.ideas_api.field_map import Record, storable
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.drift import Drift
+from ideas_pipeline.sync.homes import Homes
 from ideas_pipeline.sync.planning import Plan
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.tables.community import TABLES
@@ -41,6 +42,7 @@ class Tally:
         partly: the counts of scopes whose first records are loaded already.
         untyped: scopes with a record whose id could not be typed.
         watermarks: by scope, the latest moment in the column of ``since``.
+        homes: where its records belong; None if whoever reads them knows.
     """
 
     drift: Drift
@@ -52,6 +54,7 @@ class Tally:
     partly: dict[str, Counts] = field(default_factory=dict)
     untyped: set[str] = field(default_factory=set)
     watermarks: dict[str, datetime] = field(default_factory=dict)
+    homes: Homes | None = None
 
     def doubt(self, reason: str, *, retryable: bool = False) -> None:
         """Note why the stream is not complete, and whether a later run may find it complete."""
@@ -86,7 +89,7 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
         about,
         rows,
         tally,
-        lambda: [_scope_read(run, stream, swept, tally, at) for swept in finished],
+        lambda: [scope_read(run, stream, swept, tally, at) for swept in finished],
         retryable={swept.scope for swept in finished if swept.retryable},
     )
 
@@ -110,17 +113,25 @@ def load_rows(
         retryable: those of these scopes that a later run may find complete.
     """
     spec = about.contract.streams[about.stream]
+    homes = tally.homes
+    doubtful = set() if spec.each and spec.each.moves else shared(rows, spec)
+    if homes:
+        rows = Rows.of(homes.once(zip(rows.records, rows.scopes, strict=True)))
+        about = replace(about, settled=frozenset(homes.settled))
     tally.drift.observe(rows.records)
     made = batch(replace(about, vanished=tally.drift.vanished()), rows)
+    if homes:
+        made = replace(made, named=homes.named_in(rows.records))
     tally.untyped |= untyped(about.stream, made.rejects)
     if spec.since:
         for scope, moment in watermarks(made, spec.since.column).items():
             tally.watermarks[scope] = max(moment, tally.watermarks.get(scope, moment))
-    doubtful = set() if made.moves else shared(rows)
     reads = [_doubted(read) if read.scope in doubtful else read for read in finished()]
     with warehouse.writing() as tx:
         loaded = load(tx, replace(made, scopes=tuple(reads)))
 
+    if homes:
+        homes.wait(loaded.staying, rows.records)
     tally.counts += Counts(embedded=loaded.embedded)
     for scope, counts in loaded.counts.items():
         tally.counts += counts
@@ -144,7 +155,48 @@ def _doubted(read: ScopeRead) -> ScopeRead:
     return replace(read, verdict="incomplete", reason=_SHARED_IDS, judged=False, remembered=False)
 
 
-def _scope_read(run: Run, stream: str, swept: SweptScope, tally: Tally, at: datetime) -> ScopeRead:
+def load_covered(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
+    """Finish the scopes that were not read because the list of another scope holds their records, too.
+
+    If the API ignores the parent in the path, that list is complete, and its records name their parents, it completes
+    every scope. Otherwise these scopes are incomplete.
+    """
+    swept = homes.swept
+    if homes.chosen is None or swept is None:
+        return
+    done = {swept.scope} | tally.complete
+    left = [scope for scope in tally.plan.scopes if scope not in done and run.source.privacy.reads(stream, scope)]
+    at = run.options.clock()
+    known = homes.all_are_named and swept.verdict == "complete"
+    whole = tally.plan.scopes[swept.scope].bounds.open and swept.scope not in tally.untyped
+
+    def covered(scope: str) -> ScopeRead:
+        planned = tally.plan.scopes[scope]
+        remembered = known and run.mode.moves_state
+        return ScopeRead(
+            scope=scope,
+            verdict="complete" if known else "incomplete",
+            reason=None if known else (swept.reason if homes.all_are_named else homes.sentence),
+            swept_at=at,
+            total_first=None,
+            total_last=None,
+            declared=planned.declared,
+            sweeps=0,
+            pages=0,
+            received=0,
+            judged=remembered and whole and planned.bounds.open,
+            present=tuple(homes.ids_of(scope)),
+            remembered=remembered,
+            fingerprint=planned.fingerprint,
+            verifying=planned.verifying,
+            started_at=swept.started_at,
+        )
+
+    about = About(run.source.contract, stream, run.run_id, at, run.options.mass_absence_percent)
+    load_rows(run.warehouse, about, Rows(), tally, lambda: [covered(scope) for scope in left])
+
+
+def scope_read(run: Run, stream: str, swept: SweptScope, tally: Tally, at: datetime) -> ScopeRead:
     """The result of a scope, as ``_sync_scopes`` keeps it."""
     spec = run.source.contract.streams[stream]
     planned = tally.plan.scopes[swept.scope]
@@ -178,6 +230,15 @@ class Rows:
     records: list[Record] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Record, str]]) -> Rows:
+        """Rows from records and their scopes."""
+        made = cls()
+        for record, scope in rows:
+            made.records.append(record)
+            made.scopes.append(scope)
+        return made
+
     def add(self, records: list[Record], scope: str) -> None:
         """Append records of one scope."""
         self.records += records
@@ -197,6 +258,7 @@ class About:
         mass_absence_percent: if more embedded rows than this share are absent at once, they are held.
         window: take only records whose cursor lies in [start, end); timezone-aware.
         vanished: by table, the columns that the API no longer sends.
+        settled: the ids of rows that may move to another home; None if all may.
     """
 
     contract: Contract
@@ -206,6 +268,7 @@ class About:
     mass_absence_percent: float = 100
     window: tuple[datetime, datetime] | None = None
     vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    settled: frozenset[str] | None = None
 
 
 def batch(about: About, rows: Rows) -> Batch:
@@ -260,6 +323,7 @@ def batch(about: About, rows: Rows) -> Batch:
         stated=stated,
         rejects=tuple(rejects),
         moves=bool(spec.each and spec.each.moves),
+        settled=about.settled,
         mass_absence_percent=about.mass_absence_percent,
         vanished=about.vanished,
         volatile={
@@ -293,14 +357,18 @@ def _reject(about: About, table: str, rows: Rows, rejected: RejectedRow) -> Reje
     )
 
 
-def shared(rows: Rows) -> set[str]:
-    """The scopes that have an id in common with another scope."""
-    homes: dict[str, str] = {}
+def shared(rows: Rows, spec: Stream) -> set[str]:
+    """The scopes that have an id in common with another scope, unless both records name the same parent."""
+    column = spec.each.placeholder if spec.each and spec.reads == "list" else None
+    seen: dict[str, tuple[str, str]] = {}
     found: set[str] = set()
     for record, scope in zip(rows.records, rows.scopes, strict=True):
-        home = homes.setdefault(str(record.columns.get("id")), scope)
-        if home != scope and record.columns.get("id") is not None:
-            found |= {home, scope}
+        if record.columns.get("id") is None:
+            continue
+        home = str(record.columns.get(column, scope)) if column else scope
+        other, place = seen.setdefault(str(record.columns["id"]), (home, scope))
+        if other != home:
+            found |= {place, scope}
     return found
 
 

@@ -44,11 +44,13 @@ class Plan:
         scopes: the scopes to read, by name.
         skipped: how many scopes are left alone.
         hidden: scopes that had changed although their parent said nothing.
+        parents: all scopes of the stream, those that are left alone included.
     """
 
     scopes: dict[str, ScopePlan]
     skipped: int = 0
     hidden: list[str] = field(default_factory=list)
+    parents: frozenset[str] = frozenset()
 
 
 def plan(
@@ -87,7 +89,8 @@ def plan(
             with warehouse.reading() as tx:
                 candidates = absences(tx, stream).values()
             unjudged = {candidate.scope for candidate in candidates if not candidate.held_because}
-            return _incremental(scopes, states, unjudged, verify_days, goal_since)
+            made = _incremental(scopes, states, unjudged, verify_days, goal_since)
+            return replace(made, parents=frozenset(parents))
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
         case Window(start, end):
@@ -96,7 +99,7 @@ def plan(
         case Retry(rejected):
             done = {scope.scope for scope in scopes} - set(rejected.get(stream, ()))
     wanted = [scope for scope in scopes if scope.scope not in done]
-    return Plan(_by_name(wanted), skipped=len(scopes) - len(wanted))
+    return Plan(_by_name(wanted), skipped=len(scopes) - len(wanted), parents=frozenset(parents))
 
 
 def _incremental(

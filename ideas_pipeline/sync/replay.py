@@ -121,7 +121,7 @@ def _replay_stream(run: ArchiveRun, archive: ArchiveReader, stream: str) -> Stre
     run.progress.stream_started(stream, len(scopes))
     with run.warehouse.reading() as tx:
         latest = last_sweeps(tx, stream)
-    load_archived(run, ArchivedStream(archive, run.contract, stream, latest), scopes, tally)
+    load_archived(run, ArchivedStream(archive, run.contract, stream, latest, scopes), scopes, tally)
     result = stream_result(stream, tally)
     record_stream(run.warehouse, run.run_id, result, datetime.now(UTC))
     run.progress.stream_finished(result)
@@ -226,19 +226,26 @@ class ArchivedStream:
         contract: how they are read.
         stream: the stream.
         latest: by scope, the latest sweep that the warehouse has loaded.
+        parents: the parents that are known.
 
     Raises:
         NotArchived: the archive cannot be read.
     """
 
     def __init__(
-        self, archive: ArchiveReader, contract: Contract, stream: str, latest: Mapping[str, LastSweep]
+        self,
+        archive: ArchiveReader,
+        contract: Contract,
+        stream: str,
+        latest: Mapping[str, LastSweep],
+        parents: Collection[str] = (),
     ) -> None:
         self._archive = archive
         self.stream = stream
         self._spec = contract.streams[stream]
         self._reader = PageReader(contract)
         self._latest = latest
+        self._parents = frozenset(parents)
         self._sweeps = archive.sweeps(stream)
         self._homes = self._find_homes() if self._spec.each and self._spec.each.moves else {}
 
@@ -357,7 +364,7 @@ class ArchivedStream:
     def _page(self, scope: str, position: Position, ref: PageRef) -> Page | None:
         """The page as the contract reads it; None if the contract does not describe it."""
         try:
-            return self._reader.page(self.stream, scope, position, self._response(ref))
+            return self._reader.page(self.stream, scope, position, self._response(ref), self._parents)
         except UnexpectedResponse:  # the scope is incomplete, and says why
             return None
 

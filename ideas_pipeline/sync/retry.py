@@ -75,10 +75,11 @@ def retry_archived(run: ArchiveRun, archive: ArchiveReader, plan: RetryPlan) -> 
         if not plan.scopes.get(stream):
             continue
         # A scope whose parent is deleted must not come back.
-        live = plan.scopes[stream] & set(scopes_of(run.warehouse, run.contract.streams[stream]))
+        parents = scopes_of(run.warehouse, run.contract.streams[stream])
+        live = plan.scopes[stream] & set(parents)
         with run.warehouse.reading() as tx:
             latest = last_sweeps(tx, stream)
-        archived = ArchivedStream(archive, run.contract, stream, latest)
+        archived = ArchivedStream(archive, run.contract, stream, latest, parents)
         tally = Tally(Drift(run.warehouse, run.contract, stream), Plan({}))
         verdicts = load_archived(run, archived, sorted(live), tally, recorded=False)
         complete = {scope for scope, verdict in verdicts.items() if verdict == "complete"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
@@ -73,7 +75,14 @@ class Source:
         self._archive = archive
         self._reader = PageReader(client.contract)
 
-    def page(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Page:
+    def page(
+        self,
+        stream: str,
+        scope: str,
+        position: Position,
+        bounds: Bounds = ALL,
+        parents: Container[str] = frozenset(),
+    ) -> Page:
         """One page of a scope, as it may be stored.
 
         Args:
@@ -81,6 +90,7 @@ class Source:
             scope: its scope.
             position: where the page begins (see ``pagination``).
             bounds: request only the records of this time range, if the contract knows how to ask for one.
+            parents: the parents that are known: a record that names one of them belongs to it.
 
         Raises:
             IdeasApiError: with the stream and the scope; NotFound if the API answers 404 or 410.
@@ -88,5 +98,5 @@ class Source:
         answer = self.client.request(stream, scope, position, bounds)
         if self._archive:
             self._archive.add(stream, scope, position, not bounds.open, answer)
-        page = self._reader.page(stream, scope, position, answer)
+        page = self._reader.page(stream, scope, position, answer, parents)
         return self.privacy.apply(stream, page)

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.deletions import judge_absences
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
-from ideas_pipeline.sync.loading import Rows, Tally, load_batch
+from ideas_pipeline.sync.homes import Homes, NotNeeded
+from ideas_pipeline.sync.loading import Rows, Tally, load_batch, load_covered
 from ideas_pipeline.sync.planning import plan
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict
 from ideas_pipeline.warehouse.batch import Counts
@@ -51,19 +53,19 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         goal_since=run.goal_since,
         verify_days=run.options.verify_days,
     )
-    tally = Tally(Drift(run.warehouse, contract, stream), planned)
+    homes = Homes(stream, contract.streams[stream], planned.parents)
+    tally = Tally(Drift(run.warehouse, contract, stream), planned, homes=homes)
     _doubt_incomplete_parents(run, stream, tally)
     run.progress.stream_started(stream, len(planned.scopes))
-    twice: set[str] = set()
     error: IdeasApiError | None = None
     try:
-        twice = _read_and_load(run, stream, tally)
+        _read_and_load(run, stream, tally, homes)
     except IdeasApiError as failure:
         error = failure
     if run.mode.moves_state:
         tally.drift.note(run.run_id, run.options.clock())  # also if the stream failed: these fields did come
         if not error:
-            judge_absences(run, stream, tally, twice)
+            judge_absences(run, stream, tally, homes)
     tally.counts += Counts(retries=run.source.client.retries - retries, replaced=run.source.client.replaced - replaced)
     result = stream_result(stream, tally, error=error)
     record_stream(run.warehouse, run.run_id, result, run.options.clock())
@@ -95,10 +97,10 @@ def _doubt_incomplete_parents(run: Run, stream: str, tally: Tally) -> None:
         tally.doubt(f"its lists come from {parent}, which {problem}")
 
 
-def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope]:
+def _scopes_to_sweep(run: Run, stream: str, tally: Tally, homes: Homes) -> Iterator[SweptScope]:
     spec = run.source.contract.streams[stream]
     for planned in tally.plan.scopes.values():
-        if not run.source.privacy.reads(stream, planned.scope):
+        if not homes.is_needed(planned.scope) or not run.source.privacy.reads(stream, planned.scope):
             continue
 
         def known(scope: str = planned.scope) -> set[str]:
@@ -118,23 +120,20 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally) -> Iterator[SweptScope
         yield swept
 
 
-def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
-    """Read the scopes, and load them batch by batch on another thread while the next batch is read.
-
-    Returns:
-        If records can move between scopes: the ids that were seen in two of them.
-    """
-    spec = run.source.contract.streams[stream]
-    moves = bool(spec.each and spec.each.moves)
+def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
+    """Read the scopes, and load them batch by batch on another thread while the next batch is read."""
     scopes = tally.plan.scopes
-    homes: dict[str, str] = {}
-    twice: set[str] = set()
     rows, finished = Rows(), list[SweptScope]()
     unfinished: dict[str, list[Record]] = {}
     waiting = 0
     loading: Future[None] | None = None
     since = time.monotonic()
     with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
+
+        def page(scope: str, position: Position) -> Page:
+            if not homes.is_needed(scope):
+                raise NotNeeded("the list of another scope holds the same records")
+            return run.source.page(stream, scope, position, scopes[scope].bounds, homes.parents)
 
         def flush() -> None:
             nonlocal rows, finished, loading, since
@@ -145,21 +144,24 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
 
         try:
             for got in fetch(
-                _scopes_to_sweep(run, stream, tally),
-                lambda scope, position: run.source.page(stream, scope, position, scopes[scope].bounds),
+                _scopes_to_sweep(run, stream, tally, homes),
+                page,
                 concurrency=run.source.contract.limits.concurrency,
             ):
                 scope = got.swept.scope
-                unfinished.setdefault(scope, []).extend(got.records)
-                waiting += len(got.records)
-                for record in got.records if moves else ():
-                    key = str(record.columns.get("id"))
-                    if homes.setdefault(key, scope) != scope:
-                        twice.add(key)
+                homes.observe(scope, got.records)
+                if not homes.is_needed(scope):
+                    waiting -= len(unfinished.pop(scope, ()))
+                    continue
+                records = [record for record in got.records if homes.belongs_here(record)]
+                unfinished.setdefault(scope, []).extend(records)
+                waiting += len(records)
                 if got.finished:
                     waiting -= len(unfinished[scope])
                     rows.add(unfinished.pop(scope), scope)
                     finished.append(got.swept)
+                    if scope == homes.sample:
+                        homes.swept = got.swept
                     run.progress.scope_done(stream, len(got.swept.ids), got.swept.requests)
                 if waiting >= UNFINISHED_RECORDS:
                     for open_scope, records in unfinished.items():
@@ -172,7 +174,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally) -> set[str]:
             flush()
             if loading:
                 loading.result()
-    return twice
+    load_covered(run, stream, tally, homes)
 
 
 def stream_result(stream: str, tally: Tally, *, error: IdeasApiError | None = None) -> StreamResult:

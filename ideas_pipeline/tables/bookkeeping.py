@@ -137,6 +137,7 @@ SCOPES = sa.Table(
         "Rows had changed although the parent did not show it; settled when the parent changes next.",
     ),
     column("run_id", "id", "The run in which it was last complete.", required=True),
+    column("contradiction", "text", "What in its last complete sweep contradicted other lists; null if nothing did."),
     comment="One row per scope: how far it has been read. It changes only in the transaction that loads the scope.",
 )
 

@@ -208,6 +208,15 @@ def _delete_state_under(tx: Transaction, stream: str, deleted: sa.Select[tuple[s
     )
 
 
+def forget_absences(tx: Transaction, stream: str, ids: Collection[str]) -> None:
+    """Forget the absences of rows that were seen after all, in another list."""
+    if ids:
+        staged = staging_ids("seen_elsewhere")
+        stage_ids(tx.connection, staged, ids)
+        tx.execute(sa.delete(ABSENCES).where(_of(tx, stream), ABSENCES.c.id.in_(sa.select(staged.c.id))))
+        staged.drop(tx.connection, checkfirst=False)
+
+
 def hold_absences(tx: Transaction, stream: str, ids: Collection[str], because: str) -> None:
     """Hold the absent rows among ``ids``.
 

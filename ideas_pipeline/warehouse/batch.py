@@ -163,6 +163,9 @@ class Batch:
             are held.
         vanished: By table, the columns that the API no longer sends: existing rows keep their values there.
         volatile: By table, the columns and unmapped fields that do not count as changes.
+        settled: The ids of rows that may move to another home. Other rows whose parent differs from that of their live
+            row are not written. None: every row may move.
+        named: The ids of records that name their parent themselves: another home does not mean that ids are shared.
     """
 
     run_id: str
@@ -176,6 +179,8 @@ class Batch:
     mass_absence_percent: float = 100
     vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
     volatile: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    settled: frozenset[str] | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +193,14 @@ class Loaded:
         embedded_held: Number of held rows, by embedded table.
         shared: By scope, the number of records whose id belongs to a row of another scope although records do not
             move.
+        staying: By id, the parent of the live rows that were not written because they would have moved.
     """
 
     counts: dict[str, Counts]
     embedded: int = 0
     embedded_held: dict[str, int] = field(default_factory=dict)
     shared: dict[str, int] = field(default_factory=dict)
+    staying: dict[str, str] = field(default_factory=dict)
 
 
 # Fewer absent rows than this are never too many: in a short scope, one deletion is a large share.

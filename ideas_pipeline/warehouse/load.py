@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ideas_pipeline.warehouse.absences import note_absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
-from ideas_pipeline.warehouse.merge import count, merge, shared
+from ideas_pipeline.warehouse.merge import Elsewhere, count, elsewhere, leave_out, merge
 from ideas_pipeline.warehouse.rejects import update_rejects
 from ideas_pipeline.warehouse.scopes import update_scope_states
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
@@ -39,7 +39,11 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
 
     for name in names:
         refresh(tx.connection, TABLES[name])
-    elsewhere = {} if batch.moves else shared(tx, TABLES[stream], staged[stream])
+    others = elsewhere(tx, TABLES[stream], staged[stream])
+    staying = {} if batch.settled is None else {i: o.home for i, o in others.items() if i not in batch.settled}
+    if staying:
+        _leave_out(tx, staged, stated, staying)
+    doubled = {} if batch.moves else _doubled(batch, others)
     counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch))
     embedded, embedded_held = 0, dict[str, int]()
     for name in names:
@@ -54,7 +58,7 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     update_rejects(tx, batch)
 
     # Contradictory data is loaded, but no row is noted as absent because of it.
-    doubtful = dict.fromkeys(_scopes(batch) if embedded_held else (), None) | dict.fromkeys(elsewhere, _SHARED)
+    doubtful = dict.fromkeys(_scopes(batch) if embedded_held else (), None) | dict.fromkeys(doubled, _SHARED)
     reads = tuple(_doubted(read, doubtful[read.scope]) if read.scope in doubtful else read for read in batch.scopes)
     batch = replace(batch, scopes=reads)
     note_absences(tx, batch, seen)
@@ -63,10 +67,27 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
 
     for table in [*staged.values(), *stated.values(), seen]:
         table.drop(tx.connection, checkfirst=False)
-    return Loaded(counts, embedded, embedded_held, elsewhere)
+    return Loaded(counts, embedded, embedded_held, doubled, staying)
 
 
 _SHARED = "ids are not unique: records here have the ids of rows of another list (see key in docs/contract.md)"
+
+
+def _doubled(batch: Batch, others: Mapping[str, Elsewhere]) -> dict[str, int]:
+    """By scope, the number of rows whose id seems to be that of another record."""
+    explained = batch.named | (batch.settled or frozenset())
+    return dict(Counter(other.scope for id_, other in others.items() if id_ not in explained))
+
+
+def _leave_out(tx: Transaction, staged: dict[str, sa.Table], stated: dict[str, sa.Table], ids: Collection[str]) -> None:
+    """Delete staged rows by id, with their embedded rows."""
+    staying = staging_ids("staying")
+    stage_ids(tx.connection, staying, ids)
+    for name, table in staged.items():
+        leave_out(tx, TABLES[name], table, staying)
+    for table in stated.values():
+        tx.execute(sa.delete(table).where(table.c.id.in_(sa.select(staying.c.id))))
+    staying.drop(tx.connection, checkfirst=False)
 
 
 def _scopes(batch: Batch) -> list[str]:

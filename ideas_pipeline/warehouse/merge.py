@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.columns import parent_of
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import Transaction
@@ -33,14 +34,39 @@ def count(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch) -> d
     return {scope: (int(new), int(changed), int(all_ - new - changed)) for scope, new, changed, all_ in rows}
 
 
-def shared(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, int]:
-    """Count the staged rows, per scope, that have the id of a live row of another parent."""
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A staged row whose live row has another parent. ``scope``: where it was read; ``home``: the live row's parent."""
+
+    scope: str
+    home: str
+
+
+def elsewhere(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, Elsewhere]:
+    """The staged rows that have the id of a live row of another live parent, by id."""
     parent = parent_of(table)
     if not parent:
         return {}
-    elsewhere = sa.and_(tx.live(table), same_row(table, staged), table.c[parent[0]] != staged.c[parent[0]])
-    rows = tx.execute(sa.select(staged.c._scope, sa.func.count()).join(table, elsewhere).group_by(staged.c._scope))
-    return dict(rows.all())
+    above, own = TABLES[parent[1]], table.c[parent[0]]
+    there = sa.and_(tx.live(table), same_row(table, staged), own != staged.c[parent[0]])
+    rows = tx.execute(
+        sa.select(staged.c.id, staged.c._scope, own)
+        .join(table, there)
+        .where(sa.exists().where(tx.live(above), above.c.id == own))
+    )
+    return {id_: Elsewhere(scope, home) for id_, scope, home in rows}
+
+
+def leave_out(tx: Transaction, table: sa.Table, staged: sa.Table, ids: sa.Table) -> None:
+    """Delete the staged rows of ``table`` whose id, or whose record, is among the staged ``ids``."""
+    column = staged.c.id if table.primary_key.columns.keys() == ["community", "id"] else _parent_column(table, staged)
+    tx.execute(sa.delete(staged).where(column.in_(sa.select(ids.c.id))))
+
+
+def _parent_column(table: sa.Table, staged: sa.Table) -> sa.Column[str]:
+    parent = parent_of(table)
+    assert parent  # noqa: S101 - every embedded table has one
+    return staged.c[parent[0]]
 
 
 def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:

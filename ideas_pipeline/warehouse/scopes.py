@@ -82,6 +82,7 @@ def update_scope_states(tx: Transaction, batch: Batch, counts: Mapping[str, Coun
                 "watermark": _watermark(read, known),
                 "suspect": read.verifying and changed,
                 "run_id": batch.run_id,
+                "contradiction": None,
             }
         )
     tx.execute(
@@ -91,6 +92,24 @@ def update_scope_states(tx: Transaction, batch: Batch, counts: Mapping[str, Coun
     )
     copy(tx.connection, SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SCOPES)))
     these.drop(tx.connection, checkfirst=False)
+
+
+def note_contradictions(tx: Transaction, stream: str, found: Mapping[str, str]) -> None:
+    """Note what contradicts other lists, by scope, for scopes whose state is known."""
+    if found:
+        tx.execute(
+            sa.update(SCOPES)
+            .where(tx.owns(SCOPES), SCOPES.c.stream == stream, SCOPES.c.scope == sa.bindparam("in_scope"))
+            .values(contradiction=sa.bindparam("what")),
+            [{"in_scope": scope, "what": what} for scope, what in found.items()],
+        )
+
+
+def contradictions(tx: Transaction, stream: str) -> dict[str, int]:
+    """What contradicted other lists in the last complete sweeps of a stream, with the number of scopes."""
+    what = SCOPES.c.contradiction
+    query = sa.select(what, sa.func.count()).where(tx.owns(SCOPES), SCOPES.c.stream == stream, what.is_not(None))
+    return dict(tx.execute(query.group_by(what).order_by(sa.func.count().desc(), what)).all())
 
 
 def _watermark(read: ScopeRead, known: ScopeState | None) -> datetime | None:

@@ -41,7 +41,7 @@ def test_the_default_contract_maps_every_column_of_every_table():
         ),
         ("votes: {key: [idea_id, usr_id]}", "votes.key is wrong: usr_id has no value; did you mean user_id?"),
         (
-            "ideas: {each: null, path: ideas}",
+            "ideas: {each: null, path: ideas, fields: {challenge_id: null}}",
             "ideas.fields lacks challenge_id: map it, because it says to which row of challenges",
         ),
         (

@@ -140,9 +140,9 @@ def test_a_stream_is_checked_only_for_what_the_contract_says_of_it() -> None:
     assert {stream: checks(CONTRACT, stream).keys() - of_every_stream for stream in CONTRACT.streams} == {
         "challenges": set(),
         "users": set(),
-        "ideas": {"declared_counts"},
-        "comments": {"declared_counts", "hidden_changes"},
-        "votes": {"declared_counts", "hidden_changes"},
+        "ideas": {"contradictions", "declared_counts"},
+        "comments": {"contradictions", "declared_counts", "hidden_changes"},
+        "votes": {"contradictions", "declared_counts", "hidden_changes"},
     }
     assert all(of_every_stream <= checks(CONTRACT, stream).keys() for stream in CONTRACT.streams)
 
