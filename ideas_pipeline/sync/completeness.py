@@ -47,8 +47,9 @@ class SweptScope:
         scope: the scope.
         paging: how the API pages it.
         sweeps: the limit of sweeps.
-        known: called at most once, for a scope of several pages: the ids of its live rows in the warehouse.
-        declared: the number of records that its parent declares, kept for ``_sync_scopes``.
+        known: called at most once, for a scope of several pages: the ids of its live rows in the warehouse. None if
+            only a part of the scope is requested.
+        declared: the number of records that its parent declares.
         single: whether the scope is a single record, which may not exist.
         edited: the column with the time of a record's last edit, if there is one: a list in its order proves nothing by
             overlap.
@@ -70,7 +71,7 @@ class SweptScope:
         paging: AnyPaging,
         *,
         sweeps: int,
-        known: Callable[[], Collection[str]] = frozenset,
+        known: Callable[[], Collection[str]] | None = frozenset,
         declared: int | None = None,
         single: bool = False,
         edited: str | None = None,
@@ -88,7 +89,8 @@ class SweptScope:
         self._paging = paging
         self._single = single
         self._limit = sweeps
-        self._expected = Expected(cache(lambda: frozenset(known())), declared, edited)
+        whole = known or frozenset
+        self._expected = Expected(cache(lambda: frozenset(whole())), declared if known else None, edited)
         self._seen: dict[str, str] = {}
         self._earlier: list[Sweep] = []
         self._sweep = self._next_sweep()

@@ -111,7 +111,7 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally, homes: Homes) -> Itera
             planned.scope,
             spec.paging,
             sweeps=run.source.contract.limits.sweeps,
-            known=known if planned.bounds.open else frozenset,
+            known=known if planned.bounds.open else None,
             declared=planned.declared,
             single=spec.reads == "one",
             edited="updated_at" if "updated_at" in spec.fields else None,

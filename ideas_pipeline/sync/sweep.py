@@ -88,6 +88,7 @@ class Sweep:
         self.probed = False
         self.moved: set[str] = set()
         self.doubts: set[str] = set()
+        self._last_total: int | None = None
         self._requested: set[Position] = set()
         self._stale = 0
         self._barren = 0
@@ -103,9 +104,7 @@ class Sweep:
     @property
     def total(self) -> int | None:
         """The latest total; None if there is none, or it is only a cap."""
-        if self.capped is not None:
-            return None
-        return next((total for total in reversed(self.totals) if total is not None), None)
+        return None if self.capped is not None else self._last_total
 
     def same_as(self, other: Sweep) -> bool:
         return (self.ids, self.doubts, self.moved) == (other.ids, other.doubts, other.moved)
@@ -125,19 +124,21 @@ class Sweep:
         self.pages += 1
         if page.refused is None:
             self.totals.append(page.total)
+        if page.total is not None:
+            self._last_total = page.total
         if self.pages == 1:
             self.held = len(page.records)
         self.keyless += len(page.records) - len(ids)
         news = set(ids) - self.ids
         self.ids |= news
+        if self.probed and news and self.total is not None and self.total < self.count and self._total_stood_still():
+            self.capped = self.total
         return self._follow(page, ids, news)
 
     def _follow(self, page: Page, ids: list[str], news: set[str]) -> list[Position]:
         """``news``: the ids that this sweep had not seen before."""
         if len(news) < len(ids) and not self.probed:  # beyond the end, a server may repeat its last page
             self.moved.add("a record came twice")
-        if self.probed and news and self.capped is None:
-            self.capped = self.total
         if page.next is None or self._names_itself(page):
             return []
         if self.total is not None and self.count >= self.total:
@@ -151,6 +152,9 @@ class Sweep:
             self.doubts.add("pages brought nothing new and did not end")
             return []
         return self._request([page.next])
+
+    def _total_stood_still(self) -> bool:
+        return len({total for total in self.totals if total is not None}) == 1
 
     def check_totals(self) -> None:
         """Compare the number of records with the totals on the pages."""
@@ -233,8 +237,6 @@ class NumberedSweep(Sweep):
         index = self._starts[page.position]
         if self.pages == 1:
             self._measure(page)
-        if self.probed and news and page.total is not None and page.total < self.count:
-            self.capped = page.total
         is_window = bool(page.records) and not (ids and not news and self._repeats_the_page_before(index, ids))
         self._note_contradictions(page, ids, news, is_window=is_window)
         self._barren = 0 if is_window else self._barren + 1
