@@ -2,17 +2,31 @@
 
 A stream's ``key`` names the columns. If ``id`` is not among them, only records without an id get a composite id. If it
 is, the API's ids are unique only together with the other columns, and every record gets a composite id.
+
+The votes of two people whose accounts were deleted are two votes: a record whose person is unknown is identified by its
+content as well.
 """
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
 
 import orjson
 
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.contract.types import Json
+from ideas_pipeline.text import json_text
 
 # The column in which a record names another record of its own list. A test compares this with the tables.
 SELF_REFERENCES = {"comments": "parent_comment_id"}
+# The column in which a record names its person. A test compares this with the tables.
+PEOPLE = {"ideas": "author_id", "comments": "author_id", "votes": "user_id"}
+
+# What never changes in a record, and says nothing of anybody: it identifies a record whose person is unknown.
+_LASTING = ("_at", "_id", "type", "value")
+_PASSING = ("_count", "updated_at")
+_BY_CONTENT = "~"
 
 
 def all_ids_are_composite(spec: Stream) -> bool:
@@ -35,6 +49,51 @@ def composite_id(columns: dict[str, Json], key: tuple[str, ...], placeholder: st
     if all(value is None for name, value in values.items() if name != placeholder):
         return None
     return orjson.dumps(list(values.values())).decode()
+
+
+def anonymous_id(columns: dict[str, Json], spec: Stream, placeholder: str | None) -> str | None:
+    """The id of a record whose person is unknown: its key, and a digest of what does not change in it.
+
+    Args:
+        columns: the record by column.
+        spec: the record's stream.
+        placeholder: the column that holds the scope, if there is one.
+
+    Returns:
+        None if there is nothing that could identify it.
+    """
+    lasting = {
+        name: str(value)
+        for name, value in columns.items()
+        if value is not None
+        and name not in (placeholder, *spec.volatile)
+        and not name.endswith(_PASSING)
+        and (isinstance(value, bool | int | float) or (isinstance(value, str) and name.endswith(_LASTING)))
+    }
+    if not lasting:
+        return None
+    digest = hashlib.blake2b(json_text(lasting).encode(), digest_size=6).hexdigest()
+    return orjson.dumps([*(id_text(columns.get(name)) for name in spec.key), _BY_CONTENT + digest]).decode()
+
+
+def numbered(id_: str, number: int) -> str:
+    """The id of the record that is the ``number``-th, from 1, with an anonymous id; the first one keeps it."""
+    return id_ if number == 1 else orjson.dumps([*split_id(id_), str(number)]).decode()
+
+
+def is_anonymous(id_: str) -> bool:
+    """Whether an id was made of the content of a record whose person is unknown."""
+    return any(isinstance(value, str) and value.startswith(_BY_CONTENT) for value in split_id(id_)[-2:])
+
+
+def state_of(columns: dict[str, Json], extra: dict[str, Json], volatile: Collection[str]) -> str:
+    """A digest of a record's content, by which two records with one id are told apart. It is never stored."""
+    content = [{name: value for name, value in part.items() if name not in volatile} for part in (columns, extra)]
+    try:
+        text = json_text(content)
+    except ValueError:  # nested too deeply
+        text = json_text({name: str(type(value)) for name, value in columns.items()})
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def set_composite_ids(columns: dict[str, Json], stream: str, key: tuple[str, ...]) -> None:

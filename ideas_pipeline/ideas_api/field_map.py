@@ -11,12 +11,15 @@ from ideas_pipeline.contract.model import Contract, Embedded, FieldSource
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.composite_ids import (
+    PEOPLE,
     all_ids_are_composite,
+    anonymous_id,
     composite_id,
     id_text,
     parent_key,
     path_values,
     set_composite_ids,
+    state_of,
 )
 from ideas_pipeline.text import Repeated, clean_text
 
@@ -44,12 +47,15 @@ class Record:
         extra: the fields that the contract does not map.
         embedded: the embedded rows by table, for the tables whose list is present in the record.
         named: the parent that the record itself names, if it names one. The record belongs to it if it is known.
+        state: a digest of its content if its id does not identify it: the id was made up, or another record of the page
+            has it, too.
     """
 
     columns: dict[str, Json]
     extra: dict[str, Json]
     embedded: dict[str, list[Record]] = field(default_factory=dict)
     named: str | None = None
+    state: str | None = None
 
 
 class Mapper(Protocol):
@@ -108,7 +114,8 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     Its arguments are the record, its key in a keyed map (or None), its index from 0, the scope, and the parents that
     are known. The column that ``each.placeholder`` names gets the parent that the record itself names, if that one is
     known, and the scope otherwise: an API can ignore the parent in the path. A missing id becomes a composite id of the
-    stream's ``key``, or the scope if the stream reads one record at a time. A number as id becomes text.
+    stream's ``key``, or the scope if the stream reads one record at a time. A number as id becomes text. Records of one
+    page can still have one id: see ``repeated_ids``.
     """
     spec = contract.streams[stream]
     item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
@@ -117,6 +124,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     placeholder = spec.each.placeholder if spec.each and is_list else None
     all_composite = all_ids_are_composite(spec)
     below_composite = bool(parent_key(contract, stream))
+    person = PEOPLE.get(stream) if PEOPLE.get(stream) in spec.key else None
 
     def record_of(
         record: Json, key: str | None, index: int, scope: str, parents: Container[str] = frozenset(), /
@@ -133,8 +141,13 @@ def field_map(contract: Contract, stream: str) -> Mapper:
         own_id = columns.get("id")
         if all_composite:
             set_composite_ids(columns, stream, spec.key)
+        elif own_id is None and not is_list:
+            columns["id"] = scope
         elif own_id is None:
-            columns["id"] = composite_id(columns, spec.key, placeholder) if is_list else scope
+            unknown = person is not None and columns.get(person) is None
+            made = anonymous_id(columns, spec, placeholder) if unknown else composite_id(columns, spec.key, placeholder)
+            columns["id"] = made
+            mapped.state = made and state_of(columns, mapped.extra, spec.volatile)
         elif type(own_id) in (int, float):  # 12 and "12" are the same id
             columns["id"] = id_text(own_id)
         for table, each, rows_of in embedded:

@@ -14,6 +14,7 @@ from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, field_map, present, records_in
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
+from ideas_pipeline.ideas_api.repeated_ids import tell_apart
 from ideas_pipeline.ideas_api.responses import Response
 
 Found = list[tuple[str | None, Json]]
@@ -67,6 +68,7 @@ class PageReader:
             raise error.at(stream, scope) from None
         mapper = self._mappers[stream]
         records = [mapper(record, key, index, scope, parents) for index, (key, record) in enumerate(found)]
+        tell_apart(records, self._contract.streams[stream])
         total = pagination.total_of(paging.total, response.body, response.headers)
         try:
             following, broken = self._next(stream, position, len(found), response), None

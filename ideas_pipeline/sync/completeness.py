@@ -92,6 +92,7 @@ class SweptScope:
         whole = known or frozenset
         self._expected = Expected(cache(lambda: frozenset(whole())), declared if known else None, edited)
         self._seen: dict[str, str] = {}
+        self._states: dict[str, str] = {}
         self._earlier: list[Sweep] = []
         self._sweep = self._next_sweep()
 
@@ -121,6 +122,7 @@ class SweptScope:
         """Start a sweep and return the positions to request."""
         self.started_at = self.started_at or datetime.now(UTC)
         self.sweeps += 1
+        self._states = {}
         self._sweep = self._next_sweep()
         self.ids = self._sweep.ids
         return self._sweep.start()
@@ -167,6 +169,8 @@ class SweptScope:
                     fresh.append(record)
                 continue
             text = str(key)
+            if record.state is not None and self._states.setdefault(text, record.state) != record.state:
+                text = f"{text}\n{record.state}"  # another record with the same id: it counts, and is no row of its own
             if text not in self._seen:
                 self._seen[text] = text
                 fresh.append(record)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -211,11 +211,13 @@ class ArchivedScope:
         verdict: whether that is all of it.
         reason: why it is not.
         pages: newest first, each with its position.
+        sweep_of: by page, the number of the sweep that it belongs to.
     """
 
     verdict: Verdict
     reason: str | None = None
     pages: Sequence[tuple[Position, PageRef]] = ()
+    sweep_of: Mapping[PageRef, int] = field(default_factory=dict)
 
 
 class ArchivedStream:
@@ -275,20 +277,27 @@ class ArchivedStream:
         else:
             reason = reason or "the archive holds only a part of this list; a sync reads it"
         pages.sort(key=lambda page: page[1].received_at, reverse=True)
-        return ArchivedScope("incomplete" if reason else "complete", reason, pages)
+        sweep_of = {ref: number for number, sweep in enumerate(sweeps) for ref in sweep.pages.values()}
+        return ArchivedScope("incomplete" if reason else "complete", reason, pages, sweep_of)
 
     def pages(self, scope: str, held: ArchivedScope) -> Iterator[Page]:
-        """The records of a scope, newest first and each id once. Raises NotArchived if a page was erased meanwhile."""
-        seen: set[str] = set()
+        """The records of a scope, newest first, and of each id those of its newest sweep that differ.
+
+        Raises NotArchived if a page was erased meanwhile.
+        """
+        seen: dict[str, tuple[int, set[str | None]]] = {}
         for position, ref in held.pages:
             page = self._page(scope, position, ref)
             records = []
             for record in page.records if page else ():
                 id_ = record.columns.get("id")
                 if id_ is not None:
-                    if str(id_) in seen or self._homes.get(str(id_), (0.0, scope))[1] != scope:
+                    if self._homes.get(str(id_), (0.0, scope))[1] != scope:
                         continue
-                    seen.add(str(id_))
+                    sweep, states = seen.setdefault(str(id_), (held.sweep_of[ref], set()))
+                    if states and (record.state is None or record.state in states or sweep != held.sweep_of[ref]):
+                        continue
+                    states.add(record.state)
                 records.append(record)
             if page and records:
                 yield replace(page, records=records)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.composite_ids import is_anonymous
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.windows import Chain, is_sorted
 
@@ -138,7 +139,7 @@ class Sweep:
     def _follow(self, page: Page, ids: list[str], news: set[str]) -> list[Position]:
         """``news``: the ids that this sweep had not seen before."""
         if len(news) < len(ids) and not self.probed:  # beyond the end, a server may repeat its last page
-            self.moved.add("a record came twice")
+            self.moved.add(_came_twice(ids, news))
         if page.next is None or self._names_itself(page):
             return []
         if self.total is not None and self.count >= self.total:
@@ -183,6 +184,13 @@ class Sweep:
         self._requested.update(fresh)
         self.pending += len(fresh)
         return fresh
+
+
+def _came_twice(ids: list[str], news: set[str]) -> str:
+    repeated = [id_ for id_ in ids if id_ not in news]
+    if repeated and all(map(is_anonymous, repeated)):
+        return "records without an id and a person have the same content on several pages, and cannot be told apart"
+    return "a record came twice"
 
 
 class NumberedSweep(Sweep):
@@ -316,7 +324,7 @@ class NumberedSweep(Sweep):
 
     def _note_contradictions(self, page: Page, ids: list[str], news: set[str], *, is_window: bool) -> None:
         if is_window and len(news) < len(ids) and self._step == self.held and not self.probed:
-            self.moved.add("a record came twice")
+            self.moved.add(_came_twice(ids, news))
         self._stale = self._stale + 1 if is_window and ids and not news and not self.probed else 0
         if self._stale > _STALE_PAGES:
             self.doubts.add("pages brought nothing new and did not end")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
+from ideas_pipeline.ideas_api.composite_ids import PEOPLE, SELF_REFERENCES, is_anonymous
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
@@ -101,7 +101,24 @@ def test_a_record_without_an_id_gets_a_composite_id():
 
 
 def test_a_record_without_any_key_value_has_no_id():
-    assert mapped("votes", {"value": 1}).columns["id"] is None
+    assert mapped("votes", {}).columns["id"] is None
+    assert mapped("votes", {"comment": "well"}).columns["id"] is None
+
+
+def test_a_vote_whose_person_is_unknown_is_identified_by_what_does_not_change_in_it():
+    vote = mapped("votes", {"user": None, "stage_id": "s", "value": 1, "updated_at": "2024-01-01"})
+    again = mapped("votes", {"value": 1, "stage_id": "s", "updated_at": "2024-01-02", "x": "y"})
+    assert vote.columns["id"] == again.columns["id"]
+    assert vote.columns["id"].startswith('["7",null,"s","~')
+    assert is_anonymous(vote.columns["id"])
+    assert mapped("votes", {"stage_id": "s", "value": -1}).columns["id"] != vote.columns["id"]
+    assert not is_anonymous(mapped("votes", {"user_id": 5, "value": 1}).columns["id"])
+
+
+def test_the_people_are_those_of_the_tables():
+    found = {t: c.name for t in PEOPLE for c in TABLES[t].columns if c.info["pii"] == "person_id"}
+    assert found == PEOPLE
+    assert PEOPLE.keys() == {name for name in CONTRACT.streams if name not in ("users", "challenges")}
 
 
 @pytest.mark.parametrize("said", [{"author": None}, {"author": []}, {"author": {}}, {"author_id": "0"}])

@@ -1,0 +1,43 @@
+"""Records of one page that have the same id: told apart, so that none of them takes the place of another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ideas_pipeline.contract.model import Stream
+from ideas_pipeline.ideas_api.composite_ids import is_anonymous, numbered, state_of
+from ideas_pipeline.ideas_api.field_map import Record
+
+
+def tell_apart(records: Sequence[Record], spec: Stream) -> None:
+    """Tell records with one id apart, in place.
+
+    A page is read at one instant, so it holds no record twice because the list moved. Records whose person is unknown
+    are numbered, in the order of their content. Others get their ``state``, if their content differs.
+
+    Args:
+        records: the records of one page.
+        spec: their stream.
+    """
+    ids = [str(record.columns.get("id")) for record in records]
+    if len(set(ids)) == len(ids):
+        return
+    for id_, count in Counter(ids).items():
+        if count == 1:
+            continue
+        same = [record for record, its in zip(records, ids, strict=True) if its == id_]
+        if is_anonymous(id_):
+            _number(sorted(same, key=lambda record: record.state or ""), id_, spec)
+        elif same[0].columns.get("id") is not None and same[0].state is None:
+            states = [state_of(record.columns, record.extra, spec.volatile) for record in same]
+            for record, state in zip(same, states, strict=True):
+                record.state = state if len(set(states)) > 1 else None
+
+
+def _number(records: Sequence[Record], id_: str, spec: Stream) -> None:
+    for number, record in enumerate(records, start=1):
+        record.columns["id"] = numbered(id_, number)
+        for table, rows in record.embedded.items():
+            for row in rows:
+                row.columns[spec.embedded[table].parent_key] = record.columns["id"]
