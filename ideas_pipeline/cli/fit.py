@@ -14,7 +14,6 @@ import click
 from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
-    from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.fit.draft import Draft, Question
     from ideas_pipeline.fit.evidence import Exchange
     from ideas_pipeline.settings import Settings
@@ -59,11 +58,13 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     Exit codes:  0 every value is known, 1 the API failed, 2 wrong configuration, file or credentials,
                  3 some questions are open.
     """
+    from ideas_pipeline.contract.yaml_file import read
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.fit import write
+    from ideas_pipeline.fit.draft import Draft
     from ideas_pipeline.fit.files import read_file
     from ideas_pipeline.settings import load_settings
-    from ideas_pipeline.sync.contract_fit import load_fitting_contract
+    from ideas_pipeline.sync.contract_fit import load_fitting_contract, misfits
 
     settings = load_settings()
     exchanges = [exchange for source in sources for exchange in read_file(source)]
@@ -75,7 +76,8 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     file = file or settings.contract or _DEFAULT_FILE
     before = write.present_text(file)
     in_force = load_fitting_contract(file if before else None)
-    draft = _inferred(settings, in_force, exchanges, requests)
+    draft = Draft(in_force.model_dump(by_alias=True), misfits, frozenset(read(file).places if before else ()))
+    _infer(draft, settings, exchanges, requests)
     if not draft.lines and not draft.confirmed and not draft.questions:
         raise SettingsError(f"Nothing was found. {' '.join(f'Note: {note}.' for note in draft.notes)}".strip())
     if sys.stdin.isatty() and not as_json and not dry_run:
@@ -88,37 +90,31 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     raise click.exceptions.Exit(3 if draft.open_questions() else 0)
 
 
-def _inferred(settings: Settings, in_force: Contract, exchanges: Sequence[Exchange], requests: int) -> Draft:
+def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requests: int) -> None:
     """Ask files and API. Raises SettingsError, IdeasApiError."""
     from ideas_pipeline.app import open_client
-    from ideas_pipeline.fit.draft import Draft
-    from ideas_pipeline.fit.fit import fit_live
-    from ideas_pipeline.fit.recorded import address_of, below, fit_recorded
+    from ideas_pipeline.fit.fit import infer
+    from ideas_pipeline.fit.recorded import address_of, below
     from ideas_pipeline.fit.session import Session
     from ideas_pipeline.ideas_api.auth import Credentials
-    from ideas_pipeline.sync.contract_fit import misfits
 
-    draft = Draft(in_force.model_dump(by_alias=True), misfits)
+    in_force = draft.contract
     credentials = None
     if settings.client_id and settings.client_secret:
         credentials = Credentials(settings.client_id, settings.client_secret.get_secret_value())
     configured = settings.base_url(in_force) if settings.api_base_url or settings.api_region else None
     address = address_of(exchanges, configured)
-    if exchanges:
-        fit_recorded(below(exchanges, address), draft, credentials)
-        if address and not configured:
-            draft.notes.append(f"the API's address in the files is {address}: set IDEAS_API_BASE_URL to it in .env")
-    if credentials is None or not requests:
-        return draft
+    recorded = below(exchanges, address)
     if address and not configured:
+        draft.notes.append(f"the API's address in the files is {address}: set IDEAS_API_BASE_URL to it in .env")
         settings = settings.model_copy(update={"api_base_url": address})
-    elif not address:
-        settings.base_url(in_force)
+    if credentials is None or not requests:
+        infer(draft, recorded, None, credentials)
+        return
     limits = in_force.limits.model_copy(update={"attempts": _ATTEMPTS, "deadline": _SECONDS})
     client = open_client(settings, in_force.model_copy(update={"limits": limits}))
     with _progress() as say:
-        fit_live(Session(client.transport, credentials, requests, say), draft)
-    return draft
+        infer(draft, recorded, Session(client.transport, credentials, requests, say), credentials)
 
 
 @contextmanager

@@ -56,6 +56,7 @@ class Draft:
     Attributes:
         base: the contract in force, as plain data.
         check: finds what is wrong with a contract beyond its models, such as a missing column.
+        stated: the places that the operator's own file has.
         lines: the values to write, by place.
         confirmed: the places whose value in force the evidence confirms, with the reason.
         questions: what is open.
@@ -64,6 +65,7 @@ class Draft:
 
     base: Mapping[str, Any]
     check: Check
+    stated: frozenset[Steps] = frozenset()
     lines: dict[Steps, Inferred] = field(default_factory=dict)
     confirmed: dict[Steps, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
@@ -73,8 +75,12 @@ class Draft:
     def __post_init__(self) -> None:
         self.contract = Contract.model_validate(self.base)
 
-    def propose(self, *found: Inferred) -> bool:
-        """Take these values together, unless they do not make a valid contract. Values in force are confirmed.
+    def propose(self, *found: Inferred, is_answer: bool = False) -> bool:
+        """Take these values together, unless they do not make a valid contract.
+
+        Args:
+            found: the values. Those in force already are confirmed, not written again.
+            is_answer: whether a person gave them, so that they are written in any case.
 
         Returns:
             Whether the contract is now as the values say.
@@ -83,7 +89,7 @@ class Draft:
         confirmed = dict(self.confirmed)
         for line in found:
             lines.pop(line.place, None)
-            if _is_in_force(self.base, line):
+            if _is_in_force(self.base, line) and not is_answer:
                 confirmed[line.place] = line.reason
             else:
                 lines[line.place] = line

@@ -1,17 +1,44 @@
-"""Work out a contract from the live API, step by step."""
+"""Work out a contract from files and from the live API, step by step."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ideas_pipeline.fit.draft import Draft
+from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.fit.lists import Explorer, explore, fit_limits
 from ideas_pipeline.fit.login import fit_login, fit_renewal
+from ideas_pipeline.fit.recorded import fit_recorded
 from ideas_pipeline.fit.session import BudgetSpent, Session
+from ideas_pipeline.fit.times import fit_timezone
+from ideas_pipeline.ideas_api.auth import Credentials
 
 # The requests that are kept for the token's renewal, which comes last because it ends the token in use.
-_FOR_RENEWAL = 12
+_FOR_RENEWAL = 15
 
 
-def fit_live(session: Session, draft: Draft) -> None:
+def infer(draft: Draft, recorded: Sequence[Exchange], session: Session | None, credentials: Credentials | None) -> None:
+    """Work out what files and the live API show.
+
+    Args:
+        draft: the contract in force; gets what is found, and what is open.
+        recorded: the exchanges of files, with paths below the API's address.
+        session: the live API; None to send nothing.
+        credentials: client id and secret, to recognise them in recorded requests; None if they are not known.
+
+    Raises:
+        AuthenticationError: the API refuses client id and secret.
+        Unavailable: the API does not answer at all.
+    """
+    fit_recorded(recorded, draft, credentials)
+    if session:
+        _fit_live(session, draft)
+    seen = session.seen if session else []
+    fit_limits(draft, seen)
+    fit_timezone(draft, [*recorded, *seen])
+
+
+def _fit_live(session: Session, draft: Draft) -> None:
     """Ask the live API.
 
     Args:
@@ -40,7 +67,6 @@ def fit_live(session: Session, draft: Draft) -> None:
             fit_renewal(session, draft, tokens)
     except BudgetSpent:
         _ask_for_more(session, draft)
-    fit_limits(draft, session.seen)
 
 
 def _ask_for_more(session: Session, draft: Draft) -> None:

@@ -11,7 +11,7 @@ from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange, header, leaves, names_a_record
 from ideas_pipeline.fit.fields import Known, fit_fields
 from ideas_pipeline.fit.login import Tokens, challenge_scheme, token_type
-from ideas_pipeline.fit.paging import Found, List, fit_paging, page_of, parameters, total_in, total_value
+from ideas_pipeline.fit.paging import Found, List, fit_paging, key_of, page_of, parameters, total_in, total_value
 from ideas_pipeline.fit.session import LIVE, Session
 from ideas_pipeline.ideas_api.field_map import field_map, records_in
 from ideas_pipeline.probe import vocabulary
@@ -19,7 +19,7 @@ from ideas_pipeline.probe.guess import likely_records
 from ideas_pipeline.probe.probe import Seen, remember, scopes_of
 
 # How many requests the search for one list's path may take, and how many parents are tried until one has children.
-_MOST_PATHS = 20
+_MOST_PATHS = 22
 _MOST_PARENTS = 3
 _REFUSED = (401, 403)
 _PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
@@ -64,14 +64,14 @@ def explore(explorer: Explorer) -> None:
     for stream in draft.contract.order():
         say(f"{stream}: looking for the list")
         if _find(explorer, stream):
-            say(f"{stream}: reading the first page")
-            _fit_paging(explorer, stream)
-            _fit_records(explorer, stream)
+            _fit_records(explorer, stream, explorer.lists[stream].first.answer)
         elif explorer.header_known is None:
             return
-    for stream in explorer.lists:
-        if explorer.paging and not draft.is_settled(("streams", stream, "paging", "style")):
-            _fit_paging(explorer, stream)
+    # The longest list shows its paging best; the others are then compared with it.
+    for stream in sorted(explorer.lists, key=lambda name: -len(explorer.lists[name].first.keys)):
+        say(f"{stream}: paging")
+        _fit_paging(explorer, stream)
+        _read_full_page(explorer, stream)
 
 
 def known_ids(seen: Seen) -> Known:
@@ -118,9 +118,10 @@ def _templates(explorer: Explorer, stream: str) -> Iterator[str]:
     spec = explorer.draft.contract.streams[stream]
     parent = _PARENTS.get(stream)
     words = vocabulary.LIST_WORDS[stream]
-    root = spec.path.partition("/{")[0]
-    is_likely = parent is None or "/{" not in spec.path or explorer.lists[parent].path.endswith(root)
-    if is_likely or explorer.draft.is_settled(("streams", stream, "path")):
+    place = ("streams", stream, "path")
+    root = spec.path.partition("/{")[0].rpartition("/")[2]
+    is_likely = parent is None or "/{" not in spec.path or explorer.lists[parent].path.rpartition("/")[2] == root
+    if is_likely or explorer.draft.is_settled(place) or place in explorer.draft.stated:
         yield spec.path
     if parent is None:
         known = [explorer.draft.contract.streams[other].path for other in explorer.lists if other not in _PARENTS]
@@ -128,23 +129,24 @@ def _templates(explorer: Explorer, stream: str) -> Iterator[str]:
         for prefix in prefixes:
             yield from (f"{prefix}/{word}".lstrip("/") for word in words)
         if not known:
-            yield from (prefix + word for prefix in vocabulary.PREFIXES[1:] for word in words[:3])
+            yield from (prefix + word for prefix in vocabulary.PREFIXES[:2] for word in words[:6])
+            yield from (prefix + word for prefix in vocabulary.PREFIXES[2:] for word in words[:2])
         return
     placeholder = f"{parent.removesuffix('s')}_id"
-    place = f"{{{placeholder}}}"
-    yield from _linked(explorer, parent, stream, place)
+    spot = f"{{{placeholder}}}"
+    yield from _linked(explorer, parent, stream, spot)
     of = explorer.draft.contract.streams[parent]
     # The parent's own list, without its parent: ideas of challenges/{challenge_id}/ideas are below ideas/{idea_id}.
     base, _, last = of.path.rpartition("}/") if "{" in of.path else ("", "", of.path)
     prefix = base.rpartition("{")[0].rstrip("/").rpartition("/")[0] if base else ""
     roots = dict.fromkeys(f"{prefix}/{root}".lstrip("/") for root in (last, *vocabulary.LIST_WORDS[parent]))
     own, *others = roots
-    yield from (f"{own}/{place}/{word}" for word in words)
+    yield from (f"{own}/{spot}/{word}" for word in words)
     prefix = f"{prefix}/" if prefix else ""
     for word in words[:4]:
-        yield f"{prefix}{word}?{placeholder}={place}"
+        yield f"{prefix}{word}?{placeholder}={spot}"
     for root in others[:2]:
-        yield from (f"{root}/{place}/{word}" for word in words[:2])
+        yield from (f"{root}/{spot}/{word}" for word in words[:2])
 
 
 def _linked(explorer: Explorer, parent: str, stream: str, place: str) -> Iterator[str]:
@@ -238,7 +240,10 @@ def _take(explorer: Explorer, stream: str, template: str, scope: str, answer: Ex
     spec = draft.contract.streams[stream]
     place = ("streams", stream)
     records = likely_records(answer.body, stream, spec) or "@body"
-    page = page_of(answer, records)
+    if page_of(answer, records) is None:
+        return False
+    key = key_of(answer, records)
+    page = page_of(answer, records, key)
     if page is None:
         return False
     found = [Inferred((*place, "path"), template, f"the API answers there with a list ({len(page.keys)} records)")]
@@ -254,7 +259,7 @@ def _take(explorer: Explorer, stream: str, template: str, scope: str, answer: Ex
     if not draft.propose(*found):
         return False
     explorer.lists[stream] = List(
-        lambda values: explorer.session.get(_filled(template, scope), values), records, page, template
+        lambda values: explorer.session.get(_filled(template, scope), values), records, page, template, key
     )
     explorer.scopes[stream] = scope
     return True
@@ -281,8 +286,11 @@ def _without_parent(explorer: Explorer, stream: str, records: str, answer: Excha
 def _fit_paging(explorer: Explorer, stream: str) -> None:
     """Work out the paging of a stream's list, unless that needs more records than the list has."""
     draft = explorer.draft
+    if explorer.paging is None:
+        explorer.paging = _settled_paging(draft, stream)
     found = fit_paging(explorer.lists[stream], explorer.paging, explorer.sizes)
     if found is None:
+        _ask_for_paging(explorer, stream)
         return
     if found.values["style"] != "none":
         explorer.paging = explorer.paging or found
@@ -294,34 +302,60 @@ def _fit_paging(explorer: Explorer, stream: str) -> None:
     draft.propose(*lines)
 
 
-def _fit_records(explorer: Explorer, stream: str) -> None:
-    """Read a full page, then work out total, page size and fields."""
+def _ask_for_paging(explorer: Explorer, stream: str) -> None:
+    """Ask how a list is paged that is certainly longer than its first page."""
     draft, target = explorer.draft, explorer.lists[stream]
-    answer = target.first.answer
     count = len(target.first.keys)
-    if not count:
+    total = total_value(target.first.answer, total_in(target.first.answer, target.records, count))
+    place = ("streams", stream, "paging", "style")
+    if total is not None and total > count and not draft.is_settled(place) and place not in draft.stated:
+        draft.ask(
+            place,
+            f"The first page of {stream} has {count} of {total} records, and no known parameter leads to the others. "
+            "How does the API's reference page it (page, offset, cursor, next_link)?",
+            urgency=75,
+        )
+
+
+def _settled_paging(draft: Draft, stream: str) -> Found | None:
+    """The paging that files showed; None if they did not show all of it."""
+    spec = draft.contract.streams[stream].paging.model_dump(exclude={"size", "total"})
+    needed = ["style", *(["cursor_parameter"] if spec["style"] == "cursor" else [])]
+    if spec["style"] == "none" or not all(draft.is_settled(("streams", stream, "paging", name)) for name in needed):
+        return None
+    return Found({name: list(value) if isinstance(value, tuple) else value for name, value in spec.items()})
+
+
+def _fit_records(explorer: Explorer, stream: str, answer: Exchange) -> None:
+    """Work out total and fields from a page."""
+    draft, target = explorer.draft, explorer.lists[stream]
+    found = records_in(answer.body, (target.records,))
+    if not found:
         draft.notes.append(f"{stream}: the list that was read has no records, so its fields could not be compared")
         return
-    where = total_in(answer, target.records, count)
-    total = total_value(answer, where)
-    settled = draft.is_settled(("streams", stream, "paging", "style"))
-    paging = draft.contract.streams[stream].paging
-    size = getattr(paging, "size", None)
-    if settled and explorer.paging and size and paging.style != "none" and (total is None or total > count):
-        page = target.page(parameters(explorer.paging, size))
-        if page is not None and len(page.keys) >= count:
-            answer = page.answer
-            _fit_size(draft, stream, size, len(page.keys), total)
-            count = len(page.keys)
-    _fit_total(draft, stream, where, total, count)
-    records = [record for _, record in records_in(answer.body, (target.records,))]
-    fit_fields(draft, stream, records, known_ids(explorer.seen))
+    where = total_in(answer, target.records, len(found))
+    _fit_total(draft, stream, where, total_value(answer, where), len(found))
+    fit_fields(draft, stream, [record for _, record in found], known_ids(explorer.seen))
     mapper = field_map(draft.contract, stream)
-    rows = [
-        mapper(record, key, index, explorer.scopes[stream])
-        for index, (key, record) in enumerate(records_in(answer.body, (target.records,)))
-    ]
-    remember(explorer.seen, stream, rows)
+    scope = explorer.scopes[stream]
+    remember(explorer.seen, stream, [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)])
+
+
+def _read_full_page(explorer: Explorer, stream: str) -> None:
+    """Read a page of the contract's size if there are more records than the first page had."""
+    draft, target = explorer.draft, explorer.lists[stream]
+    count = len(target.first.keys)
+    total = total_value(target.first.answer, total_in(target.first.answer, target.records, count))
+    paging = draft.contract.streams[stream].paging
+    is_settled = draft.is_settled(("streams", stream, "paging", "style"))
+    if paging.style == "none" or not (is_settled and explorer.paging and count) or total == count:
+        return
+    if explorer.paging.values["style"] != paging.style:
+        return
+    page = target.page(parameters(explorer.paging, paging.size))
+    if page is not None and len(page.keys) > count:
+        _fit_size(draft, stream, paging.size, len(page.keys), total)
+        _fit_records(explorer, stream, page.answer)
 
 
 def _fit_size(draft: Draft, stream: str, asked: int, came: int, total: int | None) -> None:
@@ -356,6 +390,8 @@ def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
             if not match:
                 continue
             window = int(match[2]) if match[2] else _window(answer)
+            if window is None and ("limits", "requests_per_hour") in draft.stated:
+                return
             if window is None:
                 draft.ask(
                     ("limits", "requests_per_hour"),

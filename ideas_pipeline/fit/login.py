@@ -20,6 +20,7 @@ _MOST_SHAPES = 14
 _MOST_REFUSED = 6
 # An auth code may be valid for one attempt only.
 _ATTEMPTS_PER_CODE = 3
+_ATTEMPTS_ON_BUSY = 4
 _DENIED = (401, 403)
 _WAYS: tuple[SendAs, ...] = ("form", "json")
 _TOKEN = re.compile(r"[\w.~+/=:|-]{6,}")
@@ -213,6 +214,7 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
     told = Exchange("")
     refused = shapes = attempts = 0
     for path in plan.paths:
+        before = attempts
         for fields, send_as in plan.shapes(path):
             request = LoginRequest("GET" if send_as == "query" else "POST", path, send_as, fields)
             values = plan.renewed(attempts) if plan.renewed else known
@@ -227,6 +229,8 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
             refused += answer.status in _DENIED
             if refused >= _MOST_REFUSED or shapes >= _MOST_SHAPES:
                 return None, told
+            if path in plan.busy and attempts - before >= _ATTEMPTS_ON_BUSY:
+                break
     return None, told
 
 
@@ -244,6 +248,7 @@ class _Plan:
         others: other paths.
         fields: other parameters.
         send_as: how the API sent parameters before.
+        busy: paths that serve another request of the login, which refuse most shapes for that reason.
         renewed: gives the placeholders' values for an attempt, by its number; None if they stay.
     """
 
@@ -251,6 +256,7 @@ class _Plan:
     others: Sequence[str]
     fields: Sequence[Mapping[str, str]]
     send_as: SendAs = "form"
+    busy: tuple[str, ...] = ()
     renewed: Callable[[int], Mapping[str, str]] | None = None
 
     @property
@@ -322,7 +328,7 @@ def _token_plan(
     shapes += [{name: "{auth_code}"} | client | {"grant_type": "authorization_code"} for name in names[:2]]
     shapes += [{name: "{auth_code}"} for name in names[:2]]
     others = [*beside, *vocabulary.TOKEN_PATHS, *([folder] if folder else [])]
-    return _Plan(draft.contract.auth.token, others, shapes, code_request.send_as, renewed)
+    return _Plan(draft.contract.auth.token, others, shapes, code_request.send_as, renewed=renewed)
 
 
 def _refresh_plan(draft: Draft, tokens: Tokens) -> _Plan:
@@ -330,10 +336,11 @@ def _refresh_plan(draft: Draft, tokens: Tokens) -> _Plan:
     client = {name: text for name, text in auth.token.fields.items() if text.startswith("{client")}
     names = _names(tokens.places.get("refresh_token", ""), vocabulary.REFRESH_NAMES)
     shapes = [{name: "{refresh_token}"} | more for name in names[:2] for more in ({}, client)]
-    shapes += [shape | {"grant_type": "refresh_token"} for shape in shapes[:2]]
     shapes += [{name: "{refresh_token}"} for name in names[2:]]
     beside = _beside(auth.token.path, auth.code.path, names=("refresh", "refresh_token", "renew"))
-    return _Plan(auth.refresh, [*beside, auth.token.path, *vocabulary.REFRESH_PATHS], shapes, auth.token.send_as)
+    shapes.insert(1, {names[0]: "{refresh_token}"} | client | {"grant_type": "refresh_token"})
+    others = [*beside, auth.token.path, *vocabulary.REFRESH_PATHS]
+    return _Plan(auth.refresh, others, shapes, auth.token.send_as, (auth.token.path, auth.code.path))
 
 
 def _validate_plan(draft: Draft, tokens: Tokens) -> _Plan:
@@ -341,7 +348,8 @@ def _validate_plan(draft: Draft, tokens: Tokens) -> _Plan:
     names = _names(tokens.places.get("access_token", ""), vocabulary.ACCESS_NAMES)
     shapes = [{name: "{access_token}"} for name in names]
     beside = _beside(auth.token.path, auth.code.path, names=("validate", "verify", "check"))
-    return _Plan(auth.validate_, [*beside, *vocabulary.VALIDATE_PATHS], shapes, auth.token.send_as)
+    others = [*beside, *vocabulary.VALIDATE_PATHS]
+    return _Plan(auth.validate_, others, shapes, auth.token.send_as, (auth.token.path, auth.code.path))
 
 
 def _names(place: str, known: Sequence[str]) -> list[str]:

@@ -38,17 +38,19 @@ class List:
         records: the path of its records.
         first: its first page, read without paging parameters.
         path: its path, with placeholders.
+        key: the name that tells its records apart.
     """
 
     get: Get
     records: str
     first: Page
     path: str = ""
+    key: str | None = None
 
     def page(self, values: Mapping[str, Json]) -> Page | None:
         """Read a page; None if the API refuses the parameters."""
         answer = self.get(values)
-        return page_of(answer, self.records) if answer.ok else None
+        return page_of(answer, self.records, self.key) if answer.ok else None
 
 
 @dataclass(frozen=True)
@@ -64,27 +66,31 @@ class Found:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def page_of(answer: Exchange, records: str) -> Page | None:
-    """The page in a response; None if it has no records where they are expected."""
+def page_of(answer: Exchange, records: str, key: str | None = None) -> Page | None:
+    """The page in a response; None if it has no records where they are expected.
+
+    Args:
+        answer: the response.
+        records: the path of the records.
+        key: the name that tells records apart (see ``key_of``); None compares whole records.
+    """
     try:
-        found = records_in(answer.body, (records,))
+        found = [record for _, record in records_in(answer.body, (records,))]
     except UnexpectedResponse:
         return None
-    return Page(answer, keys_of([record for _, record in found]))
+    has_key = key is not None and all(isinstance(record, dict) and key in record for record in found)
+    return Page(answer, [str(record[key]) if has_key else str(record) for record in found])
 
 
-def keys_of(records: Sequence[Json]) -> list[str]:
-    """Texts that tell records apart: their id if one of their names looks like it, else the whole record."""
-    maps = [record for record in records if isinstance(record, dict)]
-    if len(maps) == len(records) and maps:
-        names = [
-            n for n in maps[0] if n.lower() in ("id", "_id", "uid", "uuid", "guid", "key") or n.lower().endswith("id")
-        ]
-        for name in sorted(names, key=len):
-            values = [str(record.get(name)) for record in maps]
-            if len(set(values)) == len(values):
-                return values
-    return [str(record) for record in records]
+def key_of(answer: Exchange, records: str) -> str | None:
+    """The name whose values tell the records of a page apart, if one looks like an id."""
+    found = [record for _, record in records_in(answer.body, (records,))]
+    maps = [record for record in found if isinstance(record, dict)]
+    if not maps or len(maps) < len(found):
+        return None
+    names = [n for n in maps[0] if n.lower() in ("id", "_id", "uid", "uuid", "guid", "key") or n.lower().endswith("id")]
+    unique = (n for n in sorted(names, key=len) if len({str(record.get(n)) for record in maps}) == len(maps))
+    return next(unique, None)
 
 
 def total_in(answer: Exchange, records: str, count: int) -> dict[str, str] | None:

@@ -26,8 +26,7 @@ def answer(draft: Draft, question: Question, text: str) -> bool:
         return False
     if value is None and text.strip() not in ("null", "~"):
         return False
-    lines = [Inferred(question.place, value, ANSWERED)]
-    if not draft.propose(*lines):
+    if not draft.propose(Inferred(question.place, value, ANSWERED), is_answer=True):
         return False
     draft.questions = [q for q in draft.questions if q is not question]
     return True

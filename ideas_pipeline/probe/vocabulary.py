@@ -63,7 +63,7 @@ LIST_WORDS = {
     "comments": ("comments", "replies", "responses", "feedback", "discussion", "messages", "remarks"),
     "votes": ("votes", "ballots", "ratings", "likes", "reactions", "scores", "endorsements"),
 }
-PREFIXES = ("", "api/", "community/", "v2/", "api/v2/")
+PREFIXES = ("api/", "community/", "v2/")
 
 PAGE_NAMES = (
     "page",

@@ -20,8 +20,8 @@ from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.files import read_file
-from ideas_pipeline.fit.fit import fit_live
-from ideas_pipeline.fit.recorded import below, fit_recorded
+from ideas_pipeline.fit.fit import infer
+from ideas_pipeline.fit.recorded import below
 from ideas_pipeline.fit.session import Session
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.auth import Credentials
@@ -145,7 +145,7 @@ class Dialogue:
 
 
 def dialogue(api: RandomApi, simulator: Simulator, folder: Path, *, visit: bool = False, most: int = 60) -> Dialogue:
-    """Run ``fit``; type what is wrong and others depend on; run it again; type the rest.
+    """Run ``fit``, again if its budget was spent; type what others depend on; run it again; type the rest.
 
     Args:
         api: the API.
@@ -159,11 +159,18 @@ def dialogue(api: RandomApi, simulator: Simulator, folder: Path, *, visit: bool 
     typed: set[str] = set()
     asked: set[str] = set()
     requests = []
-    for _ in range(len(_FIRST) + 1):
+    wrong = len(score(api, contract).wrong)
+    for _ in range(2 * len(_FIRST)):
         draft, count = fitted(simulator, contract, folder, recorded=recorded, most=most)
         requests.append(count)
         asked |= {".".join(q.place) for q in draft.questions}
         found = score(api, draft.contract)
+        is_cut_short = any(not q.place for q in draft.questions)
+        if is_cut_short and len(found.wrong) < wrong:
+            # The budget was spent: the next run goes on from there.
+            contract, wrong = draft.contract, len(found.wrong)
+            continue
+        wrong = len(found.wrong)
         first = next((group for group in _FIRST if set(group) & found.wrong), ())
         if not first:
             break
@@ -187,9 +194,8 @@ def fitted(
     credentials = Credentials(simulator.client_id, simulator.client_secret)
     client = IdeasApi.connect(contract, simulator.base_url, credentials, folder / "tokens.json", folder)
     draft = Draft(contract.model_dump(by_alias=True), misfits)
-    if recorded:
-        fit_recorded(below(read_file(recorded), simulator.base_url), draft, credentials)
-    fit_live(Session(client.transport, credentials, most, lambda _: None), draft)
+    exchanges = below(read_file(recorded), simulator.base_url) if recorded else []
+    infer(draft, exchanges, Session(client.transport, credentials, most, lambda _: None), credentials)
     return draft, client.transport.requests
 
 

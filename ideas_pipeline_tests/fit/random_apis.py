@@ -219,8 +219,12 @@ def random_api(seed: int) -> RandomApi:
 
 def _auth(rng: random.Random, unknown: set[str]) -> dict[str, Any]:
     folder = "gatekeeper" if rng.random() < 0.05 else rng.choice(("auth", "oauth", "oauth2", "api/auth"))
-    code_path = rng.choice((f"{folder}/code", f"{folder}/authorize", "auth/code", "authorize"))
-    token_path = rng.choice((f"{folder}/token", f"{folder}/access_token", "auth", "token"))
+    if rng.random() < 0.15:
+        code_path, token_path, below_it = "authorize", "token", rng.choice(("", "token/"))
+    else:
+        code_path = f"{folder}/{rng.choice(('code', 'authorize'))}"
+        token_path = rng.choice((f"{folder}/token", f"{folder}/access_token", folder))
+        below_it = f"{folder}/"
     one, two = rng.choice((("client_id", "client_secret"),) * 3 + (("clientId", "clientSecret"), ("id", "secret")))
     client = {one: "{client_id}", two: "{client_secret}"}
     without = {name: None for name in ("client_id", "client_secret") if name not in client}
@@ -241,9 +245,9 @@ def _auth(rng: random.Random, unknown: set[str]) -> dict[str, Any]:
     checked = {rng.choice(("access_token", "token")): "{access_token}"}
     paths = {"code": code_path, "token": token_path}
     for part, names in {"refresh": ("refresh", "refresh_token"), "validate": ("validate", "verify", "check")}.items():
-        paths[part] = f"{folder}/{rng.choice(names)}"
+        paths[part] = below_it + rng.choice(names)
     for part, path in paths.items():
-        if path.startswith("gatekeeper/"):
+        if path.startswith("gatekeeper"):
             unknown.add(f"auth.{part}.path")
     return {
         "code": {"path": code_path, "send_as": send_as, "fields": client | without, "auth_code": code_place},

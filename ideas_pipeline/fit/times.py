@@ -1,0 +1,227 @@
+"""Work out the time zone of times without one: compare them with the Date header and with times that have a zone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.evidence import Exchange, header, leaves
+from ideas_pipeline.ideas_api.responses import http_date
+from ideas_pipeline.probe.field_names import snake
+from ideas_pipeline.probe.shapes import kind
+from ideas_pipeline.records.timestamps import timestamps
+
+_PLACE = ("timezone",)
+# Names of a response's own time, which is "now" where the API runs.
+_NOW = {"server_time", "now", "current_time", "server_date", "generated_at", "generated", "as_of", "issued_at", "time"}
+_LAST_SEEN = {"last_seen_at", "last_seen", "last_login", "last_login_at", "last_active", "last_active_at", "last_visit"}
+_UNITS = {
+    "utc",
+    "gmt",
+    "iso",
+    "iso8601",
+    "epoch",
+    "unix",
+    "ts",
+    "timestamp",
+    "local",
+    "ms",
+    "at",
+    "on",
+    "date",
+    "time",
+    "z",
+}
+_QUARTER = timedelta(minutes=15)
+_FARTHEST = timedelta(hours=14)
+_EXACT = timedelta(seconds=90)
+_RECENT = timedelta(minutes=3)
+# Of zones that agree with all that was seen, the first one of these is named.
+_USUAL = (
+    "UTC",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Berlin",
+    "Europe/Athens",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "Asia/Kolkata",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Australia/Brisbane",
+    "Pacific/Auckland",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A moment, and the local time's offset from UTC that was seen at it. ``certain``: no guess is involved."""
+
+    moment: datetime
+    offset: timedelta
+    why: str
+    certain: bool = True
+
+
+def fit_timezone(draft: Draft, exchanges: Sequence[Exchange]) -> None:
+    """Propose the zone of times without one, or ask for it. Nothing is asked if all times have a zone.
+
+    Args:
+        draft: gets what is found.
+        exchanges: the live and recorded responses.
+    """
+    if _PLACE in draft.stated:
+        return
+    real = [e for e in exchanges if e.ok and not e.documented and isinstance(e.body, dict | list)]
+    fields = sorted({name for e in real for record in _records(e.body) for name in _naive(record, draft.contract)})
+    if not fields:
+        return
+    shown = [item for e in real for item in _seen(e)]
+    certain = [item for item in shown if item.certain]
+    zones = _zones(certain or shown)
+    names = ", ".join(fields[:5])
+    if not shown or not zones:
+        draft.ask(
+            _PLACE,
+            f"The times of {names} have no zone, and nothing shows which one is meant. In which time zone are they "
+            "(a name such as Europe/Madrid)?",
+            proposal=draft.contract.timezone,
+            urgency=70,
+        )
+        return
+    in_force = draft.contract.timezone
+    best = in_force if in_force in zones else next((zone for zone in _USUAL if zone in zones), zones[0])
+    if certain and _are_alike(zones):
+        draft.propose(Inferred(_PLACE, best, f"{certain[0].why}, {len(certain)} seen"))
+        return
+    latest = max(shown, key=lambda item: item.moment)
+    draft.ask(
+        _PLACE,
+        f"The times of {names} have no zone. They were {_as_text(latest.offset)} from UTC ({latest.why}), as in "
+        f"{best}. In which time zone are they?",
+        proposal=best,
+        urgency=70,
+    )
+
+
+def _naive(record: dict[str, Json], contract: Contract) -> Iterator[str]:
+    """The fields of a record that a time column reads, and that have a time without a zone."""
+    read = {
+        path
+        for stream in contract.streams.values()
+        for column, source in stream.fields.items()
+        if column.endswith("_at")
+        for path in source.paths
+    }
+    for path, value in leaves(record):
+        if path in read and kind(value) == "time without zone":
+            yield path
+
+
+def _seen(exchange: Exchange) -> Iterator[_Shown]:
+    """The offsets that a response shows."""
+    now = _date(exchange)
+    if now is not None:
+        for path, value in leaves(exchange.body):
+            if snake(path.rsplit(".", 1)[-1]) in _NOW and (item := _offset(value, now, _EXACT)) is not None:
+                yield _Shown(now, item, f"{path} compared with the Date header")
+    newest: dict[str, datetime] = {}
+    for record in _records(exchange.body):
+        naive = {path: moment for path, value in leaves(record) if (moment := _local(value)) is not None}
+        absolute = {path: moment for path, value in leaves(record) if (moment := _absolute(value)) is not None}
+        for path, local in naive.items():
+            if snake(path.rsplit(".", 1)[-1]) in _LAST_SEEN:
+                newest[path] = max(newest.get(path, local), local)
+            for other, moment in absolute.items():
+                if _are_of_one(path, other) and (item := _offset_of(local, moment, timedelta(seconds=1))) is not None:
+                    yield _Shown(moment, item, f"{path} compared with {other} of the same record")
+    if now is not None:
+        for path, local in newest.items():
+            if (item := _offset_of(local, now, _RECENT)) is not None:
+                yield _Shown(now, item, f"the newest {path} compared with the Date header", certain=False)
+
+
+def _records(body: Json) -> Iterator[dict[str, Json]]:
+    """The maps in the lists of a response."""
+    if isinstance(body, list):
+        yield from (item for item in body if isinstance(item, dict))
+    elif isinstance(body, dict):
+        for value in body.values():
+            yield from _records(value)
+
+
+def _date(exchange: Exchange) -> datetime | None:
+    seconds = http_date(header(exchange.answer_headers, "Date")) or exchange.received_at
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _local(value: Json) -> datetime | None:
+    """The local time in a text without a zone."""
+    if not isinstance(value, str) or kind(value) != "time without zone":
+        return None
+    return _moment(value)
+
+
+def _absolute(value: Json) -> datetime | None:
+    """The moment of a text with a zone, or of a number that counts from 1970."""
+    if isinstance(value, str) and kind(value) == "time as text" and len(value) > len("2026-01-31"):
+        return _moment(value)
+    if isinstance(value, bool) or not re.fullmatch(r"\d{9,13}(\.\d+)?", str(value)):
+        return None
+    number = float(value)
+    return datetime.fromtimestamp(number / 1000 if number > 10**11 else number, UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    moments, reasons = timestamps([text], "UTC")
+    if reasons or moments[0] is None:
+        return None
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moments[0])
+
+
+def _offset(value: Json, moment: datetime, most: timedelta) -> timedelta | None:
+    local = _local(value)
+    return None if local is None else _offset_of(local, moment, most)
+
+
+def _offset_of(local: datetime, moment: datetime, most: timedelta) -> timedelta | None:
+    """The offset, a multiple of 15 minutes, by which a local time is ahead of a moment; None if it is none."""
+    difference = local - moment
+    offset = round(difference / _QUARTER) * _QUARTER
+    return offset if abs(difference - offset) <= most and abs(offset) <= _FARTHEST else None
+
+
+def _are_of_one(path: str, other: str) -> bool:
+    """Whether two fields name the same event: ``created_at`` and ``createdAtUtc``, but not ``updated_at``."""
+    one, two = ({word for word in snake(name).split("_") if word not in _UNITS} for name in (path, other))
+    return one == two
+
+
+def _zones(shown: Sequence[_Shown]) -> list[str]:
+    """The zones that have all these offsets, in alphabetical order."""
+    distinct = {(item.moment.replace(minute=0, second=0, microsecond=0), item.offset) for item in shown}
+    names = sorted(name for name in available_timezones() if name == "UTC" or ("/" in name and "Etc/" not in name))
+    return [name for name in names if all(moment.astimezone(ZoneInfo(name)).utcoffset() == o for moment, o in distinct)]
+
+
+def _are_alike(zones: Iterable[str]) -> bool:
+    """Whether zones have the same offset all the time, at a sample of moments of three years."""
+    now = datetime.now(UTC)
+    moments = [now - timedelta(days=days) for days in range(0, 3 * 365, 13)]
+    return len({tuple(moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in moments) for zone in zones}) == 1
+
+
+def _as_text(offset: timedelta) -> str:
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'+' if minutes >= 0 else '-'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"

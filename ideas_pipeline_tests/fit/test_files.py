@@ -1,0 +1,224 @@
+"""What ``fit`` makes of files alone: no request is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.fit.draft import Draft
+from ideas_pipeline.fit.files import read_file
+from ideas_pipeline.fit.fit import infer
+from ideas_pipeline.fit.recorded import address_of, below
+from ideas_pipeline.sync.contract_fit import misfits
+from ideas_pipeline_tests.fit.measuring import record_visit, score
+from ideas_pipeline_tests.fit.random_apis import RandomSimulator, random_api
+
+CURL = """\
+# The login, then what the browser does.
+curl -X POST 'https://ideas.example.com/v2/oauth/code' -d 'client_id=abc' --data-urlencode 'client_secret=s3cr3t-value'
+curl https://ideas.example.com/v2/oauth/token --json '{"code": "C0DE-SECRET", "client_id": "abc", "client_secret": "x"}'
+$ curl -H 'X-Crowd-Session: t0k3n-in-the-header' \\
+    "https://ideas.example.com/v2/quests?pg=0&page_size=50"
+curl 'https://ideas.example.com/v2/quests/17/sparks?pg=0&page_size=50' -H 'X-Crowd-Session: t0k3n-in-the-header'
+curl --url https://ideas.example.com/v2/sparks/4711/comments -H 'X-Crowd-Session: t0k3n-in-the-header' --compressed
+"""
+SCHEMAS: dict[str, Any] = {
+    "Person": {"type": "object", "properties": {"uid": {"type": "integer"}, "nickname": {"type": "string"}}},
+    "Entry": {
+        "type": "object",
+        "properties": {
+            "postId": {"type": "integer"},
+            "subject": {"type": "string"},
+            "message": {"type": "string"},
+            "creator": {"$ref": "#/components/schemas/Person"},
+            "submitted_on": {"type": "string", "format": "date-time"},
+            "num_comments": {"type": "integer"},
+            "keywords": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    "Entries": {
+        "type": "object",
+        "properties": {
+            "result": {"type": "array", "items": {"$ref": "#/components/schemas/Entry"}},
+            "totalCount": {"type": "integer"},
+        },
+    },
+}
+OPENAPI = {
+    "openapi": "3.0.3",
+    "servers": [{"url": "https://ideas.example.com/v2"}],
+    "components": {
+        "schemas": SCHEMAS,
+        "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Api-Token"}},
+    },
+    "paths": {
+        "/boards/{boardId}/entries": {
+            "parameters": [{"name": "boardId", "in": "path", "schema": {"type": "integer"}}],
+            "get": {
+                "parameters": [
+                    {"name": "offset", "in": "query", "schema": {"type": "integer", "default": 0}},
+                    {"name": "limit", "in": "query", "schema": {"type": "integer", "default": 25}},
+                ],
+                "responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Entries"}}}}
+                },
+            },
+            "post": {"responses": {"201": {"description": "creates one"}}},
+        },
+    },
+}
+SWAGGER = """\
+swagger: "2.0"
+host: ideas.example.com
+basePath: /v2
+schemes: [https]
+paths:
+  /members:
+    get:
+      parameters:
+        - {name: page, in: query, type: integer, minimum: 1}
+        - {name: per_page, in: query, type: integer}
+      responses:
+        200:
+          schema:
+            type: array
+            items: {$ref: "#/definitions/Member"}
+          headers: {X-Total-Count: {type: integer}}
+definitions:
+  Member:
+    type: object
+    properties:
+      memberId: {type: string}
+      screenName: {type: string}
+      registered_at: {type: string, format: date-time}
+"""
+
+
+def fitted(*files: Path, base_url: str | None = None) -> Draft:
+    """What the files show."""
+    draft = Draft(load_contract(None).model_dump(by_alias=True), misfits)
+    exchanges = [exchange for file in files for exchange in read_file(file)]
+    infer(draft, below(exchanges, address_of(exchanges, base_url)), None, None)
+    return draft
+
+
+def values(draft: Draft) -> dict[str, Any]:
+    return {".".join(map(str, place)): line.value for place, line in draft.lines.items()}
+
+
+@pytest.mark.parametrize("seed", [4, 11, 16])
+def test_a_har_of_one_visit_shows_all_but_the_renewal_of_the_token(seed: int, tmp_path: Path) -> None:
+    api = random_api(seed)
+    with RandomSimulator(api) as simulator:
+        file = record_visit(simulator, tmp_path)
+        draft = fitted(file, base_url=simulator.base_url)
+    wrong = score(api, draft.contract).wrong
+    unseen = ("auth.refresh.", "auth.validate.", "timezone")
+    assert [p for p in sorted(wrong) if not p.startswith(unseen) and not p.endswith(("_parameter", "style"))] == []
+
+
+def test_curl_lines_show_login_header_paths_and_paging(tmp_path: Path) -> None:
+    file = tmp_path / "requests.txt"
+    file.write_text(CURL)
+    assert address_of(read_file(file), None) == "https://ideas.example.com/v2/"
+    draft = fitted(file)
+    shown = values(draft)
+    assert {
+        "auth.code.path": "oauth/code",
+        "auth.token.path": "oauth/token",
+        "auth.token.send_as": "json",
+        "auth.token.fields.code": "{auth_code}",
+        "auth.header.name": "X-Crowd-Session",
+        "auth.header.format": "{access_token}",
+        "streams.challenges.path": "quests",
+        "streams.ideas.path": "quests/{challenge_id}/sparks",
+        "streams.comments.path": "sparks/{idea_id}/comments",
+        "streams.ideas.paging.page_parameter": "pg",
+        "streams.ideas.paging.size_parameter": "page_size",
+        "streams.ideas.paging.first": 0,
+    }.items() <= shown.items()
+    everything = json.dumps(shown) + " ".join(line.reason for line in draft.lines.values())
+    assert [s for s in ("s3cr3t", "C0DE-SECRET", "t0k3n", "abc") if s in everything] == []
+
+
+def test_an_openapi_document_shows_paths_paging_and_fields(tmp_path: Path) -> None:
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(OPENAPI))
+    shown = values(fitted(file))
+    assert {
+        "auth.header.name": "X-Api-Token",
+        "auth.header.format": "{access_token}",
+        "streams.ideas.path": "boards/{challenge_id}/entries",
+        "streams.ideas.records": "result",
+        "streams.ideas.paging.style": "offset",
+        "streams.ideas.paging.size_parameter": "limit",
+        "streams.ideas.paging.total": {"body": "totalCount"},
+        "streams.ideas.fields.id": "postId",
+        "streams.ideas.fields.title": "subject",
+        "streams.ideas.fields.body": "message",
+        "streams.ideas.fields.author_id": {"paths": "creator.uid"},
+        "streams.ideas.fields.comment_count": "num_comments",
+        "streams.ideas.embedded.idea_tags.paths": "keywords",
+    }.items() <= shown.items()
+    assert "streams.ideas.method" not in shown
+
+
+def test_a_swagger_document_in_yaml_shows_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "swagger.yaml"
+    file.write_text(SWAGGER)
+    shown = values(fitted(file))
+    assert {
+        "streams.users.path": "members",
+        "streams.users.records": "@body",
+        "streams.users.fields.id": "memberId",
+        "streams.users.fields.display_name": "screenName",
+        "streams.users.paging.total": {"header": "X-Total-Count"},
+    }.items() <= shown.items()
+
+
+def test_saved_answers_are_told_apart_by_their_names_or_their_records(tmp_path: Path) -> None:
+    comments = [
+        {"commentId": n, "text": f"Text {n}", "createdBy": n % 3, "date_created": "2026-01-01T10:00:00Z"}
+        for n in range(12)
+    ]
+    (tmp_path / "comments.json").write_text(json.dumps({"rows": comments}))
+    votes = [
+        {"voteId": n, "vote_type": "stars", "rating": n % 5, "voter_id": n, "voted_on": "2026-01-01T10:00:00Z"}
+        for n in range(12)
+    ]
+    (tmp_path / "answer.json").write_text(json.dumps(votes))
+    shown = values(fitted(tmp_path / "comments.json", tmp_path / "answer.json"))
+    assert shown["streams.comments.records"] == "rows"
+    assert shown["streams.comments.fields.id"] == "commentId"
+    assert shown["streams.votes.records"] == "@body"
+    assert shown["streams.votes.fields.value"] == "rating"
+    assert shown["streams.votes.fields.user_id"] == {"paths": "voter_id"}
+
+
+def test_one_list_for_all_parents_is_read_without_a_parent(tmp_path: Path) -> None:
+    ideas = [{"id": n, "challenge": {"id": n % 4}, "title": f"Idea {n}"} for n in range(12)]
+    visit = [
+        {
+            "request": {"method": "GET", "url": "https://api.example.com/ideas?page=1"},
+            "response": answer({"data": ideas}),
+        },
+        {
+            "request": {"method": "GET", "url": "https://api.example.com/comments?idea_id=7"},
+            "response": answer({"data": [{"id": 1, "body": "Yes"}]}),
+        },
+    ]
+    file = tmp_path / "visit.har"
+    file.write_text(json.dumps({"log": {"entries": visit}}))
+    draft = fitted(file)
+    shown = values(draft)
+    assert shown["streams.ideas.each"] is None
+    assert draft.contract.streams["ideas"].fields["challenge_id"].paths == ("challenge.id",)
+    assert shown["streams.comments.path"] == "comments?idea_id={idea_id}"
+
+
+def answer(body: Any) -> dict[str, Any]:
+    return {"status": 200, "headers": [], "content": {"mimeType": "application/json", "text": json.dumps(body)}}
