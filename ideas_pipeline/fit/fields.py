@@ -9,7 +9,7 @@ from statistics import mean
 
 import sqlalchemy as sa
 
-from ideas_pipeline.contract.model import Fields, FieldSource
+from ideas_pipeline.contract.model import Fields
 from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.ideas_api.field_map import MISSING, present
@@ -70,6 +70,7 @@ class _Table:
         paths: the kinds of the values by path.
         values: the values by path, without those that mean nothing.
         taken: paths that others read.
+        optional: columns that get their value elsewhere.
     """
 
     name: str
@@ -79,6 +80,7 @@ class _Table:
     paths: Mapping[str, set[str]]
     values: Mapping[str, list[Json]]
     taken: set[str] = field(default_factory=set)
+    optional: frozenset[str] = frozenset()
 
 
 def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known) -> None:
@@ -95,23 +97,10 @@ def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known)
     lists = _fit_embedded(draft, stream, records, known)
     table = _table(stream, place, spec.fields, records)
     table.taken.update(lists)
-    wanted = dict(spec.fields)
-    owner = spec.each.placeholder if spec.each else None
-    for column in TABLES[stream].columns:
-        if (
-            column.name in _REFERS
-            and column.name not in wanted
-            and column.name != owner
-            and _is_filled(stream, column.name)
-        ):
-            wanted[column.name] = FieldSource(paths=(column.name,))
-    table.fields = wanted
+    if spec.each:
+        # The scope names the parent, so a record need not.
+        table.optional = frozenset({spec.each.placeholder})
     _fit_table(draft, table, known)
-
-
-def _is_filled(stream: str, column: str) -> bool:
-    """Whether a list that is not read per parent has to name the parent in each record."""
-    return (stream, column) in {("ideas", "challenge_id"), ("comments", "idea_id"), ("votes", "idea_id")}
 
 
 def _fit_embedded(draft: Draft, stream: str, records: Sequence[Json], known: Known) -> list[str]:
@@ -254,13 +243,10 @@ def _lines(table: _Table, column: str, path: str) -> list[Inferred]:
     if column.endswith("_id") and not table.values[path] and not path.lower().endswith("id"):
         # Always empty so far: an id, or an object that has one.
         value = [f"{path}.id", path]
-    unit = None
-    if column.endswith("_at"):
-        # A column that was always empty has the unit of the record's other times.
-        unit = _unit(table.values[path] or [v for values in table.values.values() for v in values if _is_epoch(v)])
-    if unit and source.epoch and unit != source.epoch:
+    unit = _unit(table.values[path]) if column.endswith("_at") else None
+    if unit and source.epoch not in (unit, None):
         value = {"paths": value, "epoch": unit}
-    elif source.none or source.epoch:
+    elif source.none or source.epoch or source.no_times is not None:
         value = {"paths": value}
     seen = _seen(table.records, path)
     return [Inferred((*table.place, "fields", column), value, seen if table.values[path] else f"{seen}, always empty")]
@@ -281,7 +267,7 @@ def _ask_for_rest(draft: Draft, table: _Table, missing: Sequence[str], known: Kn
     for column in missing:
         place = (*table.place, "fields", column)
         source = table.fields[column]
-        if any(path.startswith("@") for path in source.paths):
+        if column in table.optional or any(path.startswith("@") for path in source.paths):
             continue
         free = [
             path

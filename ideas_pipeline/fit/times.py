@@ -15,7 +15,7 @@ from ideas_pipeline.fit.evidence import Exchange, header, leaves
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.probe.field_names import snake
 from ideas_pipeline.probe.shapes import kind
-from ideas_pipeline.records.timestamps import timestamps
+from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 
 _PLACE = ("timezone",)
 # Names of a response's own time, which is "now" where the API runs.
@@ -184,7 +184,7 @@ def _absolute(value: Json) -> datetime | None:
 
 
 def _moment(text: str) -> datetime | None:
-    moments, reasons = timestamps([text], "UTC")
+    moments, reasons = timestamps([text], TimeFormat())
     if reasons or moments[0] is None:
         return None
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moments[0])
