@@ -22,18 +22,26 @@ def _listed(words: str) -> frozenset[str]:
 
 _WHO = _listed(
     """
-    account accounts admin admins administrator administrators approver approvers assignee assignees attendee
-    attendees author authors coauthor coauthors colleague colleagues commenter commenters contact contacts
-    contributor contributors creator creators customer customers editor editors employee employees evaluator
-    evaluators expert experts follower followers guest guests invitee invitees judge judges liker likers manager
-    managers member members mention mentions moderator moderators owner owners participant participants people
-    person persons poster posters profile profiles recipient recipients reporter reporters reviewer reviewers
-    sender senders sponsor sponsors submitter submitters subscriber subscribers user users viewer viewers voter
-    voters watcher watchers winner winners who whom by
+    account accounts actor actors admin administrator administrators admins applicant applicants approver
+    approvers assignee assignees attendee attendees author authors backer backers buddies buddy by candidate
+    candidates champion champions coauthor coauthors collaborator collaborators colleague colleagues commenter
+    commenters contact contacts contributor contributors creator creators curator curators customer customers
+    delegate delegates deputies deputy editor editors employee employees endorser endorsers evaluator evaluators
+    expert experts facilitator facilitators follower followers friend friends guest guests host hosts human
+    humans individual individuals initiator initiators invitee invitees inviter inviters judge judges leader
+    leaders liker likers manager managers member members mention mentions mentor mentors moderator moderators
+    nominee nominees organiser organisers organizer organizers originator originators owner owners participant
+    participants peer peers people person persons poster posters profile profiles proposer proposers publisher
+    publishers reader readers recipient recipients registrant registrants reporter reporters representative
+    representatives requester requesters requestor requestors respondent respondents responder responders
+    reviewer reviewers sender senders speaker speakers sponsor sponsors staff stakeholder stakeholders student
+    students submitter submitters subscriber subscribers supporter supporters teacher teachers teammate
+    teammates updater updaters uploader uploaders user users viewer viewers visitor visitors voter voters
+    watcher watchers who whom winner winners writer writers
     """
 )
 _PREPOSITIONS = frozenset({"by", "who", "whom"})  # only at the end: `votes_by_day` names nobody
-_PORTRAIT = _listed("avatar avatars birthday gravatar jobtitle")
+_PORTRAIT = _listed("avatar avatars birthday gravatar jobtitle photo photos picture pictures portrait")
 # Lists of such things are lists of the people who did them.
 _DEEDS = _listed("follow follows invited like liked likes reaction reactions seen shared upvotes votes watching")
 _EMAIL = _listed("email emails mail mails mailto emailaddress mailaddress")
@@ -57,7 +65,9 @@ _PROFILE = _listed(
     twitter useragent whatsapp zip zipcode
     """
 )
-_PROFILE_PAIRS = frozenset({("job", "title"), ("user", "agent"), ("about", "me"), ("profile", "picture")})
+_PROFILE_PAIRS = frozenset(
+    {("job", "title"), ("user", "agent"), ("about", "me"), ("contact", "number"), ("profile", "picture")}
+)
 _IDS = _listed("id ids uid uuid guid pk key oid")
 _TEXTS = _listed(
     """

@@ -51,13 +51,17 @@ def columns(cleaner: Cleaner, table: str, values: dict[str, Any]) -> None:
         for part in KNOWN_BY_TEXT.get(table, ()):
             if values.get(part) == value:
                 values[part] = cleaner.text_hash(value)
-    made_by_hand = free_keys(table)
+    fixed = fixed_ids(table)
     for name, value in values.items():
-        if value.__class__ in (dict, list) or (value.__class__ is str and name not in fixed_ids(table)):
-            kept = cleaner.column(value)
-            if kept is None and name in made_by_hand:
-                kept = cleaner.text_hash(value)  # a key cannot be null
-            values[name] = kept
+        if value.__class__ is str:
+            if name in fixed or cleaner.stays(value):
+                continue
+        elif value.__class__ not in (dict, list):
+            continue
+        kept = cleaner.column(value)
+        if kept is None and name in free_keys(table):
+            kept = cleaner.text_hash(value)  # a key cannot be null
+        values[name] = kept
 
 
 def extra(cleaner: Cleaner, table: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from ideas_pipeline.archive.files import ArchivedPage
@@ -14,14 +13,11 @@ from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, fixed_ids, free_keys, has_texts, names_its_person
 from ideas_pipeline.privacy.unmapped import VALUE, Cleaner, Described, Kind, Place
-from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 
 Json = Any
 
-# If only addresses are not kept, a body without any of these holds nothing that must go. JSON can escape an @.
-_SIGNS_OF_AN_ADDRESS = (b"@", b"\\u0040", b"mail", b"MAIL", b"Mail")
 _STRICTNESS: tuple[Kind, ...] = ("person_id", "key", None, "free_text", "profile", "name", "email")
 
 
@@ -31,27 +27,24 @@ class PolicyPages:
     def __init__(self, contract: Contract, cleaner: Cleaner) -> None:
         self._contract = contract
         self._cleaner = cleaner
-        self._only_addresses = replace(cleaner.policy, email="keep") == Policy("keep", "keep", "keep", "keep")
 
     def page(self, page: ArchivedPage) -> ArchivedPage | None:
         """The page as it may be kept: the same object if nothing changes, None if it cannot be kept."""
-        if self._cleaner.keeps_all or not page.body:
-            return page
-        if self._only_addresses and not any(sign in page.body for sign in _SIGNS_OF_AN_ADDRESS):
+        if not page.body or not self._cleaner.may_change(page.body):
             return page
         try:
-            document, before = document_of(page), document_of(page)
-        except ValueError:
-            return None  # nobody knows what it holds
-        described = _Description(self._contract, self._cleaner, page.stream).of(document)
-        try:
+            document = document_of(page)
+            description = _Description(self._contract, self._cleaner, page.stream)
+            described = description.of(document)
+            kept = document
             if isinstance(document, dict):
-                document = self._cleaner.fields(document, Place(), described)
+                kept = self._cleaner.fields(document, Place(), described)
             elif isinstance(document, list):
-                document = self._cleaner.items(document, described)
-        except RecursionError:
-            return None
-        return page if document == before else with_document(page, document)
+                kept = self._cleaner.items(document, described)
+            unchanged = kept is document and not description.wrote_keys
+            return page if unchanged else with_document(page, kept)
+        except (RecursionError, ValueError):
+            return None  # nobody knows what it holds
 
 
 class _Description:
@@ -62,6 +55,7 @@ class _Description:
         self._cleaner = cleaner
         self._stream = stream
         self._found: dict[int, Described] = {}
+        self.wrote_keys = False
 
     def of(self, document: Json) -> dict[int, Described]:
         """Describe a page. Texts that are an id are replaced by their hash on the way."""
@@ -111,6 +105,7 @@ class _Description:
             value = present(row, paths)
             if value is not MISSING and value in texts and "." not in paths[0]:
                 row[paths[0]] = self._cleaner.text_hash(value)
+                self.wrote_keys = True
 
     def _parts(self, table: str, record: dict[str, Json], path: str, fields: Fields) -> None:
         of_values = _strictest(_kind(table, c) for c, source in fields.items() if VALUE in source.paths)

@@ -152,15 +152,17 @@ def _write(
 
 
 def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
-    """Change past names of challenges, stages and labels that are addresses."""
-    name = IDEA_HISTORY.c.name
-    query = sa.select(name).distinct().where(tx.owns(IDEA_HISTORY), name.is_not(None))
+    """Change past values as those of ``ideas`` and ``idea_labels``, so that no change appears that never was."""
     changed = 0
-    for stored in tx.scalars(query).all():
-        kept = cleaner.column(stored)
-        if kept != stored:
-            where = sa.and_(tx.owns(IDEA_HISTORY), name == stored)
-            changed += tx.execute(sa.update(IDEA_HISTORY).where(where).values(name=kept)).rowcount
+    for column in (IDEA_HISTORY.c.name, IDEA_HISTORY.c.value):
+        query = sa.select(column).distinct().where(tx.owns(IDEA_HISTORY), column.is_not(None))
+        for stored in tx.scalars(query).all():
+            kept = cleaner.column(stored)
+            if kept is None and column.primary_key:
+                kept = cleaner.text_hash(stored)
+            if kept != stored:
+                of = sa.and_(tx.owns(IDEA_HISTORY), column == stored)
+                changed += tx.execute(sa.update(IDEA_HISTORY).where(of).values({column: kept})).rowcount
     return changed
 
 

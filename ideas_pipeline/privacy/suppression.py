@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
-from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.privacy.key import Key, is_hash, is_surrogate
 from ideas_pipeline.tables.bookkeeping import ERASURES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
@@ -107,7 +107,11 @@ class SuppressionList:
 
     def is_word(self, text: str) -> bool:
         """Whether ``text`` is exactly a name or an address of an erased person."""
-        return bool(self._words) and 0 < len(text) <= _LONGEST_WORD and self.key.word(text) in self._words
+        return bool(self._words) and 0 < len(text) <= _LONGEST_WORD and self._word(text) in self._words
+
+    def _word(self, text: str) -> str:
+        """The hash of a text as the list has it. A policy may have hashed the text already."""
+        return text if is_hash(text) else self.key.word(text)
 
     def entry_of(self, surrogate: str) -> Suppressed | None:
         """The entry of a person; None if the person is not listed."""
@@ -120,7 +124,7 @@ class SuppressionList:
 
     def asked_as(self, text: str) -> Suppressed | None:
         """The entry of a person who asked for erasure and has ``text`` as a name or an address."""
-        word = self.key.word(text)
+        word = self._word(text)
         return next((e for e in self._ours.values() if e.because == "asked" and word in e.words), None)
 
     def supposing(self, person: str, words: Iterable[str], *, texts: bool) -> SuppressionList:

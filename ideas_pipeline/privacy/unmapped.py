@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -21,8 +21,13 @@ VALUE = "@value"
 # What a mapped field is: of a class, or of none (None). A ``key`` is of none and never null. A person_id never changes.
 Kind = Pii | Literal["key"] | None
 
+_KEEPS = Policy("keep", "keep", "keep", "keep")
+# JSON without any of these holds no address. It can escape an @, and be in UTF-16.
+_SIGNS_OF_AN_ADDRESS = (b"@", b"u0040", b"mail", b"MAIL", b"Mail", b"\x00")
+
 _GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()
 _PHONE_WITHIN = re.compile(r"(?<![\w+])\+\d[\d\s().\-/]{6,20}\d(?!\w)")
+_JSON = ("{", "[")
 _REMOVED = "(removed)"
 
 
@@ -72,7 +77,8 @@ class Cleaner:
     def __init__(self, policy: Policy, key: Key) -> None:
         self.policy = policy
         self._key = key
-        self.keeps_all = {policy.email, policy.name, policy.profile, policy.free_text} == {"keep"}
+        self.keeps_all = policy == _KEEPS
+        self._only_addresses = replace(policy, email="keep") == _KEEPS
 
     def fields(self, fields: dict[str, Json], place: Place, described: AllDescribed = _NOTHING) -> dict[str, Json]:
         """The map ``fields`` as it may be stored: the same object if nothing changes.
@@ -82,21 +88,31 @@ class Cleaner:
             place: where it stands.
             described: the classes of the fields that a contract maps, in this map and in those below it.
         """
-        if self.keeps_all or not fields:
+        if not fields or (not described and not self.may_change(_bytes(fields))):
             return fields
         cleaned: dict[str, Json] = self._map(fields, place, described)
         return fields if cleaned == fields else cleaned
 
     def items(self, items: list[Json], described: AllDescribed) -> list[Json]:
         """A list of records, likewise."""
-        return self._list(items, "", Place(), described)
+        cleaned = self._list(items, "", Place(), described)
+        return items if cleaned == items else cleaned
+
+    def may_change(self, document: bytes) -> bool:
+        """Whether JSON can hold what must go. It is a quick look: most records hold no address."""
+        if self._only_addresses:
+            return any(sign in document for sign in _SIGNS_OF_AN_ADDRESS)
+        return not self.keeps_all
+
+    def stays(self, text: str) -> bool:
+        """Whether a text in a column of no class certainly stays as it is. It is a quick look, like ``may_change``."""
+        return self.policy.profile == "keep" and "@" not in text and not text.startswith(_JSON)
 
     def column(self, value: Json) -> Json:
         """A value of a column that is kept: maps and lists cleaned; None for a text that is an address by its shape."""
         try:
-            if isinstance(value, dict | list):
-                return self._unclassified(value, "", Place(within=True), _NOTHING)
-            kept = self._kept(value)
+            is_way = isinstance(value, dict | list)
+            kept = self._unclassified(value, "", Place(within=True), _NOTHING) if is_way else self._kept(value)
         except RecursionError:
             return value if _cannot_be_stored(value) else None  # a value that no database can hold is a reject
         return None if kept is _GONE else kept
@@ -130,10 +146,11 @@ class Cleaner:
     def _described(self, name: str, value: Json, of: Kind, described: AllDescribed) -> Json:
         """A mapped field. One that is dropped becomes null, so that the record still has it."""
         if isinstance(value, dict | list) and of in (None, "key", "person_id"):
-            return self._unclassified(value, name, Place(), described)
-        if of == "person_id":
+            kept = self._unclassified(value, name, Place(), described)
+        elif of == "person_id":
             return value
-        kept = self._kept(value) if of is None or of == "key" else self._apply(of, value)
+        else:
+            kept = self._kept(value) if of is None or of == "key" else self._apply(of, value)
         if kept is _GONE:
             return self.text_hash(value) if of == "key" else None
         return kept
@@ -150,7 +167,7 @@ class Cleaner:
             of = "name"
         if of is None:
             return name
-        kept = self._apply(of, name)
+        kept = self._unmapped(of, name)
         return None if kept is _GONE else kept
 
     def _field(self, name: str, value: Json, place: Place, described: AllDescribed) -> Json:
@@ -158,7 +175,7 @@ class Cleaner:
             return value
         of = self._class_of(name, value, place)
         if of is not None and (getattr(self.policy, of) != "keep" or not isinstance(value, str)):
-            return self._apply(of, value)
+            return self._unmapped(of, value)
         return self._unclassified(value, name, place, described)
 
     def _class_of(self, name: str, value: Json, place: Place) -> Pii | None:
@@ -182,12 +199,17 @@ class Cleaner:
     def _unclassified(self, value: Json, name: str, place: Place, described: AllDescribed) -> Json:
         if isinstance(value, dict):
             of_people = place.person or personal.holds_people(name, as_a_list=False)
-            return self._map(value, Place(person=of_people, texts=place.texts, within=True), described)
+            return self._inner(value, Place(person=of_people, texts=place.texts, within=True), described)
         if isinstance(value, list):
             return self._list(value, name, place, described)
         if isinstance(value, str):
             return self._by_shape(value)
         return value
+
+    def _inner(self, fields: dict[str, Json], place: Place, described: AllDescribed) -> Json:
+        """A map in a map or a list; _GONE if nothing is left of it, as in ``field_map``, unless a contract reads it."""
+        left = self._map(fields, place, described)
+        return left if left or not fields or id(fields) in described else _GONE
 
     def _list(self, items: list[Json], name: str, place: Place, described: AllDescribed) -> list[Json]:
         of_people = place.person or personal.holds_people(name, as_a_list=True)
@@ -199,9 +221,9 @@ class Cleaner:
             if of_values and not isinstance(item, dict | list):
                 kept = self._plain(item, of_values.fields[VALUE], described)
             elif isinstance(item, str) and names and self.policy.name != "keep" and not personal.looks_like_an_id(item):
-                kept = self._apply("name", item)
+                kept = self._unmapped("name", item)
             elif isinstance(item, dict):
-                kept = self._map(item, inside, described)
+                kept = self._inner(item, inside, described)
             else:
                 kept = self._unclassified(item, name, inside, described)
             if kept is not _GONE:
@@ -218,27 +240,38 @@ class Cleaner:
     def _by_shape(self, text: str) -> Json:
         of = self._shape(text)
         if of is not None:
-            return self._apply(of, text)
-        text = self._json_within(text)
+            return self._unmapped(of, text)
+        kept = self._json_within(text)
+        if kept is not text:
+            return kept
         if self.policy.email != "keep" and "@" in text:
             text = personal.ADDRESS.sub(lambda found: self._within(found[0], self.policy.email), text)
         if self.policy.profile != "keep" and "+" in text:
             text = _PHONE_WITHIN.sub(lambda found: self._within(found[0], self.policy.profile), text)
         return text
 
-    def _json_within(self, text: str) -> str:
-        """``text`` with what it holds cleaned, if it is JSON: a map in a column of texts is stored like that."""
-        if not text.startswith(("{", "[")):
+    def _json_within(self, text: str) -> Json:
+        """``text`` with what it holds cleaned, if it is JSON: a map in a column of texts is stored like that.
+
+        The same object if nothing changes; _GONE if nothing is left.
+        """
+        if not text.startswith(_JSON):
             return text
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
             return text
         cleaned = self._unclassified(value, "", Place(within=True), _NOTHING)
+        if cleaned is _GONE:
+            return _GONE
         return text if cleaned == value else _as_text(cleaned)
 
     def _within(self, found: str, choice: Choice) -> str:
         return self._key.word(found) if choice == "hash" else _REMOVED
+
+    def _unmapped(self, of: Pii, value: Json) -> Json:
+        """A value that no contract maps. Of addresses, ``field_map`` keeps not even a hash."""
+        return _GONE if of == "email" and self.policy.email != "keep" else self._apply(of, value)
 
     def _apply(self, of: Pii, value: Json) -> Json:
         """``value`` of the class ``of`` as it may be stored; _GONE if it may not."""
@@ -273,6 +306,13 @@ def _says_words(value: Json) -> bool:
     if isinstance(value, list):
         return any(_says_words(item) for item in value)
     return isinstance(value, str)
+
+
+def _bytes(value: Json) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return _SIGNS_OF_AN_ADDRESS[0]  # it has to be looked at more closely
 
 
 def _cannot_be_stored(value: Json) -> bool:

@@ -51,6 +51,18 @@ def test_a_second_sync_changes_nothing_and_says_so(folder):
     assert "A first query" not in done.stdout  # a log of every night has no use for it
 
 
+def test_a_policy_that_has_become_stricter_is_applied_to_what_is_stored_and_one_that_is_looser_says_what_it_cannot(
+    folder,
+):
+    for choice, said in (
+        ("keep", ""),
+        ("drop", "was applied to what was stored already: rows: 120 of users; archived pages: "),
+        ("keep", "IDEAS_PII_NAME: more is kept than before. What was dropped or hashed comes back with"),
+    ):
+        done = ideas_pipeline("sync", "--only", "users", folder=folder, IDEAS_PII_NAME=choice)
+        assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+
+
 def test_progress_goes_to_standard_error_in_plain_lines_where_it_is_piped(folder):
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.stderr.splitlines() == [

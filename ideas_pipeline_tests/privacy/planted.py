@@ -141,6 +141,7 @@ class Planted:
                 "author_name": self.value("name"),
                 "title": self.value("free_text"),
                 "body": self.value("free_text"),
+                "status": self._random.choice(["open", {"key": "open", "changed_by": self._person()}]),
                 "score": self._random.choice([3, {"by": self._person(), "is": 3}]),
                 "tags": ["trees", self.value("email")],
                 "labels": [{"id": 1, "name": "New", "set_by": self._person()}],

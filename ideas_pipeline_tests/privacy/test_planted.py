@@ -20,10 +20,13 @@ from ideas_pipeline.privacy.policy_pages import PolicyPages
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import Policy
+from ideas_pipeline.sync.replay import replay
 from ideas_pipeline.sync.run import Full, RunResult
 from ideas_pipeline.sync.source import RunArchive
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.tables.columns import Pii
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived, page
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync_with
@@ -92,11 +95,24 @@ def test_a_stricter_policy_reaches_what_is_stored_already(later: Policy, warehou
         assert re.search(r"archived pages: [1-9]", said[0])
         # Said once; and the rows are those that a sync under this policy would have stored.
         assert privacy_of(later, tmp_path).begin(warehouse) == []
-        before = {
-            table: _compared(warehouse, table) for table in ("users", "ideas", "idea_answers", "comments", "votes")
-        }
+        before = {table: _compared(warehouse, table) for table in TABLES}
+        past = held(warehouse, IDEA_HISTORY)
         night(server, warehouse, tmp_path, later, "2")
         assert {table: _compared(warehouse, table) for table in before} == before
+        assert held(warehouse, IDEA_HISTORY) == past
+
+
+@pytest.mark.parametrize("policy", [DROP, HASH, Policy()], ids=["drop", "hash", "default"])
+def test_a_replay_of_the_archive_loads_what_the_sync_stored(policy: Policy, sqlite_url: str, tmp_path: Path) -> None:
+    with (
+        serving(api(Planted(seed=11).lists())) as server,
+        Warehouse.open(sqlite_url, COMMUNITY) as synced,
+        Warehouse.open(f"sqlite:///{tmp_path / 'replayed.db'}", COMMUNITY) as replayed,
+    ):
+        night(server, synced, tmp_path, policy, "1")
+        replay(CONTRACT, replayed, tmp_path / "archive", privacy=privacy_of(policy, tmp_path))
+        for table in TABLES:
+            assert _compared(replayed, table) == _compared(synced, table), table
 
 
 def _compared(warehouse: Warehouse, table: str) -> list[dict[str, Any]]:
