@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ class Dialect:
         token_uses: The number of API calls that an access token allows.
         rate_limit: Requests per second; more are refused.
         faults: What goes wrong now and then.
+        unlike: Dialects that it cannot be combined with.
     """
 
     about: str
@@ -32,16 +33,54 @@ class Dialect:
     token_uses: int | None = None
     rate_limit: int | None = None
     faults: tuple[Fault, ...] = ()
+    unlike: tuple[str, ...] = ()
+
+
+def _paging(**paging: Any) -> dict[str, Any]:
+    """A contract all of whose lists are paged in this way."""
+    return {"streams": {name: {"paging": paging} for name in ("challenges", "users", "ideas", "comments", "votes")}}
 
 
 # A token that is refused in another way than 401 has to expire now and then for it to be seen.
 _USES = 25
 _RATE = 40
+_CURSOR = _paging(style="cursor", cursor=["next_cursor"])
+_LINKS = _paging(style="next_link", next=["links.next"])
 
 DIALECTS: dict[str, Dialect] = {
-    "own-page-size": Dialect("pages are smaller than requested", page_cap=7),
+    "pages-from-0": Dialect("pages are numbered from 0", contract=_paging(style="page", first=0)),
+    "offsets": Dialect("pages begin after an offset", contract=_paging(style="offset")),
+    "cursors": Dialect("each page names the cursor of the next", contract=_CURSOR),
+    "links": Dialect("each page has the address of the next", contract=_LINKS),
+    "relative-links": Dialect("addresses of next pages have no host", {"next_links": "relative"}, contract=_LINKS),
+    "link-header": Dialect("the address of the next page is in the Link header", contract=_paging(style="next_link")),
+    # Without a total, nothing shows that such a list has ended.
+    "endless-cursors": Dialect(
+        "the last page names a cursor, too", {"endless": True}, contract=_CURSOR, unlike=("no-total", "total-capped")
+    ),
+    "hidden-rows": Dialect(
+        "rows that the account may not see leave empty pages",
+        {"hidden_rows": True},
+        contract=_CURSOR,
+        unlike=("total-capped",),
+    ),
+    "beyond-as-404": Dialect("a page behind the last one is answered 404", {"beyond_end": "404"}),
+    "beyond-as-400": Dialect("a page behind the last one is answered 400", {"beyond_end": "400"}),
+    "beyond-as-416": Dialect("a page behind the last one is answered 416", {"beyond_end": "416"}),
+    "last-page-again": Dialect("a page behind the last one is the last one again", {"beyond_end": "last page"}),
+    "empty-as-204": Dialect("a list without rows is answered 204", {"empty_list": "204"}),
+    "empty-as-404": Dialect("a list without rows is answered 404", {"empty_list": "404"}),
+    "empty-as-null": Dialect("a list without rows is null", {"empty_list": "null"}),
+    "empty-left-out": Dialect(
+        "a list without rows is left out, the total is 0", {"empty_list": "left out"}, unlike=("no-total",)
+    ),
+    "newest-first": Dialect("lists are sorted by last edit", {"newest_first": True}),
+    "own-page-size": Dialect("pages are smaller than requested", page_cap=6),
     "total-as-text": Dialect('the total is a text: "120"', {"total": "text"}),
     "no-total": Dialect("the total is left out", {"total": "absent"}),
+    "total-on-the-first-page": Dialect("only the first page has the total", {"total": "first page"}),
+    "total-capped": Dialect("the total does not count further than 6", {"total": "capped"}),
+    "total-in-a-header": Dialect("the total is in a header", contract=_paging(total={"header": "X-Total-Count"})),
     "numbers-as-text": Dialect('numbers are texts: "12", "3.50"', {"numbers_as_text": True}),
     "booleans-as-text": Dialect('true and false are "1" and "0"', {"booleans": "text"}),
     "booleans-as-numbers": Dialect("true and false are 1 and 0", {"booleans": "number"}),
@@ -73,18 +112,18 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
-def combined(names: Collection[str]) -> Dialect:
+def combined(names: Sequence[str]) -> Dialect:
     """Several habits as one.
 
     Raises:
         ValueError: Two of them contradict each other.
     """
     result = Dialect(about=" and ".join(DIALECTS[name].about for name in names) or "none")
-    for name in names:
+    for position, name in enumerate(names):
         new = DIALECTS[name]
-        if twice := sorted(result.quirks.keys() & new.quirks.keys()):
-            same = [n for n in names if n != name and twice[0] in DIALECTS[n].quirks]
-            raise ValueError(f"{name} and {same[0]} contradict each other: an API does only one of them")
+        for other in names[:position]:
+            if contradict(other, name):
+                raise ValueError(f"{name} and {other} contradict each other: an API does only one of them")
         result = Dialect(
             about=result.about,
             quirks={**result.quirks, **new.quirks},
@@ -95,6 +134,26 @@ def combined(names: Collection[str]) -> Dialect:
             faults=result.faults + new.faults,
         )
     return result
+
+
+def contradict(one: str, other: str) -> bool:
+    """Whether no API can have both habits."""
+    a, b = DIALECTS[one], DIALECTS[other]
+    if one == other or other in a.unlike or one in b.unlike:
+        return True
+    ours, theirs = _leaves(a.contract), _leaves(b.contract)
+    return bool(a.quirks.keys() & b.quirks.keys()) or any(
+        ours[place] != theirs[place] for place in ours.keys() & theirs.keys()
+    )
+
+
+def _leaves(contract: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """The values of a part of a contract, by dotted place."""
+    found: dict[str, Any] = {}
+    for name, value in contract.items():
+        at = f"{place}.{name}"
+        found |= _leaves(value, at) if isinstance(value, Mapping) else {at: value}
+    return found
 
 
 def quirks_of(dialect: Dialect) -> Quirks:

@@ -180,7 +180,7 @@ async def send(request: web.BaseRequest, response: Response, faults: list[Fault]
     """Send ``response``, its body damaged as ``faults`` say."""
     fault = next((f for f in faults if f.kind in _DAMAGES_BODY), None)
     body = response.body
-    if fault and fault.kind == "bom":
+    if fault and fault.kind == "bom" and body:
         body = b"\xef\xbb\xbf" + body
     if fault and fault.kind == "truncated_json":
         body = body[: len(body) // 2]

@@ -18,6 +18,10 @@ from ideas_pipeline.simulator.rights import Account, visible
 from ideas_pipeline.simulator.shape import Quirks, Shape, put
 from ideas_pipeline.simulator.truth import Index, Tables
 
+TOTAL_CAP = 6
+"""A capped total does not count further."""
+
+_HIDDEN_FROM, _HIDDEN = 4, 30
 _TEXTS = ("title", "body", "display_name", "name", "description")
 
 
@@ -84,34 +88,78 @@ class Lists:
         if span != Span():
             rows, zone = self._shown[name], ZoneInfo(self._contract.stream_timezone(name))
             keys = [key for key in keys if in_span(rows[key], stream, span, zone)]
-        start, size = slice_.start, slice_.size if slice_.size is not None else len(keys) or 1
+        places: list[str | None] = list(keys)
+        if self._quirks.hidden_rows:
+            # The account may not see these rows; they are left out after the page was cut.
+            places[_HIDDEN_FROM:_HIDDEN_FROM] = [None] * _HIDDEN if len(keys) > _HIDDEN_FROM else []
+        start, size = slice_.start, slice_.size if slice_.size is not None else len(places) or 1
+        if start and start >= len(places) and stream.paging.style in ("page", "offset"):
+            start = self._beyond_the_end(start, size, len(places))
         number = start // size + 1
-        following = start + size if start + size < len(keys) else None
+        following = start + size if start + size < len(places) or self._quirks.endless else None
 
         cut = by_kind.get("list_cut")
         if cut and number >= cut.page:
-            shown, following = [], None
+            page, following = [], None
         elif "page_twice" in by_kind:
-            shown = keys[max(0, start - size) : max(0, start - size) + size]
+            page = places[max(0, start - size) : max(0, start - size) + size]
         else:
-            shown = keys[start : start + size]
+            page = places[start : start + size]
         if "repeat_cursor" in by_kind:
             following = start
+        shown = [key for key in page if key is not None]
 
         extras: dict[str, Json] = {}
         headers: dict[str, str] = {}
         wrong = by_kind.get("wrong_total")
-        self._add_total(stream, len(keys) + (wrong.off_by if wrong else 0), extras, headers)
+        if start == 0 or self._quirks.total != "first page":
+            self._add_total(stream, len(keys) + (wrong.off_by if wrong else 0), extras, headers)
         self._add_next(stream, scope, following, url, extras, headers)
+        if not keys:
+            return self._empty(stream, extras, headers)
         return Response(200, _body(stream, self._list(name, shown, faults), extras), headers)
+
+    def _beyond_the_end(self, start: int, size: int, count: int) -> int:
+        """Where a page that begins behind the last row begins instead. Raises RequestRefused if the API refuses it."""
+        match self._quirks.beyond_end:
+            case "empty":
+                return start
+            case "last page":
+                return (count - 1) // size * size if count else 0
+            case status:
+                raise RequestRefused(int(status), "there is no such page")
+
+    def _empty(self, stream: Stream, extras: dict[str, Json], headers: dict[str, str]) -> Response:
+        """The response for a list without rows. Raises RequestRefused (404) if the API has none for it."""
+        match self._quirks.empty_list:
+            case "list":
+                empty = b"{}" if self._quirks.keyed_lists and not self._quirks.empty_as_list else b"[]"
+                return Response(200, _body(stream, orjson.Fragment(empty), extras), headers)
+            case "null":
+                return Response(200, _body(stream, orjson.Fragment(b"null"), extras), headers)
+            case "left out":
+                body: dict[str, Any] = {}
+                for path, value in extras.items():
+                    put(body, path, value)
+                return Response(200, json_bytes(body), headers)
+            case "204":
+                return Response(204, b"", headers)
+            case "404":
+                raise RequestRefused(404, "nothing was found")
 
     def _keys(self, name: str, stream: Stream, scope: str) -> list[str]:
         if not stream.each:
-            return list(self._shown.get(name, {}))
+            return self._ordered(name, list(self._shown.get(name, {})))
         known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
         if not known:
             raise RequestRefused(404, f"there is no {stream.each.placeholder} {scope}")
-        return self._index.keys(name, stream.each.placeholder).get(scope, [])
+        return self._ordered(name, self._index.keys(name, stream.each.placeholder).get(scope, []))
+
+    def _ordered(self, name: str, keys: list[str]) -> list[str]:
+        if not self._quirks.newest_first:
+            return keys
+        rows = self._shown[name]
+        return sorted(keys, key=lambda key: str(rows[key].get("updated_at") or ""), reverse=True)
 
     def _list(self, name: str, keys: list[str], faults: list[Fault]) -> orjson.Fragment:
         rendered = {key: self._record(name, key) for key in keys}
@@ -151,9 +199,10 @@ class Lists:
         if total is None or self._quirks.total == "absent":
             return
         if total.header:
-            headers[total.header] = str(count)
+            headers[total.header] = str(_stated(self._quirks.total, count))
         else:
-            extras[total.body[0]] = str(count) if self._quirks.total == "text" else count
+            stated = _stated(self._quirks.total, count)
+            extras[total.body[0]] = str(stated) if self._quirks.total == "text" else stated
 
     def _add_next(
         self,
@@ -175,6 +224,11 @@ class Lists:
                 extras[stream.paging.next[0]] = link
             elif link:
                 headers["Link"] = f'<{link}>; rel="next"'
+
+
+def _stated(habit: str, count: int) -> int:
+    """The total that an API of this habit states for a list of ``count`` rows."""
+    return min(count, TOTAL_CAP) if habit == "capped" else count
 
 
 def _body(stream: Stream, records: orjson.Fragment, extras: dict[str, Json]) -> bytes:

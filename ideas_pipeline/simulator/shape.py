@@ -29,7 +29,12 @@ class Quirks:
     no_timestamp      the value that means "none": ``"0000-00-00 00:00:00"``, ``0``, ``""``
     extra_fields      unmapped fields, and people's names and e-mail addresses (see ``email_of``)
     signed_urls       volatile addresses get a signature that differs in every response
-    total             the list's total as ``text``, or ``absent``
+    total             the list's total as ``text``, ``absent``, on the ``first page`` only, or ``capped``
+    beyond_end        a page behind the last one is refused with this status, or is the ``last page`` again
+    empty_list        a list without rows is ``null``, its key is ``left out``, or the answer is ``204`` or ``404``
+    endless           the cursor or link to a next page never ends
+    hidden_rows       rows that the account may not see are left out after a page was cut, so that pages can be empty
+    newest_first      lists are sorted by last edit, the newest first
     next_links        ``relative`` to the host
     expired_as        how a token is refused (see ``statuses``)
     limited_as        how a client that is too fast is refused (see ``statuses``)
@@ -46,7 +51,12 @@ class Quirks:
     no_timestamp: Json = None
     extra_fields: bool = False
     signed_urls: bool = False
-    total: Literal["number", "text", "absent"] = "number"
+    total: Literal["number", "text", "absent", "first page", "capped"] = "number"
+    beyond_end: Literal["empty", "last page", "400", "404", "416"] = "empty"
+    empty_list: Literal["list", "null", "left out", "204", "404"] = "list"
+    endless: bool = False
+    hidden_rows: bool = False
+    newest_first: bool = False
     next_links: Literal["absolute", "relative"] = "absolute"
     expired_as: TokenRefusal = "401"
     limited_as: RateRefusal = "429"

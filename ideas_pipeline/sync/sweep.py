@@ -22,6 +22,8 @@ _BARREN_PAGES = 25
 _AHEAD = 64
 # A sweep may have so many bridges, and one more for each so many of its pages.
 _BRIDGES, _PAGES_PER_BRIDGE = 3, 10
+# Search indexes count and serve this many records at least, before they stop doing both.
+_SMALLEST_CAP = 1000
 # How many records neighbours have in common if offsets can be chosen, so that a single deletion does not part them.
 # Pages of fewer records than ``_SMALL`` have one in common.
 _OVERLAP, _SMALL = 2, 50
@@ -132,7 +134,9 @@ class Sweep:
         self.keyless += len(page.records) - len(ids)
         news = set(ids) - self.ids
         self.ids |= news
-        if self.probed and news and self.total is not None and self.total < self.count and self._total_stood_still():
+        # Behind all records of the total, or already in the first response, which is read at one instant.
+        exceeds = self.total is not None and self.total < self.count and (self.probed or self.pages == 1)
+        if exceeds and news and self._total_stood_still():
             self.capped = self.total
         return self._follow(page, ids, news)
 
@@ -329,7 +333,8 @@ class NumberedSweep(Sweep):
         if self._stale > _STALE_PAGES:
             self.doubts.add("pages brought nothing new and did not end")
             self._ended = True
-        if page.refused in (400, 422) and self._last_is_full():
+        is_all = self.total == self.count < _SMALLEST_CAP
+        if page.refused in (400, 422) and self._last_is_full() and not is_all:
             # The end of the list, or the depth from which on the API refuses to serve it.
             self.doubts.add(f"the API refused the page after {self.count} records (HTTP {page.refused})")
 

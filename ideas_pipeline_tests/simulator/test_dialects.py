@@ -8,6 +8,8 @@ import pytest
 import requests
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.merge import merge
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.dialects import DIALECTS, combined, quirks_of
 from ideas_pipeline.simulator.simulator import Simulator
@@ -64,6 +66,56 @@ def test_a_refresh_token_that_stays_can_be_used_again() -> None:
         pair = caller.login()
         answers = [caller.post("auth/refresh", refresh_token=pair["refresh_token"]).json() for _ in range(2)]
     assert [sorted(answer) for answer in answers] == [["access_token", "expires_in"]] * 2
+
+
+def page(dialect: str, path: str, **parameters: Any) -> requests.Response:
+    """The response for one page of a community with a challenge that has no ideas."""
+    tables = {name: dict(rows) for name, rows in TABLES.items()}
+    tables["challenges"]["9"] = tables["challenges"]["501"] | {"id": "9"}
+    spoken = combined([dialect])
+    contract = Contract.model_validate(merge(load_contract(None).model_dump(by_alias=True), spoken.contract))
+    with Simulator(contract, tables, page_cap=spoken.page_cap, quirks=quirks_of(spoken)) as simulator:
+        return Caller(simulator).get(path, **parameters)
+
+
+EMPTY = "challenges/9/ideas"
+
+
+def test_a_page_behind_the_last_one() -> None:
+    for status in (404, 400, 416):
+        assert page(f"beyond-as-{status}", "users", page=3).status_code == status
+        assert page(f"beyond-as-{status}", EMPTY).status_code == 200
+    assert page("last-page-again", "users", page=9).json() == page("no-total", "users", page=2).json() | {"total": 120}
+    assert page("own-page-size", "users", page=99).json() == {"data": [], "total": 120}
+
+
+def test_a_list_without_rows() -> None:
+    assert page("empty-as-204", EMPTY).status_code == 204
+    assert page("empty-as-404", EMPTY).status_code == 404
+    assert page("empty-as-null", EMPTY).json() == {"data": None, "total": 0}
+    assert page("empty-left-out", EMPTY).json() == {"total": 0}
+    assert page("maps-by-id", EMPTY).json() == {"data": {}, "total": 0}
+
+
+def test_totals() -> None:
+    assert page("total-capped", "users").json()["total"] == 6
+    assert page("total-on-the-first-page", "users").json()["total"] == 120
+    assert "total" not in page("total-on-the-first-page", "users", page=2).json()
+    assert page("total-in-a-header", "users").headers["X-Total-Count"] == "120"
+
+
+def test_pages_that_name_the_next_one() -> None:
+    first = page("hidden-rows", "users", per_page=10).json()
+    assert len(first["data"]) == 4
+    second = page("hidden-rows", "users", per_page=10, cursor=first["next_cursor"]).json()
+    assert (second["data"], second["total"]) == ([], 120)
+    assert page("endless-cursors", "users", per_page=1000).json()["next_cursor"]
+    assert page("relative-links", "users").json()["links"]["next"].startswith("/v2/users?")
+
+
+def test_rows_in_the_order_of_their_last_edit() -> None:
+    edited = [row["updated_at"] for row in page("newest-first", "challenges").json()["data"]]
+    assert edited == sorted(edited, reverse=True)
 
 
 def test_dialects_of_different_things_can_be_combined() -> None:
