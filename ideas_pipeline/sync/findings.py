@@ -329,7 +329,18 @@ def _completeness(last: quality.LastRun | None, contract: Contract, stream: str,
         return Finding("completeness", stream, "error", "Never synced.", "The table is empty.", f"{_SYNC}.")
     numbers = {"scopes": last.scopes, "complete": last.scopes_complete}
     if last.verdict == "complete":
-        return Finding("completeness", stream, "note", f"Scopes read and complete: {last.scopes:,}.", numbers=numbers)
+        what = f"Scopes read and complete: {last.scopes:,}."
+        if not last.disbelieved:
+            return Finding("completeness", stream, "note", what, numbers=numbers)
+        return Finding(
+            "completeness",
+            stream,
+            "warning",
+            f"{what} But {last.disbelieved}.",
+            "Such lists are complete all the same; without a total it takes more requests to prove that.",
+            f"Say that there is none: streams: {{{stream}: {{paging: {{total: null}}}}}}",
+            numbers,
+        )
     reason = (last.reason or "no reason was noted").rstrip(".")
     if last.verdict == "running":
         what = "The last sync did not end: it was killed, or is still running."

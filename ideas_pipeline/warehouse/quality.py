@@ -28,6 +28,7 @@ class LastRun:
         scopes_complete: Number of these that are complete.
         hidden_changes: Scopes that had changed although no parent column showed it.
         incomplete: The scopes of that run that are incomplete, sorted.
+        disbelieved: Which claim of the API was not used for a complete scope of that run; None if all were.
     """
 
     run_id: str
@@ -37,6 +38,7 @@ class LastRun:
     scopes_complete: int
     hidden_changes: int
     incomplete: list[str]
+    disbelieved: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,10 @@ def last_run(tx: Transaction, stream: str) -> LastRun | None:
     run = tx.execute(newest).one_or_none()
     if run is None:
         return None
-    incomplete = tx.scalars(
-        sa.select(scopes.scope)
-        .where(tx.owns(SYNC_SCOPES), scopes.stream == stream, scopes.run_id == run.run_id)
-        .where(scopes.verdict == "incomplete")
-        .order_by(scopes.scope)
-    ).all()
-    return LastRun(*run, incomplete=list(incomplete))
+    of_run = sa.and_(tx.owns(SYNC_SCOPES), scopes.stream == stream, scopes.run_id == run.run_id)
+    incomplete = sa.select(scopes.scope).where(of_run, scopes.verdict == "incomplete").order_by(scopes.scope)
+    disbelieved = sa.select(sa.func.min(scopes.reason)).where(of_run, scopes.verdict == "complete")
+    return LastRun(*run, incomplete=list(tx.scalars(incomplete)), disbelieved=tx.scalar(disbelieved))
 
 
 def incomplete_scopes(tx: Transaction, stream: str, run_id: str) -> list[IncompleteScope]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.probe import probe
 from ideas_pipeline.probe.step import Step
+from ideas_pipeline.sync.findings import Expectations, stream_findings
 from ideas_pipeline.sync.run import RunResult
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -148,6 +150,12 @@ def test_a_total_that_stops_counting_is_recognized_and_check_says_so(
 
     result = synced(lists, sqlite, tmp_path, paging)
     assert (result.verdict, len(live(sqlite))) == ("complete", 47)
+    expected = Expectations(timezone="UTC", verify_days=14, stale_hours=48)
+    with sqlite.reading() as tx:
+        found = stream_findings(tx, users_paged(paging), "users", expected, datetime.now(UTC))
+    (finding,) = (f for f in found if f.code == "completeness")
+    assert "the API's total, 20, is a cap or an estimate" in finding.what
+    assert (finding.severity, "total: null" in finding.do) == ("warning", True)
     step = checked(lists, tmp_path, paging)
     assert any("20, is a cap or an estimate" in sentence for sentence in step.differs)
     assert step.fix["streams"]["users"]["paging"]["total"] is None

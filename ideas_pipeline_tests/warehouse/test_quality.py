@@ -43,7 +43,14 @@ def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse, other_w
         call_writing(warehouse, finish_stream, f"night-{on}", "ideas", night(on), "incomplete", "it moved", **counted)
 
     assert call_reading(warehouse, last_run, "ideas") == LastRun(
-        "night-2", "incomplete", "it moved", scopes=2, scopes_complete=1, hidden_changes=0, incomplete=["c2"]
+        "night-2",
+        "incomplete",
+        "it moved",
+        scopes=2,
+        scopes_complete=1,
+        hidden_changes=0,
+        incomplete=["c2"],
+        disbelieved=None,
     )
     assert call_reading(other_warehouse, last_run, "ideas") is None
 
@@ -51,7 +58,7 @@ def test_the_last_run_names_its_own_unproven_lists(warehouse: Warehouse, other_w
 def test_a_run_that_was_killed_is_still_the_last_one(warehouse: Warehouse) -> None:
     call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
 
-    assert call_reading(warehouse, last_run, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [])
+    assert call_reading(warehouse, last_run, "ideas") == LastRun("night-1", "running", None, 0, 0, 0, [], None)
 
 
 @pytest.mark.parametrize("mode", ["window", "replay", "retry"])
