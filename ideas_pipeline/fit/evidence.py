@@ -50,7 +50,8 @@ class Exchange:
 
     @property
     def ok(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        """Whether it was answered as an API answers: not with an error, a web page or a broken body."""
+        return self.status is not None and 200 <= self.status < 300 and not self.problem
 
     @property
     def is_missing(self) -> bool:

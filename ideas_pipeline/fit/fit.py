@@ -9,7 +9,7 @@ from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.fit.lists import Explorer, explore, fit_limits
 from ideas_pipeline.fit.login import fit_login, fit_renewal
 from ideas_pipeline.fit.recorded import fit_recorded
-from ideas_pipeline.fit.session import BudgetSpent, Session
+from ideas_pipeline.fit.session import Session, Stopped
 from ideas_pipeline.fit.times import fit_timezone
 from ideas_pipeline.ideas_api.auth import Credentials
 
@@ -59,20 +59,11 @@ def _fit_live(session: Session, draft: Draft) -> None:
             session.header = {form.name: form.format.replace("{access_token}", tokens.access)}
             session.reserved = min(_FOR_RENEWAL, session.most // 4)
             explore(Explorer(session, draft, tokens))
-    except BudgetSpent:
-        _ask_for_more(session, draft)
+    except Stopped as stopped:
+        draft.ask((), str(stopped), urgency=99)
     session.reserved = 0
     try:
         if tokens is not None:
             fit_renewal(session, draft, tokens)
-    except BudgetSpent:
-        _ask_for_more(session, draft)
-
-
-def _ask_for_more(session: Session, draft: Draft) -> None:
-    draft.ask(
-        (),
-        f"The budget of {session.most} requests is spent, so the rest was not tried. Run again with "
-        f"--requests {session.most * 2}: what was found is kept.",
-        urgency=99,
-    )
+    except Stopped as stopped:
+        draft.ask((), str(stopped), urgency=99)

@@ -23,6 +23,9 @@ _MOST_PATHS = 22
 _MOST_PARENTS = 3
 _REFUSED = (401, 403)
 _PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
+# Page sizes to try if the API refuses the one of the contract.
+_SIZES = (50, 25, 20, 10)
+_PROFILES_OF = ("ideas.author_id", "comments.author_id", "votes.user_id", "idea_coauthors.user_id")
 _LIMITS = ("X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit")
 
 
@@ -40,6 +43,7 @@ class Explorer:
         lists: the list of each stream that was found.
         scopes: the parent of that list.
         sizes: the parameters that set the page size of other lists.
+        size: the largest page that another list gave.
     """
 
     session: Session
@@ -51,14 +55,14 @@ class Explorer:
     lists: dict[str, List] = field(default_factory=dict)
     scopes: dict[str, str] = field(default_factory=dict)
     sizes: list[str] = field(default_factory=list)
+    size: int | None = None
 
 
 def explore(explorer: Explorer) -> None:
     """Find and read a list of every stream.
 
     Raises:
-        BudgetSpent: what was found until then stays.
-        Unavailable: the API does not answer.
+        Stopped: what was found until then stays.
     """
     draft, say = explorer.draft, explorer.session.say
     for stream in draft.contract.order():
@@ -67,6 +71,8 @@ def explore(explorer: Explorer) -> None:
             _fit_records(explorer, stream, explorer.lists[stream].first.answer)
         elif explorer.header_known is None:
             return
+    if "users" in draft.contract.streams and "users" not in explorer.lists:
+        _find_profiles(explorer)
     # The longest list shows its paging best; the others are then compared with it.
     for stream in sorted(explorer.lists, key=lambda name: -len(explorer.lists[name].first.keys)):
         say(f"{stream}: paging")
@@ -88,6 +94,7 @@ def _find(explorer: Explorer, stream: str) -> bool:
         )
         return False
     tried: list[str] = []
+    denied: list[str] = []
     for template in _templates(explorer, stream):
         if template in tried or len(tried) >= _MOST_PATHS:
             continue
@@ -96,6 +103,8 @@ def _find(explorer: Explorer, stream: str) -> bool:
             answer = _get(explorer, _filled(template, scope))
             if explorer.header_known is None:
                 return False
+            if not answer.ok and not answer.is_missing and answer.status:
+                denied.append(f"{template} (HTTP {answer.status})")
             records = likely_records(answer.body, stream, explorer.draft.contract.streams[stream])
             if not answer.ok or records is None or not _take(explorer, stream, template, scope, answer):
                 break
@@ -107,10 +116,47 @@ def _find(explorer: Explorer, stream: str) -> bool:
         ("streams", stream, "path"),
         f"None of {len(tried)} known paths has a list of {stream}"
         + (f" (tried: {', '.join(tried[:12])})" if tried else "")
+        + (f"; the API refuses {', '.join(denied[:3])}" if denied else "")
         + ". Which path does the API's reference, or the browser, show?",
         urgency=95 if stream in ("challenges", "ideas") else 80,
     )
     return False
+
+
+def _find_profiles(explorer: Explorer) -> None:
+    """Look for single people by the ids that other records name: some APIs have no list of people."""
+    draft = explorer.draft
+    people = [
+        str(row[column])
+        for table, column in (name.split(".") for name in _PROFILES_OF)
+        for row in explorer.seen.get(table, [])
+        if row.get(column) is not None
+    ]
+    if not people:
+        return
+    explorer.session.say("users: looking for single profiles")
+    prefix = next((lst.path.rpartition("/")[0] for name, lst in explorer.lists.items() if name not in _PARENTS), "")
+    place = ("streams", "users")
+    for word in vocabulary.LIST_WORDS["users"]:
+        template = f"{prefix}/{word}/{{user_id}}".lstrip("/")
+        answer = explorer.session.get(_filled(template, people[0]))
+        if not answer.ok or not isinstance(answer.body, dict):
+            continue
+        reason = "the API answers there with one person"
+        one = draft.contract.streams["users"].model_copy(update={"reads": "one"})
+        records = likely_records(answer.body, "users", one) or "@body"
+        found = [
+            Inferred((*place, "path"), template, reason),
+            Inferred((*place, "reads"), "one", reason),
+            Inferred((*place, "records"), [records], reason),
+            Inferred((*place, "each"), {"of": list(_PROFILES_OF), "placeholder": "user_id"}, reason),
+            Inferred((*place, "paging", "style"), "none", reason),
+            Inferred((*place, "paging", "total"), None, reason),
+        ]
+        if draft.propose(*found):
+            people_read = [record for _, record in records_in(answer.body, (records,))]
+            fit_fields(draft, "users", people_read, known_ids(explorer.seen))
+            return
 
 
 def _templates(explorer: Explorer, stream: str) -> Iterator[str]:
@@ -188,7 +234,7 @@ def _get(explorer: Explorer, path: str) -> Exchange:
     if answer.is_missing or explorer.header_known:
         return answer
     if not _is_refusal(answer):
-        if answer.ok:
+        if answer.ok and isinstance(answer.body, dict | list):
             _accept_header(explorer, answer)
         return answer
     for name, form in _headers(explorer, answer):
@@ -342,28 +388,34 @@ def _fit_records(explorer: Explorer, stream: str, answer: Exchange) -> None:
 
 
 def _read_full_page(explorer: Explorer, stream: str) -> None:
-    """Read a page of the contract's size if there are more records than the first page had."""
+    """Read a page of the contract's size, or of the largest one that the API accepts."""
     draft, target = explorer.draft, explorer.lists[stream]
+    place = ("streams", stream, "paging", "size")
     count = len(target.first.keys)
     total = total_value(target.first.answer, total_in(target.first.answer, target.records, count))
     paging = draft.contract.streams[stream].paging
-    is_settled = draft.is_settled(("streams", stream, "paging", "style"))
-    if paging.style == "none" or not (is_settled and explorer.paging and count) or total == count:
+    if explorer.paging is None or not explorer.paging.values["style"] == paging.style != "none" or not count:
         return
-    if explorer.paging.values["style"] != paging.style:
+    if explorer.size is not None and (total == count or explorer.size < paging.size):
+        draft.propose(Inferred(place, explorer.size, "the largest page that another list gave"))
         return
-    page = target.page(parameters(explorer.paging, paging.size))
-    if page is not None and len(page.keys) > count:
-        _fit_size(draft, stream, paging.size, len(page.keys), total)
-        _fit_records(explorer, stream, page.answer)
-
-
-def _fit_size(draft: Draft, stream: str, asked: int, came: int, total: int | None) -> None:
-    place = ("streams", stream, "paging", "size")
-    if came == asked:
-        draft.confirm(place, f"a page had {came} records, as requested")
-    elif total is not None and total > came:
-        draft.propose(Inferred(place, came, f"{asked} were requested, and {came} of {total} came"))
+    sizes = [paging.size, *(size for size in _SIZES if size < paging.size)]
+    for size in sizes if explorer.paging.values.get("size_parameter") else sizes[:1]:
+        page = target.page(parameters(explorer.paging, size))
+        if page is None:
+            continue
+        if size != paging.size:
+            draft.propose(Inferred(place, size, f"the API refuses pages of {paging.size}"))
+        explorer.size = size
+        came = len(page.keys)
+        if came == size:
+            draft.confirm(place, f"a page had {came} records, as requested")
+        elif total is not None and came < min(size, total):
+            draft.propose(Inferred(place, came, f"{size} were requested, and {came} of {total} came"))
+            explorer.size = came
+        if came > count:
+            _fit_records(explorer, stream, page.answer)
+        return
 
 
 def _fit_total(draft: Draft, stream: str, where: Mapping[str, str] | None, total: int | None, count: int) -> None:

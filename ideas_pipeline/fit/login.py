@@ -21,6 +21,7 @@ _MOST_REFUSED = 6
 # An auth code may be valid for one attempt only.
 _ATTEMPTS_PER_CODE = 3
 _ATTEMPTS_ON_BUSY = 4
+_SHAPES_AFTER_DENIAL = 6
 _DENIED = (401, 403)
 _WAYS: tuple[SendAs, ...] = ("form", "json")
 _TOKEN = re.compile(r"[\w.~+/=:|-]{6,}")
@@ -197,7 +198,8 @@ def _has_kind(name: str, value: Json) -> bool:
         return isinstance(value, bool) or (isinstance(value, str | int) and is_yes(value))
     if name == "expires_in":
         return not isinstance(value, bool) and str(value).isdecimal() and 0 < int(str(value)) < 10**9
-    return isinstance(value, str) and bool(_TOKEN.fullmatch(value))
+    is_text = isinstance(value, str) or (name == "auth_code" and isinstance(value, int) and not isinstance(value, bool))
+    return is_text and bool(_TOKEN.fullmatch(str(value)))
 
 
 def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> tuple[LoginRequest | None, Exchange]:
@@ -227,6 +229,9 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
             attempts += 1
             shapes += 1
             refused += answer.status in _DENIED
+            if attempts == 1 and refused:
+                # The request is understood, so the credentials are more likely to be wrong than its shape.
+                shapes = _MOST_SHAPES - _SHAPES_AFTER_DENIAL
             if refused >= _MOST_REFUSED or shapes >= _MOST_SHAPES:
                 return None, told
             if path in plan.busy and attempts - before >= _ATTEMPTS_ON_BUSY:

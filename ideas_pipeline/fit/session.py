@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ideas_pipeline.contract.types import Json, SendAs
-from ideas_pipeline.errors import IdeasApiError, Unavailable
+from ideas_pipeline.errors import IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.transport import Parameters, Transport
@@ -26,8 +26,8 @@ class LoginRequest:
     fields: Mapping[str, str]
 
 
-class BudgetSpent(Exception):
-    """The number of requests that the operator allows is used up."""
+class Stopped(Exception):
+    """No more requests can be sent now. The message says why, as a sentence, and what to do."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Session:
         *,
         header: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """Read a path with the token, or with another ``header``. Raises BudgetSpent and the errors of ``send``."""
+        """Read a path with the token, or with another ``header``. Raises Stopped and Unavailable."""
         headers = self.header if header is None else header
         return self._send(Exchange(LIVE, "GET", path, values or {}, "query", headers))
 
@@ -78,11 +78,14 @@ class Session:
         """Send a request.
 
         Raises:
-            BudgetSpent: the request would be one too many.
-            Unavailable: the API cannot be reached; a single path that fails is an exchange with a problem.
+            Stopped: the request would be one too many, or the API demands a pause or stopped answering.
+            Unavailable: the API does not answer the first request.
         """
         if self.left <= 0:
-            raise BudgetSpent
+            raise Stopped(
+                f"The budget of {self.most} requests is spent. Run fit again, with --requests {self.most * 2} if it "
+                "does not get further: what was found is kept."
+            )
         exchange = self._exchange(asked)
         self.seen.append(exchange)
         return exchange
@@ -97,9 +100,14 @@ class Session:
                 idempotent=asked.method == "GET",
                 lenient=True,
             )
+        except RateLimited as error:
+            why = f"The API demands a pause: {error.message}. Run fit again later: what was found is kept."
+            raise Stopped(why) from None
         except Unavailable as error:
-            if error.status is None or not self.seen:
+            if error.status is None and not self.seen:
                 raise
+            if error.status is None:
+                raise Stopped(f"The API stopped answering: {error.message}. What was found is kept.") from None
             return replace(asked, status=error.status, problem=error.message)
         except IdeasApiError as error:
             return replace(asked, status=error.status, problem=error.message)

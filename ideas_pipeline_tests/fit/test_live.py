@@ -1,0 +1,157 @@
+"""``fit`` against live APIs with habits that the random ones do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.fit.draft import Draft
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.responses import Response
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, village
+from ideas_pipeline_tests.fit.measuring import fitted, unlimited
+
+STREAMS = ("challenges", "users", "ideas", "comments", "votes")
+Respond = Callable[[web.BaseRequest, str], Response | None]
+
+
+class OddSimulator(Simulator):
+    """Answers by itself what ``odd`` does not."""
+
+    odd: Respond | None = None
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = self.odd(request, request.rel_url.raw_path) if self.odd else None
+        if response is None:
+            return await super().handle(request)
+        return web.Response(
+            status=response.status, body=response.body, headers=response.headers, content_type=response.content_type
+        )
+
+
+@contextmanager
+def odd(contract: Contract, respond: Respond | None = None) -> Iterator[OddSimulator]:
+    with OddSimulator(contract, village()) as simulator:
+        simulator.odd = respond
+        yield simulator
+
+
+def values(draft: Draft) -> dict[str, Any]:
+    return {".".join(map(str, place)): line.value for place, line in draft.lines.items()}
+
+
+def test_an_api_that_is_as_the_contract_says_needs_no_line(tmp_path: Path) -> None:
+    with odd(unlimited()) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert (values(draft), draft.open_questions()) == ({}, [])
+    assert len(draft.confirmed) > 80
+
+
+def test_a_page_size_that_the_api_refuses_is_replaced_by_the_largest_that_it_takes(tmp_path: Path) -> None:
+    def at_most_30(request: web.BaseRequest, _: str) -> Response | None:
+        size = int(request.query.get("per_page", 1))
+        return Response(400, b'{"error": "per_page must be at most 30"}') if size > 30 else None
+
+    with odd(unlimited(), at_most_30) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert values(draft) == {f"streams.{stream}.paging.size": 25 for stream in STREAMS}
+
+
+def test_a_page_that_the_api_cuts_short_shows_its_own_size(tmp_path: Path) -> None:
+    with Simulator(unlimited(), village(), page_cap=20) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert draft.contract.streams["users"].paging.model_dump()["size"] == 20
+
+
+def test_an_api_without_a_list_of_people_is_read_person_by_person(tmp_path: Path) -> None:
+    each = {"of": ["ideas.author_id"], "placeholder": "user_id"}
+    one: dict[str, Any] = {"path": "people/{user_id}", "reads": "one", "records": ["person"], "each": each}
+    one["paging"] = {"!": {"style": "none"}}
+    with odd(contract_with({"streams": {"users": one}})) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path, most=100)
+    users = draft.contract.streams["users"]
+    assert (users.path, users.reads, users.records) == ("people/{user_id}", "one", ("person",))
+    assert [q for q in draft.open_questions() if q.place[:2] == ("streams", "users")] == []
+
+
+def test_web_pages_for_unknown_paths_are_no_lists_and_accept_no_header(tmp_path: Path) -> None:
+    other = {
+        "auth": {"header": {"name": "X-Auth-Token", "format": "{access_token}"}},
+        "streams": {"challenges": {"path": "contests"}, "ideas": {"path": "contests/{challenge_id}/ideas"}},
+    }
+    contract = contract_with(other)
+    known = ("auth", "contests", "users", "ideas")
+
+    def web_page(_: web.BaseRequest, path: str) -> Response | None:
+        is_known = path.removeprefix("/v2/").split("/")[0] in known
+        return None if is_known else Response(200, b"<html>Welcome</html>", content_type="text/html")
+
+    with odd(contract, web_page) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert values(draft) == {
+        "auth.header.name": "X-Auth-Token",
+        "auth.header.format": "{access_token}",
+        "streams.challenges.path": "contests",
+        "streams.ideas.path": "contests/{challenge_id}/ideas",
+    }
+
+
+def test_a_list_that_the_account_may_not_read_is_named_in_the_question(tmp_path: Path) -> None:
+    def no_users(_: web.BaseRequest, path: str) -> Response | None:
+        return Response(403, b'{"error": "administrators only"}') if path == "/v2/users" else None
+
+    with odd(unlimited(), no_users) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    [question] = draft.open_questions()
+    assert question.place == ("streams", "users", "path")
+    assert "the API refuses users (HTTP 403)" in question.text
+
+
+def test_a_login_answer_that_cannot_be_understood_is_described_by_names_and_kinds(tmp_path: Path) -> None:
+    def two_texts(_: web.BaseRequest, path: str) -> Response | None:
+        return Response(200, b'{"alpha": "s3cr3t-one", "beta": "s3cr3t-two"}') if path == "/v2/auth/code" else None
+
+    with odd(unlimited(), two_texts) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    [question] = draft.open_questions()
+    assert (question.place, question.proposal) == (("auth", "code", "auth_code"), "alpha")
+    assert "alpha (text), beta (text)" in question.text
+    assert "s3cr3t" not in repr(draft.questions) + repr(draft.lines)
+
+
+def test_refused_credentials_are_not_tried_for_long(tmp_path: Path) -> None:
+    with odd(unlimited()) as simulator:
+        simulator.auth.revoked = True
+        with pytest.raises(AuthenticationError, match="refuses the client id and secret"):
+            fitted(simulator, unlimited(), tmp_path)
+        assert len(simulator.log) <= 10
+
+
+def test_a_rate_limit_ends_it_with_what_was_found(tmp_path: Path) -> None:
+    other = {"challenges": {"path": "campaigns"}, "ideas": {"path": "campaigns/{challenge_id}/ideas"}}
+    with odd(contract_with({"streams": other})) as simulator:
+        simulator.faults.add(Fault(kind="status", stream="ideas", status=429, retry_after="seconds", seconds=7200))
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert values(draft)["streams.challenges.path"] == "campaigns"
+    assert draft.open_questions()[0].text.startswith("The API demands a pause")
+
+
+def test_a_rate_header_with_its_window_becomes_a_limit(tmp_path: Path) -> None:
+    contract = unlimited()
+    with odd(contract) as simulator:
+
+        def with_limit(request: web.BaseRequest, path: str) -> Response | None:
+            is_root = path == "/v2/"
+            return Response(404, b"{}", {"X-RateLimit-Limit": "300", "X-RateLimit-Window": "3600"}) if is_root else None
+
+        simulator.odd = with_limit
+        draft, _ = fitted(simulator, contract, tmp_path)
+    assert values(draft) == {"limits.requests_per_hour": 300}
