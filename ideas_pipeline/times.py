@@ -10,6 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 # No idea community is older. An earlier time of something that happened is a mistake of the source.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+# No deadline is later.
+LATEST_PLAN = datetime(2200, 1, 1, tzinfo=UTC)
+# A clock that is wrong by less is no mistake.
+TOMORROW = timedelta(days=1)
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import count_if, share
+from ideas_pipeline.marts.dialect import believed, count_if, share
 from ideas_pipeline.marts.facts import ACTS, PEOPLE
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import CHALLENGES
+from ideas_pipeline.times import LATEST_PLAN
 
 TABLE = mart_table(
     "mart_challenges",
@@ -85,8 +86,8 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             challenge.id,
             challenge.title,
             challenge.type,
-            challenge.starts_at,
-            challenge.deadline_at,
+            believed(challenge.starts_at, LATEST_PLAN),
+            believed(challenge.deadline_at, LATEST_PLAN),
             count(ideas, "ideas"),
             count(ideas, "joint_ideas"),
             count(people, "idea_authors"),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.mart import BuildContext
+from ideas_pipeline.times import EARLIEST
 
 Column = sa.ColumnElement[Any]
 
@@ -104,6 +105,11 @@ def seconds_between(earlier: Column, later: Column, context: BuildContext) -> Co
 def literal_moment(at: datetime) -> Column:
     """``at``, which is timezone-aware, as a literal of the statement."""
     return sa.literal(at.astimezone(UTC), sa.DateTime(timezone=True))
+
+
+def believed(moment: Column, until: datetime) -> Column:
+    """``moment``; null if it is before any community existed, or not before ``until``: a mistake of the source."""
+    return sa.case((sa.and_(moment >= literal_moment(EARLIEST), moment < literal_moment(until)), moment))
 
 
 def binary_collated(text: Column, context: BuildContext) -> Column:

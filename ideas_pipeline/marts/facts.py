@@ -9,15 +9,20 @@ comments that the start of a stage cleared are counted as acts, but not as curre
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import binary_collated, day_of, literal_moment
+from ideas_pipeline.marts.dialect import believed, binary_collated, day_of
 from ideas_pipeline.marts.mart import BuildContext
 from ideas_pipeline.tables.columns import Kind, column, is_live
 from ideas_pipeline.tables.community import BANNED, CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
 from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.times import TOMORROW
+
+# A larger value is a mistake of the source, and could overflow a sum: the vote counts, its value does not.
+_LARGEST_VOTE = 1e9
 
 NOT_REGISTERED = (*BANNED, "deleted", "invited", "erased")
 
@@ -57,7 +62,8 @@ ACTS = _fact(
 )
 """Acts: idea (by its author), joint_idea (by each co-author), comment, vote. ``user_id`` is null without a person.
 
-``at`` is the source's time; if that is null or in the future, it is the time when the pipeline first saw the row.
+``at`` is the source's time; if that is null, before 1995 or in the future, it is the time when the pipeline first saw
+the row.
 """
 
 STAGES = _fact(
@@ -120,15 +126,26 @@ def is_removed(idea: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 def _when(row: sa.ColumnCollection[str, sa.Column[Any]], context: BuildContext) -> sa.ColumnElement[Any]:
-    """The time of an act. A time in the future comes from a wrong clock, or from a date that means "never"."""
-    return sa.case((row.created_at <= literal_moment(context.as_of), row.created_at), else_=row._first_seen_at)
+    """The time of an act. One before any community, or in the future, comes from a wrong clock or means "never"."""
+    return sa.func.coalesce(believed(row.created_at, context.as_of + timedelta.resolution), row._first_seen_at)
+
+
+def happened(moment: sa.ColumnElement[Any], context: BuildContext) -> sa.ColumnElement[Any]:
+    """The time of something that happened; null if it cannot be true."""
+    return believed(moment, context.as_of + TOMORROW)
 
 
 def _ideas(context: BuildContext) -> sa.Select[Any]:
     c = IDEAS.c
     at = _when(c, context)
     return sa.select(
-        c.id, c.challenge_id, c.stage_id, c.author_id, at.label("created_at"), c.published_at, day_of(at, context)
+        c.id,
+        c.challenge_id,
+        c.stage_id,
+        c.author_id,
+        at.label("created_at"),
+        happened(c.published_at, context),
+        day_of(at, context),
     ).where(is_live(IDEAS, context.community), ~is_removed(IDEAS), not_banned(c.author_id, context))
 
 
@@ -192,7 +209,8 @@ def _comments(context: BuildContext) -> sa.Select[Any]:
 def _votes(context: BuildContext) -> sa.Select[Any]:
     c = VOTES.c
     at = _when(c, context)
-    cast = _act("vote", c.id, c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=c.value)
+    value = sa.case((c.value.between(-_LARGEST_VOTE, _LARGEST_VOTE), c.value))
+    cast = _act("vote", c.id, c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=value)
     return cast.join(VOTES, c.idea_id == COUNTED_IDEAS.c.idea_id).where(
         _done(VOTES, context), not_banned(c.user_id, context)
     )
@@ -269,8 +287,8 @@ def _people(context: BuildContext) -> sa.Select[Any]:
     return sa.select(
         c.id,
         sa.case((registered, sa.true()), else_=sa.false()),
-        day_of(c.joined_at, context),
-        sa.case((c.last_seen_at.is_not(None), sa.true()), else_=sa.false()),
+        day_of(happened(c.joined_at, context), context),
+        sa.case((happened(c.last_seen_at, context).is_not(None), sa.true()), else_=sa.false()),
     ).where(c.community == context.community, status.not_in(BANNED))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, percentiles, seconds_between, share
-from ideas_pipeline.marts.facts import banned, is_removed
+from ideas_pipeline.marts.facts import banned, happened, is_removed
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS
@@ -55,6 +55,7 @@ _A_MINUTE = 60
 
 def _select(context: BuildContext) -> sa.Select[Any]:
     c = IDEAS.c
+    created_at, published_at = happened(c.created_at, context), happened(c.published_at, context)
     ideas = (
         sa.select(
             c.id,
@@ -63,8 +64,8 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             sa.case((c.author_id.in_(banned(context)), 1), else_=0).label("by_banned"),
             c.moderation_status,
             c.approval_status,
-            seconds_between(c.created_at, c.published_at, context).label("delay"),
-            c.published_at,
+            seconds_between(created_at, published_at, context).label("delay"),
+            published_at.label("published_at"),
         )
         .where(is_live(IDEAS, context.community), c.challenge_id.is_not(None))
         .cte("every_idea")

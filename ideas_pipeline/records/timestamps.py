@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ideas_pipeline.times import EARLIEST
+from ideas_pipeline.times import EARLIEST, LATEST_PLAN
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -79,7 +79,7 @@ _PLAIN_NAIVE = _PLAIN + "$"
 # Units of numbers that count from 1970, in microseconds.
 _UNITS: Mapping[str, float] = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
 _EARLIEST = (EARLIEST.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
-_LATEST = (datetime(2200, 1, 1) - _EPOCH) // _MICROSECOND
+_LATEST = (LATEST_PLAN.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
 _TOO_LARGE = 1e21
 # Digits that are a day or a time without separators have a year between these.
 _YEARS = range(1990, 2200)

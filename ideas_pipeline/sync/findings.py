@@ -17,7 +17,7 @@ from ideas_pipeline.sync.drift import suggested_lines
 from ideas_pipeline.sync.homes import IGNORED, one_list
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.times import ago, clock, moment
+from ideas_pipeline.times import EARLIEST, ago, clock, moment
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.counts import arrivals
 from ideas_pipeline.warehouse.database import Transaction
@@ -149,6 +149,7 @@ def checks(contract: Contract, stream: str) -> dict[str, str]:
         "completeness": "Every scope was read and is complete.",
         "mass_absence": "No absent row is held for an operator's decision.",
         "rejects": "Every record and every value could be typed.",
+        "times": "No time is before 1995 or after tomorrow.",
         "unmapped_fields": "The API sends no new field without a column.",
         "unknown_values": "Statuses and types have known values.",
         "vanished_fields": "The API still sends every field that it sent before.",
@@ -190,6 +191,7 @@ def stream_findings(
         _completeness(last, contract, stream, held=bool(held)),
         held,
         _rejects(tx, stream, tables),
+        _times(tx, stream, tables, now),
         _unmapped_fields(known, lines, stream, now),
         _unknown_values(tx, stream, tables),
         _vanished_fields(known, lines, contract, stream),
@@ -415,6 +417,25 @@ def _rejects(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
         means.strip(),
         "See `ideas-pipeline rejects list`; correct the contract's fields, then run `ideas-pipeline rejects retry`.",
         {"rejects": records, "rejected_values": values},
+    )
+
+
+def _times(tx: Transaction, stream: str, tables: list[str], now: datetime) -> Finding | None:
+    odd = quality.odd_times(tx, tables, now)
+    if not odd:
+        return None
+    table, _, column = next(iter(odd)).partition(".")
+    return Finding(
+        "times",
+        stream,
+        "warning",
+        f"Times that cannot be true, before {EARLIEST.year} or after tomorrow: {sum(odd.values()):,}: {_listed(odd)}.",
+        "They stay in their rows. The marts leave them out: what happened then counts at the time when it was first "
+        "seen.",
+        "Look at such rows with the query that comes with this finding. If such a time means that there is none, add "
+        "it to no_times in the contract; if it is in another unit or zone, set epoch or timezone there.",
+        odd,
+        quality.rows_with_odd_times(tx.community, table, column, now),
     )
 
 

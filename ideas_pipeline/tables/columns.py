@@ -48,6 +48,7 @@ def column(
     parent: str | None = None,
     references: str | None = None,
     values: tuple[str, ...] = (),
+    planned: bool = False,
 ) -> sa.Column[Any]:
     """Define a column.
 
@@ -61,6 +62,7 @@ def column(
         parent: The table (key: community, id) of the parent that a row cannot exist without, as an idea in a challenge.
         references: The table of a row that this row names and may outlive, as the author of an idea.
         values: The known values. Others are loaded, too, and reported.
+        planned: Whether the time is one that people set, and not one at which something happened: it can be far ahead.
     """
     return sa.Column(
         name,
@@ -68,7 +70,14 @@ def column(
         primary_key=key,
         nullable=not (key or required),
         comment=meaning,
-        info={"kind": kind, "pii": pii, "parent": parent, "references": references, "values": values},
+        info={
+            "kind": kind,
+            "pii": pii,
+            "parent": parent,
+            "references": references,
+            "values": values,
+            "planned": planned,
+        },
     )
 
 

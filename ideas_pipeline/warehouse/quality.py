@@ -1,4 +1,4 @@
-"""Queries on the quality of the tables: incomplete scopes, rejects, held rows, broken references, declared counts."""
+"""Queries on the quality of the tables: incomplete scopes, rejects, odd times, held rows, references, counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.columns import kind, own_keys
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.times import EARLIEST, LATEST_PLAN, TOMORROW, utc
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.status import OF_SYNCS, OF_SYNCS_AND_BACKFILLS
+
+# A larger number is a mistake of the source, and could overflow a sum.
+_LARGEST_COUNT = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,41 @@ def reject_reasons(tx: Transaction, tables: Collection[str]) -> dict[str, int]:
     for table, column, reason, count in tx.execute(query):
         counts[f"{table}{f'.{column}' if column else ':'} {reason}"] += count
     return dict(counts.most_common())
+
+
+def odd_times(tx: Transaction, tables: Collection[str], now: datetime) -> dict[str, int]:
+    """Number of live rows with a time that cannot be true, by ``table.column``, most frequent first.
+
+    Args:
+        tx: The transaction.
+        tables: The tables to look at.
+        now: Timezone-aware. Something that happened later than a day from now did not; plans can be far ahead.
+    """
+    counts: Counter[str] = Counter()
+    for name in tables:
+        table = TABLES[name]
+        columns = [c for c in table.columns if kind(c) == "timestamp" and not c.name.startswith("_")]
+        if not columns:
+            continue
+        odd = [sa.func.sum(sa.case((_is_odd(c, now), 1), else_=0)) for c in columns]
+        found = tx.execute(sa.select(*odd).select_from(table).where(tx.live(table))).one()
+        counts.update({f"{name}.{c.name}": int(count) for c, count in zip(columns, found, strict=True) if count})
+    return dict(counts.most_common())
+
+
+def _is_odd(column: sa.Column[Any], now: datetime) -> sa.ColumnElement[bool]:
+    latest = LATEST_PLAN if column.info["planned"] else utc(now) + TOMORROW
+    return sa.or_(column < EARLIEST, column >= latest)
+
+
+def rows_with_odd_times(community: str, table: str, column: str, now: datetime) -> str:
+    """SQL, for a person to run on any engine, that lists the rows whose time in ``column`` cannot be true."""
+    latest = LATEST_PLAN if TABLES[table].c[column].info["planned"] else utc(now) + TOMORROW
+    return (
+        f"SELECT {', '.join(str(c.name) for c in own_keys(TABLES[table]))}, {column}\nFROM {table}\n"
+        f"WHERE community = '{community}' AND _deleted_at IS NULL\n"
+        f"  AND ({column} < '{EARLIEST:%Y-%m-%d}' OR {column} >= '{latest:%Y-%m-%d}');"
+    )
 
 
 def held_absences(tx: Transaction, tables: Collection[str]) -> dict[tuple[str, str], int]:
@@ -241,7 +281,7 @@ def count_declared(
             ),
         )
         .select_from(above.outerjoin(by_parent, by_parent.c.of == above.c.id))
-        .where(tx.live(above), declared.is_not(None))
+        .where(tx.live(above), declared.between(0, _LARGEST_COUNT))
     )
     return DeclaredCounts(*(int(number) for number in tx.execute(query).one()))
 

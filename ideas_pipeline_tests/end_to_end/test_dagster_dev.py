@@ -101,6 +101,7 @@ def test_dagster_dev_opens_without_configuration_and_runs_the_nightly_job(
             "mass_absence",
             "referential_integrity",
             "rejects",
+            "times",
             "unknown_values",
             "unmapped_fields",
             "vanished_fields",

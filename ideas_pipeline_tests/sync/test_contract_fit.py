@@ -39,6 +39,18 @@ def test_the_default_contract_maps_every_column_of_every_table():
             "comments: {each: {of: [ideas.idd]}}",
             "each.of is wrong: the table ideas has no column idd; did you mean id?",
         ),
+        (
+            "ideas: {fields: {score: {paths: score, no_times: []}}}",
+            "ideas.fields.score.no_times acts on times only, and ideas.score holds none",
+        ),
+        (
+            "ideas: {embedded: {idea_labels: {fields: {name: {paths: name, epoch: seconds}}}}}",
+            "idea_labels.fields.name.epoch acts on times only, and idea_labels.name holds none",
+        ),
+        (
+            "users: {fields: {joined_at: {paths: joined, no_times: [never]}}}",
+            "'never' is neither a day such as 0001-01-01 nor a time such as 1970-01-01 00:00:00",
+        ),
         ("votes: {key: [idea_id, usr_id]}", "votes.key is wrong: usr_id has no value; did you mean user_id?"),
         (
             "ideas: {each: null, path: ideas, fields: {challenge_id: null}}",

@@ -131,6 +131,7 @@ def test_a_stream_is_checked_only_for_what_the_contract_says_of_it() -> None:
         "completeness",
         "mass_absence",
         "rejects",
+        "times",
         "unmapped_fields",
         "unknown_values",
         "vanished_fields",
@@ -145,6 +146,27 @@ def test_a_stream_is_checked_only_for_what_the_contract_says_of_it() -> None:
         "votes": {"contradictions", "declared_counts", "hidden_changes"},
     }
     assert all(of_every_stream <= checks(CONTRACT, stream).keys() for stream in CONTRACT.streams)
+
+
+def test_times_that_cannot_be_true_are_counted_by_column(warehouse: Warehouse) -> None:
+    odd = datetime(1985, 5, 5, tzinfo=UTC)
+    rows = [
+        idea("1", created_at=odd),
+        idea("2", created_at=odd, updated_at=datetime(3000, 1, 1, tzinfo=UTC)),
+        idea("3"),
+    ]
+    load(warehouse, "ideas", rows, on=1)
+    finding = findings(warehouse)["times"]
+    assert (finding.severity, finding.numbers) == ("warning", {"ideas.created_at": 2, "ideas.updated_at": 1})
+    assert "before 1995 or after tomorrow: 3: ideas.created_at (2), ideas.updated_at (1)" in finding.what
+    with warehouse.engine.connect() as connection:
+        assert sorted(connection.exec_driver_sql(str(finding.query)).scalars()) == ["1", "2"]
+
+
+def test_a_deadline_can_be_years_ahead(warehouse: Warehouse) -> None:
+    ahead = {"deadline_at": datetime(2099, 1, 1, tzinfo=UTC), "starts_at": datetime(1960, 1, 1, tzinfo=UTC)}
+    load(warehouse, "challenges", [{"id": "c1", "_scope": "", **ahead}], on=1, scopes=[])
+    assert findings(warehouse, stream="challenges")["times"].numbers == {"challenges.starts_at": 1}
 
 
 def days_ago(days: int) -> datetime:
