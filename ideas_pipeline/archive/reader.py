@@ -110,7 +110,7 @@ class ArchiveReader:
                         last = Sweep(run_id, bool(bounded), received_at)
                         sweeps.append(last)
                     last.pages[position] = PageRef(run_id, number, status, received_at)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, TypeError, ValueError) as error:
                 raise _unreadable(self._files[run_id], error) from None
         for sweeps in found.values():
             sweeps.sort(key=lambda sweep: sweep.began_at)  # the id of a run need not sort by time
@@ -139,8 +139,9 @@ class ArchiveReader:
             self._opened = None
 
 
-def _unreadable(file: object, error: sqlite3.Error | OSError) -> NotArchived:
-    why = error.strerror if isinstance(error, OSError) else error
+def _unreadable(file: object, error: Exception) -> NotArchived:
+    known = str(error) if isinstance(error, sqlite3.Error) else "it is damaged"
+    why = error.strerror if isinstance(error, OSError) else known
     return NotArchived(
         f"the archive's {file} cannot be read: {why}", hint="Have its rights corrected, or move it elsewhere."
     )

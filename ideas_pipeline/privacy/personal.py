@@ -45,6 +45,13 @@ _PORTRAIT = _listed("avatar avatars birthday gravatar jobtitle photo photos pict
 # Lists of such things are lists of the people who did them.
 _DEEDS = _listed("follow follows invited like liked likes reaction reactions seen shared upvotes votes watching")
 _EMAIL = _listed("email emails mail mails mailto emailaddress mailaddress")
+# `email_frequency: weekly` says how a person gets mail, not where.
+_ABOUT_MAIL = _listed(
+    """
+    body count digest enabled format frequency language notification notifications opt preference preferences sent
+    setting settings status subject subscribed subscription template verified
+    """
+)
 _WHOLE_NAMES = _listed(
     """
     displayname firstname forename forenames fullname givenname handle initials lastname login middlename nick
@@ -108,7 +115,7 @@ def class_of_name(name: str) -> Pii | None:
     A name such as ``created_by`` says whom the value names, not what it is: see ``names_who``.
     """
     of = words(name)
-    if any(word in _EMAIL for word in of):
+    if any(word in _EMAIL for word in of) and not any(word in _ABOUT_MAIL for word in of):
         return "email"
     if _is_of_a_name(of):
         return "name"

@@ -47,6 +47,7 @@ INNOCENT: dict[str, Json] = {
     "votes_by_day": {"2026-01-05": 4},
     "flags": ["new", "hot"],
     "mood": None,
+    "email_frequency": "weekly",
 }
 STREAMS = ("challenges", "users", "ideas", "comments", "votes")
 

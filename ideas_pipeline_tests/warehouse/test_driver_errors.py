@@ -9,14 +9,19 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.cli.failures import failure
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.defs.failures import expected_errors_as_failures
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.library_errors import as_warehouse_errors
+from ideas_pipeline.sync.loading import About, Rows, batch
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, staging_table
@@ -184,3 +189,25 @@ def test_a_file_that_another_program_keeps_locked_is_named(sqlite_url: str, monk
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(WarehouseError, match="Another program has been writing"), warehouse.writing():
             pass
+
+
+def _cast(*_: object, **__: object) -> object:
+    return pa.array([NAME]).cast(pa.int64())
+
+
+def test_dagster_shows_the_sentence_for_a_library_even_where_nothing_caught_it() -> None:
+    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures():
+        _cast()
+    assert "(pyarrow.ArrowInvalid)" in str(caught.value.description)
+    assert NAME not in str(caught.value.description)
+    assert caught.value.__suppress_context__
+
+
+def test_records_that_arrow_cannot_take_fail_the_run_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ideas_pipeline.sync.loading.typed", _cast)
+    about = About(load_contract(None), "users", "1", datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(
+        WarehouseError, match=r"The records of users cannot be typed \(pyarrow\.ArrowInvalid\)"
+    ) as caught:
+        batch(about, Rows([Record({"id": "1", "display_name": NAME}, {})], [""]))
+    assert NAME not in str(caught.value)
