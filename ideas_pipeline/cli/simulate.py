@@ -150,6 +150,8 @@ def simulate(
     given = {name: value for name, value in credentials.items() if value}
     try:
         tables = read_folder(folder) if folder else generate(cast("Scale", scale), seed)
+        if dialect.change:
+            dialect.change(tables)
         simulator = Simulator(
             _spoken(load_contract(contract), dialect),
             tables,

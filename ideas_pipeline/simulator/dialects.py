@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ideas_pipeline.contract.merge import merge
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks
+from ideas_pipeline.simulator.truth import Tables
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Dialect:
         rate_limit: Requests per second; more are refused.
         faults: What goes wrong now and then.
         unlike: Dialects that it cannot be combined with.
+        change: Gives the community what the habit shows itself in, such as long ids.
     """
 
     about: str
@@ -34,11 +37,35 @@ class Dialect:
     rate_limit: int | None = None
     faults: tuple[Fault, ...] = ()
     unlike: tuple[str, ...] = ()
+    change: Callable[[Tables], None] | None = None
 
 
 def _paging(**paging: Any) -> dict[str, Any]:
     """A contract all of whose lists are paged in this way."""
     return {"streams": {name: {"paging": paging} for name in ("challenges", "users", "ideas", "comments", "votes")}}
+
+
+def _with_ids(of: Callable[[int], str]) -> Callable[[Tables], None]:
+    """A change of every id that is a number, and of whatever names it."""
+
+    def changed(value: Json) -> Json:
+        return of(int(value)) if isinstance(value, str) and value.isdecimal() else value
+
+    def change(tables: Tables) -> None:
+        for rows in tables.values():
+            for key, row in list(rows.items()):
+                row |= {c: changed(v) for c, v in row.items() if c == "id" or c.endswith("_id")}
+                del rows[key]
+                rows[str(row.get("id") or key) if key.isdecimal() and changed(key) == row.get("id") else key] = row
+
+    return change
+
+
+def _with_odd_texts(tables: Tables) -> None:
+    """Put U+FFFD into texts that people wrote: it is what a broken character must become."""
+    for table, column in (("users", "display_name"), ("ideas", "title"), ("comments", "body")):
+        for row in list(tables[table].values())[::3]:
+            row[column] = f"{row[column]} \ufffd…"
 
 
 # A token that is refused in another way than 401 has to expire now and then for it to be seen.
@@ -86,12 +113,34 @@ DIALECTS: dict[str, Dialect] = {
     "booleans-as-numbers": Dialect("true and false are 1 and 0", {"booleans": "number"}),
     "ids-as-numbers": Dialect("ids are numbers", {"ids_as_numbers": True}),
     "maps-by-id": Dialect("lists are maps by id", {"keyed_lists": True}),
+    "long-ids": Dialect(
+        "ids are numbers beyond 64 bits",
+        {"ids_as_numbers": True},
+        change=_with_ids(lambda n: f"1234567890123456789{n}"),
+    ),
+    "ids-with-zeros": Dialect("ids begin with zeros", change=_with_ids(lambda n: f"00{n}")),
+    "ids-in-two-cases": Dialect(
+        "ids differ only in upper and lower case",
+        change=_with_ids(lambda n: f"{n:b}".replace("0", "x").replace("1", "X")),
+    ),
     "empty-list-for-null": Dialect("an absent object is an empty list", {"empty_as_list": True}),
+    "letters-for-booleans": Dialect('true and false are "Y" and "N"', {"booleans": "letters"}),
+    "times-in-milliseconds": Dialect("times are milliseconds since 1970", {"timestamps": "milliseconds"}),
+    "times-in-many-formats": Dialect("times are in many formats, even in one column", {"timestamps": "mixed"}),
     "times-in-seconds": Dialect("times are seconds since 1970", {"timestamps": "epoch"}),
     "times-without-zone": Dialect("times have no zone", {"timestamps": "naive"}, contract={"timezone": "Africa/Lagos"}),
     "zero-date-for-none": Dialect("no time is 0000-00-00 00:00:00", {"no_timestamp": "0000-00-00 00:00:00"}),
+    "year-1-for-none": Dialect("no time is 0001-01-01T00:00:00Z", {"no_timestamp": "0001-01-01T00:00:00Z"}),
+    "1899-for-none": Dialect("no time is 1899-12-30 00:00:00", {"no_timestamp": "1899-12-30 00:00:00"}),
+    "1970-for-none": Dialect("no time is 1970-01-01 00:00:00", {"no_timestamp": "1970-01-01 00:00:00"}),
     "zero-for-none": Dialect("no time is 0", {"no_timestamp": 0}),
     "people-everywhere": Dialect("unmapped fields, with names and addresses of people", {"extra_fields": True}),
+    "no-utf-8": Dialect("some bytes are no UTF-8", {"broken_texts": "bytes"}, change=_with_odd_texts),
+    "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, change=_with_odd_texts),
+    "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, change=_with_odd_texts),
+    "ignored-parents": Dialect(
+        "every list of a parent holds the records of all", {"ignored_parents": True, "names_parents": True}
+    ),
     "byte-order-mark": Dialect("bodies begin with a byte order mark", faults=(Fault(kind="bom", times=None),)),
     "expired-as-403": Dialect("an expired token is answered 403", {"expired_as": "403"}, token_uses=_USES),
     "expired-as-400": Dialect("an expired token is answered 400", {"expired_as": "400"}, token_uses=_USES),
@@ -132,6 +181,7 @@ def combined(names: Sequence[str]) -> Dialect:
             token_uses=new.token_uses or result.token_uses,
             rate_limit=new.rate_limit or result.rate_limit,
             faults=result.faults + new.faults,
+            change=new.change or result.change,
         )
     return result
 

@@ -21,6 +21,7 @@ from ideas_pipeline.simulator.truth import Index, Tables
 TOTAL_CAP = 6
 """A capped total does not count further."""
 
+_BROKEN = {"bytes": b"\xff", "NUL": b"\\u0000", "surrogate": b"\\ud800"}
 _HIDDEN_FROM, _HIDDEN = 4, 30
 _TEXTS = ("title", "body", "display_name", "name", "description")
 
@@ -153,6 +154,8 @@ class Lists:
         known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
         if not known:
             raise RequestRefused(404, f"there is no {stream.each.placeholder} {scope}")
+        if self._quirks.ignored_parents:
+            return self._ordered(name, list(self._shown.get(name, {})))
         return self._ordered(name, self._index.keys(name, stream.each.placeholder).get(scope, []))
 
     def _ordered(self, name: str, keys: list[str]) -> list[str]:
@@ -177,6 +180,8 @@ class Lists:
         record = self._records.get((name, key))
         if record is None:
             record = json_bytes(self._shape.record(name, key, self._index))
+            if self._quirks.broken_texts:
+                record = record.replace("\ufffd".encode(), _BROKEN[self._quirks.broken_texts])
             if not self._quirks.signed_urls:
                 self._records[name, key] = record
         return record

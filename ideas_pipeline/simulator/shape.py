@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -20,12 +21,13 @@ class Quirks:
     """Habits of real APIs, each off by default.
 
     numbers_as_text   ``"12"``, ``"3.50"``
-    booleans          ``text``: "1" and "0"; ``number``: 1 and 0; ``empty_text``: "1" and ""
+    booleans          ``text``: "1" and "0"; ``number``: 1 and 0; ``empty_text``: "1" and ""; ``letters``: "Y" and "N"
     ids_as_numbers    ``12`` if an id is all digits
     keyed_lists       records, and embedded items whose key may be ``@key``, as a map keyed by id
     empty_as_list     ``[]`` instead of null for an absent object
     timestamps        ``naive``: local time of the contract's zone, without an offset (the repeated hour in autumn is
-                      then ambiguous); ``epoch``: seconds, or milliseconds if the contract says so
+                      then ambiguous); ``epoch``: seconds, or milliseconds if the contract says so; ``milliseconds``;
+                      ``mixed``: many formats in one column
     no_timestamp      the value that means "none": ``"0000-00-00 00:00:00"``, ``0``, ``""``
     extra_fields      unmapped fields, and people's names and e-mail addresses (see ``email_of``)
     signed_urls       volatile addresses get a signature that differs in every response
@@ -39,15 +41,17 @@ class Quirks:
     expired_as        how a token is refused (see ``statuses``)
     limited_as        how a client that is too fast is refused (see ``statuses``)
     refresh_rotates   a refresh brings a new refresh token
+    broken_texts      U+FFFD in a text is sent as ``bytes`` that are no UTF-8, a ``NUL``, or a lone ``surrogate``
+    ignored_parents   every list of a parent holds the records of all parents
     names_parents     records name the parent in whose list they are, where the contract reads it
     """
 
     numbers_as_text: bool = False
-    booleans: Literal["json", "text", "number", "empty_text"] = "json"
+    booleans: Literal["json", "text", "number", "empty_text", "letters"] = "json"
     ids_as_numbers: bool = False
     keyed_lists: bool = False
     empty_as_list: bool = False
-    timestamps: Literal["as_is", "naive", "epoch"] = "as_is"
+    timestamps: Literal["as_is", "naive", "epoch", "milliseconds", "mixed"] = "as_is"
     no_timestamp: Json = None
     extra_fields: bool = False
     signed_urls: bool = False
@@ -61,6 +65,8 @@ class Quirks:
     expired_as: TokenRefusal = "401"
     limited_as: RateRefusal = "429"
     refresh_rotates: bool = True
+    broken_texts: Literal["", "bytes", "NUL", "surrogate"] = ""
+    ignored_parents: bool = False
     names_parents: bool = False
 
 
@@ -69,6 +75,7 @@ _BOOLEANS: dict[str, tuple[Json, Json]] = {
     "text": ("0", "1"),
     "number": (0, 1),
     "empty_text": ("", "1"),
+    "letters": ("N", "Y"),
 }
 
 
@@ -173,8 +180,11 @@ class Shape:
         if self._quirks.timestamps == "naive":
             local = moment.astimezone(zone) if moment.tzinfo else moment
             return local.replace(tzinfo=None).isoformat(sep=" ")
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).timestamp()
-        if source and source.epoch == "milliseconds":
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        if self._quirks.timestamps == "mixed":
+            return _in_some_format(moment)
+        seconds = moment.timestamp()
+        if self._quirks.timestamps == "milliseconds" or (source and source.epoch == "milliseconds"):
             return round(seconds * 1000)
         return int(seconds) if seconds == int(seconds) else seconds
 
@@ -193,3 +203,16 @@ class Shape:
                 person = people.get(str(row[column]), {})
                 who["name"] = person.get("display_name", "Someone")
                 who["email"] = email_of(str(row[column]))
+
+
+def _in_some_format(moment: datetime) -> Json:
+    """A time in one of the formats that APIs mix; always the same for the same time."""
+    formats: tuple[Json, ...] = (
+        moment.isoformat(),
+        moment.astimezone(timezone(timedelta(hours=2))).isoformat(sep=" "),
+        format_datetime(moment),
+        f"{moment:%Y%m%dT%H%M%SZ}",
+        int(moment.timestamp()),
+        int(moment.timestamp()) * 1000,
+    )
+    return formats[moment.minute % len(formats)]

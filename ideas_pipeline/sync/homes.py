@@ -11,11 +11,10 @@ all records, or list one record under two parents. Then the order in which lists
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-
-import orjson
 
 from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.errors import IdeasApiError
@@ -236,7 +235,8 @@ class Homes:
 
     def _content(self, record: Record) -> str:
         own = {name: value for name, value in record.columns.items() if name not in (self.column, "id")}
-        return orjson.dumps(own, default=str, option=orjson.OPT_SORT_KEYS).decode(errors="replace")
+        # orjson refuses ids beyond 64 bits, and lone surrogates.
+        return json.dumps(own, default=str, sort_keys=True)
 
     # -- in words
 

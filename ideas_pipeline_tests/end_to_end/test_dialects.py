@@ -30,7 +30,7 @@ _RUN = os.environ.get("DIALECTS_SEED") or str(secrets.randbelow(10**9))
 
 def hamlet(seed: int) -> Tables:
     """A community that is as small as lists of several short pages can be."""
-    return generate(Size(challenges=2, ideas=7, comments=18, votes=20, users=14), seed)
+    return generate(Size(challenges=2, ideas=6, comments=14, votes=14, users=13), seed)
 
 
 def serving(dialect: Dialect, contract: Contract, tables: Tables, page_cap: int | None) -> Simulator:
@@ -61,7 +61,10 @@ def assert_read_true(names: Sequence[str], warehouse: Warehouse, folder: Path, *
     paged = {"streams": {name: {"paging": {"size": size}} for name in load_contract(None).streams}}
     spoken = merge(merge(contract_with({}).model_dump(by_alias=True), paged), dialect.contract)
     contract = Contract.model_validate(spoken)
-    with serving(dialect, contract, hamlet(seed), size) as simulator:
+    tables = hamlet(seed)
+    if dialect.change:
+        dialect.change(tables)
+    with serving(dialect, contract, tables, size) as simulator:
         for night in ("the first", "the second"):
             result = sync(simulator, warehouse, folder)
             assert [s.reason for s in result.streams] == [None] * 5, night

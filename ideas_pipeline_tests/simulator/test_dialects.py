@@ -10,9 +10,10 @@ import requests
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.dialects import DIALECTS, combined, quirks_of
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline_tests.simulator.caller import Caller
 
 TABLES = generate("small", seed=1)
@@ -136,3 +137,49 @@ def test_every_dialect_is_described_and_its_quirks_exist() -> None:
     for name, dialect in DIALECTS.items():
         assert dialect.about, name
         assert quirks_of(dialect), name
+
+
+def community(dialect: str) -> Tables:
+    """A community with what the dialect shows itself in."""
+    tables = generate(Size(challenges=2, ideas=6, comments=9, votes=9, users=9), seed=1)
+    if change := DIALECTS[dialect].change:
+        change(tables)
+    return tables
+
+
+def first_users(dialect: str) -> requests.Response:
+    contract = load_contract(None)
+    with Simulator(contract, community(dialect), quirks=quirks_of(combined([dialect]))) as simulator:
+        return Caller(simulator).get("users")
+
+
+def test_odd_ids_are_changed_wherever_they_are_named() -> None:
+    for dialect, shown in (("long-ids", "1234567890123456789"), ("ids-with-zeros", "00"), ("ids-in-two-cases", "")):
+        tables = community(dialect)
+        for table in ("ideas", "comments", "votes"):
+            assert all(key == row["id"] and key.startswith(shown) for key, row in tables[table].items())
+        assert {row["idea_id"] for row in tables["comments"].values()} <= tables["ideas"].keys()
+        assert {row["author_id"] for row in tables["ideas"].values()} - {None} <= tables["users"].keys()
+    assert len({key.lower() for key in tables["users"]}) < len(tables["users"])
+    assert isinstance(first_users("long-ids").json()["data"][0]["id"], int)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sent"), [("no-utf-8", b" \xff"), ("nul-in-texts", rb" \u0000"), ("lone-surrogates", rb" \ud800")]
+)
+def test_odd_characters_are_sent(dialect: str, sent: bytes) -> None:
+    assert sent in first_users(dialect).content
+
+
+def test_times_and_booleans_in_odd_formats() -> None:
+    times = [user["joined_at"] for user in first_users("times-in-many-formats").json()["data"]]
+    assert len({(type(time), len(str(time))) for time in times}) > 3
+    assert first_users("times-in-milliseconds").json()["data"][0]["joined_at"] > 1e12
+    assert page("letters-for-booleans", "challenges").json()["data"][0]["visible"] == "Y"
+    assert "1899-12-30 00:00:00" in first_users("1899-for-none").text
+
+
+def test_a_list_that_ignores_its_parent() -> None:
+    one, other = (page("ignored-parents", f"challenges/{number}/ideas").json() for number in (501, 502))
+    assert one == other
+    assert {idea["challenge_id"] for idea in one["data"]} >= {"501", "502"}
