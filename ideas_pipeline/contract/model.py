@@ -117,6 +117,8 @@ class Stream(Model):
     """One kind of record and how to read its lists. Its name is the name of its table.
 
     ``records``: the path of the list; ``@body`` for a bare array. A map of records by id is read as a list.
+    ``nested``: paths of lists inside a record that hold records of the same kind, to any depth, such as replies inside
+    the comments that they answer. They become rows that name the record around them.
     ``reads``: ``list``, or ``one`` if each scope is a single record (a user's profile).
     ``key``: the columns of the composite id: of records without an id, or of all records if ``id`` is among them.
     ``volatile``: columns, and unmapped fields, that change without meaning (signed URLs): stored, but not compared.
@@ -142,6 +144,7 @@ class Stream(Model):
     until: Bound | None = None
     lookback: int = Field(default=3600, ge=0)
     hidden_by_rights: bool = False
+    nested: Paths = ()
     paging: Paging
     embedded: dict[str, Embedded] = Field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, field_map, present, records_in
+from ideas_pipeline.ideas_api.nesting import Unnest, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
 from ideas_pipeline.ideas_api.responses import Response
@@ -36,6 +37,10 @@ class PageReader:
     @cached_property
     def _mappers(self) -> dict[str, Mapper]:
         return {name: field_map(self._contract, name) for name in self._contract.streams}
+
+    @cached_property
+    def _unnests(self) -> dict[str, Unnest | None]:
+        return {name: unnest(self._contract, name, mapper) for name, mapper in self._mappers.items()}
 
     def page(
         self,
@@ -69,12 +74,16 @@ class PageReader:
         mapper = self._mappers[stream]
         records = [mapper(record, key, index, scope, parents) for index, (key, record) in enumerate(found)]
         tell_apart(records, self._contract.streams[stream])
+        inside = self._unnests[stream]
+        pairs = zip(found, records, strict=True) if inside else ()
+        nested = [one for (_, record), mapped in pairs if inside for one in inside(record, mapped, scope, parents)]
         total = pagination.total_of(paging.total, response.body, response.headers)
         try:
             following, broken = self._next(stream, position, len(found), response), None
         except UnexpectedResponse as error:  # the records of this page did come
             following, broken = None, error.reason
-        return Page(records, total, following, response.requests, response.received_at, position, broken=broken)
+        requests, at = response.requests, response.received_at
+        return Page(records, total, following, requests, at, position, broken=broken, nested=nested)
 
     def outline(self, stream: str, position: Position, response: Response) -> tuple[int, int | None, Position | None]:
         """The number of records in the response, the list's total, and the next position.

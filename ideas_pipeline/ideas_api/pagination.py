@@ -8,7 +8,7 @@ pages of the contract's size; ``12@99`` is page 12 of pages of 99 records.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -63,6 +63,7 @@ class Page:
         position: where it begins.
         refused: the status if the API refused the page, as many do beyond the last one; such a page has no records.
         broken: why the next page cannot be requested although there is one.
+        nested: records inside the page's records, by column. They belong to the scope, and to no place in the list.
     """
 
     records: list[Record]
@@ -73,6 +74,12 @@ class Page:
     position: Position = ""
     refused: int | None = None
     broken: str | None = None
+    nested: list[Record] = field(default_factory=list)
+
+    @property
+    def every(self) -> list[Record]:
+        """All records of the page, nested ones included."""
+        return [*self.records, *self.nested] if self.nested else self.records
 
 
 # How web frameworks answer a request for a page beyond the last one: Django REST framework and Drupal with 404,

@@ -108,10 +108,10 @@ class Privacy:
         if stream == "users" and self._erased.was_ever_used:
             self._back |= note_account_changes(self._erased, page)
         if self._erased:
-            for record in page.records:
+            for record in page.every:
                 self._redactor.record(stream, record)
         for table in (stream, *self._contract.streams[stream].embedded):
-            records = page.records if table == stream else [r for p in page.records for r in p.embedded.get(table, ())]
+            records = page.every if table == stream else [r for p in page.every for r in p.embedded.get(table, ())]
             apply_policy(self._cleaner, table, records)
         return page
 

@@ -10,6 +10,7 @@ from ideas_pipeline.contract.model import Contract, Embedded, Fields
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
+from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
@@ -62,7 +63,7 @@ class ArchivedPages:
 
     def _record(self, stream: str, record: dict[str, Json], read: dict[int, set[str]]) -> None:
         spec = self._contract.streams[stream]
-        lists = [path for embedded in spec.embedded.values() for path in embedded.paths]
+        lists = [*spec.nested, *(path for embedded in spec.embedded.values() for path in embedded.paths)]
         who = self._row(stream, record, spec.fields, read, lists)
         if who is not None and stream in ABOUT_A_PERSON:
             kept = {path: present(record, (path,)) for c in KEPT[stream] for path in _paths(spec.fields, c)}
@@ -79,6 +80,10 @@ class ArchivedPages:
             for path in embedded.paths:
                 read[id(record)].add(path.split(".")[0])
                 self._parts(table, embedded, record, path, read, without_texts=hides)
+        for path, items in nested_items(record, spec.nested, _paths(spec.fields, "id")):
+            _follow(record, path, read)
+            for item in items:
+                self._record(stream, item, read)
 
     def _parts(
         self,

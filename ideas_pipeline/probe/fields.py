@@ -8,7 +8,9 @@ from typing import Any
 
 from ideas_pipeline.contract.model import Contract, Embedded, Fields, FieldSource
 from ideas_pipeline.contract.types import Json
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.ideas_api.field_map import MISSING, present
+from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.probe.guess import fits, is_same_kind, is_time, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
@@ -57,7 +59,8 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     not_stored = frozenset(name.lower() for name in contract.not_stored)
     used = {name.split(".")[1] for s in contract.streams.values() if s.each for name in s.each.of}
     lists = _embedded_lists(step, contract, stream, items)
-    elsewhere = tuple(path for paths, _ in lists.values() for path in paths)
+    nested = (*spec.nested, *_nested_lists(step, contract, stream, items))
+    elsewhere = (*nested, *(path for paths, _ in lists.values() for path in paths))
     needed = frozenset({"id", *spec.key, *used})
     zone = contract.stream_timezone(stream)
     # The path fills this column; records need not name their parent as well.
@@ -71,6 +74,27 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
             place, first = f"streams.{stream}.embedded.{table}", next(iter(each.fields), "")
             mapped = _FieldMap(place, table, each.fields, frozenset({first}), zone, prefix=f"{paths[0]}[].")
             _check_items(step, mapped, rows, not_stored)
+
+
+def _nested_lists(step: Step, contract: Contract, stream: str, items: Items) -> list[str]:
+    """Unmapped lists inside the records that hold records of the same kind. Notes the contract line for them."""
+    spec = contract.streams[stream]
+    if stream not in SELF_REFERENCES or "id" not in spec.fields:
+        return []
+    records = [record for _, record in items if isinstance(record, dict)]
+    embedded = {path.split(".")[0] for each in spec.embedded.values() for path in each.paths}
+    names = sorted({name for record in records for name in record} - embedded - {p.split(".")[0] for p in spec.nested})
+    id_paths = tuple(path for path in spec.fields["id"].paths if not path.startswith("@"))
+    found = []
+    for name in names:
+        inner = [i for record in records for _, listed in nested_items(record, (name,), id_paths) for i in listed]
+        own = {key for record in records for key in record} - {name}
+        if inner and all(len(own & item.keys()) * 2 > len(own) for item in inner):
+            found.append(name)
+    if found:
+        sentence = f"{', '.join(found)} holds lists of {stream} inside {stream}: they are not read"
+        step.differ(sentence, place=f"streams.{stream}.nested", to=[*spec.nested, *found])
+    return found
 
 
 def _embedded_lists(

@@ -93,6 +93,8 @@ class SweptScope:
         self._expected = Expected(cache(lambda: frozenset(whole())), declared if known else None, edited)
         self._seen: dict[str, str] = {}
         self._states: dict[str, str] = {}
+        self._nested: set[str] = set()
+        self._nested_now: set[str] = set()
         self._earlier: list[Sweep] = []
         self._sweep = self._next_sweep()
 
@@ -116,13 +118,14 @@ class SweptScope:
     @property
     def some_vanished(self) -> bool:
         """Whether an earlier sweep had seen a record that is not in ``ids``."""
-        return len(self._seen) > len(self.ids)
+        return len(self._seen) > len(self.ids) if not self._nested else not self._seen.keys() | self._nested <= self.ids
 
     def start(self) -> list[Position]:
         """Start a sweep and return the positions to request."""
         self.started_at = self.started_at or datetime.now(UTC)
         self.sweeps += 1
         self._states = {}
+        self._nested_now = set()
         self._sweep = self._next_sweep()
         self.ids = self._sweep.ids
         return self._sweep.start()
@@ -131,8 +134,9 @@ class SweptScope:
         """Add a received page. Return the records not seen before, and the positions to request next."""
         sweep = self._sweep
         self.requests += page.requests
-        self.received += len(page.records)
+        self.received += len(page.every)
         fresh, ids = self._note(page)
+        fresh += self._note_nested(page)
         follow = sweep.take(page, ids)
         if self.verdict:
             return fresh, []
@@ -177,6 +181,18 @@ class SweptScope:
             ids.append(self._seen[text])  # one string object per id, shared by all sweeps
         return fresh, ids
 
+    def _note_nested(self, page: Page) -> list[Record]:
+        """The records inside the page's records that no sweep has seen before. They have no place in the list."""
+        fresh = []
+        for record in page.nested:
+            key = str(record.columns["id"])
+            if key not in self._nested and key not in self._seen:
+                fresh.append(record)
+            self._nested.add(key)
+            self._nested_now.add(key)
+        self._sweep.nested = len(self._nested_now)
+        return fresh
+
     def _next_sweep(self) -> Sweep:
         paging = self._paging
         last = self._earlier[-1] if self._earlier else None
@@ -216,7 +232,8 @@ class SweptScope:
         return self.start()
 
     def _complete(self, ids: set[str]) -> list[Position]:
-        self.verdict, self.ids = "complete", ids
+        nested = self._nested_now if ids is self._sweep.ids else self._nested
+        self.verdict, self.ids = "complete", ids | nested if nested else ids
         if self._sweep.capped is not None:
             self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
         return []

@@ -11,6 +11,7 @@ from ideas_pipeline.contract.load import load_contract, unusable
 from ideas_pipeline.contract.mistakes import suggestion
 from ideas_pipeline.contract.model import Contract, Each, Embedded, Fields, Stream
 from ideas_pipeline.contract.types import Mistake, Steps
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.tables.columns import kind, own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES
 
@@ -57,6 +58,9 @@ def _stream_mistakes(name: str, stream: Stream) -> Iterator[Mistake]:
         return
     table, filled = TABLES[name], _filled(stream)
     yield from _unknown_columns((*at, "fields"), stream.fields, table)
+    if stream.nested and (name not in SELF_REFERENCES or stream.reads == "one" or "id" not in stream.fields):
+        what = f"is wrong: records of {name} cannot name the record around them{suggestion('', SELF_REFERENCES)}"
+        yield Mistake((*at, "nested"), what)
     for column in stream.key:
         if column not in filled:
             yield Mistake((*at, "key"), f"is wrong: {column} has no value{suggestion(column, filled)}")
@@ -177,6 +181,8 @@ def _embedded_mistakes(at: Steps, embedded: Embedded, stream: str) -> Iterator[M
     if embedded.parent_key != owner:
         what = f"is wrong: the column that names the record is {owner}, not {embedded.parent_key}"
         yield Mistake((*at, "parent_key"), what)
+    if owner in embedded.fields:
+        yield Mistake((*at, "fields", owner), f"has no effect: {owner} always gets the id of the record; remove it")
     yield from _unknown_columns((*at, "fields"), embedded.fields, table)
     for column in _keys(table):
         if column not in embedded.fields and column != owner:

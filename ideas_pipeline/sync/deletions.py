@@ -18,14 +18,22 @@ from ideas_pipeline.warehouse.absences import (
     Absence,
     absences,
     confirm_absences,
+    contradict_absences,
     explained,
     forget_absences,
     hold_absences,
     note_orphans,
 )
 from ideas_pipeline.warehouse.batch import Counts, too_many
+from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.merge import Deletion
-from ideas_pipeline.warehouse.scopes import live_counts, live_ids, note_contradictions
+from ideas_pipeline.warehouse.scopes import (
+    declared_before,
+    declared_in,
+    live_counts,
+    live_ids,
+    note_contradictions,
+)
 
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
@@ -72,20 +80,52 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             if id_ in orphans
             or (not absence.held_because and (absence.scope in tally.complete or id_ in tally.complete))
         }
+        waiting = _contradicted(tx, run, stream, tally, homes, {i: noted[i] for i in absent})
+        contradict_absences(tx, stream, waiting)
         distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
         live = live_counts(tx, stream) if absent else {}
         judgement = judge(absent, reasons, live, run.options.mass_absence_percent, distrust)
         for because, ids in judgement.held.items():
             hold_absences(tx, stream, ids, because)
+        unconfirmed = {i for i, scope in absent.items() if scope in waiting and noted[i].run_id == run.run_id}
         for because, ids in judgement.deleted.items():
+            certain = [id_ for id_ in ids if because != "gone" or id_ not in unconfirmed]
+            if not certain:
+                continue
             deletion = Deletion(run.run_id, run.options.clock(), because)
-            marked = confirm_absences(tx, stream, ids, list(spec.embedded), deletion)
+            marked = confirm_absences(tx, stream, certain, list(spec.embedded), deletion)
             tally.counts += Counts(absent=sum(marked.values()))
         noted = absences(tx, stream)
     for absence in noted.values():
         if absence.held_because:
             tally.counts += Counts(held=1)
             tally.reasons[absence.held_because] = 1
+
+
+def _contradicted(
+    tx: Transaction, run: Run, stream: str, tally: Tally, homes: Homes, absent: Mapping[str, Absence]
+) -> dict[str, str]:
+    """What contradicts the absences that this run noticed, by scope.
+
+    The parent still counts the rows that the list lacks, or the lists contradict each other. A count that always
+    differed is no contradiction: only one that did not fall with the rows is.
+    """
+    new = Counter(absence.scope for absence in absent.values() if absence.run_id == run.run_id)
+    found = {s: w for s, w in homes.contradictions(tally.complete).items() if s in new}
+    each = run.source.contract.streams[stream].each
+    if not new or not each or not each.declared:
+        return found
+    live, before = live_counts(tx, stream), declared_before(tx, stream, new, run.run_id)
+    now = declared_in(tx, stream, new, run.run_id)
+    for scope, count in new.items():
+        if scope not in now or (declared := now[scope].declared) is None:
+            continue
+        earlier = before.get(scope)
+        came = live.get(scope, 0) - count
+        gap = (declared if earlier is None else earlier) - (live.get(scope, 0) - now[scope].inserted)
+        if declared - came > max(gap, 0):
+            found[scope] = f"the parent declares {declared:,} {stream}, and {came:,} came"
+    return found
 
 
 def settle_homes(run: Run, stream: str, tally: Tally, homes: Homes) -> None:

@@ -13,12 +13,14 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.sync.drift import suggested_lines
 from ideas_pipeline.sync.homes import IGNORED, one_list
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import EARLIEST, ago, clock, moment
 from ideas_pipeline.warehouse import quality
+from ideas_pipeline.warehouse.absences import contradicted
 from ideas_pipeline.warehouse.counts import arrivals
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.fields import EXTRA, Field, fields, unknown_values
@@ -160,7 +162,7 @@ def checks(contract: Contract, stream: str) -> dict[str, str]:
     if _declaration(contract, stream):
         found["declared_counts"] = "There are as many rows as their parents declare."
     if each and contract.streams[stream].reads == "list":
-        found["contradictions"] = "No list contradicts another about the parents of its records."
+        found["contradictions"] = "No list contradicts another, or the count that its parent declares."
     return found | {REFERENCES: "Every row that a row is part of, or names, exists."}
 
 
@@ -566,6 +568,11 @@ def _declared_counts(tx: Transaction, contract: Contract, stream: str) -> Findin
     if not found.differ:
         what = f"{found.parents:,} {parent} declare {found.declared:,} {stream}, and there are as many."
         return Finding("declared_counts", stream, "note", what, numbers=asdict(found))
+    lists = quality.unmapped_lists(tx, stream) if found.missing else []
+    line = f"streams: {{{stream}: {{nested: [{', '.join(lists)}]}}}}"
+    inside = f" The unmapped field {lists[0]} holds lists of records." if lists else ""
+    if lists and stream in SELF_REFERENCES:
+        inside = f"{inside} If these are {stream}, add to the contract: {line}"
     both = [f"{found.missing:,} are declared and not there"] if found.missing else []
     both += [f"{found.surplus:,} are there and not declared"] if found.surplus else []
     return Finding(
@@ -577,7 +584,7 @@ def _declared_counts(tx: Transaction, contract: Contract, stream: str) -> Findin
         f"A query that counts rows and one that adds up {parent}.{declared} differ by that. If the stream is complete, "
         "these are all rows that the API shows to this account: the source may count what it hides (removed, drafts, "
         "replies), or the account may lack rights.",
-        "Count rows, and look at some of those that differ, with the query that comes with this finding.",
+        f"Count rows, and look at some of those that differ, with the query that comes with this finding.{inside}",
         asdict(found),
         quality.differing_parents(tx.community, declaration),
     )
@@ -585,8 +592,20 @@ def _declared_counts(tx: Transaction, contract: Contract, stream: str) -> Findin
 
 def _contradictions(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
     each = contract.streams[stream].each
-    found = contradictions(tx, stream)
-    if not found or each is None:
+    if each is None:
+        return None
+    found, absent = contradictions(tx, stream), contradicted(tx, stream)
+    if absent:
+        return Finding(
+            "contradictions",
+            stream,
+            "warning",
+            f"Absent rows of {stream} whose absence is contradicted: {_listed(absent)}.",
+            "They count as live until a complete sweep of another run lacks them as well.",
+            "Sync again. If the parents still count them then, the API may hide rows from this account.",
+            {"absent": sum(absent.values())},
+        )
+    if not found:
         return None
     scopes = sum(found.values())
     do = (

@@ -119,7 +119,8 @@ def _incremental(
         began: when the run began.
     """
     quiet = [scope for scope in scopes if scope.scope not in unjudged and _unchanged(scope, states.get(scope.scope))]
-    hidden = [scope.scope for scope in quiet if states[scope.scope].suspect]
+    seem_quiet = [scope.scope for scope in scopes if _unchanged(scope, states.get(scope.scope))]
+    hidden = [scope for scope in seem_quiet if states[scope].suspect]
     if hidden:
         return Plan(_by_name(replace(scope, bounds=ALL) for scope in scopes), hidden=hidden)
     quiet.sort(key=lambda scope: (states[scope.scope].completed_at, scope.scope))

@@ -157,7 +157,7 @@ def load_archived(
             held = archived.held(scope)
             for page in archived.pages(scope, held):
                 rows.add(run.privacy.apply(stream, page).records, scope)
-                received += len(page.records)
+                received += len(page.every)
                 if len(rows.records) >= UNFINISHED_RECORDS:
                     _load(run, stream, rows, [], tally)
                     rows = Rows()
@@ -289,7 +289,7 @@ class ArchivedStream:
         for position, ref in held.pages:
             page = self._page(scope, position, ref)
             records = []
-            for record in page.records if page else ():
+            for record in page.every if page else ():
                 id_ = record.columns.get("id")
                 if id_ is not None:
                     if self._homes.get(str(id_), (0.0, scope))[1] != scope:
@@ -300,7 +300,7 @@ class ArchivedStream:
                     states.add(record.state)
                 records.append(record)
             if page and records:
-                yield replace(page, records=records)
+                yield replace(page, records=records, nested=[])
 
     def _find_homes(self) -> dict[str, tuple[float, str]]:
         """By id, when and in which scope a record was seen last."""
@@ -309,7 +309,7 @@ class ArchivedStream:
             with suppress(NotArchived):  # whoever loads the scope says so
                 for position, ref in self.held(scope).pages:
                     page = self._page(scope, position, ref)
-                    for record in page.records if page else ():
+                    for record in page.every if page else ():
                         seen = ref.received_at, scope
                         id_ = str(record.columns.get("id"))
                         homes[id_] = max(homes.get(id_, seen), seen)

@@ -193,6 +193,11 @@ ABSENCES = sa.Table(
     column("run_id", "id", "The run that noticed the absence.", required=True),
     column("noticed_at", "timestamp", "When the absence was first noticed.", required=True),
     column("held_because", "text", "Why the row is held; null until that is decided."),
+    column(
+        "contradiction",
+        "text",
+        "What contradicts the absence, so that another run has to confirm it; null if nothing does.",
+    ),
     comment="Rows that are absent from a complete sweep and not (yet) marked deleted. "
     "A row that is seen again leaves this table.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,16 +73,18 @@ def note_orphans(tx: Transaction, stream: str, run_id: str, at: datetime) -> int
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """An absent row: its scope, and why it is held, if it is."""
+    """An absent row: its scope, why it is held, if it is, and the run that noticed it."""
 
     scope: str
     held_because: str | None
+    run_id: str
 
 
 def absences(tx: Transaction, stream: str) -> dict[str, Absence]:
     """The absent rows of ``stream``, by id."""
-    rows = tx.execute(sa.select(ABSENCES.c.id, ABSENCES.c.scope, ABSENCES.c.held_because).where(_of(tx, stream)))
-    return {id_: Absence(scope, because) for id_, scope, because in rows}
+    c = ABSENCES.c
+    rows = tx.execute(sa.select(c.id, c.scope, c.held_because, c.run_id).where(_of(tx, stream)))
+    return {id_: Absence(scope, because, run_id) for id_, scope, because, run_id in rows}
 
 
 # Columns of a stage: when the stage starts, the product removes rows of these streams, all at once and on purpose.
@@ -234,6 +236,26 @@ def hold_absences(tx: Transaction, stream: str, ids: Collection[str], because: s
         .values(held_because=because)
     )
     staged.drop(tx.connection, checkfirst=False)
+
+
+def contradict_absences(tx: Transaction, stream: str, by_scope: Mapping[str, str]) -> None:
+    """Note what contradicts the absences in scopes, by scope."""
+    if by_scope:
+        tx.execute(
+            sa.update(ABSENCES)
+            .where(_of(tx, stream), ABSENCES.c.scope == sa.bindparam("in_scope"))
+            .values(contradiction=sa.bindparam("what")),
+            [{"in_scope": scope, "what": what} for scope, what in by_scope.items()],
+        )
+
+
+def contradicted(tx: Transaction, stream: str) -> dict[str, int]:
+    """Number of absent rows that wait for a complete sweep of another run, by what contradicts their absence."""
+    what = ABSENCES.c.contradiction
+    query = sa.select(what, sa.func.count()).where(
+        _of(tx, stream), what.is_not(None), ABSENCES.c.held_because.is_(None)
+    )
+    return dict(tx.execute(query.group_by(what).order_by(sa.func.count().desc(), what)).all())
 
 
 def _note(tx: Transaction, stream: str, rows: sa.Select[tuple[object, ...]], run_id: str, at: datetime) -> int:

@@ -19,6 +19,7 @@ from ideas_pipeline.warehouse.status import OF_SYNCS, OF_SYNCS_AND_BACKFILLS
 
 # A larger number is a mistake of the source, and could overflow a sum.
 _LARGEST_COUNT = 10**12
+_ROWS_LOOKED_AT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +285,20 @@ def count_declared(
         .where(tx.live(above), declared.between(0, _LARGEST_COUNT))
     )
     return DeclaredCounts(*(int(number) for number in tx.execute(query).one()))
+
+
+def unmapped_lists(tx: Transaction, table: str) -> list[str]:
+    """Unmapped fields of live rows that hold lists of records, sorted. A few hundred rows are looked at."""
+    extra = TABLES[table].c._extra
+    rows = tx.scalars(sa.select(extra).where(tx.live(TABLES[table]), extra.is_not(None)).limit(_ROWS_LOOKED_AT))
+    return sorted(
+        {
+            name
+            for found in rows
+            for name, value in (found or {}).items()
+            if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+        }
+    )
 
 
 def _last_sync(tx: Transaction, stream: str) -> sa.ScalarSelect[datetime]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -241,6 +241,43 @@ def prune_sweeps(warehouse: Warehouse, stream: str, before: datetime) -> int:
         last = scopes[-1]
         with warehouse.writing() as tx:
             deleted += tx.execute(sa.delete(SYNC_SCOPES).where(old, rows.scope.between(scopes[0], last))).rowcount
+
+
+class Declared(NamedTuple):
+    """What a complete sweep loaded. ``declared``: the number of records that the parent declared."""
+
+    declared: int | None
+    inserted: int
+
+
+def declared_in(tx: Transaction, stream: str, scopes: Collection[str], run_id: str) -> dict[str, Declared]:
+    """The counts of a run's sweeps of ``scopes``, by scope."""
+    c = SYNC_SCOPES.c
+    staged = staging_ids("declared")
+    stage_ids(tx.connection, staged, scopes)
+    of_run = sa.and_(tx.owns(SYNC_SCOPES), c.stream == stream, c.run_id == run_id)
+    query = sa.select(c.scope, c.declared, c.inserted).where(of_run, c.scope.in_(sa.select(staged.c.id)))
+    found = {scope: Declared(declared, inserted) for scope, declared, inserted in tx.execute(query)}
+    staged.drop(tx.connection, checkfirst=False)
+    return found
+
+
+def declared_before(tx: Transaction, stream: str, scopes: Collection[str], run_id: str) -> dict[str, int | None]:
+    """What the parents of ``scopes`` declared at their last complete sweep before the run ``run_id``, by scope."""
+    c = SYNC_SCOPES.c
+    staged = staging_ids("declared")
+    stage_ids(tx.connection, staged, scopes)
+    earlier = sa.and_(
+        tx.owns(SYNC_SCOPES),
+        c.stream == stream,
+        c.verdict == "complete",
+        c.run_id.not_in(sa.union(sa.select(sa.literal(run_id)), _replays(tx.community))),
+        c.scope.in_(sa.select(staged.c.id)),
+    )
+    query = sa.select(c.scope, c.declared).where(earlier).order_by(c.swept_at)
+    found = {scope: declared for scope, declared in tx.execute(query)}  # noqa: C416 - the last of each scope counts
+    staged.drop(tx.connection, checkfirst=False)
+    return found
 
 
 class LastSweep(NamedTuple):

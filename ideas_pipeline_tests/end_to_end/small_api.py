@@ -57,9 +57,13 @@ def read(
     server: ScriptedServer, warehouse: Warehouse, folder: Path, contract: Contract | None = None, **options: Any
 ) -> RunResult:
     """One sync from the server, full unless another mode is asked for."""
-    credentials = Credentials("id", "secret")
-    api = IdeasApi.connect(contract or contract_with({}), server.base_url, credentials, folder / "t.json", folder)
+    api = api_of(server, folder, contract or contract_with({}))
     return sync_with(api, warehouse, **{"mode": Full()} | options)
+
+
+def api_of(server: ScriptedServer, folder: Path, contract: Contract) -> IdeasApi:
+    """A client of the server."""
+    return IdeasApi.connect(contract, server.base_url, Credentials("id", "secret"), folder / "t.json", folder)
 
 
 def column(warehouse: Warehouse, name: str) -> dict[str, Any]:

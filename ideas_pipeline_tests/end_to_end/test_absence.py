@@ -39,12 +39,17 @@ def deleted(warehouse: Warehouse, table: sa.Table) -> set[str]:
 
 
 def remove_idea(tables: Tables, idea: str) -> None:
-    """The idea goes, and all that hangs on it."""
+    """The idea goes, and all that hangs on it; its challenge counts one less."""
     votes = {i for i, row in tables["votes"].items() if row["idea_id"] == idea}
-    tables["ideas"].pop(idea)
+    tables["challenges"][tables["ideas"].pop(idea)["challenge_id"]]["idea_count"] -= 1
     for rows in tables.values():
         for key in [k for k, row in rows.items() if row.get("idea_id") == idea or row.get("vote_id") in votes]:
             rows.pop(key)
+
+
+def remove_comment(tables: Tables, comment: str) -> None:
+    """The comment goes, and its idea counts one less."""
+    tables["ideas"][tables["comments"].pop(comment)["idea_id"]]["comment_count"] -= 1
 
 
 def busiest_idea(tables: Tables) -> str:
@@ -60,7 +65,7 @@ def test_a_deleted_comment_is_marked_with_the_moment_and_leaves_its_neighbours(
     sync(simulator, warehouse, tmp_path)
     with simulator.changing() as tables:
         gone = next(iter(tables["comments"]))
-        tables["comments"].pop(gone)
+        remove_comment(tables, gone)
     result = sync(simulator, warehouse, tmp_path)
     assert stream(result, "comments").counts.absent == 1
     assert deleted(warehouse, COMMENTS) == {gone}
@@ -224,8 +229,8 @@ def test_an_idea_whose_comments_cannot_be_read_keeps_them_and_the_others_go_on(
     with simulator.changing() as tables:
         lost = next(i for i, row in tables["comments"].items() if row["idea_id"] == idea)
         elsewhere = next(i for i, row in tables["comments"].items() if row["idea_id"] != idea)
-        tables["comments"].pop(lost)
-        tables["comments"].pop(elsewhere)
+        remove_comment(tables, lost)
+        remove_comment(tables, elsewhere)
     simulator.faults.add(Fault(kind="status", status=500, stream="comments", scope=idea, times=None))
     result = sync(simulator, warehouse, tmp_path)
     comments = stream(result, "comments")

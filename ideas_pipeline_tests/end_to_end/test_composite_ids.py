@@ -23,7 +23,7 @@ from ideas_pipeline.tables.community import COMMENTS, TABLES
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, sync_with, village
-from ideas_pipeline_tests.end_to_end.test_absence import deleted
+from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_comment
 from ideas_pipeline_tests.end_to_end.test_replay import archive
 from ideas_pipeline_tests.end_to_end.test_replay import rows as rows_of
 from ideas_pipeline_tests.end_to_end.test_replay import sync as archived_sync
@@ -117,7 +117,7 @@ def test_a_comment_that_goes_takes_none_of_the_same_number_with_it(warehouse: Wa
         with simulator.changing() as tables:
             answered = {made(r["idea_id"], str(r.get("parent_comment_id"))) for r in tables["comments"].values()}
             gone = next(key for key in tables["comments"] if key not in answered)
-            tables["comments"].pop(gone)
+            remove_comment(tables, gone)
         assert sync(simulator, warehouse, tmp_path).verdict == "complete"
         assert deleted(warehouse, COMMENTS) == {gone}
         assert rows_of(warehouse, ABSENCES) == []

@@ -28,6 +28,7 @@ from ideas_pipeline.warehouse.embedded import confirm_embedded
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import paged, sync_with, village
+from ideas_pipeline_tests.end_to_end.test_absence import remove_comment
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.processes import at_the_same_time
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
@@ -147,7 +148,7 @@ def test_two_processes_at_the_same_time_make_both_true(
             assert_both_true({ONE: warehouse}, simulators)
         for simulator in simulators.values():
             with simulator.changing() as tables:
-                tables["comments"].pop(next(reversed(tables["comments"])))
+                remove_comment(tables, next(reversed(tables["comments"])))
                 for row in tables["ideas"].values():
                     row["title"] = f"{row['title']} again"
 
@@ -162,7 +163,7 @@ def test_what_is_gone_held_confirmed_rejected_or_moved_in_one_is_nothing_to_the_
         idea = next(iter(tables["ideas"]))
         tables["ideas"][idea]["status"] = "another"
         answered = {row.get("parent_comment_id") for row in tables["comments"].values()}
-        tables["comments"].pop(next(i for i in tables["comments"] if i not in answered))
+        remove_comment(tables, next(i for i in tables["comments"] if i not in answered))
         for person in shared_people(simulators)[:30]:
             tables["users"].pop(person)
         answers = tables["user_answers"]
