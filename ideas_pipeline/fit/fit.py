@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.evidence import Exchange
-from ideas_pipeline.fit.lists import Explorer, explore, fit_limits
+from ideas_pipeline.fit.limits import fit_limits
+from ideas_pipeline.fit.lists import Explorer, explore
 from ideas_pipeline.fit.login import fit_login, fit_renewal
 from ideas_pipeline.fit.recorded import fit_recorded
 from ideas_pipeline.fit.session import Session, Stopped
@@ -34,7 +35,7 @@ def infer(draft: Draft, recorded: Sequence[Exchange], session: Session | None, c
     if session:
         _fit_live(session, draft)
     seen = session.seen if session else []
-    fit_limits(draft, seen)
+    fit_limits(draft, [*recorded, *seen])
     fit_timezone(draft, [*recorded, *seen])
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from ideas_pipeline.fit.draft import Draft, Inferred
-from ideas_pipeline.fit.evidence import Exchange, header, leaves, names_a_record
+from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record
 from ideas_pipeline.fit.fields import Known, fit_fields
-from ideas_pipeline.fit.login import Tokens, challenge_scheme, token_type
+from ideas_pipeline.fit.login import Tokens
+from ideas_pipeline.fit.login_answers import challenge_scheme, token_type
 from ideas_pipeline.fit.paging import Found, List, fit_paging, key_of, page_of, parameters, total_in, total_value
-from ideas_pipeline.fit.session import LIVE, Session
+from ideas_pipeline.fit.session import Session
 from ideas_pipeline.ideas_api.field_map import field_map, records_in
 from ideas_pipeline.probe import vocabulary
 from ideas_pipeline.probe.guess import likely_records
@@ -26,7 +27,6 @@ _PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
 # Page sizes to try if the API refuses the one of the contract.
 _SIZES = (50, 25, 20, 10)
 _PROFILES_OF = ("ideas.author_id", "comments.author_id", "votes.user_id", "idea_coauthors.user_id")
-_LIMITS = ("X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit")
 
 
 @dataclass
@@ -431,38 +431,3 @@ def _fit_total(draft: Draft, stream: str, where: Mapping[str, str] | None, total
         draft.propose(
             Inferred(place, dict(where), "a number named like a total, no smaller than the records that came")
         )
-
-
-def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
-    """Read the limits of rate headers: a limit per hour or per second, if the header or its window says which."""
-    for answer in reversed([e for e in exchanges if e.source == LIVE]):
-        for name in _LIMITS:
-            value = header(answer.answer_headers, name)
-            match = re.match(r"\s*(\d+)\s*(?:[,;].*?\bw=(\d+))?", value or "")
-            if not match:
-                continue
-            window = int(match[2]) if match[2] else _window(answer)
-            if window is None and ("limits", "requests_per_hour") in draft.stated:
-                return
-            if window is None:
-                draft.ask(
-                    ("limits", "requests_per_hour"),
-                    f"The header {name} says {match[1]}: requests per hour, per minute or per second?",
-                    urgency=35,
-                )
-            elif window >= 60:
-                hourly = int(match[1]) * 3600 // window
-                draft.propose(Inferred(("limits", "requests_per_hour"), hourly, f"the header {name} says so"))
-            else:
-                rate = int(match[1]) / window
-                draft.propose(Inferred(("limits", "requests_per_second"), rate, f"the header {name} says so"))
-            return
-
-
-def _window(answer: Exchange) -> int | None:
-    """The seconds of the rate limit's window, if a header says so."""
-    for name in ("X-RateLimit-Window", "X-Rate-Limit-Window", "RateLimit-Policy"):
-        value = header(answer.answer_headers, name) or ""
-        if found := re.search(r"w=(\d+)", value) or re.fullmatch(r"\s*(\d+)\s*", value):
-            return int(found[1])
-    return None

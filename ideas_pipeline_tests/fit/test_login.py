@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ideas_pipeline.fit.evidence import Exchange
-from ideas_pipeline.fit.login import describe, token_places, value_place
+from ideas_pipeline.fit.login_answers import describe, token_places, value_place
 
 
 def response(body: Any, text: str = "") -> Exchange:

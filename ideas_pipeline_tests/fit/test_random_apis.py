@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline_tests.fit.measuring import dialogue
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import sync
+from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.fit.measuring import dialogue, fitted, unlimited
 from ideas_pipeline_tests.fit.random_apis import RandomSimulator, random_api
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 APIS = 3
 
@@ -30,3 +34,15 @@ def test_at_most_a_tenth_of_the_values_is_left_to_a_person(visit: bool, tmp_path
         needed += len(done.needed)
         typed[seed] = sorted(done.typed)
     assert sum(map(len, typed.values())) <= 0.1 * needed, typed
+
+
+def test_a_sync_with_the_contract_that_it_wrote_is_true_to_the_community(tmp_path: Path) -> None:
+    api = random_api(201)
+    with RandomSimulator(api) as simulator:
+        first, _ = fitted(simulator, unlimited(), tmp_path)
+        draft, _ = fitted(simulator, first.contract, tmp_path)
+        assert draft.open_questions() == []
+        with Warehouse.open(f"sqlite:///{tmp_path}/w.db", COMMUNITY) as warehouse:
+            result = sync(simulator, warehouse, tmp_path, contract=draft.contract)
+            assert result.verdict == "complete", result
+            assert_true_to(warehouse.engine, COMMUNITY, api.contract, simulator.visible())

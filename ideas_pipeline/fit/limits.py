@@ -1,0 +1,53 @@
+"""Read the API's limits from the headers of its responses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.evidence import Exchange, header
+
+_LIMITS = ("X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit")
+# Headers whose name has the window, in seconds.
+_WINDOWS = {
+    "X-RateLimit-Limit-Hour": 3600,
+    "X-RateLimit-Limit-Minute": 60,
+    "X-RateLimit-Limit-Second": 1,
+    "X-RateLimit-Limit-Day": 86_400,
+}
+
+
+def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
+    """Read the limits of rate headers: a limit per hour or per second, if the header or its window says which."""
+    for answer in reversed([e for e in exchanges if not e.documented]):
+        for name in (*_LIMITS, *_WINDOWS):
+            value = header(answer.answer_headers, name)
+            match = re.match(r"\s*(\d+)\s*(?:[,;].*?\bw=(\d+))?", value or "")
+            if not match:
+                continue
+            window = int(match[2]) if match[2] else _WINDOWS.get(name) or _window(answer)
+            if window is None and ("limits", "requests_per_hour") in draft.stated:
+                return
+            if window is None:
+                draft.ask(
+                    ("limits", "requests_per_hour"),
+                    f"The header {name} says {match[1]}: requests per hour, per minute or per second?",
+                    urgency=35,
+                )
+            elif window >= 60:
+                hourly = int(match[1]) * 3600 // window
+                draft.propose(Inferred(("limits", "requests_per_hour"), hourly, f"the header {name} says so"))
+            else:
+                rate = int(match[1]) / window
+                draft.propose(Inferred(("limits", "requests_per_second"), rate, f"the header {name} says so"))
+            return
+
+
+def _window(answer: Exchange) -> int | None:
+    """The seconds of the rate limit's window, if a header says so."""
+    for name in ("X-RateLimit-Window", "X-Rate-Limit-Window", "RateLimit-Policy"):
+        value = header(answer.answer_headers, name) or ""
+        if found := re.search(r"w=(\d+)", value) or re.fullmatch(r"\s*(\d+)\s*", value):
+            return int(found[1])
+    return None

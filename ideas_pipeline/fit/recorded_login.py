@@ -1,0 +1,148 @@
+"""Work out the login and the header of API calls from recorded or described requests."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ideas_pipeline.contract.types import Json, Steps
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.evidence import Exchange, header
+from ideas_pipeline.fit.login_answers import place_in_force, token_places, value_at, value_place
+from ideas_pipeline.ideas_api.auth import Credentials
+from ideas_pipeline.probe import vocabulary
+
+_LITERALS = ("grant_type", "scope", "response_type", "audience")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{1,12}) \S+")
+_NO_TOKEN_HEADERS = ("cookie", "accept", "content-type", "user-agent", "origin", "referer", "host", "x-requested-with")
+
+
+def fit_recorded_login(exchanges: Sequence[Exchange], draft: Draft, credentials: Credentials | None) -> list[str]:
+    """Work out the login's requests. Returns the access tokens that were seen, to find the header."""
+    known: dict[str, str] = {}
+    if credentials:
+        known |= {credentials.client_id: "{client_id}", credentials.client_secret: "{client_secret}"}
+    tokens: list[str] = []
+    for exchange in exchanges:
+        if not exchange.values or (exchange.status is not None and not exchange.ok):
+            continue
+        fields = {name: placeholder_of(name, value, known) for name, value in exchange.values.items()}
+        route = _route(exchange, set(fields.values()))
+        if route is None:
+            continue
+        places: dict[str, str] = {}
+        if exchange.ok and (exchange.body is not None or exchange.text):
+            if route == "code" and (place := value_place(exchange, "auth_code")):
+                places = {"auth_code": place}
+                known[value_at(exchange, place)] = "{auth_code}"
+            elif route in ("token", "refresh"):
+                places = token_places(exchange)
+                for name in ("access_token", "refresh_token"):
+                    if name in places:
+                        known[value_at(exchange, places[name])] = f"{{{name}}}"
+                if "access_token" in places:
+                    tokens.append(value_at(exchange, places["access_token"]))
+            elif route == "validate" and (place := value_place(exchange, "valid")):
+                places = {"valid": place}
+        _propose_login(draft, route, exchange, fields, places)
+    return tokens
+
+
+def placeholder_of(name: str, value: Json, known: Mapping[str, str]) -> str | None:
+    """The template of a parameter of the login; None if it is none that the contract knows."""
+    if str(value) in known:
+        return known[str(value)]
+    for index, placeholder in enumerate(("{client_id}", "{client_secret}")):
+        if name in {pair[index] for pair in vocabulary.CLIENT_NAMES}:
+            return placeholder
+    for names, placeholder in (
+        (vocabulary.CODE_NAMES, "{auth_code}"),
+        (vocabulary.REFRESH_NAMES[:2], "{refresh_token}"),
+        (vocabulary.ACCESS_NAMES, "{access_token}"),
+    ):
+        if name in names:
+            return placeholder
+    return str(value) if name in _LITERALS and re.fullmatch(r"[\w.:/ -]{1,60}", str(value)) else None
+
+
+def _route(exchange: Exchange, placeholders: set[str | None]) -> str | None:
+    """Which request of the login this is, by what it sends."""
+    if "{refresh_token}" in placeholders:
+        return "refresh"
+    if "{auth_code}" in placeholders and (exchange.method == "POST" or "{client_secret}" in placeholders):
+        return "token"
+    if "{client_secret}" in placeholders:
+        return "code"
+    words = set(re.split(r"[/_.-]", exchange.path.lower()))
+    is_check = bool(words & {"validate", "verify", "check", "introspect", "validation"})
+    return "validate" if "{access_token}" in placeholders and is_check else None
+
+
+def _propose_login(
+    draft: Draft, route: str, exchange: Exchange, fields: Mapping[str, str | None], places: Mapping[str, str]
+) -> None:
+    reason = f"in {exchange.source}"
+    own = draft.contract.auth.model_dump(by_alias=True)[route]
+    at: Steps = ("auth", route)
+    lines = [
+        Inferred((*at, "method"), exchange.method, reason),
+        Inferred((*at, "path"), exchange.path, reason),
+        Inferred((*at, "send_as"), exchange.send_as, reason),
+    ]
+    sent = {name: text for name, text in fields.items() if text is not None}
+    lines += [
+        Inferred((*at, "fields", name), sent.get(name), reason if name in sent else f"the request {reason} has none")
+        for name in {**sent, **own["fields"]}
+        if sent.get(name) != own["fields"].get(name)
+    ]
+    for name, place in places.items():
+        if place_in_force(exchange, own.get(name) or ()) == place:
+            draft.confirm((*at, name), reason)
+        else:
+            lines.append(Inferred((*at, name), place, reason))
+    draft.propose(*lines)
+    for name in [name for name, text in fields.items() if text is None]:
+        draft.ask(
+            (*at, "fields", name),
+            f"The {route} request in {exchange.source} has the parameter {name}: what is sent in it?",
+            urgency=85,
+        )
+
+
+def fit_recorded_header(exchanges: Sequence[Exchange], draft: Draft, tokens: Sequence[str]) -> None:
+    """Find the header that carries the token: by the token itself, else by its name."""
+    found: Counter[tuple[str, str]] = Counter()
+    sources: dict[tuple[str, str], str] = {}
+    for exchange in exchanges:
+        for name, value in exchange.headers.items():
+            if name.lower() in _NO_TOKEN_HEADERS or name.startswith(":"):
+                continue
+            form = _form(name, value, tokens)
+            if form:
+                found[name, form] += 2 if any(token in value for token in tokens) else 1
+                sources[name, form] = exchange.source
+    if not found:
+        return
+    (name, form), _ = found.most_common(1)[0]
+    having = [e for e in exchanges if header(e.headers, name)]
+    reason = f"in {len(having)} of {len(exchanges)} requests of {sources[name, form]}"
+    draft.propose(
+        Inferred(("auth", "header", "name"), name, reason), Inferred(("auth", "header", "format"), form, reason)
+    )
+
+
+def _form(name: str, value: str, tokens: Sequence[str]) -> str | None:
+    """The format of a header that carries the token; None if it does not."""
+    for token in tokens:
+        if token and token in value:
+            return value.replace(token, "{access_token}")
+    if "{access_token}" in value:
+        return value
+    is_token = re.search(r"auth|token|api[-_]?key|session", name, re.IGNORECASE)
+    if not is_token or tokens:
+        return None
+    scheme = _SCHEME.fullmatch(value.strip())
+    if scheme and scheme[1].lower() == "basic":
+        return None
+    return f"{scheme[1]} {{access_token}}" if scheme else "{access_token}"
