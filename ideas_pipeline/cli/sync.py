@@ -150,7 +150,7 @@ def _print(result: RunResult, url: sa.URL) -> None:
             held = f"{s.stream}: {s.counts.held:,} rows are absent, too many at once to be marked as deleted"
             out.print(f"{held}. Check them: ideas-pipeline absences list")
         if s.counts.rejected:
-            out.print(f"{s.stream}: {s.counts.rejected:,} records could not be typed: ideas-pipeline rejects list")
+            out.print(f"{s.stream}: {s.counts.rejected:,} records were rejected: ideas-pipeline rejects list")
         if s.counts.rejected_embedded:
             what = f"{s.counts.rejected_embedded:,} rows within records could not be typed"
             out.print(f"{s.stream}: {what}: ideas-pipeline rejects list")

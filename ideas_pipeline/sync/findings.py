@@ -406,9 +406,9 @@ def _rejects(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
         f" Too many to be odd ones ({'; '.join(many)}; {_TOLERATED_PERCENT} % is tolerated): a field's type has "
         "changed at the source."
     )
-    what = [f"records without a usable key: {records:,}"] if records else []
+    what = [f"rejected records: {records:,}"] if records else []
     what += [f"values that could not be typed: {values:,}"] if values else []
-    means = "The records are in no table, so counts are too low." if records else ""
+    means = "The records are in no table: a count of rows can be too low." if records else ""
     means += " The rows of the values are loaded, with null there." if values else ""
     sentence = "; ".join(what)
     return Finding(

@@ -179,7 +179,7 @@ def test_held_rows_and_rejects_need_a_person(community: Community) -> None:
     assert shown.startswith("Attention: 2 things need you. 1. comments: The last sync is incomplete: 15 of 60 rows")
     assert "2. comments: 15 rows of comments are absent and held: too many." in shown
     assert "See `ideas-pipeline absences list`." in shown
-    assert "3. Warning: ideas: Records without a usable key: 4 (ideas: no number (3), idea_labels" in shown
+    assert "3. Warning: ideas: Rejected records: 4 (ideas: no number (3), idea_labels" in shown
     assert "See `ideas-pipeline rejects list`;" in shown
 
 
