@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ideas_pipeline.archive.files import ArchivedPage
-from ideas_pipeline.contract.model import Contract, Fields
+from ideas_pipeline.contract.model import Contract, Fields, Stream
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
+from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, fixed_ids, free_keys, has_texts, names_its_person
 from ideas_pipeline.privacy.unmapped import VALUE, Cleaner, Described, Kind, Place
@@ -76,11 +77,22 @@ class _Description:
             self._described(listed).fields |= dict.fromkeys(listed)  # a map of records by id
         for _, record in records:
             if isinstance(record, dict):
-                self._row(self._stream, record, spec.fields)
-                for table, embedded in spec.embedded.items():
-                    for path in embedded.paths:
-                        self._parts(table, record, path, embedded.fields)
+                self._record(spec, record)
         return self._found
+
+    def _record(self, spec: Stream, record: dict[str, Json]) -> None:
+        self._row(self._stream, record, spec.fields)
+        for table, embedded in spec.embedded.items():
+            for path in embedded.paths:
+                self._parts(table, record, path, embedded.fields)
+        id_paths = _plain(spec.fields["id"].paths) if "id" in spec.fields else ()
+        for path, items in nested_items(record, spec.nested, id_paths):
+            self._mark(record, path, None)
+            listed = present(record, (path,))
+            if isinstance(listed, dict):
+                self._described(listed).fields |= dict.fromkeys(listed)
+            for item in items:
+                self._record(spec, item)
 
     def _row(self, table: str, row: dict[str, Json], fields: Fields) -> None:
         policy = self._cleaner.policy

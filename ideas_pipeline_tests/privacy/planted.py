@@ -119,6 +119,10 @@ class Planted:
         chosen = {self._random.choice(INSIDE[of]): self.value(of) for of in INSIDE if self._random.random() < 0.7}
         return {"id": self._random.randrange(9999), **chosen}
 
+    def _replies(self, comment: int) -> list[Json]:
+        reply = {"id": f"r{comment}", "author": {"id": "u1", "name": self.value("name")}, "created_at": "2026-01-06"}
+        return [reply | {"text": self.value("free_text")} | self.extra()]
+
     def lists(self) -> dict[str, list[Json]]:
         """The lists of a small community, by their path."""
         pick = self._random.randrange
@@ -163,6 +167,7 @@ class Planted:
         for idea in range(4):
             found[f"ideas/{idea}/comments"] = [
                 {"id": 10 * idea + n, "author": {"id": f"u{n}", **self.extra()}, "text": self.value("free_text")}
+                | {"created_at": "2026-01-05T10:00:00Z", "replies": self._replies(10 * idea + n)}
                 | self.extra()
                 for n in range(2)
             ]
