@@ -33,12 +33,17 @@ TOKEN_PATHS = (
 REFRESH_PATHS = (
     "auth/refresh",
     "auth",
-    *(f"{folder}/{name}" for name in ("refresh", "token", "refresh_token") for folder in _FOLDERS),
+    "auth/token",
+    "auth/refresh_token",
+    *(f"{folder}/{name}" for name in ("refresh", "token", "refresh_token") for folder in _FOLDERS[1:]),
     "refresh",
 )
 VALIDATE_PATHS = (
-    *(f"{folder}/{name}" for name in ("validate", "check", "verify", "introspect") for folder in _FOLDERS),
+    "auth/validate",
+    "auth/check",
+    "auth/verify",
     "auth/token/validate",
+    *(f"{folder}/{name}" for name in ("validate", "check", "verify", "introspect") for folder in _FOLDERS[1:]),
     "validate",
 )
 

@@ -110,14 +110,10 @@ def _acting(paths: Any, there: set[str]) -> str | None:
 
 # Values that others depend on: a person types them before anything below can be seen.
 _FIRST = (
-    ("auth.code.path", "auth.code.send_as", "auth.code.fields", "auth.code.auth_code"),
-    (
-        "auth.token.path",
-        "auth.token.send_as",
-        "auth.token.fields",
-        "auth.token.access_token",
-        "auth.token.refresh_token",
-    ),
+    ("auth.code.path",),
+    ("auth.code.send_as", "auth.code.fields", "auth.code.auth_code"),
+    ("auth.token.path",),
+    ("auth.token.send_as", "auth.token.fields", "auth.token.access_token", "auth.token.refresh_token"),
     ("auth.header.name", "auth.header.format"),
     *((f"streams.{stream}.path",) for stream in ("challenges", "users", "ideas", "comments", "votes")),
 )
