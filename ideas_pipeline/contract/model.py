@@ -172,6 +172,11 @@ class Stream(Model):
         """The names of the placeholders in the path."""
         return {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
 
+    def path_of_all(self) -> str:
+        """The path without the parent: ``ideas`` for ``challenges/{challenge_id}/ideas``."""
+        scope = f"{{{self.each.placeholder}}}" if self.each else ""
+        return (self.path.partition(scope)[2].strip("/") if scope else "") or self.path
+
 
 class Limits(Model):
     """How much load the API gets. Times are in seconds.

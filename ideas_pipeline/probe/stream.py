@@ -15,6 +15,7 @@ from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.fields import Items, check_fields
 from ideas_pipeline.probe.guess import likely_records
 from ideas_pipeline.probe.paging import check_paging, differ_in_paging
+from ideas_pipeline.probe.parents import check_parents
 from ideas_pipeline.probe.step import Step, fixed
 from ideas_pipeline.probe.target import Target
 
@@ -76,8 +77,9 @@ def _compare(step: Step, api: IdeasApi, stream: str, scopes: Sequence[str]) -> l
     step.count(records=len(every))
     check_fields(step, api.contract, stream, every)
     if is_list:
-        target, response, _ = found[0]
+        target, response, items = found[0]
         check_paging(step, target, response)
+        check_parents(step, target, [record for _, record in items], scopes)
     return _mapped(step, api, stream, [(target.scope, items) for target, _, items in found])
 
 

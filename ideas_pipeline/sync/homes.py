@@ -266,6 +266,4 @@ class Homes:
 
 def one_list(stream: str, spec: Stream) -> str:
     """The contract line that reads one list of all records of a stream, instead of one per parent."""
-    column = spec.each.placeholder if spec.each else ""
-    path = spec.path.partition(f"{{{column}}}")[2].strip("/") or stream
-    return f"streams: {{{stream}: {{path: {path}, each: null}}}}"
+    return f"streams: {{{stream}: {{path: {spec.path_of_all()}, each: null}}}}"

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.probe.probe import check
+from ideas_pipeline.probe.step import Step
 from ideas_pipeline.sync.findings import Expectations, stream_findings
 from ideas_pipeline.sync.run import Incremental, now
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
-from ideas_pipeline_tests.end_to_end.small_api import Record, column, read, small_api
+from ideas_pipeline_tests.end_to_end.small_api import Record, api_of, column, read, small_api
 
 CHALLENGES = [{"id": 1, "title": "C1", "idea_count": 3}, {"id": 2, "title": "C2", "idea_count": 3}]
 
@@ -186,6 +188,19 @@ def test_rows_that_their_parent_still_counts_wait_for_a_second_run(warehouse: Wa
         posts.pop()
         idea["comment_count"] = 4
         assert stream(read(server, warehouse, tmp_path), "comments").counts.absent == 1, "it always counted one more"
+
+
+def test_check_sees_from_two_lists_that_the_parent_is_ignored(tmp_path: Path) -> None:
+    def found(rows: list[Record]) -> Step:
+        with small_api({"challenges": CHALLENGES, r"challenges/(\d+)/ideas": rows}) as server:
+            steps = check(contract_with({}), lambda contract: api_of(server, tmp_path, contract))
+            return next(step for step in steps if step.name == "ideas")
+
+    named = found(ideas(challenge_id=int)).fix["streams"]["ideas"]
+    assert (named["path"], named["each"]) == ("ideas", None)
+    nameless = found(ideas())
+    assert any("the API ignores challenge_id in the path" in sentence for sentence in nameless.differs)
+    assert "each" not in nameless.fix.get("streams", {}).get("ideas", {})
 
 
 def test_ids_that_are_unique_only_in_their_list_overwrite_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
