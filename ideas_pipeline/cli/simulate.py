@@ -146,6 +146,8 @@ def simulate(
         dialect = combined(dialects)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--dialect") from None
+    if living and dialect.change:
+        raise click.UsageError("--living makes ids and texts of its own. Leave out the dialects that change them.")
     credentials = {"client_id": client_id, "client_secret": client_secret}
     given = {name: value for name, value in credentials.items() if value}
     try:
