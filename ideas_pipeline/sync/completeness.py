@@ -209,7 +209,7 @@ class SweptScope:
         """
         if not isinstance(self._paging, PagePaging) or self._paging.size_parameter is None:
             return None
-        if last.clean and (last.size is not None or last.total is not None):
+        if last.clean and (last.size is not None or last.total is not None or len(last.chain.windows) < 2):
             return last.size
         if last.held < 2:
             return None

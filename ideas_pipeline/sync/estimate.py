@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ideas_pipeline.contract.model import Contract, Limits, Stream
+from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api.pagination import Bounds
 from ideas_pipeline.sync.planning import ScopePlan, plan, window_bounds
 from ideas_pipeline.sync.run import Window
@@ -91,7 +92,7 @@ def _of_whole_scopes(warehouse: Warehouse, stream: str, spec: Stream, scopes: Co
     """The requests for whole scopes, and how many of the scopes have been read before.
 
     A scope takes as many pages as last time; twice as many if it has several pages and no total, because two sweeps
-    must then agree.
+    must then agree. A look beyond the end adds one, which weighs only in the shortest lists.
     """
     with warehouse.reading() as tx:
         pages = pages_by_scope(tx, stream)
@@ -99,7 +100,7 @@ def _of_whole_scopes(warehouse: Warehouse, stream: str, spec: Stream, scopes: Co
     for planned in scopes:
         if planned.scope in pages:
             count, has_total = pages[planned.scope]
-            requests += count if has_total or count == 1 else 2 * count
+            requests += count if has_total or count == 1 else 2 * count + _looks(spec) * (count == 2)
         else:
             requests += _pages(spec, planned.declared or 0)
     return requests, sum(planned.scope in pages for planned in scopes)
@@ -114,8 +115,23 @@ def _of_filtered_scopes(
     """
     with warehouse.reading() as tx:
         rows = rows_by_scope(tx, stream, spec.cursor, bounds.since, bounds.until)
-    counts = [_pages(spec, rows.get(planned.scope, 0)) for planned in scopes]
-    return sum(count if count == 1 else 2 * count for count in counts)
+    return sum(_two_sweeps(spec, rows.get(planned.scope, 0)) for planned in scopes)
+
+
+def _two_sweeps(spec: Stream, rows: int) -> int:
+    """The requests for a list of which nothing is known: two sweeps, unless a single response is all of it."""
+    paging, count = spec.paging, _pages(spec, rows)
+    if count == 1:
+        return 1
+    again = count
+    if isinstance(paging, PagePaging) and paging.total is None and 1 < paging.size < rows and paging.size_parameter:
+        again = -(-rows // (paging.size - 1)) + 1  # the second sweep asks for smaller pages
+    return count + again + _looks(spec)
+
+
+def _looks(spec: Stream) -> int:
+    """How many pages beyond an empty one are looked at: one, if nothing else says where the list ends."""
+    return int(isinstance(spec.paging, PagePaging | OffsetPaging) and spec.paging.total is None)
 
 
 def _pages(spec: Stream, rows: int) -> int:
