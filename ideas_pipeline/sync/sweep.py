@@ -366,11 +366,16 @@ class NumberedSweep(Sweep):
             return []
         index, length, _ = self._last
         if total is not None:
-            # If the API may have more than its total says, one more page shows it.
-            if self.count < total or not self._last_is_full() or (self.probed and not length):
+            if self.count < total:
+                # Rows that the account may not see can be cut out after the pages were made, so that there are more.
+                if self._last[2] or self._barren >= min(_BARREN_PAGES, -(-(total - self.count) // self.held)):
+                    self._ended = True
+                    return []
+            elif not self._last_is_full() or (self.probed and not length):
                 self._ended = True
                 return []
-            self.probed = True
+            else:
+                self.probed = True  # the API may have more than its total says: one more page shows it
         elif self._barren > self._looks():
             self._ended = True
             return []

@@ -215,6 +215,13 @@ def test_pages_that_are_empty_for_this_account_are_not_the_end_of_the_list(style
 
 
 @pytest.mark.parametrize("style", NUMBERED)
+def test_a_total_of_what_the_account_may_see_is_read_behind_an_empty_page(style: str) -> None:
+    hidden = set(ids(9)[SIZE : 2 * SIZE])
+    moving = MovingList(ids(9), WITH_TOTAL[style], claimed_total=2 * SIZE, hidden=hidden)
+    assert read_whole(moving).ids == set(ids(9)) - hidden
+
+
+@pytest.mark.parametrize("style", NUMBERED)
 def test_a_list_that_is_known_to_be_longer_is_read_on_behind_several_empty_pages(style: str) -> None:
     hidden = set(ids(24)[:21])
     moving = MovingList(ids(24), WITHOUT_TOTAL[style], totals=False, hidden=hidden)
