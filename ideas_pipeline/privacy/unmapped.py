@@ -187,7 +187,8 @@ class Cleaner:
         if place.person and not personal.is_id(name) and not (is_way and personal.holds_people(name, as_a_list=True)):
             if personal.is_bare_name(name) and _says_words(value):
                 return "name"
-            if self.policy.profile != "keep" and not is_way:
+            # What stands under a hash was held to the policy before.
+            if self.policy.profile != "keep" and not is_way and not is_hash(name):
                 return "profile"
         if isinstance(value, str) and personal.names_who(name) and not personal.looks_like_an_id(value):
             return "name"

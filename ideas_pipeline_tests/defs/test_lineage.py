@@ -27,15 +27,20 @@ def test_each_column_names_the_paths_that_the_contract_reads(graph: AssetGraph) 
     assert made_of(graph, "users", "joined_at") == {"api/users joined_at", "api/users created_at"}
 
 
-def test_what_a_list_was_read_for_comes_from_the_table_that_says_what_lists_there_are(graph: AssetGraph) -> None:
-    assert made_of(graph, "ideas", "challenge_id") == {"challenges id"}
-    assert made_of(graph, "comments", "idea_id") == {"ideas id"}
+def test_the_parent_comes_from_the_table_that_says_what_lists_there_are_or_from_the_record_that_names_it(
+    graph: AssetGraph,
+) -> None:
+    named = {"api/ideas challenge.id", "api/ideas challenge_id"}
+    assert made_of(graph, "ideas", "challenge_id") == {"challenges id"} | named
+    named = {"api/comments idea.id", "api/comments idea_id"}
+    assert made_of(graph, "comments", "idea_id") == {"ideas id"} | named
 
 
 def test_an_id_that_is_made_comes_from_what_it_is_made_of(graph: AssetGraph) -> None:
     people = made_of(graph, "votes", "user_id")
     stages = made_of(graph, "votes", "stage_id")
-    assert made_of(graph, "votes", "id") == {"api/votes id", "ideas id"} | people | stages
+    idea = made_of(graph, "votes", "idea_id")
+    assert made_of(graph, "votes", "id") == {"api/votes id"} | idea | people | stages
 
 
 def test_a_table_that_comes_inside_records_is_named_with_its_columns(graph: AssetGraph) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -164,7 +165,7 @@ def test_people_whom_the_api_hides_for_two_nights_and_shows_again_are_the_same_r
     with simulated(contract) as running:
         night(running, warehouse, tmp_path)
         shown = what_people_see(warehouse)
-        before = {table: dict(rows) for table, rows in running.tables.items()}
+        before = copy.deepcopy(dict(running.tables))
         posts = {
             t: {i for i, row in before[t].items() if row.get("author_id") == PERSON} for t in ("ideas", "comments")
         }

@@ -17,6 +17,7 @@ from ideas_pipeline.simulator.community import Size
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.truth import Row, Tables
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.test_absence import remove_idea
 from ideas_pipeline_tests.marts.comparing import found
 from ideas_pipeline_tests.marts.following import CONTRACT, Follower, following
 from ideas_pipeline_tests.marts.odd import odd_community
@@ -132,11 +133,7 @@ def test_an_idea_that_was_only_invisible_has_not_re_entered_its_stage(town: Town
     idea = next(key for key, row in tables["ideas"].items() if row["stage_id"] and row["moderation_status"] == "clear")
     everything = copy.deepcopy(tables)
     with follower.simulator.changing():
-        del tables["ideas"][idea]
-        votes = {key for key, row in tables["votes"].items() if row["idea_id"] == idea}
-        for rows in tables.values():
-            for key in [k for k, r in rows.items() if r.get("idea_id") == idea or r.get("vote_id") in votes]:
-                del rows[key]
+        remove_idea(tables, idea)
     follower.sync()
     with follower.simulator.changing():
         tables.update(everything)

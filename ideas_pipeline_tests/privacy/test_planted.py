@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ideas_pipeline.archive.writer import Writer
@@ -159,6 +159,7 @@ def test_a_class_is_dropped_without_the_others_of_mapped_fields(seed: int, of: P
 
 
 @settings(max_examples=100)
+@example(23055, Policy(name="hash", profile="drop"))
 @given(st.integers(0, 10**6), st.sampled_from([DROP, HASH, Policy(), Policy(name="hash", profile="drop")]))
 def test_holding_what_is_held_changes_nothing(seed: int, policy: Policy) -> None:
     cleaner = Cleaner(policy, KEY)
