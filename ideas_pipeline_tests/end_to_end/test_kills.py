@@ -177,7 +177,7 @@ def confirm_what_is_held(witness: Witness, warehouse: Warehouse) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(60 * KILLS)
 def test_however_often_a_sync_is_killed_no_half_loaded_table_is_seen_and_nothing_is_lost_or_double(
     warehouse_url: str, warehouse: Warehouse, tmp_path: Path
 ) -> None:
