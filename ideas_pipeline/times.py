@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 # No deadline is later.
 LATEST_PLAN = datetime(2200, 1, 1, tzinfo=UTC)
-# A clock that is wrong by less is no mistake.
+# A clock may be wrong by this much.
 TOMORROW = timedelta(days=1)
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))

@@ -126,11 +126,11 @@ def _progress() -> Iterator[Callable[[str], None]]:
         with console(sys.stderr).status("Asking the API …") as status:
             yield lambda what: status.update(f"Asking the API … {what}")
     else:
-        said: list[str] = []
+        shown: list[str] = []
 
         def say(what: str) -> None:
-            if not said or said[-1] != what:
-                said.append(what)
+            if not shown or shown[-1] != what:
+                shown.append(what)
                 print(what, file=sys.stderr)
 
         yield say

@@ -139,9 +139,9 @@ def _verdict(streams: Sequence[str], findings: list[Finding], known: State, now:
     if not set(streams) <= known.last_complete.keys():
         return "running", "A first sync is under way: not everything is complete yet."
     since = min(known.last_complete[stream] for stream in streams)
-    said = f"All is well: everything was complete {ago(since, now)} ({clock(since)})."
+    first = f"All is well: everything was complete {ago(since, now)} ({clock(since)})."
     warnings = len(alike)
-    return "well", said + (f" {warnings} warning{'s' if warnings > 1 else ''}." if warnings else "")
+    return "well", first + (f" {warnings} warning{'s' if warnings > 1 else ''}." if warnings else "")
 
 
 def _notes(known: State, timezone: str, holder: str | None, *, running: bool, now: datetime) -> Iterator[str]:

@@ -35,7 +35,7 @@ class Question:
     """Something that only a person can answer.
 
     Attributes:
-        place: the value's way in the contract; empty if the answer is no value of the contract.
+        place: the value's way in the contract; empty if the answer is not a value of the contract.
         text: what to find out, as a sentence.
         proposal: the most probable answer; None if there is none.
         urgency: the higher, the earlier it is asked.

@@ -30,7 +30,7 @@ class Exchange:
         received_at: seconds since 1970; None if unknown.
         documented: from a description of the API: the names are real, the values are made up.
         base: the address that ``path`` is below; empty if unknown.
-        problem: why there is no response, as a clause.
+        problem: why no response came, as a clause.
     """
 
     source: str

@@ -253,7 +253,7 @@ def _lines(table: _Table, column: str, path: str) -> list[Inferred]:
 
 
 def _unit(values: Sequence[Json]) -> str | None:
-    """The unit of times that are numbers, by their magnitude; None if they are no numbers."""
+    """The unit of times that are numbers, by their magnitude; None if they are not numbers."""
     numbers = [float(v) for v in values if _is_epoch(v)]
     if not numbers or len(numbers) < len([v for v in values if v not in (0, "0")]):
         return None

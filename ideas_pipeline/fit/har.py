@@ -25,7 +25,7 @@ def read_har(document: Any, source: str) -> list[Exchange]:
         try:
             exchange = _exchange(entry, source)
         except (AttributeError, KeyError, TypeError, ValueError):
-            continue  # an entry of a kind that is no HTTP exchange, such as a WebSocket
+            continue  # an entry that is not an HTTP exchange, such as a WebSocket
         if exchange.body is not None or (exchange.text and exchange.method == "POST"):
             found.append(exchange)
     return found

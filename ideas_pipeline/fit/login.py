@@ -120,7 +120,7 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
     Returns:
         The accepted request and its response; or None and the most telling refusal.
     """
-    told = Exchange("")
+    telling = Exchange("")
     refused = shapes = attempts = 0
     for path in plan.paths:
         before = attempts
@@ -130,7 +130,7 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
             answer = session.authenticate(request, values)
             if answer.ok and not _is_error(answer):
                 return request, answer
-            told = answer if told.status is None or (told.is_missing and not answer.is_missing) else told
+            telling = answer if telling.status is None or (telling.is_missing and not answer.is_missing) else telling
             if answer.is_missing:
                 break
             attempts += 1
@@ -140,10 +140,10 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
                 # The request is understood, so the credentials are more likely to be wrong than its shape.
                 shapes = _MOST_SHAPES - _SHAPES_AFTER_DENIAL
             if refused >= _MOST_REFUSED or shapes >= _MOST_SHAPES:
-                return None, told
+                return None, telling
             if path in plan.busy and attempts - before >= _ATTEMPTS_ON_BUSY:
                 break
-    return None, told
+    return None, telling
 
 
 def _is_error(answer: Exchange) -> bool:

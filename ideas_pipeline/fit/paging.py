@@ -273,7 +273,7 @@ def _cursor_parameter(target: List, place: str, first: Page, size: str | None) -
 
 
 def _by_position(target: List, size: str | None, echoed: Sequence[str]) -> Found | None:
-    """Numbered pages or offsets, told apart by the records that come at position 2."""
+    """Numbered pages or offsets, distinguished by the records at position 2."""
     keys = target.first.keys
     want = _wanted(len(keys)) if size else len(keys)
     more: dict[str, Json] = {size: want} if size else {}

@@ -87,7 +87,7 @@ def is_anonymous(id_: str) -> bool:
 
 
 def state_of(columns: dict[str, Json], extra: dict[str, Json], volatile: Collection[str]) -> str:
-    """A digest of a record's content, by which two records with one id are told apart. It is never stored."""
+    """A digest of a record's content, which distinguishes two records with one id. It is never stored."""
     content = [{name: value for name, value in part.items() if name not in volatile} for part in (columns, extra)]
     try:
         text = json_text(content)

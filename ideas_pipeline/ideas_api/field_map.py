@@ -161,7 +161,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
 
 
 def _id_named(value: Json) -> str | None:
-    """The id in a column that names a row; None for anything that is no id."""
+    """The id in a column that names a row; None for anything that is not an id."""
     return clean_text(text) if type(value) in (str, int, float) and (text := id_text(value)) else None
 
 

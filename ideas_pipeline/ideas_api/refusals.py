@@ -1,4 +1,4 @@
-"""What a response that is no page of records means: a refused token, a rate limit, or another failure.
+"""The meaning of a response that is not a page of records: a refused token, a rate limit, or another failure.
 
 One status does not say it: rate limits come as 429, as 403 (GitHub, Google) and as 200 with an error, and so do expired
 tokens as 401, 403, 400 and 200. So status, headers and body are read together.
@@ -17,7 +17,7 @@ from ideas_pipeline.ideas_api.error_bodies import TOKEN_STATUSES, StatedError
 from ideas_pipeline.ideas_api.http_errors import RetryableError
 from ideas_pipeline.ideas_api.responses import http_date, retry_after
 
-# A Retry-After with these says when the page may exist, if anything: it is no rate limit.
+# A Retry-After with these says when the page may exist, if anything: it is not a rate limit.
 _NO_RATE_LIMIT = frozenset((401, 404, 405, 410))
 _REMAINING = (
     "X-RateLimit-Remaining",

@@ -1,4 +1,4 @@
-"""Records of one page that have the same id: told apart, so that none of them takes the place of another."""
+"""Distinguish records of one page that have the same id, so that none takes the place of another."""
 
 from __future__ import annotations
 

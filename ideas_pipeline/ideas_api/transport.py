@@ -52,6 +52,7 @@ _log = logging.getLogger(__name__)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
 _LARGEST_ERROR = 1 << 18
+_RECOGNIZED = ExpiredToken()  # expired tokens are recognized without the contract's help
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _backoff = wait_random_exponential(multiplier=0.5, max=60)
 # Threads that were refused together do not retry together.
@@ -128,7 +129,7 @@ class Transport:
         base_url: str,
         limits: Limits,
         budget: Path,
-        expired: ExpiredToken = ExpiredToken(),  # noqa: B008 - frozen
+        expired: ExpiredToken = _RECOGNIZED,
     ) -> None:
         self.base_url = checked_base_url(base_url)
         self.believes_headers = True

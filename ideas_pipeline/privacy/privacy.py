@@ -146,9 +146,9 @@ class Privacy:
         self._apply_list(warehouse, again=False)
         if self._erased and self._is_anybody_back(warehouse):
             self._apply_list(warehouse, again=True)
-        said = self._hold_to_policy(warehouse)
+        notes = self._hold_to_policy(warehouse)
         self._begun_with = self._erased.entries()
-        return said
+        return notes
 
     def finish(self, warehouse: Warehouse) -> None:
         """Erase again, at the end of a run, who was erased while the run was loading earlier pages."""
@@ -212,15 +212,15 @@ class Privacy:
         with warehouse.reading() as tx:
             before, rules = policy_in_force(tx)
         rows: dict[str, int] = {}
-        said = []
+        notes = []
         if (before, rules) != (self._policy, RULES):
             with warehouse.writing() as tx:
                 rows = hold_rows(tx, self._cleaner, datetime.now(UTC))
             if rows and (left := compact(warehouse, rows.keys())):
-                said.append(left)
+                notes.append(left)
             if rules and (more := looser(self._policy, before)):
                 names = ", ".join(f"IDEAS_PII_{name.upper()}" for name in more)
-                said.append(
+                notes.append(
                     f"{names}: more is kept than before. What was dropped or hashed comes back with"
                     " `ideas-pipeline sync --full` only, and only as far as the API still has it."
                 )
@@ -228,17 +228,17 @@ class Privacy:
         try:
             pages = self._hold_archive()
         except (ArchiveInUse, OSError) as error:
-            said.append(
+            notes.append(
                 f"The archive is not held to the policy for personal data yet: {error} The next sync tries again."
             )
         if rows or pages:
             of = ", ".join(f"{count:,} of {table}" for table, count in rows.items())
-            said.insert(
+            notes.insert(
                 0,
                 "The policy for personal data (IDEAS_PII_…) was applied to what was stored already: "
                 f"{f'rows: {of}; ' if of else ''}archived pages: {pages:,}.",
             )
-        return said
+        return notes
 
     def _hold_archive(self) -> int:
         if not self._archive or not self._archive.is_dir() or self._cleaner.keeps_all:
@@ -303,7 +303,7 @@ class Privacy:
         rows = self._erase_rows(warehouse, [entry], "erase")
         with warehouse.reading() as tx:
             tables = suppression.tables_of(tx, entry.surrogate)
-        left = [said] if (said := compact(warehouse, tables)) else []
+        left = [note] if (note := compact(warehouse, tables)) else []
         pages = 0
         try:
             pages = self._rewrite()

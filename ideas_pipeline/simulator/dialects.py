@@ -135,7 +135,7 @@ DIALECTS: dict[str, Dialect] = {
     "1970-for-none": Dialect("no time is 1970-01-01 00:00:00", {"no_timestamp": "1970-01-01 00:00:00"}),
     "zero-for-none": Dialect("no time is 0", {"no_timestamp": 0}),
     "people-everywhere": Dialect("unmapped fields, with names and addresses of people", {"extra_fields": True}),
-    "no-utf-8": Dialect("some bytes are no UTF-8", {"broken_texts": "bytes"}, change=_with_odd_texts),
+    "invalid-utf-8": Dialect("some bytes are not valid UTF-8", {"broken_texts": "bytes"}, change=_with_odd_texts),
     "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, change=_with_odd_texts),
     "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, change=_with_odd_texts),
     "ignored-parents": Dialect(

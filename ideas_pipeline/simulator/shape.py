@@ -41,7 +41,7 @@ class Quirks:
     expired_as        how a token is refused (see ``statuses``)
     limited_as        how a client that is too fast is refused (see ``statuses``)
     refresh_rotates   a refresh brings a new refresh token
-    broken_texts      U+FFFD in a text is sent as ``bytes`` that are no UTF-8, a ``NUL``, or a lone ``surrogate``
+    broken_texts      U+FFFD in a text is sent as ``bytes`` that are not valid UTF-8, a ``NUL``, or a lone ``surrogate``
     ignored_parents   every list of a parent holds the records of all parents
     names_parents     records name the parent in whose list they are, where the contract reads it
     """

@@ -174,7 +174,7 @@ class SweptScope:
                 continue
             text = str(key)
             if record.state is not None and self._states.setdefault(text, record.state) != record.state:
-                text = f"{text}\n{record.state}"  # another record with the same id: it counts, and is no row of its own
+                text = f"{text}\n{record.state}"  # another record with the same id: it counts, but is not a row
             if text not in self._seen:
                 self._seen[text] = text
                 fresh.append(record)

@@ -108,7 +108,7 @@ def _contradicted(
     """What contradicts the absences that this run noticed, by scope.
 
     The parent still counts the rows that the list lacks, or the lists contradict each other. A count that always
-    differed is no contradiction: only one that did not fall with the rows is.
+    differed is not a contradiction; one that did not fall with the rows is.
     """
     new = Counter(absence.scope for absence in absent.values() if absence.run_id == run.run_id)
     found = {s: w for s, w in homes.contradictions(tally.complete).items() if s in new}

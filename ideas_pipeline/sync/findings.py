@@ -96,7 +96,7 @@ class Expectations:
     """What the settings promise.
 
     Attributes:
-        timezone: the time zone in which nights and days are told apart.
+        timezone: the time zone of its days and nights.
         verify_days: nights within which every scope is read again.
         stale_hours: hours within which every stream must be complete once.
     """
@@ -289,7 +289,7 @@ def community_findings(
     found = [_interrupted(known, expected, running=running, now=now), overdue(contract, known, expected, now)]
     for stream in contract.order():
         for finding in stream_findings(tx, contract, stream, expected, now):
-            # What a run has not finished is said once, with the run itself.
+            # What a run has not finished is reported once, with the run itself.
             unread = finding.code == "completeness" and (stream in cut or _verdict(known, stream) in (None, "running"))
             if not (unread and (running or stream in cut)):
                 found.append(finding)

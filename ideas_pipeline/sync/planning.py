@@ -43,7 +43,7 @@ class Plan:
     Attributes:
         scopes: the scopes to read, by name.
         skipped: how many scopes are left alone.
-        hidden: scopes that had changed although their parent said nothing.
+        hidden: scopes that had changed although their parent did not show it.
         parents: all scopes of the stream, those that are left alone included.
     """
 
@@ -107,7 +107,7 @@ def _incremental(
 ) -> Plan:
     """The scopes that have changed by their parent's word, and the share that was verified longest ago.
 
-    If a scope had changed although its parent said nothing, then or since, the parents of this stream cannot be
+    If a scope had changed although its parent did not show it, then or since, the parents of this stream cannot be
     trusted: all its scopes are read. Scopes that are verified are read from the start, because the records since a
     watermark do not show which rows are absent; so are scopes that were last complete more than ``verify_days`` ago.
 

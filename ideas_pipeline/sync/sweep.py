@@ -195,7 +195,7 @@ class Sweep:
 def _came_twice(ids: list[str], news: set[str]) -> str:
     repeated = [id_ for id_ in ids if id_ not in news]
     if repeated and all(map(is_anonymous, repeated)):
-        return "records without an id and a person have the same content on several pages, and cannot be told apart"
+        return "records without an id and a person have the same content on several pages, and cannot be distinguished"
     return "a record came twice"
 
 

@@ -59,14 +59,8 @@ def elsewhere(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, E
 
 def leave_out(tx: Transaction, table: sa.Table, staged: sa.Table, ids: sa.Table) -> None:
     """Delete the staged rows of ``table`` whose id, or whose record, is among the staged ``ids``."""
-    column = staged.c.id if table.primary_key.columns.keys() == ["community", "id"] else _parent_column(table, staged)
-    tx.execute(sa.delete(staged).where(column.in_(sa.select(ids.c.id))))
-
-
-def _parent_column(table: sa.Table, staged: sa.Table) -> sa.Column[str]:
-    parent = parent_of(table)
-    assert parent  # noqa: S101 - every embedded table has one
-    return staged.c[parent[0]]
+    parent = None if table.primary_key.columns.keys() == ["community", "id"] else parent_of(table)
+    tx.execute(sa.delete(staged).where(staged.c[parent[0] if parent else "id"].in_(sa.select(ids.c.id))))
 
 
 def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:

@@ -275,7 +275,7 @@ def declared_before(tx: Transaction, stream: str, scopes: Collection[str], run_i
         c.scope.in_(sa.select(staged.c.id)),
     )
     query = sa.select(c.scope, c.declared).where(earlier).order_by(c.swept_at)
-    found = {scope: declared for scope, declared in tx.execute(query)}  # noqa: C416 - the last of each scope counts
+    found = dict(tx.execute(query).all())  # the last of each scope counts
     staged.drop(tx.connection, checkfirst=False)
     return found
 

@@ -232,7 +232,7 @@ def test_equal_votes_without_a_person_on_several_pages_are_no_repetition(sqlite:
     contract = contract_with({"account": {"!": None}, "streams": {"votes": paging}})
     result = synced(voted([*votes, votes[0]]), sqlite, tmp_path, contract=contract)
     reason = str(stream(result, "votes").reason)
-    assert "cannot be told apart" in reason
+    assert "cannot be distinguished" in reason
     assert "came twice" not in reason
 
 

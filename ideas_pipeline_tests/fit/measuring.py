@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
@@ -258,11 +259,8 @@ def recording(entries: list[dict[str, Any]]) -> Iterator[None]:
         )
         return response
 
-    HTTPAdapter.send = send  # type: ignore[method-assign]
-    try:
+    with patch.object(HTTPAdapter, "send", send):
         yield
-    finally:
-        HTTPAdapter.send = plain  # type: ignore[method-assign]
 
 
 def _with(contract: Contract, api: RandomApi, places: tuple[str, ...]) -> Contract:

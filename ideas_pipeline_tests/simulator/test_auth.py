@@ -153,7 +153,7 @@ def test_the_login_follows_the_contract(tmp_path: Path) -> None:
                     "access_token": "result.token",
                     "refresh_token": "result.refresh",
                 },
-                # The same address as the login, told apart by its fields.
+                # The same address as the login, distinguished by its fields.
                 "refresh": {
                     "path": "oauth/token",
                     "send_as": "json",

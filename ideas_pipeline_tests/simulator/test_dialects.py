@@ -165,7 +165,7 @@ def test_odd_ids_are_changed_wherever_they_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "sent"), [("no-utf-8", b" \xff"), ("nul-in-texts", rb" \u0000"), ("lone-surrogates", rb" \ud800")]
+    ("dialect", "sent"), [("invalid-utf-8", b" \xff"), ("nul-in-texts", rb" \u0000"), ("lone-surrogates", rb" \ud800")]
 )
 def test_odd_characters_are_sent(dialect: str, sent: bytes) -> None:
     assert sent in first_users(dialect).content
