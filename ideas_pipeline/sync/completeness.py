@@ -33,7 +33,8 @@ from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotFound, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
-from ideas_pipeline.sync.sweep import Expected, NumberedSweep, Sweep
+from ideas_pipeline.sync.numbered_sweep import NumberedSweep
+from ideas_pipeline.sync.sweep import Expected, Sweep
 
 Verdict = Literal["complete", "incomplete", "not_found"]
 
@@ -94,7 +95,6 @@ class SweptScope:
         self._seen: dict[str, str] = {}
         self._states: dict[str, str] = {}
         self._nested: set[str] = set()
-        self._nested_now: set[str] = set()
         self._earlier: list[Sweep] = []
         self._sweep = self._next_sweep()
 
@@ -118,14 +118,13 @@ class SweptScope:
     @property
     def some_vanished(self) -> bool:
         """Whether an earlier sweep had seen a record that is not in ``ids``."""
-        return len(self._seen) > len(self.ids) if not self._nested else not self._seen.keys() | self._nested <= self.ids
+        return not (self._seen.keys() <= self.ids and self._nested <= self.ids)
 
     def start(self) -> list[Position]:
         """Start a sweep and return the positions to request."""
         self.started_at = self.started_at or datetime.now(UTC)
         self.sweeps += 1
         self._states = {}
-        self._nested_now = set()
         self._sweep = self._next_sweep()
         self.ids = self._sweep.ids
         return self._sweep.start()
@@ -189,8 +188,7 @@ class SweptScope:
             if key not in self._nested and key not in self._seen:
                 fresh.append(record)
             self._nested.add(key)
-            self._nested_now.add(key)
-        self._sweep.nested = len(self._nested_now)
+            self._sweep.nested.add(key)
         return fresh
 
     def _next_sweep(self) -> Sweep:
@@ -220,9 +218,9 @@ class SweptScope:
         sweep = self._sweep
         sweep.check_totals()
         if sweep.clean and (self._is_one_instant(page) or self._agrees()):
-            return self._complete(sweep.ids)
+            return self._complete(sweep.ids | sweep.nested)
         if sweep.proves(len(self._seen)):
-            return sweep.look_at_head() or self._complete(set(self._seen))
+            return sweep.look_at_head() or self._complete(self._seen.keys() | self._nested)
         if self.sweeps >= self._limit or (not sweep.clean and any(sweep.same_as(e) for e in self._earlier)):
             times = f"{self.sweeps} sweeps" if self.sweeps > 1 else "one sweep"
             doubts = "; ".join(sorted(sweep.doubts | sweep.moved)) or "no earlier sweep confirmed these records"
@@ -232,8 +230,7 @@ class SweptScope:
         return self.start()
 
     def _complete(self, ids: set[str]) -> list[Position]:
-        nested = self._nested_now if ids is self._sweep.ids else self._nested
-        self.verdict, self.ids = "complete", ids | nested if nested else ids
+        self.verdict, self.ids = "complete", ids
         if self._sweep.capped is not None:
             self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
         return []
@@ -251,4 +248,4 @@ class SweptScope:
             return any(e.clean and e.ids == sweep.ids for e in self._earlier)
         if self._earlier:
             return sweep.ids <= set().union(*(e.ids for e in self._earlier))
-        return sweep.ids == self._expected.ids()
+        return sweep.ids | sweep.nested == self._expected.ids()

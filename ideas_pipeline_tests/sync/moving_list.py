@@ -50,6 +50,7 @@ class MovingList:
     hidden: set[str] = field(default_factory=set)  # left out of pages after they were cut
     cursor_at_the_end: str | None = None  # "same": the page's own cursor; "new": one that was never sent before
     edited: dict[str, str] = field(default_factory=dict)
+    nested: dict[str, str] = field(default_factory=dict)  # the record inside a record
     replay: dict[int, int] = field(default_factory=dict)  # start → start that is served in its place
 
     def watch(self) -> None:
@@ -92,6 +93,7 @@ class MovingList:
             requests=1,
             received_at=0.0,
             position=position,
+            nested=[Record({"id": self.nested[i]}, {}, {}) for i in shown if i in self.nested],
         )
 
     def _size(self, position: Position) -> int:

@@ -304,6 +304,18 @@ def test_a_known_record_that_moved_to_the_head_unseen_is_noticed() -> None:
     assert reading.sweeps > 1
 
 
+@pytest.mark.parametrize("style", NUMBERED)
+def test_records_inside_records_cost_a_quiet_night_nothing(style: str) -> None:
+    inside = {"r1": "n1", "r7": "n7"}
+    for totals, paging in ((True, WITH_TOTAL[style]), (False, WITHOUT_TOTAL[style])):
+        bare = read_whole(MovingList(ids(10), paging, totals=totals), known=lambda: set(ids(10)))
+        moving = MovingList(ids(10), paging, totals=totals, nested=inside)
+        reading = read_whole(moving, known=lambda: {*ids(10), *inside.values()}, declared=12)
+        assert (reading.verdict, reading.ids) == ("complete", {*ids(10), *inside.values()})
+        # A total other than the number of known rows makes offsets overlap: one more page, in the same sweep.
+        assert (reading.sweeps, reading.requests - bare.requests) == (bare.sweeps, int(totals and style == "offset"))
+
+
 @pytest.mark.parametrize("totals", [True, False])
 @pytest.mark.parametrize(("style", "most"), [("page", 2.05), ("offset", 1.05)])
 def test_a_list_that_never_stands_still_is_proven(style: str, most: float, totals: bool) -> None:
