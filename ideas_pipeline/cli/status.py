@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.sync.findings import Finding, State
+    from ideas_pipeline.sync.community_findings import State
+    from ideas_pipeline.sync.findings import Finding
     from ideas_pipeline.warehouse.database import Transaction
     from ideas_pipeline.warehouse.status import StreamStatus
 
@@ -114,7 +115,7 @@ def _report(
     from datetime import UTC
 
     from ideas_pipeline.app import expectations_of
-    from ideas_pipeline.sync.findings import community_findings, is_running, state
+    from ideas_pipeline.sync.community_findings import community_findings, is_running, state
 
     now = datetime.now(UTC)
     known = state(tx)
@@ -145,7 +146,7 @@ def _verdict(streams: Sequence[str], findings: list[Finding], known: State, now:
 
 
 def _notes(known: State, timezone: str, holder: str | None, *, running: bool, now: datetime) -> Iterator[str]:
-    from ideas_pipeline.sync.findings import named, scopes_read
+    from ideas_pipeline.sync.community_findings import named, scopes_read
     from ideas_pipeline.times import ago, clock, duration
 
     run = known.unfinished

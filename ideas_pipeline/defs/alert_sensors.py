@@ -15,8 +15,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
 from ideas_pipeline.settings import Settings
-from ideas_pipeline.sync import findings
-from ideas_pipeline.sync.findings import last_complete_in_words
+from ideas_pipeline.sync import community_findings
 from ideas_pipeline.warehouse.status import last_complete
 
 _OVERDUE_SECONDS = 15 * 60
@@ -72,15 +71,15 @@ def _staleness_sensor(settings: Settings, contract: Contract, to: Mapping[str, O
             return dg.SensorResult(skip_reason=_OFF)
         now = datetime.now(UTC)
         with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
-            known = findings.state(tx)
-        finding = findings.overdue(contract, known, expectations_of(settings), now)
+            known = community_findings.state(tx)
+        finding = community_findings.overdue(contract, known, expectations_of(settings), now)
 
         def news(sent: str | None) -> tuple[Alert | None, str | None]:
             what = due(finding is not None, datetime.fromisoformat(sent) if sent else None, now)
             if what == "overdue" and finding:
                 return overdue(settings.community, finding), now.isoformat()
             if what == "over":
-                since = last_complete_in_words(contract.order(), known.last_complete, now)
+                since = community_findings.last_complete_in_words(contract.order(), known.last_complete, now)
                 return no_longer_overdue(settings.community, since), None
             return None, sent
 
@@ -126,7 +125,7 @@ def _complete(settings: Settings, streams: list[str]) -> str:
             found = last_complete(tx)
     except WarehouseError as error:
         return f"When everything was last complete is unknown: {error}"
-    return last_complete_in_words(streams, found, datetime.now(UTC))
+    return community_findings.last_complete_in_words(streams, found, datetime.now(UTC))
 
 
 def _description(what: str, to: Mapping[str, Outlet]) -> str:

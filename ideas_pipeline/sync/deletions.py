@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.sync.batching import Rows
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, Waiting
-from ideas_pipeline.sync.loading import Rows, Tally, load_batch
+from ideas_pipeline.sync.loading import Tally, load_batch
 from ideas_pipeline.sync.planning import scopes_of
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.warehouse.absences import (

@@ -26,11 +26,12 @@ from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.sync.batching import About, Rows
 from ideas_pipeline.sync.completeness import Verdict
 from ideas_pipeline.sync.contract_fit import check_fit
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.engine import finish_run, new_run_id, noting_stop
-from ideas_pipeline.sync.loading import About, Rows, Tally, load_rows
+from ideas_pipeline.sync.loading import Tally, load_rows
 from ideas_pipeline.sync.planning import Plan, ScopePlan, scopes_of
 from ideas_pipeline.sync.run import Progress, RunResult, Silence, StreamResult, worst
 from ideas_pipeline.sync.stream import BATCH_RECORDS, BATCH_SCOPES, UNFINISHED_RECORDS, record_stream, stream_result

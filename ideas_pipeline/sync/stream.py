@@ -10,12 +10,13 @@ from datetime import datetime
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.sync.batching import Rows
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.deletions import judge_absences
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
-from ideas_pipeline.sync.loading import Rows, Tally, load_batch, load_covered
+from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.planning import plan
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict
 from ideas_pipeline.warehouse.batch import Counts

@@ -11,7 +11,7 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.sync.findings import community_findings, state
+from ideas_pipeline.sync.community_findings import community_findings, state
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline_tests.defs.running import checks, failed_checks, failures, metadata, nightly_sync
 

@@ -13,8 +13,8 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.yaml_file import parse
 from ideas_pipeline.ideas_api.field_map import field_map
 from ideas_pipeline.privacy.key import Key
+from ideas_pipeline.sync.batching import About, Rows, batch
 from ideas_pipeline.sync.drift import Drift, suggested_lines
-from ideas_pipeline.sync.loading import About, Rows, batch
 from ideas_pipeline.tables.bookkeeping import FIELDS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Counts

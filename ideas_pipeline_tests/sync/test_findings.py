@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.sync.community_findings import State, last_complete_in_words, overdue
 from ideas_pipeline.sync.findings import (
     Expectations,
     Finding,
-    State,
     checks,
-    last_complete_in_words,
-    overdue,
     stream_findings,
 )
 from ideas_pipeline.warehouse.fields import Field, note

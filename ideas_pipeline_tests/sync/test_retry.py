@@ -13,7 +13,7 @@ from ideas_pipeline.ideas_api.field_map import field_map
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.privacy import KEY_FILE, Privacy
 from ideas_pipeline.setting_types import Policy
-from ideas_pipeline.sync.loading import About, Rows, batch
+from ideas_pipeline.sync.batching import About, Rows, batch
 from ideas_pipeline.sync.replay import ArchiveRun
 from ideas_pipeline.sync.retry import Retried, RetryPlan, finish_retry, retry_archived
 from ideas_pipeline.sync.run import Silence

@@ -21,7 +21,7 @@ from ideas_pipeline.defs.failures import expected_errors_as_failures
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.library_errors import as_warehouse_errors
-from ideas_pipeline.sync.loading import About, Rows, batch
+from ideas_pipeline.sync.batching import About, Rows, batch
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, staging_table

@@ -1,0 +1,199 @@
+"""Make batches: records of some scopes, typed, with their embedded rows and what was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pandas as pd
+
+from ideas_pipeline.contract.model import Contract, Fields, Stream
+from ideas_pipeline.ideas_api.field_map import Record, storable
+from ideas_pipeline.library_errors import as_warehouse_errors
+from ideas_pipeline.records.timestamps import TimeFormat
+from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.batch import Batch, Reject
+
+
+@dataclass(slots=True)
+class Rows:
+    """Records of one stream as the reader made them, each with its scope."""
+
+    records: list[Record] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Record, str]]) -> Rows:
+        """Rows from records and their scopes."""
+        made = cls()
+        for record, scope in rows:
+            made.records.append(record)
+            made.scopes.append(scope)
+        return made
+
+    def add(self, records: list[Record], scope: str) -> None:
+        """Append records of one scope."""
+        self.records += records
+        self.scopes += [scope] * len(records)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a batch is made for.
+
+    Attributes:
+        contract: the contract of the community.
+        stream: the stream.
+        community: the community.
+        run_id: the run.
+        at: when the batch is loaded; timezone-aware.
+        mass_absence_percent: if more embedded rows than this share are absent at once, they are held.
+        window: take only records whose cursor lies in [start, end); timezone-aware.
+        vanished: by table, the columns that the API no longer sends.
+        settled: the ids of rows that may move to another home; None if all may.
+    """
+
+    contract: Contract
+    stream: str
+    run_id: str
+    at: datetime
+    mass_absence_percent: float = 100
+    window: tuple[datetime, datetime] | None = None
+    vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    settled: frozenset[str] | None = None
+
+
+def batch(about: About, rows: Rows) -> Batch:
+    """Make the batch of a stream and its embedded tables, without the results of its scopes.
+
+    Records and values that cannot be typed become rejects; the others are loaded.
+
+    Args:
+        about: what the batch is made for.
+        rows: the records.
+    """
+    stream = about.stream
+    spec = about.contract.streams[stream]
+    main = _typed(about, stream, spec.fields, rows, spec.volatile)
+    # Without the cursor it is unknown which records lie in the window: all of them are loaded.
+    no_cursor = spec.cursor in about.vanished.get(stream, ())
+    taken = main.frame if about.window is None or no_cursor else _within(main.frame, spec.cursor, about.window)
+    frames: dict[str, pd.DataFrame] = {stream: taken}
+    stated: dict[str, list[str]] = {}
+    lost = {r.position for r in main.rejects if r.column is None}
+    loaded = set(taken["id"])
+    # A value is rejected only if its row is loaded: a window leaves out others.
+    rejects = [_reject(about, stream, rows, r) for r in main.rejects if r.column is None or r.id in loaded]
+    # Of a record that came twice (an idea seen in two challenges) the last one is loaded, with its embedded rows.
+    last = {str(r.columns.get("id")): n for n, r in enumerate(rows.records) if n not in lost}
+    parents = [(rows.records[n], rows.scopes[n]) for id_, n in last.items() if id_ in loaded]
+    for table, embedded in spec.embedded.items():
+        items = Rows()
+        owners: list[str] = []
+        stating: dict[str, None] = {}
+        for record, scope in parents:
+            if table in record.embedded:
+                owner = str(record.columns["id"])
+                stating[owner] = None
+                items.add(record.embedded[table], scope)
+                owners += [owner] * len(record.embedded[table])
+        if not stating:
+            continue
+        result = _typed(about, table, embedded.fields, items, embedded.volatile)
+        frames[table] = result.frame
+        rejects += [_reject(about, table, items, r) for r in result.rejects]
+        for reject in result.rejects:
+            if reject.column is None and not reject.repeats:  # it may be any row of its record
+                stating.pop(owners[reject.position], None)
+        stated[table] = list(stating)
+    return Batch(
+        run_id=about.run_id,
+        stream=stream,
+        at=about.at,
+        scopes=(),
+        frames=frames,
+        stated=stated,
+        rejects=tuple(rejects),
+        moves=bool(spec.each and spec.each.moves),
+        settled=about.settled,
+        mass_absence_percent=about.mass_absence_percent,
+        vanished=about.vanished,
+        volatile={
+            stream: frozenset(spec.volatile),
+            **{table: frozenset(embedded.volatile) for table, embedded in spec.embedded.items()},
+        },
+    )
+
+
+def untyped(stream: str, rejects: Sequence[Reject]) -> set[str]:
+    """The scopes with a record whose id could not be typed. It may be any row: none of their rows can be absent."""
+    return {r.scope for r in rejects if r.table == stream and r.id is None}
+
+
+def _reject(about: About, table: str, rows: Rows, rejected: RejectedRow) -> Reject:
+    """A reject without the fields that may not be stored."""
+    names = frozenset(name.lower() for name in about.contract.not_stored)
+    payload = {
+        name: storable(value, names) if isinstance(value, dict | list) else value
+        for name, value in rejected.payload.items()
+    }
+    return Reject(
+        table,
+        rows.scopes[rejected.position],
+        rejected.key,
+        rejected.id,
+        rejected.reason,
+        payload,
+        rejected.column,
+        storable(rejected.value, names),
+    )
+
+
+def shared(rows: Rows, spec: Stream) -> set[str]:
+    """The scopes that have an id in common with another scope, unless both records name the same parent."""
+    column = spec.each.placeholder if spec.each and spec.reads == "list" else None
+    seen: dict[str, tuple[str, str]] = {}
+    found: set[str] = set()
+    for record, scope in zip(rows.records, rows.scopes, strict=True):
+        if record.columns.get("id") is None:
+            continue
+        home = str(record.columns.get(column, scope)) if column else scope
+        other, place = seen.setdefault(str(record.columns["id"]), (home, scope))
+        if other != home:
+            found |= {place, scope}
+    return found
+
+
+def watermarks(loaded: Batch, column: str) -> dict[str, datetime]:
+    """The latest moment in ``column`` per scope, in UTC."""
+    frame = loaded.frames[loaded.stream]
+    latest = frame.groupby("_scope")[column].max().dropna()
+    return {str(scope): pd.Timestamp(moment).to_pydatetime() for scope, moment in latest.items()}
+
+
+def _within(frame: pd.DataFrame, cursor: str, window: tuple[datetime, datetime]) -> pd.DataFrame:
+    start, end = window
+    return frame[((frame[cursor] >= start) & (frame[cursor] < end)).fillna(value=False)]
+
+
+def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Sequence[str]) -> Typed:
+    zone, none = about.contract.stream_timezone(about.stream), about.contract.no_times
+    with as_warehouse_errors(f"the records of {table} cannot be typed"):
+        return typed(
+            TABLES[table],
+            [r.columns for r in rows.records],
+            [r.extra for r in rows.records],
+            rows.scopes,
+            SourceFormat(
+                time=TimeFormat(zone, no_times=none),
+                times={
+                    name: TimeFormat(zone, source.epoch, none if source.no_times is None else source.no_times)
+                    for name, source in fields.items()
+                },
+                volatile=volatile,
+                vanished=about.vanished.get(table, ()),
+                places=[name for name, source in fields.items() if "@index" in source.paths],
+            ),
+        )
