@@ -241,17 +241,17 @@ def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int 
         raise ValueError(_OUT_OF_RANGE)
     units = list(_UNITS) if epoch is None else [epoch]
     moments = [value * _UNITS[unit] if _UNITS[unit] < 1 else value * int(_UNITS[unit]) for unit in units]
+    if epoch is None:
+        likely = next((moment for moment in moments if _EARLIEST <= moment < _LATEST), None)
+        if likely is not None:
+            return None if _means_none(likely, none) else round(likely)
     if any(_means_none(moment, none) for moment in moments):
         return None
-    if epoch is not None:
-        moment = moments[0]
-        if not _FIRST <= moment <= _LAST:
-            raise ValueError(_OUT_OF_RANGE)
-        return round(moment)
-    for moment in moments:
-        if _EARLIEST <= moment < _LATEST:
-            return round(moment)
-    raise ValueError(_NO_UNIT)
+    if epoch is None:
+        raise ValueError(_NO_UNIT)
+    if not _FIRST <= moments[0] <= _LAST:
+        raise ValueError(_OUT_OF_RANGE)
+    return round(moments[0])
 
 
 def _means_none(moment: float, none: Collection[str]) -> bool:

@@ -75,6 +75,13 @@ def test_a_date_is_its_midnight():
     assert moment("2024-01-31", "Europe/Madrid") == "2024-01-30T23:00:00"
 
 
+@pytest.mark.parametrize("number", [1706691600, "1706691600", 1706691600000, 1706691600000000])
+def test_a_day_that_means_no_time_takes_no_number_that_is_a_time_in_another_unit(number):
+    assert moment(number, no_times=("1970-01-01",)) == NINE
+    assert moment(number, no_times=("2024-01-31",)) is None
+    assert moment(0, no_times=("1970-01-01",)) is None
+
+
 def test_numbers_count_what_the_contract_says():
     assert moment(1706691600000, epoch="milliseconds") == NINE
     assert moment("1706691600500", epoch="milliseconds") == NINE + ".500000"
