@@ -239,12 +239,12 @@ class Cleaner:
         return None if of is None or getattr(self.policy, of) == "keep" else of
 
     def _by_shape(self, text: str) -> Json:
-        of = self._shape(text)
-        if of is not None:
-            return self._unmapped(of, text)
         kept = self._json_within(text)
         if kept is not text:
             return kept
+        of = self._shape(text)
+        if of is not None:
+            return self._unmapped(of, text)
         if self.policy.email != "keep" and "@" in text:
             text = personal.ADDRESS.sub(lambda found: self._within(found[0], self.policy.email), text)
         if self.policy.profile != "keep" and "+" in text:
@@ -291,8 +291,11 @@ class Cleaner:
             return self._list(value, "", Place(within=True), _NOTHING)
         if not isinstance(value, str):
             return value
+        kept = self._json_within(value)
+        if kept is not value:
+            return kept
         of = self._shape(value)
-        return self._json_within(value) if of is None else self._apply(of, value)
+        return value if of is None else self._apply(of, value)
 
 
 def says_no_words(value: object) -> bool:

@@ -102,6 +102,18 @@ def test_a_text_that_is_not_kept_is_not_kept_in_unmapped_fields_either(choice):
 
 
 @pytest.fixture
+def test_an_answer_that_is_stored_as_json_loses_what_is_personal_in_it_and_keeps_the_rest():
+    answer = '["ann@people.example","Berlin"]'
+    row = record(
+        {"shown_as": answer, "x": '{"a":"ann@people.example","n":3}'}, idea_id="5", question_id="3", value=answer
+    )
+    apply(Cleaner(Policy(), KEY), "idea_answers", [row])
+    assert row.columns["value"] == '["Berlin"]'
+    assert row.extra == {"shown_as": '["Berlin"]', "x": '{"n":3}'}
+    for other in ('["ann@people.example', '{"a":"ann@people.example","a":3}'):
+        assert Cleaner(Policy(), KEY).column(other) is None, "an address by its shape, whatever else it may be"
+
+
 def stored(warehouse: Warehouse) -> Warehouse:
     """A person, an idea and a file that are stored as they came, and are gone since."""
     load(warehouse, "users", [ANN], on=1)
