@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import delete_people
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Redactor, author_column, parts_with_texts
+from ideas_pipeline.privacy.stored_rows import Row, rewrite_rows, update_rows
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import own_keys, parent_of, pii
@@ -97,12 +98,12 @@ def _erase_from_table(
     at: datetime,
 ) -> int:
     own = [str(c.name) for c in table.columns if c.name != "community" and not c.name.startswith("_")]
-    keys = [name for name in own if table.c[name].primary_key]
+    keys = [str(c.name) for c in own_keys(table)]
     parent = parent_of(table)
     concerned: list[sa.ColumnElement[bool]] = [table.c._extra.is_not(None)]
     for name, target in redactor.people.pointers[table.name].items():
         concerned.append(table.c[name].in_(people) if target == "users" else table.c[name].startswith("["))
-    updates: list[dict[str, Any]] = []
+    updates: list[tuple[Row, Row]] = []
     with _staged(tx, "parents", without_texts) as parents:
         if parent and without_texts:
             concerned.append(table.c[parent[0]].in_(parents))
@@ -113,22 +114,8 @@ def _erase_from_table(
             redactor.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in without_texts))
             if any(row[name] != found[name] for name in own) or extra != (found["_extra"] or {}):
                 new = row | {"_extra": extra or None, "_row_hash": row_hash(table, row, extra, volatile)}
-                updates.append({f"new_{n}": v for n, v in new.items()} | {f"old_{n}": found[n] for n in keys})
-    moved = [u for u in updates if any(u[f"new_{n}"] != u[f"old_{n}"] for n in keys)]
-    if moved:
-        place = (table.c[n] == sa.bindparam(f"new_{n}") for n in keys)
-        tx.execute(
-            sa.delete(table).where(tx.owns(table), *place),
-            [{f"new_{n}": u[f"new_{n}"] for n in keys} for u in moved],
-        )
-    if updates:
-        values = {n: sa.bindparam(f"new_{n}", type_=table.c[n].type) for n in [*own, "_extra", "_row_hash"]}
-        tx.execute(
-            sa.update(table)
-            .where(tx.owns(table), *(table.c[n] == sa.bindparam(f"old_{n}") for n in keys))
-            .values(**values, _changed_at=at),
-            updates,
-        )
+                updates.append(({n: found[n] for n in keys}, new))
+    update_rows(tx, table, updates, at)
     return len(updates)
 
 
@@ -246,26 +233,3 @@ def _reasons(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
         return row | {"reason": reason}
 
     return rewrite_rows(tx, table, erased, table.c.reason.is_not(None))
-
-
-def rewrite_rows(
-    tx: Transaction,
-    table: sa.Table,
-    erased: Callable[[dict[str, Any]], dict[str, Any]],
-    which: sa.ColumnElement[bool] | None = None,
-) -> int:
-    """Replace each row that ``erased`` changes. Returns how many. These tables are small."""
-    query = sa.select(table).where(tx.owns(table))
-    rows = [dict(row) for row in tx.execute(query if which is None else query.where(which)).mappings()]
-    pairs = [(row, new) for row in rows if (new := erased(row)) != row]
-    if not pairs:
-        return 0
-    keys = [str(c.name) for c in table.primary_key.columns]
-    places = {tuple(row[k] for k in keys): None for pair in pairs for row in pair}
-    tx.execute(
-        sa.delete(table).where(*(table.c[k] == sa.bindparam(f"of_{k}") for k in keys)),
-        [{f"of_{k}": v for k, v in zip(keys, place, strict=True)} for place in places],
-    )
-    news = {tuple(new[k] for k in keys): new for _, new in pairs}
-    tx.execute(sa.insert(table), list(news.values()))
-    return len(pairs)

@@ -11,8 +11,9 @@ import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.privacy.erase_rows import reject_fingerprint, rewrite_rows
+from ideas_pipeline.privacy.erase_rows import reject_fingerprint
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, apply, columns_not_kept
+from ideas_pipeline.privacy.stored_rows import rewrite_rows, update_rows
 from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.bookkeeping import ABSENCES, POLICIES, REJECTED_RECORDS
@@ -112,43 +113,19 @@ def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime
         if not rows:
             return changed
         last = tuple(rows[-1][k] for k in keys)
-        updates = [update for row in rows if (update := _update(table, cleaner, keys, read, row))]
-        if updates:
-            _write(tx, table, keys, read, updates, at)
+        updates = [({k: row[k] for k in keys}, new) for row in rows if (new := _held(table, cleaner, read, row))]
+        update_rows(tx, table, updates, at)
         changed += len(updates)
 
 
-def _update(
-    table: sa.Table, cleaner: Cleaner, keys: Sequence[str], read: Sequence[str], row: sa.RowMapping
-) -> dict[str, Any] | None:
-    """The parameters of the update of a row; None if the row is as the policy allows."""
+def _held(table: sa.Table, cleaner: Cleaner, read: Sequence[str], row: sa.RowMapping) -> dict[str, Any] | None:
+    """The new values of a row; None if the row is as the policy allows."""
     stored = {name: row[name] for name in read if name != "_extra"}
     record = Record(dict(stored), dict(row["_extra"] or {}))
     apply(cleaner, table.name, [record])
     if record.columns == stored and record.extra == (row["_extra"] or {}):
         return None
-    new = record.columns | {"_extra": record.extra or None}
-    return {f"new_{name}": value for name, value in new.items()} | {f"of_{name}": row[name] for name in keys}
-
-
-def _write(
-    tx: Transaction, table: sa.Table, keys: Sequence[str], read: Sequence[str], updates: Sequence[Any], at: datetime
-) -> None:
-    moved = [u for u in updates if any(u[f"of_{k}"] != u[f"new_{k}"] for k in keys)]
-    if moved:  # two texts that differ in spacing and case have one hash
-        there = (table.c[k] == sa.bindparam(f"new_{k}") for k in keys)
-        tx.execute(
-            sa.delete(table).where(tx.owns(table), *there), [{f"new_{k}": u[f"new_{k}"] for k in keys} for u in moved]
-        )
-    tx.execute(
-        sa.update(table)
-        .where(tx.owns(table), *(table.c[k] == sa.bindparam(f"of_{k}") for k in keys))
-        .values(
-            {name: sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in read}
-            | {"_changed_at": at, "_row_hash": _UNLIKE_ANY}
-        ),
-        updates,
-    )
+    return record.columns | {"_extra": record.extra or None, "_row_hash": _UNLIKE_ANY}
 
 
 def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
@@ -161,9 +138,21 @@ def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
             if kept is None and column.primary_key:
                 kept = cleaner.text_hash(stored)
             if kept != stored:
+                if column.primary_key:
+                    _merge_intervals(tx, stored, kept)
                 of = sa.and_(tx.owns(IDEA_HISTORY), column == stored)
                 changed += tx.execute(sa.update(IDEA_HISTORY).where(of).values({column: kept})).rowcount
     return changed
+
+
+def _merge_intervals(tx: Transaction, one: str, other: str) -> None:
+    """Delete the shorter of two intervals that have the same key once the value ``one`` is written as ``other``."""
+    twin = IDEA_HISTORY.alias("twin")
+    same = [twin.c[c.name] == c for c in IDEA_HISTORY.primary_key.columns if c is not IDEA_HISTORY.c.value]
+    lasts = sa.or_(twin.c.observed_to.is_(None), twin.c.observed_to >= IDEA_HISTORY.c.observed_to)
+    for value, of_twin in ((one, other), (other, one)):
+        there = sa.exists().where(*same, twin.c.value == of_twin, lasts)
+        tx.execute(sa.delete(IDEA_HISTORY).where(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.value == value, there))
 
 
 def _held_reject(cleaner: Cleaner) -> Callable[[dict[str, Any]], dict[str, Any]]:

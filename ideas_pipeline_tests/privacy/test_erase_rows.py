@@ -87,6 +87,17 @@ def test_texts_go_only_where_that_was_asked_for_with_what_hangs_on_them(warehous
     assert only(warehouse, "idea_answers")["value"] is None
 
 
+def test_two_files_whose_names_have_one_hash_become_one_row(warehouse, tmp_path):
+    files = [
+        {"idea_id": "1", "attachment_id": name, "filename": name, "_scope": "c1"} for name in ("Photo.jpg", "photo.jpg")
+    ]
+    ideas = [idea("1", author_id=ANN)]
+    load(warehouse, "ideas", ideas, on=1, embedded={"idea_attachments": files}, stated={"idea_attachments": ["1"]})
+    erase(warehouse, tmp_path, texts=True)
+    file = only(warehouse, "idea_attachments")
+    assert (file["attachment_id"], file["filename"]) == (KEY.word("photo.jpg"), None)
+
+
 def test_rejected_records_are_blanked_by_column_and_key(warehouse, tmp_path):
     user = {"id": ANN, "display_name": "Ann Lee", "points": "Ann's", "_extra": {"bio": "x"}}
     tag = {"idea_id": "1", "user_id": ANN, "position": "first", "_extra": None}

@@ -14,10 +14,11 @@ from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import KEY, record
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night
 
 ANN = {"id": "ann", "_scope": "", "display_name": "Ann Lee", "avatar_url": "https://x/ann.png", "points": 3}
 FILE = {"idea_id": "1", "attachment_id": "Ann.pdf", "filename": "Ann.pdf", "kind": "file", "_scope": "c1"}
@@ -136,6 +137,37 @@ def test_what_a_policy_drops_goes_from_rows_that_nobody_reads_any_more(stored, t
     assert (user["id"], user["display_name"], user["avatar_url"], user["points"]) == ("ann", None, None, 3)
     assert (posted["id"], posted["title"]) == ("1", None)
     assert (file["attachment_id"], file["filename"], file["kind"]) == (KEY.word("Ann.pdf"), None, "file")
+
+
+@pytest.mark.parametrize("together", [2_000, 1], ids=["in one statement", "one after the other"])
+def test_two_texts_that_have_one_hash_become_one_row(warehouse, tmp_path, monkeypatch, together):
+    monkeypatch.setattr("ideas_pipeline.privacy.stored_policy._MANY", together)
+    tags = [{"idea_id": "1", "tag": tag, "_scope": "c1"} for tag in ("Anna@x.example", "anna@x.example", "trees")]
+    files = [FILE | {"attachment_id": name, "filename": name} for name in ("Photo.jpg", "photo.jpg")]
+    embedded = {"idea_tags": tags, "idea_attachments": files}
+    load(warehouse, "ideas", [idea("1")], on=1, embedded=embedded, stated={name: ["1"] for name in embedded})
+    begin(warehouse, tmp_path, Policy())
+    assert {row["tag"] for row in held(warehouse, "idea_tags")} == {KEY.word("anna@x.example"), "trees"}
+    assert len(held(warehouse, "idea_attachments")) == 2
+    begin(warehouse, tmp_path, Policy(free_text="hash"))
+    assert [row["attachment_id"] for row in held(warehouse, "idea_attachments")] == [KEY.word("photo.jpg")]
+
+
+@pytest.mark.parametrize("ends", [(None, 3), (3, None), (3, 5), (5, 3)])
+def test_two_past_values_that_have_one_hash_become_one_which_lasts_as_long_as_the_longer(warehouse, tmp_path, ends):
+    days = [None if day is None else datetime(2026, 1, day, tzinfo=UTC) for day in ends]
+    interval = {"community": COMMUNITY, "idea_id": "1", "attribute": "label", "observed_from": night(1)}
+    with warehouse.engine.begin() as connection:
+        for value, observed_to in zip(("Anna@x.example", "anna@x.example"), days, strict=True):
+            connection.execute(
+                sa.insert(IDEA_HISTORY).values(
+                    **interval, value=value, observed_to=observed_to, is_left_censored=False, _run_id="r"
+                )
+            )
+    begin(warehouse, tmp_path, Policy())
+    (row,) = held(warehouse, IDEA_HISTORY)
+    assert row["value"] == KEY.word("anna@x.example")
+    assert row["observed_to"] == (None if None in days else max(filter(None, days)))
 
 
 def test_what_a_policy_hashes_is_hashed_once_in_rows_that_nobody_reads_any_more(stored, tmp_path):

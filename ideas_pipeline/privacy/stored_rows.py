@@ -1,0 +1,73 @@
+"""Rewrite stored rows, and their keys, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.tables.columns import own_keys
+from ideas_pipeline.warehouse.database import Transaction
+
+Row = Mapping[str, Any]
+
+
+def update_rows(tx: Transaction, table: sa.Table, updates: Sequence[tuple[Row, Row]], at: datetime) -> None:
+    """Update rows of one of the community's tables.
+
+    If several rows get the same key, the last one remains. It also replaces a row that has this key already.
+
+    Args:
+        tx: the transaction.
+        table: the table.
+        updates: per row, its present key and its new values by column, which include the key. All rows have the same
+            columns.
+        at: becomes ``_changed_at`` of the rows; timezone-aware.
+    """
+    if not updates:
+        return
+    keys = [str(c.name) for c in own_keys(table)]
+    last = {_place(new, keys): (old, new) for old, new in updates}
+    lost = [old for old, new in updates if last[_place(new, keys)][0] is not old]
+    lost += [new for old, new in last.values() if _place(old, keys) != _place(new, keys)]
+    there = sa.and_(tx.owns(table), *(table.c[k] == sa.bindparam(f"old_{k}") for k in keys))
+    if lost:
+        tx.execute(sa.delete(table).where(there), [{f"old_{k}": row[k] for k in keys} for row in lost])
+    names = updates[0][1]
+    values = {name: sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    tx.execute(
+        sa.update(table).where(there).values(**values, _changed_at=at),
+        [
+            {f"new_{name}": new[name] for name in names} | {f"old_{k}": old[k] for k in keys}
+            for old, new in last.values()
+        ],
+    )
+
+
+def rewrite_rows(
+    tx: Transaction,
+    table: sa.Table,
+    rewritten: Callable[[dict[str, Any]], dict[str, Any]],
+    which: sa.ColumnElement[bool] | None = None,
+) -> int:
+    """Replace each row of a bookkeeping table that ``rewritten`` changes. Returns how many. These tables are small."""
+    query = sa.select(table).where(tx.owns(table))
+    rows = [dict(row) for row in tx.execute(query if which is None else query.where(which)).mappings()]
+    pairs = [(row, new) for row in rows if (new := rewritten(row)) != row]
+    if not pairs:
+        return 0
+    keys = [str(c.name) for c in table.primary_key.columns]
+    places = {_place(row, keys): None for pair in pairs for row in pair}
+    tx.execute(
+        sa.delete(table).where(*(table.c[k] == sa.bindparam(f"of_{k}") for k in keys)),
+        [{f"of_{k}": v for k, v in zip(keys, place, strict=True)} for place in places],
+    )
+    news = {_place(new, keys): new for _, new in pairs}
+    tx.execute(sa.insert(table), list(news.values()))
+    return len(pairs)
+
+
+def _place(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(row[k] for k in keys)
