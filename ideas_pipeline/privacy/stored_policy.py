@@ -25,7 +25,7 @@ from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.rejects import key_of, record_key_of, values_of
 
 # Increased when more is recognised as personal data: what is stored is then held to the policy again.
-RULES = 1
+RULES = 2
 
 # The hash of no row: the next sweep writes the row again, so that a value that may be kept again comes back.
 _UNLIKE_ANY = ""
@@ -101,9 +101,9 @@ def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime
     query = sa.select(*(table.c[name] for name in read)).where(tx.owns(table)).limit(_MANY)
     query = query.order_by(*(table.c[k] for k in keys))
     if cleaner.policy.profile == "keep":  # otherwise any text can be a number of a telephone
-        addresses = [table.c[name].contains("@") for name in dict.fromkeys([*texts, *keys])]
+        signs = [_may_not_stay(table.c[name]) for name in dict.fromkeys([*texts, *keys])]
         stored = [table.c[name].is_not(None) for name in (*not_kept, "_extra")]
-        query = query.where(sa.or_(*addresses, *stored))
+        query = query.where(sa.or_(*signs, *stored))
     changed = 0
     last: tuple[Any, ...] | None = None
     while True:
@@ -116,6 +116,11 @@ def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime
         updates = [({k: row[k] for k in keys}, new) for row in rows if (new := _held(table, cleaner, read, row))]
         update_rows(tx, table, updates, at)
         changed += len(updates)
+
+
+def _may_not_stay(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    """Condition for the texts of which ``Cleaner.stays`` is not certain if the class ``profile`` is kept."""
+    return sa.or_(column.contains("@"), column.startswith("{"), column.startswith("["))
 
 
 def _held(table: sa.Table, cleaner: Cleaner, read: Sequence[str], row: sa.RowMapping) -> dict[str, Any] | None:
