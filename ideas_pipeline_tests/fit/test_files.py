@@ -8,12 +8,9 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.files import read_file
-from ideas_pipeline.fit.fit import infer
-from ideas_pipeline.fit.recorded import address_of, below
-from ideas_pipeline.sync.contract_fit import misfits
+from ideas_pipeline.fit.recorded import address_of
+from ideas_pipeline_tests.fit.evidence import entry, fitted_from, har, values
 from ideas_pipeline_tests.fit.measuring import record_visit, score
 from ideas_pipeline_tests.fit.random_apis import RandomSimulator, random_api
 
@@ -98,24 +95,12 @@ definitions:
 """
 
 
-def fitted(*files: Path, base_url: str | None = None) -> Draft:
-    """What the files show."""
-    draft = Draft(load_contract(None).model_dump(by_alias=True), misfits)
-    exchanges = [exchange for file in files for exchange in read_file(file)]
-    infer(draft, below(exchanges, address_of(exchanges, base_url)), None, None)
-    return draft
-
-
-def values(draft: Draft) -> dict[str, Any]:
-    return {".".join(map(str, place)): line.value for place, line in draft.lines.items()}
-
-
 @pytest.mark.parametrize("seed", [4, 11, 16])
 def test_a_har_of_one_visit_shows_all_but_the_renewal_of_the_token(seed: int, tmp_path: Path) -> None:
     api = random_api(seed)
     with RandomSimulator(api) as simulator:
         file = record_visit(simulator, tmp_path)
-        draft = fitted(file, base_url=simulator.base_url)
+        draft = fitted_from(file, base_url=simulator.base_url)
     wrong = score(api, draft.contract).wrong
     unseen = ("auth.refresh.", "auth.validate.", "timezone")
     assert [p for p in sorted(wrong) if not p.startswith(unseen) and not p.endswith(("_parameter", "style"))] == []
@@ -125,7 +110,7 @@ def test_curl_lines_show_login_header_paths_and_paging(tmp_path: Path) -> None:
     file = tmp_path / "requests.txt"
     file.write_text(CURL)
     assert address_of(read_file(file), None) == "https://ideas.example.com/v2/"
-    draft = fitted(file)
+    draft = fitted_from(file)
     shown = values(draft)
     assert {
         "auth.code.path": "oauth/code",
@@ -148,7 +133,7 @@ def test_curl_lines_show_login_header_paths_and_paging(tmp_path: Path) -> None:
 def test_an_openapi_document_shows_paths_paging_and_fields(tmp_path: Path) -> None:
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(OPENAPI))
-    shown = values(fitted(file))
+    shown = values(fitted_from(file))
     assert {
         "auth.header.name": "X-Api-Token",
         "auth.header.format": "{access_token}",
@@ -170,7 +155,7 @@ def test_an_openapi_document_shows_paths_paging_and_fields(tmp_path: Path) -> No
 def test_a_swagger_document_in_yaml_shows_the_same(tmp_path: Path) -> None:
     file = tmp_path / "swagger.yaml"
     file.write_text(SWAGGER)
-    shown = values(fitted(file))
+    shown = values(fitted_from(file))
     assert {
         "streams.users.path": "members",
         "streams.users.records": "@body",
@@ -191,7 +176,7 @@ def test_saved_answers_are_told_apart_by_their_names_or_their_records(tmp_path: 
         for n in range(12)
     ]
     (tmp_path / "answer.json").write_text(json.dumps(votes))
-    shown = values(fitted(tmp_path / "comments.json", tmp_path / "answer.json"))
+    shown = values(fitted_from(tmp_path / "comments.json", tmp_path / "answer.json"))
     assert shown["streams.comments.records"] == "rows"
     assert shown["streams.comments.fields.id"] == "commentId"
     assert shown["streams.votes.records"] == "@body"
@@ -202,23 +187,11 @@ def test_saved_answers_are_told_apart_by_their_names_or_their_records(tmp_path: 
 def test_one_list_for_all_parents_is_read_without_a_parent(tmp_path: Path) -> None:
     ideas = [{"id": n, "challenge": {"id": n % 4}, "title": f"Idea {n}"} for n in range(12)]
     visit = [
-        {
-            "request": {"method": "GET", "url": "https://api.example.com/ideas?page=1"},
-            "response": answer({"data": ideas}),
-        },
-        {
-            "request": {"method": "GET", "url": "https://api.example.com/comments?idea_id=7"},
-            "response": answer({"data": [{"id": 1, "body": "Yes"}]}),
-        },
+        entry("https://api.example.com/ideas?page=1", {"data": ideas}),
+        entry("https://api.example.com/comments?idea_id=7", {"data": [{"id": 1, "body": "Yes"}]}),
     ]
-    file = tmp_path / "visit.har"
-    file.write_text(json.dumps({"log": {"entries": visit}}))
-    draft = fitted(file)
+    draft = fitted_from(har(tmp_path, *visit))
     shown = values(draft)
     assert shown["streams.ideas.each"] is None
     assert draft.contract.streams["ideas"].fields["challenge_id"].paths == ("challenge.id",)
     assert shown["streams.comments.path"] == "comments?idea_id={idea_id}"
-
-
-def answer(body: Any) -> dict[str, Any]:
-    return {"status": 200, "headers": [], "content": {"mimeType": "application/json", "text": json.dumps(body)}}

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AuthenticationError
-from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.responses import Response
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, village
+from ideas_pipeline_tests.fit.evidence import values
 from ideas_pipeline_tests.fit.measuring import fitted, unlimited
+from ideas_pipeline_tests.fit.odd import odd
 
 STREAMS = ("challenges", "users", "ideas", "comments", "votes")
-Respond = Callable[[web.BaseRequest, str], Response | None]
-
-
-class OddSimulator(Simulator):
-    """Answers by itself what ``odd`` does not."""
-
-    odd: Respond | None = None
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = self.odd(request, request.rel_url.raw_path) if self.odd else None
-        if response is None:
-            return await super().handle(request)
-        return web.Response(
-            status=response.status, body=response.body, headers=response.headers, content_type=response.content_type
-        )
-
-
-@contextmanager
-def odd(contract: Contract, respond: Respond | None = None) -> Iterator[OddSimulator]:
-    with OddSimulator(contract, village()) as simulator:
-        simulator.odd = respond
-        yield simulator
-
-
-def values(draft: Draft) -> dict[str, Any]:
-    return {".".join(map(str, place)): line.value for place, line in draft.lines.items()}
 
 
 def test_an_api_that_is_as_the_contract_says_needs_no_line(tmp_path: Path) -> None:
