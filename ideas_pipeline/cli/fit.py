@@ -105,10 +105,14 @@ def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requ
     configured = settings.base_url(in_force) if settings.api_base_url or settings.api_region else None
     address = address_of(exchanges, configured)
     recorded = below(exchanges, address)
-    if address and not configured:
-        draft.notes.append(f"the API's address in the files is {address}: set IDEAS_API_BASE_URL to it in .env")
-        settings = settings.model_copy(update={"api_base_url": address})
-    if credentials is None or not requests:
+    is_unconfirmed = bool(address) and not configured
+    if is_unconfirmed:
+        draft.notes.append(
+            f"the API's address in the files is probably {address}, so nothing was sent there: set IDEAS_API_BASE_URL "
+            "in .env, then run fit again"
+        )
+    # Only an operator says which host gets client id and secret: a HAR has requests to many.
+    if credentials is None or not requests or is_unconfirmed:
         infer(draft, recorded, None, credentials)
         return
     limits = in_force.limits.model_copy(update={"attempts": _ATTEMPTS, "deadline": _SECONDS})

@@ -14,6 +14,7 @@ from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.cli.command import QUICK, ideas_pipeline, settings_of
 from ideas_pipeline_tests.cli.terminal import dialogue
+from ideas_pipeline_tests.fit.evidence import entry, har
 
 OTHER = """\
 auth:
@@ -108,6 +109,17 @@ def test_refused_credentials_and_an_api_that_does_not_answer_end_it(other_api: S
     assert (code, "the API refuses the client id and secret" in err) == (2, True)
     code, _, err = fit(tmp_path, **named | {"IDEAS_API_BASE_URL": "http://127.0.0.1:1/v2/"})
     assert code == 1, err
+
+
+def test_client_id_and_secret_are_never_sent_to_a_host_that_only_a_file_names(
+    other_api: Simulator, tmp_path: Path
+) -> None:
+    calls = [entry(f"{other_api.base_url}collect", {"ok": True}, posted={"seen": n}) for n in range(4)]
+    har(tmp_path, *calls, entry("https://api.example.com/v2/ideas", {"data": [{"id": 1, "title": "One"}]}))
+    named = {n: v for n, v in settings_of(other_api).items() if n != "IDEAS_API_BASE_URL"}
+    _, out, err = fit(tmp_path, "--from", "visit.har", **named)
+    assert other_api.log == []
+    assert "nothing was sent there: set IDEAS_API_BASE_URL in .env, then run fit again" in out + err
 
 
 def test_without_an_api_and_without_files_there_is_nothing_to_look_at(tmp_path: Path) -> None:
