@@ -5,25 +5,34 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from ideas_pipeline.contract.types import Json, SendAs
-from ideas_pipeline.fit.evidence import Exchange
+from ideas_pipeline.fit.evidence import Exchange, origin_of
 
 _DATA = {"-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode"}
-_WITH_VALUE = {"-o", "--output", "-u", "--user", "-b", "--cookie", "-A", "--user-agent", "-e", "--referer", "-m"} | {
-    "--max-time",
-    "--connect-timeout",
-    "-x",
-    "--proxy",
-    "--cacert",
-    "--cert",
-    "--key",
-    "-w",
-    "--write-out",
-    "--retry",
-}
+# The options with a value (https://curl.se/docs/manpage.html), so that no password or token is taken for the URL.
+_SHORT = frozenset("ACDEFHKPQTUXYbcdemortuwxyz")
+_LONG_NAMES = (
+    "abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config connect-timeout connect-to "
+    "continue-at cookie cookie-jar create-file-mode crlfile curves data data-ascii data-binary data-raw "
+    "data-urlencode delegation dns-interface dns-ipv4-addr dns-ipv6-addr dns-servers doh-url dump-header ech "
+    "egd-file engine etag-compare etag-save expect100-timeout form form-string ftp-account "
+    "ftp-alternative-to-user ftp-method ftp-port ftp-ssl-ccc-mode happy-eyeballs-timeout-ms haproxy-clientip "
+    "header hostpubmd5 hostpubsha256 hsts interface ip-tos ipfs-gateway json keepalive-cnt keepalive-time key "
+    "key-type krb libcurl limit-rate local-port login-options mail-auth mail-from mail-rcpt max-filesize "
+    "max-redirs max-time netrc-file noproxy oauth2-bearer output output-dir parallel-max pass pinnedpubkey "
+    "preproxy proto proto-default proto-redir proxy proxy-cacert proxy-capath proxy-cert proxy-cert-type "
+    "proxy-ciphers proxy-crlfile proxy-header proxy-key proxy-key-type proxy-pass proxy-pinnedpubkey "
+    "proxy-service-name proxy-tls13-ciphers proxy-tlsauthtype proxy-tlspassword proxy-tlsuser proxy-user proxy1.0 "
+    "pubkey quote random-file range rate referer request request-target resolve retry retry-delay retry-max-time "
+    "sasl-authzid service-name sigalgs socks4 socks4a socks5 socks5-gssapi-service socks5-hostname speed-limit "
+    "speed-time stderr telnet-option tftp-blksize time-cond tls-max tls13-ciphers tlsauthtype tlspassword tlsuser "
+    "trace trace-ascii trace-config unix-socket upload-file url url-query user user-agent variable vlan-priority "
+    "write-out"
+)
+_LONG = frozenset(f"--{name}" for name in _LONG_NAMES.split())
 
 
 def curl_lines(text: str) -> list[str]:
@@ -48,40 +57,25 @@ def _requests(line: str, source: str) -> Iterator[Exchange]:
     data: list[str] = []
     fields: dict[str, Json] = {}
     json_body = ""
-    following = iter(words)
-    for word in following:
-        name, _, attached = word.partition("=") if word.startswith("--") else (word, "", "")
-        if (
-            word.startswith("-")
-            and not word.startswith("--")
-            and len(word) > 2
-            and word[:2] in ("-X", "-H", "-d", "-F")
-        ):
-            name, attached = word[:2], word[2:]
-
-        def value(attached: str = attached) -> str:
-            return attached or next(following, "")
-
+    options = list(_options(words))
+    for name, value in options:
         if name in ("-X", "--request"):
-            method = value().upper()
+            method = value.upper()
         elif name in ("-H", "--header"):
-            key, _, text = value().partition(":")
+            key, _, text = value.partition(":")
             headers[key.strip()] = text.strip()
         elif name in _DATA:
-            data.append(value())
+            data.append(value)
         elif name in ("-F", "--form"):
-            key, _, text = value().partition("=")
+            key, _, text = value.partition("=")
             fields[key] = text
         elif name == "--json":
-            json_body = value()
+            json_body = value
         elif name in ("-G", "--get"):
             as_query = True
         elif name == "--url":
-            url = value()
-        elif name in _WITH_VALUE:
-            value()
-        elif not word.startswith("-") and not url:
-            url = word
+            url = value
+    url = url or _url(options)
     parts = urlsplit(url if "://" in url else f"https://{url}")
     if not url or not parts.hostname:
         return
@@ -92,7 +86,36 @@ def _requests(line: str, source: str) -> Iterator[Exchange]:
     else:
         values = posted
     method = method or ("POST" if posted and not as_query else "GET")
-    yield Exchange(source, method, parts.path, values, send_as, headers, base=f"{parts.scheme}://{parts.netloc}")
+    yield Exchange(source, method, parts.path, values, send_as, headers, base=origin_of(parts))
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The options of a command, each with its value; a word that is no option's value has an empty option."""
+    following = iter(words)
+    for word in following:
+        if word.startswith("--"):
+            name, _, attached = word.partition("=")
+            yield name, attached or (next(following, "") if name in _LONG else "")
+        elif word.startswith("-") and len(word) > 1:
+            for at, letter in enumerate(word[1:], 2):
+                if letter in _SHORT:
+                    yield f"-{letter}", word[at:] or next(following, "")
+                    break
+                yield f"-{letter}", ""
+        else:
+            yield "", word
+
+
+def _url(options: Sequence[tuple[str, str]]) -> str:
+    """The URL among the words that are no option's value; empty if there is none."""
+    bare = [value for name, value in options if not name]
+    # A word behind an option that is not known may be the option's value.
+    apart = [
+        value
+        for at, (name, value) in enumerate(options)
+        if not name and (at == 0 or not options[at - 1][0] or options[at - 1][1])
+    ]
+    return next((word for word in bare if "://" in word), (apart or bare[-1:] or [""])[0])
 
 
 def _body(data: str, fields: dict[str, Json], json_body: str) -> tuple[dict[str, Json], SendAs]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import SplitResult
 
 from ideas_pipeline.contract.types import Json, SendAs
+from ideas_pipeline.probe.shapes import FIELD_NAME
 
 # A path segment that names a record: a number, a long hexadecimal text, or text with digits and separators.
 _ID = re.compile(r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z]{1,6}[-_]?\d{2,}")
@@ -65,12 +67,21 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
 
 
 def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
-    """Every dotted path in ``value`` that leads to a text, number, boolean or null. Lists are not entered."""
+    """Every dotted path in ``value`` that leads to a text, number, boolean or null.
+
+    Lists are not entered, nor what is below a name that may be a value, such as an e-mail address.
+    """
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from leaves(below, f"{path}.{name}".removeprefix("."))
+            if FIELD_NAME.fullmatch(name):
+                yield from leaves(below, f"{path}.{name}".removeprefix("."))
     elif not isinstance(value, list):
         yield path or "@body", value
+
+
+def origin_of(url: SplitResult) -> str:
+    """The scheme and host of a URL, without a user name and password."""
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 def names_a_record(segment: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ideas_pipeline.contract.types import Json, SendAs
-from ideas_pipeline.fit.evidence import Exchange
+from ideas_pipeline.fit.evidence import Exchange, origin_of
 
 
 def is_har(document: Any) -> bool:
@@ -58,7 +58,7 @@ def _exchange(entry: Any, source: str) -> Exchange:
         text,
         _pairs(response.get("headers")),
         _moment(entry),
-        base=f"{parts.scheme}://{parts.netloc}",
+        base=origin_of(parts),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ideas_pipeline.contract.types import Json, SendAs
-from ideas_pipeline.fit.evidence import Exchange
+from ideas_pipeline.fit.evidence import Exchange, origin_of
 
 _METHODS = ("get", "post")
 _DEEPEST = 8
@@ -109,7 +109,7 @@ class _Document:
             schemes = self._document.get("schemes") or ["https"]
             url = f"{schemes[0]}://{self._document['host']}{self._document.get('basePath', '')}"
         parts = urlsplit(url or str(self._document.get("basePath", "")))
-        base = f"{parts.scheme}://{parts.netloc}" if parts.netloc and "{" not in parts.netloc else ""
+        base = origin_of(parts) if parts.netloc and "{" not in parts.netloc else ""
         return base, parts.path.rstrip("/")
 
     def _security(self) -> dict[str, str]:

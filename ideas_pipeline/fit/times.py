@@ -14,7 +14,7 @@ from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange, header, leaves
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.probe.field_names import snake
-from ideas_pipeline.probe.shapes import kind
+from ideas_pipeline.probe.shapes import kind, kinds_of
 from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 
 _PLACE = ("timezone",)
@@ -134,14 +134,18 @@ def _seen(exchange: Exchange) -> Iterator[_Shown]:
     now = _date(exchange)
     if now is not None:
         for path, value in leaves(exchange.body):
-            if snake(path.rsplit(".", 1)[-1]) in _NOW and (item := _offset(value, now, _EXACT)) is not None:
-                yield _Shown(now, item, f"{path} compared with the Date header")
+            if snake(_last(path)) in _NOW and (item := _offset(value, now, _EXACT)) is not None:
+                yield _Shown(now, item, f"{_last(path)} compared with the Date header")
     newest: dict[str, datetime] = {}
-    for record in _records(exchange.body):
-        naive = {path: moment for path, value in leaves(record) if (moment := _local(value)) is not None}
-        absolute = {path: moment for path, value in leaves(record) if (moment := _absolute(value)) is not None}
+    records = list(_records(exchange.body))
+    # Names that may be values, such as those of people, are not among these.
+    named = kinds_of(records)
+    for record in records:
+        fields = [(path, value) for path, value in leaves(record) if path in named]
+        naive = {path: moment for path, value in fields if (moment := _local(value)) is not None}
+        absolute = {path: moment for path, value in fields if (moment := _absolute(value)) is not None}
         for path, local in naive.items():
-            if snake(path.rsplit(".", 1)[-1]) in _LAST_SEEN:
+            if snake(_last(path)) in _LAST_SEEN:
                 newest[path] = max(newest.get(path, local), local)
             for other, moment in absolute.items():
                 if _are_of_one(path, other) and (item := _offset_of(local, moment, timedelta(seconds=1))) is not None:
@@ -149,7 +153,12 @@ def _seen(exchange: Exchange) -> Iterator[_Shown]:
     if now is not None:
         for path, local in newest.items():
             if (item := _offset_of(local, now, _RECENT)) is not None:
-                yield _Shown(now, item, f"the newest {path} compared with the Date header", certain=False)
+                yield _Shown(now, item, f"the newest {_last(path)} compared with the Date header", certain=False)
+
+
+def _last(path: str) -> str:
+    """The last name of a path. Those before it may be values."""
+    return path.rsplit(".", 1)[-1]
 
 
 def _records(body: Json) -> Iterator[dict[str, Json]]:

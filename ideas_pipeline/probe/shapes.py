@@ -14,7 +14,9 @@ Kinds = Mapping[str, set[str]]
 
 NOTHING = {"null", "empty text", "empty list", "empty map"}
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+"""What a field is called. Any other name in JSON may be a value, such as an id or an e-mail address."""
+
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?")
 _DEEPEST = 6
@@ -51,14 +53,14 @@ def is_keyed(value: Json) -> bool:
     if not isinstance(value, dict) or not value or not all(isinstance(item, dict) for item in value.values()):
         return False
     shapes = {frozenset(item) for item in value.values()}
-    return not all(_NAME.fullmatch(name) for name in value) or (len(value) > 1 and len(shapes) == 1)
+    return not all(FIELD_NAME.fullmatch(name) for name in value) or (len(value) > 1 and len(shapes) == 1)
 
 
 def _look(value: dict[str, Json], path: str, found: dict[str, set[str]], maps: Counter[str], depth: int) -> None:
     """``maps`` counts the maps at a path (``author.``), and those that have a name (``author.id``)."""
     maps[f"{path}."] += 1
     for name, below in value.items():
-        at = f"{path}.{name if name == '@value' or _NAME.fullmatch(name) else '*'}".removeprefix(".")
+        at = f"{path}.{name if name == '@value' or FIELD_NAME.fullmatch(name) else '*'}".removeprefix(".")
         maps[at] += 1
         if is_keyed(below):
             found[at].add("map by key")
