@@ -15,6 +15,10 @@ from ideas_pipeline.probe import vocabulary
 
 _LITERALS = ("grant_type", "scope", "response_type", "audience")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{1,12}) \S+")
+# The token, behind at most a scheme or the name of a parameter. Anything else around it may be a secret or a person.
+_FORMAT = re.compile(
+    r"([A-Za-z][\w-]{0,15} |(token|access[_-]?token|bearer|session|auth|key)[=:] ?)?\{access_token\}", re.IGNORECASE
+)
 _NO_TOKEN_HEADERS = ("cookie", "accept", "content-type", "user-agent", "origin", "referer", "host", "x-requested-with")
 
 
@@ -30,6 +34,14 @@ def fit_recorded_login(exchanges: Sequence[Exchange], draft: Draft, credentials:
         fields = {name: placeholder_of(name, value, known) for name, value in exchange.values.items()}
         route = _route(exchange, set(fields.values()))
         if route is None:
+            continue
+        if "@" in exchange.path or not known.keys().isdisjoint(exchange.path.split("/")):
+            draft.ask(
+                ("auth", route, "path"),
+                f"The path of the {route} request in {exchange.source} contains a value of the login, which no "
+                "contract can hold. Which path does the API's reference state?",
+                urgency=85,
+            )
             continue
         places: dict[str, str] = {}
         if exchange.ok and (exchange.body is not None or exchange.text):
@@ -119,26 +131,36 @@ def fit_recorded_header(exchanges: Sequence[Exchange], draft: Draft, tokens: Seq
             if name.lower() in _NO_TOKEN_HEADERS or name.startswith(":"):
                 continue
             form = _form(name, value, tokens)
-            if form:
+            if form is not None:
                 found[name, form] += 2 if any(token in value for token in tokens) else 1
                 sources[name, form] = exchange.source
     if not found:
         return
-    (name, form), _ = found.most_common(1)[0]
+    # A format that cannot be written is the last resort.
+    name, form = max(found, key=lambda pair: (bool(pair[1]), found[pair]))
     having = [e for e in exchanges if header(e.headers, name)]
-    reason = f"in {len(having)} of {len(exchanges)} requests of {sources[name, form]}"
-    draft.propose(
-        Inferred(("auth", "header", "name"), name, reason), Inferred(("auth", "header", "format"), form, reason)
+    source = sources[name, form]
+    at: Steps = ("auth", "header")
+    reason = f"in {len(having)} of {len(exchanges)} requests of {source}"
+    if form:
+        draft.propose(Inferred((*at, "name"), name, reason), Inferred((*at, "format"), form, reason))
+        return
+    draft.propose(Inferred((*at, "name"), name, reason))
+    draft.ask(
+        (*at, "format"),
+        f"The header {name} in {source} carries the token within other text, which may be secret and is not shown. "
+        "What is its format, with {access_token} in place of the token?",
+        urgency=98,
     )
 
 
 def _form(name: str, value: str, tokens: Sequence[str]) -> str | None:
-    """The format of a header that carries the token; None if it does not."""
+    """The format of a header that carries the token; empty if it has other text, None if it carries no token."""
+    form = value
     for token in tokens:
-        if token and token in value:
-            return value.replace(token, "{access_token}")
-    if "{access_token}" in value:
-        return value
+        form = form.replace(token, "{access_token}") if token else form
+    if "{access_token}" in form:
+        return form if _FORMAT.fullmatch(form) else ""
     is_token = re.search(r"auth|token|api[-_]?key|session", name, re.IGNORECASE)
     if not is_token or tokens:
         return None
