@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record
@@ -196,23 +196,35 @@ def _templates(explorer: Explorer, stream: str) -> Iterator[str]:
 
 
 def _linked(explorer: Explorer, parent: str, stream: str, place: str) -> Iterator[str]:
-    """Paths to which the parent's records link, such as ``links.comments``, with the id as placeholder."""
+    """Paths to which the parent's records link, such as ``links.comments``, with the id as placeholder.
+
+    The links of all records must be the same but for the id, so that no other value of a record is part of a path.
+    """
     words = {word.removesuffix("s") for word in vocabulary.LIST_WORDS[stream]}
-    for answer in explorer.session.seen[-40:]:
-        if not answer.ok or parent not in explorer.lists or answer is not explorer.lists[parent].first.answer:
-            continue
-        for _, record in records_in(answer.body, (explorer.lists[parent].records,))[:1]:
-            for path, value in leaves(record):
-                if not isinstance(value, str) or not value.startswith(("http", "/")):
-                    continue
-                below = explorer.session.below_base(value)
-                if below is None or not any(word in path.lower() for word in words):
-                    continue
-                segments = below.strip("/").split("/")
-                ids = [n for n, segment in enumerate(segments) if names_a_record(segment)]
-                if len(ids) == 1:
-                    segments[ids[0]] = place
-                    yield "/".join(segments)
+    target = explorer.lists[parent]
+    links: dict[str, list[str | None]] = {}
+    for _, record in records_in(target.first.answer.body, (target.records,)):
+        own = str(record.get(target.key)) if isinstance(record, dict) and target.key else None
+        for path, value in leaves(record):
+            is_link = isinstance(value, str) and value.startswith(("http", "/"))
+            if is_link and any(word in path.lower() for word in words):
+                links.setdefault(path, []).append(_link_template(explorer.session, str(value), own, place))
+    for templates in links.values():
+        if len(templates) > 1 and len(set(templates)) == 1 and templates[0] is not None:
+            yield templates[0]
+
+
+def _link_template(session: Session, url: str, own_id: str | None, place: str) -> str | None:
+    """The path of a record's link with ``place`` for its one id; None if there is no id, or several."""
+    below = session.below_base(url)
+    if below is None:
+        return None
+    segments = below.strip("/").split("/")
+    ids = [n for n, segment in enumerate(segments) if unquote(segment) == own_id or names_a_record(segment)]
+    if len(ids) != 1:
+        return None
+    segments[ids[0]] = place
+    return "/".join(segments)
 
 
 def _scopes(explorer: Explorer, stream: str, template: str) -> list[str]:

@@ -35,6 +35,9 @@ _ORDERING = (
     "embed",
     "with",
 )
+_WORDS = frozenset(word for words in vocabulary.LIST_WORDS.values() for word in words)
+# What may stand below a word that is no list's there.
+_NO_ID = re.compile(r"api|rest|v\d+(\.\d+)?", re.IGNORECASE)
 _VERSION = re.compile(r"v\d+(\.\d+)?")
 # The share of a stream's columns that records must have to be taken for the stream's.
 _ALIKE = 0.2
@@ -83,7 +86,8 @@ def address_of(exchanges: Sequence[Exchange], default: str | None) -> str | None
     paths = [e.path.strip("/").split("/")[:-1] for e in exchanges if e.base == host]
     shared = []
     for segments in zip(*paths, strict=False):
-        if len(set(segments)) > 1 or names_a_record(segments[0]):
+        # Below a list there may be an id that does not look like one.
+        if len(set(segments)) > 1 or names_a_record(segments[0]) or segments[0].lower() in _WORDS:
             break
         shared.append(segments[0])
     versions = [n for n, segment in enumerate(shared) if _VERSION.fullmatch(segment)]
@@ -138,7 +142,13 @@ def _streams(exchanges: Sequence[Exchange], draft: Draft) -> dict[str, _ListSeen
         template = _template(exchange)
         lists.setdefault(template, _ListSeen(template)).exchanges.append(exchange)
     found: dict[str, _ListSeen] = {}
-    rest = [seen for seen in lists.values() if not seen.template.endswith("{}") or "?" in seen.template]
+    # What is below a person is no list of the community.
+    rest = [
+        seen
+        for seen in lists.values()
+        if (not seen.template.endswith("{}") or "?" in seen.template)
+        and seen.root.rpartition("/")[2].lower() not in vocabulary.LIST_WORDS["users"]
+    ]
     for seen in rest:
         for stream, words in vocabulary.LIST_WORDS.items():
             if seen.word.lower() in words and stream not in found and _fits_below(seen, stream):
@@ -177,8 +187,8 @@ def _lists_in(body: Json) -> list[Json]:
 
 def _template(exchange: Exchange) -> str:
     """The path with ``{}`` in place of ids, and with the parameter that names the parent, if there is one."""
-    segments = ["{}" if names_a_record(s) else s for s in exchange.path.strip("/").split("/")]
-    path = "/".join(segments)
+    segments = exchange.path.strip("/").split("/")
+    path = "/".join("{}" if _is_id(segments, n) else segment for n, segment in enumerate(segments))
     if "{}" not in path:
         parents = {
             word.removesuffix("s")
@@ -190,6 +200,15 @@ def _template(exchange: Exchange) -> str:
             if stem in parents and stem != name.lower() and (names_a_record(str(value)) or exchange.documented):
                 return f"{path}?{name}={{}}"
     return path
+
+
+def _is_id(segments: Sequence[str], position: int) -> bool:
+    """Whether a segment names a record: by its form, or because it stands between a list and something below it."""
+    segment = segments[position]
+    if names_a_record(segment):
+        return True
+    is_below_list = 0 < position < len(segments) - 1 and segments[position - 1].lower() in _WORDS
+    return is_below_list and segment.lower() not in _WORDS and not _NO_ID.fullmatch(segment)
 
 
 def _fits_below(seen: _ListSeen, stream: str) -> bool:
