@@ -10,8 +10,12 @@ from urllib.parse import SplitResult
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.probe.shapes import FIELD_NAME
 
-# A path segment that names a record: a number, a long hexadecimal text, or text with digits and separators.
-_ID = re.compile(r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z]{1,6}[-_]?\d{2,}")
+# A path segment that names a record: a number, a long hexadecimal text, a UUID, a short text before digits, small and
+# large letters with digits among them, or an e-mail address.
+_ID = re.compile(
+    r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z]{1,6}[-_]?\d{2,}"
+    r"|(?=.*[a-z])(?=.*[A-Z])(?=.*\d.*\d)[A-Za-z0-9_-]{6,}|\S+(@|%40)\S+"
+)
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}|:[A-Za-z_]\w*")
 
 

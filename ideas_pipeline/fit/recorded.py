@@ -38,6 +38,10 @@ _ORDERING = (
 _WORDS = frozenset(word for words in vocabulary.LIST_WORDS.values() for word in words)
 # What may stand below a word that is no list's there.
 _NO_ID = re.compile(r"api|rest|v\d+(\.\d+)?", re.IGNORECASE)
+# What may stand below a list's word and is a list, too. Anything else there may be an id.
+_PARTS = frozenset(
+    ("all", "list", "search", "find", "query", "index", "active", "open", "current", "published", "recent", "latest")
+)
 _VERSION = re.compile(r"v\d+(\.\d+)?")
 # The share of a stream's columns that records must have to be taken for the stream's.
 _ALIKE = 0.2
@@ -52,14 +56,21 @@ class _ListSeen:
 
     @property
     def word(self) -> str:
-        """The last word of the path."""
-        return self.template.partition("?")[0].rstrip("/").rpartition("/")[2]
+        """The word of the path that names the list."""
+        above, last = ["", *self.template.partition("?")[0].rstrip("/").split("/")][-2:]
+        return above if last in _PARTS and above.lower() in _WORDS else last
 
     @property
     def root(self) -> str:
         """The path before the parent's id; empty for a list without a parent."""
         path = self.template.partition("?")[0]
         return path.partition("/{}")[0] if "{}" in path else ""
+
+    @property
+    def is_one_record(self) -> bool:
+        """Whether the path ends with an id of any form, below a list."""
+        above, last = ["", *self.template.lower().split("/")][-2:]
+        return last == "{}" or (above in _WORDS and last.partition("?")[0] not in _WORDS | _PARTS)
 
     @property
     def has_parent(self) -> bool:
@@ -146,8 +157,7 @@ def _streams(exchanges: Sequence[Exchange], draft: Draft) -> dict[str, _ListSeen
     rest = [
         seen
         for seen in lists.values()
-        if (not seen.template.endswith("{}") or "?" in seen.template)
-        and seen.root.rpartition("/")[2].lower() not in vocabulary.LIST_WORDS["users"]
+        if not seen.is_one_record and seen.root.rpartition("/")[2].lower() not in vocabulary.LIST_WORDS["users"]
     ]
     for seen in rest:
         for stream, words in vocabulary.LIST_WORDS.items():

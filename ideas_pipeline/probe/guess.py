@@ -10,7 +10,7 @@ from typing import Any
 from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
-from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed
+from ideas_pipeline.probe.shapes import FIELD_NAME, NOTHING, Kinds, is_keyed
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.tables.community import TABLES
 
@@ -271,13 +271,18 @@ def _items(value: Json) -> list[Json]:
 
 
 def _walk(body: Json) -> Iterator[tuple[str, Json]]:
-    """Every path in ``body`` with its value, except those inside lists."""
+    """Every path in ``body`` with its value, except those inside lists and those with a name that may be a value."""
     todo: list[tuple[str, Json, int]] = [("@body", body, 0)]
     while todo:
         path, value, depth = todo.pop(0)
         yield path, value
         if isinstance(value, dict) and not is_keyed(value) and depth < _DEEPEST:
-            todo += [(f"{path}.{name}".removeprefix("@body."), below, depth + 1) for name, below in value.items()]
+            todo += [
+                (f"{path}.{name}".removeprefix("@body."), below, depth + 1)
+                for name, below in value.items()
+                # Some serializers mark their own names, as "$values" and "@count".
+                if FIELD_NAME.fullmatch(name.lstrip("@$"))
+            ]
 
 
 def _is_count(value: Json, least: int) -> bool:

@@ -153,6 +153,41 @@ def test_an_id_of_any_form_between_a_list_and_the_next_is_the_parent(own: str, t
 
 
 @pytest.mark.parametrize("own", IDS)
+@pytest.mark.parametrize("word", ["challenges", "ideas", "people"])
+@pytest.mark.parametrize("body", [{"id": 17, "title": "One", "comments": IDEAS}, {"items": IDEAS}])
+def test_a_path_that_ends_with_an_id_of_any_form_is_no_list(
+    own: str, word: str, body: dict[str, Any], tmp_path: Path
+) -> None:
+    one = entry(f"https://api.example.com/v2/{word}/{own}", body)
+    draft = fitted_from(har(tmp_path, entry("https://api.example.com/v2/stages", {"data": []}), one))
+    assert own not in shown(draft)
+
+
+def test_a_part_of_a_list_and_a_list_of_unknown_name_are_lists(tmp_path: Path) -> None:
+    draft = fitted_from(har(tmp_path, entry("https://api.example.com/v2/ideas/search?page=1", {"data": IDEAS})))
+    assert values(draft)["streams.ideas.path"] == "ideas/search"
+    draft = fitted_from(har(tmp_path, entry("https://api.example.com/v2/boards/aB3dE5fG/ideas", {"data": IDEAS})))
+    assert values(draft)["streams.ideas.path"] == "boards/{challenge_id}/ideas"
+
+
+@pytest.mark.parametrize(
+    ("body", "records"),
+    [
+        ({"jane@example.org": IDEAS}, None),
+        ({"data": {"jane doe": IDEAS}}, None),
+        ({"$values": IDEAS}, "$values"),
+        ({"data": {"item-list": IDEAS}}, "data.item-list"),
+    ],
+)
+def test_a_name_that_may_be_a_value_is_no_part_of_the_path_to_the_records(
+    body: dict[str, Any], records: str | None, tmp_path: Path
+) -> None:
+    draft = fitted_from(har(tmp_path, entry("https://api.example.com/v2/challenges/7/ideas", body)))
+    assert values(draft).get("streams.ideas.records") == records
+    assert "jane" not in shown(draft)
+
+
+@pytest.mark.parametrize("own", IDS)
 def test_what_is_below_a_person_is_no_list_and_no_part_of_the_address(own: str, tmp_path: Path) -> None:
     people = [{"id": n, "display_name": f"P{n}", "joined_at": "2026-01-31T10:00:00Z"} for n in range(12)]
     file = har(tmp_path, entry(f"https://api.example.com/people/{own}/followers", {"data": people}))
