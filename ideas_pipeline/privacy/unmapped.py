@@ -39,11 +39,19 @@ class Place:
         person: whether its fields describe a person.
         texts: whether any text in it can repeat what somebody wrote, so that all texts are of the class free_text.
         within: whether it stands inside another map.
+        kept: whether it stands in a field of a class that is kept. What is in it is kept too, unless it is of another
+            class by its own name or shape.
     """
 
     person: bool = False
     texts: bool = False
     within: bool = False
+    kept: bool = False
+
+    def inside(self, *, people: bool) -> Place:
+        """The place of a map below this one. ``people``: whether the name of its field, or its own fields, say that it
+        describes a person."""
+        return Place(self.person or people, self.texts, within=True, kept=self.kept and not people)
 
 
 @dataclass(slots=True)
@@ -127,8 +135,8 @@ class Cleaner:
         known = found.fields if found else {}
         if found and found.place:
             place = found.place
-        elif not found and not place.person and place.within and personal.describes_a_person(fields):
-            place = Place(person=True, texts=place.texts, within=True)
+        elif not found and place.within and personal.describes_a_person(fields):
+            place = place.inside(people=True)
         left: dict[str, Json] = {}
         for name, value in fields.items():
             if VALUE in known and not isinstance(value, dict | list):
@@ -174,9 +182,12 @@ class Cleaner:
         if value is None or isinstance(value, bool):
             return value
         of = self._class_of(name, value, place)
-        if of is not None and (getattr(self.policy, of) != "keep" or not isinstance(value, str)):
+        if of is None:
+            return self._unclassified(value, name, place, described)
+        if getattr(self.policy, of) != "keep":
             return self._unmapped(of, value)
-        return self._unclassified(value, name, place, described)
+        person = place.person or (of == "profile" and personal.holds_people(name, as_a_list=isinstance(value, list)))
+        return self._unclassified(value, "", Place(person, within=True, kept=True), _NOTHING)
 
     def _class_of(self, name: str, value: Json, place: Place) -> Pii | None:
         """The class of a field that no contract describes, by its name and its place; None if they do not say."""
@@ -188,7 +199,7 @@ class Cleaner:
             if personal.is_bare_name(name) and _says_words(value):
                 return "name"
             # What stands under a hash was held to the policy before.
-            if self.policy.profile != "keep" and not is_way and not is_hash(name):
+            if self.policy.profile != "keep" and not place.kept and not is_way and not is_hash(name):
                 return "profile"
         if isinstance(value, str) and personal.names_who(name) and not personal.looks_like_an_id(value):
             return "name"
@@ -199,8 +210,8 @@ class Cleaner:
 
     def _unclassified(self, value: Json, name: str, place: Place, described: AllDescribed) -> Json:
         if isinstance(value, dict):
-            of_people = place.person or personal.holds_people(name, as_a_list=False)
-            return self._inner(value, Place(person=of_people, texts=place.texts, within=True), described)
+            people = personal.holds_people(name, as_a_list=False)
+            return self._inner(value, place.inside(people=people), described)
         if isinstance(value, list):
             return self._list(value, name, place, described)
         if isinstance(value, str):
@@ -213,9 +224,8 @@ class Cleaner:
         return left if left or not fields or id(fields) in described else _GONE
 
     def _list(self, items: list[Json], name: str, place: Place, described: AllDescribed) -> list[Json]:
-        of_people = place.person or personal.holds_people(name, as_a_list=True)
-        inside = Place(person=of_people, texts=place.texts, within=True)
-        names = personal.names_who(name) or (of_people and not personal.is_id(name))
+        inside = place.inside(people=personal.holds_people(name, as_a_list=True))
+        names = personal.names_who(name) or (inside.person and not inside.kept and not personal.is_id(name))
         of_values = described.get(id(items))
         left = []
         for item in items:

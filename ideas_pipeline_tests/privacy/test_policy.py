@@ -11,7 +11,7 @@ from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key
 from ideas_pipeline.privacy.policy import apply
 from ideas_pipeline.privacy.privacy import Privacy
-from ideas_pipeline.privacy.unmapped import Cleaner
+from ideas_pipeline.privacy.unmapped import Cleaner, Place
 from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
@@ -63,6 +63,28 @@ def test_a_dropped_text_does_not_stay_behind_as_an_id_that_was_made_of_it():
     file = record(idea_id="5", attachment_id="letter of Ann.pdf", filename="letter of Ann.pdf")
     apply(Cleaner(Policy(free_text="drop"), KEY), "idea_attachments", [file])
     assert file.columns == {"idea_id": "5", "attachment_id": KEY.word("letter of Ann.pdf"), "filename": None}
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields", "left"),
+    [
+        (Policy(name="drop"), {"address": {"name": "Anna", "city": "Rome"}}, {"address": {"city": "Rome"}}),
+        (Policy(name="drop"), {"phones": [{"label": "Anna", "cell": "12"}, "34"]}, {"phones": [{"cell": "12"}, "34"]}),
+        (Policy(name="drop"), {"addresses": ["Rome", {"name": "Anna", "zip": 1}]}, {"addresses": ["Rome", {"zip": 1}]}),
+        (Policy(name="drop"), {"comment": {"text": "Hi", "name": "Anna"}}, {"comment": {"text": "Hi"}}),
+        (Policy(profile="drop"), {"name": {"first": "Anna", "last": "Lee"}}, None),
+        (Policy("keep", profile="drop"), {"email": {"value": "ann@people.example", "kind": "work"}}, None),
+        (
+            Policy(profile="drop"),
+            {"comment": {"display_name": "Anna", "team": "A"}},
+            {"comment": {"display_name": "Anna"}},
+        ),
+    ],
+    ids=["map", "list", "list of texts", "text", "name", "email", "another person"],
+)
+def test_in_a_field_of_a_kept_class_a_person_is_still_the_person(policy, fields, left):
+    kept = Cleaner(policy, KEY).fields({"author": {"id": 7, **fields}}, Place())
+    assert kept == {"author": {"id": 7, **(left or fields)}}
 
 
 def test_a_persons_id_is_always_kept():
