@@ -76,6 +76,7 @@ _PROFILE_PAIRS = frozenset(
     {("job", "title"), ("user", "agent"), ("about", "me"), ("contact", "number"), ("profile", "picture")}
 )
 _IDS = _listed("id ids uid uuid guid pk key oid")
+_OF_IDS = re.compile(r"[\W_]*(?:ids?|uuids?|guids?|uids?)$", re.IGNORECASE)
 _TEXTS = _listed(
     """
     answer answers body caption comment comments content contents excerpt feedback html message messages note
@@ -138,6 +139,19 @@ def names_who(name: str) -> bool:
     """Whether a field with this name says who: its value is a person's id or name, or a list of them."""
     of = words(name)
     return bool(of) and of[-1] in _WHO
+
+
+@lru_cache(maxsize=1 << 14)
+def is_id_of_who(name: str) -> bool:
+    """Whether an id in a field with this name is a person's: ``created_by``, ``editorId``, ``host_ids``, ``userid``."""
+    return names_who(_OF_IDS.sub("", name))
+
+
+@lru_cache(maxsize=1 << 14)
+def names_many(name: str) -> bool:
+    """Whether a field with this name is of several people: ``followers``."""
+    of = words(name)
+    return bool(of) and of[-1] in _WHO and (of[-1].endswith("s") or of[-1] in ("people", "staff"))
 
 
 @lru_cache(maxsize=1 << 14)

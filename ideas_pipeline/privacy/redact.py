@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import split_id
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.privacy import personal
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
 from ideas_pipeline.privacy.suppression import SuppressionList
@@ -31,14 +32,10 @@ KEPT = {
 
 # A short id such as 42 is a person's only if the field's name says so; a longer one is hardly anything else.
 _SHORT = 6
-_WHO = (
-    "author|user|owner|creator|member|person|people|voter|commenter|assignee|moderator|participant|contributor"
-    "|follower|liker|mention|winner|expert|reviewer|submitter|sponsor|account|profile"
-)
-_NAMES_A_PERSON = re.compile(rf"(.*_)?(({_WHO})s?|by)(_?ids?)?", re.IGNORECASE)
-# Beside an erased person's id, such a field is about the person.
+# Beside an erased person's id, such a field is about the person, and not about another one (an approver, an editor).
 _ABOUT_WHO = re.compile(
-    rf"({_WHO})s?(_.*)?|(display|full|first|last|given|family|nick|user|real)_?name|name|avatar(_.*)?|picture|photo|bio",
+    r"(author|user|owner|creator|member|person|people|voter|commenter|assignee|moderator|participant|contributor"
+    r"|follower|liker|mention|winner|expert|reviewer|submitter|sponsor|account|profile)s?(_.*)?|(display|full|first|last|given|family|nick|user|real)_?name|name|avatar(_.*)?|picture|photo|bio",
     re.IGNORECASE,
 )
 _SAYS_NOTHING = {"id", "_id", "uid", "uuid", "pk", "key"}
@@ -185,7 +182,7 @@ class Redactor:
 
     def _left_of_map(self, value: dict[str, Json], name: str, read: Mapping[int, Set[str]]) -> Json:
         if id(value) not in read:
-            ids = {key: who for key, item in value.items() if (who := self._someone(item, _named(name, key)))}
+            ids = {key: who for key, item in value.items() if (who := self._someone(item, _named(name, key, item)))}
             if ids or any(isinstance(item, str) and self.erased.is_word(item) for item in value.values()):
                 return ids or _GONE
         described = read.get(id(value), frozenset())
@@ -195,7 +192,7 @@ class Redactor:
             if not as_it_is and self.erased.is_word(key):
                 continue
             whole = as_it_is and not isinstance(item, dict | list)
-            kept = item if whole else self._left(item, _named(name, key), read)
+            kept = item if whole else self._left(item, _named(name, key, item), read)
             if kept is not _GONE:
                 left[key if as_it_is else self._someone(key, name) or key] = kept
         return left
@@ -205,7 +202,7 @@ class Redactor:
         if isinstance(value, bool) or not isinstance(value, str | int):
             return None
         text = str(value)
-        if len(text) > 255 or (len(text) < _SHORT and not _NAMES_A_PERSON.fullmatch(name)):
+        if len(text) > 255 or (len(text) < _SHORT and not personal.is_id_of_who(name)):
             return None
         return self.erased.surrogate(text)
 
@@ -238,8 +235,13 @@ def id_text(value: Json) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-def _named(above: str, name: str) -> str:
-    """The name of a value within a map: the map's own name if the value's name means nothing, such as ``id``."""
+def _named(above: str, name: str, value: Json) -> str:
+    """The name of a value within a map: the map's own name if the value's name means nothing, such as ``id``.
+
+    A single value of which the name is a plural is a count of people, ``followers: 42``, and has none.
+    """
+    if personal.names_many(name) and not isinstance(value, dict | list):
+        return ""
     return above if name.lower() in _SAYS_NOTHING or name.isdecimal() else name
 
 
