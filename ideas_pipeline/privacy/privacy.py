@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 import sqlalchemy as sa
 
@@ -98,6 +99,7 @@ class Privacy:
         self._policy_pages = PolicyPages(contract, self._cleaner)
         self._begun_with: list[Suppressed] = []
         self._back: dict[str, str] = {}
+        self._lock = Lock()  # of `_back`, which threads add to while another one takes it
         self.readmitted = False
 
     # -- on the way in
@@ -106,7 +108,9 @@ class Privacy:
         """Remove erased people from ``page``, apply the policy, and return it. Called from many threads."""
         self._erased.refresh()
         if stream == "users" and self._erased.was_ever_used:
-            self._back |= note_account_changes(self._erased, page)
+            back = note_account_changes(self._erased, page)
+            with self._lock:
+                self._back |= back
         if self._erased:
             for record in page.every:
                 self._redactor.record(stream, record)
@@ -162,7 +166,8 @@ class Privacy:
         Call it before their records are loaded. It sets ``readmitted`` if there were such people: their names are
         blanked in rows whose scopes seem unchanged, so everything has to be read again.
         """
-        back, self._back = self._back, {}
+        with self._lock:
+            back, self._back = self._back, {}
         if not back:
             return
         with warehouse.reading() as tx:

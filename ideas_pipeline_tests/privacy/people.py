@@ -13,7 +13,8 @@ from ideas_pipeline.privacy.suppression import SuppressionList
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
-KEY = Key("a key for tests alone", None)
+KEY_TEXT = "a key for tests alone"
+KEY = Key(KEY_TEXT, None)
 
 
 def list_in(folder: Path, community: str = COMMUNITY, key: Key = KEY) -> SuppressionList:

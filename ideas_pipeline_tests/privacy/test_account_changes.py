@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.account_changes import note_account_changes
-from ideas_pipeline_tests.privacy.people import KEY, erased, list_in, record
+from ideas_pipeline.privacy.privacy import Privacy
+from ideas_pipeline.privacy.suppression import SuppressionList
+from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
+from ideas_pipeline_tests.privacy.people import KEY, KEY_TEXT, erased, list_in, record
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 
 def page(received_at: float | None = None, **columns: Any) -> Page:
@@ -63,3 +73,31 @@ def test_whoever_asked_to_be_erased_stays_erased_under_a_new_account_too(tmp_pat
     for _ in range(3):
         note_account_changes(people, page(id="77", email="ann@people.example"))
         assert people.surrogate("77")
+
+
+def test_who_came_back_is_not_forgotten_if_pages_come_while_others_are_readmitted(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = list_in(tmp_path)
+    for person in ("42", "43"):
+        people.merge([people.entry(person, set(), because="deleted at the source")])
+    privacy = Privacy(contract_with({}), COMMUNITY, folder=tmp_path, key=KEY_TEXT)
+    readmitted: list[str] = []
+
+    def among(_tx: Transaction, back: Mapping[str, str]) -> dict[str, str]:
+        readmitted.extend(back.values())
+        return {}
+
+    def noted(people: SuppressionList, of: Page) -> dict[str, str]:
+        if of is first:  # what other threads do meanwhile
+            privacy.readmit(warehouse)
+            privacy.apply("users", page(id="43"))
+        return note_account_changes(people, of)
+
+    monkeypatch.setattr("ideas_pipeline.privacy.privacy.erased_among", among)
+    monkeypatch.setattr("ideas_pipeline.privacy.privacy.note_account_changes", noted)
+    first = page(id="42")
+    privacy.apply("users", first)
+    privacy.readmit(warehouse)
+    privacy.readmit(warehouse)
+    assert sorted(readmitted) == ["42", "43"]
