@@ -9,7 +9,7 @@ from statistics import mean
 
 import sqlalchemy as sa
 
-from ideas_pipeline.contract.model import Fields
+from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.ideas_api.field_map import MISSING, present
@@ -17,7 +17,7 @@ from ideas_pipeline.probe.field_names import known_lists, known_names, snake
 from ideas_pipeline.probe.fields import ENOUGH
 from ideas_pipeline.probe.guess import likeness
 from ideas_pipeline.probe.shapes import NOTHING, is_keyed, kinds_of
-from ideas_pipeline.records.timestamps import TimeFormat, timestamps
+from ideas_pipeline.records.timestamps import TimeFormat, timestamps, unit_of
 from ideas_pipeline.tables.columns import Kind, kind, known_values
 from ideas_pipeline.tables.community import TABLES
 
@@ -69,6 +69,7 @@ class _Table:
         records: the records, or the items of an embedded list.
         paths: the kinds of the values by path.
         values: the values by path, without those that mean nothing.
+        no_times: the times that mean "none" in this contract.
         taken: paths that others read.
         optional: columns that get their value elsewhere.
     """
@@ -79,6 +80,7 @@ class _Table:
     records: Sequence[Json]
     paths: Mapping[str, set[str]]
     values: Mapping[str, list[Json]]
+    no_times: tuple[str, ...] = ()
     taken: set[str] = field(default_factory=set)
     optional: frozenset[str] = frozenset()
 
@@ -95,7 +97,7 @@ def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known)
     spec = draft.contract.streams[stream]
     place: Steps = ("streams", stream)
     lists = _fit_embedded(draft, stream, records, known)
-    table = _table(stream, place, spec.fields, records)
+    table = _table(draft.contract, place, spec.fields, records)
     table.taken.update(lists)
     if spec.each:
         # The scope names the parent, so a record need not.
@@ -171,7 +173,7 @@ def _fit_items(draft: Draft, stream: str, table: str, path: str, records: Sequen
         return
     place: Steps = ("streams", stream, "embedded", table)
     fields = draft.contract.streams[stream].embedded[table].fields
-    _fit_table(draft, _table(table, place, fields, maps), known)
+    _fit_table(draft, _table(draft.contract, place, fields, maps), known)
 
 
 def _items(records: Sequence[Json], path: str) -> list[Json]:
@@ -187,13 +189,20 @@ def _items(records: Sequence[Json], path: str) -> list[Json]:
     return found
 
 
-def _table(name: str, place: Steps, fields: Fields, records: Sequence[Json]) -> _Table:
+def _table(contract: Contract, place: Steps, fields: Fields, records: Sequence[Json]) -> _Table:
+    """The table at a place of the contract: a stream, or one of its embedded tables."""
     paths = {path: k for path, k in kinds_of(records).items() if "*" not in path}
+    nones = (*contract.none_values, *(none for source in fields.values() for none in source.none))
     values: dict[str, list[Json]] = {}
     for path in paths:
         at = [present(record, (path,)) for record in records]
-        values[path] = [v for v in at if v is not MISSING and v not in (None, "", [], {})]
-    return _Table(name, place, fields, records, paths, values)
+        # 0 and false are equal for Python.
+        values[path] = [
+            v
+            for v in at
+            if v is not MISSING and v is not None and not any(type(v) is type(n) and v == n for n in nones)
+        ]
+    return _Table(str(place[-1]), place, fields, records, paths, values, contract.no_times)
 
 
 def _fit_table(draft: Draft, table: _Table, known: Known) -> None:
@@ -227,7 +236,7 @@ def _fit_table(draft: Draft, table: _Table, known: Known) -> None:
 
 def _confirm(draft: Draft, table: _Table, column: str, path: str) -> None:
     """Confirm a column's path, or correct the unit of its times alone."""
-    unit, stated = _unit(table.values[path]), table.fields[column].epoch
+    unit, stated = _unit(table, column, path), table.fields[column].epoch
     # Without a unit in the contract, numbers are read by their magnitude.
     if column.endswith("_at") and unit and stated and unit != stated:
         reason = f"the numbers {_seen(table.records, path)} are times in {unit}"
@@ -243,7 +252,7 @@ def _lines(table: _Table, column: str, path: str) -> list[Inferred]:
     if column.endswith("_id") and not table.values[path] and not path.lower().endswith("id"):
         # Always empty so far: an id, or an object that has one.
         value = [f"{path}.id", path]
-    unit = _unit(table.values[path]) if column.endswith("_at") else None
+    unit = _unit(table, column, path) if column.endswith("_at") else None
     if unit and source.epoch not in (unit, None):
         value = {"paths": value, "epoch": unit}
     elif source.none or source.epoch or source.no_times is not None:
@@ -252,12 +261,20 @@ def _lines(table: _Table, column: str, path: str) -> list[Inferred]:
     return [Inferred((*table.place, "fields", column), value, seen if table.values[path] else f"{seen}, always empty")]
 
 
-def _unit(values: Sequence[Json]) -> str | None:
-    """The unit of times that are numbers, by their magnitude; None if they are not numbers."""
-    numbers = [float(v) for v in values if _is_epoch(v)]
-    if not numbers or len(numbers) < len([v for v in values if v not in (0, "0")]):
+def _unit(table: _Table, column: str, path: str) -> str | None:
+    """The unit of times that are numbers, by their magnitude; None if they are not numbers of one unit."""
+    moments, _ = timestamps(table.values[path], _format(table, column))
+    times = [v for v, moment in zip(table.values[path], moments, strict=True) if moment is not None]
+    if not all(_NUMBER.fullmatch(str(v).strip()) for v in times):
         return None
-    return "milliseconds" if min(numbers) > 10**11 else "seconds"
+    units = {unit_of(float(v)) for v in times}
+    return units.pop() if len(units) == 1 else None
+
+
+def _format(table: _Table, column: str) -> TimeFormat:
+    """How the reader takes the times of a column, but in any unit."""
+    own = table.fields[column].no_times if column in table.fields else None
+    return TimeFormat(no_times=table.no_times if own is None else own)
 
 
 def _ask_for_rest(draft: Draft, table: _Table, missing: Sequence[str], known: Known) -> None:
@@ -361,11 +378,11 @@ def _may_be(table: _Table, column: sa.Column[object], path: str, known: Known) -
         return not is_elsewhere and all(
             isinstance(v, str | int)
             and not isinstance(v, bool)
-            and not (isinstance(v, str) and (" " in v or _is_time(v)))
+            and not (isinstance(v, str) and (" " in v or _is_time_text(v)))
             for v in values
         )
     if of == "timestamp":
-        return all(_is_time(v) for v in values)
+        return not timestamps(values, _format(table, name))[1]
     if of == "boolean":
         return all(isinstance(v, bool) or str(v).lower() in _BOOLEAN_TEXTS for v in values)
     if of in ("integer", "number"):
@@ -377,16 +394,13 @@ def _may_be(table: _Table, column: sa.Column[object], path: str, known: Known) -
     if name == "email":
         return all("@" in str(v) for v in values)
     return all(isinstance(v, str | int | float) and not isinstance(v, bool) for v in values) and not (
-        bool(values) and all(isinstance(v, str) and (_is_time(v) or _URL.fullmatch(v) is not None) for v in values)
+        bool(values) and all(isinstance(v, str) and (_is_time_text(v) or _URL.fullmatch(v) is not None) for v in values)
     )
 
 
-def _is_time(value: Json) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
-        return _is_epoch(value) or value in (0, "0")
-    return isinstance(value, str) and not timestamps([value], TimeFormat())[1]
+def _is_time_text(value: str) -> bool:
+    """Whether a text is a time. Digits alone may be anything, unless they count from 1970 as most APIs do."""
+    return _is_epoch(value) if _NUMBER.fullmatch(value.strip()) else not timestamps([value], TimeFormat())[1]
 
 
 def _is_epoch(value: Json) -> bool:
@@ -407,9 +421,10 @@ def _seen(records: Sequence[Json], path: str) -> str:
     return f"in {count} of {len(records)} records"
 
 
-def resemblance(stream: str, fields: Fields, records: Sequence[Json]) -> float:
+def resemblance(stream: str, contract: Contract, records: Sequence[Json]) -> float:
     """How much records resemble those of a stream, from 0 to 1: the share of its columns that have a likely field."""
-    table = _table(stream, ("streams", stream), fields, [r for r in records if isinstance(r, dict)])
+    fields = contract.streams[stream].fields
+    table = _table(contract, ("streams", stream), fields, [r for r in records if isinstance(r, dict)])
     if not table.paths:
         return 0.0
     columns = TABLES[stream].columns

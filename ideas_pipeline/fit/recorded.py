@@ -257,7 +257,7 @@ def _most_alike(draft: Draft, seen: _ListSeen, options: Sequence[str]) -> str | 
         spec = draft.contract.streams.get(stream)
         records = [r for e in seen.answered for r in _records(e, likely_records(e.body, stream, spec))] if spec else []
         if spec and records:
-            scored.append((resemblance(stream, spec.fields, records), stream))
+            scored.append((resemblance(stream, draft.contract, records), stream))
     score, best = max(scored, default=(0.0, ""))
     return best if score > _ALIKE else None
 

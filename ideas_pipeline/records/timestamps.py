@@ -235,16 +235,24 @@ def _is_basic(found: re.Match[str]) -> bool:
     return int(found["year"]) in _YEARS and 1 <= int(found["month"]) <= 12 and 1 <= int(found["day"]) <= 31
 
 
+def unit_of(number: float) -> str | None:
+    """The unit in which a number that counts from 1970 is a time between 1995 and 2199; None if there is none."""
+    return next((unit for unit in _UNITS if _EARLIEST <= _moment(number, unit) < _LATEST), None)
+
+
+def _moment(number: float, unit: str) -> float:
+    """Microseconds since 1970. Integers stay exact in units that are no shorter."""
+    return number * _UNITS[unit] if _UNITS[unit] < 1 else number * int(_UNITS[unit])
+
+
 def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int | None:
     """Microseconds since 1970 of a number; None if it means that there is no time."""
     if not abs(value) < _TOO_LARGE:  # NaN and infinities, too
         raise ValueError(_OUT_OF_RANGE)
-    units = list(_UNITS) if epoch is None else [epoch]
-    moments = [value * _UNITS[unit] if _UNITS[unit] < 1 else value * int(_UNITS[unit]) for unit in units]
-    if epoch is None:
-        likely = next((moment for moment in moments if _EARLIEST <= moment < _LATEST), None)
-        if likely is not None:
-            return None if _means_none(likely, none) else round(likely)
+    likely = epoch or unit_of(value)
+    moments = [_moment(value, unit) for unit in ([likely] if likely else _UNITS)]
+    if epoch is None and likely:
+        return None if _means_none(moments[0], none) else round(moments[0])
     if any(_means_none(moment, none) for moment in moments):
         return None
     if epoch is None:

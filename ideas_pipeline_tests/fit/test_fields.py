@@ -1,0 +1,56 @@
+"""Which field of the records ``fit`` takes for a column, and what it says of the others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ideas_pipeline.fit.draft import Draft
+from ideas_pipeline_tests.fit.evidence import fitted_from
+
+TEXTS = [f"2024-01-{day:02}T10:00:00Z" for day in range(1, 13)]
+
+
+def ideas(folder: Path, **columns: list[Any]) -> Draft:
+    """What twelve ideas with these values show."""
+    records = [
+        {"id": n, "title": f"Idea {n}"} | {name: values[n] for name, values in columns.items()} for n in range(12)
+    ]
+    file = folder / "ideas.json"
+    file.write_text(json.dumps({"data": records}))
+    return fitted_from(file)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [f"202401{day:02}" for day in range(1, 13)],
+        [int(f"202401{day:02}") for day in range(1, 13)],
+        ["0000-00-00", *TEXTS[1:]],
+        ["0000-00-00 00:00:00", *TEXTS[1:]],
+        ["0001-01-01T00:00:00Z", *TEXTS[1:]],
+        [0, *(1_714_979_289 + n for n in range(11))],
+        [1_714_979_289_000_000 + n for n in range(12)],
+        [f"/Date({1_714_979_289_000 + n})/" for n in range(12)],
+    ],
+)
+def test_what_the_reader_takes_for_a_time_is_one_for_fit(times: list[Any], tmp_path: Path) -> None:
+    draft = ideas(tmp_path, posted_on=times)
+    assert draft.contract.streams["ideas"].fields["created_at"].paths == ("posted_on",)
+    assert "created_at" not in " ".join(draft.notes)
+
+
+def test_counts_and_ids_are_no_times_though_a_reader_could_take_them_so(tmp_path: Path) -> None:
+    counts = [20_240_101 + n for n in range(12)]
+    snowflakes = [str(1_714_979_289_123_456_789 + n) for n in range(12)]
+    draft = ideas(tmp_path, number_of_views=counts, submitter=snowflakes)
+    fields = draft.contract.streams["ideas"].fields
+    assert (fields["view_count"].paths, fields["author_id"].paths) == (("number_of_views",), ("submitter",))
+
+
+def test_what_is_no_time_is_still_none(tmp_path: Path) -> None:
+    draft = ideas(tmp_path, created=["soon", *TEXTS[1:]])
+    assert "created_at" in " ".join(draft.notes)
