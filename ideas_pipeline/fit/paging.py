@@ -112,7 +112,7 @@ def total_value(answer: Exchange, where: Mapping[str, str] | None) -> int | None
 
 
 def fit_paging(target: List, learned: Found | None, sizes: list[str]) -> Found | None:
-    """Find the paging of a list that is probably longer than its first page, or has at least two records.
+    """Find the paging of a list. One with fewer than two records cannot show it, and is taken to be as the others.
 
     Args:
         target: the list.
@@ -123,18 +123,19 @@ def fit_paging(target: List, learned: Found | None, sizes: list[str]) -> Found |
         The paging; None if the list is too short to show it, or no known parameter changes what comes.
     """
     count = len(target.first.keys)
-    if learned is not None and count > 1 and (same := _like(target, learned)):
+    if count < 2:
+        reason = "as in another list: this one is too short to show it"
+        return Found(learned.values, dict.fromkeys(learned.values, reason)) if learned and count else None
+    if learned is not None and (same := _like(target, learned)):
         return same
     first = target.first
     hint = likely_paging(first.answer.body, first.answer.answer_headers)
-    size = None
-    if count > 1:
-        size, small = _size_parameter(target, [*sizes, *_echoed(first.answer, hint)])
-        if size and small:
-            # A short page shows the link or the cursor that a page with the whole list lacks.
-            sizes[:] = [size]
-            first = small
-            hint = likely_paging(first.answer.body, first.answer.answer_headers) or hint
+    size, small = _size_parameter(target, [*sizes, *_echoed(first.answer, hint)])
+    if size and small:
+        # A short page shows the link or the cursor that a page with the whole list lacks.
+        sizes[:] = [size]
+        first = small
+        hint = likely_paging(first.answer.body, first.answer.answer_headers) or hint
     sized: dict[str, Json] = {"size_parameter": size}
     reasons = {"size_parameter": "a page had as many records as it asked for" if size else "no known parameter sets it"}
     if hint and hint["style"] == "next_link":
