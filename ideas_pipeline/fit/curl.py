@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.fit.evidence import Exchange, origin_of
 
@@ -53,7 +55,7 @@ def _requests(line: str, source: str) -> Iterator[Exchange]:
     except ValueError:
         return
     url, method, as_query = "", "", False
-    headers: dict[str, str] = {}
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     data: list[str] = []
     fields: dict[str, Json] = {}
     json_body = ""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.probe.shapes import FIELD_NAME
 
@@ -44,11 +46,11 @@ class Exchange:
     path: str = ""
     values: Mapping[str, Json] = field(default_factory=dict, repr=False)
     send_as: SendAs = "query"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: CaseInsensitiveDict[str] = field(default_factory=CaseInsensitiveDict, repr=False)
     status: int | None = None
     body: Json = field(default=None, repr=False)
     text: str = field(default="", repr=False)
-    answer_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    answer_headers: CaseInsensitiveDict[str] = field(default_factory=CaseInsensitiveDict, repr=False)
     received_at: float | None = None
     documented: bool = False
     base: str = ""
@@ -63,11 +65,6 @@ class Exchange:
     def is_missing(self) -> bool:
         """Whether the API has no such path or method."""
         return self.status in (404, 405, 410)
-
-
-def header(headers: Mapping[str, str], name: str) -> str | None:
-    """The value of a header, whatever the case of its name."""
-    return next((value for key, value in headers.items() if key.lower() == name.lower()), None)
 
 
 def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.fit.evidence import Exchange, origin_of
 
@@ -90,8 +92,8 @@ def _content(content: dict[str, Any]) -> tuple[Json, str]:
         return None, text if len(text) < 1000 and "<" not in text else ""
 
 
-def _pairs(headers: Any) -> dict[str, str]:
-    return {str(pair["name"]): str(pair["value"]) for pair in headers or []}
+def _pairs(headers: Any) -> CaseInsensitiveDict[str]:
+    return CaseInsensitiveDict((str(pair["name"]), str(pair["value"])) for pair in headers or [])
 
 
 def _moment(entry: Any) -> float | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ideas_pipeline.fit.draft import Draft, Inferred
-from ideas_pipeline.fit.evidence import Exchange, header
+from ideas_pipeline.fit.evidence import Exchange
 
 _LIMITS = ("X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit")
 # Headers whose name has the window, in seconds.
@@ -22,8 +22,8 @@ def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
     """Read the limits of rate headers: a limit per hour or per second, if the header or its window says which."""
     for answer in reversed([e for e in exchanges if not e.documented]):
         for name in (*_LIMITS, *_WINDOWS):
-            value = header(answer.answer_headers, name)
-            match = re.match(r"\s*(\d+)\s*(?:[,;].*?\bw=(\d+))?", value or "")
+            value = answer.answer_headers.get(name, "")
+            match = re.match(r"\s*(\d+)\s*(?:[,;].*?\bw=(\d+))?", value)
             if not match:
                 continue
             window = int(match[2]) if match[2] else _WINDOWS.get(name) or _window(answer)
@@ -47,7 +47,7 @@ def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
 def _window(answer: Exchange) -> int | None:
     """The seconds of the rate limit's window, if a header says so."""
     for name in ("X-RateLimit-Window", "X-Rate-Limit-Window", "RateLimit-Policy"):
-        value = header(answer.answer_headers, name) or ""
+        value = answer.answer_headers.get(name, "")
         if found := re.search(r"w=(\d+)", value) or re.fullmatch(r"\s*(\d+)\s*", value):
             return int(found[1])
     return None

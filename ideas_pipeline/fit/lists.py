@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
@@ -12,7 +12,7 @@ from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record
 from ideas_pipeline.fit.fields import Known, fit_fields
 from ideas_pipeline.fit.login import Tokens
 from ideas_pipeline.fit.login_answers import challenge_scheme, token_type
-from ideas_pipeline.fit.paging import Found, List, fit_paging, key_of, page_of, parameters, total_in, total_value
+from ideas_pipeline.fit.paging import Found, List, fit_paging, is_in_force, key_of, page_of, parameters, total_in
 from ideas_pipeline.fit.session import Session
 from ideas_pipeline.ideas_api.field_map import field_map, records_in
 from ideas_pipeline.probe import vocabulary
@@ -364,7 +364,7 @@ def _ask_for_paging(explorer: Explorer, stream: str) -> None:
     """Ask how a list is paged that is certainly longer than its first page."""
     draft, target = explorer.draft, explorer.lists[stream]
     count = len(target.first.keys)
-    total = total_value(target.first.answer, total_in(target.first.answer, target.records, count))
+    total = _total(target)
     place = ("streams", stream, "paging", "style")
     if total is not None and total > count and not draft.is_settled(place) and place not in draft.stated:
         draft.ask(
@@ -391,8 +391,7 @@ def _fit_records(explorer: Explorer, stream: str, answer: Exchange) -> None:
     if not found:
         draft.notes.append(f"{stream}: the list that was read has no records, so its fields could not be compared")
         return
-    where = total_in(answer, target.records, len(found))
-    _fit_total(draft, stream, where, total_value(answer, where), len(found))
+    _fit_total(draft, stream, total_in(answer, target.records, len(found)), len(found))
     fit_fields(draft, stream, [record for _, record in found], known_ids(explorer.seen))
     mapper = field_map(draft.contract, stream)
     scope = explorer.scopes[stream]
@@ -404,7 +403,7 @@ def _read_full_page(explorer: Explorer, stream: str) -> None:
     draft, target = explorer.draft, explorer.lists[stream]
     place = ("streams", stream, "paging", "size")
     count = len(target.first.keys)
-    total = total_value(target.first.answer, total_in(target.first.answer, target.records, count))
+    total = _total(target)
     paging = draft.contract.streams[stream].paging
     if explorer.paging is None or not explorer.paging.values["style"] == paging.style != "none" or not count:
         return
@@ -430,14 +429,21 @@ def _read_full_page(explorer: Explorer, stream: str) -> None:
         return
 
 
-def _fit_total(draft: Draft, stream: str, where: Mapping[str, str] | None, total: int | None, count: int) -> None:
+def _total(target: List) -> int | None:
+    """The total that the first page of a list reports."""
+    found = total_in(target.first.answer, target.records, len(target.first.keys))
+    return found[1] if found else None
+
+
+def _fit_total(draft: Draft, stream: str, found: tuple[dict[str, str], int] | None, count: int) -> None:
     place = ("streams", stream, "paging", "total")
     in_force = draft.contract.streams[stream].paging.total
-    if where is None:
+    if found is None:
         if in_force is not None and count:
             draft.propose(Inferred(place, None, f"in none of the responses ({count} records came)"))
         return
-    if in_force and (in_force.header == where.get("header") if "header" in where else where["body"] in in_force.body):
+    where, total = found
+    if is_in_force(in_force, where):
         draft.confirm(place, f"it says {'as many' if total == count else 'more'} records as came")
     else:
         draft.propose(

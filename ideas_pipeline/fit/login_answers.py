@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ideas_pipeline.contract.types import Json, Paths
-from ideas_pipeline.fit.evidence import Exchange, header, leaves
+from ideas_pipeline.fit.evidence import Exchange, leaves
 from ideas_pipeline.ideas_api.auth_responses import is_yes
 from ideas_pipeline.probe.shapes import kinds_of
 
@@ -119,6 +119,6 @@ def token_type(answer: Exchange) -> str | None:
 
 def challenge_scheme(answer: Exchange) -> str | None:
     """The scheme that a 401 asks for in WWW-Authenticate (RFC 9110 §11.6.1); None if it names none."""
-    asked = header(answer.answer_headers, "WWW-Authenticate") or ""
+    asked = answer.answer_headers.get("WWW-Authenticate", "")
     word = asked.split(" ", 1)[0].strip(",")
     return word if re.fullmatch(r"[A-Za-z]{3,12}", word) else None

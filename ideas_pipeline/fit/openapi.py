@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.fit.evidence import Exchange, origin_of
 
@@ -71,10 +73,10 @@ class _Document:
             path,
             values,
             send_as,
-            headers,
+            CaseInsensitiveDict(headers),
             status,
             answer,
-            answer_headers=answer_headers,
+            answer_headers=CaseInsensitiveDict(answer_headers),
             documented=True,
             base=base,
         )

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from ideas_pipeline.contract.paging import Total
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.fit.evidence import Exchange, header
+from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.ideas_api.field_map import records_in
+from ideas_pipeline.ideas_api.pagination import total_of
 from ideas_pipeline.probe import vocabulary
 from ideas_pipeline.probe.guess import likely_paging, likely_total
 
@@ -93,22 +95,22 @@ def key_of(answer: Exchange, records: str) -> str | None:
     return next(unique, None)
 
 
-def total_in(answer: Exchange, records: str, count: int) -> dict[str, str] | None:
-    """The place of the list's total in a response."""
-    return likely_total(answer.body, answer.answer_headers, records, count)
-
-
-def total_value(answer: Exchange, where: Mapping[str, str] | None) -> int | None:
-    """The total at its place."""
+def total_in(answer: Exchange, records: str, count: int) -> tuple[dict[str, str], int] | None:
+    """The place of the list's total in a response, as in the contract, and the total; None if there is none."""
+    where = likely_total(answer.body, answer.answer_headers, records, count)
     if where is None:
         return None
-    value: Any = answer.body
+    total = total_of(Total.model_validate(where), answer.body, answer.answer_headers)
+    return None if total is None else (where, total)
+
+
+def is_in_force(total: Total | None, where: Mapping[str, str]) -> bool:
+    """Whether the contract's total is read at this place."""
+    if total is None:
+        return False
     if "header" in where:
-        value = header(answer.answer_headers, where["header"])
-    else:
-        for name in where["body"].split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-    return int(value) if str(value).isdecimal() else None
+        return (total.header or "").lower() == where["header"].lower()
+    return where["body"] in total.body
 
 
 def fit_paging(target: List, learned: Found | None, sizes: list[str]) -> Found | None:
@@ -219,10 +221,10 @@ def _like(target: List, learned: Found) -> Found | None:
 
 def _unpaged_if_refused(target: List) -> Found | None:
     """No paging, if the list refuses the parameters of the other lists and all that its total promises came."""
-    where = total_in(target.first.answer, target.records, len(target.first.keys))
-    total = total_value(target.first.answer, where)
+    count = len(target.first.keys)
+    total = total_in(target.first.answer, target.records, count)
     hint = likely_paging(target.first.answer.body, target.first.answer.answer_headers)
-    return None if hint or (total or 0) > len(target.first.keys) else _unpaged()
+    return None if hint or (total and total[1] > count) else _unpaged()
 
 
 def _unpaged() -> Found:
@@ -242,7 +244,7 @@ def _echoed(answer: Exchange, hint: Mapping[str, Json] | None) -> list[str]:
         link: Any = answer.body
         for name in str(hint.get("next", "")).split(".") if hint.get("next") else []:
             link = link.get(name) if isinstance(link, dict) else None
-        link = link or header(answer.answer_headers, "Link") or ""
+        link = link or answer.answer_headers.get("Link", "")
         names += [name for name, _ in parse_qsl(urlsplit(str(link).split(">")[0].lstrip("<")).query)]
     if hint:
         names += [str(v) for k, v in hint.items() if k.endswith("_parameter") and v]

@@ -13,7 +13,7 @@ from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record
 from ideas_pipeline.fit.fields import Known, fit_fields, resemblance
-from ideas_pipeline.fit.paging import from_request, page_of, total_in, total_value
+from ideas_pipeline.fit.paging import from_request, is_in_force, page_of, total_in
 from ideas_pipeline.fit.recorded_login import fit_recorded_header, fit_recorded_login, placeholder_of
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.field_map import field_map, records_in
@@ -351,15 +351,11 @@ def _fit_paging(draft: Draft, stream: str, seen: _ListSeen, records: str | None)
         )
     for exchange in seen.answered if records is not None else []:
         count = len(_records(exchange, records))
-        where = total_in(exchange, str(records), 1 if exchange.documented else count)
-        if where is None or not count:
+        found = total_in(exchange, str(records), 1 if exchange.documented else count)
+        if found is None or not count:
             continue
-        in_force = draft.contract.streams[stream].paging.total
-        is_same = in_force and (
-            in_force.header == where.get("header") if "header" in where else where["body"] in in_force.body
-        )
-        total = total_value(exchange, where)
-        if is_same:
+        where, total = found
+        if is_in_force(draft.contract.streams[stream].paging.total, where):
             draft.confirm((*place, "total"), f"it says {total} with {count} records" if exchange.documented else "seen")
         else:
             draft.propose(Inferred((*place, "total"), dict(where), f"named like a total, in {exchange.source}"))

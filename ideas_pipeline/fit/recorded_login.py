@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.fit.draft import Draft, Inferred
-from ideas_pipeline.fit.evidence import Exchange, header
+from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.fit.login_answers import place_in_force, token_places, value_at, value_place
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.probe import vocabulary
@@ -138,7 +138,7 @@ def fit_recorded_header(exchanges: Sequence[Exchange], draft: Draft, tokens: Seq
         return
     # A format that cannot be written is the last resort.
     name, form = max(found, key=lambda pair: (bool(pair[1]), found[pair]))
-    having = [e for e in exchanges if header(e.headers, name)]
+    having = [e for e in exchanges if e.headers.get(name)]
     source = sources[name, form]
     at: Steps = ("auth", "header")
     reason = f"in {len(having)} of {len(exchanges)} requests of {source}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.errors import IdeasApiError, RateLimited, Unavailable
 from ideas_pipeline.fit.evidence import Exchange
@@ -66,7 +68,7 @@ class Session:
     ) -> Exchange:
         """Read a path with the token, or with another ``header``. Raises Stopped and Unavailable."""
         headers = self.header if header is None else header
-        return self._send(Exchange(LIVE, "GET", path, values or {}, "query", headers))
+        return self._send(Exchange(LIVE, "GET", path, values or {}, "query", CaseInsensitiveDict(headers)))
 
     def authenticate(self, request: LoginRequest, known: Mapping[str, str]) -> Exchange:
         """Send a request of the auth flow, with ``known`` in its placeholders. Raises as ``get``."""
@@ -116,7 +118,7 @@ class Session:
             status=response.status,
             body=response.body,
             text="" if isinstance(response.body, dict | list) else response.text,
-            answer_headers=dict(response.headers),
+            answer_headers=CaseInsensitiveDict(response.headers),
             received_at=response.received_at,
         )
 

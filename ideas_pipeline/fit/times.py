@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.fit.draft import Draft, Inferred
-from ideas_pipeline.fit.evidence import Exchange, header, leaves
+from ideas_pipeline.fit.evidence import Exchange, leaves
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.probe.field_names import snake
 from ideas_pipeline.probe.shapes import kind, kinds_of
@@ -171,7 +171,7 @@ def _records(body: Json) -> Iterator[dict[str, Json]]:
 
 
 def _date(exchange: Exchange) -> datetime | None:
-    seconds = http_date(header(exchange.answer_headers, "Date")) or exchange.received_at
+    seconds = http_date(exchange.answer_headers.get("Date")) or exchange.received_at
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 

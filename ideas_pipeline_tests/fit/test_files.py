@@ -195,3 +195,14 @@ def test_one_list_for_all_parents_is_read_without_a_parent(tmp_path: Path) -> No
     assert shown["streams.ideas.each"] is None
     assert draft.contract.streams["ideas"].fields["challenge_id"].paths == ("challenge.id",)
     assert shown["streams.comments.path"] == "comments?idea_id={idea_id}"
+
+
+def test_the_names_of_headers_are_not_case_sensitive(tmp_path: Path) -> None:
+    """HTTP/2 has them in lower case (RFC 9113 §8.2.1)."""
+    url = "https://api.example.com/v2/users?per_page=5"
+    people = [{"id": n, "display_name": f"Person {n}"} for n in range(5)]
+    answer = {"link": f'<{url}&page=2>; rel="next"', "x_total_count": "12"}
+    shown = values(fitted_from(har(tmp_path, entry(url, people, headers={"x-api-key": "abcdef"}, **answer))))
+    assert shown["streams.users.paging.style"] == "next_link"
+    assert shown["streams.users.paging.total"] == {"header": "x-total-count"}
+    assert shown["auth.header.name"] == "x-api-key"

@@ -7,6 +7,8 @@ from email.utils import format_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.evidence import Exchange
@@ -17,7 +19,7 @@ MONTHS = range(1, 13)
 
 def asked(records: list[dict[str, Any]], now: datetime | None = None, **body: Any) -> Draft:
     """What a response with these records shows."""
-    headers = {"date": format_datetime(now, usegmt=True)} if now else {}
+    headers = CaseInsensitiveDict({"date": format_datetime(now, usegmt=True)} if now else {})
     draft = Draft(load_contract(None).model_dump(by_alias=True), lambda _: [])
     fit_timezone(
         draft, [Exchange("the API", "GET", "ideas", status=200, body={"data": records} | body, answer_headers=headers)]
