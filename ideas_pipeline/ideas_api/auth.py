@@ -21,7 +21,6 @@ from ideas_pipeline.ideas_api.auth_responses import (
     is_yes,
     refresh_token_of,
     refuse_missing_route,
-    states_error,
     token_at,
     value_at,
 )
@@ -223,7 +222,8 @@ class Auth:
         if response is None:
             response = self._exchange(self._request_code(stored))
         refuse_missing_route(response, "token", self._contract.token)
-        if response.status >= 400 or states_error(response):
+        token = value_at(response, self._contract.token.access_token)
+        if response.status >= 400 or (not token and response.states_error):
             raise AuthenticationError(
                 "the API issued an auth code, but refuses to exchange it for an access token",
                 status=response.status,
@@ -244,7 +244,7 @@ class Auth:
             response = self._send(request)
             refuse_missing_route(response, "code", request)
             code = value_at(response, request.auth_code) if response.status < 400 else None
-            if response.status >= 400 or (not code and states_error(response)):
+            if response.status >= 400 or (not code and response.states_error):
                 raise credentials_error(response.status, worked_before=stored is not None)
             if code:
                 return str(code)

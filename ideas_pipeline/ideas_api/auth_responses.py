@@ -11,7 +11,6 @@ from typing import Any
 from ideas_pipeline.contract.auth import AuthRequest
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import AuthenticationError, TokenRefused
-from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.responses import Response, http_date
 
@@ -83,14 +82,8 @@ def _is_token(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def states_error(response: Response) -> bool:
-    """Whether a good status comes with a body that calls itself an error."""
-    stated = stated_error(response.body, response.status)
-    return stated.marked and not stated.has_records
-
-
 def held(response: Response) -> str:
-    """What a response of the auth flow holds: the names and kinds of its values, never a value."""
+    """Describe an auth response by the names and kinds of its values, never the values."""
     if response.body is None:
         return "the response holds text that is not JSON" if response.text.strip() else "the response is empty"
     kinds = [f"{path} ({kind})" for path, kind in islice(_kinds(response.body, ""), _MOST_NAMES)]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ideas_pipeline.errors import AccessDenied, IdeasApiError, RateLimited, RequestRefused
 from ideas_pipeline.ideas_api.auth import Auth
-from ideas_pipeline.ideas_api.auth_responses import new_token_error, states_error
+from ideas_pipeline.ideas_api.auth_responses import new_token_error
 from ideas_pipeline.ideas_api.http_errors import access_denied
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.ideas_api.transport import NO_PARAMETERS, Parameters, Transport
@@ -92,7 +92,7 @@ class AuthenticatedTransport:
         call = _Call(method, path_or_url, parameters)
         try:
             tried = self._try(call, *self._auth.header())
-            if isinstance(tried.error, RateLimited):
+            if isinstance(tried.error, RateLimited) and not tried.error.certain:
                 tried = self._without_rate_limit(tried, call)
             elif tried.doubtful:
                 tried = self._decided(tried, call)
@@ -114,7 +114,7 @@ class AuthenticatedTransport:
             if not isinstance(raised, AccessDenied | RequestRefused | RateLimited):
                 raise
             error = raised
-        accepted = response is not None and not response.refuses_token and not states_error(response)
+        accepted = response is not None and not response.refuses_token and not response.states_error
         if accepted:
             self._witness = call, token, sent
             self._auth.accepted(token)
@@ -183,8 +183,6 @@ class AuthenticatedTransport:
 
         Otherwise every list that the account may not read would cost as long a wait.
         """
-        if not isinstance(tried.error, RateLimited) or tried.error.certain:
-            return tried
         with self._deciding:
             if not self._accepts_witness(tried, call):
                 return tried

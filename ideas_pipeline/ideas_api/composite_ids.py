@@ -23,7 +23,7 @@ SELF_REFERENCES = {"comments": "parent_comment_id"}
 # The column in which a record names its person. A test compares this with the tables.
 PEOPLE = {"ideas": "author_id", "comments": "author_id", "votes": "user_id"}
 
-# What never changes in a record, and says nothing of anybody: it identifies a record whose person is unknown.
+# What never changes in a record, and contains no personal data: it identifies a record whose person is unknown.
 _LASTING = ("_at", "_id", "type", "value")
 _PASSING = ("_count", "updated_at")
 _BY_CONTENT = "~"

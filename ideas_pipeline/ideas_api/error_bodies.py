@@ -2,7 +2,8 @@
 
 APIs state errors in many shapes, with any status: ``{"error": "invalid_token"}`` (RFC 6750 §3.1), ``{"error": {"code":
 …, "message": …}}`` (Google, Facebook), ``{"message": …}`` (GitHub), ``{"success": false, "msg": …}``, problem details
-(RFC 9457). Only texts at places where errors stand are read, never a record's.
+(RFC 9457). Only texts at places where errors stand are read. A body with records is not read; a single record without
+an id can be taken for an error if it has a text at such a place.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ _PLACES = frozenset(
 )
 _OK_FLAGS = frozenset(("ok", "success", "successful", "succeeded"))
 _FAILED = frozenset(("error", "fail", "failed", "failure", "unauthorized", "forbidden"))
+# What stands at the place of an error if there is none: ``"errmsg": "ok"`` (WeChat). A code is then 0 or ``"00000"``.
+_NO_ERROR = frozenset(("ok", "none", "null", "false", "no", "success", "successful", "no error"))
 _DEEPEST = 5
 _MOST_VALUES = 60
 _LONGEST_TEXT = 1000
@@ -123,7 +126,7 @@ class StatedError:
 
 
 def stated_error(body: Json, status: int) -> StatedError:
-    """The error that a body states. The body of a good ``status`` that has records, or another shape, states none."""
+    """The error that a body states, if any. With a good ``status``, a body with records or of another shape none."""
     found = StatedError()
     good = status < 300
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict) and "errorCode" in body[0]:
@@ -147,7 +150,7 @@ def _at_error_places(body: dict[str, Json], depth: int, *, everything: bool) -> 
         is_error = _is_error_name(name)
         if not (everything or is_error or name in _PLACES or name in _OK_FLAGS):
             continue
-        if is_error and value:
+        if is_error and value and not _says_no_error(value):
             yield "error", True
         for item in value if isinstance(value, list) else (value,):
             if not isinstance(item, dict | list):
@@ -181,13 +184,20 @@ def _add_code(found: StatedError, name: str, value: int | str) -> None:
 def _holds_records(name: str, value: Json) -> bool:
     """Whether a list or map of the body has records in it, and not errors."""
     name = _plain(name)
-    if _is_error_name(name) or name in ("messages", "details"):
+    if _is_error_name(name):
         return False
     if isinstance(value, list):
-        return bool(value) and isinstance(value[0], dict)
+        first = value[0] if value else None
+        return isinstance(first, dict) and (name not in ("messages", "details") or "id" in first)
+    if name in ("messages", "details"):
+        return False
     if isinstance(value, dict):
         return "id" in value or any(isinstance(v, list) and v and isinstance(v[0], dict) for v in value.values())
     return False
+
+
+def _says_no_error(value: Json) -> bool:
+    return isinstance(value, str) and (not value.strip("0 ") or _words(value) in _NO_ERROR)
 
 
 def _is_error_name(name: str) -> bool:

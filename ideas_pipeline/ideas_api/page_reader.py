@@ -12,7 +12,7 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import stated_error
-from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, field_map, present, records_in
+from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
@@ -74,9 +74,10 @@ class PageReader:
         mapper = self._mappers[stream]
         records = [mapper(record, key, index, scope, parents) for index, (key, record) in enumerate(found)]
         tell_apart(records, self._contract.streams[stream])
-        inside = self._unnests[stream]
-        pairs = zip(found, records, strict=True) if inside else ()
-        nested = [one for (_, record), mapped in pairs if inside for one in inside(record, mapped, scope, parents)]
+        nested: list[Record] = []
+        if inside := self._unnests[stream]:
+            for (_, record), mapped in zip(found, records, strict=True):
+                nested += inside(record, mapped, scope, parents)
         total = pagination.total_of(paging.total, response.body, response.headers)
         try:
             following, broken = self._next(stream, position, len(found), response), None

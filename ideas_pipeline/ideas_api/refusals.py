@@ -1,4 +1,4 @@
-"""The meaning of a response that is not a page of records: a refused token, a rate limit, or another failure.
+"""Classify responses without records: a refused token, a rate limit, or another failure.
 
 One status does not say it: rate limits come as 429, as 403 (GitHub, Google) and as 200 with an error, and so do expired
 tokens as 401, 403, 400 and 200. So status, headers and body are read together.

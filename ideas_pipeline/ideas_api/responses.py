@@ -42,6 +42,7 @@ class Response:
         requests: how many requests were sent for it, retries and redirects included.
         received_at: seconds since 1970, by this machine's clock.
         refuses_token: whether it says that the token is missing, unknown or expired, with whatever status.
+        states_error: whether a good status comes with a body that calls itself an error.
     """
 
     status: int
@@ -53,6 +54,7 @@ class Response:
     received_at: float
     content: bytes = field(repr=False, default=b"")
     refuses_token: bool = False
+    states_error: bool = False
     replaced: int = 0
 
     def found(self) -> Response:

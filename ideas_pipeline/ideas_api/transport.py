@@ -117,7 +117,7 @@ class Transport:
         base_url: the API's address, with a slash at its end.
         requests: how many requests were sent, retries included.
         retries: how many of them were retries.
-        believes_headers: whether a 403 whose headers ask for a pause is a rate limit, although no words say so.
+        believes_headers: whether a refusal whose headers alone ask for a pause counts as a rate limit.
         replaced: how many characters of all responses were broken, and became U+FFFD.
 
     Raises:
@@ -304,13 +304,17 @@ class Transport:
         if not refused:
             sign = rate_limit_sign(status, headers, stated)
             if sign and (sign.certain or self.believes_headers):
-                likely: Literal["certain", "likely"] = "certain" if sign.certain else "likely"
+                rate_limited: Literal["certain", "likely"] = "certain" if sign.certain else "likely"
                 raise RetryableError(
-                    "too many requests", status=status, retry_after=sign.pause, processed=False, rate_limited=likely
+                    "too many requests",
+                    status=status,
+                    retry_after=sign.pause,
+                    processed=False,
+                    rate_limited=rate_limited,
                 )
             if status >= 500:
                 raise retryable_status(status, headers)
-            if good and parsed.value is None and not (call.lenient and not is_web_page(content)):
+            if good and parsed.value is None and (not call.lenient or is_web_page(content)):
                 parsed = json_of(response, content)
             if not good and not (call.lenient and status >= 400):
                 raise refusal(status, call.prepared.method or "", call.path)
@@ -324,6 +328,7 @@ class Transport:
             received_at=time.time(),
             content=b"" if call.lenient or not good else content,
             refuses_token=refused,
+            states_error=good and stated.marked and not stated.has_records,
             replaced=parsed.replaced if good else 0,
         )
 

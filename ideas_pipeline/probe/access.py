@@ -8,7 +8,6 @@ from functools import partial
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import AccessDenied, AuthenticationError, ContractError, IdeasApiError
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.auth_responses import states_error
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.ideas_api.transport import Parameters
@@ -196,7 +195,7 @@ def _accepted_header(api: IdeasApi, stream: str) -> tuple[str, str] | None:
                 response = api.transport.send(spec.method, spec.path, sent, headers=headers)
             except IdeasApiError:
                 continue
-            if response.status < 300 and not (response.refuses_token or states_error(response)):
+            if response.status < 300 and not (response.refuses_token or response.states_error):
                 return name, template
     return None
 

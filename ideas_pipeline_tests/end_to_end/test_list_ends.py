@@ -184,6 +184,8 @@ NONE = {
     "204": Answer(204, body=b""),
     "the key is left out and the total is 0": Answer(body={"total": 0}),
     "null": Answer(body={"data": None}),
+    "an error code of 0": Answer(body={"errcode": 0, "errmsg": "ok", "data": []}),
+    "an error code of zeros": Answer(body={"errorCode": "00000", "errorMessage": "Success", "data": []}),
 }
 
 

@@ -146,3 +146,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_response_that_says_that_there_is_no_error_has_the_token(store: Path) -> None:
+    api = ScriptedAuth()
+    pair = {"access_token": "a", "refresh_token": "r"}
+    api.instead["auth"] = lambda _: Answer(body={"errcode": 0, "errmsg": "ok"} | pair)
+    api.instead["ideas"] = lambda _: Answer(body={"data": []})
+    with serving(api) as server:
+        assert Caller(server.base_url, store).call() == {"data": []}

@@ -248,6 +248,8 @@ FINE = {
     "an empty list": {"data": [], "total": 0, "message": "no ideas", "status": "ok", "code": 200},
     "a list": [{"message": "invalid token"}],
     "no error": {"error": None, "errors": [], "data": []},
+    "records at the place of messages": {"messages": [{"id": 1, "title": "Session expired too fast"}]},
+    "records at the place of details": {"details": [{"id": 1, "name": "Too many requests"}]},
 }
 
 
