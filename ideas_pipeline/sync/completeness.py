@@ -48,8 +48,8 @@ class SweptScope:
         scope: the scope.
         paging: how the API pages it.
         sweeps: the limit of sweeps.
-        known: called at most once, for a scope of several pages: the ids of its live rows in the warehouse. None if
-            only a part of the scope is requested.
+        known: called at most once, when a sweep needs them: the ids of its live rows in the warehouse. None if only a
+            part of the scope is requested.
         declared: the number of records that its parent declares.
         single: whether the scope is a single record, which may not exist.
         edited: the column with the time of a record's last edit, if there is one: a list in its order proves nothing by
@@ -173,7 +173,7 @@ class SweptScope:
                 continue
             text = str(key)
             if record.state is not None and self._states.setdefault(text, record.state) != record.state:
-                text = f"{text}\n{record.state}"  # another record with the same id: it counts, but is not a row
+                text = f"{text}\n{record.state}"  # another record with the same id: it counts, but gets no row
             if text not in self._seen:
                 self._seen[text] = text
                 fresh.append(record)

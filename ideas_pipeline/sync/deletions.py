@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.batching import Rows
-from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, Waiting
 from ideas_pipeline.sync.loading import Tally, load_batch
 from ideas_pipeline.sync.planning import scopes_of
-from ideas_pipeline.sync.run import Run
+from ideas_pipeline.sync.run import Run, swept_scope
 from ideas_pipeline.warehouse.absences import (
     Absence,
     absences,
@@ -149,7 +148,8 @@ def settle_homes(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         else:
             homes.twice.update(home for home in waiting.versions if home != present)
             kept = waiting.versions.get(present) or (found or {}).get(id_) or homes.at_home(waiting)
-            rows.add([kept] if kept else [], present)
+            if kept:
+                rows.add([kept], present)
     if rows.records:
         load_batch(run, stream, rows, [], tally)
 
@@ -163,11 +163,10 @@ def _sweep_again(
     run: Run, stream: str, tally: Tally, homes: Homes, scopes: Sequence[str]
 ) -> dict[str, dict[str, Record]]:
     """The records that belong to ``scopes``, by scope and id, for those that a new sweep finds complete."""
-    spec = run.source.contract.streams[stream]
     found: dict[str, dict[str, Record]] = {scope: {} for scope in scopes}
     try:
         for got in fetch(
-            (SweptScope(scope, spec.paging, sweeps=run.source.contract.limits.sweeps) for scope in scopes),
+            (swept_scope(run, stream, scope) for scope in scopes),
             lambda scope, position: run.source.page(stream, scope, position, parents=homes.parents),
             concurrency=run.source.contract.limits.concurrency,
         ):
@@ -220,7 +219,7 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
     seen: set[str] = set()
     verdict = None
     for got in fetch(
-        [SweptScope("", spec.paging, sweeps=run.source.contract.limits.sweeps)],
+        [swept_scope(run, parent, "")],
         lambda scope, position: run.source.page(parent, scope, position),
         concurrency=1,
     ):

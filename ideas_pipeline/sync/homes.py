@@ -11,21 +11,20 @@ all records, or list one record under two parents. Then the order in which lists
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.errors import IdeasApiError
-from ideas_pipeline.ideas_api.composite_ids import id_text
+from ideas_pipeline.ideas_api.composite_ids import id_text, state_of
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import clean_text
 
-# Records that wait in memory until it is known where they belong. Of more, the rows stay as they are.
+# Records that wait in memory until it is known where they belong. Beyond this limit, rows keep their present home.
 _MOST_WAITING = 10_000
 # Fewer records than this can be the same in two lists by chance.
 _FEWEST = 2
@@ -85,7 +84,7 @@ class Homes:
         self._first: dict[str, str] = {}
         self._several: dict[str, set[str]] = {}
         self._started: set[str] = set()
-        self._sample: tuple[str, dict[str, str], dict[str, str]] | None = None
+        self._sample: tuple[str, dict[str, Record]] | None = None
         self._is_echo = False
         self._of_sample: dict[str, list[str]] = {}
         self._nameless: Counter[str] = Counter()
@@ -101,7 +100,7 @@ class Homes:
         if is_first:
             self._started.add(scope)
             self._compare(scope, records)
-        in_sample = self._sample is not None and self._sample[0] == scope
+        in_sample = self.sample == scope
         for record in records:
             key, home = self.key(record), self.home(record)
             if record.named is None:
@@ -214,34 +213,32 @@ class Homes:
         """Recognise a parent that the API ignores: two first pages that hold the same records."""
         if self.chosen is not None or len(records) < _FEWEST:
             return
-        page = {self._identity(record): self._content(record) for record in records}
-        names = {self._identity(record): record.named for record in records if record.named is not None}
+        page = {self._identity(record): record for record in records}
         if self._sample is None:
-            self._sample = scope, page, names
+            self._sample = scope, page
             return
-        first, sample, first_names = self._sample
+        first, sample = self._sample
         if page.keys() != sample.keys() or len(page) < _FEWEST:
             return
-        # An API that ignores the parent can still repeat it in the records: then they say nothing.
-        self._is_echo = names != first_names
-        if page == sample or (names and not self._is_echo):
+        names = {key: record.named for key, record in page.items()}
+        # An API that ignores the parent can still repeat it in the records: then they show nothing.
+        self._is_echo = names != {key: record.named for key, record in sample.items()}
+        are_named = not self._is_echo and any(name is not None for name in names.values())
+        if are_named or all(self._content(record) == self._content(sample[key]) for key, record in page.items()):
             self.chosen = first
 
     def _identity(self, record: Record) -> str:
-        """What tells a record from others, without the parent: an id made of its columns has the parent in it."""
+        """The record's identity without its parent; a composite id contains the parent."""
         key = self.key(record)
         is_made = bool(self._spec.key) and key.startswith("[")
         return self._content(record) if is_made and record.columns.get(self._spec.cursor) else key
 
     def _content(self, record: Record) -> str:
         own = {name: value for name, value in record.columns.items() if name not in (self.column, "id")}
-        # orjson refuses ids beyond 64 bits, and lone surrogates.
-        return json.dumps(own, default=str, sort_keys=True)
-
-    # -- in words
+        return state_of(own, {}, self._spec.volatile)
 
     def contradictions(self, scopes: Iterable[str]) -> dict[str, str]:
-        """What contradicts the lists of scopes, by scope, for the finding about it."""
+        """Describe the contradictions found in each scope's list, for the finding."""
         if self.chosen is not None:
             return dict.fromkeys(scopes, f"{IGNORED} {self.column} in the path: they hold the same {self._stream}")
         found: dict[str, list[str]] = {}

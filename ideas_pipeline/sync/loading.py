@@ -36,6 +36,7 @@ class Tally:
         untyped: scopes with a record whose id could not be typed.
         watermarks: by scope, the latest moment in the column of ``since``.
         homes: where its records belong; None if whoever reads them knows.
+        abandoned: the scopes whose sweep was broken off because another list has their records, with their requests.
     """
 
     drift: Drift
@@ -48,6 +49,7 @@ class Tally:
     untyped: set[str] = field(default_factory=set)
     watermarks: dict[str, datetime] = field(default_factory=dict)
     homes: Homes | None = None
+    abandoned: dict[str, int] = field(default_factory=dict)
 
     def doubt(self, reason: str, *, retryable: bool = False) -> None:
         """Note why the stream is not complete, and whether a later run may find it complete."""
@@ -179,6 +181,7 @@ def load_covered(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             received=0,
             judged=remembered and whole and planned.bounds.open,
             present=tuple(homes.ids_of(scope)),
+            counts=tally.partly.pop(scope, Counts()) + Counts(requests=tally.abandoned.get(scope, 0)),
             remembered=remembered,
             fingerprint=planned.fingerprint,
             verifying=planned.verifying,

@@ -209,7 +209,7 @@ class NumberedSweep(Sweep):
                 return []
             else:
                 self.probed = True  # the API may have more than its total says: one more page shows it
-        elif self._barren > self._looks():
+        elif self._barren and self._barren > self._looks():
             self._ended = True
             return []
         elif 0 < length < self.held and isinstance(self.paging, OffsetPaging):
@@ -275,7 +275,13 @@ class NumberedSweep(Sweep):
         return not totals or seen + sum(abs(b - a) for a, b in pairwise(totals)) >= min(totals)
 
     def _is_in_order_of_edits(self) -> bool:
-        """Whether the list is in the order of the last edit, in which an edit moves a record."""
-        rows = [row for start in sorted(self._edits) for row in self._edits[start]]
-        edited, *fixed = ([row[place] for row in rows] for place in range(3)) if rows else ([],)
-        return is_sorted(edited) and not any(is_sorted(values) for values in fixed)
+        """Whether the list is in the order of the last edit, in which an edit moves a record.
+
+        Each window shows the order of one instant; all windows together do not, if records have moved meanwhile.
+        """
+        windows = [list(zip(*rows, strict=True)) for rows in self._edits.values() if len({row[0] for row in rows}) > 2]
+
+        def are_sorted_by(place: int) -> bool:
+            return bool(windows) and all(is_sorted(columns[place]) for columns in windows)
+
+        return are_sorted_by(0) and not are_sorted_by(1) and not are_sorted_by(2)

@@ -114,15 +114,15 @@ def _incremental(
     Args:
         scopes: all scopes of the stream.
         states: how far each has been read.
-        unjudged: scopes in which an interrupted run found absent rows that it did not judge.
+        unjudged: scopes with absent rows that no run has decided yet.
         verify_days: every scope is verified again within so many nightly runs.
         began: when the run began.
     """
-    quiet = [scope for scope in scopes if scope.scope not in unjudged and _unchanged(scope, states.get(scope.scope))]
-    seem_quiet = [scope.scope for scope in scopes if _unchanged(scope, states.get(scope.scope))]
-    hidden = [scope for scope in seem_quiet if states[scope].suspect]
+    seem_quiet = [scope for scope in scopes if _unchanged(scope, states.get(scope.scope))]
+    hidden = [scope.scope for scope in seem_quiet if states[scope.scope].suspect]
     if hidden:
         return Plan(_by_name(replace(scope, bounds=ALL) for scope in scopes), hidden=hidden)
+    quiet = [scope for scope in seem_quiet if scope.scope not in unjudged]
     quiet.sort(key=lambda scope: (states[scope.scope].completed_at, scope.scope))
     share = -(-len(quiet) // verify_days)
     verify = {scope.scope for scope in quiet[:share]}

@@ -158,7 +158,7 @@ def load_archived(
             held = archived.held(scope)
             for page in archived.pages(scope, held):
                 rows.add(run.privacy.apply(stream, page).records, scope)
-                received += len(page.every)
+                received += len(page.records)
                 if len(rows.records) >= UNFINISHED_RECORDS:
                     _load(run, stream, rows, [], tally)
                     rows = Rows()
@@ -356,7 +356,7 @@ class ArchivedStream:
         held, end, total = 0, 0, None
         for position in sorted(positions, key=lambda p: pagination.number_and_size(p)[0]):
             number = pagination.number_and_size(position)[0]
-            start = (number - paging.first) * held if isinstance(paging, PagePaging) else number
+            start = (number - paging.first) * max(held, 1) if isinstance(paging, PagePaging) else number
             if start > end:  # a page is missing
                 return False
             if sweep.pages[position].status >= 400:

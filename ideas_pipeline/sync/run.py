@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from typing import ClassVar, Literal, Protocol
 
 from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.ideas_api.pagination import ALL, Bounds
+from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.source import Source
 from ideas_pipeline.tables.bookkeeping import RunMode
 from ideas_pipeline.warehouse.batch import Counts
+from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 Verdict = Literal["complete", "incomplete", "failed"]
@@ -65,6 +68,33 @@ class Run:
     goal_since: datetime
     distrust: str | None
     progress: Progress
+
+
+def swept_scope(run: Run, stream: str, scope: str, bounds: Bounds = ALL, declared: int | None = None) -> SweptScope:
+    """A scope to sweep, with what is known of it.
+
+    Args:
+        run: the run.
+        stream: the stream.
+        scope: its scope.
+        bounds: the time range to request.
+        declared: the number of records that the scope's parent declares.
+    """
+    spec = run.source.contract.streams[stream]
+
+    def known() -> set[str]:
+        with run.warehouse.reading() as tx:
+            return live_ids(tx, stream, scope if spec.each else None)
+
+    return SweptScope(
+        scope,
+        spec.paging,
+        sweeps=run.source.contract.limits.sweeps,
+        known=known if bounds.open else None,
+        declared=declared,
+        single=spec.reads == "one",
+        edited="updated_at" if "updated_at" in spec.fields else None,
+    )
 
 
 class _Mode:

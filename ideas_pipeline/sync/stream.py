@@ -18,10 +18,9 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.planning import plan
-from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict
+from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
-from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # A batch is loaded when it holds so many records or finished scopes, or after so many seconds: large enough to spread
@@ -99,24 +98,10 @@ def _doubt_incomplete_parents(run: Run, stream: str, tally: Tally) -> None:
 
 
 def _scopes_to_sweep(run: Run, stream: str, tally: Tally, homes: Homes) -> Iterator[SweptScope]:
-    spec = run.source.contract.streams[stream]
     for planned in tally.plan.scopes.values():
         if not homes.is_needed(planned.scope) or not run.source.privacy.reads(stream, planned.scope):
             continue
-
-        def known(scope: str = planned.scope) -> set[str]:
-            with run.warehouse.reading() as tx:
-                return live_ids(tx, stream, scope if spec.each else None)
-
-        swept = SweptScope(
-            planned.scope,
-            spec.paging,
-            sweeps=run.source.contract.limits.sweeps,
-            known=known if planned.bounds.open else None,
-            declared=planned.declared,
-            single=spec.reads == "one",
-            edited="updated_at" if "updated_at" in spec.fields else None,
-        )
+        swept = swept_scope(run, stream, planned.scope, planned.bounds, planned.declared)
         swept.started_at = run.options.clock()
         yield swept
 
@@ -133,7 +118,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
 
         def page(scope: str, position: Position) -> Page:
             if not homes.is_needed(scope):
-                raise NotNeeded("the list of another scope holds the same records")
+                raise NotNeeded("the list of another scope holds the same records").after(requests=0)
             return run.source.page(stream, scope, position, scopes[scope].bounds, homes.parents)
 
         def flush() -> None:
@@ -153,6 +138,8 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
                 homes.observe(scope, got.records)
                 if not homes.is_needed(scope):
                     waiting -= len(unfinished.pop(scope, ()))
+                    if got.finished:
+                        tally.abandoned[scope] = got.swept.requests
                     continue
                 records = [record for record in got.records if homes.belongs_here(record)]
                 unfinished.setdefault(scope, []).extend(records)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
+from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import history
@@ -17,7 +18,7 @@ from ideas_pipeline.warehouse.absences import note_absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
-from ideas_pipeline.warehouse.merge import Elsewhere, count, elsewhere, leave_out, merge
+from ideas_pipeline.warehouse.merge import Elsewhere, count, elsewhere, merge
 from ideas_pipeline.warehouse.rejects import update_rejects
 from ideas_pipeline.warehouse.scopes import update_scope_states
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
@@ -39,10 +40,10 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
 
     for name in names:
         refresh(tx.connection, TABLES[name])
-    others = elsewhere(tx, TABLES[stream], staged[stream])
+    others = {} if batch.moves and batch.settled is None else elsewhere(tx, TABLES[stream], staged[stream])
     staying = {} if batch.settled is None else {i: o.home for i, o in others.items() if i not in batch.settled}
     if staying:
-        _leave_out(tx, staged, stated, staying)
+        _leave_out(tx, stream, staged, stated, staying)
     doubled = {} if batch.moves else _doubled(batch, others)
     counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch))
     embedded, embedded_held = 0, dict[str, int]()
@@ -79,12 +80,15 @@ def _doubled(batch: Batch, others: Mapping[str, Elsewhere]) -> dict[str, int]:
     return dict(Counter(other.scope for id_, other in others.items() if id_ not in explained))
 
 
-def _leave_out(tx: Transaction, staged: dict[str, sa.Table], stated: dict[str, sa.Table], ids: Collection[str]) -> None:
-    """Delete staged rows by id, with their embedded rows."""
+def _leave_out(
+    tx: Transaction, stream: str, staged: dict[str, sa.Table], stated: dict[str, sa.Table], ids: Collection[str]
+) -> None:
+    """Delete staged rows of a stream by id, with their embedded rows."""
     staying = staging_ids("staying")
     stage_ids(tx.connection, staying, ids)
     for name, table in staged.items():
-        leave_out(tx, TABLES[name], table, staying)
+        column = "id" if name == stream else (parent_of(TABLES[name]) or ("id", ""))[0]
+        tx.execute(sa.delete(table).where(table.c[column].in_(sa.select(staying.c.id))))
     for table in stated.values():
         tx.execute(sa.delete(table).where(table.c.id.in_(sa.select(staying.c.id))))
     staying.drop(tx.connection, checkfirst=False)

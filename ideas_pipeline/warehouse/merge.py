@@ -57,12 +57,6 @@ def elsewhere(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, E
     return {id_: Elsewhere(scope, home) for id_, scope, home in rows}
 
 
-def leave_out(tx: Transaction, table: sa.Table, staged: sa.Table, ids: sa.Table) -> None:
-    """Delete the staged rows of ``table`` whose id, or whose record, is among the staged ``ids``."""
-    parent = None if table.primary_key.columns.keys() == ["community", "id"] else parent_of(table)
-    tx.execute(sa.delete(staged).where(staged.c[parent[0] if parent else "id"].in_(sa.select(ids.c.id))))
-
-
 def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:
     """Update the rows of ``batch`` that differ or come back, and insert the new ones.
 

@@ -140,13 +140,16 @@ def odd_times(tx: Transaction, tables: Collection[str], now: datetime) -> dict[s
 
 
 def _is_odd(column: sa.Column[Any], now: datetime) -> sa.ColumnElement[bool]:
-    latest = LATEST_PLAN if column.info["planned"] else utc(now) + TOMORROW
-    return sa.or_(column < EARLIEST, column >= latest)
+    return sa.or_(column < EARLIEST, column >= _latest(column, now))
+
+
+def _latest(column: sa.Column[Any], now: datetime) -> datetime:
+    return LATEST_PLAN if column.info["planned"] else utc(now) + TOMORROW
 
 
 def rows_with_odd_times(community: str, table: str, column: str, now: datetime) -> str:
     """SQL, for a person to run on any engine, that lists the rows whose time in ``column`` cannot be true."""
-    latest = LATEST_PLAN if TABLES[table].c[column].info["planned"] else utc(now) + TOMORROW
+    latest = _latest(TABLES[table].c[column], now)
     return (
         f"SELECT {', '.join(str(c.name) for c in own_keys(TABLES[table]))}, {column}\nFROM {table}\n"
         f"WHERE community = '{community}' AND _deleted_at IS NULL\n"

@@ -244,7 +244,7 @@ def prune_sweeps(warehouse: Warehouse, stream: str, before: datetime) -> int:
 
 
 class Declared(NamedTuple):
-    """What a complete sweep loaded. ``declared``: the number of records that the parent declared."""
+    """Counts of one sweep of a scope. ``declared``: the number of records that the parent declared."""
 
     declared: int | None
     inserted: int

@@ -211,6 +211,19 @@ def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incom
     assert users.reason == "the archive holds only a part of this list; a sync reads it"
 
 
+def test_an_empty_page_alone_is_not_a_list_whose_first_page_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:
+    contract = paged({"style": "page", "size_parameter": "per_page"})
+    with Simulator(contract, village(seed=3)) as running:
+        sync(running, warehouse, tmp_path)
+
+    def without_first_page(page: ArchivedPage) -> ArchivedPage | None:
+        return None if page.stream == "challenges" and str(page.position).startswith("1") else page
+
+    assert rewrite(archive(tmp_path), without_first_page) > 0
+    challenges = stream(replay(contract, warehouse, archive(tmp_path)), "challenges")
+    assert (challenges.verdict, challenges.counts.seen) == ("failed", 0)
+
+
 def test_lists_that_are_not_archived_at_all_are_said_and_left_as_they_are(
     simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:

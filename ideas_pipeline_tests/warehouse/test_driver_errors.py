@@ -204,7 +204,7 @@ def test_dagster_shows_the_sentence_for_a_library_even_where_nothing_caught_it()
 
 
 def test_records_that_arrow_cannot_take_fail_the_run_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ideas_pipeline.sync.loading.typed", _cast)
+    monkeypatch.setattr("ideas_pipeline.sync.batching.typed", _cast)
     about = About(load_contract(None), "users", "1", datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(
         WarehouseError, match=r"The records of users cannot be typed \(pyarrow\.ArrowInvalid\)"
