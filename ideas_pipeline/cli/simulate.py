@@ -146,14 +146,13 @@ def simulate(
         dialect = combined(dialects)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--dialect") from None
-    if living and dialect.change:
+    if living and dialect.changes:
         raise click.UsageError("--living makes ids and texts of its own. Leave out the dialects that change them.")
     credentials = {"client_id": client_id, "client_secret": client_secret}
     given = {name: value for name, value in credentials.items() if value}
     try:
         tables = read_folder(folder) if folder else generate(cast("Scale", scale), seed)
-        if dialect.change:
-            dialect.change(tables)
+        dialect.change(tables)
         simulator = Simulator(
             _spoken(load_contract(contract), dialect),
             tables,

@@ -26,7 +26,7 @@ class Dialect:
         rate_limit: Requests per second; more are refused.
         faults: What goes wrong now and then.
         unlike: Dialects that it cannot be combined with.
-        change: Gives the community what the habit shows itself in, such as long ids.
+        changes: Give the community what the habit shows itself in, such as long ids.
     """
 
     about: str
@@ -37,7 +37,12 @@ class Dialect:
     rate_limit: int | None = None
     faults: tuple[Fault, ...] = ()
     unlike: tuple[str, ...] = ()
-    change: Callable[[Tables], None] | None = None
+    changes: tuple[Callable[[Tables], None], ...] = ()
+
+    def change(self, tables: Tables) -> None:
+        """Give a community, in place, what the habit shows itself in."""
+        for change in self.changes:
+            change(tables)
 
 
 def _paging(**paging: Any) -> dict[str, Any]:
@@ -116,12 +121,16 @@ DIALECTS: dict[str, Dialect] = {
     "long-ids": Dialect(
         "ids are numbers beyond 64 bits",
         {"ids_as_numbers": True},
-        change=_with_ids(lambda n: f"1234567890123456789{n}"),
+        changes=(_with_ids(lambda n: f"1234567890123456789{n}"),),
     ),
-    "ids-with-zeros": Dialect("ids begin with zeros", change=_with_ids(lambda n: f"00{n}")),
+    # A number has no zeros in front, and a community has its ids in one form.
+    "ids-with-zeros": Dialect(
+        "ids begin with zeros", changes=(_with_ids(lambda n: f"00{n}"),), unlike=("ids-as-numbers", "long-ids")
+    ),
     "ids-in-two-cases": Dialect(
         "ids differ only in upper and lower case",
-        change=_with_ids(lambda n: f"{n:b}".replace("0", "x").replace("1", "X")),
+        changes=(_with_ids(lambda n: f"{n:b}".replace("0", "x").replace("1", "X")),),
+        unlike=("ids-with-zeros", "long-ids"),
     ),
     "empty-list-for-null": Dialect("an absent object is an empty list", {"empty_as_list": True}),
     "letters-for-booleans": Dialect('true and false are "Y" and "N"', {"booleans": "letters"}),
@@ -135,9 +144,9 @@ DIALECTS: dict[str, Dialect] = {
     "1970-for-none": Dialect("no time is 1970-01-01 00:00:00", {"no_timestamp": "1970-01-01 00:00:00"}),
     "zero-for-none": Dialect("no time is 0", {"no_timestamp": 0}),
     "people-everywhere": Dialect("unmapped fields, with names and addresses of people", {"extra_fields": True}),
-    "invalid-utf-8": Dialect("some bytes are not valid UTF-8", {"broken_texts": "bytes"}, change=_with_odd_texts),
-    "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, change=_with_odd_texts),
-    "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, change=_with_odd_texts),
+    "invalid-utf-8": Dialect("some bytes are not valid UTF-8", {"broken_texts": "bytes"}, changes=(_with_odd_texts,)),
+    "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, changes=(_with_odd_texts,)),
+    "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, changes=(_with_odd_texts,)),
     "ignored-parents": Dialect(
         "every list of a parent holds the records of all", {"ignored_parents": True, "names_parents": True}
     ),
@@ -181,7 +190,7 @@ def combined(names: Sequence[str]) -> Dialect:
             token_uses=new.token_uses or result.token_uses,
             rate_limit=new.rate_limit or result.rate_limit,
             faults=result.faults + new.faults,
-            change=new.change or result.change,
+            changes=result.changes + new.changes,
         )
     return result
 

@@ -62,8 +62,7 @@ def assert_read_true(names: Sequence[str], warehouse: Warehouse, folder: Path, *
     spoken = merge(merge(contract_with({}).model_dump(by_alias=True), paged), dialect.contract)
     contract = Contract.model_validate(spoken)
     tables = hamlet(seed)
-    if dialect.change:
-        dialect.change(tables)
+    dialect.change(tables)
     with serving(dialect, contract, tables, size) as simulator:
         for night in ("the first", "the second"):
             result = sync(simulator, warehouse, folder)

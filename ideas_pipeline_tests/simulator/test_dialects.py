@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import Size, generate
-from ideas_pipeline.simulator.dialects import DIALECTS, combined, quirks_of
+from ideas_pipeline.simulator.dialects import DIALECTS, combined, contradict, quirks_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
 from ideas_pipeline_tests.simulator.caller import Caller
@@ -128,6 +129,24 @@ def test_dialects_of_different_things_can_be_combined() -> None:
     assert [fault.kind for fault in dialect.faults] == ["bom", "html"]
 
 
+def test_combined_dialects_change_all_that_each_of_them_changes() -> None:
+    changing = [name for name, dialect in DIALECTS.items() if dialect.changes]
+    for one, other in itertools.combinations(changing, 2):
+        if not contradict(one, other):
+            dialect = combined([one, other])
+            assert dialect.changes == DIALECTS[one].changes + DIALECTS[other].changes
+    tables = generate(Size(challenges=2, ideas=6, comments=9, votes=9, users=9), seed=1)
+    combined(["long-ids", "invalid-utf-8"]).change(tables)
+    assert all(key.startswith("1234567890123456789") for key in tables["ideas"])
+    assert any("\ufffd" in idea["title"] for idea in tables["ideas"].values())
+
+
+def test_a_community_has_ids_in_one_form() -> None:
+    for one, other in itertools.combinations(("long-ids", "ids-with-zeros", "ids-in-two-cases"), 2):
+        assert contradict(one, other)
+    assert contradict("ids-as-numbers", "ids-with-zeros")
+
+
 def test_dialects_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="expired-as-403 and expired-as-200 contradict each other"):
         combined(["expired-as-200", "expired-as-403"])
@@ -142,8 +161,7 @@ def test_every_dialect_is_described_and_its_quirks_exist() -> None:
 def community(dialect: str) -> Tables:
     """A community with what the dialect shows itself in."""
     tables = generate(Size(challenges=2, ideas=6, comments=9, votes=9, users=9), seed=1)
-    if change := DIALECTS[dialect].change:
-        change(tables)
+    DIALECTS[dialect].change(tables)
     return tables
 
 
