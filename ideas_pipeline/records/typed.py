@@ -203,13 +203,16 @@ def _kept(
     times = [values[name].plain for name in _STATES if name in values]
     reasons: dict[int, str] = {}
     for positions in same.values():
+        if len(positions) == 1:
+            continue
         hashes = _row_hashes({name: [column[n] for n in positions] for name, column in compared.items()})
         states = dict(zip(hashes, positions, strict=True))  # of records that are equal, the last
         if len(states) == 1:
             continue
         moments = {n: tuple(-math.inf if column[n] is None else column[n] for column in times) for n in positions}
         *older, (_, newest) = sorted(states.items(), key=lambda state: (moments[state[1]], state[0]))
-        kept = (kept - set(positions)) | {newest}
+        kept.difference_update(positions)
+        kept.add(newest)
         reasons |= {n: _OLDER if moments[n] < moments[newest] else _AS_OLD for _, n in older}
     return kept, reasons
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 
@@ -108,6 +109,14 @@ def test_records_that_are_equal_are_one():
         places=["position"],
     )
     assert (len(places.frame), places.rejects) == (1, [])
+
+
+def test_only_records_with_one_key_are_compared(monkeypatch):
+    hashed = []
+    blake2b = hashlib.blake2b
+    monkeypatch.setattr("hashlib.blake2b", lambda *args, **options: hashed.append(args) or blake2b(*args, **options))
+    typed_rows("ideas", *({"id": n} for n in range(2, 50)), OLD, NEW)
+    assert len(hashed) == 50 + 2
 
 
 def test_of_records_with_one_key_in_two_scopes_the_last_counts():
