@@ -174,7 +174,7 @@ class Privacy:
             back = erased_among(tx, back)
         if back:
             with warehouse.writing() as tx:
-                readmit_rows(tx, back, datetime.now(UTC))
+                readmit_rows(tx, self._people, back, datetime.now(UTC))
             self.readmitted = True
 
     def erase_deleted(self, warehouse: Warehouse) -> int:

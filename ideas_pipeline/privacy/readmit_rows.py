@@ -7,10 +7,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.privacy.redact import People
+from ideas_pipeline.privacy.stored_rows import Row, update_rows
+from ideas_pipeline.tables.columns import own_keys, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
+
+_MANY = 2_000
 
 
 def erased_among(tx: Transaction, people: Mapping[str, str]) -> dict[str, str]:
@@ -23,25 +27,47 @@ def erased_among(tx: Transaction, people: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def readmit_rows(tx: Transaction, people: Mapping[str, str], at: datetime) -> None:
-    """Replace the surrogates of people who are back by their ids, in every table.
+def readmit_rows(tx: Transaction, named: People, back: Mapping[str, str], at: datetime) -> None:
+    """Replace the surrogates of people who are back by their ids, in every table, also within composite ids.
 
     What was blanked stays blank until the rows are read again.
 
     Args:
         tx: a write transaction.
-        people: id by surrogate.
+        named: where the rows name people.
+        back: id by surrogate.
         at: becomes ``_changed_at`` of the rows; timezone-aware.
     """
-    for surrogate, person in people.items():
+    for surrogate, person in back.items():
         for table, column in _person_columns():
-            named = sa.and_(tx.owns(table), column == surrogate)
+            theirs = sa.and_(tx.owns(table), column == surrogate)
             if column.primary_key:
                 own = table.alias("own")
                 rest = (own.c[c.name] == c for c in table.primary_key.columns if c is not column)
                 there = sa.exists().where(own.c[column.name] == person, *rest)
-                tx.execute(sa.delete(table).where(named, there))
-            tx.execute(sa.update(table).where(named).values({column.name: person, "_changed_at": utc(at)}))
+                tx.execute(sa.delete(table).where(theirs, there))
+            tx.execute(sa.update(table).where(theirs).values({column.name: person, "_changed_at": utc(at)}))
+    for table in TABLES.values():
+        composite = {c: of for c, of in named.pointers[table.name].items() if of != "users"}
+        if composite:
+            _readmit_within_ids(tx, table, composite, named, back, at)
+
+
+def _readmit_within_ids(
+    tx: Transaction, table: sa.Table, composite: Mapping[str, str], named: People, back: Mapping[str, str], at: datetime
+) -> None:
+    """Replace surrogates within composite ids. ``composite``: by column, the table whose id it holds."""
+    keys = [str(c.name) for c in own_keys(table)]
+    ids = [table.c[name] for name in dict.fromkeys([*keys, *composite])]
+    can_name = sa.or_(*(table.c[name].startswith("[") for name in composite))
+    rows = tx.execute(sa.select(*ids).where(tx.owns(table), can_name).execution_options(yield_per=_MANY)).mappings()
+    updates: list[tuple[Row, Row]] = []
+    for row in rows:
+        stated = {name: row[name] for name in composite if row[name] is not None}
+        other = {name: new for name, id_ in stated.items() if (new := named.replaced(composite[name], id_, back.get))}
+        if other:
+            updates.append(({name: row[name] for name in keys}, {**row, **other}))
+    update_rows(tx, table, updates, at)
 
 
 def _person_columns() -> Iterator[tuple[sa.Table, sa.Column[str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -74,6 +74,26 @@ class People:
                 if target := pointers[table].get(column):
                     scopes[name] = target
         return cls(pointers, made, scopes)
+
+    def replaced(self, of: str, id_: str, other: Callable[[str], str | None]) -> str | None:
+        """An id of the table ``of`` with other ids of people, also within a composite id.
+
+        Args:
+            of: the table; ``users`` if the whole id is a person's.
+            id_: the id.
+            other: the other id of a person, or None.
+
+        Returns:
+            None if it names nobody who has another id.
+        """
+        if of == "users":
+            return other(id_)
+        parts = split_id(id_)
+        found = False
+        for at in self.made[of]:
+            if at < len(parts) and isinstance(parts[at], str) and (new := other(parts[at])):
+                parts[at], found = new, True
+        return orjson.dumps(parts).decode() if found else None
 
 
 def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, ...]]) -> str | None:
@@ -147,16 +167,7 @@ class Redactor:
     def id(self, of: str, value: Json) -> Json:
         """An id of the table ``of``, with a surrogate in place of an erased person's id, also within a composite id."""
         text = id_text(value)
-        if text is None:
-            return value
-        if of == "users":
-            return self.erased.surrogate(text) or value
-        parts = split_id(text)
-        found = False
-        for at in self.people.made[of]:
-            if at < len(parts) and isinstance(parts[at], str) and (surrogate := self.erased.surrogate(parts[at])):
-                parts[at], found = surrogate, True
-        return orjson.dumps(parts).decode() if found else value
+        return value if text is None else self.people.replaced(of, text, self.erased.surrogate) or value
 
     def json(self, value: Json, read: Mapping[int, Set[str]] = MappingProxyType({})) -> Json:
         """Redact a map of fields that no contract describes.

@@ -158,13 +158,13 @@ def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_dele
         assert PERSON in call_reading(warehouse, live_ids, "users", None)
 
 
+@pytest.mark.parametrize("contract", [contract_with({}), votes_without_ids()], ids=["ids", "made ids"])
 def test_people_whom_the_api_hides_for_two_nights_and_shows_again_are_the_same_rows_with_their_names(
-    warehouse: Warehouse, tmp_path: Path
+    contract: Contract, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    contract = contract_with({})
     with simulated(contract) as running:
         night(running, warehouse, tmp_path)
-        shown = what_people_see(warehouse)
+        shown, stored = what_people_see(warehouse), row_counts(warehouse)
         before = copy.deepcopy(dict(running.tables))
         posts = {
             t: {i for i, row in before[t].items() if row.get("author_id") == PERSON} for t in ("ideas", "comments")
@@ -185,10 +185,18 @@ def test_people_whom_the_api_hides_for_two_nights_and_shows_again_are_the_same_r
         back = night(running, warehouse, tmp_path, clock=days_later(3), mode=Incremental())
         assert back.verdict == "complete"
         assert what_people_see(warehouse) == shown
+        assert row_counts(warehouse) == stored, "no row was left behind under a surrogate"
         with warehouse.engine.connect() as connection:
             users = connection.scalars(sa.select(TABLES["users"].c.id)).all()
         assert sorted(users) == sorted(before["users"]), "one row for one person"
         assert not night(running, warehouse, tmp_path, clock=days_later(3.1)).changed
+
+
+def row_counts(warehouse: Warehouse) -> dict[str, int | None]:
+    """How many rows each table has, those that are marked deleted included."""
+    with warehouse.engine.connect() as connection:
+        count = sa.select(sa.func.count())
+        return {name: connection.scalar(count.select_from(table)) for name, table in TABLES.items()}
 
 
 def what_people_see(warehouse: Warehouse) -> dict[str, set[str]]:
