@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from io import StringIO
 from typing import Any
 
@@ -15,6 +17,8 @@ from ruamel.yaml.tokens import CommentToken
 from ideas_pipeline.contract.paging import STYLES
 from ideas_pipeline.contract.types import Json, Steps
 
+_BEFORE = "; before: "
+
 
 def edited(text: str, changes: Iterable[tuple[Steps, Json, str]]) -> str:
     """Set values in YAML text.
@@ -24,7 +28,8 @@ def edited(text: str, changes: Iterable[tuple[Steps, Json, str]]) -> str:
         changes: for each value its way, the value, and a comment of one line without ``#``.
 
     Returns:
-        The new text. A new paging style removes the settings of the old one from the same map.
+        The new text. A new paging style removes the settings of the old one from the same map. A comment that the line
+        of a value had stays behind the new one. What an anchor shares with other places does not change there.
     """
     yaml = YAML(pure=True)
     yaml.preserve_quotes = True
@@ -46,15 +51,19 @@ def edited(text: str, changes: Iterable[tuple[Steps, Json, str]]) -> str:
 
 def _set(document: CommentedMap, steps: Steps, value: Json, comment: str) -> None:
     at = document
-    below_it = ""
+    own = below_it = ""
+    uses = Counter(map(id, _uses(document, set())))
     for step in steps[:-1]:
         below = at.get(step)
         if not isinstance(below, CommentedMap):
+            own = _own_comment(at, step) if step in at else ""
             below_it = _lines_after(at, step) if step in at else _take_end(at)
             below = CommentedMap()
             at.ca.items.pop(step, None)
             at[step] = below
-        elif below.fa.flow_style():
+        elif uses[id(below)] > 1:
+            below = at[step] = _own_copy(below)
+        if below.fa.flow_style():
             # A comment has no place within braces.
             below.fa.set_block_style()
         at = below
@@ -63,20 +72,55 @@ def _set(document: CommentedMap, steps: Steps, value: Json, comment: str) -> Non
         known = STYLES.get(str(value))
         for other in [n for n in at if known and n not in known.model_fields]:
             _remove(at, other)
-    below_it = (_lines_after(at, name) if name in at else _take_end(at)) + below_it
+    if name in at:
+        own, below_it = _own_comment(at, name) or own, _lines_after(at, name) + below_it
+    else:
+        below_it = _take_end(at) + below_it
     at[name] = _node(value)
-    _comment(at, name, f" # {comment}\n{below_it}")
+    _comment(at, name, f" # {_with_old(comment, own)}\n{below_it}")
+
+
+def _uses(node: CommentedMap | CommentedSeq, visited: set[int]) -> Iterator[CommentedMap | CommentedSeq]:
+    """Every map and list in ``node``, once for each place that has it or merges it (``<<``)."""
+    inside = [*node.values(), *(node.merge or ())] if isinstance(node, CommentedMap) else node
+    for below in inside:
+        if isinstance(below, CommentedMap | CommentedSeq):
+            yield below
+            if id(below) not in visited:
+                visited.add(id(below))
+                yield from _uses(below, visited)
+
+
+def _own_copy(node: CommentedMap) -> CommentedMap:
+    """A copy of a map for one place alone, without anchors."""
+    copied = deepcopy(node)
+    for part in (copied, *_uses(copied, set())):
+        part.yaml_set_anchor(None)
+    return copied
+
+
+def _with_old(comment: str, old: str) -> str:
+    """The comment of a changed line: why it changed, then what the line said at first."""
+    first = old.rpartition(_BEFORE)[2]
+    return f"{comment}{_BEFORE}{first}" if first and first != comment else comment
 
 
 def _remove(at: CommentedMap, name: str) -> None:
-    """Remove a value; whole lines of comments below it move to the value before."""
+    """Remove a value. Whole lines of comments below it move to the value before, or above the value after it."""
     names = list(at)
-    before = names[names.index(name) - 1] if names[0] != name else None
+    position = names.index(name)
     below_it = _lines_after(at, name)
     del at[name]
-    if before is not None and below_it:
+    if not below_it:
+        return
+    if position:
+        before = names[position - 1]
         token = _token(at, before)
         _comment(at, before, (token.value if token else "\n") + below_it)
+    elif len(names) > 1:
+        at.yaml_set_comment_before_after_key(
+            names[1], "\n".join(line.strip().removeprefix("#").strip() for line in below_it.splitlines()), at.lc.col
+        )
 
 
 def _take_end(at: CommentedMap) -> str:
@@ -100,6 +144,12 @@ def _token(at: CommentedMap, name: str | int) -> CommentToken | None:
     return found[2] if found else None
 
 
+def _own_comment(at: CommentedMap, name: str | int) -> str:
+    """The comment on the line of a value, without ``#``."""
+    token = _token(at, name)
+    return str(token.value).partition("\n")[0].strip().removeprefix("#").strip() if token else ""
+
+
 def _lines_after(at: CommentedMap, name: str | int) -> str:
     """The comments and blank lines below the line of a value."""
     token = _token(at, name)
@@ -108,7 +158,8 @@ def _lines_after(at: CommentedMap, name: str | int) -> str:
 
 
 def _comment(at: CommentedMap, name: str | int, text: str) -> None:
-    at.ca.items[name] = [None, None, CommentToken(text, CommentMark(0), None), None]
+    above = at.ca.items.get(name, [None, None])[1]
+    at.ca.items[name] = [None, above, CommentToken(text, CommentMark(0), None), None]
 
 
 def _node(value: Json) -> Any:
