@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ideas_pipeline.contract.types import Steps
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange
 
@@ -26,28 +27,27 @@ def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
             match = re.match(r"\s*(\d+)\s*(?:[,;].*?\bw=(\d+))?", value)
             if not match:
                 continue
-            window = int(match[2]) if match[2] else _WINDOWS.get(name) or _window(answer)
-            if window is None and ("limits", "requests_per_hour") in draft.stated:
+            window = int(match[2] or 0) or _WINDOWS.get(name) or _window(answer)
+            per_hour = window is None or window >= 60
+            place: Steps = ("limits", "requests_per_hour" if per_hour else "requests_per_second")
+            if place in draft.stated:
                 return
             if window is None:
                 draft.ask(
-                    ("limits", "requests_per_hour"),
+                    place,
                     f"The header {name} says {match[1]}: requests per hour, per minute or per second?",
                     urgency=35,
                 )
-            elif window >= 60:
-                hourly = int(match[1]) * 3600 // window
-                draft.propose(Inferred(("limits", "requests_per_hour"), hourly, f"the header {name} says so"))
             else:
-                rate = int(match[1]) / window
-                draft.propose(Inferred(("limits", "requests_per_second"), rate, f"the header {name} says so"))
+                rate = int(match[1]) * 3600 // window if per_hour else int(match[1]) / window
+                draft.propose(Inferred(place, rate, f"the header {name} says so"))
             return
 
 
 def _window(answer: Exchange) -> int | None:
-    """The seconds of the rate limit's window, if a header says so."""
+    """The seconds of the rate limit's window; None if no header says so."""
     for name in ("X-RateLimit-Window", "X-Rate-Limit-Window", "RateLimit-Policy"):
         value = answer.answer_headers.get(name, "")
         if found := re.search(r"w=(\d+)", value) or re.fullmatch(r"\s*(\d+)\s*", value):
-            return int(found[1])
+            return int(found[1]) or None
     return None

@@ -407,7 +407,8 @@ def _read_full_page(explorer: Explorer, stream: str) -> None:
     paging = draft.contract.streams[stream].paging
     if explorer.paging is None or not explorer.paging.values["style"] == paging.style != "none" or not count:
         return
-    if explorer.size is not None and (total == count or explorer.size < paging.size):
+    is_likely = explorer.size is not None and (total == count or explorer.size < paging.size)
+    if is_likely and place not in draft.stated:
         draft.propose(Inferred(place, explorer.size, "the largest page that another list gave"))
         return
     sizes = [paging.size, *(size for size in _SIZES if size < paging.size)]

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from requests.structures import CaseInsensitiveDict
 
+from ideas_pipeline.contract.types import Steps
 from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.fit.draft import Draft
+from ideas_pipeline.fit.evidence import Exchange
+from ideas_pipeline.fit.limits import fit_limits
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.responses import Response
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.sync.contract_fit import misfits
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, village
 from ideas_pipeline_tests.fit.evidence import values
 from ideas_pipeline_tests.fit.measuring import fitted, unlimited
@@ -116,7 +122,32 @@ def test_a_rate_limit_ends_it_with_what_was_found(tmp_path: Path) -> None:
     assert draft.open_questions()[0].text.startswith("The API demands a pause")
 
 
-def test_a_rate_header_with_its_window_becomes_a_limit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("headers", "limits"),
+    [
+        ({"X-RateLimit-Limit": "300", "X-RateLimit-Window": "3600"}, {"requests_per_hour": 300}),
+        ({"RateLimit-Limit": "100;w=10"}, {"requests_per_second": 10.0}),
+        ({"X-RateLimit-Limit-Minute": "60"}, {"requests_per_hour": 3600}),
+        ({"RateLimit-Limit": "100;w=0"}, {}),
+        ({"RateLimit-Limit": "100", "RateLimit-Policy": "100;w=0"}, {}),
+    ],
+)
+def test_a_rate_header_with_its_window_becomes_a_limit(headers: dict[str, str], limits: dict[str, float]) -> None:
+    draft = Draft(unlimited().model_dump(by_alias=True), misfits)
+    fit_limits(draft, [Exchange("the API", status=404, answer_headers=CaseInsensitiveDict(headers))])
+    assert values(draft) == {f"limits.{name}": value for name, value in limits.items()}
+    assert len(draft.questions) == (not limits)
+
+
+@pytest.mark.parametrize("headers", [{"X-RateLimit-Limit-Hour": "300"}, {"X-RateLimit-Limit-Second": "5"}])
+def test_a_limit_that_the_operator_states_stays(headers: dict[str, str]) -> None:
+    stated: frozenset[Steps] = frozenset({("limits", "requests_per_hour"), ("limits", "requests_per_second")})
+    draft = Draft(unlimited().model_dump(by_alias=True), misfits, stated)
+    fit_limits(draft, [Exchange("the API", status=200, answer_headers=CaseInsensitiveDict(headers))])
+    assert (draft.lines, draft.questions) == ({}, [])
+
+
+def test_a_limit_is_read_from_any_response_of_the_api(tmp_path: Path) -> None:
     contract = unlimited()
     with odd(contract) as simulator:
 
