@@ -105,6 +105,8 @@ def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requ
     configured = settings.base_url(in_force) if settings.api_base_url or settings.api_region else None
     address = address_of(exchanges, configured)
     recorded = below(exchanges, address)
+    if exchanges and not recorded:
+        draft.notes.append(f"no request in the files is below the API's address, {address}")
     is_unconfirmed = bool(address) and not configured
     if is_unconfirmed:
         draft.notes.append(
@@ -141,7 +143,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _ask(draft: Draft) -> None:
-    """Ask the open questions one at a time, the most important first. An empty answer leaves a question open."""
+    """Ask the open questions one at a time, the most important first. Enter accepts a proposal, else skips."""
     from ideas_pipeline.fit.questions import answer, shown
 
     skipped: set[Question] = set()
@@ -151,7 +153,9 @@ def _ask(draft: Draft) -> None:
         click.echo(f"\n{question.text}")
         place = ".".join(map(str, question.place))
         default = shown(question.proposal) if question.proposal is not None else ""
-        while text := click.prompt(f"{place} (Enter to skip)" if not default else place, default=default):
+        while text := click.prompt(
+            place if default else f"{place} (Enter to skip)", default=default, show_default=bool(default)
+        ):
             if answer(draft, question, text):
                 break
             click.echo("This does not make a valid contract. Try again, or press Enter to skip.")

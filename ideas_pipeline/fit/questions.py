@@ -15,21 +15,24 @@ ANSWERED = "your answer to ideas-pipeline fit"
 
 
 def answer(draft: Draft, question: Question, text: str) -> bool:
-    """Take a person's answer, in YAML, as the value of the question's place.
+    """Take a person's answer, in YAML or else as the text that it is, as the value of the question's place.
 
     Returns:
         Whether it makes a valid contract.
     """
+    text = text.strip()
+    if not text or text.startswith("#"):
+        return False
     try:
-        value: Json = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        return False
-    if value is None and text.strip() not in ("null", "~"):
-        return False
-    if not draft.propose(Inferred(question.place, value, ANSWERED), is_answer=True):
-        return False
-    draft.questions = [q for q in draft.questions if q is not question]
-    return True
+        parsed: Json = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError):
+        parsed = text
+    # Without quotes, {client_id} is a map in YAML.
+    for value in (parsed, text):
+        if draft.propose(Inferred(question.place, value, ANSWERED), is_answer=True):
+            draft.questions = [q for q in draft.questions if q is not question]
+            return True
+    return False
 
 
 def as_line(question: Question) -> str:
