@@ -43,10 +43,10 @@ class _Document:
     def exchanges(self) -> Iterator[Exchange]:
         base, prefix = self._server()
         headers = self._security()
-        for path, item in (self._document.get("paths") or {}).items():
-            item = self._resolved(item)
+        for path, item in self._map(self._document.get("paths")).items():
+            item = self._map(item)
             for method in _METHODS:
-                operation = item.get(method) if isinstance(item, dict) else None
+                operation = item.get(method)
                 if isinstance(operation, dict):
                     yield self._exchange(f"{prefix}{path}", method, item, operation, (base, headers))
 
@@ -54,15 +54,14 @@ class _Document:
         self, path: str, method: str, item: dict[str, Any], operation: dict[str, Any], where: tuple[str, dict[str, str]]
     ) -> Exchange:
         base, headers = where
-        given = [self._resolved(p) for p in [*(item.get("parameters") or []), *(operation.get("parameters") or [])]]
-        values = {p["name"]: self._default(p) for p in given if isinstance(p, dict) and p.get("in") == "query"}
+        given = [self._map(p) for p in [*_list(item.get("parameters")), *_list(operation.get("parameters"))]]
+        values = {str(p["name"]): self._default(p) for p in given if p.get("in") == "query" and p.get("name")}
         send_as: SendAs = "query"
-        form = {p["name"]: "" for p in given if isinstance(p, dict) and p.get("in") == "formData"}
-        body = self._resolved(operation.get("requestBody") or {})
+        form: dict[str, Json] = {str(p["name"]): "" for p in given if p.get("in") == "formData" and p.get("name")}
         if form:
             values, send_as = form, "form"
-        for media, content in (body.get("content") or {}).items():
-            sample = self._sample(content.get("schema") or {}, 0)
+        for media, content in self._map(self._map(operation.get("requestBody")).get("content")).items():
+            sample = self._sample(self._map(content).get("schema"), 0, {})
             if isinstance(sample, dict):
                 values, send_as = sample, "form" if "form" in media else "json"
                 break
@@ -82,63 +81,59 @@ class _Document:
         )
 
     def _answer(self, operation: dict[str, Any]) -> tuple[int | None, Json, dict[str, str]]:
-        responses = operation.get("responses") or {}
+        responses = self._map(operation.get("responses"))
         status = next((s for s in responses if str(s).startswith("2")), None)
         if status is None:
             return None, None, {}
-        response = self._resolved(responses[status])
-        names = {str(name): "100" for name in (response.get("headers") or {})}
-        schema, example = response.get("schema"), None
-        for media, content in (response.get("content") or {}).items():
-            if "json" in media:
-                schema, example = content.get("schema"), content.get("example")
-                examples = content.get("examples") or {}
-                first = next((self._resolved(e) for e in examples.values()), None)
-                example = example if example is not None else (first or {}).get("value")
-                break
-        examples = response.get("examples") or {}
-        example = example if example is not None else examples.get("application/json")
-        body = example if example is not None else self._sample(schema or {}, 0)
+        response = self._map(responses[status])
+        names = {str(name): "100" for name in self._map(response.get("headers"))}
+        contents = self._map(response.get("content")).items()
+        content = next((self._map(content) for media, content in contents if "json" in media), {})
+        examples = [content.get("example")]
+        examples += [self._map(e).get("value") for e in self._map(content.get("examples")).values()]
+        examples.append(self._map(response.get("examples")).get("application/json"))
+        example = next((e for e in examples if e is not None), None)
+        schema = content.get("schema", response.get("schema"))
+        body = example if example is not None else self._sample(schema, 0, {})
         return int(status) if str(status).isdecimal() else 200, body, names
 
     def _server(self) -> tuple[str, str]:
         """Scheme and host, and the path before every path."""
-        servers = self._document.get("servers")
-        url = (
-            servers[0].get("url", "") if isinstance(servers, list) and servers and isinstance(servers[0], dict) else ""
-        )
+        url = next((str(self._map(server).get("url") or "") for server in _list(self._document.get("servers"))), "")
+        prefix = str(self._document.get("basePath") or "")
         if not url and self._document.get("host"):
-            schemes = self._document.get("schemes") or ["https"]
-            url = f"{schemes[0]}://{self._document['host']}{self._document.get('basePath', '')}"
-        parts = urlsplit(url or str(self._document.get("basePath", "")))
+            scheme = next(iter(_list(self._document.get("schemes"))), "https")
+            url = f"{scheme}://{self._document['host']}{prefix}"
+        try:
+            parts = urlsplit(url or prefix)
+        except ValueError:
+            return "", ""
         base = origin_of(parts) if parts.netloc and "{" not in parts.netloc else ""
         return base, parts.path.rstrip("/")
 
     def _security(self) -> dict[str, str]:
         """The header that carries the token, if the document describes one."""
-        schemes = (self._document.get("components") or {}).get("securitySchemes")
-        for scheme in (schemes or self._document.get("securityDefinitions") or {}).values():
-            scheme = self._resolved(scheme)
-            if scheme.get("type") == "apiKey" and scheme.get("in") == "header":
+        schemes = self._map(self._map(self._document.get("components")).get("securitySchemes"))
+        for scheme in map(self._map, (schemes or self._map(self._document.get("securityDefinitions"))).values()):
+            if scheme.get("type") == "apiKey" and scheme.get("in") == "header" and scheme.get("name"):
                 return {str(scheme["name"]): "{access_token}"}
-            if scheme.get("type") == "http" and str(scheme.get("scheme", "")).lower() == "bearer":
-                return {"Authorization": "Bearer {access_token}"}
-            if scheme.get("type") == "oauth2":
+            is_bearer = scheme.get("type") == "http" and str(scheme.get("scheme", "")).lower() == "bearer"
+            if is_bearer or scheme.get("type") == "oauth2":
                 return {"Authorization": "Bearer {access_token}"}
         return {}
 
     def _default(self, parameter: dict[str, Any]) -> Json:
-        schema = self._resolved(parameter.get("schema") or parameter)
+        schema = self._map(parameter.get("schema") or parameter)
         for name in ("example", "default", "minimum"):
             if schema.get(name) is not None:
                 return schema[name]
         return 1 if schema.get("type") in ("integer", "number") else ""
 
-    def _resolved(self, node: Any) -> Any:
-        """A node, or what its local reference leads to."""
+    def _map(self, node: Any) -> dict[str, Any]:
+        """A map, or the one that its local reference leads to; empty if there is none."""
         for _ in range(_DEEPEST):
             if not (isinstance(node, dict) and isinstance(node.get("$ref"), str)):
-                return node
+                return node if isinstance(node, dict) else {}
             at: Any = self._document
             for name in node["$ref"].removeprefix("#/").split("/"):
                 name = name.replace("~1", "/").replace("~0", "~")
@@ -146,37 +141,57 @@ class _Document:
             node = at
         return {}
 
-    def _sample(self, schema: Any, depth: int) -> Json:
-        """A value of a schema's shape."""
-        schema = self._resolved(schema)
-        if not isinstance(schema, dict) or depth > _DEEPEST:
+    def _sample(self, schema: Any, depth: int, made: dict[str, Json]) -> Json:
+        """A value of a schema's shape.
+
+        Args:
+            schema: the schema, or a reference to one.
+            depth: how many schemas are around it.
+            made: gets the values of schemas by reference. One that refers to itself has null there.
+        """
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        if not isinstance(reference, str):
+            return self._sample_of(self._map(schema), depth, made)
+        if reference not in made:
+            made[reference] = None
+            made[reference] = self._sample_of(self._map(schema), depth, made)
+        return made[reference]
+
+    def _sample_of(self, schema: dict[str, Any], depth: int, made: dict[str, Json]) -> Json:
+        if depth > _DEEPEST:
             return None
         for name in ("example", "default", "const"):
             if schema.get(name) is not None:
                 return schema[name]
-        if schema.get("enum"):
-            return schema["enum"][0]
+        if enumeration := _list(schema.get("enum")):
+            return enumeration[0]
         if schema.get("allOf"):
-            parts = [self._sample(part, depth + 1) for part in schema["allOf"]]
-            maps = [part for part in parts if isinstance(part, dict)]
-            return {name: value for part in maps for name, value in part.items()} or (parts[0] if parts else None)
+            parts = [self._sample(part, depth + 1, made) for part in _list(schema["allOf"])]
+            merged = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+            return merged or (parts[0] if parts else None)
         for name in ("oneOf", "anyOf"):
             if schema.get(name):
-                samples = [self._sample(part, depth + 1) for part in schema[name]]
+                samples = [self._sample(part, depth + 1, made) for part in _list(schema[name])]
                 return next((sample for sample in samples if sample is not None), None)
-        return self._sample_of_type(schema, depth)
+        return self._sample_of_type(schema, depth, made)
 
-    def _sample_of_type(self, schema: dict[str, Any], depth: int) -> Json:
+    def _sample_of_type(self, schema: dict[str, Any], depth: int, made: dict[str, Json]) -> Json:
         kinds = schema.get("type")
         kind = next((k for k in kinds if k != "null"), None) if isinstance(kinds, list) else kinds
         if kind == "array":
-            item = self._sample(schema.get("items") or {}, depth + 1)
+            item = self._sample(schema.get("items"), depth + 1, made)
             return [item] if item is not None else []
         if kind == "object" or schema.get("properties"):
-            below = {name: self._sample(part, depth + 1) for name, part in (schema.get("properties") or {}).items()}
+            parts = self._map(schema.get("properties"))
+            below = {str(name): self._sample(part, depth + 1, made) for name, part in parts.items()}
             below |= {name: _TEXTS["date-time"] for name in below if below[name] == "text" and _TIME_NAME.search(name)}
             more = schema.get("additionalProperties")
-            return below or ({"1": self._sample(more, depth + 1)} if isinstance(more, dict) else {})
+            return below or ({"1": self._sample(more, depth + 1, made)} if isinstance(more, dict) else {})
+        form = str(schema.get("format", ""))
         if kind == "integer":
-            return 1_714_979_289 if schema.get("format") in ("unix-time", "timestamp", "epoch") else 1
-        return {"number": 1.5, "boolean": True, "string": _TEXTS.get(schema.get("format", ""), "text")}.get(str(kind))
+            return 1_714_979_289 if form in ("unix-time", "timestamp", "epoch") else 1
+        return {"number": 1.5, "boolean": True, "string": _TEXTS.get(form, "text")}.get(str(kind))
+
+
+def _list(node: Any) -> list[Any]:
+    return node if isinstance(node, list) else []
