@@ -88,3 +88,9 @@ def origin_of(url: SplitResult) -> str:
 def names_a_record(segment: str) -> bool:
     """Whether a segment of a path is an id, or a placeholder for one."""
     return bool(_ID.fullmatch(segment) or _PLACEHOLDER.fullmatch(segment))
+
+
+def path_below(path: str, base: str) -> str | None:
+    """An absolute path relative to that of an address; None if it is not below it."""
+    folder = f"{base.rstrip('/')}/"
+    return path.removeprefix(folder).lstrip("/") if path.startswith(folder) else None

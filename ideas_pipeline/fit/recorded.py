@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.fit.draft import Draft, Inferred
-from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record
+from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record, path_below
 from ideas_pipeline.fit.fields import Known, fit_fields, resemblance
 from ideas_pipeline.fit.paging import from_request, is_in_force, page_of, total_in
 from ideas_pipeline.fit.recorded_login import fit_recorded_header, fit_recorded_login, placeholder_of
@@ -108,18 +108,17 @@ def address_of(exchanges: Sequence[Exchange], default: str | None) -> str | None
 
 
 def below(exchanges: Iterable[Exchange], address: str | None) -> list[Exchange]:
-    """The requests to the API's host, with paths below its address."""
+    """The requests below the API's address, with paths relative to it, and those of files that name no address."""
     base = urlsplit(address or "")
     found = []
     for exchange in exchanges:
         if exchange.base and base.netloc and urlsplit(exchange.base).hostname != base.hostname:
             continue
-        path = exchange.path
-        if path.startswith(base.path):
-            path = path.removeprefix(base.path)
-        elif base.path.strip("/") and exchange.documented and not exchange.base:
-            path = path.lstrip("/")  # the document names no server: its paths are relative to the address
-        found.append(replace(exchange, path=path.lstrip("/")))
+        path = path_below(exchange.path, base.path)
+        if path is None and not exchange.base:
+            path = exchange.path.lstrip("/")
+        if path is not None:
+            found.append(replace(exchange, path=path))
     return found
 
 

@@ -32,7 +32,8 @@ def fit_recorded_login(exchanges: Sequence[Exchange], draft: Draft, credentials:
         if not exchange.values or (exchange.status is not None and not exchange.ok):
             continue
         fields = {name: placeholder_of(name, value, known) for name, value in exchange.values.items()}
-        route = _route(exchange, set(fields.values()))
+        has_known_code = any(known.get(str(value)) == "{auth_code}" for value in exchange.values.values())
+        route = _route(exchange, fields, has_known_code=has_known_code)
         if route is None:
             continue
         if "@" in exchange.path or not known.keys().isdisjoint(exchange.path.split("/")):
@@ -78,11 +79,13 @@ def placeholder_of(name: str, value: Json, known: Mapping[str, str]) -> str | No
     return str(value) if name in _LITERALS and re.fullmatch(r"[\w.:/ -]{1,60}", str(value)) else None
 
 
-def _route(exchange: Exchange, placeholders: set[str | None]) -> str | None:
-    """Which request of the login this is, by what it sends."""
+def _route(exchange: Exchange, fields: Mapping[str, str | None], *, has_known_code: bool) -> str | None:
+    """Which request of the login this is, by what it sends. A parameter of the name ``code`` alone may be anything."""
+    placeholders = set(fields.values())
     if "{refresh_token}" in placeholders:
         return "refresh"
-    if "{auth_code}" in placeholders and (exchange.method == "POST" or "{client_secret}" in placeholders):
+    is_exchange = exchange.method == "POST" and (has_known_code or "grant_type" in fields)
+    if "{auth_code}" in placeholders and (is_exchange or "{client_secret}" in placeholders):
         return "token"
     if "{client_secret}" in placeholders:
         return "code"

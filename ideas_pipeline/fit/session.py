@@ -11,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.errors import IdeasApiError, RateLimited, Unavailable
-from ideas_pipeline.fit.evidence import Exchange
+from ideas_pipeline.fit.evidence import Exchange, path_below
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.transport import Parameters, Transport
 
@@ -127,4 +127,4 @@ class Session:
         base, parts = urlsplit(self.transport.base_url), urlsplit(url)
         if parts.netloc and parts.netloc != base.netloc:
             return None
-        return parts.path.removeprefix(base.path) if parts.path.startswith(base.path) else None
+        return path_below(parts.path, base.path)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ideas_pipeline.fit.files import read_file
+from ideas_pipeline.fit.openapi import read_openapi
 from ideas_pipeline.fit.recorded import address_of
 from ideas_pipeline_tests.fit.evidence import entry, fitted_from, har, values
 from ideas_pipeline_tests.fit.measuring import record_visit, score
@@ -165,6 +168,36 @@ def test_a_swagger_document_in_yaml_shows_the_same(tmp_path: Path) -> None:
     }.items() <= shown.items()
 
 
+@pytest.mark.parametrize("broken", [None, [], "text", 7, {"$ref": "#/nowhere"}])
+def test_an_openapi_document_with_gaps_shows_the_rest(broken: Any, tmp_path: Path) -> None:
+    def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        inside = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        for name, below in inside:
+            yield (*at, name)
+            yield from places(below, (*at, name))
+
+    for *way, last in places(OPENAPI):
+        document = deepcopy(OPENAPI)
+        at: Any = document
+        for step in way:
+            at = at[step]
+        at[last] = broken
+        read_openapi(document, "openapi.json")
+
+
+def test_schemas_that_refer_to_each_other_are_read_once_each(tmp_path: Path) -> None:
+    names = [f"S{n}" for n in range(40)]
+    refs = {name: {"$ref": f"#/components/schemas/{name}"} for name in names}
+    own = {"id": {"type": "integer"}, "title": {"type": "string"}}
+    schemas = {name: {"type": "object", "properties": own | refs} for name in names}
+    body = {"application/json": {"schema": {"type": "array", "items": refs["S0"]}}}
+    paths = {"/ideas": {"get": {"responses": {"200": {"content": body}}}}}
+    [ideas] = read_openapi({"openapi": "3.0.0", "paths": paths, "components": {"schemas": schemas}}, "openapi.json")
+    assert isinstance(ideas.body, list)
+    [idea] = ideas.body
+    assert (idea["id"], idea["title"], idea["S0"], idea["S1"]["id"]) == (1, "text", None, 1)
+
+
 def test_saved_answers_are_told_apart_by_their_names_or_their_records(tmp_path: Path) -> None:
     comments = [
         {"commentId": n, "text": f"Text {n}", "createdBy": n % 3, "date_created": "2026-01-01T10:00:00Z"}
@@ -206,3 +239,22 @@ def test_the_names_of_headers_are_not_case_sensitive(tmp_path: Path) -> None:
     assert shown["streams.users.paging.style"] == "next_link"
     assert shown["streams.users.paging.total"] == {"header": "x-total-count"}
     assert shown["auth.header.name"] == "x-api-key"
+
+
+def test_a_parameter_of_the_name_code_is_no_login_by_itself(tmp_path: Path) -> None:
+    base = "https://api.example.com/v2"
+    language = entry(f"{base}/i18n", {"token": "abcdefgh"}, posted={"code": "en-GB"})
+    lists = entry(f"{base}/ideas", {"data": [{"id": 1}]})
+    assert "auth.token.path" not in values(fitted_from(har(tmp_path, language, lists)))
+    code = entry(f"{base}/login", {"auth_code": "abcdef123"}, posted={"client_id": "x", "client_secret": "y"})
+    token = entry(f"{base}/exchange", {"token": "abcdefgh"}, posted={"code": "abcdef123"})
+    assert values(fitted_from(har(tmp_path, language, code, token, lists)))["auth.token.path"] == "exchange"
+
+
+def test_what_is_beside_the_address_is_not_below_it(tmp_path: Path) -> None:
+    base = "https://api.example.com"
+    old = entry(f"{base}/v1/ideas", {"rows": [{"id": n, "title": f"Idea {n}"} for n in range(12)]})
+    new = entry(f"{base}/v2/users", {"people": [{"id": n, "display_name": f"P {n}"} for n in range(12)]})
+    shown = values(fitted_from(har(tmp_path, old, new), base_url=f"{base}/v2/"))
+    assert shown["streams.users.records"] == "people"
+    assert not [place for place in shown if place.startswith("streams.ideas")]
