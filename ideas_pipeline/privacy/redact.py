@@ -16,7 +16,7 @@ from ideas_pipeline.ideas_api.composite_ids import split_id
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy import personal
 from ideas_pipeline.privacy.key import is_surrogate
-from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words
+from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words, has_texts, names_its_person
 from ideas_pipeline.privacy.suppression import SuppressionList
 from ideas_pipeline.tables.columns import parent_of, pii
 from ideas_pipeline.tables.community import BANNED, TABLES
@@ -107,14 +107,13 @@ def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, 
 
 def is_about_who(table: str, name: str) -> bool:
     """Whether an unmapped field of a row of ``table`` describes the person whom the row names."""
-    is_link = any(c.primary_key and pii(c) == "person_id" for c in TABLES[table].columns)
-    return is_link or _ABOUT_WHO.fullmatch(name) is not None
+    return names_its_person(table) or _ABOUT_WHO.fullmatch(name) is not None
 
 
 def author_column(table: str) -> str | None:
     """The column of ``table`` that says who wrote its texts."""
-    texts = any(pii(c) == "free_text" for c in TABLES[table].columns)
-    return next((c.name for c in TABLES[table].columns if texts and pii(c) == "person_id"), None)
+    people = (str(c.name) for c in TABLES[table].columns if pii(c) == "person_id")
+    return next(people, None) if has_texts(table) else None
 
 
 def text_columns(table: str) -> list[str]:
