@@ -30,6 +30,7 @@ _DEEPEST = 50
 _TOO_DEEP = "(nested too deeply to be stored)"
 
 _EMAIL = re.compile(r"\s*(?:[^<>@]*<)?(?:mailto:)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?\s*", re.IGNORECASE)
+_LONGEST_EMAIL = 400
 
 # The parts of a record that the contract's paths read: True if the whole value is read.
 _ReadTree = dict[str, Any]
@@ -281,7 +282,7 @@ def _left(record: dict[str, Json], read: _ReadTree, not_stored: frozenset[str], 
     left: dict[str, Json] = {}
     for name, value in record.items():
         below = read.get(name)
-        if below is True or name.lower() in not_stored or _is_email(name):
+        if below is True or name.lower() in not_stored or is_email(name):
             continue
         if below and not value:  # some APIs send "author": [] if there is no author
             continue
@@ -311,17 +312,18 @@ def _storable(value: Json, read: _ReadTree, not_stored: frozenset[str], depth: i
     if isinstance(value, list):
         items = [_storable(item, {}, not_stored, depth + 1) for item in value]
         return [item for item in items if item is not MISSING]
-    return MISSING if isinstance(value, str) and _is_email(value) else value
+    return MISSING if isinstance(value, str) and is_email(value) else value
 
 
-def _is_email(text: str) -> bool:
-    return "@" in text and len(text) < 400 and _EMAIL.fullmatch(text) is not None
+def is_email(text: str) -> bool:
+    """Whether a text as a whole is an e-mail address, also with a name before it: ``Ann <ann@people.example>``."""
+    return "@" in text and len(text) < _LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
 def _shape(value: Json) -> str:
     """The kind of a value and its names, never a value."""
     if isinstance(value, dict):
-        names = ", ".join(sorted(name for name in value if not _is_email(name))[:10])
+        names = ", ".join(sorted(name for name in value if not is_email(name))[:10])
         return f"a map of {names}" if names else "an empty map"
     kinds = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return kinds.get(type(value), "a number")

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from ideas_pipeline.ideas_api.field_map import is_email
 from ideas_pipeline.tables.columns import Pii
 
 Json = Any
@@ -86,17 +87,12 @@ _TEXTS = _listed(
 _TEXTS_OF_POSTS = _TEXTS | _listed("description headline subject summary title")
 
 ADDRESS = re.compile(r"[^\s@<>\"'(),;:\[\]]+@[^\s@<>\"'(),;:\[\]]+\.[^\s@<>\"'(),;:\[\].]+", re.IGNORECASE)
-_WHOLE_ADDRESS = re.compile(
-    r"\s*(?:[^<>@]*<)?(?:mailto:)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?\s*",
-    re.IGNORECASE,
-)
 _PHONE = re.compile(
     r"\s*(?:tel:)?(?:(?:\+|00)\d[\d\s().\-/]{6,20}\d|\(\d{2,5}\)[\s\-]?\d[\d\s\-]{4,12}\d|\d{3}[-. ]\d{3}[-. ]\d{4})\s*"
 )
 _IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}", re.IGNORECASE)
 _PICTURE = re.compile(r"https?://[^/]*gravatar\.com/.*|https?://\S*/avatars?/\S*", re.IGNORECASE)
 _AN_ID = re.compile(r"[0-9]+|[0-9a-f]{8}-?[0-9a-f-]{8,}|erased-[0-9a-f]+|[a-z]{0,3}[-_:]?[0-9]+", re.IGNORECASE)
-_LONGEST_ADDRESS = 400
 
 
 @lru_cache(maxsize=1 << 14)
@@ -197,7 +193,7 @@ def _only_of_a_person(name: str) -> bool:
 
 def class_of_shape(text: str) -> Pii | None:
     """The class of a text that is an address, a phone number or a portrait by its shape, whatever its field."""
-    if "@" in text and len(text) < _LONGEST_ADDRESS and _WHOLE_ADDRESS.fullmatch(text):
+    if is_email(text):
         return "email"
     if len(text) <= 40 and (_PHONE.fullmatch(text) or _IP.fullmatch(text)):
         return "profile"
