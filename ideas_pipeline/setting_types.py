@@ -100,3 +100,6 @@ class Policy:
     name: Choice = "keep"
     profile: Choice = "keep"
     free_text: Choice = "keep"
+
+
+KEEPS = Policy("keep", "keep", "keep", "keep")

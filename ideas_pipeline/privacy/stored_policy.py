@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from ideas_pipeline.privacy.erase_rows import reject_fingerprint
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, apply, columns_not_kept
 from ideas_pipeline.privacy.stored_rows import rewrite_rows, update_rows
 from ideas_pipeline.privacy.unmapped import Cleaner
-from ideas_pipeline.setting_types import Policy
+from ideas_pipeline.setting_types import KEEPS, Policy
 from ideas_pipeline.tables.bookkeeping import ABSENCES, POLICIES, REJECTED_RECORDS
 from ideas_pipeline.tables.columns import kind, own_keys
 from ideas_pipeline.tables.community import TABLES
@@ -30,7 +31,7 @@ RULES = 3
 # The hash of no row: the next sweep writes the row again, so that a value that may be kept again comes back.
 _UNLIKE_ANY = ""
 _MANY = 2_000
-_KEEPS = Policy("keep", "keep", "keep", "keep")
+_CLASSES = tuple(field.name for field in fields(Policy))
 _ORDER = ("keep", "hash", "drop")
 
 
@@ -44,17 +45,13 @@ def policy_in_force(tx: Transaction) -> tuple[Policy, int]:
     """The policy to which the stored rows were held last, and its rules. Without one, they were held to none."""
     row = tx.execute(sa.select(POLICIES).where(tx.owns(POLICIES))).first()
     if row is None:
-        return _KEEPS, 0
+        return KEEPS, 0
     return Policy(**dict(choice.split("=") for choice in row.policy.split())), row.rules
 
 
 def looser(policy: Policy, before: Policy) -> list[str]:
     """The classes of which ``policy`` keeps more than ``before``."""
-    return [
-        name
-        for name in ("email", "name", "profile", "free_text")
-        if _ORDER.index(getattr(policy, name)) < _ORDER.index(getattr(before, name))
-    ]
+    return [name for name in _CLASSES if _ORDER.index(getattr(policy, name)) < _ORDER.index(getattr(before, name))]
 
 
 def hold_rows(tx: Transaction, cleaner: Cleaner, at: datetime) -> dict[str, int]:
@@ -89,7 +86,7 @@ def _note(tx: Transaction, policy: Policy, at: datetime) -> None:
 
 
 def _written(policy: Policy) -> str:
-    return f"email={policy.email} name={policy.name} profile={policy.profile} free_text={policy.free_text}"
+    return " ".join(f"{name}={getattr(policy, name)}" for name in _CLASSES)
 
 
 def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime) -> int:

@@ -12,7 +12,7 @@ import orjson
 
 from ideas_pipeline.privacy import personal
 from ideas_pipeline.privacy.key import Key, is_hash
-from ideas_pipeline.setting_types import Choice, Policy
+from ideas_pipeline.setting_types import KEEPS, Choice, Policy
 from ideas_pipeline.tables.columns import Pii
 from ideas_pipeline.text import json_text
 
@@ -21,7 +21,6 @@ VALUE = "@value"
 # What a mapped field is: of a class, or of none (None). A ``key`` is of none and never null. A person_id never changes.
 Kind = Pii | Literal["key"] | None
 
-_KEEPS = Policy("keep", "keep", "keep", "keep")
 # JSON without any of these holds no address. It can escape an @, and be in UTF-16.
 _SIGNS_OF_AN_ADDRESS = (b"@", b"u0040", b"mail", b"MAIL", b"Mail", b"\x00")
 
@@ -85,8 +84,8 @@ class Cleaner:
     def __init__(self, policy: Policy, key: Key) -> None:
         self.policy = policy
         self._key = key
-        self.keeps_all = policy == _KEEPS
-        self._only_addresses = replace(policy, email="keep") == _KEEPS
+        self.keeps_all = policy == KEEPS
+        self._only_addresses = replace(policy, email="keep") == KEEPS
 
     def fields(self, fields: dict[str, Json], place: Place, described: AllDescribed = _NOTHING) -> dict[str, Json]:
         """The map ``fields`` as it may be stored: the same object if nothing changes.
