@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import delete_people
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Redactor, author_column, parts_with_texts
-from ideas_pipeline.privacy.stored_rows import Row, rewrite_rows, update_rows
+from ideas_pipeline.privacy.stored_rows import Row, rewrite_rows, rewritten_key, update_rows
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.text import json_text
 from ideas_pipeline.warehouse.database import Transaction
-from ideas_pipeline.warehouse.rejects import key_of, record_key_of, values_of
+from ideas_pipeline.warehouse.rejects import key_of, record_key_of
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
 _MANY = 2_000
@@ -166,21 +163,13 @@ def _rejects(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Se
 
 
 def _key(redactor: Redactor, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:
-    """A record's key without erased people. A fingerprint in it is made again, of what is left of the record."""
-    parts = []
-    if values := values_of(key):
-        names = [c.name for c in own_keys(TABLES[table])]
-        pointers = redactor.people.pointers[table]
-        left = [redactor.id(pointers[n], v) if n in pointers else v for n, v in zip(names, values, strict=True)]
-        parts.append(orjson.dumps(left).decode())
-    if not key.endswith("]"):
-        parts.append(reject_fingerprint(scope, payload))
-    return " ".join(parts)
+    """A record's key without erased people."""
+    pointers = redactor.people.pointers[table]
 
+    def left(column: str, value: str) -> str:
+        return redactor.id(pointers[column], value) if column in pointers else value
 
-def reject_fingerprint(scope: str, payload: Mapping[str, Any]) -> str:
-    """The key of a reject without a usable key, as ``typed`` makes it."""
-    return f"sha256:{hashlib.sha256(json_text([scope, payload]).encode()).hexdigest()}"
+    return rewritten_key(table, key, left, scope, payload)
 
 
 def _lists(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:

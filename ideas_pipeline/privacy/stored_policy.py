@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.privacy.erase_rows import reject_fingerprint
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, apply, columns_not_kept
-from ideas_pipeline.privacy.stored_rows import rewrite_rows, update_rows
+from ideas_pipeline.privacy.stored_rows import rewrite_rows, rewritten_key, update_rows
 from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import KEEPS, Policy
 from ideas_pipeline.tables.bookkeeping import ABSENCES, POLICIES, REJECTED_RECORDS
@@ -23,7 +21,7 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
-from ideas_pipeline.warehouse.rejects import key_of, record_key_of, values_of
+from ideas_pipeline.warehouse.rejects import key_of, record_key_of
 
 # Increased when more is recognised as personal data: what is stored is then held to the policy again.
 RULES = 3
@@ -171,19 +169,7 @@ def _held_reject(cleaner: Cleaner) -> Callable[[dict[str, Any]], dict[str, Any]]
         payload = record.columns | ({"_extra": record.extra or None} if "_extra" in received else {})
         if payload == received and value == row["value"]:
             return row
-        key = _reject_key(row, changed, payload)
+        key = rewritten_key(row["table_name"], key_of(row["record_key"], column), changed.get, row["scope"], payload)
         return row | {"record_key": record_key_of(key, column), "value": value, "payload": payload}
 
     return held
-
-
-def _reject_key(row: Mapping[str, Any], changed: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
-    key = key_of(row["record_key"], row["column_name"])
-    parts = []
-    if stored := values_of(key):
-        names = [c.name for c in own_keys(TABLES[row["table_name"]])]
-        values = [changed.get(name, value) for name, value in zip(names, stored, strict=True)]
-        parts.append(orjson.dumps(values).decode())
-    if not key.endswith("]"):
-        parts.append(reject_fingerprint(row["scope"], payload))
-    return " ".join(parts)

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
+from ideas_pipeline.records.typed import fingerprint
 from ideas_pipeline.tables.columns import own_keys
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.rejects import values_of
 
 Row = Mapping[str, Any]
 
@@ -67,6 +71,25 @@ def rewrite_rows(
     news = {_place(new, keys): new for _, new in pairs}
     tx.execute(sa.insert(table), list(news.values()))
     return len(pairs)
+
+
+def rewritten_key(table: str, key: str, left: Callable[[str, str], str], scope: str, payload: Mapping[str, Any]) -> str:
+    """The key of a reject or of a held row with other values. A fingerprint in it is made again.
+
+    Args:
+        table: the table that the record is for.
+        key: the record's key.
+        left: from a key column and its value to the value that is left.
+        scope: the scope in which the record was read.
+        payload: what is left of the record.
+    """
+    parts = []
+    if values := values_of(key):
+        names = [str(c.name) for c in own_keys(TABLES[table])]
+        parts.append(orjson.dumps([left(name, value) for name, value in zip(names, values, strict=True)]).decode())
+    if not key.endswith("]"):
+        parts.append(fingerprint(scope, payload))
+    return " ".join(parts)
 
 
 def _place(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:

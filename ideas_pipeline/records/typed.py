@@ -146,10 +146,10 @@ def typed(
     ids = values["id"].plain if "id" in values else None
     rejects: dict[str, RejectedRow] = {}
     for position, reason in sorted(reasons.items()):
-        key = _fingerprint(rows[position], extras[position], scopes[position])
+        payload = _payload(rows[position], extras[position])
+        key = fingerprint(scopes[position], payload)
         if position in repeated:
             key = f"{record_keys[position]} {key}"
-        payload = _payload(rows[position], extras[position])
         repeats = position in repeated
         rejects[key] = RejectedRow(position, key, ids[position] if ids else None, reason, payload, repeats=repeats)
     result = list(rejects.values())
@@ -278,9 +278,9 @@ def _record_key(values: tuple[str | None, ...]) -> str | None:
     return None if None in values else orjson.dumps(values).decode()
 
 
-def _fingerprint(row: Row, extra: Row, scope: str) -> str:
-    content = json_text([scope, _payload(row, extra)])
-    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+def fingerprint(scope: str, payload: Mapping[str, Json]) -> str:
+    """The key of a reject without a usable key. ``payload``: what was received, as ``RejectedRow`` has it."""
+    return f"sha256:{hashlib.sha256(json_text([scope, payload]).encode()).hexdigest()}"
 
 
 def _payload(row: Row, extra: Row) -> dict[str, Json]:
