@@ -140,8 +140,12 @@ class ArchiveReader:
 
 
 def _unreadable(file: object, error: Exception) -> NotArchived:
-    known = str(error) if isinstance(error, sqlite3.Error) else "it is damaged"
-    why = error.strerror if isinstance(error, OSError) else known
+    if isinstance(error, OSError):
+        why = error.strerror
+    elif isinstance(error, sqlite3.Error):
+        why = str(error)
+    else:
+        why = "it is damaged"
     return NotArchived(
         f"the archive's {file} cannot be read: {why}", hint="Have its rights corrected, or move it elsewhere."
     )
