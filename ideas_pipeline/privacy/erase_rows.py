@@ -148,7 +148,7 @@ def _rejects(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Se
         received = row["payload"] or {}
         columns = {name: value for name, value in received.items() if name != "_extra"}
         extra = dict(received.get("_extra") or {})
-        if column is not None:  # nothing is known of such a value, as of a field that no column reads
+        if column is not None:  # the value has an unknown shape: treat it like an unmapped field
             extra = {column: row["value"]}
         parents = without_texts.get(table, frozenset())
         redactor.row(table, columns, extra, without_texts=any(str(v) in parents for v in columns.values()))

@@ -17,7 +17,7 @@ _CONTENT_TYPE = "Content-Type"
 
 
 def document_of(page: ArchivedPage) -> Any:
-    """The JSON of a page's body. Raises ValueError if it is none."""
+    """The JSON of a page's body. Raises ValueError if it is not JSON."""
     return parse(page.body, CaseInsensitiveDict(page.headers).get(_CONTENT_TYPE, "")).value
 
 

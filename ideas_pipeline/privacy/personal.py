@@ -201,5 +201,5 @@ def class_of_shape(text: str) -> Pii | None:
 
 
 def looks_like_an_id(text: str) -> bool:
-    """Whether a text is rather an id than a name."""
+    """Whether a text looks more like an id than a name."""
     return _AN_ID.fullmatch(text) is not None

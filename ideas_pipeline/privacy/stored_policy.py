@@ -129,7 +129,10 @@ def _held(table: sa.Table, cleaner: Cleaner, read: Sequence[str], row: sa.RowMap
 
 
 def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
-    """Change past values as those of ``ideas`` and ``idea_labels``, so that no change appears that never was."""
+    """Apply the policy to past values exactly as to current ones.
+
+    Otherwise the history would show a change that did not happen.
+    """
     changed = 0
     for column in (IDEA_HISTORY.c.name, IDEA_HISTORY.c.value):
         query = sa.select(column).distinct().where(tx.owns(IDEA_HISTORY), column.is_not(None))
@@ -159,7 +162,7 @@ def _held_reject(cleaner: Cleaner) -> Callable[[dict[str, Any]], dict[str, Any]]
     def held(row: dict[str, Any]) -> dict[str, Any]:
         received, column = row["payload"] or {}, row["column_name"]
         columns = {name: value for name, value in received.items() if name != "_extra"}
-        if column is not None:  # its value is held to what is so of its column
+        if column is not None:  # the policy of its column applies to the value
             columns[column] = row["value"]
         record = Record(columns, dict(received.get("_extra") or {}))
         before = dict(record.columns)

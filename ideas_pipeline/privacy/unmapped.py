@@ -1,4 +1,4 @@
-"""Hold JSON to the policy: fields that no contract describes, at any depth, and those that one describes."""
+"""Apply the policy to JSON, in mapped and unmapped fields, at any depth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ideas_pipeline.text import json_text
 
 Json = Any
 VALUE = "@value"
-# What a mapped field is: of a class, or of none (None). A ``key`` is of none and never null. A person_id never changes.
+# The class of a mapped field, or None. A ``key`` has no class and must not become null. A ``person_id`` never changes.
 Kind = Pii | Literal["key"] | None
 
 # JSON without any of these holds no address. It can escape an @, and be in UTF-16.
