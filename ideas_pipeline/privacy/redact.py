@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import split_id
-from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.field_map import MISSING, Record
 from ideas_pipeline.privacy import personal
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words, has_texts, names_its_person
@@ -22,7 +22,6 @@ from ideas_pipeline.tables.columns import parent_of, pii
 from ideas_pipeline.tables.community import BANNED, TABLES
 
 Json = Any
-_GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()
 
 # The columns that an erased person's own rows keep: what counts need, and nothing that identifies anybody.
 KEPT = {
@@ -185,16 +184,16 @@ class Redactor:
         if isinstance(value, dict):
             return self._left_of_map(value, name, read)
         if isinstance(value, list):
-            return [kept for item in value if (kept := self._left(item, name, read)) is not _GONE]
+            return [kept for item in value if (kept := self._left(item, name, read)) is not MISSING]
         if isinstance(value, str) and self.erased.is_word(value):
-            return _GONE
+            return MISSING
         return self._someone(value, name) or value
 
     def _left_of_map(self, value: dict[str, Json], name: str, read: Mapping[int, Set[str]]) -> Json:
         if id(value) not in read:
             ids = {key: who for key, item in value.items() if (who := self._someone(item, _named(name, key, item)))}
             if ids or any(isinstance(item, str) and self.erased.is_word(item) for item in value.values()):
-                return ids or _GONE
+                return ids or MISSING
         described = read.get(id(value), frozenset())
         left = {}
         for key, item in value.items():
@@ -203,7 +202,7 @@ class Redactor:
                 continue
             whole = as_it_is and not isinstance(item, dict | list)
             kept = item if whole else self._left(item, _named(name, key, item), read)
-            if kept is not _GONE:
+            if kept is not MISSING:
                 left[key if as_it_is else self._someone(key, name) or key] = kept
         return left
 

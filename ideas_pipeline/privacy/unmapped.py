@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import orjson
 
+from ideas_pipeline.ideas_api.field_map import MISSING
 from ideas_pipeline.privacy import personal
 from ideas_pipeline.privacy.key import Key, is_hash
 from ideas_pipeline.setting_types import KEEPS, Choice, Policy
@@ -24,7 +25,6 @@ Kind = Pii | Literal["key"] | None
 # JSON without any of these holds no address. It can escape an @, and be in UTF-16.
 _SIGNS_OF_AN_ADDRESS = (b"@", b"u0040", b"mail", b"MAIL", b"Mail", b"\x00")
 
-_GONE: Final[Any] = type("Gone", (), {"__repr__": lambda _: "GONE"})()
 _PHONE_WITHIN = re.compile(r"(?<![\w+])\+\d[\d\s().\-/]{6,20}\d(?!\w)")
 _JSON = ("{", "[")
 _REMOVED = "(removed)"
@@ -122,7 +122,7 @@ class Cleaner:
             kept = self._unclassified(value, "", Place(within=True), _NOTHING) if is_way else self._kept(value)
         except RecursionError:
             return value if _cannot_be_stored(value) else None  # a value that no database can hold is a reject
-        return None if kept is _GONE else kept
+        return None if kept is MISSING else kept
 
     def text_hash(self, value: Json) -> str:
         """The hash of a value, which stays the same if it is a hash already."""
@@ -145,8 +145,8 @@ class Cleaner:
                 left[name] = self._described(name, value, known[name], described)
                 continue
             kept_name = self._name(name, place)
-            kept = _GONE if kept_name is None else self._field(name, value, place, described)
-            if kept is not _GONE and kept_name is not None:
+            kept = MISSING if kept_name is None else self._field(name, value, place, described)
+            if kept is not MISSING and kept_name is not None:
                 left[kept_name] = kept
         return left
 
@@ -158,7 +158,7 @@ class Cleaner:
             return value
         else:
             kept = self._kept(value) if of is None or of == "key" else self._apply(of, value)
-        if kept is _GONE:
+        if kept is MISSING:
             return self.text_hash(value) if of == "key" else None
         return kept
 
@@ -175,7 +175,7 @@ class Cleaner:
         if of is None:
             return name
         kept = self._unmapped(of, name)
-        return None if kept is _GONE else kept
+        return None if kept is MISSING else kept
 
     def _field(self, name: str, value: Json, place: Place, described: AllDescribed) -> Json:
         if value is None or isinstance(value, bool):
@@ -218,9 +218,9 @@ class Cleaner:
         return value
 
     def _inner(self, fields: dict[str, Json], place: Place, described: AllDescribed) -> Json:
-        """A map in a map or a list; _GONE if nothing is left of it, as in ``field_map``, unless a contract reads it."""
+        """A map in a map or a list; MISSING if nothing is left of it and no contract reads it, as in ``field_map``."""
         left = self._map(fields, place, described)
-        return left if left or not fields or id(fields) in described else _GONE
+        return left if left or not fields or id(fields) in described else MISSING
 
     def _list(self, items: list[Json], name: str, place: Place, described: AllDescribed) -> list[Json]:
         inside = place.inside(people=personal.holds_people(name, as_a_list=True))
@@ -236,7 +236,7 @@ class Cleaner:
                 kept = self._inner(item, inside, described)
             else:
                 kept = self._unclassified(item, name, inside, described)
-            if kept is not _GONE:
+            if kept is not MISSING:
                 left.append(kept)
         return left
 
@@ -263,7 +263,7 @@ class Cleaner:
     def _json_within(self, text: str) -> Json:
         """``text`` with what it holds cleaned, if it is JSON: a map in a column of texts is stored like that.
 
-        The same object if nothing changes; _GONE if nothing is left.
+        The same object if nothing changes; MISSING if nothing is left.
         """
         if not text.startswith(_JSON):
             return text
@@ -272,8 +272,8 @@ class Cleaner:
         except orjson.JSONDecodeError:
             return text
         cleaned = self._unclassified(value, "", Place(within=True), _NOTHING)
-        if cleaned is _GONE:
-            return _GONE
+        if cleaned is MISSING:
+            return MISSING
         return text if cleaned == value else _as_text(cleaned)
 
     def _within(self, found: str, choice: Choice) -> str:
@@ -281,16 +281,16 @@ class Cleaner:
 
     def _unmapped(self, of: Pii, value: Json) -> Json:
         """A value that no contract maps. Of addresses, ``field_map`` keeps not even a hash."""
-        return _GONE if of == "email" and self.policy.email != "keep" else self._apply(of, value)
+        return MISSING if of == "email" and self.policy.email != "keep" else self._apply(of, value)
 
     def _apply(self, of: Pii, value: Json) -> Json:
-        """``value`` of the class ``of`` as it may be stored; _GONE if it may not."""
+        """``value`` of the class ``of`` as it may be stored; MISSING if it may not."""
         choice: Choice = getattr(self.policy, of)
         if choice == "keep":
             return self._kept(value)
         if choice == "drop":
-            return _GONE
-        return self.text_hash(value) if isinstance(value, str | dict | list) else _GONE
+            return MISSING
+        return self.text_hash(value) if isinstance(value, str | dict | list) else MISSING
 
     def _kept(self, value: Json) -> Json:
         """A value of a class that is kept. What it holds can be of another class that is not."""
