@@ -37,11 +37,15 @@ class PolicyPages:
             document = document_of(page)
             description = _Description(self._contract, self._cleaner, page.stream)
             described = description.of(document)
-            kept = document
+            kept: Json
             if isinstance(document, dict):
                 kept = self._cleaner.fields(document, Place(), described)
             elif isinstance(document, list):
                 kept = self._cleaner.items(document, described)
+            else:
+                [kept] = self._cleaner.items([document], described) or [MISSING]
+                if kept is MISSING:
+                    return None
             unchanged = kept is document and not description.wrote_keys
             return page if unchanged else with_document(page, kept)
         except (RecursionError, ValueError):

@@ -41,6 +41,8 @@ class ArchivedPages:
         except ValueError:
             return None  # it cannot be read, so nobody knows whether it names the person
         document = self._redacted(page.stream, document)
+        if document is MISSING:
+            return None
         return page if document == before else with_document(page, document)
 
     def _redacted(self, stream: str, document: Json) -> Json:

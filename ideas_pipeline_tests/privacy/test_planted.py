@@ -175,3 +175,24 @@ def test_what_is_not_personal_stays(policy: Policy) -> None:
     assert extra(cleaner, "ideas", dict(INNOCENT)) == INNOCENT
     assert extra(cleaner, "votes", dict(INNOCENT)) == INNOCENT
     assert extra(Cleaner(DROP, KEY), "votes", dict(INNOCENT)) == INNOCENT
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("ann@people.example", None),
+        ("no user ann@people.example", b'"no user (removed)"'),
+        ("not found", b'"not found"'),
+    ],
+)
+def test_a_page_that_is_a_single_text_is_held_to_the_policy(text: str, left: bytes | None) -> None:
+    kept = PolicyPages(CONTRACT, Cleaner(Policy(), KEY)).page(page(orjson.dumps(text)))
+    assert (kept and kept.body) == left
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-32"])
+def test_an_address_without_an_at_sign_is_found_in_every_encoding(encoding: str) -> None:
+    body = '{"data": [{"id": "5", "E-MAIL": "ann at people", "title": "A"}]}'.encode(encoding)
+    kept = PolicyPages(CONTRACT, Cleaner(Policy(), KEY)).page(page(body))
+    assert kept is not None
+    assert orjson.loads(kept.body) == {"data": [{"id": "5", "title": "A"}]}

@@ -87,6 +87,13 @@ def test_a_page_that_nobody_can_read_is_dropped(tmp_path):
     assert pages.page(page(b"<html>Ann Lee</html>", stream="votes", scope="5")) is None
 
 
+def test_a_page_that_is_a_single_text_is_dropped_if_it_names_the_person(tmp_path):
+    pages = ArchivedPages(contract_with({}), redactor(erased(tmp_path, ANN, "Ann Lee")))
+    assert pages.page(page(b'"Ann Lee"')) is None
+    other = page(b'"Ann Leeds"')
+    assert pages.page(other) is other
+
+
 @pytest.mark.parametrize(("status", "kept"), [("banned", {"status": "banned"}), ("active", {})])
 def test_that_a_person_is_banned_is_kept_as_counts_leave_out_what_the_banned_did(cleaned, status, kept):
     found = cleaned("users", {"data": [{"id": ANN, "name": "Ann Lee", "status": status}]})
