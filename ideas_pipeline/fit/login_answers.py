@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.fit.evidence import Exchange, leaves
 from ideas_pipeline.ideas_api.auth_responses import is_yes
+from ideas_pipeline.probe.field_names import snake
 from ideas_pipeline.probe.shapes import kinds_of
 
 _TOKEN = re.compile(r"[\w.~+/=:|-]{6,}")
@@ -75,13 +76,12 @@ def _bare(answer: Exchange) -> str:
 
 def _words(path: str) -> list[str]:
     """The words of a path, from its last name: ``data.accessToken`` is ``access_token``, ``access``, ``token`` …"""
-    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", path).lower().replace("-", "_")
-    return [word for part in snake.split(".") for word in (part, *part.split("_"))]
+    return [word for part in map(snake, path.split(".")) for word in (part, *part.split("_"))]
 
 
 def _rank(name: str, path: str) -> int | None:
     """The position of the best of the names for a value that the path has; None if it has none."""
-    last = re.sub(r"([a-z])([A-Z])", r"\1_\2", path.rsplit(".", 1)[-1]).lower().replace("-", "_")
+    last = snake(path.rsplit(".", 1)[-1])
     words = _WORDS[name]
     if name != "refresh_token" and "refresh" in _words(path):
         return None

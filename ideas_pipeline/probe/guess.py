@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
 from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.field_map import MISSING, present
+from ideas_pipeline.probe.field_names import snake
 from ideas_pipeline.probe.shapes import FIELD_NAME, NOTHING, Kinds, is_keyed
 from ideas_pipeline.tables.columns import kind
 from ideas_pipeline.tables.community import TABLES
 
-_LIKE_ENOUGH = 0.6
+LIKE_ENOUGH = 0.6
+"""The least score of a pair of names that may mean the same."""
 _DEEPEST = 4
 
 # Synonyms in APIs, under the word that the contract's columns use.
@@ -95,6 +97,10 @@ _OFFSET_NAMES = ("offset", "skip", "start", "from")
 _SIZE_NAMES = ("per_page", "perPage", "page_size", "pageSize", "pagesize", "limit", "size")
 
 
+def _is_among(path: str, given: Collection[str]) -> bool:
+    return path in given
+
+
 def likeness(wanted: str, offered: str, of: str = "") -> float:
     """The similarity of two names, from 0 to 1. Synonyms are equal.
 
@@ -157,17 +163,31 @@ def nearest(missing: Iterable[str], offered: Kinds, table: str) -> dict[str, str
         offered: the kinds of values by path, for paths that no column uses.
         table: the table of the columns.
     """
-    pairs = [
+    return assigned(
         (likeness(column, path, table), column, path)
         for column in missing
         for path, kinds in offered.items()
         if "*" not in path and set(kinds) - NOTHING and fits(column, kinds) and _is_scalar(column, kinds)
-    ]
-    chosen: dict[str, str] = {}
-    for score, column, path in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
-        if score >= _LIKE_ENOUGH and column not in chosen and path not in chosen.values():
-            chosen[column] = path
-    return chosen
+    )
+
+
+def assigned(
+    pairs: Iterable[tuple[float, str, str]], clashes: Callable[[str, Collection[str]], bool] = _is_among
+) -> dict[str, str]:
+    """Give each name the path of its best pair, the best pairs first.
+
+    Args:
+        pairs: score, name and path; those with less than ``LIKE_ENOUGH`` do not count.
+        clashes: whether a path cannot be given beside those given before. By default, no path is given twice.
+
+    Returns:
+        The path by name.
+    """
+    given: dict[str, str] = {}
+    for score, name, path in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if score >= LIKE_ENOUGH and name not in given and not clashes(path, given.values()):
+            given[name] = path
+    return given
 
 
 def nearest_list(names: Iterable[str], offered: Kinds) -> str | None:
@@ -175,7 +195,7 @@ def nearest_list(names: Iterable[str], offered: Kinds) -> str | None:
     lists = [path for path, kinds in offered.items() if any("list" in k or k == "map by key" for k in kinds)]
     scored = [(likeness(name, path), path) for name in names for path in lists if "*" not in path]
     score, path = max(scored, default=(0.0, ""))
-    return path if score >= _LIKE_ENOUGH else None
+    return path if score >= LIKE_ENOUGH else None
 
 
 def likely_records(body: Json, name: str, spec: Stream) -> str | None:
@@ -249,16 +269,17 @@ def _is_link(path: str, value: Json) -> bool:
 
 def _is_cursor(path: str, value: Json) -> bool:
     """Whether a value is the next page's cursor by its name; a null there is the end of a list with cursors."""
-    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", path.rsplit(".", 1)[-1]).lower().replace("-", "_")
+    name = snake(path.rsplit(".", 1)[-1])
     if not _NEXT_CURSOR.fullmatch(name) or isinstance(value, bool):
         return False
     return name not in ("next", "after") if value is None else isinstance(value, str | int) and value != ""
 
 
 def _words(name: str) -> frozenset[str]:
-    parts = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower().replace(".", "_").replace("-", "_").split("_")
     return frozenset(
-        _WORD.get(part, _WORD.get(part.removesuffix("s"), part.removesuffix("s"))) for part in parts if part
+        _WORD.get(part, _WORD.get(part.removesuffix("s"), part.removesuffix("s")))
+        for part in snake(name).split("_")
+        if part
     )
 
 
@@ -293,5 +314,5 @@ def _is_count(value: Json, least: int) -> bool:
 
 
 def _says_total(name: str) -> bool:
-    words = set(re.split(r"[._-]", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
+    words = set(snake(name).split("_"))
     return bool(words & _TOTAL_WORDS) and not words & _NO_TOTAL_WORDS
