@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.evidence import Exchange
+from ideas_pipeline.fit.explorer import Explorer
 from ideas_pipeline.fit.limits import fit_limits
-from ideas_pipeline.fit.lists import Explorer, explore
+from ideas_pipeline.fit.lists import explore
 from ideas_pipeline.fit.login import fit_login, fit_renewal
 from ideas_pipeline.fit.recorded import fit_recorded
 from ideas_pipeline.fit.session import Session, Stopped

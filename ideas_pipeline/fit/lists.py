@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import quote, unquote
+from functools import partial
 
 from ideas_pipeline.fit.draft import Draft, Inferred
-from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record
-from ideas_pipeline.fit.fields import Known, fit_fields
-from ideas_pipeline.fit.login import Tokens
-from ideas_pipeline.fit.login_answers import challenge_scheme, token_type
-from ideas_pipeline.fit.paging import Found, List, fit_paging, is_in_force, key_of, page_of, parameters, total_in
-from ideas_pipeline.fit.session import Session
-from ideas_pipeline.ideas_api.field_map import field_map, records_in
+from ideas_pipeline.fit.evidence import leaves
+from ideas_pipeline.fit.explorer import Explorer
+from ideas_pipeline.fit.header import get
+from ideas_pipeline.fit.paging import (
+    Found,
+    List,
+    Page,
+    fit_paging,
+    is_in_force,
+    key_of,
+    page_of,
+    parameters,
+    total_in,
+)
+from ideas_pipeline.fit.paths import filled, scopes, templates
+from ideas_pipeline.fit.streams import PARENTS, fit_fields, fit_records, known_ids, one_list
+from ideas_pipeline.ideas_api.field_map import records_in
 from ideas_pipeline.probe import vocabulary
 from ideas_pipeline.probe.guess import likely_records
-from ideas_pipeline.probe.probe import Seen, remember, scopes_of
 
-# How many requests the search for one list's path may take, and how many parents are tried until one has children.
+# How many requests the search for one list's path may take.
 _MOST_PATHS = 22
-_MOST_PARENTS = 3
-_REFUSED = (401, 403)
-_PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
 # Page sizes to try if the API refuses the one of the contract.
 _SIZES = (50, 25, 20, 10)
 _PROFILES_OF = ("ideas.author_id", "comments.author_id", "votes.user_id", "idea_coauthors.user_id")
-
-
-@dataclass
-class Explorer:
-    """What is known of the API's lists.
-
-    Attributes:
-        session: the live API.
-        draft: gets what is found.
-        tokens: what the login gave.
-        header_known: whether the API accepted the header; None if it refuses every known one.
-        paging: the paging of another list of this API.
-        seen: rows by table, as the draft maps them.
-        lists: the list of each stream that was found.
-        scopes: the parent of that list.
-        sizes: the parameters that set the page size of other lists.
-        size: the largest page that another list gave.
-    """
-
-    session: Session
-    draft: Draft
-    tokens: Tokens
-    header_known: bool | None = False
-    paging: Found | None = None
-    seen: Seen = field(default_factory=dict)
-    lists: dict[str, List] = field(default_factory=dict)
-    scopes: dict[str, str] = field(default_factory=dict)
-    sizes: list[str] = field(default_factory=list)
-    size: int | None = None
 
 
 def explore(explorer: Explorer) -> None:
@@ -68,7 +42,7 @@ def explore(explorer: Explorer) -> None:
     for stream in draft.contract.order():
         say(f"{stream}: looking for the list")
         if _find(explorer, stream):
-            _fit_records(explorer, stream, explorer.lists[stream].first.answer)
+            _fit_page(explorer, stream, explorer.lists[stream].first)
         elif explorer.header_known is None:
             return
     if "users" in draft.contract.streams and "users" not in explorer.lists:
@@ -80,14 +54,9 @@ def explore(explorer: Explorer) -> None:
         _read_full_page(explorer, stream)
 
 
-def known_ids(seen: Seen) -> Known:
-    """The ids that were seen of each table."""
-    return {table: {str(row["id"]) for row in rows if row.get("id") is not None} for table, rows in seen.items()}
-
-
 def _find(explorer: Explorer, stream: str) -> bool:
     """Find the path of a stream's list, and propose it with the place of its records."""
-    parent = _PARENTS.get(stream)
+    parent = PARENTS.get(stream)
     if parent and parent not in explorer.lists and "{" in explorer.draft.contract.streams[stream].path:
         explorer.draft.notes.append(
             f"{stream}: the list is below {parent}, which was not found yet: run fit again then"
@@ -95,18 +64,26 @@ def _find(explorer: Explorer, stream: str) -> bool:
         return False
     tried: list[str] = []
     denied: list[str] = []
-    for template in _templates(explorer, stream):
+    for template in templates(explorer, stream):
         if template in tried or len(tried) >= _MOST_PATHS:
             continue
         tried.append(template)
-        for scope in _scopes(explorer, stream, template):
-            answer = _get(explorer, _filled(template, scope))
+        for scope in scopes(explorer, stream, template):
+            answer = get(explorer, filled(template, scope))
             if explorer.header_known is None:
                 return False
             if not answer.ok and not answer.is_missing and answer.status:
                 denied.append(f"{template} (HTTP {answer.status})")
             records = likely_records(answer.body, stream, explorer.draft.contract.streams[stream])
-            if not answer.ok or records is None or not _take(explorer, stream, template, scope, answer):
+            if not answer.ok or records is None:
+                break
+            key = key_of(answer, records)
+            page = page_of(answer, records, key)
+            if page is None:
+                break
+            path = filled(template, scope)
+            found = List(partial(explorer.session.get, path), records, page, template, key, scope)
+            if not _take(explorer, stream, found):
                 break
             if explorer.lists[stream].first.keys:
                 return True
@@ -135,11 +112,11 @@ def _find_profiles(explorer: Explorer) -> None:
     if not people:
         return
     explorer.session.say("users: looking for single profiles")
-    prefix = next((lst.path.rpartition("/")[0] for name, lst in explorer.lists.items() if name not in _PARENTS), "")
+    prefix = next((lst.path.rpartition("/")[0] for name, lst in explorer.lists.items() if name not in PARENTS), "")
     place = ("streams", "users")
     for word in vocabulary.LIST_WORDS["users"]:
         template = f"{prefix}/{word}/{{user_id}}".lstrip("/")
-        answer = explorer.session.get(_filled(template, people[0]))
+        answer = explorer.session.get(filled(template, people[0]))
         if not answer.ok or not isinstance(answer.body, dict):
             continue
         reason = "the API answers there with one person"
@@ -159,186 +136,39 @@ def _find_profiles(explorer: Explorer) -> None:
             return
 
 
-def _templates(explorer: Explorer, stream: str) -> Iterator[str]:
-    """Paths that may be a stream's list, the most probable first. ``{…}`` is the parent's id."""
-    spec = explorer.draft.contract.streams[stream]
-    parent = _PARENTS.get(stream)
-    words = vocabulary.LIST_WORDS[stream]
-    place = ("streams", stream, "path")
-    root = spec.path.partition("/{")[0].rpartition("/")[2]
-    is_likely = parent is None or "/{" not in spec.path or explorer.lists[parent].path.rpartition("/")[2] == root
-    if is_likely or explorer.draft.is_settled(place) or place in explorer.draft.stated:
-        yield spec.path
-    if parent is None:
-        known = [explorer.draft.contract.streams[other].path for other in explorer.lists if other not in _PARENTS]
-        prefixes = dict.fromkeys([*(path.rpartition("/")[0] for path in known), ""])
-        for prefix in prefixes:
-            yield from (f"{prefix}/{word}".lstrip("/") for word in words)
-        if not known:
-            yield from (prefix + word for prefix in vocabulary.PREFIXES[:2] for word in words[:6])
-            yield from (prefix + word for prefix in vocabulary.PREFIXES[2:] for word in words[:2])
-        return
-    placeholder = f"{parent.removesuffix('s')}_id"
-    spot = f"{{{placeholder}}}"
-    yield from _linked(explorer, parent, stream, spot)
-    of = explorer.draft.contract.streams[parent]
-    # The parent's own list, without its parent: ideas of challenges/{challenge_id}/ideas are below ideas/{idea_id}.
-    base, _, last = of.path.rpartition("}/") if "{" in of.path else ("", "", of.path)
-    prefix = base.rpartition("{")[0].rstrip("/").rpartition("/")[0] if base else ""
-    roots = dict.fromkeys(f"{prefix}/{root}".lstrip("/") for root in (last, *vocabulary.LIST_WORDS[parent]))
-    own, *others = roots
-    yield from (f"{own}/{spot}/{word}" for word in words)
-    prefix = f"{prefix}/" if prefix else ""
-    for word in words[:4]:
-        yield f"{prefix}{word}?{placeholder}={spot}"
-    for root in others[:2]:
-        yield from (f"{root}/{spot}/{word}" for word in words[:2])
-
-
-def _linked(explorer: Explorer, parent: str, stream: str, place: str) -> Iterator[str]:
-    """Paths to which the parent's records link, such as ``links.comments``, with the id as placeholder.
-
-    The links of all records must be the same but for the id, so that no other value of a record is part of a path.
-    """
-    words = {word.removesuffix("s") for word in vocabulary.LIST_WORDS[stream]}
-    target = explorer.lists[parent]
-    links: dict[str, list[str | None]] = {}
-    for _, record in records_in(target.first.answer.body, (target.records,)):
-        own = str(record.get(target.key)) if isinstance(record, dict) and target.key else None
-        for path, value in leaves(record):
-            is_link = isinstance(value, str) and value.startswith(("http", "/"))
-            if is_link and any(word in path.lower() for word in words):
-                links.setdefault(path, []).append(_link_template(explorer.session, str(value), own, place))
-    for templates in links.values():
-        if len(templates) > 1 and len(set(templates)) == 1 and templates[0] is not None:
-            yield templates[0]
-
-
-def _link_template(session: Session, url: str, own_id: str | None, place: str) -> str | None:
-    """The path of a record's link with ``place`` for its one id; None if there is no id, or several."""
-    below = session.below_base(url)
-    if below is None:
-        return None
-    segments = below.strip("/").split("/")
-    ids = [n for n, segment in enumerate(segments) if unquote(segment) == own_id or names_a_record(segment)]
-    if len(ids) != 1:
-        return None
-    segments[ids[0]] = place
-    return "/".join(segments)
-
-
-def _scopes(explorer: Explorer, stream: str, template: str) -> list[str]:
-    """Parents to try: those that declare most children first. A path without a placeholder has one list."""
-    if "{" not in template:
-        return [""]
-    contract = explorer.draft.contract
-    return scopes_of(contract, stream, explorer.seen)[:_MOST_PARENTS] if contract.streams[stream].each else []
-
-
-def _filled(template: str, scope: str) -> str:
-    return re.sub(r"\{[^{}]*\}", quote(scope, safe="").replace("\\", ""), template)
-
-
-def _get(explorer: Explorer, path: str) -> Exchange:
-    """Read a path. While the header is not known, a refusal is answered with the other known headers."""
-    session = explorer.session
-    answer = session.get(path)
-    if answer.is_missing or explorer.header_known:
-        return answer
-    if not _is_refusal(answer):
-        if answer.ok and isinstance(answer.body, dict | list):
-            _accept_header(explorer, answer)
-        return answer
-    for name, form in _headers(explorer, answer):
-        headers = {name: form.replace("{access_token}", explorer.tokens.access)}
-        if headers == session.header:
-            continue
-        session.say(f"header: trying {name}")
-        other = session.get(path, header=headers)
-        if not _is_refusal(other):
-            session.header = headers
-            place = ("auth", "header")
-            reason = "the API accepts it, and refused the one before"
-            explorer.draft.propose(Inferred((*place, "name"), name, reason), Inferred((*place, "format"), form, reason))
-            explorer.header_known = True
-            return other
-    explorer.header_known = None
-    explorer.draft.ask(
-        ("auth", "header", "name"),
-        "The API refuses the token in every known header. Which header does the API's reference, or the browser, show "
-        "for API calls?",
-        urgency=98,
-    )
-    return answer
-
-
-def _is_refusal(answer: Exchange) -> bool:
-    body = answer.body
-    is_error = answer.ok and isinstance(body, dict) and bool(body.get("error")) and len(body) <= 4
-    return answer.status in _REFUSED or is_error
-
-
-def _accept_header(explorer: Explorer, answer: Exchange) -> None:
-    explorer.header_known = True
-    for name in ("name", "format"):
-        explorer.draft.confirm(("auth", "header", name), f"the API accepts it ({answer.status})")
-
-
-def _headers(explorer: Explorer, refusal: Exchange) -> Iterator[tuple[str, str]]:
-    """Headers that may carry the token: with the scheme that the API itself names, then common ones."""
-    for scheme in (challenge_scheme(refusal), token_type(explorer.tokens.answer)):
-        if scheme:
-            yield "Authorization", f"{scheme} {{access_token}}"
-    yield from vocabulary.HEADERS
-
-
-def _take(explorer: Explorer, stream: str, template: str, scope: str, answer: Exchange) -> bool:
+def _take(explorer: Explorer, stream: str, target: List) -> bool:
     """Take a list as the stream's. Returns whether the contract can be so."""
-    draft = explorer.draft
+    draft, records, count = explorer.draft, target.records, len(target.first.keys)
     spec = draft.contract.streams[stream]
     place = ("streams", stream)
-    records = likely_records(answer.body, stream, spec) or "@body"
-    if page_of(answer, records) is None:
-        return False
-    key = key_of(answer, records)
-    page = page_of(answer, records, key)
-    if page is None:
-        return False
-    found = [Inferred((*place, "path"), template, f"the API answers there with a list ({len(page.keys)} records)")]
-    if "{" not in template and spec.each and spec.reads == "list":
-        found += _without_parent(explorer, stream, records, answer)
-        if len(found) == 1:
+    found = [Inferred((*place, "path"), target.path, f"the API answers there with a list ({count} records)")]
+    if "{" not in target.path and spec.each and spec.reads == "list":
+        without = _without_parent(explorer, stream, target.first)
+        if not without:
             return False
-    in_force = next((p for p in spec.records if page_of(answer, p)), None)
-    if in_force == records and page.keys:
+        found += without
+    in_force = next((p for p in spec.records if page_of(target.first.answer, p)), None)
+    if in_force == records and count:
         draft.confirm((*place, "records"), "in 1 of 1 responses")
-    elif page.keys:
+    elif count:
         found.append(Inferred((*place, "records"), records, "in 1 of 1 responses"))
     if not draft.propose(*found):
         return False
-    explorer.lists[stream] = List(
-        lambda values: explorer.session.get(_filled(template, scope), values), records, page, template, key
-    )
-    explorer.scopes[stream] = scope
+    explorer.lists[stream] = target
     return True
 
 
-def _without_parent(explorer: Explorer, stream: str, records: str, answer: Exchange) -> list[Inferred]:
-    """What one list for all parents needs: no ``each``, and the field that names the parent. Empty if none does."""
-    parent = _PARENTS[stream]
-    column = f"{parent.removesuffix('s')}_id"
+def _without_parent(explorer: Explorer, stream: str, page: Page) -> list[Inferred]:
+    """What one list for all parents needs. Empty if no field of its records names the parent."""
+    parent = PARENTS[stream]
     ids = known_ids(explorer.seen).get(parent, set())
-    items = [record for _, record in records_in(answer.body, (records,)) if isinstance(record, dict)]
-    places = [path for path, value in leaves(items[0]) if str(value) in ids] if items and ids else []
-    matching = [p for p in places if all(str(dict(leaves(item)).get(p)) in ids for item in items)]
+    items = [dict(leaves(record)) for _, record in page.records if isinstance(record, dict)]
+    matching = [p for p in (items[0] if items and ids else ()) if all(str(item.get(p)) in ids for item in items)]
     best = min(matching, key=lambda p: (parent.removesuffix("s") not in p, "id" not in p.lower(), len(p)), default=None)
     if best is None:
         return []
-    reason = f"in {len(items)} of {len(items)} records it is the id of one of the {parent}"
-    return [
-        Inferred(("streams", stream, "each"), None, f"one list has the records of several {parent}"),
-        Inferred(("streams", stream, "fields", column), best, reason),
-    ]
+    shown = f"in {len(items)} of {len(items)} records it is the id of one of the {parent}"
+    return one_list(stream, best, (f"one list has the records of several {parent}", shown))
 
 
 def _fit_paging(explorer: Explorer, stream: str) -> None:
@@ -384,18 +214,15 @@ def _settled_paging(draft: Draft, stream: str) -> Found | None:
     return Found({name: list(value) if isinstance(value, tuple) else value for name, value in spec.items()})
 
 
-def _fit_records(explorer: Explorer, stream: str, answer: Exchange) -> None:
+def _fit_page(explorer: Explorer, stream: str, page: Page) -> None:
     """Work out total and fields from a page."""
     draft, target = explorer.draft, explorer.lists[stream]
-    found = records_in(answer.body, (target.records,))
-    if not found:
+    count = len(page.records)
+    if not count:
         draft.notes.append(f"{stream}: the list that was read has no records, so its fields could not be compared")
         return
-    _fit_total(draft, stream, total_in(answer, target.records, len(found)), len(found))
-    fit_fields(draft, stream, [record for _, record in found], known_ids(explorer.seen))
-    mapper = field_map(draft.contract, stream)
-    scope = explorer.scopes[stream]
-    remember(explorer.seen, stream, [mapper(record, key, index, scope) for index, (key, record) in enumerate(found)])
+    _fit_total(draft, stream, total_in(page.answer, target.records, count), count)
+    fit_records(draft, stream, page.records, explorer.seen, target.scope)
 
 
 def _read_full_page(explorer: Explorer, stream: str) -> None:
@@ -405,7 +232,9 @@ def _read_full_page(explorer: Explorer, stream: str) -> None:
     count = len(target.first.keys)
     total = _total(target)
     paging = draft.contract.streams[stream].paging
-    if explorer.paging is None or not explorer.paging.values["style"] == paging.style != "none" or not count:
+    if explorer.paging is None or paging.style == "none" or not count:
+        return
+    if paging.style != explorer.paging.values["style"]:
         return
     is_likely = explorer.size is not None and (total == count or explorer.size < paging.size)
     if is_likely and place not in draft.stated:
@@ -426,7 +255,7 @@ def _read_full_page(explorer: Explorer, stream: str) -> None:
             draft.propose(Inferred(place, came, f"{size} were requested, and {came} of {total} came"))
             explorer.size = came
         if came > count:
-            _fit_records(explorer, stream, page.answer)
+            _fit_page(explorer, stream, page)
         return
 
 

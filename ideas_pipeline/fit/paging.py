@@ -25,9 +25,16 @@ Get = Callable[[Mapping[str, Json]], Exchange]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its response, and the keys of its records, which tell records apart."""
+    """A page of a list.
+
+    Attributes:
+        answer: the response.
+        records: its records, each with its key in a keyed map.
+        keys: texts that tell the records apart.
+    """
 
     answer: Exchange
+    records: list[tuple[str | None, Json]]
     keys: list[str]
 
 
@@ -41,6 +48,7 @@ class List:
         first: its first page, read without paging parameters.
         path: its path, with placeholders.
         key: the name that tells its records apart.
+        scope: the parent's id in the path; empty for a list without a parent.
     """
 
     get: Get
@@ -48,6 +56,7 @@ class List:
     first: Page
     path: str = ""
     key: str | None = None
+    scope: str = ""
 
     def page(self, values: Mapping[str, Json]) -> Page | None:
         """Read a page; None if the API refuses the parameters."""
@@ -77,17 +86,19 @@ def page_of(answer: Exchange, records: str, key: str | None = None) -> Page | No
         key: the name that tells records apart (see ``key_of``); None compares whole records.
     """
     try:
-        found = [record for _, record in records_in(answer.body, (records,))]
+        found = records_in(answer.body, (records,))
     except UnexpectedResponse:
         return None
-    has_key = key is not None and all(isinstance(record, dict) and key in record for record in found)
-    return Page(answer, [str(record[key]) if has_key else str(record) for record in found])
+    maps = [record for _, record in found if isinstance(record, dict)]
+    has_key = key is not None and len(maps) == len(found) and all(key in record for record in maps)
+    return Page(answer, found, [str(record[key]) for record in maps] if has_key else [str(r) for _, r in found])
 
 
 def key_of(answer: Exchange, records: str) -> str | None:
     """The name whose values tell the records of a page apart, if one looks like an id."""
-    found = [record for _, record in records_in(answer.body, (records,))]
-    maps = [record for record in found if isinstance(record, dict)]
+    page = page_of(answer, records)
+    found = page.records if page else []
+    maps = [record for _, record in found if isinstance(record, dict)]
     if not maps or len(maps) < len(found):
         return None
     names = [n for n in maps[0] if n.lower() in ("id", "_id", "uid", "uuid", "guid", "key") or n.lower().endswith("id")]
@@ -258,9 +269,7 @@ def _size_parameter(target: List, likely: Sequence[str]) -> tuple[str | None, Pa
     if want >= count:
         return None, None
     names = list(dict.fromkeys([*(n for n in likely if n in vocabulary.SIZE_NAMES), *vocabulary.SIZE_NAMES]))
-    moved: dict[str, Page] = {}
-    name = _acting(target, names, lambda _: want, lambda page: len(page.keys) == want, None, moved)
-    return name, moved.get(name or "")
+    return _acting(target, names, want, lambda page: len(page.keys) == want) or (None, None)
 
 
 def _cursor_parameter(target: List, place: str, first: Page, size: str | None) -> str | None:
@@ -272,7 +281,8 @@ def _cursor_parameter(target: List, place: str, first: Page, size: str | None) -
     own = place.rsplit(".", 1)[-1]
     names = list(dict.fromkeys([*vocabulary.CURSOR_NAMES, own]))
     more: dict[str, Json] = {size: len(first.keys)} if size else {}
-    return _acting(target, names, lambda _: value, lambda page: bool(page.keys) and page.keys != first.keys, more)
+    acting = _acting(target, names, value, lambda page: bool(page.keys) and page.keys != first.keys, more)
+    return acting[0] if acting else None
 
 
 def _by_position(target: List, size: str | None, echoed: Sequence[str]) -> Found | None:
@@ -283,15 +293,10 @@ def _by_position(target: List, size: str | None, echoed: Sequence[str]) -> Found
     start = keys[:want]
     known = [*vocabulary.PAGE_NAMES, *vocabulary.OFFSET_NAMES]
     names = list(dict.fromkeys([*(n for n in echoed if n in known), *_by_turns(known)]))
-    moved: dict[str, Page] = {}
-
-    def acts(page: Page) -> bool:
-        return page.keys != start
-
-    name = _acting(target, names, lambda _: _SECOND, acts, more, moved)
-    if name is None:
+    acting = _acting(target, names, _SECOND, lambda page: page.keys != start, more)
+    if acting is None:
         return None
-    got = moved[name].keys
+    name, got = acting[0], acting[1].keys
     seen = {"style": "position 2 had other records", "size_parameter": "a page had as many records as it asked for"}
     sized: dict[str, Json] = {"size_parameter": size}
     if (
@@ -321,12 +326,11 @@ def _by_turns(names: Sequence[str]) -> list[str]:
 def _acting(
     target: List,
     names: Sequence[str],
-    value: Callable[[str], Json],
+    value: Json,
     acts: Callable[[Page], bool],
     more: Mapping[str, Json] | None = None,
-    moved: dict[str, Page] | None = None,
-) -> str | None:
-    """The first of ``names`` that acts.
+) -> tuple[str, Page] | None:
+    """The first of ``names`` that acts, and the page that it gave.
 
     All of them are sent at once first: most APIs ignore parameters that they do not know, and then halving finds the
     one that acts. An API that refuses unknown parameters gets them one by one.
@@ -337,27 +341,21 @@ def _acting(
         value: the value to send in each.
         acts: whether a page shows that the parameter acts.
         more: parameters to send in each request.
-        moved: gets the page of the parameter that acts.
     """
 
     def sent(some: Sequence[str]) -> Page | None:
-        return target.page({name: value(name) for name in some} | dict(more or {}))
-
-    def keep(name: str, page: Page) -> str:
-        if moved is not None:
-            moved[name] = page
-        return name
+        return target.page(dict.fromkeys(some, value) | dict(more or {}))
 
     page = sent(names[:1])
     if page is not None and acts(page):
-        return keep(names[0], page)
+        return names[0], page
     some = list(names[1:])
     page = sent(some) if page is not None else None
     if page is None:
         for name in some:
             page = sent([name])
             if page is not None and acts(page):
-                return keep(name, page)
+                return name, page
         return None
     if not acts(page):
         return None
@@ -368,4 +366,4 @@ def _acting(
             half, page = some[len(half) :], None
         some = half
     page = page or sent(some)
-    return keep(some[0], page) if page is not None and acts(page) else None
+    return (some[0], page) if page is not None and acts(page) else None

@@ -9,19 +9,17 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from ideas_pipeline.contract.types import Json, Steps
-from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange, leaves, names_a_record, path_below
-from ideas_pipeline.fit.fields import Known, fit_fields, resemblance
+from ideas_pipeline.fit.matching import resemblance
 from ideas_pipeline.fit.paging import from_request, is_in_force, page_of, total_in
 from ideas_pipeline.fit.recorded_login import fit_recorded_header, fit_recorded_login, placeholder_of
+from ideas_pipeline.fit.streams import PARENTS, fit_records, one_list, parent_column
 from ideas_pipeline.ideas_api.auth import Credentials
-from ideas_pipeline.ideas_api.field_map import field_map, records_in
 from ideas_pipeline.probe import vocabulary
 from ideas_pipeline.probe.guess import likely_records
-from ideas_pipeline.probe.probe import Seen, remember
+from ideas_pipeline.probe.probe import Seen
 
-_PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
 _ORDERING = (
     "sort",
     "order",
@@ -221,7 +219,7 @@ def _is_id(segments: Sequence[str], position: int) -> bool:
 
 
 def _fits_below(seen: _ListSeen, stream: str) -> bool:
-    return seen.has_parent or stream not in ("comments", "votes") if stream in _PARENTS else not seen.has_parent
+    return seen.has_parent or stream not in ("comments", "votes") if stream in PARENTS else not seen.has_parent
 
 
 def _assign_by_place(draft: Draft, found: dict[str, _ListSeen], rest: list[_ListSeen]) -> None:
@@ -254,20 +252,18 @@ def _most_alike(draft: Draft, seen: _ListSeen, options: Sequence[str]) -> str | 
     scored = []
     for stream in options:
         spec = draft.contract.streams.get(stream)
-        records = [r for e in seen.answered for r in _records(e, likely_records(e.body, stream, spec))] if spec else []
-        if spec and records:
+        records = (
+            [r for e in seen.answered for _, r in _records(e, likely_records(e.body, stream, spec))] if spec else []
+        )
+        if records:
             scored.append((resemblance(stream, draft.contract, records), stream))
     score, best = max(scored, default=(0.0, ""))
     return best if score > _ALIKE else None
 
 
-def _records(exchange: Exchange, path: str | None) -> list[Json]:
-    if path is None:
-        return []
-    try:
-        return [record for _, record in records_in(exchange.body, (path,)) if isinstance(record, dict)]
-    except UnexpectedResponse:
-        return []
+def _records(exchange: Exchange, path: str | None) -> list[tuple[str | None, Json]]:
+    page = page_of(exchange, path) if path is not None else None
+    return [(key, record) for key, record in page.records if isinstance(record, dict)] if page else []
 
 
 def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
@@ -277,8 +273,7 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
     count = f"in {len(seen.exchanges)} request{'s' if len(seen.exchanges) > 1 else ''} of {first.source}"
     lines: list[Inferred] = []
     if seen.template:
-        parent = _PARENTS.get(stream, "")
-        path = seen.template.replace("{}", f"{{{parent.removesuffix('s')}_id}}")
+        path = seen.template.replace("{}", f"{{{parent_column(stream)}}}" if stream in PARENTS else "{}")
         if path.count("{") > 1:
             draft.ask(
                 (*place, "path"),
@@ -294,7 +289,7 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
                 Inferred((*place, "send_as"), first.send_as, count),
             ]
         if "{" not in path and spec.each and spec.reads == "list":
-            lines += _without_parent(stream, seen, draft, rows)
+            lines += _without_parent(stream, seen, draft)
         kept = {n: v for n, v in first.values.items() if n in _ORDERING and re.fullmatch(r"[\w.,-]{1,40}", str(v))}
         if kept and not first.documented:
             lines.append(Inferred((*place, "parameters"), kept, count))
@@ -309,30 +304,18 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
     if lines and not draft.propose(*lines):
         return
     _fit_paging(draft, stream, seen, records_path)
-    if records_path is None:
-        return
-    records = [r for e in answers for r in _records(e, records_path)]
-    if not records:
-        return
-    known: Known = {t: {str(r["id"]) for r in found if r.get("id") is not None} for t, found in rows.items()}
-    fit_fields(draft, stream, records, known)
-    mapper = field_map(draft.contract, stream)
-    remember(rows, stream, [mapper(record, None, index, "") for index, record in enumerate(records)])
+    if records := [r for e in answers for r in _records(e, records_path)]:
+        fit_records(draft, stream, records, rows)
 
 
-def _without_parent(stream: str, seen: _ListSeen, draft: Draft, rows: Seen) -> list[Inferred]:
-    """What one list for all parents needs: no ``each``, and the field that names the parent."""
-    parent = _PARENTS[stream].removesuffix("s")
-    column = f"{parent}_id"
+def _without_parent(stream: str, seen: _ListSeen, draft: Draft) -> list[Inferred]:
+    """What one list for all parents needs; the field that names the parent is known by its name alone."""
+    parent = PARENTS[stream].removesuffix("s")
     path = likely_records(seen.answered[0].body, stream, draft.contract.streams[stream]) if seen.answered else None
-    records = [r for e in seen.answered for r in _records(e, path)]
+    records = [r for e in seen.answered for _, r in _records(e, path)]
     names = [p for p, _ in leaves(records[0]) if parent in p.lower() and "id" in p.lower()] if records else []
-    return [
-        Inferred(("streams", stream, "each"), None, "one list, without a parent in its path"),
-        Inferred(
-            ("streams", stream, "fields", column), min(names, key=len, default=column), "named like the parent's id"
-        ),
-    ]
+    best = min(names, key=len, default=parent_column(stream))
+    return one_list(stream, best, ("one list, without a parent in its path", "named like the parent's id"))
 
 
 def _fit_paging(draft: Draft, stream: str, seen: _ListSeen, records: str | None) -> None:

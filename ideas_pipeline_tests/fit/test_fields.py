@@ -54,3 +54,11 @@ def test_counts_and_ids_are_no_times_though_a_reader_could_take_them_so(tmp_path
 def test_what_is_no_time_is_still_none(tmp_path: Path) -> None:
     draft = ideas(tmp_path, created=["soon", *TEXTS[1:]])
     assert "created_at" in " ".join(draft.notes)
+
+
+def test_a_reply_is_known_by_the_ids_of_the_comments_whatever_their_field_is_called(tmp_path: Path) -> None:
+    comments = [{"commentId": 90 + n, "text": f"Text {n}", "reply_number": 90 + n // 2} for n in range(12)]
+    file = tmp_path / "comments.json"
+    file.write_text(json.dumps({"data": comments}))
+    fields = fitted_from(file).contract.streams["comments"].fields
+    assert (fields["id"].paths, fields["parent_comment_id"].paths) == (("commentId",), ("reply_number",))

@@ -1,0 +1,79 @@
+"""What a stream's records show, whether they come from the live API or from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ideas_pipeline.contract.types import Json, Steps
+from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.embedded import fit_embedded
+from ideas_pipeline.fit.fields import fit_table
+from ideas_pipeline.fit.matching import Known, table_of
+from ideas_pipeline.ideas_api.field_map import field_map
+from ideas_pipeline.probe.probe import Seen, remember
+
+PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
+"""The stream that a stream's lists are below."""
+
+
+def known_ids(seen: Seen) -> Known:
+    """The ids that were seen of each table."""
+    return {table: {str(row["id"]) for row in rows if row.get("id") is not None} for table, rows in seen.items()}
+
+
+def parent_column(stream: str) -> str:
+    """The column that names the parent of a stream's records, such as ``idea_id``."""
+    return f"{PARENTS[stream].removesuffix('s')}_id"
+
+
+def one_list(stream: str, path: str, reasons: tuple[str, str]) -> list[Inferred]:
+    """What one list for all parents needs: no ``each``, and the field that names the parent.
+
+    Args:
+        stream: the stream.
+        path: the field.
+        reasons: what shows the one list, and what shows the field.
+    """
+    why_list, why_field = reasons
+    place: Steps = ("streams", stream)
+    return [
+        Inferred((*place, "each"), None, why_list),
+        Inferred((*place, "fields", parent_column(stream)), path, why_field),
+    ]
+
+
+def fit_records(
+    draft: Draft, stream: str, records: Sequence[tuple[str | None, Json]], seen: Seen, scope: str = ""
+) -> None:
+    """Propose the fields of a stream, and note its rows for the streams that refer to them.
+
+    Args:
+        draft: gets what is found.
+        stream: the stream.
+        records: its records, each with its key in a keyed map.
+        seen: the rows of each table so far; gets these.
+        scope: the parent of the list; empty if it is not known.
+    """
+    fit_fields(draft, stream, [record for _, record in records], known_ids(seen))
+    mapper = field_map(draft.contract, stream)
+    remember(seen, stream, [mapper(record, key, index, scope) for index, (key, record) in enumerate(records)])
+
+
+def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known) -> None:
+    """Propose the paths of a stream's columns and of its embedded tables.
+
+    Args:
+        draft: gets what is found.
+        stream: the stream.
+        records: its records.
+        known: the ids that were seen of other tables.
+    """
+    spec = draft.contract.streams[stream]
+    place: Steps = ("streams", stream)
+    lists = fit_embedded(draft, stream, records, known)
+    table = table_of(draft.contract, place, spec.fields, records)
+    table.taken.update(lists)
+    if spec.each:
+        # The scope names the parent, so a record need not.
+        table.optional = frozenset({spec.each.placeholder})
+    fit_table(draft, table, known)
