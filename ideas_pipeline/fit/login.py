@@ -9,9 +9,9 @@ from ideas_pipeline.contract.auth import AuthRequest
 from ideas_pipeline.contract.types import SendAs
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange, leaves
-from ideas_pipeline.fit.login_answers import describe, place_in_force, token_places, value_at, value_place
+from ideas_pipeline.fit.login_answers import place_in_force, token_places, value_at, value_place
 from ideas_pipeline.fit.session import LoginRequest, Session
-from ideas_pipeline.ideas_api.auth_responses import credentials_error
+from ideas_pipeline.ideas_api.auth_responses import credentials_error, held
 from ideas_pipeline.probe import vocabulary
 
 # After so many refused shapes of one request, the credentials are more likely to be wrong than the shape.
@@ -101,12 +101,9 @@ def _fit_refresh(session: Session, draft: Draft, tokens: Tokens) -> None:
             urgency=20,
         )
         return
-    places = token_places(answer)
-    if "access_token" not in places:
-        _ask_place(draft, answer, ("auth", "refresh", "access_token"), "the new access token")
-        return
-    _propose(draft, "refresh", request, places, answer)
-    tokens.access = value_at(answer, places["access_token"])
+    places = _token_places(draft, "refresh", request, answer, "the new access token")
+    if places:
+        tokens.access = value_at(answer, places["access_token"])
 
 
 def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> tuple[LoginRequest | None, Exchange]:
@@ -213,19 +210,35 @@ def _exchange(session: Session, draft: Draft, code_request: LoginRequest, code: 
             urgency=100,
         )
         return None
-    places = token_places(answer)
-    if "access_token" not in places:
-        _ask_place(draft, answer, ("auth", "token", "access_token"), "the access token")
+    places = _token_places(draft, "token", request, answer, "the access token")
+    if not places:
         return None
-    _propose(draft, "token", request, places, answer)
     if "refresh_token" not in places:
         draft.ask(
             ("auth", "token", "refresh_token"),
-            f"Where is the refresh token? The response has {describe(answer)}.",
+            f"Where is the refresh token? Its place is not known: {held(answer.body, answer.text)}.",
             urgency=10,
         )
     refresh = value_at(answer, places["refresh_token"]) if "refresh_token" in places else ""
     return Tokens(value_at(answer, places["access_token"]), refresh, answer, places)
+
+
+def _token_places(draft: Draft, route: str, request: LoginRequest, answer: Exchange, what: str) -> dict[str, str]:
+    """Propose a request that gave tokens, and return their places; empty, and a question, if there is no access token.
+
+    Args:
+        draft: gets what is found.
+        route: the request's name in the contract.
+        request: the request.
+        answer: its response.
+        what: the access token, for the question.
+    """
+    places = token_places(answer)
+    if "access_token" not in places:
+        _ask_place(draft, answer, ("auth", route, "access_token"), what)
+        return {}
+    _propose(draft, route, request, places, answer)
+    return places
 
 
 def _token_plan(
@@ -301,8 +314,8 @@ def _ask_place(draft: Draft, answer: Exchange, place: tuple[str, ...], what: str
     texts = [path for path, value in leaves(answer.body) if isinstance(value, str)] if answer.body else []
     draft.ask(
         place,
-        f"Where is {what}? The response has {describe(answer)}. If it is in none of them, the API probably sends it to "
-        "the API client's endpoint: leave the endpoint field of the API client empty.",
+        f"Where is {what}? Its place is not known: {held(answer.body, answer.text)}. If it is in none of them, the API "
+        "probably sends it to the API client's endpoint: leave the endpoint field of the API client empty.",
         proposal=texts[0] if texts else None,
         urgency=100,
     )

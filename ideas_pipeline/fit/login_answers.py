@@ -9,7 +9,6 @@ from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.fit.evidence import Exchange, leaves
 from ideas_pipeline.ideas_api.auth_responses import is_yes
 from ideas_pipeline.probe.field_names import snake
-from ideas_pipeline.probe.shapes import kinds_of
 
 _TOKEN = re.compile(r"[\w.~+/=:|-]{6,}")
 _WORDS = {
@@ -58,16 +57,6 @@ def value_at(answer: Exchange, place: str) -> str:
     if place == "@body":
         return _bare(answer)
     return str(dict(leaves(answer.body)).get(place, ""))
-
-
-def describe(answer: Exchange) -> str:
-    """The names and kinds of a response, never its values."""
-    if isinstance(answer.body, dict):
-        kinds = ", ".join(f"{path} ({' or '.join(sorted(k))})" for path, k in kinds_of([answer.body]).items())
-        return kinds or "an empty map"
-    if isinstance(answer.body, list):
-        return "a list"
-    return "text that is not JSON" if answer.text.strip() else "an empty body"
 
 
 def _bare(answer: Exchange) -> str:

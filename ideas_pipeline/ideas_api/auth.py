@@ -254,7 +254,8 @@ class Auth:
             "the response contains no auth code: it was probably sent to the API client's endpoint",
             status=response.status,
             hint="Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT and point the endpoint "
-            f"to it. If the response contains the code, correct auth.code.auth_code in the contract: {held(response)}.",
+            "to it. If the response contains the code, correct auth.code.auth_code in the contract: "
+            f"{held(response.body, response.text)}.",
         )
 
     def _store_pair(self, route: str, request: TokenRequest, response: Response, old: str = "") -> Tokens:

@@ -58,7 +58,7 @@ def token_at(response: Response, route: str, name: str, paths: tuple[str, ...]) 
             f"the response to the {route} request has no {name.replace('_', ' ')}",
             status=response.status,
             hint=f"Correct {line} in the contract: it says that the value is at {' or '.join(paths)}, and "
-            f"{held(response)}.",
+            f"{held(response.body, response.text)}.",
         )
     token = str(value)
     if not _is_token(token):
@@ -82,11 +82,16 @@ def _is_token(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def held(response: Response) -> str:
-    """Describe an auth response by the names and kinds of its values, never the values."""
-    if response.body is None:
-        return "the response holds text that is not JSON" if response.text.strip() else "the response is empty"
-    kinds = [f"{path} ({kind})" for path, kind in islice(_kinds(response.body, ""), _MOST_NAMES)]
+def held(body: Json, text: str) -> str:
+    """Describe an auth response by the names and kinds of its values, never the values.
+
+    Args:
+        body: its JSON; None if it has none.
+        text: its body as text.
+    """
+    if body is None:
+        return "the response holds text that is not JSON" if text.strip() else "the response is empty"
+    kinds = [f"{path} ({kind})" for path, kind in islice(_kinds(body, ""), _MOST_NAMES)]
     return f"the response holds {', '.join(kinds)}" if kinds else "the response holds an empty map or list"
 
 

@@ -101,7 +101,7 @@ def test_a_login_answer_that_cannot_be_understood_is_described_by_names_and_kind
         draft, _ = fitted(simulator, unlimited(), tmp_path)
     [question] = draft.open_questions()
     assert (question.place, question.proposal) == (("auth", "code", "auth_code"), "alpha")
-    assert "alpha (text), beta (text)" in question.text
+    assert "alpha (a text of 10 characters), beta (a text of 10 characters)" in question.text
     assert "s3cr3t" not in repr(draft.questions) + repr(draft.lines)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ideas_pipeline.fit.evidence import Exchange
-from ideas_pipeline.fit.login_answers import describe, token_places, value_place
+from ideas_pipeline.fit.login_answers import token_places, value_place
 
 
 def response(body: Any, text: str = "") -> Exchange:
@@ -52,8 +52,3 @@ def test_a_bare_code_in_text_is_the_whole_body() -> None:
 )
 def test_tokens_are_found_by_their_names(body: Any, places: dict[str, str]) -> None:
     assert token_places(response(body)) == places
-
-
-def test_a_response_is_described_by_names_and_kinds() -> None:
-    shown = describe(response({"one": "se-cr-et", "two": {"three": 12}}))
-    assert shown == "one (text), two.three (number)"
