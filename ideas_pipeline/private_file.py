@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,10 +46,17 @@ def replace(file: Path, content: bytes) -> None:
     The content is on disk when this returns. Two writers at once spoil each other's work: hold a ``lock`` if there can
     be two. The new file's name is fixed, so a killed process leaves one copy at most, and the next writer removes it.
     """
+    with replacing(file) as new:
+        _write(new, content)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """The name of a new file, to be written in the ``with`` block, that then takes the place of ``file``."""
     new = file.with_name(f"{file.name}.new")
     new.unlink(missing_ok=True)
     try:
-        _write(new, content)
+        yield new
         new.replace(file)
     finally:
         new.unlink(missing_ok=True)

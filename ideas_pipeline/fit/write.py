@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import copymode
 
 from ideas_pipeline.contract.yaml_edit import edited
 from ideas_pipeline.contract.yaml_file import read
 from ideas_pipeline.errors import ContractError
 from ideas_pipeline.fit.draft import Inferred
+from ideas_pipeline.private_file import replacing
 
 _HEAD = """\
 # How your Ideas API differs from the default contract (docs/contract.md explains every word).
@@ -39,12 +41,11 @@ def difference(before: str, after: str, file: Path) -> str:
 
 
 def save(file: Path, text: str) -> None:
-    """Write the file, completely or not at all. Raises ContractError."""
-    new = file.with_name(f"{file.name}.new")
+    """Write the file, completely or not at all; its mode stays. Raises ContractError."""
     try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(file)
+        with replacing(file) as new:
+            new.write_text(text, encoding="utf-8")
+            if file.exists():
+                copymode(file, new)
     except OSError as error:
         raise ContractError(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        new.unlink(missing_ok=True)
