@@ -135,3 +135,10 @@ class ScriptedAuth:
         self.issued.append(secret)
         known.add(secret)
         return secret
+
+
+def refusing(refusal: Answer) -> ScriptedAuth:
+    """An API that says nothing of its tokens' lifetime, and answers one that is not valid with ``refusal``."""
+    api = ScriptedAuth(expires_in=None)
+    api.refusal = refusal
+    return api

@@ -72,19 +72,6 @@ def test_a_refused_refresh_falls_back_to_a_new_code(store: Path) -> None:
     assert api.count["auth/code"] == 5
 
 
-@pytest.mark.parametrize("broken", [Answer(reset=True), Answer(500)], ids=["reset", "server error"])
-def test_a_refresh_without_a_response_is_not_sent_twice(store: Path, broken: Answer) -> None:
-    api = ScriptedAuth()
-    with serving(api) as server:
-        caller = Caller(server.base_url, store)
-        caller.call()
-        api.expire()
-        api.instead["auth/refresh"] = lambda _: broken
-        caller.call()
-    assert api.count["auth/refresh"] == 1
-    assert api.count["auth/code"] == 2
-
-
 def test_a_code_whose_exchange_got_no_response_is_not_sent_twice(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth"] = lambda _: Answer(reset=True) if api.count["auth"] == 1 else None

@@ -12,7 +12,7 @@ import pytest
 from ideas_pipeline.contract.auth import ExpiredToken
 from ideas_pipeline.errors import AccessDenied, RequestRefused, TokenRefused, Unavailable
 from ideas_pipeline_tests.ideas_api.caller import Caller
-from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth
+from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth, refusing
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, serving
 
 BEARER = {"WWW-Authenticate": 'Bearer realm="ideas", error="invalid_token"'}
@@ -43,8 +43,7 @@ DIALECTS = {
 
 @pytest.mark.parametrize("refusal", DIALECTS.values(), ids=DIALECTS)
 def test_an_expired_token_costs_one_refresh_whatever_the_api_says(store: Path, refusal: Answer) -> None:
-    api = ScriptedAuth(expires_in=None)
-    api.refusal = refusal
+    api = refusing(refusal)
     with serving(api) as server:
         caller = Caller(server.base_url, store)
         caller.call()
@@ -56,8 +55,7 @@ def test_an_expired_token_costs_one_refresh_whatever_the_api_says(store: Path, r
 
 @pytest.mark.parametrize("refusal", DIALECTS.values(), ids=DIALECTS)
 def test_a_stored_token_that_expired_meanwhile_is_renewed_and_replaced(store: Path, refusal: Answer) -> None:
-    api = ScriptedAuth(expires_in=None)
-    api.refusal = refusal
+    api = refusing(refusal)
     with serving(api) as server:
         Caller(server.base_url, store).call()
         api.expire()
@@ -77,8 +75,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("refusal", UNKNOWN.values(), ids=UNKNOWN)
 def test_whatever_is_said_to_a_token_of_an_earlier_run_one_new_token_is_tried(store: Path, refusal: Answer) -> None:
-    api = ScriptedAuth(expires_in=None)
-    api.refusal = refusal
+    api = refusing(refusal)
     with serving(api) as server:
         Caller(server.base_url, store).call()
         api.expire()
@@ -130,8 +127,7 @@ def test_a_hundred_refusals_cost_one_refresh_in_all_and_only_their_own_scopes(st
 
 
 def test_a_token_that_expires_between_refusals_of_the_same_kind_is_still_recognized(store: Path) -> None:
-    api = ScriptedAuth(expires_in=None)
-    api.refusal = Answer(403, b"")
+    api = refusing(Answer(403, b""))
     api.instead["votes"] = lambda _: Answer(403, b"")
     with serving(api) as server:
         caller = Caller(server.base_url, store)
@@ -150,8 +146,7 @@ def test_a_token_that_expires_between_refusals_of_the_same_kind_is_still_recogni
 
 @pytest.mark.parametrize("refusal", [Answer(403, {}), Answer(401, {})], ids=["403", "401"])
 def test_an_account_that_may_read_nothing_logs_in_once(store: Path, refusal: Answer) -> None:
-    api = ScriptedAuth(expires_in=None)
-    api.refusal = refusal
+    api = refusing(refusal)
     api.accepts = False
     with serving(api) as server:
         caller = Caller(server.base_url, store)
@@ -184,6 +179,7 @@ FAILED_REFRESHES = {
     "a web page": Answer(200, b"<html>Sorry"),
     "not JSON": Answer(200, b"OK"),
     "500": Answer(500),
+    "reset": Answer(reset=True),
 }
 
 
@@ -230,8 +226,7 @@ ODD = {
 def test_what_cannot_be_recognized_is_a_line_of_the_contract(
     store: Path, expired: ExpiredToken, refusal: Answer
 ) -> None:
-    api = ScriptedAuth(expires_in=None)
-    api.refusal = refusal
+    api = refusing(refusal)
     with serving(api) as server:
         caller = Caller(server.base_url, store, expired=expired)
         caller.call()
