@@ -39,7 +39,7 @@ class Question:
         text: what to find out, as a sentence.
         proposal: the most probable answer; None if there is none.
         urgency: the higher, the earlier it is asked.
-        options: the fields that may be the answer; one that is used for another column is none any more.
+        options: the fields that may be the answer; a field that another column uses is no longer an option.
     """
 
     place: Steps
@@ -118,7 +118,7 @@ class Draft:
         self.questions.append(Question(place, text, proposal, urgency, options))
 
     def open_questions(self) -> list[Question]:
-        """What is still open, most important first. A question whose fields all belong to other columns is none."""
+        """What is still open, most important first. Leaves out questions whose fields are all used by other columns."""
         used = {(place[:-1], line.value) for place, line in self.lines.items() if isinstance(line.value, str)}
         return sorted(
             (

@@ -22,7 +22,7 @@ def read_file(file: Path) -> list[Exchange]:
     """The exchanges that a file shows.
 
     Raises:
-        SettingsError: the file cannot be read, or is none of the known kinds. It names the file, never its contents.
+        SettingsError: the file cannot be read, or is not of a known kind. It names the file, never its contents.
     """
     try:
         if file.stat().st_size > _LARGEST:

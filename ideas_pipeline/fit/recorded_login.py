@@ -63,7 +63,7 @@ def fit_recorded_login(exchanges: Sequence[Exchange], draft: Draft, credentials:
 
 
 def placeholder_of(name: str, value: Json, known: Mapping[str, str]) -> str | None:
-    """The template of a parameter of the login; None if it is none that the contract knows."""
+    """The template of a parameter of the login; None if the contract does not know it."""
     if str(value) in known:
         return known[str(value)]
     for index, placeholder in enumerate(("{client_id}", "{client_secret}")):

@@ -84,7 +84,9 @@ def fit_timezone(draft: Draft, exchanges: Sequence[Exchange]) -> None:
     if _PLACE in draft.stated:
         return
     real = [e for e in exchanges if e.ok and not e.documented and isinstance(e.body, dict | list)]
-    fields = sorted({name for e in real for record in _records(e.body) for name in _naive(record, draft.contract)})
+    read = _times_read(draft.contract)
+    times = ((path, value) for e in real for record in _records(e.body) for path, value in leaves(record))
+    fields = sorted({path for path, value in times if path in read and kind(value) == "time without zone"})
     if not fields:
         return
     shown = [item for e in real for item in _seen(e)]
@@ -115,18 +117,15 @@ def fit_timezone(draft: Draft, exchanges: Sequence[Exchange]) -> None:
     )
 
 
-def _naive(record: dict[str, Json], contract: Contract) -> Iterator[str]:
-    """The fields of a record that a time column reads, and that have a time without a zone."""
-    read = {
+def _times_read(contract: Contract) -> set[str]:
+    """The paths that time columns read."""
+    return {
         path
         for stream in contract.streams.values()
         for column, source in stream.fields.items()
         if column.endswith("_at")
         for path in source.paths
     }
-    for path, value in leaves(record):
-        if path in read and kind(value) == "time without zone":
-            yield path
 
 
 def _seen(exchange: Exchange) -> Iterator[_Shown]:
@@ -205,7 +204,10 @@ def _offset(value: Json, moment: datetime, most: timedelta) -> timedelta | None:
 
 
 def _offset_of(local: datetime, moment: datetime, most: timedelta) -> timedelta | None:
-    """The offset, a multiple of 15 minutes, by which a local time is ahead of a moment; None if it is none."""
+    """The offset by which a local time is ahead of a moment, a multiple of 15 minutes.
+
+    None if the difference is not such a multiple.
+    """
     difference = local - moment
     offset = round(difference / _QUARTER) * _QUARTER
     return offset if abs(difference - offset) <= most and abs(offset) <= _FARTHEST else None
