@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shlex
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from ideas_pipeline.simulator.control import CLOCK_PATH, read_faults
 from ideas_pipeline.simulator.dialects import DIALECTS, Dialect, combined, quirks_of
 from ideas_pipeline.simulator.folder import FolderError, read_folder
 from ideas_pipeline.simulator.living import LivingCommunity
+from ideas_pipeline.simulator.restless import restless
 from ideas_pipeline.simulator.simulator import Simulator, serve
 
 
@@ -87,6 +89,12 @@ from ideas_pipeline.simulator.simulator import Simulator, serve
 @click.option("--client-id", help="The API client's id; random unless given.")
 @click.option("--client-secret", help="The API client's secret; random unless given.")
 @click.option("--endpoint", help="The API client's endpoint: auth codes are sent to this URL, not returned.")
+@click.option(
+    "--tls",
+    "certificate",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Serve with TLS: a PEM file with a key and its certificate.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
@@ -111,6 +119,7 @@ def simulate(
     client_id: str | None,
     client_secret: str | None,
     endpoint: str | None,
+    certificate: Path | None,
     host: str,
     port: int,
     ready_file: Path | None,
@@ -146,8 +155,13 @@ def simulate(
         dialect = combined(dialects)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--dialect") from None
-    if living and dialect.changes:
-        raise click.UsageError("--living makes ids and texts of its own. Leave out the dialects that change them.")
+    if living and (dialect.changes or dialect.restless):
+        raise click.UsageError(
+            "--living makes ids, texts and times of its own, and moves by its clock alone. Leave out the dialects that "
+            "change the community."
+        )
+    if dialect.tls and not certificate:
+        raise click.UsageError("http-links needs an API behind TLS. Add --tls with a certificate and its key.")
     credentials = {"client_id": client_id, "client_secret": client_secret}
     given = {name: value for name, value in credentials.items() if value}
     try:
@@ -166,9 +180,12 @@ def simulate(
             quirks=quirks_of(dialect),
             host=host,
             port=port,
+            tls=_server_context(certificate) if certificate else None,
         )
     except (ContractError, FolderError, ValueError) as error:
         raise click.UsageError(str(error)) from None
+    if dialect.restless:
+        simulator.before_page = restless(seed)
     for rule in (*rules, *dialect.faults):
         simulator.faults.add(rule)
     with _ready_file(ready_file) as write:
@@ -177,6 +194,16 @@ def simulate(
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "the host name is not valid"
             raise click.ClickException(f"cannot listen on {host}, port {port}: {why}.") from None
+
+
+def _server_context(certificate: Path) -> ssl.SSLContext:
+    """The context of a server with this certificate. Raises BadParameter if the file has none that can be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate)
+    except OSError:
+        raise click.BadParameter(f"{certificate} is not a PEM file with a key and its certificate.") from None
+    return context
 
 
 @contextmanager

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ideas_pipeline.contract.merge import merge
-from ideas_pipeline.contract.types import Json
+from ideas_pipeline.simulator.changes import (
+    ZONE_OF_ODD_HOURS,
+    Change,
+    numbered_per_idea,
+    with_ids,
+    with_odd_hours,
+    with_odd_texts,
+    with_whole_days,
+)
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.truth import Tables
@@ -27,6 +35,9 @@ class Dialect:
         faults: What goes wrong now and then.
         unlike: Dialects that it cannot be combined with.
         changes: Give the community what the habit shows itself in, such as long ids.
+        restless: Rows come and go while a list is read.
+        tls: The API has to be served with TLS.
+        refused: A part of the sentence with which a sync refuses what cannot be read.
     """
 
     about: str
@@ -37,10 +48,13 @@ class Dialect:
     rate_limit: int | None = None
     faults: tuple[Fault, ...] = ()
     unlike: tuple[str, ...] = ()
-    changes: tuple[Callable[[Tables], None], ...] = ()
+    changes: tuple[Change, ...] = ()
+    restless: bool = False
+    tls: bool = False
+    refused: str = ""
 
     def change(self, tables: Tables) -> None:
-        """Give a community, in place, what the habit shows itself in."""
+        """Make ``tables`` those of a community in which the habit shows itself."""
         for change in self.changes:
             change(tables)
 
@@ -50,32 +64,12 @@ def _paging(**paging: Any) -> dict[str, Any]:
     return {"streams": {name: {"paging": paging} for name in ("challenges", "users", "ideas", "comments", "votes")}}
 
 
-def _with_ids(of: Callable[[int], str]) -> Callable[[Tables], None]:
-    """A change of every id that is a number, and of whatever names it."""
-
-    def changed(value: Json) -> Json:
-        return of(int(value)) if isinstance(value, str) and value.isdecimal() else value
-
-    def change(tables: Tables) -> None:
-        for rows in tables.values():
-            for key, row in list(rows.items()):
-                row |= {c: changed(v) for c, v in row.items() if c == "id" or c.endswith("_id")}
-                del rows[key]
-                rows[str(row.get("id") or key) if key.isdecimal() and changed(key) == row.get("id") else key] = row
-
-    return change
-
-
-def _with_odd_texts(tables: Tables) -> None:
-    """Put U+FFFD into texts that people wrote: it is what a broken character must become."""
-    for table, column in (("users", "display_name"), ("ideas", "title"), ("comments", "body")):
-        for row in list(tables[table].values())[::3]:
-            row[column] = f"{row[column]} \ufffd…"
-
-
 # A token that is refused in another way than 401 has to expire now and then for it to be seen.
 _USES = 25
 _RATE = 40
+_NO_TOTAL = ("no-total", "total-estimated", "total-too-large")  # that a contract could name
+_LOW_TOTAL = ("total-capped", "total-too-small")
+_HEADER = ("total-in-a-header",)
 _CURSOR = _paging(style="cursor", cursor=["next_cursor"])
 _LINKS = _paging(style="next_link", next=["links.next"])
 
@@ -86,15 +80,30 @@ DIALECTS: dict[str, Dialect] = {
     "links": Dialect("each page has the address of the next", contract=_LINKS),
     "relative-links": Dialect("addresses of next pages have no host", {"next_links": "relative"}, contract=_LINKS),
     "link-header": Dialect("the address of the next page is in the Link header", contract=_paging(style="next_link")),
+    "http-links": Dialect(
+        "addresses of next pages have http although the API is behind TLS",
+        {"next_links": "http"},
+        contract=_LINKS,
+        tls=True,
+    ),
+    "links-to-another-host": Dialect(
+        "addresses of next pages have another host",
+        {"next_links": "another host"},
+        contract=_LINKS,
+        refused="the next page's link leads to another host",
+    ),
     # Without a total, nothing shows that such a list has ended.
     "endless-cursors": Dialect(
-        "the last page names a cursor, too", {"endless": True}, contract=_CURSOR, unlike=("no-total", "total-capped")
+        "the last page names a cursor, too",
+        {"endless": True},
+        contract=_CURSOR,
+        unlike=(*_NO_TOTAL, *_LOW_TOTAL),
     ),
     "hidden-rows": Dialect(
         "rows that the account may not see leave empty pages",
         {"hidden_rows": True},
         contract=_CURSOR,
-        unlike=("total-capped",),
+        unlike=("total-estimated", "total-too-large", *_LOW_TOTAL),
     ),
     "beyond-as-404": Dialect("a page behind the last one is answered 404", {"beyond_end": "404"}),
     "beyond-as-400": Dialect("a page behind the last one is answered 400", {"beyond_end": "400"}),
@@ -104,38 +113,78 @@ DIALECTS: dict[str, Dialect] = {
     "empty-as-404": Dialect("a list without rows is answered 404", {"empty_list": "404"}),
     "empty-as-null": Dialect("a list without rows is null", {"empty_list": "null"}),
     "empty-left-out": Dialect(
-        "a list without rows is left out, the total is 0", {"empty_list": "left out"}, unlike=("no-total",)
+        "a list without rows is left out, the total is 0",
+        {"empty_list": "left out"},
+        unlike=_NO_TOTAL,
     ),
     "newest-first": Dialect("lists are sorted by last edit", {"newest_first": True}),
+    "restless": Dialect("rows come and go while a list is read", restless=True),
+    "shared-records": Dialect(
+        "some records are in the lists of two parents, and name theirs",
+        {"shared_records": True, "names_parents": True},
+    ),
     "own-page-size": Dialect("pages are smaller than requested", page_cap=6),
     "total-as-text": Dialect('the total is a text: "120"', {"total": "text"}),
     "no-total": Dialect("the total is left out", {"total": "absent"}),
     "total-on-the-first-page": Dialect("only the first page has the total", {"total": "first page"}),
     "total-capped": Dialect("the total does not count further than 6", {"total": "capped"}),
+    "total-estimated": Dialect(
+        "the total is an estimate, in tens", {"total": "rounded"}, contract=_paging(total=None), unlike=_HEADER
+    ),
+    "total-too-large": Dialect(
+        "the total counts more than there is", {"total": "too large"}, contract=_paging(total=None), unlike=_HEADER
+    ),
+    "total-too-small": Dialect("the total counts half of what there is", {"total": "too small"}),
     "total-in-a-header": Dialect("the total is in a header", contract=_paging(total={"header": "X-Total-Count"})),
     "numbers-as-text": Dialect('numbers are texts: "12", "3.50"', {"numbers_as_text": True}),
     "booleans-as-text": Dialect('true and false are "1" and "0"', {"booleans": "text"}),
     "booleans-as-numbers": Dialect("true and false are 1 and 0", {"booleans": "number"}),
     "ids-as-numbers": Dialect("ids are numbers", {"ids_as_numbers": True}),
+    "mixed-ids": Dialect(
+        "an id is a number, and text where another record names it", {"mixed_ids": True}, unlike=("ids-as-numbers",)
+    ),
     "maps-by-id": Dialect("lists are maps by id", {"keyed_lists": True}),
     "long-ids": Dialect(
         "ids are numbers beyond 64 bits",
         {"ids_as_numbers": True},
-        changes=(_with_ids(lambda n: f"1234567890123456789{n}"),),
+        changes=(with_ids(lambda n: f"1234567890123456789{n}"),),
     ),
     # A number has no zeros in front, and a community has its ids in one form.
     "ids-with-zeros": Dialect(
-        "ids begin with zeros", changes=(_with_ids(lambda n: f"00{n}"),), unlike=("ids-as-numbers", "long-ids")
+        "ids begin with zeros",
+        changes=(with_ids(lambda n: f"00{n}"),),
+        unlike=("ids-as-numbers", "long-ids", "mixed-ids"),
     ),
     "ids-in-two-cases": Dialect(
         "ids differ only in upper and lower case",
-        changes=(_with_ids(lambda n: f"{n:b}".replace("0", "x").replace("1", "X")),),
+        changes=(with_ids(lambda n: f"{n:b}".replace("0", "x").replace("1", "X")),),
         unlike=("ids-with-zeros", "long-ids"),
+    ),
+    "ids-per-idea": Dialect(
+        "each idea numbers its comments and votes from 1",
+        contract={"streams": {name: {"key": ["idea_id", "id"]} for name in ("comments", "votes")}},
+        changes=(numbered_per_idea,),
+        unlike=("long-ids", "ids-with-zeros", "ids-in-two-cases"),
+    ),
+    "no-ids": Dialect("votes have no id", {"no_ids": True}, unlike=("ids-per-idea", "maps-by-id")),
+    "repeated-items": Dialect("the items of lists inside a record come twice", {"repeated_items": True}),
+    "replies-inside-comments": Dialect("comments have the replies to them inside", {"nested": True}),
+    "threads-inside-comments": Dialect(
+        "comments have the replies to them inside, under a name of the API's own",
+        {"nested": True},
+        contract={"streams": {"comments": {"nested": ["thread.answers"]}}},
     ),
     "empty-list-for-null": Dialect("an absent object is an empty list", {"empty_as_list": True}),
     "letters-for-booleans": Dialect('true and false are "Y" and "N"', {"booleans": "letters"}),
     "times-in-milliseconds": Dialect("times are milliseconds since 1970", {"timestamps": "milliseconds"}),
     "times-in-many-formats": Dialect("times are in many formats, even in one column", {"timestamps": "mixed"}),
+    "whole-days": Dialect("times are days: 20240105", {"timestamps": "days"}, changes=(with_whole_days,)),
+    "odd-hours": Dialect(
+        "times have no zone, and some are in an hour that the clocks skip or repeat",
+        {"timestamps": "skipping"},
+        contract={"timezone": ZONE_OF_ODD_HOURS},
+        changes=(with_odd_hours,),
+    ),
     "times-in-seconds": Dialect("times are seconds since 1970", {"timestamps": "epoch"}),
     "times-without-zone": Dialect("times have no zone", {"timestamps": "naive"}, contract={"timezone": "Africa/Lagos"}),
     "zero-date-for-none": Dialect("no time is 0000-00-00 00:00:00", {"no_timestamp": "0000-00-00 00:00:00"}),
@@ -144,9 +193,9 @@ DIALECTS: dict[str, Dialect] = {
     "1970-for-none": Dialect("no time is 1970-01-01 00:00:00", {"no_timestamp": "1970-01-01 00:00:00"}),
     "zero-for-none": Dialect("no time is 0", {"no_timestamp": 0}),
     "people-everywhere": Dialect("unmapped fields, with names and addresses of people", {"extra_fields": True}),
-    "invalid-utf-8": Dialect("some bytes are not valid UTF-8", {"broken_texts": "bytes"}, changes=(_with_odd_texts,)),
-    "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, changes=(_with_odd_texts,)),
-    "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, changes=(_with_odd_texts,)),
+    "invalid-utf-8": Dialect("some bytes are not valid UTF-8", {"broken_texts": "bytes"}, changes=(with_odd_texts,)),
+    "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, changes=(with_odd_texts,)),
+    "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, changes=(with_odd_texts,)),
     "ignored-parents": Dialect(
         "every list of a parent holds the records of all", {"ignored_parents": True, "names_parents": True}
     ),
@@ -191,6 +240,9 @@ def combined(names: Sequence[str]) -> Dialect:
             rate_limit=new.rate_limit or result.rate_limit,
             faults=result.faults + new.faults,
             changes=result.changes + new.changes,
+            restless=new.restless or result.restless,
+            tls=new.tls or result.tls,
+            refused=new.refused or result.refused,
         )
     return result
 

@@ -15,12 +15,13 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.paging import POSITION_PARAMETER, Slice, cursor
 from ideas_pipeline.simulator.responses import RequestRefused, Response, json_bytes
 from ideas_pipeline.simulator.rights import Account, visible
-from ideas_pipeline.simulator.shape import Quirks, Shape, put
+from ideas_pipeline.simulator.shape import Quirks, Shape, Total, put, replies_to
 from ideas_pipeline.simulator.truth import Index, Tables
 
 TOTAL_CAP = 6
 """A capped total does not count further."""
 
+_WRONG = ("rounded", "too small", "too large")
 _BROKEN = {"bytes": b"\xff", "NUL": b"\\u0000", "surrogate": b"\\ud800"}
 _HIDDEN_FROM, _HIDDEN = 4, 30
 _TEXTS = ("title", "body", "display_name", "name", "description")
@@ -155,8 +156,21 @@ class Lists:
         if not known:
             raise RequestRefused(404, f"there is no {stream.each.placeholder} {scope}")
         if self._quirks.ignored_parents:
-            return self._ordered(name, list(self._shown.get(name, {})))
-        return self._ordered(name, self._index.keys(name, stream.each.placeholder).get(scope, []))
+            return self._ordered(name, self._outer(name, stream, list(self._shown.get(name, {}))))
+        of_parents = self._index.keys(name, stream.each.placeholder)
+        keys = list(of_parents.get(scope, []))
+        if self._quirks.shared_records and scope in of_parents:
+            parents = list(of_parents)
+            keys += of_parents[parents[parents.index(scope) - 1]][::3] if len(parents) > 1 else []
+        return self._ordered(name, self._outer(name, stream, keys))
+
+    def _outer(self, name: str, stream: Stream, keys: list[str]) -> list[str]:
+        """The keys of the records that do not stand inside another one of the list."""
+        if not (self._quirks.nested and stream.nested):
+            return keys
+        rows = self._shown[name]
+        inner = {reply for key in keys for reply in replies_to(self._index, name, rows[key])}
+        return [key for key in keys if key not in inner]
 
     def _ordered(self, name: str, keys: list[str]) -> list[str]:
         if not self._quirks.newest_first:
@@ -200,14 +214,14 @@ class Lists:
         return json_bytes(record) if kinds & {"poison_value", "poison_text"} else None
 
     def _add_total(self, stream: Stream, count: int, extras: dict[str, Json], headers: dict[str, str]) -> None:
-        total = stream.paging.total
-        if total is None or self._quirks.total == "absent":
+        total, habit = stream.paging.total, self._quirks.total
+        if habit == "absent" or (total is None and (habit not in _WRONG or stream.records[0] == "@body")):
             return
-        if total.header:
-            headers[total.header] = str(_stated(self._quirks.total, count))
+        stated = _stated(habit, count)
+        if total and total.header:
+            headers[total.header] = str(stated)
         else:
-            stated = _stated(self._quirks.total, count)
-            extras[total.body[0]] = str(stated) if self._quirks.total == "text" else stated
+            extras[total.body[0] if total else "total"] = str(stated) if habit == "text" else stated
 
     def _add_next(
         self,
@@ -223,17 +237,37 @@ class Lists:
         elif stream.paging.style == "next_link" and url is not None:
             link = None
             if following is not None:
-                target = url.update_query({POSITION_PARAMETER: cursor(scope, following)})
-                link = str(target.relative() if self._quirks.next_links == "relative" else target)
+                link = self._link(url.update_query({POSITION_PARAMETER: cursor(scope, following)}))
             if stream.paging.next:
                 extras[stream.paging.next[0]] = link
             elif link:
                 headers["Link"] = f'<{link}>; rel="next"'
 
+    def _link(self, target: URL) -> str:
+        match self._quirks.next_links:
+            case "relative":
+                return str(target.relative())
+            case "http":
+                return str(target.with_scheme("http"))
+            case "another host":
+                return str(target.with_host("elsewhere.example"))
+            case "absolute":
+                return str(target)
 
-def _stated(habit: str, count: int) -> int:
+
+def _stated(habit: Total, count: int) -> int:
     """The total that an API of this habit states for a list of ``count`` rows."""
-    return min(count, TOTAL_CAP) if habit == "capped" else count
+    match habit:
+        case "capped":
+            return min(count, TOTAL_CAP)
+        case "rounded":
+            return round(count, -1)
+        case "too small":
+            return count // 2
+        case "too large":
+            return count + 3
+        case _:
+            return count
 
 
 def _body(stream: Stream, records: orjson.Fragment, extras: dict[str, Json]) -> bytes:

@@ -15,6 +15,8 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.statuses import RateRefusal, TokenRefusal
 from ideas_pipeline.simulator.truth import Index, Row
 
+Total = Literal["number", "text", "absent", "first page", "capped", "rounded", "too small", "too large"]
+
 
 @dataclass(frozen=True)
 class Quirks:
@@ -23,53 +25,70 @@ class Quirks:
     numbers_as_text   ``"12"``, ``"3.50"``
     booleans          ``text``: "1" and "0"; ``number``: 1 and 0; ``empty_text``: "1" and ""; ``letters``: "Y" and "N"
     ids_as_numbers    ``12`` if an id is all digits
+    mixed_ids         the same, but only in the record whose id it is: others name it as text
+    no_ids            records whose key is a part of their content have no id (see ``key`` in the contract)
+    repeated_items    each item of a list inside a record comes twice
+    nested            comments have the replies to them inside, at the contract's first path for nested records
     keyed_lists       records, and embedded items whose key may be ``@key``, as a map keyed by id
     empty_as_list     ``[]`` instead of null for an absent object
     timestamps        ``naive``: local time of the contract's zone, without an offset (the repeated hour in autumn is
                       then ambiguous); ``epoch``: seconds, or milliseconds if the contract says so; ``milliseconds``;
-                      ``mixed``: many formats in one column
+                      ``mixed``: many formats in one column; ``skipping``: as ``naive``, but the moment at which the
+                      clocks go forward is a time in the hour that they skip; ``days``: ``20240105``, as text or number
     no_timestamp      the value that means "none": ``"0000-00-00 00:00:00"``, ``0``, ``""``
     extra_fields      unmapped fields, and people's names and e-mail addresses (see ``email_of``)
     signed_urls       volatile addresses get a signature that differs in every response
-    total             the list's total as ``text``, ``absent``, on the ``first page`` only, or ``capped``
+    total             the list's total as ``text``, ``absent``, on the ``first page`` only, ``capped``, a ``rounded``
+                      estimate, or ``too small`` or ``too large``; the last three also if the contract has no total,
+                      as a client's contract has to say about such an API
     beyond_end        a page behind the last one is refused with this status, or is the ``last page`` again
     empty_list        a list without rows is ``null``, its key is ``left out``, or the answer is ``204`` or ``404``
     endless           the cursor or link to a next page never ends
     hidden_rows       rows that the account may not see are left out after a page was cut, so that pages can be empty
     newest_first      lists are sorted by last edit, the newest first
-    next_links        ``relative`` to the host
+    next_links        ``relative`` to the host, with ``http`` whatever the API is served with, or to ``another host``
     expired_as        how a token is refused (see ``statuses``)
     limited_as        how a client that is too fast is refused (see ``statuses``)
     refresh_rotates   a refresh brings a new refresh token
     broken_texts      U+FFFD in a text is sent as ``bytes`` that are not valid UTF-8, a ``NUL``, or a lone ``surrogate``
     ignored_parents   every list of a parent holds the records of all parents
+    shared_records    every third record of a parent's list is also in the list of the next parent
     names_parents     records name the parent in whose list they are, where the contract reads it
     """
 
     numbers_as_text: bool = False
     booleans: Literal["json", "text", "number", "empty_text", "letters"] = "json"
     ids_as_numbers: bool = False
+    mixed_ids: bool = False
+    no_ids: bool = False
+    repeated_items: bool = False
+    nested: bool = False
     keyed_lists: bool = False
     empty_as_list: bool = False
-    timestamps: Literal["as_is", "naive", "epoch", "milliseconds", "mixed"] = "as_is"
+    timestamps: Literal["as_is", "naive", "skipping", "epoch", "milliseconds", "mixed", "days"] = "as_is"
     no_timestamp: Json = None
     extra_fields: bool = False
     signed_urls: bool = False
-    total: Literal["number", "text", "absent", "first page", "capped"] = "number"
+    total: Total = "number"
     beyond_end: Literal["empty", "last page", "400", "404", "416"] = "empty"
     empty_list: Literal["list", "null", "left out", "204", "404"] = "list"
     endless: bool = False
     hidden_rows: bool = False
     newest_first: bool = False
-    next_links: Literal["absolute", "relative"] = "absolute"
+    next_links: Literal["absolute", "relative", "http", "another host"] = "absolute"
     expired_as: TokenRefusal = "401"
     limited_as: RateRefusal = "429"
     refresh_rotates: bool = True
     broken_texts: Literal["", "bytes", "NUL", "surrogate"] = ""
     ignored_parents: bool = False
+    shared_records: bool = False
     names_parents: bool = False
 
 
+ANSWERED = "parent_comment_id"
+"""The column in which a comment names the one that it answers."""
+
+_SECOND = timedelta(seconds=1)
 _BOOLEANS: dict[str, tuple[Json, Json]] = {
     "json": (False, True),
     "text": ("0", "1"),
@@ -82,6 +101,12 @@ _BOOLEANS: dict[str, tuple[Json, Json]] = {
 def email_of(user_id: str) -> str:
     """The e-mail address of a made-up person; tests search for it to find leaks."""
     return f"person-{user_id}@people.example"
+
+
+def replies_to(index: Index, stream: str, row: Row) -> list[str]:
+    """The keys of the comments that answer a row of ``stream``, of the same idea."""
+    found = index.keys(stream, ANSWERED).get(str(row["id"]), [])
+    return [key for key in found if index.tables[stream][key]["idea_id"] == row["idea_id"]]
 
 
 def put(target: dict[str, Any], path: str, value: Json) -> None:
@@ -102,19 +127,33 @@ class Shape:
         self._quirks = quirks
         self._signatures: Iterator[int] = itertools.count(1)
 
-    def record(self, stream_name: str, key: str, index: Index) -> dict[str, Any]:
-        """Render the row ``key``. Columns that the contract does not map appear under their own names."""
+    def record(self, stream_name: str, key: str, index: Index, *, inside: bool = False) -> dict[str, Any]:
+        """Render the row ``key``. Columns that the contract does not map appear under their own names.
+
+        Args:
+            stream_name: The stream.
+            key: The key of the row.
+            index: The tables.
+            inside: Whether the record stands inside the one that it answers, and need not name it.
+        """
         stream = self._contract.streams[stream_name]
         row = index.tables[stream_name][key]
         zone = ZoneInfo(self._contract.stream_timezone(stream_name))
         # The path says it already.
-        parent = {stream.each.placeholder} if stream.each and not self._quirks.names_parents else set()
-        shown = {name: value for name, value in row.items() if name not in parent}
+        left_out = {stream.each.placeholder} if stream.each and not self._quirks.names_parents else set()
+        if self._quirks.no_ids and stream.key and "id" not in stream.key:
+            left_out.add("id")
+        if inside:
+            left_out.add(ANSWERED)
+        shown = {name: value for name, value in row.items() if name not in left_out}
         record = self._fields(shown, stream.fields, {"id"}, stream.volatile, zone)
         for table, embedded in stream.embedded.items():
             if table in index.tables:
                 rows = [index.tables[table][k] for k in index.keys(table, embedded.parent_key).get(key, ())]
                 put(record, embedded.paths[0], self._embedded(rows, embedded, zone))
+        if self._quirks.nested and stream.nested:
+            replies = [self.record(stream_name, k, index, inside=True) for k in replies_to(index, stream_name, row)]
+            put(record, stream.nested[0], replies)
         if self._quirks.extra_fields:
             people = index.tables.get("users", {})
             self._add_extra_fields(record, stream_name, row, stream.fields, people)
@@ -152,7 +191,7 @@ class Shape:
         if key_column is None and self._quirks.keyed_lists:
             key_column = next((c for c, source in embedded.fields.items() if "@key" in source.paths), None)
         if key_column is None:
-            return items
+            return [item for item in items for _ in range(2)] if self._quirks.repeated_items else items
         keyed = {str(row[key_column]): item for row, item in zip(rows, items, strict=True)}
         return keyed or ([] if self._quirks.empty_as_list or self._quirks.keyed_lists else {})
 
@@ -164,7 +203,8 @@ class Shape:
             return _BOOLEANS[quirks.booleans][value]
         if column == "id" or column.endswith("_id"):
             is_number = isinstance(value, str) and value.isdecimal() and str(int(value)) == value
-            return int(value) if quirks.ids_as_numbers and is_number else value
+            as_number = quirks.ids_as_numbers or (quirks.mixed_ids and column == "id")
+            return int(value) if as_number and is_number else value
         if quirks.numbers_as_text and isinstance(value, int):
             return str(value)
         if quirks.numbers_as_text and isinstance(value, float):
@@ -177,12 +217,16 @@ class Shape:
         if self._quirks.timestamps == "as_is":
             return value
         moment = datetime.fromisoformat(value)
-        if self._quirks.timestamps == "naive":
+        if self._quirks.timestamps in ("naive", "skipping"):
             local = moment.astimezone(zone) if moment.tzinfo else moment
+            if self._quirks.timestamps == "skipping" and _was_skipped_to(moment, zone):
+                local -= timedelta(minutes=30)
             return local.replace(tzinfo=None).isoformat(sep=" ")
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
         if self._quirks.timestamps == "mixed":
             return _in_some_format(moment)
+        if self._quirks.timestamps == "days":
+            return f"{moment:%Y%m%d}" if moment.day % 2 else int(f"{moment:%Y%m%d}")
         seconds = moment.timestamp()
         if self._quirks.timestamps == "milliseconds" or (source and source.epoch == "milliseconds"):
             return round(seconds * 1000)
@@ -203,6 +247,12 @@ class Shape:
                 person = people.get(str(row[column]), {})
                 who["name"] = person.get("display_name", "Someone")
                 who["email"] = email_of(str(row[column]))
+
+
+def _was_skipped_to(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks of a zone went forward at this moment."""
+    before, after = (at.astimezone(zone).replace(tzinfo=None) for at in (moment - _SECOND, moment))
+    return after - before > _SECOND
 
 
 def _in_some_format(moment: datetime) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -39,6 +40,7 @@ class Simulator(IdeasServer):
         living: The community that the control route's clock advances; its tables are ``tables``.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
+        tls: A context of a server with its certificate; without it, the API is served without TLS.
 
     Raises:
         ValueError: No API can be as the contract says.
@@ -59,6 +61,7 @@ class Simulator(IdeasServer):
         living: LivingCommunity | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(
             contract,
@@ -73,6 +76,7 @@ class Simulator(IdeasServer):
         self.base_url = ""
         self._host = host
         self._port = port
+        self._tls = tls
 
     @property
     def client_id(self) -> str:
@@ -101,7 +105,8 @@ class Simulator(IdeasServer):
         self._thread = threading.Thread(target=self._run, args=(ready,), name="simulator", daemon=True)
         self._thread.start()
         host = "127.0.0.1" if self._host == "0.0.0.0" else self._host  # noqa: S104 - compared, not bound
-        self.base_url = f"http://{f'[{host}]' if ':' in host else host}:{ready.result()}{BASE_PATH}"
+        scheme = "https" if self._tls else "http"
+        self.base_url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{ready.result()}{BASE_PATH}"
         return self
 
     def __exit__(
@@ -123,7 +128,7 @@ class Simulator(IdeasServer):
         runner = web.ServerRunner(web.Server(self.handle, access_log=None), shutdown_timeout=0.5)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port, backlog=512).start()
+            await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls, backlog=512).start()
             self._loop = asyncio.get_running_loop()
             self._stop = asyncio.Event()
             ready.set_result(runner.addresses[0][1])

@@ -14,6 +14,7 @@ from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.dialects import DIALECTS, combined, contradict, quirks_of
+from ideas_pipeline.simulator.restless import restless
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
@@ -106,6 +107,9 @@ def test_totals() -> None:
     assert page("total-on-the-first-page", "users").json()["total"] == 120
     assert "total" not in page("total-on-the-first-page", "users", page=2).json()
     assert page("total-in-a-header", "users").headers["X-Total-Count"] == "120"
+    assert page("total-estimated", "challenges").json()["total"] == 10
+    assert page("total-too-small", "users").json()["total"] == 60
+    assert page("total-too-large", "users").json()["total"] > 120
 
 
 def test_pages_that_name_the_next_one() -> None:
@@ -115,6 +119,7 @@ def test_pages_that_name_the_next_one() -> None:
     assert (second["data"], second["total"]) == ([], 120)
     assert page("endless-cursors", "users", per_page=1000).json()["next_cursor"]
     assert page("relative-links", "users").json()["links"]["next"].startswith("/v2/users?")
+    assert "://elsewhere.example" in page("links-to-another-host", "users").json()["links"]["next"]
 
 
 def test_rows_in_the_order_of_their_last_edit() -> None:
@@ -168,9 +173,14 @@ def community(dialect: str) -> Tables:
 
 
 def first_users(dialect: str) -> requests.Response:
-    contract = load_contract(None)
-    with Simulator(contract, community(dialect), quirks=quirks_of(combined([dialect]))) as simulator:
-        return Caller(simulator).get("users")
+    return first_page(dialect, "users")
+
+
+def first_page(dialect: str, path: str) -> requests.Response:
+    spoken = combined([dialect])
+    contract = Contract.model_validate(merge(load_contract(None).model_dump(by_alias=True), spoken.contract))
+    with Simulator(contract, community(dialect), quirks=quirks_of(spoken)) as simulator:
+        return Caller(simulator).get(path)
 
 
 def test_odd_ids_are_changed_wherever_they_are_named() -> None:
@@ -203,3 +213,59 @@ def test_a_list_that_ignores_its_parent() -> None:
     one, other = (page("ignored-parents", f"challenges/{number}/ideas").json() for number in (501, 502))
     assert one == other
     assert {idea["challenge_id"] for idea in one["data"]} >= {"501", "502"}
+
+
+def test_records_in_the_lists_of_two_parents_name_theirs() -> None:
+    one, other = (page("shared-records", f"challenges/{number}/ideas").json()["data"] for number in (501, 502))
+    shared = {idea["id"]: idea["challenge_id"] for idea in one if idea in other}
+    assert shared
+    assert set(shared.values()) == {"501"}
+
+
+def test_ids_that_are_missing_mixed_or_of_one_list_only() -> None:
+    assert "id" not in first_page("no-ids", "ideas/718775/votes").json()["data"][0]
+    comments = [first_page("ids-per-idea", f"ideas/{n}/comments").json()["data"] for n in (718775, 718827)]
+    assert all([row["id"] for row in rows] == [str(n + 1) for n in range(len(rows))] for rows in comments)
+    assert all(comments)
+    idea = first_page("mixed-ids", "challenges/501/ideas").json()["data"][0]
+    assert (type(idea["id"]), type(idea["author"] and idea["author"]["id"])) in ((int, str), (int, type(None)))
+    assert isinstance(first_page("mixed-ids", "challenges").json()["data"][0]["id"], int)
+
+
+def test_items_inside_a_record_that_come_twice() -> None:
+    labels = [idea["labels"] for idea in page("repeated-items", "challenges/501/ideas").json()["data"]]
+    assert any(labels)
+    assert all(of_idea[::2] == of_idea[1::2] for of_idea in labels)
+
+
+@pytest.mark.parametrize(("dialect", "path"), [("replies-inside-comments", "replies"), ("threads-inside-comments", "")])
+def test_comments_hold_the_replies_to_them(dialect: str, path: str) -> None:
+    def count(comments: list[dict[str, Any]]) -> int:
+        inside = [c[path] if path else c["thread"]["answers"] for c in comments]
+        return len(comments) + sum(map(count, inside))
+
+    flat, nested = (page(name, "ideas/718775/comments").json()["data"] for name in ("own-page-size", dialect))
+    assert flat
+    assert count(nested) >= len(flat) > 0
+
+
+def test_days_and_hours_that_the_clocks_skip_or_repeat() -> None:
+    days = [user["joined_at"] for user in first_users("whole-days").json()["data"]]
+    assert {type(day) for day in days} == {int, str}
+    assert all(len(str(day)) == 8 for day in days)
+    text = "".join(first_page("odd-hours", f"challenges/{n}/ideas").text for n in (501, 502))
+    assert "2024-03-31 02:30:00" in text
+    assert "2024-10-27 02:30:00" in text
+    assert "+" not in text
+
+
+def test_lists_that_never_stand_still_lose_and_repeat_only_what_passes() -> None:
+    tables = community("restless")
+    lived = set(tables["users"])
+    with Simulator(load_contract(None), tables) as simulator:
+        simulator.before_page = restless()
+        caller = Caller(simulator)
+        seen = [[user["id"] for user in caller.get("users").json()["data"]] for _ in range(12)]
+    assert all(lived <= set(ids) for ids in seen)
+    assert len({tuple(ids) for ids in seen}) == 5
+    assert len(seen[-1]) == len(lived) + 2

@@ -62,7 +62,10 @@ def test_the_command_serves_until_a_signal_stops_it(number: signal.Signals, tmp_
         (["--dialect", "klingon"], "'klingon' is not one of"),
         (["--dialect", "no-total", "--dialect", "total-as-text"], "total-as-text and no-total contradict each other"),
         (["--hidden-changes"], "--hidden-changes has no effect without --living"),
-        (["--living", "--dialect", "long-ids"], "--living makes ids and texts of its own"),
+        (["--living", "--dialect", "long-ids"], "--living makes ids, texts and times of its own"),
+        (["--living", "--dialect", "restless"], "moves by its clock alone"),
+        (["--dialect", "http-links"], "http-links needs an API behind TLS"),
+        (["--tls", __file__], "is not a PEM file with a key and its certificate"),
         (["--living", "--from", "some/folder"], "--living makes its own community and cannot serve a folder"),
     ],
 )
