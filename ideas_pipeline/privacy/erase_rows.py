@@ -14,11 +14,12 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import delete_people
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Redactor, author_column, parts_with_texts
-from ideas_pipeline.privacy.stored_rows import Row, rewrite_rows, rewritten_key, update_rows
+from ideas_pipeline.privacy.stored_rows import Row, rename_in_history, rewrite_rows, rewritten_key, update_rows
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.rejects import key_of, record_key_of
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
@@ -60,6 +61,10 @@ def erase_rows(tx: Transaction, contract: Contract, redactor: Redactor, at: date
                 tx, table, redactor, people, without_texts, volatile.get(table.name, ()), at
             )
             hidden[table.name] = _without_texts(tx, table, redactor, writers)
+    if "ideas" in redactor.people.made:
+        changed[IDEA_HISTORY.name] = rename_in_history(
+            tx, lambda id_: redactor.people.replaced("ideas", id_, redactor.erased.surrogate)
+        )
     changed |= erase_from_bookkeeping(tx, redactor, {part: hidden[above] for part, above in parts.items()})
     changed |= delete_people(tx, lambda id_: not is_surrogate(id_) and redactor.erased.surrogate(id_))
     return {name: rows for name, rows in changed.items() if rows}

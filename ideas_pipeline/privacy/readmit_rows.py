@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ideas_pipeline.privacy.redact import People
-from ideas_pipeline.privacy.stored_rows import Row, update_rows
+from ideas_pipeline.privacy.stored_rows import Row, rename_in_history, update_rows
 from ideas_pipeline.tables.columns import own_keys, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
@@ -51,6 +51,8 @@ def readmit_rows(tx: Transaction, named: People, back: Mapping[str, str], at: da
         composite = {c: of for c, of in named.pointers[table.name].items() if of != "users"}
         if composite:
             _readmit_within_ids(tx, table, composite, named, back, at)
+    if "ideas" in named.made:
+        rename_in_history(tx, lambda id_: named.replaced("ideas", id_, back.get))
 
 
 def _readmit_within_ids(

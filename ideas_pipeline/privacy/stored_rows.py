@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ideas_pipeline.records.typed import fingerprint
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.rejects import values_of
 
@@ -71,6 +72,32 @@ def rewrite_rows(
     news = {_place(new, keys): new for _, new in pairs}
     tx.execute(sa.insert(table), list(news.values()))
     return len(pairs)
+
+
+def rename_in_history(tx: Transaction, other: Callable[[str], str | None]) -> int:
+    """Rename ideas in their history.
+
+    An interval of the new id that began in the same moment with the same value gives way.
+
+    Args:
+        tx: a write transaction.
+        other: from a composite id to the new id; None if it stays.
+
+    Returns:
+        How many rows changed.
+    """
+    changed = 0
+    composite = sa.and_(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.idea_id.startswith("["))
+    for id_ in tx.scalars(sa.select(IDEA_HISTORY.c.idea_id).distinct().where(composite)).all():
+        if new := other(id_):
+            renamed = IDEA_HISTORY.alias("renamed")
+            same = (renamed.c[c.name] == c for c in own_keys(IDEA_HISTORY) if c.name != "idea_id")
+            there = sa.exists().where(tx.owns(renamed), renamed.c.idea_id == id_, *same)
+            of = sa.and_(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.idea_id == new)
+            tx.execute(sa.delete(IDEA_HISTORY).where(of, there))
+            of = sa.and_(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.idea_id == id_)
+            changed += tx.execute(sa.update(IDEA_HISTORY).where(of).values(idea_id=new)).rowcount
+    return changed
 
 
 def rewritten_key(table: str, key: str, left: Callable[[str, str], str], scope: str, payload: Mapping[str, Any]) -> str:

@@ -9,8 +9,11 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import build_marts
 from ideas_pipeline.privacy.erase_rows import erase_rows
+from ideas_pipeline.privacy.readmit_rows import readmit_rows
+from ideas_pipeline.privacy.redact import People
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.batch import Reject
 from ideas_pipeline.warehouse.database import Transaction, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -65,6 +68,22 @@ def test_a_row_that_came_back_takes_the_place_of_the_one_that_was_blanked(wareho
     assert len(held(warehouse, "users")) == 2
     erase(warehouse, tmp_path)
     assert [row["id"] for row in held(warehouse, "users")] == [ANONYMOUS]
+
+
+def test_the_history_of_an_idea_goes_with_an_id_that_holds_its_author(warehouse, tmp_path):
+    contract = contract_with({"streams": {"ideas": {"key": ["challenge_id", "author_id"]}}})
+    mine, other = f'["c1","{ANN}"]', '["c1","person-1"]'
+    ideas = [idea(mine, author_id=ANN, status="open"), idea(other, author_id="person-1", status="open")]
+    load(warehouse, "ideas", ideas, on=1)
+    before = held(warehouse, IDEA_HISTORY)
+    assert {row["idea_id"] for row in before} == {mine, other}
+    assert erase(warehouse, tmp_path, contract=contract) == {"ideas": 1, "idea_history": len(before) // 2}
+    erased = f'["c1","{ANONYMOUS}"]'
+    assert {row["idea_id"] for row in held(warehouse, IDEA_HISTORY)} == {erased, other}
+    assert {row["id"] for row in held(warehouse, "ideas")} == {erased, other}
+    with writing(warehouse.engine) as connection:
+        readmit_rows(Transaction(connection, COMMUNITY), People.of(contract), {ANONYMOUS: ANN}, AT)
+    assert held(warehouse, IDEA_HISTORY) == before
 
 
 def test_another_communitys_rows_are_another_persons(warehouse, tmp_path):
