@@ -187,7 +187,9 @@ def _fit_paging(explorer: Explorer, stream: str) -> None:
         Inferred((*place, name), value, found.reasons.get(name, "seen in the response"))
         for name, value in found.values.items()
     ]
-    draft.propose(*lines)
+    is_guess = len(explorer.lists[stream].first.keys) < 2
+    if not (is_guess and any(line.place in draft.stated for line in lines)):
+        draft.propose(*lines)
 
 
 def _ask_for_paging(explorer: Explorer, stream: str) -> None:

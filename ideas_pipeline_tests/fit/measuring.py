@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from urllib3 import HTTPResponse
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.types import Steps
 from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.files import read_file
 from ideas_pipeline.fit.fit import infer
@@ -185,12 +186,18 @@ def dialogue(api: RandomApi, simulator: Simulator, folder: Path, *, visit: bool 
 
 
 def fitted(
-    simulator: Simulator, contract: Contract, folder: Path, *, recorded: Path | None = None, most: int = 60
+    simulator: Simulator,
+    contract: Contract,
+    folder: Path,
+    *,
+    recorded: Path | None = None,
+    most: int = 60,
+    stated: Collection[Steps] = (),
 ) -> tuple[Draft, int]:
-    """What ``fit`` makes of a simulated API, and how many requests it sent."""
+    """What ``fit`` makes of a simulated API whose contract file has ``stated``, and how many requests it sent."""
     credentials = Credentials(simulator.client_id, simulator.client_secret)
     client = IdeasApi.connect(contract, simulator.base_url, credentials, folder / "tokens.json", folder)
-    draft = Draft(contract.model_dump(by_alias=True), misfits)
+    draft = Draft(contract.model_dump(by_alias=True), misfits, frozenset(stated))
     exchanges = below(read_file(recorded), simulator.base_url) if recorded else []
     infer(draft, exchanges, Session(client.transport, credentials, most, lambda _: None), credentials)
     return draft, client.transport.requests

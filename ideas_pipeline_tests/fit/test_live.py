@@ -49,6 +49,22 @@ def test_a_page_that_the_api_cuts_short_shows_its_own_size(tmp_path: Path) -> No
     assert draft.contract.streams["users"].paging.model_dump()["size"] == 20
 
 
+@pytest.mark.parametrize("is_stated", [False, True])
+def test_the_paging_of_a_list_with_one_record_is_as_in_other_lists_or_as_stated(
+    is_stated: bool, tmp_path: Path
+) -> None:
+    def one_user(_: web.BaseRequest, path: str) -> Response | None:
+        body = b'{"data": [{"id": 1, "display_name": "Jane"}], "total": 1}'
+        return Response(200, body) if path == "/v2/users" else None
+
+    offset = {"style": "offset", "offset_parameter": "start", "size_parameter": "per_page"}
+    with odd(unlimited(), one_user) as simulator:
+        own = contract_with({"streams": {"users": {"paging": {"!": offset}}}})
+        stated = [("streams", "users", "paging", "style")] if is_stated else []
+        draft, _ = fitted(simulator, own, tmp_path, stated=stated)
+    assert draft.contract.streams["users"].paging.style == ("offset" if is_stated else "page")
+
+
 def test_an_api_without_a_list_of_people_is_read_person_by_person(tmp_path: Path) -> None:
     each = {"of": ["ideas.author_id"], "placeholder": "user_id"}
     one: dict[str, Any] = {"path": "people/{user_id}", "reads": "one", "records": ["person"], "each": each}
