@@ -47,6 +47,10 @@ _FORKSERVER = multiprocessing.get_context("forkserver")
 _FORKSERVER.set_forkserver_preload(
     [
         *_PROGRAM,
+        # The program imports these when it first uses them.
+        "pandas",
+        "pyarrow.compute",
+        "pyarrow.csv",
         "sqlalchemy.dialects.sqlite",
         "sqlalchemy.dialects.postgresql",
         "ideas_pipeline_tests.end_to_end.living",

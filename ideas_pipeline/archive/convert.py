@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import IO
 
 import orjson
-import pyarrow as pa
 
 from ideas_pipeline.archive.files import ArchivedPage, as_os_error, create, insert, locked, run_file, run_files
 from ideas_pipeline.errors import ArchiveInUse
+from ideas_pipeline.late.arrow import pa
 
 _OLD_SUFFIX = ".zst"
 _MAGIC = 0x184D2A50  # of a skippable frame

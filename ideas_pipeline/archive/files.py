@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
-import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import ArchiveInUse
+from ideas_pipeline.late.arrow import pa
 
 SUFFIX = ".sqlite"
 _BUSY_SECONDS = 30.0

@@ -12,10 +12,10 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Self
 
-import pyarrow as pa
 from filelock import Timeout
 
 from ideas_pipeline.archive.files import ArchivedPage, create, insert, lock_of, run_file
+from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.private_file import make_folder
 
 _log = logging.getLogger(__name__)

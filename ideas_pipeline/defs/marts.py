@@ -14,7 +14,6 @@ from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.marts.lineage import column_lineage
 from ideas_pipeline.marts.mart import Mart
-from ideas_pipeline.report.page import write_report
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -117,6 +116,8 @@ def report(settings: Settings) -> dg.AssetsDefinition:
     )
     def community_report(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
         """Write the report."""
+        from ideas_pipeline.report.page import write_report  # slow to import: only a run of this step needs charts
+
         path = settings.report.absolute()
         with expected_errors_as_failures():
             try:

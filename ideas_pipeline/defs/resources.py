@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr, SecretStr
@@ -14,9 +14,10 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.settings import Settings, variable
-from ideas_pipeline.simulator.community import demo_community
-from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from ideas_pipeline.simulator.simulator import Simulator
 
 
 class ApiResource(dg.ConfigurableResource[IdeasApi], ABC):
@@ -82,6 +83,10 @@ class SimulatedIdeasApiResource(ApiResource):
     @property
     def client(self) -> IdeasApi:
         if self._client is None:
+            # Slow to import: only runs without an API client need them.
+            from ideas_pipeline.simulator.community import demo_community
+            from ideas_pipeline.simulator.simulator import Simulator
+
             contract = self.load_contract()
             self._simulator = Simulator(contract, demo_community()).__enter__()
             settings = Settings(

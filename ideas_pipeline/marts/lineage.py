@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -20,8 +20,9 @@ from ideas_pipeline.tables.columns import own_keys
 _ANY = BuildContext("", datetime(2026, 1, 1, tzinfo=UTC), "UTC", "postgresql")
 
 
-def column_lineage(mart: str) -> dict[str, list[tuple[str, str]]]:
-    """The source columns of each column of a mart: (table, column), sorted.
+@cache
+def column_lineage(mart: str) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The source columns of each column of a mart: (table, column), sorted. Analysed once per process.
 
     Conditions and joins are not analysed: if they pick one kind of act, the columns of the other kinds appear, too.
     A number of rows has the keys of the mart's source tables as its sources.

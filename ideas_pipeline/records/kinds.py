@@ -8,11 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from ideas_pipeline.late.arrow import pa, pc
 from ideas_pipeline.records.timestamps import TimeFormat, timestamps
-from ideas_pipeline.tables.columns import ARROW, Kind
+from ideas_pipeline.tables.columns import Kind, arrow_type
 from ideas_pipeline.text import Repeated, clean_text, json_text
 
 Json = Any
@@ -52,7 +50,7 @@ def convert(kind: Kind, values: list[Json], times: TimeFormat) -> Values:
     """
     if kind == "timestamp":
         moments, reasons = timestamps(values, times)
-        return Values(moments, pa.array(moments, pa.int64()).cast(ARROW[kind]), reasons)
+        return Values(moments, pa.array(moments, pa.int64()).cast(arrow_type(kind)), reasons)
     if set(map(type, values)) <= _ALREADY[kind]:
         ready = _as_they_are(kind, values)
         if ready is not None:
@@ -74,7 +72,7 @@ _ALREADY: dict[Kind, set[type]] = {
 def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:
     """Convert values that need no change; return None if any does."""
     try:
-        array = pa.array(values, ARROW[kind])
+        array = pa.array(values, arrow_type(kind))
     except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
         return None
     if kind in ("id", "text"):
@@ -102,7 +100,7 @@ def _one_by_one(kind: Kind, values: list[Json]) -> Values:
             plain[position] = convert_one(value)
         except (ValueError, OverflowError) as error:
             reasons[position] = str(error)
-    return Values(plain, pa.array(plain, ARROW[kind]), reasons)
+    return Values(plain, pa.array(plain, arrow_type(kind)), reasons)
 
 
 def _id(value: Json) -> str:

@@ -10,11 +10,8 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from ideas_pipeline.late.arrow import pa, pc
+from ideas_pipeline.late.frames import np, pd
 from ideas_pipeline.times import EARLIEST, LATEST_PLAN
 
 _EPOCH = datetime(1970, 1, 1)

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-import pandas as pd
-import pyarrow as pa
 import sqlalchemy as sa
 
+from ideas_pipeline.late.arrow import pa
+from ideas_pipeline.late.frames import pd
 from ideas_pipeline.records.kinds import Values, convert
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.tables.columns import kind, pii

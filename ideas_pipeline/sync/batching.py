@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import pandas as pd
-
 from ideas_pipeline.contract.model import Contract, Fields, Stream
 from ideas_pipeline.ideas_api.field_map import Record, storable
+from ideas_pipeline.late.frames import pd
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal, cast
 
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+
+from ideas_pipeline.late.arrow import pa
 
 Kind = Literal["id", "text", "integer", "number", "boolean", "timestamp", "date", "json"]
 Pii = Literal["person_id", "email", "name", "profile", "free_text"]
@@ -22,18 +24,6 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     "timestamp": sa.DateTime(timezone=True),
     "date": sa.Date(),
     "json": sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
-}
-
-# The Arrow type of each kind, between records and the warehouse and in exported files. JSON is text.
-ARROW: dict[Kind, pa.DataType] = {
-    "id": pa.string(),
-    "text": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "date": pa.date32(),
-    "json": pa.string(),
 }
 
 
@@ -84,6 +74,24 @@ def column(
 def kind(column: sa.Column[Any]) -> Kind:
     """The kind of a column's values."""
     return cast("Kind", column.info["kind"])
+
+
+@cache
+def arrow_type(kind: Kind) -> pa.DataType:
+    """The Arrow type of a kind, between records and the warehouse and in exported files. JSON is text."""
+    match kind:
+        case "id" | "text" | "json":
+            return pa.string()
+        case "integer":
+            return pa.int64()
+        case "number":
+            return pa.float64()
+        case "boolean":
+            return pa.bool_()
+        case "timestamp":
+            return pa.timestamp("us", tz="UTC")
+        case "date":
+            return pa.date32()
 
 
 def pii(column: sa.Column[Any]) -> Pii | None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
+from ideas_pipeline.late.frames import pd
 
 
 @dataclass(frozen=True, slots=True)

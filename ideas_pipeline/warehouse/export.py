@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline import private_file
 from ideas_pipeline.tables.all_tables import ANALYST_TABLES
-from ideas_pipeline.tables.columns import ARROW, Kind
+from ideas_pipeline.tables.columns import Kind, arrow_type
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -94,4 +94,4 @@ def _read(tx: Transaction, table: sa.Table) -> Iterator[Sequence[sa.Row[Any]]]:
 
 
 def _arrow(column: sa.Column[Any]) -> pa.DataType:
-    return ARROW[next((kind for type_, kind in _KINDS if isinstance(column.type, type_)), "text")]
+    return arrow_type(next((kind for type_, kind in _KINDS if isinstance(column.type, type_)), "text"))

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-import pyarrow as pa
 import sqlalchemy as sa
 
+from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES

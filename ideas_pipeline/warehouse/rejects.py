@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
+from ideas_pipeline.late.frames import pd
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES

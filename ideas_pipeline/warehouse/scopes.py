@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 import sqlalchemy as sa
 
+from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import scope_of
 from ideas_pipeline.tables.community import TABLES

@@ -12,13 +12,12 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
 import sqlalchemy as sa
 
+from ideas_pipeline.late.arrow import pa, pa_csv
+from ideas_pipeline.late.frames import pd
 from ideas_pipeline.library_errors import library_failure
-from ideas_pipeline.tables.columns import ARROW, column, kind
+from ideas_pipeline.tables.columns import arrow_type, column, kind
 from ideas_pipeline.tables.community import TABLES
 
 _SET_BY_MERGE = {"community", "_first_seen_at", "_changed_at", "_deleted_at", "_deleted_because", "_run_id"}
@@ -63,7 +62,7 @@ def stage_ids(connection: sa.Connection, table: sa.Table, ids: Iterable[str]) ->
 
 def arrow_schema(table: sa.Table) -> pa.Schema:
     """The Arrow schema of the rows of ``table``; a JSON column is text."""
-    return pa.schema([(c.name, ARROW[kind(c)]) for c in table.columns])
+    return pa.schema([(c.name, arrow_type(kind(c))) for c in table.columns])
 
 
 def copy(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
@@ -88,12 +87,12 @@ def _copy_postgresql(connection: sa.Connection, table: sa.Table, rows: pa.Table)
     """Copy CSV with COPY. An empty field is null; two quotes are an empty text."""
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(c.name) for c in table.columns)
-    options = pa.csv.WriteOptions(include_header=False, quoting_style="needed")
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
     cursor = connection.connection.cursor()
     with cursor.copy(f"COPY {quote(table.name)} ({names}) FROM STDIN WITH (FORMAT csv)") as sink:
         for part in rows.to_batches(max_chunksize=20_000):
             text = io.BytesIO()
-            pa.csv.write_csv(part, text, options)
+            pa_csv.write_csv(part, text, options)
             sink.write(text.getbuffer())
     cursor.close()
 

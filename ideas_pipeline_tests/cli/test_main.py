@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -106,16 +105,6 @@ def test_a_command_does_the_same_in_a_process_that_imports_nothing_in_advance(ar
     done = run([*COMMAND, *arguments], cwd=folder, env=environment())
     assert (done.returncode, done.stdout, done.stderr) == (forked.returncode, forked.stdout, forked.stderr)
     assert done.returncode == 0, done.stderr
-
-
-def test_the_help_is_shown_without_loading_what_only_the_work_needs():
-    heavy = "{'aiohttp', 'dagster', 'pandas', 'pyarrow', 'pydantic', 'requests', 'rich', 'sqlalchemy'}"
-    code = (
-        "import sys; from click.testing import CliRunner; from ideas_pipeline.cli.main import main; "
-        f"CliRunner().invoke(main, ['--help'], catch_exceptions=False); print(sorted({heavy} & set(sys.modules)))"
-    )
-    done = run([sys.executable, "-c", code], env=environment())
-    assert done.stdout == "[]\n"
 
 
 def test_an_unknown_command_is_a_usage_error(tmp_path):

@@ -22,6 +22,10 @@ def test_the_sources_of_every_column_exist(mart):
         assert set(columns) <= COLUMNS
 
 
+def test_a_mart_is_analysed_once_per_process_because_no_community_changes_its_lineage():
+    assert [mart for mart in MARTS if column_lineage(mart) is not column_lineage(mart)] == []
+
+
 def test_only_tables_that_a_mart_reads_are_sources():
     made = column_lineage("mart_challenge_votes")
     assert {table for columns in made.values() for table, _ in columns} == {"ideas", "users", "votes"}
