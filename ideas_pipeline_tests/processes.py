@@ -161,7 +161,8 @@ def group_ends(group: int, reap: Callable[[], object] = lambda: None) -> Iterato
             reap()
             time.sleep(0.005)
             there = _send(group, 0)
-        _send(group, signal.SIGKILL)
+        if there:
+            _send(group, signal.SIGKILL)
         _note("ended", group)
 
 

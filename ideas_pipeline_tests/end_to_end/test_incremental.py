@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.living import LivingCommunity
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
@@ -155,7 +155,8 @@ def test_a_night_with_one_percent_of_the_ideas_changed_costs_at_most_a_tenth_mor
     A list of several pages in which something is new or gone takes two readings to be proven.
     """
     contract = contract_with({"limits": {"concurrency": 16}})
-    with Simulator(contract, generate("medium")) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+    town = generate(Size(challenges=10, ideas=800, comments=4_000, votes=12_000, users=1_200))
+    with Simulator(contract, town) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         tables = simulator.tables
         sync(simulator, warehouse, tmp_path, mode=Full())
         simulator.reset_log()
