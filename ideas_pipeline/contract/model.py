@@ -172,6 +172,11 @@ class Stream(Model):
         """The names of the placeholders in the path."""
         return {name for _, name, _, _ in string.Formatter().parse(self.path) if name}
 
+    @property
+    def listed_by(self) -> str | None:
+        """The placeholder whose values the stream's lists are named by; None for one list, and for single records."""
+        return self.each.placeholder if self.each and self.reads == "list" else None
+
     def path_of_all(self) -> str:
         """The path without the parent: ``ideas`` for ``challenges/{challenge_id}/ideas``."""
         scope = f"{{{self.each.placeholder}}}" if self.each else ""

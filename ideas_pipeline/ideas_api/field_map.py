@@ -122,7 +122,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
     embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
     is_list = spec.reads == "list"
-    placeholder = spec.each.placeholder if spec.each and is_list else None
+    placeholder = spec.listed_by
     all_composite = all_ids_are_composite(spec)
     below_composite = bool(parent_key(contract, stream))
     person = PEOPLE.get(stream) if PEOPLE.get(stream) in spec.key else None

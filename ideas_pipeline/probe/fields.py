@@ -64,7 +64,7 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     needed = frozenset({"id", *spec.key, *used})
     zone = contract.stream_timezone(stream)
     # The path fills this column; records need not name their parent as well.
-    optional = spec.each.placeholder if spec.each and spec.reads == "list" else None
+    optional = spec.listed_by
     named = optional in spec.fields and any(present(r, spec.fields[optional].paths) is not MISSING for _, r in items)
     fields = {name: source for name, source in spec.fields.items() if name != optional or named}
     _check_items(step, _FieldMap(f"streams.{stream}", stream, fields, needed, zone, elsewhere), items, not_stored)

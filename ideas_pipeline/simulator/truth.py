@@ -29,11 +29,15 @@ class Index:
         self._keys: dict[tuple[str, str], dict[str, list[str]]] = {}
 
     def keys(self, table: str, column: str) -> dict[str, list[str]]:
-        """The values of a column, as text, each with the keys of its rows in list order."""
+        """The values of a column, as text, each with the keys of its rows in list order.
+
+        Comments and votes have the columns of their idea, too, so that a challenge can list them.
+        """
         found = self._keys.get((table, column))
         if found is None:
             found = self._keys[table, column] = {}
             for key, row in self.tables.get(table, {}).items():
-                if (value := row.get(column)) is not None:
+                of = row if column in row else self.tables.get("ideas", {}).get(str(row.get("idea_id")), row)
+                if (value := of.get(column)) is not None:
                     found.setdefault(str(value), []).append(key)
         return found

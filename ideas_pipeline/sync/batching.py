@@ -12,6 +12,7 @@ from ideas_pipeline.late.frames import pd
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
+from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
 
@@ -115,7 +116,8 @@ def batch(about: About, rows: Rows) -> Batch:
         frames=frames,
         stated=stated,
         rejects=tuple(rejects),
-        moves=bool(spec.each and spec.each.moves),
+        listed_by=spec.listed_by,
+        moves=_may_move(stream, spec),
         settled=about.settled,
         mass_absence_percent=about.mass_absence_percent,
         vanished=about.vanished,
@@ -124,6 +126,12 @@ def batch(about: About, rows: Rows) -> Batch:
             **{table: frozenset(embedded.volatile) for table, embedded in spec.embedded.items()},
         },
     )
+
+
+def _may_move(stream: str, spec: Stream) -> bool:
+    """Whether a row with another parent than before is the same record: also if no list of a parent brought it."""
+    owner = parent_of(TABLES[stream])
+    return owner is None or spec.listed_by != owner[0] or bool(spec.each and spec.each.moves)
 
 
 def untyped(stream: str, rejects: Sequence[Reject]) -> set[str]:
@@ -152,7 +160,7 @@ def _reject(about: About, table: str, rows: Rows, rejected: RejectedRow) -> Reje
 
 def shared(rows: Rows, spec: Stream) -> set[str]:
     """The scopes that have an id in common with another scope, unless both records name the same parent."""
-    column = spec.each.placeholder if spec.each and spec.reads == "list" else None
+    column = spec.listed_by
     seen: dict[str, tuple[str, str]] = {}
     found: set[str] = set()
     for record, scope in zip(rows.records, rows.scopes, strict=True):

@@ -13,7 +13,7 @@ from ideas_pipeline.contract.model import Contract, Each, Embedded, Fields, Stre
 from ideas_pipeline.contract.types import Mistake, Steps
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.tables.columns import kind, own_keys, parent_of
-from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.community import TABLES, scope_of
 
 _DEFAULT_CURSOR = Stream.model_fields["cursor"].default
 
@@ -70,6 +70,15 @@ def _stream_mistakes(name: str, stream: Stream) -> Iterator[Mistake]:
         yield Mistake((*at, "fields"), what)
     if stream.each:
         yield from _each_mistakes((*at, "each"), stream.each)
+    if stream.listed_by:
+        try:
+            scope_of(table, stream.listed_by)
+        except KeyError:
+            what = (
+                f"is wrong: neither {name} nor the tables that its rows belong to have a column {stream.listed_by}, so "
+                "it would never be noticed that a list lacks a row. Name the placeholder like the column"
+            )
+            yield Mistake((*at, "each", "placeholder"), what)
     for embedded_name, embedded in stream.embedded.items():
         yield from _embedded_mistakes((*at, "embedded", embedded_name), embedded, name)
 
@@ -107,8 +116,7 @@ def _no_value(column: str, name: str, stream: Stream) -> str:
 
 def _filled(stream: Stream) -> set[str]:
     """The columns of a stream that get a value."""
-    placeholder = {stream.each.placeholder} if stream.each and stream.reads == "list" else set()
-    return {*stream.fields} | placeholder
+    return {*stream.fields, *([stream.listed_by] if stream.listed_by else [])}
 
 
 def _composite_id_mistakes(contract: Contract, name: str) -> Iterator[Mistake]:
@@ -132,7 +140,7 @@ def _composite_id_mistakes(contract: Contract, name: str) -> Iterator[Mistake]:
 def _reference_mistakes(name: str, stream: Stream, target: str, owner: str) -> Iterator[Mistake]:
     """Why ``stream`` cannot refer to rows of ``target``, whose ids consist of ``owner`` and the API's own id."""
     at: Steps = ("streams", name)
-    from_path = stream.each.placeholder if stream.each and stream.reads == "list" else None
+    from_path = stream.listed_by
     for column in stream.fields:
         if _target(name, column) == target and column != from_path:
             what = f"cannot name a row of {target}, whose ids are composite: use each, with of: [{target}.id]"

@@ -61,7 +61,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     with warehouse.writing() as tx:
         note_contradictions(tx, stream, homes.contradictions(tally.complete))
         forget_absences(tx, stream, homes.listed_elsewhere)
-        note_orphans(tx, stream, run.run_id, run.options.clock())
+        note_orphans(tx, stream, spec.listed_by, run.run_id, run.options.clock())
         noted = absences(tx, stream)
     if homes.moves and homes.chosen is None and any(not absence.held_because for absence in noted.values()):
         settled = _search_moved(run, stream, tally, homes, noted)
@@ -72,7 +72,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             tally.counts += Counts(held=len(noted))
             return
     with warehouse.writing() as tx:
-        reasons = explained(tx, stream, run.run_id, run.options.clock())
+        reasons = explained(tx, stream, spec.listed_by, run.run_id, run.options.clock())
         orphans = reasons.get("parent_gone", set())
         absent = {
             id_: absence.scope
@@ -83,7 +83,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         waiting = _contradicted(tx, run, stream, tally, homes, {i: noted[i] for i in absent})
         contradict_absences(tx, stream, waiting)
         distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
-        live = live_counts(tx, stream) if absent else {}
+        live = live_counts(tx, stream, spec.listed_by) if absent else {}
         judgement = judge(absent, reasons, live, run.options.mass_absence_percent, distrust)
         for because, ids in judgement.held.items():
             hold_absences(tx, stream, ids, because)
@@ -115,7 +115,7 @@ def _contradicted(
     each = run.source.contract.streams[stream].each
     if not new or not each or not each.declared:
         return found
-    live, before = live_counts(tx, stream), declared_before(tx, stream, new, run.run_id)
+    live, before = live_counts(tx, stream, each.placeholder), declared_before(tx, stream, new, run.run_id)
     now = declared_in(tx, stream, new, run.run_id)
     for scope, count in new.items():
         if scope not in now or (declared := now[scope].declared) is None:
@@ -226,7 +226,7 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
         seen |= got.swept.ids
         verdict = got.swept.verdict
     with run.warehouse.reading() as tx:
-        known = live_ids(tx, parent, None)
+        known = live_ids(tx, parent)
     return verdict == "complete" and seen <= known
 
 

@@ -59,7 +59,7 @@ class Drift:
         self._warehouse = warehouse
         spec = contract.streams[stream]
         # The column that the path fills has a value whatever the API sends.
-        from_path = spec.each.placeholder if spec.each and spec.reads == "list" else None
+        from_path = spec.listed_by
         own = {name: source for name, source in spec.fields.items() if name != from_path}
         self._mapped: dict[str, Fields] = {stream: own, **{t: e.fields for t, e in spec.embedded.items()}}
         self._tables = list(self._mapped)

@@ -114,7 +114,7 @@ def _of_filtered_scopes(
     Several pages take two sweeps, because nothing is known that could complete the scope after one.
     """
     with warehouse.reading() as tx:
-        rows = rows_by_scope(tx, stream, spec.cursor, bounds.since, bounds.until)
+        rows = rows_by_scope(tx, stream, spec.listed_by, spec.cursor, bounds.since, bounds.until)
     return sum(_two_sweeps(spec, rows.get(planned.scope, 0)) for planned in scopes)
 
 

@@ -69,10 +69,9 @@ class Homes:
     """
 
     def __init__(self, stream: str, spec: Stream, parents: Container[str]) -> None:
-        each = spec.each if spec.reads == "list" else None
         owner = parent_of(TABLES[stream])
-        self.column = each.placeholder if each and owner and owner[0] == each.placeholder else None
-        self.moves = bool(self.column and each and each.moves)
+        self.column = spec.listed_by if owner and owner[0] == spec.listed_by else None
+        self.moves = bool(self.column and spec.each and spec.each.moves)
         self.parents = parents
         self.chosen: str | None = None
         self.swept: SweptScope | None = None

@@ -112,7 +112,7 @@ def load_rows(
     doubtful = set() if spec.each and spec.each.moves else shared(rows, spec)
     if homes:
         rows = Rows.of(homes.once(zip(rows.records, rows.scopes, strict=True)))
-        about = replace(about, settled=frozenset(homes.settled))
+        about = replace(about, settled=frozenset(homes.settled) if homes.column else None)
     tally.drift.observe(rows.records)
     made = batch(replace(about, vanished=tally.drift.vanished()), rows)
     if homes:

@@ -84,7 +84,7 @@ def swept_scope(run: Run, stream: str, scope: str, bounds: Bounds = ALL, declare
 
     def known() -> set[str]:
         with run.warehouse.reading() as tx:
-            return live_ids(tx, stream, scope if spec.each else None)
+            return live_ids(tx, stream, spec.listed_by, scope)
 
     return SweptScope(
         scope,

@@ -114,12 +114,6 @@ def parent_of(table: sa.Table) -> tuple[str, str] | None:
     return next(((c.name, c.info["parent"]) for c in table.columns if c.info["parent"]), None)
 
 
-def scope_of(table: sa.Table) -> sa.ColumnElement[str]:
-    """The scope in which a row is listed: its parent's id; empty in a table without a parent."""
-    parent = parent_of(table)
-    return table.c[parent[0]] if parent else sa.literal("", sa.Text())
-
-
 def is_live(table: sa.Table, community: str) -> sa.ColumnElement[bool]:
     """Condition for the community's rows that are not marked deleted."""
     return sa.and_(table.c.community == community, table.c._deleted_at.is_(None))

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.columns import column, parent_of
 
 BANNED = ("banned", "removed")
 
@@ -310,3 +310,26 @@ sa.Index("ix_comments_idea", COMMENTS.c.community, COMMENTS.c.idea_id)
 sa.Index("ix_votes_idea", VOTES.c.community, VOTES.c.idea_id)
 
 TABLES: dict[str, sa.Table] = dict(METADATA.tables)
+
+
+def scope_of(table: sa.Table, placeholder: str | None) -> sa.ColumnElement[str]:
+    """The scope in which a row is listed, as SQL; ``""`` if its stream is one list.
+
+    Args:
+        table: the table of a stream.
+        placeholder: the column that the stream's lists are named by: one of the table, or of the rows that its rows
+            belong to, such as the challenge of a comment's idea. None if the stream is one list.
+
+    Raises:
+        KeyError: neither has the column.
+    """
+    if placeholder is None:
+        return sa.literal("", sa.Text())
+    if placeholder in table.c:
+        return table.c[placeholder]
+    parent = parent_of(table)
+    if parent is None:
+        raise KeyError(placeholder)
+    above = TABLES[parent[1]]
+    of_parent = sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]])
+    return sa.select(scope_of(above, placeholder)).where(of_parent).correlate(table).scalar_subquery()

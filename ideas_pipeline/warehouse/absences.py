@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.tables.columns import parent_of, scope_of
-from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.columns import parent_of
+from ideas_pipeline.tables.community import TABLES, scope_of
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import embedded, history
 from ideas_pipeline.warehouse.batch import Batch
@@ -32,29 +32,33 @@ def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
         seen: The staged ids that the sweeps brought.
     """
     tx.execute(sa.delete(ABSENCES).where(_of(tx, batch.stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
+    table = TABLES[batch.stream]
+    scope = scope_of(table, batch.listed_by)
     judged = [read for read in batch.scopes if read.judged]
     began = min((read.started_at for read in judged if read.started_at), default=None)
-    scopes, not_found = staging_ids("judged"), staging_ids("not_found")
-    stage_ids(tx.connection, scopes, (read.scope for read in judged))
-    stage_ids(tx.connection, not_found, (read.scope for read in batch.scopes if read.verdict == "not_found"))
-    table = TABLES[batch.stream]
     unseen = ~sa.exists().where(seen.c.id == table.c.id)
     known = sa.or_(table.c._changed_at <= utc(began), table.c._run_id == batch.run_id) if began else sa.true()
-    absent = sa.or_(
-        sa.and_(scope_of(table).in_(sa.select(scopes.c.id)), unseen, known),
-        table.c.id.in_(sa.select(not_found.c.id)),
-    )
-    _note(tx, batch.stream, sa.select(table).where(absent), batch.run_id, utc(batch.at))
-    for staged in (scopes, not_found):
-        staged.drop(tx.connection, checkfirst=False)
+    not_found = [read.scope for read in batch.scopes if read.verdict == "not_found"]
+    # Two statements: SQLite uses no index for either condition if they are joined by OR.
+    for name, ids, column, absent in (
+        ("judged", [read.scope for read in judged], scope, sa.and_(unseen, known)),
+        ("not_found", not_found, table.c.id, sa.true()),
+    ):
+        if ids:
+            staged = staging_ids(name)
+            stage_ids(tx.connection, staged, ids)
+            rows = sa.select(table).where(column.in_(sa.select(staged.c.id)), absent)
+            _note(tx, batch.stream, rows, scope, batch.run_id, utc(batch.at))
+            staged.drop(tx.connection, checkfirst=False)
 
 
-def note_orphans(tx: Transaction, stream: str, run_id: str, at: datetime) -> int:
+def note_orphans(tx: Transaction, stream: str, listed_by: str | None, run_id: str, at: datetime) -> int:
     """Add an absence for each live row whose parent is deleted. Return how many were added.
 
     Args:
         tx: A write transaction.
         stream: The stream of the rows.
+        listed_by: See ``scope_of``.
         run_id: The current run.
         at: The current time; timezone-aware.
     """
@@ -68,7 +72,7 @@ def note_orphans(tx: Transaction, stream: str, run_id: str, at: datetime) -> int
         .join(above, sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]]))
         .where(above.c._deleted_at.is_not(None))
     )
-    return _note(tx, stream, orphans, run_id, utc(at))
+    return _note(tx, stream, orphans, scope_of(table, listed_by), run_id, utc(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def absences(tx: Transaction, stream: str) -> dict[str, Absence]:
 _CLEARED_BY = {"votes": "resets_votes", "comments": "clears_comments"}
 
 
-def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[str, set[str]]:
+def explained(tx: Transaction, stream: str, listed_by: str | None, run_id: str, at: datetime) -> dict[str, set[str]]:
     """Ids of absent rows whose absence other rows explain, grouped by reason.
 
     ``parent_gone``: the parent is deleted. ``cleared``: a stage that clears such rows started in the idea's challenge
@@ -100,6 +104,7 @@ def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[s
     Args:
         tx: A transaction.
         stream: The stream.
+        listed_by: See ``scope_of``.
         run_id: The current run, whose sweeps are not considered.
         at: The current time; timezone-aware.
     """
@@ -118,7 +123,7 @@ def explained(tx: Transaction, stream: str, run_id: str, at: datetime) -> dict[s
             .where(
                 tx.owns(SYNC_SCOPES),
                 SYNC_SCOPES.c.stream == stream,
-                SYNC_SCOPES.c.scope == table.c[parent[0]],
+                SYNC_SCOPES.c.scope == scope_of(table, listed_by),
                 SYNC_SCOPES.c.verdict == "complete",
                 SYNC_SCOPES.c.run_id != run_id,
                 # Other runs (a backfill, a retry) judge no absences.
@@ -168,7 +173,7 @@ def confirm_absences(
     mark_deleted(tx, table, table.c.id.in_(deleted), deletion)
     for name in embedded_tables:
         below = Deletion(deletion.run_id, deletion.at, "parent_gone")
-        mark_deleted(tx, TABLES[name], scope_of(TABLES[name]).in_(deleted), below)
+        mark_deleted(tx, TABLES[name], embedded.owner(TABLES[name]).in_(deleted), below)
     embedded.release_of(tx, embedded_tables, deleted)
     if stream == "ideas":
         history.record(tx, deleted, deletion.run_id, utc(deletion.at))
@@ -258,7 +263,14 @@ def contradicted(tx: Transaction, stream: str) -> dict[str, int]:
     return dict(tx.execute(query.group_by(what).order_by(sa.func.count().desc(), what)).all())
 
 
-def _note(tx: Transaction, stream: str, rows: sa.Select[tuple[object, ...]], run_id: str, at: datetime) -> int:
+def _note(
+    tx: Transaction,
+    stream: str,
+    rows: sa.Select[tuple[object, ...]],
+    scope: sa.ColumnElement[str],
+    run_id: str,
+    at: datetime,
+) -> int:
     """Insert an absence for each live row of ``rows``, a select from the stream's table. Return how many were added."""
     table = TABLES[stream]
     noted = sa.exists().where(_of(tx, stream), ABSENCES.c.id == table.c.id)
@@ -266,7 +278,7 @@ def _note(tx: Transaction, stream: str, rows: sa.Select[tuple[object, ...]], run
         sa.literal(tx.community, ABSENCES.c.community.type),
         sa.literal(stream, ABSENCES.c.stream.type),
         table.c.id,
-        sa.func.coalesce(scope_of(table), ""),
+        sa.func.coalesce(scope, ""),
         sa.literal(run_id, ABSENCES.c.run_id.type),
         sa.literal(at, ABSENCES.c.noticed_at.type),
     )

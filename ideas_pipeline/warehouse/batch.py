@@ -158,7 +158,8 @@ class Batch:
         stated: By embedded table, the ids of the records whose embedded list is complete. Rows of such a record that
             are not in the frame are absent.
         rejects: The rejects.
-        moves: Whether records can move to another scope.
+        listed_by: The placeholder whose values the stream's lists are named by (see ``scope_of``); None for one list.
+        moves: Whether a record can get another parent.
         mass_absence_percent: If a larger share of an embedded table's rows (and at least 20) is absent at once, they
             are held.
         vanished: By table, the columns that the API no longer sends: existing rows keep their values there.
@@ -175,6 +176,7 @@ class Batch:
     frames: Mapping[str, pd.DataFrame]
     stated: Mapping[str, Sequence[str]]
     rejects: tuple[Reject, ...]
+    listed_by: str | None = None
     moves: bool = False
     mass_absence_percent: float = 100
     vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)

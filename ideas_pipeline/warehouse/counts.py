@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
-from ideas_pipeline.tables.columns import scope_of
-from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.community import TABLES, scope_of
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.scopes import select_last_sweeps
@@ -59,11 +58,11 @@ def rows_by_day(tx: Transaction, stream: str, column: str, start: datetime, end:
 
 
 def rows_by_scope(
-    tx: Transaction, stream: str, column: str, start: datetime | None, end: datetime | None
+    tx: Transaction, stream: str, listed_by: str | None, column: str, start: datetime | None, end: datetime | None
 ) -> dict[str, int]:
-    """Number of live rows per scope whose ``column`` is in [``start``, ``end``); None is unbounded."""
+    """Number of live rows per scope (see ``scope_of``) whose ``column`` is in [``start``, ``end``); None: unbounded."""
     table = TABLES[stream]
-    rows = sa.select(scope_of(table).label("scope")).where(tx.live(table))
+    rows = sa.select(scope_of(table, listed_by).label("scope")).where(tx.live(table))
     if start:
         rows = rows.where(table.c[column] >= utc(start))
     if end:

@@ -41,7 +41,7 @@ def mark_absent(
     Returns:
         How many rows were marked, and how many are held.
     """
-    of_these = sa.and_(tx.live(table), _owner(table).in_(sa.select(complete.c.id)))
+    of_these = sa.and_(tx.live(table), owner(table).in_(sa.select(complete.c.id)))
     absent = sa.and_(of_these, ~sa.exists().where(same_row(table, staged)))
     count = _count(tx, table, absent)
     held = _held(tx, table, complete)
@@ -109,9 +109,9 @@ def _hold(tx: Transaction, table: sa.Table, keys: Iterable[Key], batch: Batch, b
         "noticed_at": utc(batch.at),
         "held_because": because,
     }
-    owner = _owner_at(table)
+    at = _owner_at(table)
     tx.execute(
-        sa.insert(ABSENCES), [{**row, "id": orjson.dumps(key).decode(), "scope": key[owner]} for key in sorted(keys)]
+        sa.insert(ABSENCES), [{**row, "id": orjson.dumps(key).decode(), "scope": key[at]} for key in sorted(keys)]
     )
 
 
@@ -142,5 +142,6 @@ def _owner_at(table: sa.Table) -> int:
     return next(at for at, column in enumerate(own_keys(table)) if column.info["parent"])
 
 
-def _owner(table: sa.Table) -> sa.Column[str]:
+def owner(table: sa.Table) -> sa.Column[str]:
+    """The column of an embedded table that names the record that contains the row."""
     return own_keys(table)[_owner_at(table)]

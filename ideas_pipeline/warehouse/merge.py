@@ -52,6 +52,8 @@ def elsewhere(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, E
     rows = tx.execute(
         sa.select(staged.c.id, staged.c._scope, own)
         .join(table, there)
+        # Redundant, but lets SQLite use the primary-key index instead of scanning the community.
+        .where(table.c.id.in_(sa.select(staged.c.id).correlate(None)))
         .where(sa.exists().where(tx.live(above), above.c.id == own))
     )
     return {id_: Elsewhere(scope, home) for id_, scope, home in rows}

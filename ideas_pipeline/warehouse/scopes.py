@@ -11,8 +11,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.tables.columns import scope_of
-from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.community import TABLES, scope_of
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction
@@ -185,19 +184,19 @@ def parent_values(tx: Transaction, source: str, columns: Sequence[str]) -> dict[
     return {row["_of"]: {c: row[c] for c in columns} for row in rows}
 
 
-def live_ids(tx: Transaction, stream: str, scope: str | None) -> set[str]:
-    """The ids of the stream's live rows in ``scope``, or in all scopes if it is None."""
+def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: str = "") -> set[str]:
+    """The ids of the stream's live rows in ``scope``; of all if the stream is one list (see ``scope_of``)."""
     table = TABLES[stream]
     query = sa.select(table.c.id).where(tx.live(table))
-    if scope is not None:
-        query = query.where(scope_of(table) == scope)
+    if listed_by is not None:
+        query = query.where(scope_of(table, listed_by) == scope)
     return set(tx.scalars(query))
 
 
-def live_counts(tx: Transaction, stream: str) -> dict[str, int]:
-    """Number of live rows of a stream, per scope. Rows without a parent are in the scope ``""``."""
+def live_counts(tx: Transaction, stream: str, listed_by: str | None = None) -> dict[str, int]:
+    """Number of live rows of a stream, per scope (see ``scope_of``)."""
     table = TABLES[stream]
-    scope = sa.func.coalesce(scope_of(table), "").label("scope")
+    scope = sa.func.coalesce(scope_of(table, listed_by), "").label("scope")
     rows = sa.select(scope).where(tx.live(table)).subquery()
     query = sa.select(rows.c.scope, sa.func.count()).group_by(rows.c.scope)
     return dict(tx.execute(query).all())

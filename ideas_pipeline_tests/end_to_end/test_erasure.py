@@ -146,7 +146,7 @@ def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_dele
         for too_early in (0, 0.9):
             night(running, warehouse, tmp_path, clock=days_later(too_early))
             assert "the database" in places_with_the_person(warehouse, tmp_path, ""), "one night proves nothing"
-            assert PERSON not in call_reading(warehouse, live_ids, "users", None)
+            assert PERSON not in call_reading(warehouse, live_ids, "users")
         night(running, warehouse, tmp_path, clock=days_later(1.1))
         assert places_with_the_person(warehouse, tmp_path, "") == set()
         assert left["display_name"].encode() in dumped(warehouse), "who left is still named by what was posted"
@@ -155,7 +155,7 @@ def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_dele
         with running.changing() as tables:
             tables["users"][PERSON] = account
         night(running, warehouse, tmp_path, clock=days_later(1.3))
-        assert PERSON in call_reading(warehouse, live_ids, "users", None)
+        assert PERSON in call_reading(warehouse, live_ids, "users")
 
 
 @pytest.mark.parametrize("contract", [contract_with({}), votes_without_ids()], ids=["ids", "made ids"])

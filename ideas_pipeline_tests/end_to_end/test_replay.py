@@ -282,7 +282,7 @@ def test_people_who_were_not_there_when_they_were_read_one_at_a_time_are_not_bro
         sync(simulator, warehouse, tmp_path, mode=Full())
     with Warehouse.open(f"sqlite:///{tmp_path / 'new.db'}", COMMUNITY) as new:
         users = stream(replay(contract, new, archive(tmp_path)), "users")
-        known = call_reading(new, live_ids, "users", None)
+        known = call_reading(new, live_ids, "users")
     assert (users.verdict, users.reason) == ("complete", None)
     assert known
     assert gone not in known

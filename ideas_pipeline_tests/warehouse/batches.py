@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.absences import absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, Reject, ScopeRead
@@ -103,7 +104,17 @@ def batch(
     frames = {stream: frame(stream, rows)} | {name: frame(name, parts) for name, parts in (embedded or {}).items()}
     if scopes is None:
         scopes = [read(scope) for scope in dict.fromkeys(row["_scope"] for row in rows)]
-    return Batch(f"night-{on}", stream, night(on), tuple(scopes), frames, dict(stated or {}), tuple(rejects))
+    listed_by, _ = parent_of(TABLES[stream]) or (None, "")
+    return Batch(
+        f"night-{on}",
+        stream,
+        night(on),
+        tuple(scopes),
+        frames,
+        dict(stated or {}),
+        tuple(rejects),
+        listed_by=listed_by,
+    )
 
 
 def candidates(warehouse: Warehouse, stream: str) -> dict[str, str]:

@@ -143,12 +143,12 @@ def test_live_rows_of_a_deleted_parent_become_candidates(warehouse: Warehouse) -
     load(warehouse, "votes", votes, on=1)
     load(warehouse, "ideas", [idea("i1")], on=2)
     call_writing(warehouse, confirm_absences, "ideas", ["i2"], [], Deletion("night-2", night(2)))
-    assert call_writing(warehouse, note_orphans, "votes", "night-2", night(2)) == 1
-    assert call_writing(warehouse, note_orphans, "votes", "night-2", night(2)) == 0
+    assert call_writing(warehouse, note_orphans, "votes", "idea_id", "night-2", night(2)) == 1
+    assert call_writing(warehouse, note_orphans, "votes", "idea_id", "night-2", night(2)) == 0
     assert candidates(warehouse, "votes") == {"v2": "i2"}
     assert call_writing(warehouse, confirm_absences, "votes", ["v2"], [], Deletion("night-2", night(2))) == {"i2": 1}
 
 
 def test_a_table_that_stands_alone_has_no_orphans(warehouse: Warehouse) -> None:
     load(warehouse, "challenges", [{"id": "c1", "_scope": ""}], on=1)
-    assert call_writing(warehouse, note_orphans, "challenges", "night-1", night(1)) == 0
+    assert call_writing(warehouse, note_orphans, "challenges", None, "night-1", night(1)) == 0

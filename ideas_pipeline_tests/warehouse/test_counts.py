@@ -52,7 +52,7 @@ def test_rows_are_counted_by_list_between_the_moments_that_are_given(warehouse: 
     load(warehouse, "ideas", rows, on=1)
 
     def counted(start: datetime | None, end: datetime | None) -> dict[str, int]:
-        return call_reading(warehouse, rows_by_scope, "ideas", "created_at", start, end)
+        return call_reading(warehouse, rows_by_scope, "ideas", "challenge_id", "created_at", start, end)
 
     assert counted(at, at + SECOND) == {"c1": 1}
     assert counted(at, None) == {"c1": 2, "c2": 1}

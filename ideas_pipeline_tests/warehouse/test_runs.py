@@ -69,10 +69,10 @@ def test_live_rows_are_known_by_scope_and_all_together(warehouse: Warehouse) -> 
     load(warehouse, "challenges", [{"id": "c1", "_scope": ""}, {"id": "c2", "_scope": ""}], on=1)
     load(warehouse, "ideas", [idea("1")], on=2)
     call_writing(warehouse, confirm_absences, "ideas", ["2"], [], Deletion("night-2", night(2)))
-    assert call_reading(warehouse, live_ids, "ideas", "c1") == {"1"}
-    assert call_reading(warehouse, live_ids, "ideas", None) == {"1", "3"}
-    assert call_reading(warehouse, live_ids, "challenges", "") == {"c1", "c2"}
-    assert call_reading(warehouse, live_counts, "ideas") == {"c1": 1, "c2": 1}
+    assert call_reading(warehouse, live_ids, "ideas", "challenge_id", "c1") == {"1"}
+    assert call_reading(warehouse, live_ids, "ideas") == {"1", "3"}
+    assert call_reading(warehouse, live_ids, "challenges") == {"c1", "c2"}
+    assert call_reading(warehouse, live_counts, "ideas", "challenge_id") == {"c1": 1, "c2": 1}
     assert call_reading(warehouse, live_counts, "challenges") == {"": 2}
 
 

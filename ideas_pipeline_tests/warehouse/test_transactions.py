@@ -76,7 +76,7 @@ def test_a_reader_is_not_kept_waiting_and_sees_before_or_after(warehouse: Wareho
         load_in(writer, batch("ideas", [idea("1", title="New"), idea("2", title="New")], 2))
         with warehouse.reading() as reader:
             assert reader.scalars(titles).all() == ["Old"]
-        assert call_reading(warehouse, live_ids, "ideas", None) == {"1"}
+        assert call_reading(warehouse, live_ids, "ideas") == {"1"}
     with warehouse.reading() as reader:
         assert reader.scalars(titles).all() == ["New", "New"]
 

@@ -1,0 +1,142 @@
+"""Lists that are not those of a row's own parent: one list of all, those of a challenge, those of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.simulator.counts import declare_counts
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.sync.planning import VERIFY_DAYS
+from ideas_pipeline.sync.run import Full, Incremental, Mode
+from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
+from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
+
+SINCE = {"parameter": "updated_since", "column": "updated_at"}
+
+
+def one_list_each(**changes: object) -> Contract:
+    lists = ("ideas", "comments", "votes")
+    return contract_with({"streams": {name: {"path": name, "each": None} | changes for name in lists}})
+
+
+OF_CHALLENGES = contract_with(
+    {
+        "streams": {
+            name: {
+                "path": f"challenges/{{challenge_id}}/{name}",
+                "each": {"!": {"of": ["challenges.id"], "placeholder": "challenge_id"}},
+            }
+            for name in ("comments", "votes")
+        }
+    }
+)
+OF_PEOPLE = contract_with(
+    {
+        "streams": {
+            "votes": {
+                "path": "users/{user_id}/votes",
+                "each": {"!": {"of": ["users.id"], "placeholder": "user_id"}},
+            }
+        }
+    }
+)
+SHAPES = [
+    pytest.param(one_list_each(), id="one list each"),
+    pytest.param(one_list_each(since=SINCE), id="one list each, filtered"),
+    pytest.param(OF_CHALLENGES, id="lists of challenges"),
+    pytest.param(OF_PEOPLE, id="lists of people"),
+]
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
+    with Warehouse.open(warehouse_url, COMMUNITY) as opened:
+        yield opened
+
+
+def read_completely(simulator: Simulator, warehouse: Warehouse, folder: Path, mode: Mode) -> None:
+    result = sync(simulator, warehouse, folder, mode=mode)
+    assert [(s.stream, s.reason) for s in result.streams if s.verdict != "complete"] == []
+
+
+def changed(tables: Tables, moving: list[str]) -> None:
+    """An idea, a comment and a vote are deleted, and a row of each stream that is ``moving`` gets another idea."""
+    doomed, one = list(tables["ideas"])[:2]
+    for name in ("comments", "votes"):
+        gone, moved = [key for key, row in tables[name].items() if row["idea_id"] not in (doomed, one)][:2]
+        del tables[name][gone]
+        if name in moving:
+            tables[name][moved] |= {"idea_id": one, "updated_at": "2025-06-01T00:00:00Z"}
+    for name, rows in tables.items():
+        tables[name] = {key: row for key, row in rows.items() if row.get("idea_id") != doomed}
+    del tables["ideas"][doomed]
+    declare_counts(tables)
+
+
+@pytest.mark.parametrize("contract", SHAPES)
+def test_what_is_deleted_or_gets_another_parent_is_so_in_the_warehouse_too(
+    contract: Contract, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    community = village()
+    for vote in community["votes"].values():  # a vote of nobody is in no list of a person
+        vote["user_id"] = vote["user_id"] or next(iter(community["users"]))
+    with Simulator(contract, community) as simulator:
+        read_completely(simulator, warehouse, tmp_path, Full())
+        with simulator.changing() as tables:
+            changed(tables, [name for name in ("comments", "votes") if contract.streams[name].listed_by != "idea_id"])
+        modes: list[Mode] = [Full(), *[Incremental()] * 2]
+        for mode in modes:
+            read_completely(simulator, warehouse, tmp_path, mode)
+        assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
+
+
+@pytest.mark.parametrize("contract", SHAPES[::2])
+def test_the_run_counts_the_absent_rows_where_they_were_listed(
+    contract: Contract, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with Simulator(contract, village()) as simulator:
+        read_completely(simulator, warehouse, tmp_path, Full())
+        with simulator.changing() as tables:
+            for key in list(tables["comments"])[:2]:
+                del tables["comments"][key]
+            declare_counts(tables)
+        assert stream(sync(simulator, warehouse, tmp_path, mode=Full()), "comments").counts.absent == 2
+    with warehouse.engine.connect() as connection:
+        absent = sa.select(sa.func.sum(SYNC_SCOPES.c.absent)).where(SYNC_SCOPES.c.stream == "comments")
+        assert connection.scalar(absent) == 2
+
+
+@pytest.mark.parametrize("contract", SHAPES[::2])
+def test_if_most_rows_of_a_list_are_gone_at_once_they_are_held(
+    contract: Contract, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with Simulator(contract, village()) as simulator:
+        read_completely(simulator, warehouse, tmp_path, Full())
+        with simulator.changing() as tables:
+            tables["comments"].clear()
+            declare_counts(tables)
+        counts = stream(sync(simulator, warehouse, tmp_path, mode=Full()), "comments").counts
+    assert (counts.absent, counts.held) == (0, 90)
+
+
+def test_of_a_filtered_list_a_row_is_marked_deleted_when_the_list_is_read_whole_again(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    contract = contract_with({"streams": {"comments": {"path": "comments", "each": None, "since": SINCE}}})
+    with Simulator(contract, village()) as simulator:
+        read_completely(simulator, warehouse, tmp_path, Full())
+        with simulator.changing() as tables:
+            del tables["comments"][next(iter(tables["comments"]))]
+            declare_counts(tables)
+        for _ in range(VERIFY_DAYS):
+            read_completely(simulator, warehouse, tmp_path, Incremental())
+        assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
