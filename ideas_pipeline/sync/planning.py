@@ -84,15 +84,18 @@ def plan(
         )
         for scope, values in parents.items()
     ]
+    waiting = _absent_parents(warehouse, spec) & parents.keys()
     match mode:
         case Incremental():
+            scopes = [scope for scope in scopes if scope.scope not in waiting]
             with warehouse.reading() as tx:
                 candidates = absences(tx, stream).values()
             unjudged = {candidate.scope for candidate in candidates if not candidate.held_because}
             made = _incremental(scopes, states, unjudged, verify_days, goal_since)
-            return replace(made, parents=frozenset(parents))
+            return replace(made, skipped=made.skipped + len(waiting), parents=frozenset(parents))
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
+            done |= waiting
         case Window(start, end):
             with warehouse.reading() as tx:
                 done = read_in_window(tx, stream, start, end, goal_since)
@@ -169,6 +172,19 @@ def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
         with warehouse.reading() as tx:
             return parent_values(tx, each.of[0], columns)
     return {scope: {} for scope in scopes_of(warehouse, spec)}
+
+
+def _absent_parents(warehouse: Warehouse, spec: Stream) -> set[str]:
+    """The parents that their own list lacks, if the next run decides whether they are deleted.
+
+    An API that deletes or hides a record refuses the lists below it as well: reading them would show nothing.
+    """
+    each = spec.each
+    if not each or len(each.of) > 1 or not each.of[0].endswith(".id"):
+        return set()
+    with warehouse.reading() as tx:
+        found = absences(tx, each.of[0].removesuffix(".id"))
+    return {id_ for id_, absence in found.items() if not absence.held_because}
 
 
 def _fingerprint(spec: Stream, values: Mapping[str, Any]) -> str | None:

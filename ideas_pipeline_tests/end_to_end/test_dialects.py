@@ -98,7 +98,7 @@ def without_ids(tables: Tables, warehouse: Warehouse) -> Tables:
     """What the warehouse must hold if votes have no id: a person votes once for an idea."""
     with warehouse.engine.connect() as connection:
         nobody = sa.select(VOTES.c.idea_id, VOTES.c.id).where(VOTES.c.user_id.is_(None))
-        made: dict[str, str] = dict(connection.execute(nobody).tuples().all())
+        made = {row.idea_id: row.id for row in connection.execute(nobody)}
     ids = {
         key: _id(row["idea_id"], row["user_id"], row["stage_id"]) if row["user_id"] else made[row["idea_id"]]
         for key, row in tables["votes"].items()

@@ -61,6 +61,28 @@ def test_hiding_half_of_the_challenges_deletes_nothing_and_all_is_well_when_they
 
 
 @MODES
+def test_an_idea_that_is_hidden_while_its_challenge_counts_it_costs_no_night(
+    mode: Mode, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    sync(simulator, warehouse, tmp_path, mode=Full())
+    with simulator.changing() as tables:
+        hidden = list(tables["ideas"])[3]
+        idea = tables["ideas"].pop(hidden)
+    simulator.reset_log()
+    first = sync(simulator, warehouse, tmp_path, mode=mode)
+    assert [s.reason for s in first.streams] == [None] * 5
+    assert (first.changed, marked(warehouse)) == (False, {})
+    assert not [request for request in simulator.log if request.scope == hidden], "its lists are refused as well"
+    second = sync(simulator, warehouse, tmp_path, mode=mode)
+    assert [s.reason for s in second.streams] == [None] * 5
+    assert marked(warehouse)["ideas"] == 1
+    with simulator.changing() as tables:
+        tables["ideas"][hidden] = idea
+    assert sync(simulator, warehouse, tmp_path, mode=mode).verdict == "complete"
+    assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+@MODES
 def test_an_account_that_is_demoted_to_a_plain_user_deletes_nothing(
     mode: Mode, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
