@@ -43,6 +43,18 @@ def test_a_page_size_that_the_api_refuses_is_replaced_by_the_largest_that_it_tak
     assert values(draft) == {f"streams.{stream}.paging.size": 25 for stream in STREAMS}
 
 
+@pytest.mark.parametrize("is_stated", [False, True])
+def test_a_stated_page_size_is_not_replaced_by_that_of_another_list(is_stated: bool, tmp_path: Path) -> None:
+    def at_most_30(request: web.BaseRequest, path: str) -> Response | None:
+        size = int(request.query.get("per_page", 1))
+        return Response(400, b'{"error": "too large"}') if size > 30 and path != "/v2/challenges" else None
+
+    place = ("streams", "challenges", "paging", "size")
+    with odd(unlimited(), at_most_30) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path, stated=[place] if is_stated else [])
+    assert (place in draft.lines) == (not is_stated)
+
+
 def test_a_page_that_the_api_cuts_short_shows_its_own_size(tmp_path: Path) -> None:
     with Simulator(unlimited(), village(), page_cap=20) as simulator:
         draft, _ = fitted(simulator, unlimited(), tmp_path)
