@@ -7,8 +7,8 @@
 WITH parameters AS (SELECT 'acme' AS community, '101' AS idea_id),
 at_moment AS (
     SELECT * FROM idea_history
-    WHERE observed_from <= '2026-03-03 12:00:00+00'
-      AND (observed_to > '2026-03-03 12:00:00+00' OR observed_to IS NULL)
+    WHERE observed_from <= '2026-03-03 12:00:00.000000+00'
+      AND (observed_to > '2026-03-03 12:00:00.000000+00' OR observed_to IS NULL)
 )
 SELECT h.attribute, h.value, h.name, h.observed_from, h.observed_to, h.is_left_censored,
        CASE WHEN h.attribute = 'stage' AND h.observed_to IS NULL THEN l.stage_age_seconds / 86400 END AS days_in_stage

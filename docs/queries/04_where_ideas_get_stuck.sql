@@ -1,7 +1,8 @@
 -- Where do ideas get stuck?
 -- Returns: one row per stage, by challenge and in the order of the stages: the number of ideas that reached it, the
 --   percentage of these that reached the next stage (empty for the last), the number of ideas in it now, and for how
---   many days they have been there (median and longest). A bottleneck has a low percentage and long times.
+--   many days they have been there (median and longest). A bottleneck has a low percentage and long times. Stages whose
+--   place is not known come last.
 -- Change: the community.
 WITH parameters AS (SELECT 'acme' AS community)
 SELECT c.title AS challenge, f.place, f.name AS stage, f.reached,
@@ -12,4 +13,4 @@ JOIN mart_funnel f ON f.community = parameters.community
 JOIN mart_stage_times t
   ON t.community = f.community AND t.challenge_id = f.challenge_id AND t.stage_id = f.stage_id
 JOIN mart_challenges c ON c.community = f.community AND c.challenge_id = f.challenge_id
-ORDER BY c.title, f.challenge_id, f.place
+ORDER BY c.title, f.challenge_id, f.place NULLS LAST, f.stage_id

@@ -1,6 +1,7 @@
 -- How does each month compare with the month before?
--- Returns: one row per month, latest first: ideas, comments and votes, the change of their sum from the month before,
---   the number of contributors, and how many of them contributed for the first time. The latest month may not be over.
+-- Returns: one row per month from the first contribution to the last, latest first: ideas, comments and votes, the
+--   change of their sum from the month before, the number of contributors, and how many of them contributed for the
+--   first time. The latest month may not be over. Contributions without a known time are in no month.
 -- Change: the community.
 WITH parameters AS (SELECT 'acme' AS community),
 by_month AS (

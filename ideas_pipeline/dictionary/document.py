@@ -42,7 +42,10 @@ _SECTIONS = {
         "Marts",
         "Figures for reports; every share comes with its numerator and denominator. A sync rebuilds the marts whose "
         "data has changed, all in one transaction. Removed ideas and banned people are excluded; `mart_moderation` and "
-        "`mart_people` count them.",
+        "`mart_people` count them. A time before 1995, or more than a day in the future, is a mistake of the source "
+        "and counts as unknown; what depends on an unknown time is null. Seconds are counted between times without "
+        "their fractions, and are null if the times are in the wrong order. Medians and percentiles are by nearest "
+        "rank: the smallest value that at least 50 % (90 %) of the values do not exceed.",
     ),
     "bookkeeping": (
         "Bookkeeping",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -87,7 +88,13 @@ def build_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -
         rows[name] = _build(tx, mart, context)
     facts.drop(tx.connection)
     tx.execute(sa.delete(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))
-    same = {"community": tx.community, "as_of": context.as_of, "timezone": timezone, "built_at": built_at}
+    same = {
+        "community": tx.community,
+        "as_of": context.as_of,
+        "timezone": timezone,
+        "today": context.as_of.astimezone(ZoneInfo(timezone)).date(),
+        "built_at": built_at,
+    }
     tx.execute(sa.insert(BUILT_MARTS), [{"mart": name, "rows": count, **same} for name, count in rows.items()])
     return rows
 

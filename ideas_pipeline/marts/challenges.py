@@ -39,7 +39,13 @@ TABLE = mart_table(
     column("comments_per_idea", "number", "comments ÷ ideas."),
     column("votes_per_idea", "number", "votes ÷ ideas."),
     column("without_response_rate", "number", "ideas_without_response ÷ ideas."),
-    column("last_contribution_at", "timestamp", "Time of the last contribution."),
+    column(
+        "undated",
+        "integer",
+        "Ideas, comments and votes without a known time: they are on no day of mart_daily_activity.",
+        required=True,
+    ),
+    column("last_contribution_at", "timestamp", "Time of the last contribution, as far as times are known."),
 )
 
 
@@ -53,6 +59,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             count_if(sa.and_(c.kind == "comment", c.is_current)).label("comments"),
             count_if(sa.and_(c.kind == "vote", c.is_current)).label("votes"),
             count_if(~c.is_current).label("cleared"),
+            count_if(sa.and_(c.at.is_(None), c.kind != "joint_idea")).label("undated"),
             sa.func.max(c.at).label("last_at"),
         )
         .group_by(c.challenge_id, c.idea_id)
@@ -70,6 +77,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             count_if(i.votes > 0).label("ideas_voted"),
             count_if(sa.and_(i.comments == 0, i.votes == 0)).label("ideas_without_response"),
             sa.func.sum(i.cleared).label("cleared"),
+            sa.func.sum(i.undated).label("undated"),
             sa.func.max(i.last_at).label("last_at"),
         )
         .group_by(i.challenge_id)
@@ -105,6 +113,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             share(count(ideas, "comments"), count(ideas, "ideas")),
             share(count(ideas, "votes"), count(ideas, "ideas")),
             share(count(ideas, "ideas_without_response"), count(ideas, "ideas")),
+            count(ideas, "undated"),
             ideas.c.last_at,
         )
         .outerjoin_from(CHALLENGES, ideas, ideas.c.challenge_id == challenge.id)

@@ -14,7 +14,7 @@ from ideas_pipeline.tables.columns import column
 TABLE = mart_table(
     "mart_cohorts",
     "One row per cohort (people by the month of their first contribution) and later month, up to the month of the "
-    "community's last contribution, which may not be over yet.",
+    "community's last contribution, which may not be over yet. Contributions without a known time are in no month.",
     column("cohort_month", "date", "The first day of the month of their first contribution.", key=True),
     column("months_later", "integer", "Number of months later; 0 is the first month itself.", key=True),
     column("month", "date", "The first day of that later month.", required=True),
@@ -26,7 +26,11 @@ TABLE = mart_table(
 
 def _select(context: BuildContext) -> sa.Select[Any]:
     c = ACTS.c
-    days = sa.select(c.user_id, month_of(c.day, context).label("month")).where(c.user_id.is_not(None)).subquery()
+    days = (
+        sa.select(c.user_id, month_of(c.day, context).label("month"))
+        .where(c.user_id.is_not(None), c.day.is_not(None))
+        .subquery()
+    )
     acted = sa.select(days.c.user_id, days.c.month).distinct().cte("acted")
     first = (
         sa.select(acted.c.user_id, sa.func.min(acted.c.month).label("cohort")).group_by(acted.c.user_id).cte("first")

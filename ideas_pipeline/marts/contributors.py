@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import binary_collated, count_if
-from ideas_pipeline.marts.facts import ACTS, PEOPLE
+from ideas_pipeline.marts.facts import ACTS, PEOPLE, happened
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
+from ideas_pipeline.tables.community import USERS
 
 LEVELS = ("all_rounder", "generator", "feedbacker", "viewer", "idle", "inactive")
 
@@ -24,9 +25,9 @@ TABLE = mart_table(
     column("comments", "integer", "Comments written, including those cleared by the start of a stage.", required=True),
     column("votes", "integer", "Votes cast, including those cleared by the start of a stage.", required=True),
     column("contributions", "integer", "The sum of these four.", required=True),
-    column("active_days", "integer", "Distinct days on which the person contributed.", required=True),
-    column("first_contribution_at", "timestamp", "When the person first contributed."),
-    column("last_contribution_at", "timestamp", "When the person last contributed."),
+    column("active_days", "integer", "Distinct days on which the person is known to have contributed.", required=True),
+    column("first_contribution_at", "timestamp", "When the person first contributed, as far as times are known."),
+    column("last_contribution_at", "timestamp", "When the person last contributed, as far as times are known."),
     column(
         "engagement_level",
         "text",
@@ -65,10 +66,15 @@ def _select(context: BuildContext) -> sa.Select[Any]:
         .group_by(a.user_id)
         .subquery()
     )
-    by_contributions = (counted.c.contributions.desc(), counted.c.first_at, binary_collated(counted.c.user_id, context))
+    by_contributions = (
+        counted.c.contributions.desc(),
+        counted.c.first_at.asc().nulls_last(),
+        binary_collated(counted.c.user_id, context),
+    )
     done = sa.select(*counted.c, sa.func.row_number().over(order_by=by_contributions).label("rank")).subquery()
     known, d = PEOPLE.c, done.c
-    visits_known = sa.exists().where(PEOPLE.c.has_visited)
+    visit = happened(USERS.c.last_seen_at, context)
+    visits_known = sa.exists().where(USERS.c.community == context.community, visit.is_not(None))
     posted = d.ideas + d.joint_ideas > 0
     reacted = d.comments + d.votes > 0
     level = sa.case(

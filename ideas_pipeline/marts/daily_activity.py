@@ -16,7 +16,7 @@ ACTIVE_DAYS = 28
 TABLE = mart_table(
     "mart_daily_activity",
     "One row per day from the first contribution to the last, including days without any. Votes and comments that "
-    "the start of a stage cleared later are counted on their day.",
+    "the start of a stage cleared later are counted on their day; contributions without a known time are on none.",
     column("day", "date", "The day, in the community's time zone (IDEAS_TIMEZONE).", key=True),
     column("ideas", "integer", "Ideas submitted.", required=True),
     column("comments", "integer", "Comments written.", required=True),
@@ -52,10 +52,12 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             count_if(c.kind == "vote").label("votes"),
             sa.func.count(sa.distinct(person)).label("contributors"),
         )
+        .where(c.day.is_not(None))
         .group_by(c.day)
         .subquery()
     )
-    first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(c.user_id.is_not(None)).group_by(c.user_id)
+    dated = sa.and_(c.user_id.is_not(None), c.day.is_not(None))
+    first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(dated).group_by(c.user_id)
     begun = _counted_by_day(first.subquery())
     joined = _counted_by_day(_joined(first.subquery()))
     steps = _active_steps(context)
@@ -94,7 +96,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
 def _days(context: BuildContext) -> sa.CTE:
     """Every day from the first contribution to the last."""
     last = sa.select(sa.func.max(ACTS.c.day)).scalar_subquery()
-    first = sa.select(sa.func.min(ACTS.c.day).label("day")).select_from(ACTS).having(sa.func.count() > 0)
+    first = sa.select(sa.func.min(ACTS.c.day).label("day")).having(sa.func.count(ACTS.c.day) > 0)
     days = first.cte("days", recursive=True)
     following = sa.select(add_days(days.c.day, 1, context)).where(days.c.day < last)
     return days.union_all(following)
@@ -117,8 +119,9 @@ def _active_steps(context: BuildContext) -> sa.Subquery:
     A person is active for 28 days from each day with a contribution; overlapping spans are cut at the next such day.
     """
     user = ACTS.c.user_id
+    dated = sa.and_(user.is_not(None), ACTS.c.day.is_not(None))
     registered = sa.case((user.in_(sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)), 1), else_=0)
-    acted = sa.select(user, ACTS.c.day, registered.label("registered")).where(user.is_not(None)).distinct().subquery()
+    acted = sa.select(user, ACTS.c.day, registered.label("registered")).where(dated).distinct().subquery()
     following = sa.func.lead(acted.c.day).over(partition_by=acted.c.user_id, order_by=acted.c.day)
     spans = sa.select(
         acted.c.day,

@@ -18,9 +18,6 @@ Column = sa.ColumnElement[Any]
 # Engines that are supported and tested.
 DIALECTS = ("sqlite", "postgresql")
 
-# No community is older. Earlier moments use the zone's offset at this moment.
-_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
-
 
 def day_of(moment: Column, context: BuildContext) -> Column:
     """The day of ``moment`` in the context's time zone."""
@@ -50,8 +47,8 @@ def _offsets(timezone: str, until_year: int) -> tuple[tuple[datetime, int], ...]
         passed = moment.astimezone(zone).utcoffset()
         return int(passed.total_seconds()) if passed is not None else 0
 
-    found = [(_OLDEST, offset(_OLDEST))]
-    day = _OLDEST
+    found = [(EARLIEST, offset(EARLIEST))]
+    day = EARLIEST
     while day.year <= until_year:
         following = day + timedelta(days=1)
         if offset(following) != found[-1][1]:
@@ -92,14 +89,17 @@ def months_between(earlier: Column, later: Column, context: BuildContext) -> Col
 
 
 def seconds_between(earlier: Column, later: Column, context: BuildContext) -> Column:
-    """Whole seconds between two moments, each truncated to a second so that all engines agree."""
+    """Whole seconds between two moments, each truncated to a second so that all engines agree.
+
+    Null if ``later`` is before ``earlier``: one of them is a mistake of the source.
+    """
 
     def second(moment: Column) -> Column:
         if context.dialect == "postgresql":
             return sa.cast(sa.func.floor(sa.extract("epoch", moment)), sa.BigInteger)
         return sa.cast(sa.func.strftime("%s", _whole_second(moment)), sa.BigInteger)
 
-    return second(later) - second(earlier)
+    return sa.case((later >= earlier, second(later) - second(earlier)))
 
 
 def literal_moment(at: datetime) -> Column:

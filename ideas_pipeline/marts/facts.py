@@ -9,7 +9,6 @@ comments that the start of a stage cleared are counted as acts, but not as curre
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +16,16 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.dialect import believed, binary_collated, day_of
 from ideas_pipeline.marts.mart import BuildContext
 from ideas_pipeline.tables.columns import Kind, column, is_live
-from ideas_pipeline.tables.community import BANNED, CHALLENGE_STAGES, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
+from ideas_pipeline.tables.community import (
+    BANNED,
+    CHALLENGE_STAGES,
+    CHALLENGES,
+    COMMENTS,
+    IDEA_COAUTHORS,
+    IDEAS,
+    USERS,
+    VOTES,
+)
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.times import TOMORROW
 
@@ -62,8 +70,7 @@ ACTS = _fact(
 )
 """Acts: idea (by its author), joint_idea (by each co-author), comment, vote. ``user_id`` is null without a person.
 
-``at`` is the source's time; if that is null, before 1995 or in the future, it is the time when the pipeline first saw
-the row.
+``at`` and ``day`` are null if the source has no time, or one that cannot be true.
 """
 
 STAGES = _fact(
@@ -75,13 +82,17 @@ STAGES = _fact(
     name="text",
     kind="text",
 )
-"""The stages of each challenge; ``place`` numbers them in order, from 1."""
+"""The stages of each challenge that exists, and those in which a counted idea was ever seen.
+
+``place`` numbers them in order, from 1; null if the source has no position, or never described the stage.
+"""
 
 STAYS = _fact(
     "stays",
     idea_id="id",
     challenge_id="id",
     stage_id="id",
+    name="text",
     began="timestamp",
     ended="timestamp",
     is_entry="boolean",
@@ -125,19 +136,14 @@ def is_removed(idea: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.func.coalesce(idea.c.moderation_status, "") == "removed"
 
 
-def _when(row: sa.ColumnCollection[str, sa.Column[Any]], context: BuildContext) -> sa.ColumnElement[Any]:
-    """The time of an act. One before any community, or in the future, comes from a wrong clock or means "never"."""
-    return sa.func.coalesce(believed(row.created_at, context.as_of + timedelta.resolution), row._first_seen_at)
-
-
 def happened(moment: sa.ColumnElement[Any], context: BuildContext) -> sa.ColumnElement[Any]:
-    """The time of something that happened; null if it cannot be true."""
+    """The time of something that happened. One before any community, or in the future, is null: it cannot be true."""
     return believed(moment, context.as_of + TOMORROW)
 
 
 def _ideas(context: BuildContext) -> sa.Select[Any]:
     c = IDEAS.c
-    at = _when(c, context)
+    at = happened(c.created_at, context)
     return sa.select(
         c.id,
         c.challenge_id,
@@ -197,7 +203,7 @@ def _comments(context: BuildContext) -> sa.Select[Any]:
     status = sa.func.coalesce(c.status, "visible")
     of_author = sa.exists().where(AUTHORS.c.idea_id == c.idea_id, AUTHORS.c.user_id == c.author_id)
     by_author = sa.or_(sa.func.coalesce(c.is_author_comment, sa.false()), of_author)
-    at = _when(c, context)
+    at = happened(c.created_at, context)
     is_current = sa.and_(c._deleted_at.is_(None), status != "cleared")
     return (
         _act("comment", c.id, c.author_id, at, is_current, by_author=by_author)
@@ -208,7 +214,7 @@ def _comments(context: BuildContext) -> sa.Select[Any]:
 
 def _votes(context: BuildContext) -> sa.Select[Any]:
     c = VOTES.c
-    at = _when(c, context)
+    at = happened(c.created_at, context)
     value = sa.case((c.value.between(-_LARGEST_VOTE, _LARGEST_VOTE), c.value))
     cast = _act("vote", c.id, c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=value)
     return cast.join(VOTES, c.idea_id == COUNTED_IDEAS.c.idea_id).where(
@@ -249,12 +255,62 @@ def _act(
 
 
 def _stages(context: BuildContext) -> sa.Select[Any]:
-    c = CHALLENGE_STAGES.c
+    c, idea = CHALLENGE_STAGES.c, COUNTED_IDEAS.c
+    now_in = sa.select(idea.challenge_id, idea.stage_id).where(
+        idea.challenge_id.is_not(None), idea.stage_id.is_not(None)
+    )
+    seen = sa.union(sa.select(STAYS.c.challenge_id, STAYS.c.stage_id), now_in).subquery()
+    is_seen = sa.and_(seen.c.challenge_id == c.challenge_id, seen.c.stage_id == c.id)
+    is_removed = c._deleted_at.is_not(None)
     order = sa.func.row_number().over(
         partition_by=c.challenge_id,
-        order_by=(sa.case((c.position.is_(None), 1), else_=0), c.position, binary_collated(c.id, context)),
+        # The source gives the position of a stage that it removed to the next one.
+        order_by=(
+            sa.case((c.position.is_(None), 1), else_=0),
+            c.position,
+            sa.case((is_removed, 0), else_=1),
+            binary_collated(c.id, context),
+        ),
     )
-    return sa.select(c.challenge_id, c.id, order, c.name, c.kind).where(is_live(CHALLENGE_STAGES, context.community))
+    described = (
+        sa.select(c.challenge_id, c.id, sa.case((c.position.is_not(None), order)), c.name, c.kind)
+        .outerjoin(seen, is_seen)
+        .where(
+            c.community == context.community,
+            sa.or_(~is_removed, seen.c.stage_id.is_not(None)),
+            _exists(c.challenge_id, context),
+        )
+    )
+    never_described = (
+        sa.select(
+            seen.c.challenge_id,
+            seen.c.stage_id,
+            sa.cast(sa.null(), sa.BigInteger),
+            _last_name(seen),
+            sa.cast(sa.null(), sa.Text),
+        )
+        .outerjoin(CHALLENGE_STAGES, sa.and_(c.community == context.community, is_seen))
+        .where(c.id.is_(None), _exists(seen.c.challenge_id, context))
+    )
+    both = described.union_all(never_described).subquery()
+    return sa.select(*both.c)
+
+
+def _exists(challenge: sa.ColumnElement[Any], context: BuildContext) -> sa.ColumnElement[bool]:
+    """Whether the challenge is not known to be deleted."""
+    c = CHALLENGES.c
+    return challenge.not_in(sa.select(c.id).where(c.community == context.community, c._deleted_at.is_not(None)))
+
+
+def _last_name(stage: sa.Subquery) -> sa.ScalarSelect[Any]:
+    """The name with which the stage was last seen."""
+    return (
+        sa.select(STAYS.c.name)
+        .where(STAYS.c.challenge_id == stage.c.challenge_id, STAYS.c.stage_id == stage.c.stage_id)
+        .order_by(STAYS.c.began.desc(), STAYS.c.name.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _stays(context: BuildContext) -> sa.Select[Any]:
@@ -270,6 +326,7 @@ def _stays(context: BuildContext) -> sa.Select[Any]:
             c.idea_id,
             c.challenge_id,
             c.value,
+            c.name,
             c.observed_from,
             c.observed_to,
             sa.case((is_same, sa.false()), else_=sa.true()),
@@ -296,7 +353,7 @@ SELECTS: dict[sa.Table, Callable[[BuildContext], sa.Select[Any]]] = {
     COUNTED_IDEAS: _ideas,
     AUTHORS: _authors,
     ACTS: _acts,
-    STAGES: _stages,
     STAYS: _stays,
+    STAGES: _stages,
     PEOPLE: _people,
 }

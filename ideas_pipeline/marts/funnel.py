@@ -13,23 +13,28 @@ from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_funnel",
-    "One row per stage of a challenge. An idea has reached a stage if it was ever seen in it or in a later one; "
-    "therefore reached never rises along the stages. Nothing was seen before the first sync: see not_observed.",
+    "One row per stage of a challenge, including those that the source removed if an idea was ever seen in them. An "
+    "idea has reached a stage if it was ever seen in it or in a later one; therefore reached never rises along the "
+    "stages. Nothing was seen before the first sync: see not_observed.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("stage_id", "id", "The stage.", key=True),
-    column("place", "integer", "The stage's position in the challenge, from 1.", required=True),
+    column(
+        "place",
+        "integer",
+        "The stage's position in the challenge, from 1; a removed stage keeps its last position, before the stage that "
+        "has it now. Null if the source never had a position for it: which ideas reached it is then not known, either.",
+    ),
     column("name", "text", "The stage's name."),
     column("kind", "text", "phase, vote_target, refinement or approval."),
     column("ideas", "integer", "Ideas that were ever seen in a stage of the challenge.", required=True),
-    column("reached", "integer", "Ideas that ever reached this stage.", required=True),
+    column("reached", "integer", "Ideas that ever reached this stage; null without a place."),
     column("entered", "integer", "Ideas that were seen in this stage.", required=True),
-    column("skipped", "integer", "Ideas that were only seen in a later stage.", required=True),
+    column("skipped", "integer", "Ideas that were only seen in a later stage; null without a place."),
     column(
         "not_observed",
         "integer",
         "Ideas that were already past this stage when they were first seen: entered or skipped, it is not known. "
-        "reached = entered + skipped + not_observed.",
-        required=True,
+        "reached = entered + skipped + not_observed. Null without a place.",
     ),
     column("re_entered", "integer", "Ideas that were seen to return to this stage from another one.", required=True),
     column("currently_in", "integer", "Ideas that are in this stage now.", required=True),
@@ -47,13 +52,15 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             stage.challenge_id,
             stage.stage_id,
             sa.func.count(reach.c.idea_id).label("ideas"),
-            count_if(reach.c.furthest >= stage.place).label("reached"),
+            _if_placed(count_if(reach.c.furthest >= stage.place)).label("reached"),
             count_if(entries.c.entries > 0).label("entered"),
-            count_if(
-                sa.and_(
-                    entries.c.entries.is_(None),
-                    reach.c.furthest >= stage.place,
-                    stage.place < reach.c.first_seen_in,
+            _if_placed(
+                count_if(
+                    sa.and_(
+                        entries.c.entries.is_(None),
+                        reach.c.furthest >= stage.place,
+                        stage.place < reach.c.first_seen_in,
+                    )
                 )
             ).label("not_observed"),
             count_if(entries.c.entries > 1).label("re_entered"),
@@ -77,7 +84,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
         .subquery()
     )
     c = each.c
-    following = sa.func.lead(c.reached).over(partition_by=stage.challenge_id, order_by=stage.place)
+    following = sa.func.lead(c.reached).over(partition_by=stage.challenge_id, order_by=stage.place.asc().nulls_last())
     whole = (
         sa.select(
             stage.challenge_id,
@@ -92,13 +99,18 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             c.not_observed,
             c.re_entered,
             sa.func.coalesce(now.c.ideas, 0).label("currently_in"),
-            following.label("next_reached"),
+            sa.case((stage.place.is_not(None), following)).label("next_reached"),
         )
         .join(STAGES, sa.and_(stage.challenge_id == c.challenge_id, stage.stage_id == c.stage_id))
         .outerjoin(now, sa.and_(now.c.challenge_id == c.challenge_id, now.c.stage_id == c.stage_id))
         .subquery()
     )
     return sa.select(*whole.c, share(whole.c.next_reached, whole.c.reached), share(whole.c.reached, whole.c.ideas))
+
+
+def _if_placed(count: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """``count`` of the ideas of a stage; null if its place among the others is not known."""
+    return sa.case((sa.func.max(STAGES.c.place).is_not(None), count))
 
 
 def _reach() -> sa.Subquery:
@@ -127,4 +139,4 @@ def _entries() -> sa.Subquery:
     )
 
 
-MART = Mart(TABLE, _select, reads=("challenge_stages", "ideas", "idea_history", "users"))
+MART = Mart(TABLE, _select, reads=("challenges", "challenge_stages", "ideas", "idea_history", "users"))

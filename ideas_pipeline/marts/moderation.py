@@ -44,7 +44,11 @@ TABLE = mart_table(
         "integer",
         "Ideas published a minute or more after submission; null if no idea has a time of publication.",
     ),
-    column("median_delay_seconds", "integer", "Median time from submission to publication, over the published ideas."),
+    column(
+        "median_delay_seconds",
+        "integer",
+        "Median time from submission to publication, over the published ideas for which it is known.",
+    ),
     column("p90_delay_seconds", "integer", "90th percentile of the same."),
     column("comments", "integer", "Comments in any state on all these ideas.", required=True),
     column("removed_comments", "integer", "Comments that were removed; null if no comment has a status."),
@@ -67,7 +71,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             seconds_between(created_at, published_at, context).label("delay"),
             published_at.label("published_at"),
         )
-        .where(is_live(IDEAS, context.community), c.challenge_id.is_not(None))
+        .where(is_live(IDEAS, context.community))
         .cte("every_idea")
     )
     i = ideas.c
@@ -85,6 +89,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             sa.func.count(i.published_at).label("published"),
             count_if(i.delay >= _A_MINUTE).label("later"),
         )
+        .where(i.challenge_id.is_not(None))
         .group_by(i.challenge_id)
         .subquery()
     )
@@ -100,9 +105,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
         .subquery()
     )
     n = counts.c
-    of_ideas = _reported(
-        IDEAS, is_live(IDEAS, context.community), "moderation_status", "approval_status", "published_at"
-    )
+    of_ideas = _reported(ideas, sa.true(), "moderation_status", "approval_status", "published_at")
     of_comments = _reported(COMMENTS, is_live(COMMENTS, context.community), "status")
     # Deleted people count, too: they can be banned. The status "erased" is the pipeline's, not the source's.
     of_people = _reported(USERS, sa.and_(USERS.c.community == context.community, USERS.c.status != "erased"), "status")
@@ -133,7 +136,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
     )
 
 
-def _reported(table: sa.Table, which: sa.ColumnElement[bool], *columns: str) -> sa.Subquery:
+def _reported(table: sa.FromClause, which: sa.ColumnElement[bool], *columns: str) -> sa.Subquery:
     """One row: the number of rows of the table with a value in each of the columns."""
     counts = (sa.func.count(table.c[column]).label(column) for column in columns)
     return sa.select(*counts).where(which).subquery()

@@ -19,7 +19,9 @@ TABLE = mart_table(
     column("ideas", "integer", "Ideas.", required=True),
     column("answered", "integer", "Ideas with a response.", required=True),
     column("answered_rate", "number", "answered ÷ ideas."),
-    column("median_seconds", "integer", "Median time to the first response, over the answered ideas."),
+    column(
+        "median_seconds", "integer", "Median time to the first response, over the answered ideas for which it is known."
+    ),
     column("p90_seconds", "integer", "90th percentile of the same."),
 )
 
@@ -27,19 +29,23 @@ TABLE = mart_table(
 def _select(context: BuildContext) -> sa.Select[Any]:
     idea, act = COUNTED_IDEAS.c, ACTS.c
     first = (
-        sa.select(act.idea_id, sa.func.min(act.at).label("at"))
+        sa.select(act.idea_id, sa.func.min(act.at).label("at"), sa.func.count().label("responses"))
         .where(act.kind == "comment", ~act.by_author)
         .group_by(act.idea_id)
         .subquery()
     )
     waited = (
-        sa.select(idea.challenge_id, seconds_between(idea.created_at, first.c.at, context).label("seconds"))
+        sa.select(
+            idea.challenge_id,
+            first.c.responses,
+            seconds_between(idea.created_at, first.c.at, context).label("seconds"),
+        )
         .outerjoin(first, first.c.idea_id == idea.idea_id)
         .where(idea.challenge_id.is_not(None))
         .subquery()
     )
     times = percentiles(waited, ["challenge_id"], "seconds", {"median": 50, "p90": 90})
-    answered = sa.func.count(waited.c.seconds)
+    answered = sa.func.count(waited.c.responses)
     counts = (
         sa.select(
             waited.c.challenge_id,

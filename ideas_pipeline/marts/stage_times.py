@@ -13,8 +13,9 @@ from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
     "mart_stage_times",
-    "One row per stage of a challenge: how long ideas were seen in it, with all stays of an idea added up. Unfinished "
-    "stays count up to now (see _marts.as_of). Times are only as precise as the schedule of the syncs.",
+    "One row per stage of a challenge, as in mart_funnel: how long ideas were seen in it, with all stays of an idea "
+    "added up. Unfinished stays count up to now (see _marts.as_of). Times are only as precise as the schedule of the "
+    "syncs.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("stage_id", "id", "The stage.", key=True),
     column("name", "text", "The stage's name."),
@@ -89,4 +90,4 @@ def _select(context: BuildContext) -> sa.Select[Any]:
     )
 
 
-MART = Mart(TABLE, _select, reads=("challenge_stages", "ideas", "idea_history", "users"))
+MART = Mart(TABLE, _select, reads=("challenges", "challenge_stages", "ideas", "idea_history", "users"))

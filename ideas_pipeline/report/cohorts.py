@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
-import sqlalchemy as sa
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
 
 from ideas_pipeline.report.charts import Cell, heat_map
 from ideas_pipeline.report.elements import Chart, Section, Table
-from ideas_pipeline.report.figures import Figures, Rows
+from ideas_pipeline.report.figures import Figures
 from ideas_pipeline.report.formatting import NONE, count, number, people, percent
 
 # As many as are legible on a phone.
@@ -18,9 +17,20 @@ _MONTHS = 12
 _ALL = "All"
 
 
+class _Month(NamedTuple):
+    """A cohort in a later month, as in ``mart_cohorts``."""
+
+    cohort_month: date
+    months_later: int
+    month: date
+    cohort_size: int
+    active: int
+    retention: float
+
+
 def section(figures: Figures) -> Section:
     # An unfinished month would look like a loss.
-    finished = [row for row in figures.cohorts if row.months_later and _next_month(row) <= figures.today]
+    finished = [row for row in _up_to_today(figures) if row.months_later and _next_month(row.month) <= figures.today]
     if not finished:
         return Section(
             "cohorts",
@@ -69,11 +79,23 @@ def section(figures: Figures) -> Section:
     )
 
 
-def _all_cohorts(finished: Rows, month: int) -> float:
+def _up_to_today(figures: Figures) -> list[_Month]:
+    """The months of all cohorts. The mart ends with the last contribution; nobody contributed in the months since."""
+    months = [_Month(*(getattr(row, name) for name in _Month._fields)) for row in figures.cohorts]
+    last = max((row.month for row in months), default=None)
+    for silent in [row for row in months if row.month == last]:
+        month, later = _next_month(silent.month), silent.months_later + 1
+        while month <= figures.today:
+            months.append(silent._replace(month=month, months_later=later, active=0, retention=0.0))
+            month, later = _next_month(month), later + 1
+    return months
+
+
+def _all_cohorts(finished: Sequence[_Month], month: int) -> float:
     of_month = [row for row in finished if row.months_later == month]
     share: float = sum(row.active for row in of_month) / sum(row.cohort_size for row in of_month)
     return share
 
 
-def _next_month(row: sa.Row[Any]) -> Any:
-    return (row.month + timedelta(days=31)).replace(day=1)
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)

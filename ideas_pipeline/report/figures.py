@@ -42,7 +42,8 @@ class Figures:
     """The marts of ``community``, by name without ``mart_``, sorted. Moments are in UTC.
 
     Attributes:
-        response_seconds: Seconds to the first response per idea, None without one.
+        response_seconds: Seconds to the first response per idea, None without one or if they are not known.
+        untimed: Ideas with a response for which these seconds are not known.
         streams: Empty before the first sync.
     """
 
@@ -57,6 +58,7 @@ class Figures:
     funnel: Rows
     stage_times: Rows
     response_seconds: Sequence[int | None]
+    untimed: int
     response_times: Rows
     adoption: Rows
     engagement: Rows
@@ -102,7 +104,8 @@ def read_figures(warehouse: Warehouse) -> Figures:
     with warehouse.reading_snapshot([mart.table for mart in MARTS.values()]) as tx:
         built = _built(tx)
         ideas = MARTS["mart_idea_lifecycle"].table
-        response_seconds = sa.select(ideas.c.seconds_to_first_response).where(tx.owns(ideas))
+        seconds = ideas.c.seconds_to_first_response
+        untimed = sa.select(sa.func.count()).where(tx.owns(ideas), ideas.c.responses > 0, seconds.is_(None))
         return Figures(
             community=tx.community,
             as_of=utc(built.as_of),
@@ -110,7 +113,8 @@ def read_figures(warehouse: Warehouse) -> Figures:
             timezone=built.timezone,
             streams=[StreamStatus(sync.stream, sync.verdict, at) for sync, at in last_syncs(tx)],
             declared=read_declared(tx),
-            response_seconds=tx.scalars(response_seconds).all(),
+            response_seconds=tx.scalars(sa.select(seconds).where(tx.owns(ideas))).all(),
+            untimed=tx.scalar(untimed) or 0,
             **{name: _rows(tx, name) for name in _SORT_COLUMNS},
         )
 
@@ -128,7 +132,7 @@ def _built(tx: Transaction) -> sa.Row[Any]:
 
 def _rows(tx: Transaction, name: str) -> Rows:
     table = MARTS[f"mart_{name}"].table
-    in_order = (table.c[column] for column in _SORT_COLUMNS[name])
+    in_order = (table.c[column].asc().nulls_last() for column in _SORT_COLUMNS[name])
     return tx.execute(sa.select(table).where(tx.owns(table)).order_by(*in_order)).all()
 
 

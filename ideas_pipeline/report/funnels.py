@@ -44,15 +44,17 @@ def section(figures: Figures) -> Section:
         "Funnel: how far ideas get",
         "An idea has reached a stage if it was ever seen in it or in a later one. Shares are of all ideas that were "
         "ever seen in a stage of the challenge; “reached the next” is a share of the ideas that reached the stage. The "
-        "number of ideas that are in the stage now is beside each bar. Stages before the first sync are not known."
+        "number of ideas that are in the stage now is beside each bar. Stages before the first sync are not known. "
+        "Stages that the source removed are included if an idea was seen in them."
         + (f" Only the {_DRAWN} challenges with the most contributors are drawn." if len(with_ideas) > _DRAWN else ""),
         charts=[_chart(figures.challenge(id_), stages[id_], times) for id_ in with_ideas[:_DRAWN]],
         tables=[_rest(figures, stages, rest)] if rest else [],
     )
 
 
-def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | None]) -> Chart:
-    ideas = stages[0].ideas
+def _chart(challenge: str, rows: Rows, times: Mapping[tuple[str, str], int | None]) -> Chart:
+    ideas = rows[0].ideas
+    stages = _placed(rows)
     names = [_name(row) for row in stages]
     drawn = bars(
         [
@@ -65,15 +67,19 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
         ],
         whole=ideas,
     )
-    last = stages[-1]
-    summary = f"Of {count(ideas, 'idea')}, {number(last.reached)} ({percent(last.reached_rate)}) reached “{names[-1]}”"
+    if stages:
+        last = stages[-1]
+        reached = f"{number(last.reached)} ({percent(last.reached_rate)})"
+        summary = f"Of {count(ideas, 'idea')}, {reached} reached “{names[-1]}”"
+    else:
+        summary = f"The order of the stages that {count(ideas, 'idea')} were seen in is not known"
     steps = [row for row in stages[:-1] if row.conversion is not None]
     if len(steps) > 1:
         hardest = min(steps, key=lambda row: row.conversion)
         summary += f"; “{_name(hardest)}” has the lowest conversion to the next stage ({percent(hardest.conversion)})"
-    rows = [
+    lines = [
         [
-            name,
+            _name(row),
             number(row.reached),
             percent(row.reached_rate),
             number(row.entered),
@@ -84,12 +90,12 @@ def _chart(challenge: str, stages: Rows, times: Mapping[tuple[str, str], int | N
             percent(row.conversion),
             length_of_time(times.get((row.challenge_id, row.stage_id))),
         ]
-        for name, row in zip(names, stages, strict=True)
+        for row in rows
     ]
     meaning = (
         f"Stages of “{challenge}”. Reached = seen in it + skipped + not observed (already past it when first seen)"
     )
-    return Chart(challenge, f"{summary}.", *drawn, Table(meaning, _HEADERS, rows))
+    return Chart(challenge, f"{summary}.", *drawn, Table(meaning, _HEADERS, lines))
 
 
 def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -> Table:
@@ -97,8 +103,8 @@ def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -
         [
             figures.challenge(id_),
             number(stages[id_][0].ideas),
-            " → ".join(number(row.reached) for row in stages[id_]),
-            percent(stages[id_][-1].reached_rate),
+            " → ".join(number(row.reached) for row in _placed(stages[id_])),
+            percent(next((row.reached_rate for row in reversed(_placed(stages[id_]))), None)),
         ]
         for id_ in challenges
     ]
@@ -110,5 +116,11 @@ def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -
     )
 
 
+def _placed(stages: Rows) -> Rows:
+    """The stages whose place among the others is known."""
+    return [row for row in stages if row.place is not None]
+
+
 def _name(row: sa.Row[Any]) -> str:
-    return f"{row.place}. {clean_title(row.name, row.kind or 'Stage')}"
+    name = clean_title(row.name, row.kind or "Stage")
+    return name if row.place is None else f"{row.place}. {name}"

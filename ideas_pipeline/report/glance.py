@@ -27,6 +27,7 @@ def section(figures: Figures) -> Section:
             "At a glance",
             "Nobody has contributed yet. Figures appear here with the first idea, comment or vote.",
         )
+    undated = sum(row.undated for row in figures.challenges)
     period, before = days[-ACTIVE_DAYS:], days[-2 * ACTIVE_DAYS : -ACTIVE_DAYS]
     meaning = f"The {count(len(period), 'day')} from {period[0].day} to {period[-1].day}, the last day with activity"
     if len(before) == ACTIVE_DAYS:
@@ -35,11 +36,20 @@ def section(figures: Figures) -> Section:
         before = ()
         meaning += f". A comparison needs {2 * ACTIVE_DAYS} days of data. "
     meaning += "Removed ideas and banned people are excluded everywhere except under Moderation."
+    if undated:
+        meaning += f" {count(undated, 'contribution')} without a known time cannot be assigned to a day."
     numbers = _people(period, before, figures.declared.undated)
     for column, (name, what) in _SUMMED.items():
         total = _sum(period, column)
         change = _change(total, _sum(before, column)) if before else ""
-        numbers.append(Number(name, number(total), f"{what}. {number(_sum(days, column))} in total.", change))
+        numbers.append(
+            Number(
+                name,
+                number(total),
+                f"{what}. {number(_sum(days, column))} in total{', as far as times are known' if undated else ''}.",
+                change,
+            )
+        )
     return Section(
         "glance",
         "At a glance",

@@ -19,7 +19,7 @@ _WITHIN = {
     "3 to 7 days": 7 * _DAY,
     "1 to 4 weeks": 28 * _DAY,
 }
-_LATER, _NONE_YET = "Over 4 weeks", "No response yet"
+_LATER, _UNKNOWN, _NONE_YET = "Over 4 weeks", "Time not known", "No response yet"
 
 
 def section(figures: Figures) -> Section:
@@ -29,7 +29,10 @@ def section(figures: Figures) -> Section:
     waited = sorted(seconds for seconds in figures.response_seconds if seconds is not None)
     names = [*_WITHIN, _LATER]
     found = Counter(names[bisect_right([*_WITHIN.values()], seconds - 1)] for seconds in waited)
-    found[_NONE_YET] = ideas - len(waited)
+    found[_NONE_YET] = ideas - len(waited) - figures.untimed
+    if figures.untimed:
+        found[_UNKNOWN] = figures.untimed
+        names.append(_UNKNOWN)
     counted = [(name, found[name]) for name in (*names, _NONE_YET)]
     drawn = bars(
         [Bar(name, n, f"{number(n)} ({share_of(n, ideas)})", highlighted=name == _NONE_YET) for name, n in counted]
@@ -39,7 +42,12 @@ def section(figures: Figures) -> Section:
         "responses",
         "Time to first response",
         "The time from an idea's submission to the first comment by someone other than its authors, for the "
-        f"{count(ideas, 'current idea')}. The median excludes unanswered ideas: read it together with their share.",
+        f"{count(ideas, 'current idea')}. The median excludes unanswered ideas: read it together with their share."
+        + (
+            f" It also excludes {count(figures.untimed, 'answered idea')} without a known time."
+            if figures.untimed
+            else ""
+        ),
         numbers=[
             Number(
                 "Median", length_of_time(percentile(waited, 50)), f"Over the {count(len(waited), 'answered idea')}."
@@ -51,8 +59,8 @@ def section(figures: Figures) -> Section:
             ),
             Number(
                 "Unanswered",
-                share_of(ideas - len(waited), ideas),
-                f"{number(ideas - len(waited))} of {count(ideas, 'idea')}.",
+                share_of(found[_NONE_YET], ideas),
+                f"{number(found[_NONE_YET])} of {count(ideas, 'idea')}.",
             ),
         ],
         charts=[

@@ -270,6 +270,7 @@ MARTS = sa.Table(
     column("rows", "integer", "Number of rows.", required=True),
     column("as_of", "timestamp", "The moment up to which unfinished durations are counted.", required=True),
     column("timezone", "text", "The time zone of its days and months.", required=True),
+    column("today", "date", "The day of as_of in that time zone."),
     column("built_at", "timestamp", "When the mart was built.", required=True),
     comment="One row per mart: when it was last built. All marts of a community are built in one transaction.",
 )

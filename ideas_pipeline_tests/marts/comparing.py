@@ -52,6 +52,13 @@ def assert_marts_are(engine: sa.Engine, expected: dict[str, Table]) -> None:
         _assert_same(name, found(engine, name), rows)
 
 
+def assert_rows_are(engine: sa.Engine, expected: dict[str, list[dict[str, Any]]], community: str) -> None:
+    """Assert that every mart of the community has exactly these rows."""
+    assert expected.keys() == MARTS.keys()
+    for name, rows in expected.items():
+        _assert_same(name, found(engine, name, community), _by_key(name, rows))
+
+
 def found(engine: sa.Engine, name: str, community: str = COMMUNITY) -> Table:
     """The rows of a mart by their key."""
     table = MARTS[name].table

@@ -14,14 +14,16 @@ from ideas_pipeline_tests.marts.facts import Facts, Stay, moment
 Rows = list[dict[str, Any]]
 
 
-def seconds(since: datetime, to: datetime) -> int:
-    """Whole seconds between two moments, each truncated to a second."""
+def seconds(since: datetime | None, to: datetime | None) -> int | None:
+    """Whole seconds between two moments, each truncated to a second; None if unknown or out of order."""
+    if since is None or to is None or to < since:
+        return None
     return int((to.replace(microsecond=0) - since.replace(microsecond=0)).total_seconds())
 
 
-def percentile(values: Iterable[int], percent: int) -> int | None:
-    """Percentile by nearest rank."""
-    ordered = sorted(values)
+def percentile(values: Iterable[int | None], percent: int) -> int | None:
+    """Percentile of the known values by nearest rank."""
+    ordered = sorted(value for value in values if value is not None)
     return ordered[math.ceil(len(ordered) * percent / 100) - 1] if ordered else None
 
 
@@ -71,7 +73,8 @@ def challenges(f: Facts) -> Rows:
                 "comments_per_idea": ratio(len(comments), len(ideas)),
                 "votes_per_idea": ratio(len(votes), len(ideas)),
                 "without_response_rate": ratio(without, len(ideas)),
-                "last_contribution_at": max(acts["at"], default=None),
+                "undated": int((acts["at"].isna() & (acts.kind != "joint_idea")).sum()),
+                "last_contribution_at": max(acts["at"].dropna(), default=None),
             }
         )
     return rows
@@ -153,8 +156,9 @@ def stage_times(f: Facts) -> Rows:
             for stay in f.stays:
                 if (stay.challenge, stay.stage) == (challenge, row["id"]):
                     stays.setdefault(stay.idea, []).append(stay)
-            times = [sum(seconds(s.since, s.to or f.as_of) for s in of_idea) for of_idea in stays.values()]
-            ages = [seconds(s.since, f.as_of) for of_idea in stays.values() for s in of_idea if s.to is None]
+            times = [sum(seconds(s.since, s.to or f.as_of) or 0 for s in of_idea) for of_idea in stays.values()]
+            entered = [s.since for of_idea in stays.values() for s in of_idea if s.to is None]
+            ages = [seconds(since, f.as_of) or 0 for since in entered]
             rows.append(
                 {
                     "challenge_id": challenge,
@@ -186,8 +190,9 @@ def idea_lifecycle(f: Facts) -> Rows:
     rows = []
     for key, idea in f.ideas.items():
         answers = responses.get(key, f.acts[:0])
-        first = min(answers["at"], default=None)
-        first_by_admin = min(answers["at"][answers.person.isin(admins)], default=None)
+        times = answers["at"].dropna()
+        first = min(times, default=None)
+        first_by_admin = min(times[answers.person.isin(admins)], default=None)
         since = next((stay.since for stay in f.stays if stay.idea == key and stay.to is None), None)
         adopted = labelled.get(("adopted", key))
         rows.append(
@@ -199,11 +204,11 @@ def idea_lifecycle(f: Facts) -> Rows:
                 "published_at": moment(idea["published_at"]),
                 "age_seconds": seconds(idea["created"], f.as_of),
                 "stage_since": since,
-                "stage_age_seconds": seconds(since, f.as_of) if since else None,
+                "stage_age_seconds": seconds(since, f.as_of),
                 "responses": len(answers),
                 "first_response_at": first,
-                "seconds_to_first_response": seconds(idea["created"], first) if first else None,
-                "seconds_to_first_admin_response": seconds(idea["created"], first_by_admin) if first_by_admin else None,
+                "seconds_to_first_response": seconds(idea["created"], first),
+                "seconds_to_first_admin_response": seconds(idea["created"], first_by_admin),
                 "votes": votes.get(key, 0),
                 "is_adopted": adopted is not None if f.classes else None,
                 "adopted_at": adopted,
@@ -228,7 +233,9 @@ def response_times(f: Facts) -> Rows:
     rows = []
     for challenge, ideas, _ in by_challenge(f):
         answered = [idea for idea in ideas if idea in responses]
-        times = [seconds(f.ideas[idea]["created"], min(responses[idea]["at"])) for idea in answered]
+        times = [
+            seconds(f.ideas[idea]["created"], min(responses[idea]["at"].dropna(), default=None)) for idea in answered
+        ]
         rows.append(
             {
                 "challenge_id": challenge,

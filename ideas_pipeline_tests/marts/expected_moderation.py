@@ -15,9 +15,9 @@ def moderation(f: Facts) -> Rows:
     for challenge in truth["challenges"]:
         ideas = {key: row for key, row in truth["ideas"].items() if row["challenge_id"] == challenge}
         delays = [
-            seconds(at, published)
+            delay
             for row in ideas.values()
-            if (at := moment(row["created_at"])) and (published := moment(row["published_at"]))
+            if (delay := seconds(moment(row["created_at"]), moment(row["published_at"]))) is not None
         ]
         removed = sum(row["moderation_status"] == "removed" for row in ideas.values())
         comments = [row["status"] for row in truth["comments"].values() if row["idea_id"] in ideas]

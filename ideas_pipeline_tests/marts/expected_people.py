@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -15,19 +15,20 @@ Rows = list[dict[str, Any]]
 
 
 def daily_activity(f: Facts) -> Rows:
-    if f.acts.empty:
+    acts = f.acts[f.acts.day.notna()]
+    if acts.empty:
         return []
-    named = f.acts[f.acts.person.notna()]
+    named = acts[acts.person.notna()]
     first_day = named.groupby("person").day.min()
-    by_day = dict(iter(f.acts.groupby("day")))
-    people = {day: set(acts.person) for day, acts in named.groupby("day")}
+    by_day = dict(iter(acts.groupby("day")))
+    people = {day: set(of_day.person) for day, of_day in named.groupby("day")}
     joined = {key: moment(row.get("joined_at")) for key, row in f.registered.items()}
     # Whoever contributed was there by then, also who joined again later.
     joined_days = [
         min(day_of(at, f.zone), first_day.get(key, date.max)) if at else date.min for key, at in joined.items()
     ]
     rows = []
-    for day in (at.date() for at in pd.date_range(f.acts.day.min(), f.acts.day.max())):
+    for day in (at.date() for at in pd.date_range(acts.day.min(), acts.day.max())):
         kinds = by_day[day].kind.value_counts() if day in by_day else {}
         lately = [people.get(day - timedelta(days=ago), set()) for ago in range(28)]
         rows.append(
@@ -70,14 +71,15 @@ def contributors(f: Facts) -> Rows:
                 "votes": kinds.get("vote", 0),
                 "contributions": len(acts),
                 "active_days": acts.day.nunique(),
-                "first_contribution_at": min(acts["at"], default=None),
-                "last_contribution_at": max(acts["at"], default=None),
+                "first_contribution_at": min(acts["at"].dropna(), default=None),
+                "last_contribution_at": max(acts["at"].dropna(), default=None),
                 "engagement_level": level,
                 "rank": None,
             }
         )
     active = [row for row in rows if row["contributions"]]
-    active.sort(key=lambda row: (-row["contributions"], row["first_contribution_at"], row["user_id"]))
+    never = datetime.max.replace(tzinfo=UTC)
+    active.sort(key=lambda row: (-row["contributions"], row["first_contribution_at"] or never, row["user_id"]))
     for number, row in enumerate(active, start=1):
         row["rank"] = number
     return rows
@@ -110,9 +112,10 @@ def concentration(f: Facts) -> Rows:
 
 
 def cohorts(f: Facts) -> Rows:
-    if f.acts.person.isna().all():
+    dated = f.acts[f.acts.day.notna()]
+    if dated.person.isna().all():
         return []
-    months = f.acts.assign(month=[pd.Period(day, "M") for day in f.acts.day])
+    months = dated.assign(month=[pd.Period(day, "M") for day in dated.day])
     last = max(months.month)
     named = months[months.person.notna()]
     began = named.groupby("person").month.min()

@@ -32,7 +32,10 @@ class Stay:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """The facts. ``acts``: one row per idea, co-author, comment and vote. ``day``: local; ``there``: not cleared."""
+    """The facts. ``acts``: one row per idea, co-author, comment and vote. ``day``: local; ``there``: not cleared.
+
+    ``at`` and ``day`` are None if the source has no time.
+    """
 
     witness: Witness
     classes: dict[str, str]
@@ -55,7 +58,7 @@ def facts(witness: Witness, timezone: str, as_of: datetime, classes: dict[str, s
     now, people = witness.now, witness.last_known("users")
     out = {key for key, row in people.items() if row.get("status") in OUT}
     ideas = {
-        key: row | {"created": moment(row["created_at"]) or witness.first_seen("ideas", key)}
+        key: row | {"created": moment(row["created_at"])}
         for key, row in now["ideas"].items()
         if row["moderation_status"] != "removed" and row["author_id"] not in out
     }
@@ -97,10 +100,12 @@ def _acts(
 ) -> pd.DataFrame:
     acts: list[tuple[Any, ...]] = []
 
-    def add(kind: str, id_: str, idea: str, who: str | None, at: datetime, there: bool = True, **more: Any) -> None:
+    def add(
+        kind: str, id_: str, idea: str, who: str | None, at: datetime | None, there: bool = True, **more: Any
+    ) -> None:
         values = {"type": None, "value": None, "by_author": False} | more
         where = ideas[idea]["challenge_id"]
-        acts.append((kind, id_, idea, where, who, at, day_of(at, zone), there, *values.values()))
+        acts.append((kind, id_, idea, where, who, at, at and day_of(at, zone), there, *values.values()))
 
     for key, row in ideas.items():
         add("idea", key, key, row["author_id"], row["created"])
@@ -112,7 +117,7 @@ def _acts(
             idea, person = row["idea_id"], row[who]
             if idea not in ideas or person in out or (table == "comments" and row["status"] == "removed"):
                 continue
-            at = moment(row["created_at"]) or witness.first_seen(table, row["id"])
+            at = moment(row["created_at"])
             if table == "votes":
                 add("vote", row["id"], idea, person, at, there, type=row["voting_type"], value=row["value"])
             else:

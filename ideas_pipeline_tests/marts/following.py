@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Row, Tables
-from ideas_pipeline.tables.community import METADATA, TABLES
+from ideas_pipeline.tables.community import METADATA
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.absences import held
@@ -43,25 +43,13 @@ class Witness:
     def __init__(self, engine: sa.Engine, looks: list[Look]) -> None:
         self.looks = looks
         self.now = looks[-1].tables
-        self._first_seen: dict[tuple[str, str], datetime] = {}
         self._observed: dict[str, set[datetime]] = {}
         history = IDEA_HISTORY.c
         with engine.connect() as connection:
-            for name in ("ideas", "comments", "votes"):
-                c = TABLES[name].c
-                query = sa.select(c.id, c._first_seen_at).where(c.community == COMMUNITY)
-                self._first_seen |= {(name, id_): utc(at) for id_, at in connection.execute(query)}
             for column in (history.observed_from, history.observed_to):
                 query = sa.select(history.idea_id, column).where(history.community == COMMUNITY, column.is_not(None))
                 for idea, at in connection.execute(query):
                     self._observed.setdefault(idea, set()).add(utc(at))
-
-    def first_seen(self, table: str, id_: str) -> datetime:
-        """A moment within the first sync that could see the row."""
-        look = next(look for look in self.looks if id_ in look.tables[table])
-        at = self._first_seen[table, id_]
-        assert look.began <= at <= look.ended, f"{table} {id_} was first there at {look.began}, not at {at}"
-        return at
 
     def observed(self, idea: str, look: Look) -> datetime:
         """The moment within the sync ``look`` when a change of the idea was noticed."""

@@ -13,7 +13,7 @@ from ideas_pipeline.marts.build import MARTS, build_marts, delete_people
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import kind, pii
-from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS, VOTES
+from ideas_pipeline.tables.community import CHALLENGE_STAGES, COMMENTS, IDEAS, USERS, VOTES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction, reading, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -244,7 +244,7 @@ def test_nobody_is_deleted_before_marts_exist(engine: sa.Engine) -> None:
         assert delete_people(Transaction(connection, acme.COMMUNITY), lambda person: person == "ann") == {}
 
 
-def test_acts_dated_in_the_future_count_when_first_seen(engine: sa.Engine) -> None:
+def test_acts_without_a_time_that_can_be_true_are_on_no_day(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         for table, id_ in ((IDEAS, "102"), (COMMENTS, "c3"), (VOTES, "v2")):
             never = {"created_at": datetime(9999, 12, 31, tzinfo=UTC)}
@@ -255,9 +255,39 @@ def test_acts_dated_in_the_future_count_when_first_seen(engine: sa.Engine) -> No
         first_seen = connection.execute(sa.select(days).where(days.c.day == date(2026, 2, 1))).one()
         assert connection.scalar(sa.select(sa.func.max(days.c.day))) == date(2026, 4, 2)
         ideas = MARTS["mart_idea_lifecycle"].table
-        age = connection.scalar(sa.select(ideas.c.age_seconds).where(ideas.c.idea_id == "102"))
-    assert (first_seen.ideas, first_seen.comments, first_seen.votes) == (1, 1, 1)
-    assert age == (acme.AS_OF - datetime(2026, 2, 1, 3, tzinfo=UTC)).total_seconds()
+        lives = {row.idea_id: row for row in connection.execute(sa.select(ideas))}
+        undated = connection.scalar(sa.select(sa.func.sum(MARTS["mart_challenges"].table.c.undated)))
+    assert (first_seen.ideas, first_seen.comments, first_seen.votes) == (0, 0, 0)
+    assert undated == 3
+    assert (lives["102"].submitted_at, lives["102"].age_seconds) == (None, None)
+    # c3 was the first response: when it was written is not known, but that of ben is.
+    assert (lives["103"].responses, lives["103"].seconds_to_first_response) == (2, 2 * 86400)
+
+
+def test_a_response_before_its_idea_gives_no_duration(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        early = {"created_at": datetime(2026, 1, 9, tzinfo=UTC)}
+        connection.execute(sa.update(COMMENTS).where(COMMENTS.c.id == "c1").values(**early))
+    build(engine)
+    ideas, times = MARTS["mart_idea_lifecycle"].table, MARTS["mart_response_times"].table
+    with reading(engine) as connection:
+        life = connection.execute(sa.select(ideas).where(ideas.c.idea_id == "101")).one()
+        of_challenge = connection.execute(sa.select(times).where(times.c.challenge_id == "waste")).one()
+    assert (life.responses, life.seconds_to_first_response) == (1, None)
+    assert (of_challenge.answered, of_challenge.median_seconds) == (1, None)
+
+
+def test_a_stage_that_the_source_removes_keeps_its_ideas_in_the_funnel(engine: sa.Engine) -> None:
+    gone = {"_deleted_at": datetime(2026, 4, 1, tzinfo=UTC), "_deleted_because": "gone"}
+    with engine.begin() as connection:
+        connection.execute(sa.update(CHALLENGE_STAGES).where(CHALLENGE_STAGES.c.id == "s2").values(**gone))
+        connection.execute(sa.update(IDEAS).where(IDEAS.c.id == "102").values(stage_id="never listed"))
+    build(engine)
+    funnel = MARTS["mart_funnel"].table
+    columns = (funnel.c.stage_id, funnel.c.place, funnel.c.ideas, funnel.c.reached, funnel.c.currently_in)
+    with reading(engine) as connection:
+        rows = connection.execute(sa.select(*columns).order_by(funnel.c.stage_id)).all()
+    assert [tuple(row) for row in rows] == [("never listed", None, 2, None, 1), ("s1", 1, 2, 2, 0), ("s2", 2, 2, 1, 1)]
 
 
 def test_people_who_rejoined_count_as_registered_since_their_first_contribution(engine: sa.Engine) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from ideas_pipeline.report import adoption, challenges, cohorts, completeness, funnels, moderation, people, responses
-from ideas_pipeline.report.formatting import length_of_time
+from ideas_pipeline.report.formatting import NONE, length_of_time
 from ideas_pipeline_tests.report.marts_with import AS_OF, figures
 
 
@@ -114,6 +114,21 @@ def test_first_responses_are_counted_by_their_delay(sqlite_url):
         ["No response yet", "1", "12.5 %"],
     ]
     assert [plain(number.value) for number in section.numbers] == ["24 hours", "40 days", "12.5 %"]
+
+
+def test_what_is_not_known_is_neither_unanswered_nor_placed(sqlite_url):
+    ideas = [
+        {"idea_id": "1", "responses": 2, "seconds_to_first_response": None},
+        {"idea_id": "2", "responses": 1, "seconds_to_first_response": 60},
+    ]
+    challenge = {"challenge_id": "1", "title": "Lunch", "contributors": 3, "ideas": 2}
+    stage = {"challenge_id": "1", "stage_id": "s", "name": "Review", "place": 1, "ideas": 2, "reached": 1, "entered": 1}
+    unlisted = {"challenge_id": "1", "stage_id": "x", "name": "Old", "ideas": 2, "entered": 1, "currently_in": 1}
+    found = figures(sqlite_url, idea_lifecycle=ideas, challenges=[challenge], funnel=[unlisted, stage])
+    (chart,) = responses.section(found).charts
+    assert cells(chart.table)[-2:] == [["Time not known", "1", "50.0 %"], ["No response yet", "0", "0 %"]]
+    (chart,) = funnels.section(found).charts
+    assert [row[:4] for row in cells(chart.table)] == [["1. Review", "1", NONE, "1"], ["Old", NONE, NONE, "1"]]
 
 
 @pytest.mark.parametrize(("percents", "value"), [(50, 2), (90, 4), (25, 1), (26, 2), (100, 4)])
