@@ -8,8 +8,9 @@ from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.embedded import fit_embedded
 from ideas_pipeline.fit.fields import fit_table
-from ideas_pipeline.fit.matching import Known, table_of
-from ideas_pipeline.ideas_api.field_map import field_map
+from ideas_pipeline.fit.matching import Known, seen_in, table_of
+from ideas_pipeline.ideas_api.field_map import MISSING, field_map, present
+from ideas_pipeline.probe.fields import nested_lists
 from ideas_pipeline.probe.probe import Seen, remember
 
 PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
@@ -60,7 +61,7 @@ def fit_records(
 
 
 def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known) -> None:
-    """Propose the paths of a stream's columns and of its embedded tables.
+    """Propose the paths of a stream's columns, of its embedded tables and of the records inside its records.
 
     Args:
         draft: gets what is found.
@@ -77,3 +78,8 @@ def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known)
         # The scope names the parent, so a record need not.
         table.optional = frozenset({spec.each.placeholder})
     fit_table(draft, table, known)
+    nested = draft.contract.streams[stream].nested
+    if inside := nested_lists(draft.contract, stream, records):
+        draft.propose(Inferred((*place, "nested"), [*nested, *inside], seen_in(records, inside[0])))
+    elif there := next((path for path in nested if any(present(r, (path,)) is not MISSING for r in records)), None):
+        draft.confirm((*place, "nested"), seen_in(records, there))

@@ -59,8 +59,11 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     not_stored = frozenset(name.lower() for name in contract.not_stored)
     used = {name.split(".")[1] for s in contract.streams.values() if s.each for name in s.each.of}
     lists = _embedded_lists(step, contract, stream, items)
-    nested = (*spec.nested, *_nested_lists(step, contract, stream, items))
-    elsewhere = (*nested, *(path for paths, _ in lists.values() for path in paths))
+    nested = nested_lists(contract, stream, [record for _, record in items])
+    if nested:
+        sentence = f"{', '.join(nested)} holds lists of {stream} inside {stream}: they are not read"
+        step.differ(sentence, place=f"streams.{stream}.nested", to=[*spec.nested, *nested])
+    elsewhere = (*spec.nested, *nested, *(path for paths, _ in lists.values() for path in paths))
     needed = frozenset({"id", *spec.key, *used})
     zone = contract.stream_timezone(stream)
     # The path fills this column; records need not name their parent as well.
@@ -76,24 +79,28 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
             _check_items(step, mapped, rows, not_stored)
 
 
-def _nested_lists(step: Step, contract: Contract, stream: str, items: Items) -> list[str]:
-    """Unmapped lists inside the records that hold records of the same kind. Notes the contract line for them."""
+def nested_lists(contract: Contract, stream: str, records: Sequence[Json]) -> list[str]:
+    """The paths of lists inside the records that hold records of the same kind, and that the contract does not name.
+
+    Args:
+        contract: the contract.
+        stream: the stream.
+        records: its records.
+    """
     spec = contract.streams[stream]
     if stream not in SELF_REFERENCES or "id" not in spec.fields:
         return []
-    records = [record for _, record in items if isinstance(record, dict)]
+    maps = [record for record in records if isinstance(record, dict)]
     embedded = {path.split(".")[0] for each in spec.embedded.values() for path in each.paths}
-    names = sorted({name for record in records for name in record} - embedded - {p.split(".")[0] for p in spec.nested})
+    names = {name for record in maps for name in record} - embedded - {p.split(".")[0] for p in spec.nested}
+    below = {f"{n}.{b}" for record in maps for n in names if isinstance(inner := record.get(n), dict) for b in inner}
     id_paths = tuple(path for path in spec.fields["id"].paths if not path.startswith("@"))
     found = []
-    for name in names:
-        inner = [i for record in records for _, listed in nested_items(record, (name,), id_paths) for i in listed]
-        own = {key for record in records for key in record} - {name}
+    for path in sorted(names | below):
+        inner = [i for record in maps for _, listed in nested_items(record, (path,), id_paths) for i in listed]
+        own = {key for record in maps for key in record} - {path.split(".")[0]}
         if inner and all(len(own & item.keys()) * 2 > len(own) for item in inner):
-            found.append(name)
-    if found:
-        sentence = f"{', '.join(found)} holds lists of {stream} inside {stream}: they are not read"
-        step.differ(sentence, place=f"streams.{stream}.nested", to=[*spec.nested, *found])
+            found.append(path)
     return found
 
 

@@ -205,7 +205,9 @@ def test_the_warehouse_is_true_in_random_combinations(
     """To repeat a run: ``DIALECTS_SEED=… pytest …``, with the seed that the failure prints."""
     drawn = random.Random(f"{_RUN}/{number}")
     names = draw(drawn)
-    seed, size = drawn.randrange(1000), drawn.choice((2, 3, 6, 100))
+    # A page that is refused with 400 may be too deep. That it is beyond the end is shown by a page size that leaves a
+    # shorter last page: of two or three rows, all sizes can leave none.
+    seed, size = drawn.randrange(1000), drawn.choice((6, 100) if "beyond-as-400" in names else (2, 3, 6, 100))
     # pytest shows this if the test fails.
     _log.warning("DIALECTS_SEED=%s combination %d: %s; seed %d, pages of %d", _RUN, number, names, seed, size)
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:

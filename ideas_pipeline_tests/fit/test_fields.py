@@ -62,3 +62,20 @@ def test_a_reply_is_known_by_the_ids_of_the_comments_whatever_their_field_is_cal
     file.write_text(json.dumps({"data": comments}))
     fields = fitted_from(file).contract.streams["comments"].fields
     assert (fields["id"].paths, fields["parent_comment_id"].paths) == (("commentId",), ("reply_number",))
+
+
+def test_lists_of_comments_inside_comments_are_proposed(tmp_path: Path) -> None:
+    def comment(n: int, *answers: Any) -> dict[str, Any]:
+        return {"commentId": n, "text": f"Text {n}", "thread": {"size": len(answers), "answers": list(answers)}}
+
+    file = tmp_path / "comments.json"
+    file.write_text(json.dumps({"data": [comment(n, comment(100 + n, comment(200 + n))) for n in range(12)]}))
+    assert fitted_from(file).contract.streams["comments"].nested == ("replies", "children", "thread.answers")
+
+
+@pytest.mark.parametrize("replies", [3, [7, 8], [{"id": 7, "name": "Ann"}]], ids=["a number", "ids", "people"])
+def test_what_is_no_comment_is_not_taken_for_one_inside(replies: Any, tmp_path: Path) -> None:
+    file = tmp_path / "comments.json"
+    records = [{"id": n, "text": "Text", "created": TEXTS[n], "answered": replies} for n in range(12)]
+    file.write_text(json.dumps({"data": records}))
+    assert ("streams", "comments", "nested") not in fitted_from(file).lines
