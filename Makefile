@@ -6,6 +6,9 @@ BIN := .venv/bin
 READY := .venv/.installed
 DEV := .venv/.installed-dev
 
+# Libraries and tests are compiled once, when they are first imported, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak dev bench lint format constraints clean clean-demo
 
@@ -24,8 +27,7 @@ demo: $(READY)
 	@$(BIN)/ideas-pipeline demo
 
 # More processes than a small machine has cores, because some tests wait, for Dagster's daemon, for example. Tests of one
-# file share its fixtures, so one process runs them. The tests are read once and kept as bytecode, whatever the shell says.
-test: export PYTHONDONTWRITEBYTECODE =
+# file share its fixtures, so one process runs them.
 test: $(DEV)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
@@ -52,21 +54,18 @@ format: $(DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Installed anew when the dependencies or their pins change. The build back end is pinned too, so it is installed first.
+# Installed again when the dependencies or their pins change.
 $(READY): pyproject.toml constraints.txt
 	@$(call require_python)
-	@echo 'Setting up .venv (a minute or so, the first time) …'
+	@echo 'Setting up .venv (half a minute or so, the first time) …'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
-	@$(call install,.[postgres])
+	@$(BIN)/python deploy/install.py '.[postgres]'
 	@touch $@
 
 $(DEV): $(READY)
 	@echo 'Adding what the tests need …'
-	@$(call install,.[dev])
+	@$(BIN)/python deploy/install.py '.[dev]'
 	@touch $@
-
-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '$(1)'
 
 define require_python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

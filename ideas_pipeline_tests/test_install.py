@@ -1,0 +1,117 @@
+"""Setting up the environment, with doubles of pip and uv that write down how they were called."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from ideas_pipeline_tests.processes import ROOT, run
+
+_DOUBLE = """
+import json, os, pathlib, sys
+folder, name = pathlib.Path(__file__).parent, pathlib.Path(__file__).stem
+words = sys.argv[1:]
+with (folder / "calls").open("a") as calls:
+    variables = {name: value for name, value in os.environ.items() if name.startswith(("SSL_", "UV_"))}
+    calls.write(json.dumps([name, words, variables]) + "\\n")
+if any(set(fails) <= {name, *words} for fails in json.loads((folder / "fails").read_text())):
+    sys.exit("ERROR: as the test wants it")
+if "config" in words:
+    print((folder / "configuration").read_text())
+"""
+PINNED = ["--constraint", "constraints.txt"]
+EDITABLE = ["--no-build-isolation", "--editable", ".[dev]"]
+TOOLS = ["install", "--quiet", *PINNED, "--only-binary", "uv", "setuptools", "uv"]
+# What installs when uv does not.
+BY_PIP = [["install", "--quiet", *PINNED, "setuptools"], ["install", "--quiet", *PINNED, *EDITABLE]]
+
+
+@dataclass
+class Call:
+    tool: str
+    words: list[str]
+    variables: dict[str, str]
+
+
+def install(
+    folder: Path, configuration: str = "", fails: list[list[str]] | None = None, **variables: str
+) -> tuple[CompletedProcess[str], list[Call]]:
+    """Run ``install.py`` where pip is configured so, and where calls with all words of any of ``fails`` fail."""
+    for name in ("pip", "uv"):
+        (folder / f"{name}.py").write_text(_DOUBLE)
+    (folder / "configuration").write_text(configuration)
+    (folder / "fails").write_text(json.dumps(fails or []))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SSL_", "UV_"))}
+    command = [sys.executable, ROOT / "deploy" / "install.py", ".[dev]"]
+    done = run(command, cwd=folder, env=inherited | {"PYTHONPATH": str(folder)} | variables)
+    calls = [Call(*json.loads(line)) for line in (folder / "calls").read_text().splitlines()]
+    assert calls[0].words[-2:] == ["config", "list"]
+    return done, calls[1:]
+
+
+def words_of_pip(calls: list[Call]) -> list[list[str]]:
+    return [call.words[1:] for call in calls if call.tool == "pip"]
+
+
+def test_uv_installs_what_pip_would(tmp_path):
+    done, calls = install(tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert words_of_pip(calls) == [TOOLS]
+    assert calls[-1].tool == "uv"
+    assert calls[-1].words == ["--quiet", "pip", "install", "--python", sys.executable, *PINNED, *EDITABLE]
+    assert calls[-1].variables == {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+
+
+def test_uv_gets_pips_configuration_and_its_own_variables_win(tmp_path):
+    configuration = r"""
+global.index-url='https://overridden.example/simple'
+install.index-url='https://index.example/simple'
+global.extra-index-url='https://one.example/simple\nhttps://two.example/simple'
+global.constraint='a.txt b.txt'
+global.cert='/ca.pem'
+download.no-index='true'
+:env:.find-links='wheels more'
+:env:.default-timeout='180'
+:env:.disable-pip-version-check='1'
+"""
+    _, calls = install(tmp_path, configuration.strip(), UV_HTTP_TIMEOUT="7")
+    assert calls[-1].tool == "uv"
+    assert calls[-1].words[5:] == ["--constraint", "b.txt", "--constraint", "a.txt", *PINNED, *EDITABLE]
+    assert calls[-1].variables == {
+        "SSL_CERT_FILE": "/ca.pem",
+        "UV_DEFAULT_INDEX": "https://index.example/simple",
+        "UV_FIND_LINKS": "wheels,more",
+        "UV_HTTP_TIMEOUT": "7",
+        "UV_INDEX": "https://one.example/simple https://two.example/simple",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+
+
+@pytest.mark.parametrize(
+    ("configuration", "fails", "reason"),
+    [
+        ("global.proxy='http://proxy.example:3128'", [], "uv has no equivalent of pip's option proxy"),
+        ("something else", [], "pip's configuration cannot be read"),
+        ("", [["config"]], "pip's configuration cannot be read"),
+        ("", [["pip", "uv"]], "uv cannot be installed"),
+        ("", [["uv", "--editable"]], "uv has failed"),
+    ],
+)
+def test_pip_installs_if_uv_cannot(tmp_path, configuration, fails, reason):
+    done, calls = install(tmp_path, configuration, fails)
+    assert done.returncode == 0
+    assert done.stdout == f"{reason}: pip installs, which takes a minute longer.\n"
+    assert words_of_pip(calls)[-2:] == BY_PIP
+    assert calls[-1].tool == "pip"
+
+
+def test_the_exit_code_is_pips_if_neither_can(tmp_path):
+    done, _ = install(tmp_path, fails=[["pip"], ["uv"]])
+    assert done.returncode == 1
+    assert "ERROR: as the test wants it" in done.stderr
