@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.probe.guess import fits, is_same_kind, is_time, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
+
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[0-9A-Fa-f]{1,6});")
 
 # Fewer records do not show that a field is never sent.
 ENOUGH = 10
@@ -164,7 +167,19 @@ def _check_items(step: Step, mapped: _FieldMap, items: Items, not_stored: frozen
             _note_missing(step, _Missing(f"{table}.{column}, at {paths},", at, removable, beside), len(items))
         elif any(present(s, source.paths) is not None for s in sources):
             step.confirm(at)
+    _note_entities(step, mapped, [c for c in fields if c not in missing], sources)
     _ask_for_zone(step, mapped, {c: _kinds_at(f.paths, kinds, sources) for c, f in fields.items() if c not in missing})
+
+
+def _note_entities(step: Step, mapped: _FieldMap, columns: Sequence[str], sources: Sequence[Json]) -> None:
+    """Note the columns whose texts are escaped as in HTML, but have no tags, as HTML would."""
+    texts = {c: [text for s in sources if isinstance(text := present(s, mapped.fields[c].paths), str)] for c in columns}
+    escaped = [c for c, found in texts.items() if any(map(_ENTITY.search, found)) and "<" not in "".join(found)]
+    if escaped:
+        step.note(
+            f"{mapped.table}: texts have HTML entities such as &amp; ({', '.join(escaped)}). They are stored as they "
+            "are sent, so decode them in queries that show them"
+        )
 
 
 def _ask_for_zone(step: Step, mapped: _FieldMap, kinds: Kinds) -> None:

@@ -11,6 +11,7 @@ from ideas_pipeline.simulator.changes import (
     ZONE_OF_ODD_HOURS,
     Change,
     numbered_per_idea,
+    with_entities,
     with_ids,
     with_odd_hours,
     with_odd_texts,
@@ -196,6 +197,7 @@ DIALECTS: dict[str, Dialect] = {
     "invalid-utf-8": Dialect("some bytes are not valid UTF-8", {"broken_texts": "bytes"}, changes=(with_odd_texts,)),
     "nul-in-texts": Dialect("texts have NUL characters", {"broken_texts": "NUL"}, changes=(with_odd_texts,)),
     "lone-surrogates": Dialect("texts have lone surrogates", {"broken_texts": "surrogate"}, changes=(with_odd_texts,)),
+    "html-entities": Dialect("texts are escaped as in HTML: R&amp;D", changes=(with_entities,)),
     "ignored-parents": Dialect(
         "every list of a parent holds the records of all", {"ignored_parents": True, "names_parents": True}
     ),

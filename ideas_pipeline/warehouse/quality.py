@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.types import Json
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.columns import kind, own_keys
 from ideas_pipeline.tables.community import TABLES
@@ -291,17 +292,25 @@ def count_declared(
 
 
 def unmapped_lists(tx: Transaction, table: str) -> list[str]:
-    """Unmapped fields of live rows that hold lists of records, sorted. A few hundred rows are looked at."""
+    """Paths of unmapped fields of live rows that hold lists of records, sorted. A few hundred rows are looked at."""
     extra = TABLES[table].c._extra
     rows = tx.scalars(sa.select(extra).where(tx.live(TABLES[table]), extra.is_not(None)).limit(_ROWS_LOOKED_AT))
     return sorted(
         {
-            name
+            path
             for found in rows
-            for name, value in (found or {}).items()
+            for path, value in _with_fields_below(found or {})
             if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
         }
     )
+
+
+def _with_fields_below(extra: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    """Unmapped fields, and the fields of those that are maps, by path."""
+    for name, value in extra.items():
+        yield name, value
+        if isinstance(value, dict):
+            yield from ((f"{name}.{below}", inner) for below, inner in value.items())
 
 
 def _last_sync(tx: Transaction, stream: str) -> sa.ScalarSelect[datetime]:

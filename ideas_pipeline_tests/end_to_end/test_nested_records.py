@@ -22,9 +22,16 @@ TREE = {"1": None, "2": "1", "3": "2", "4": None, "5": "1"}
 
 def thread(name: str) -> list[dict[str, Any]]:
     """Five comments, three of them inside others."""
-    third = {"id": 3, "body": "re re", "parent_id": 2, name: []}
-    second = {"id": 2, "body": "re", name: [third]}
-    return [{"id": 1, "body": "top", name: [second, {"id": 5, "body": "re"}]}, {"id": 4, "body": "top", name: []}]
+    third = {"id": 3, "body": "re re", "parent_id": 2} | holding(name)
+    second = {"id": 2, "body": "re"} | holding(name, third)
+    first = {"id": 1, "body": "top"} | holding(name, second, {"id": 5, "body": "re"})
+    return [first, {"id": 4, "body": "top"} | holding(name)]
+
+
+def holding(path: str, *replies: dict[str, Any]) -> dict[str, Any]:
+    """A part of a comment that has these replies at a path."""
+    name, _, below = path.partition(".")
+    return {name: holding(below, *replies) if below else list(replies)}
 
 
 def lists(comments: list[dict[str, Any]]) -> dict[str, Any]:
@@ -69,13 +76,14 @@ def test_a_reply_that_is_also_in_the_list_itself_is_one_row(sqlite_url: str, tmp
         assert column(warehouse, "comments.parent_comment_id") == {"1": None, "2": "1"}
 
 
-def test_check_and_status_name_the_line_for_lists_of_another_name(sqlite_url: str, tmp_path: Path) -> None:
-    with small_api(lists(thread("responses"))) as server, Warehouse.open(sqlite_url, "acme") as warehouse:
+@pytest.mark.parametrize("path", ["responses", "thread.responses"])
+def test_check_and_status_name_the_line_for_lists_of_another_name(path: str, sqlite_url: str, tmp_path: Path) -> None:
+    with small_api(lists(thread(path))) as server, Warehouse.open(sqlite_url, "acme") as warehouse:
         read(server, warehouse, tmp_path)
-        assert "{comments: {nested: [responses]}}" in warnings(warehouse, "comments")["declared_counts"]
+        assert f"{{comments: {{nested: [{path}]}}}}" in warnings(warehouse, "comments")["declared_counts"]
         steps = list(check(contract_with({}), lambda contract: api_of(server, tmp_path, contract)))
         nested = all_fixes(steps)["streams"]["comments"]["nested"]
-        assert nested == ["replies", "children", "responses"]
+        assert nested == ["replies", "children", path]
         fitting = contract_with({"streams": {"comments": {"nested": nested}}})
         read(server, warehouse, tmp_path, fitting)
         assert column(warehouse, "comments.parent_comment_id") == TREE

@@ -33,3 +33,11 @@ def test_records_of_any_shape_can_be_compared(records):
 def test_names_in_a_map_that_may_be_those_of_people_are_not_shown():
     records = [{"likes": {person: 1}, "by_id": {"7": {"n": 1}}} for person in ("maria", "otto", "li")]
     assert kinds_of(records) == {"likes.*": {"number"}, "by_id": {"map by key"}}
+
+
+def test_texts_that_are_escaped_without_being_html_are_noted():
+    step = Step("ideas")
+    records = [{"id": n, "title": "R&amp;D", "body": "<p>R&amp;D</p>", "status": "a & b"} for n in range(3)]
+    check_fields(step, CONTRACT, "ideas", [(None, record) for record in records])
+    [note] = [note for note in step.notes if "HTML entities" in note]
+    assert "(title)" in note

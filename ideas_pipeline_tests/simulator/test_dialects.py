@@ -201,6 +201,10 @@ def test_odd_characters_are_sent(dialect: str, sent: bytes) -> None:
     assert sent in first_users(dialect).content
 
 
+def test_texts_are_escaped_as_in_html() -> None:
+    assert "&#39;R&amp;amp;D&#x27;" in first_users("html-entities").text
+
+
 def test_times_and_booleans_in_odd_formats() -> None:
     times = [user["joined_at"] for user in first_users("times-in-many-formats").json()["data"]]
     assert len({(type(time), len(str(time))) for time in times}) > 3
