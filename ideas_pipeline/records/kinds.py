@@ -51,7 +51,11 @@ def convert(kind: Kind, values: list[Json], times: TimeFormat) -> Values:
     if kind == "timestamp":
         moments, reasons = timestamps(values, times)
         return Values(moments, pa.array(moments, pa.int64()).cast(arrow_type(kind)), reasons)
-    if set(map(type, values)) <= _ALREADY[kind]:
+    kinds = set(map(type, values))
+    if kind in ("id", "text") and int in kinds and kinds <= {int, str, _NONE}:
+        values = _whole_numbers_as_text(values)
+        kinds = set(map(type, values))
+    if kinds <= _ALREADY[kind]:
         ready = _as_they_are(kind, values)
         if ready is not None:
             return ready
@@ -67,6 +71,13 @@ _ALREADY: dict[Kind, set[type]] = {
     "number": {int, float, _NONE},
     "boolean": {bool, _NONE},
 }
+
+
+def _whole_numbers_as_text(values: list[Json]) -> list[Json]:
+    try:
+        return [str(value) if type(value) is int else value for value in values]
+    except ValueError:  # Python writes no number of thousands of digits
+        return values
 
 
 def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:

@@ -120,15 +120,40 @@ def timestamps(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | N
     Returns:
         Microseconds since 1970 (UTC) for each value, or None; and by position, why a value could not be read.
     """
-    if set(map(type, values)) <= {str, type(None)}:
-        moments = _read_together(values, written)
-        if moments is not None:
-            return moments, {}
+    kinds = set(map(type, values)) - {type(None)}
+    found: list[int | None] | None = None
+    if kinds <= {str}:
+        found = _texts_together(values, written)
+    elif kinds == {int}:
+        found = _numbers_together(values, written)
+    if found is not None:
+        return found, {}
+    if kinds == {str} and (mostly := _mostly_usual(values)):
+        usual, others = mostly
+        found = _texts_together([values[n] for n in usual], written)
+        if found is not None:
+            moments, reasons = _read_one_by_one([values[n] for n in others], written)
+            read = dict(zip([*usual, *others], [*found, *moments], strict=True))
+            return [read.get(n) for n in range(len(values))], {others[n]: reason for n, reason in reasons.items()}
     return _read_one_by_one(values, written)
 
 
-def _read_together(values: Sequence[str | None], written: TimeFormat) -> list[int | None] | None:
-    """Convert all values at once; return None unless all have the usual format, and none may mean "no time"."""
+def _mostly_usual(values: Sequence[str | None]) -> tuple[list[int], list[int]] | None:
+    """The positions of the texts in the most frequent usual format, and of all others; None if these are as many."""
+    try:
+        texts = pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return None
+    masks = [pc.match_substring_regex(texts, form).fill_null(False) for form in (_PLAIN_WITH_ZONE, _PLAIN_NAIVE)]
+    usual = max((np.flatnonzero(mask) for mask in masks), key=len)
+    if 2 * len(usual) <= len(values) - texts.null_count:
+        return None
+    known = set(usual.tolist())
+    return usual.tolist(), [n for n, value in enumerate(values) if value is not None and n not in known]
+
+
+def _texts_together(values: Sequence[str | None], written: TimeFormat) -> list[int | None] | None:
+    """Convert all texts at once; return None unless all have one usual format, and none may mean "no time"."""
     try:
         texts = pa.array(values, pa.string())
         if pc.all(pc.match_substring_regex(texts, _PLAIN_WITH_ZONE), min_count=0).as_py():
@@ -146,7 +171,7 @@ def _read_together(values: Sequence[str | None], written: TimeFormat) -> list[in
         first, last = ends["min"], ends["max"]
         if not (_FIRST + margin <= first and last <= _LAST - margin):
             return None
-        if any(first - _MARGIN <= day <= last + _MARGIN for day in _days(written.no_times)):
+        if _may_be_none(first, last, written.no_times):
             return None
     if margin and written.timezone != "UTC":
         is_null = np.asarray(moments.is_null())
@@ -154,6 +179,31 @@ def _read_together(values: Sequence[str | None], written: TimeFormat) -> list[in
         moments = pa.array(_in_utc(local, written.timezone), pa.int64(), mask=is_null)
     plain: list[int | None] = moments.to_pylist()
     return plain
+
+
+def _numbers_together(values: Sequence[int | None], written: TimeFormat) -> list[int | None] | None:
+    """Convert all whole numbers at once; return None unless all are likely times in one unit, and none may be a day."""
+    try:
+        numbers = pa.array(values, pa.int64())
+    except (pa.ArrowInvalid, OverflowError):
+        return None
+    ends = pc.min_max(numbers).as_py()
+    first, last = ends["min"], ends["max"]
+    unit = unit_of(first)
+    # Digits of these lengths may be a day (20240105), or a day and an hour.
+    are_digits = {len(str(first)), len(str(last))} & {8, 12, 14} or len(str(first)) != len(str(last))
+    if unit is None or unit != unit_of(last) or written.epoch not in (None, unit) or are_digits or _UNITS[unit] < 1:
+        return None
+    moments = pc.multiply(numbers, int(_UNITS[unit]))
+    if _may_be_none(first * int(_UNITS[unit]), last * int(_UNITS[unit]), written.no_times):
+        return None
+    plain: list[int | None] = moments.to_pylist()
+    return plain
+
+
+def _may_be_none(first: int, last: int, no_times: tuple[str, ...]) -> bool:
+    """Whether one of the days that mean "no time" is between two moments, or close to them."""
+    return any(first - _MARGIN <= day <= last + _MARGIN for day in _days(no_times))
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -140,7 +140,9 @@ def typed(
         for name, column in hashed.items()
         if name not in source.places
     }
-    kept, repeated = _kept(record_keys, scopes, values, differing | {"_extra": compared})
+    kept, repeated = _kept(
+        record_keys, scopes, values, differing | {"_extra": compared}, lambda n: json_text(_payload(rows[n], extras[n]))
+    )
     reasons |= repeated
 
     ids = values["id"].plain if "id" in values else None
@@ -179,7 +181,11 @@ def typed(
 
 
 def _kept(
-    keys: Sequence[str | None], scopes: Sequence[str], values: Mapping[str, Values], compared: Mapping[str, list[Any]]
+    keys: Sequence[str | None],
+    scopes: Sequence[str],
+    values: Mapping[str, Values],
+    compared: Mapping[str, list[Any]],
+    received: Callable[[int], str],
 ) -> tuple[Set[int], dict[int, str]]:
     """Choose one record per key.
 
@@ -188,6 +194,8 @@ def _kept(
         scopes: per record, its scope.
         values: the columns.
         compared: the values, by column, in which different records differ.
+        received: a record as it was received. Of records that are equal, written differently (1 and "1"), it decides
+            which one stands for all.
 
     Returns:
         The positions of the chosen records; and by position, why others are rejected.
@@ -206,9 +214,9 @@ def _kept(
         if len(positions) == 1:
             continue
         hashes = _row_hashes({name: [column[n] for n in positions] for name, column in compared.items()})
-        states = dict(zip(hashes, positions, strict=True))  # of records that are equal, the last
-        if len(states) == 1:
+        if len(set(hashes)) == 1:
             continue
+        states = dict(sorted(zip(hashes, positions, strict=True), key=lambda state: received(state[1])))
         moments = {n: tuple(-math.inf if column[n] is None else column[n] for column in times) for n in positions}
         *older, (_, newest) = sorted(states.items(), key=lambda state: (moments[state[1]], state[0]))
         kept.difference_update(positions)

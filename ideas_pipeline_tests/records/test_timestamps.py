@@ -213,12 +213,18 @@ TEXTS = st.one_of(
         st.lists(TEXTS),
         st.lists(MOMENTS.map(lambda m: m.isoformat())),
         st.lists(MOMENTS.map(lambda m: m.isoformat() + "Z")),
+        st.lists(st.one_of(*[MOMENTS.map(lambda m: m.isoformat() + "Z")] * 4, TEXTS.filter(lambda t: type(t) is str))),
+        st.lists(st.one_of(st.integers(915_148_800, 2_000_000_000), st.none())),
+        st.lists(st.integers(915_148_800_000, 2_000_000_000_000)),
+        st.lists(st.integers(788_918_300, 788_918_500)),
+        st.lists(st.integers(20_000_101, 20_301_231)),
+        st.lists(st.integers(199_912_312_000, 203_012_312_359)),
     ),
     ZONES,
 )
 def test_a_values_neighbours_do_not_change_how_it_is_read(values, zone):
     together, reasons = timestamps(values, TimeFormat(zone, no_times=NONE))
     for position, value in enumerate(values):
-        # A number beside it sends the value down the slow road.
-        [alone, _], alone_reasons = timestamps([value, 1_000_000_000], TimeFormat(zone, no_times=NONE))
+        # A fraction beside it makes it be read by itself.
+        [alone, _], alone_reasons = timestamps([value, 1_000_000_000.5], TimeFormat(zone, no_times=NONE))
         assert (alone, alone_reasons.get(0)) == (together[position], reasons.get(position))

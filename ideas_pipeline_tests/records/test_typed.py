@@ -8,7 +8,7 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ideas_pipeline.records.typed import SourceFormat, typed
@@ -232,6 +232,7 @@ def outcome(result):
     return {key: sorted(what) for key, what in by_key.items()}
 
 
+@example([{"id": "1"}, {"id": "1", "_extra": {"a": 1}}, {"id": 1}])
 @given(st.lists(VOTE, max_size=6))
 def test_any_json_in_any_column_is_a_row_or_a_reject_and_order_does_not_matter(rows):
     result = typed_rows("votes", *rows)
