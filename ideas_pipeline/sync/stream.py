@@ -23,11 +23,13 @@ from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-# A batch is loaded when it holds so many records or finished scopes, or after so many seconds: large enough to spread
-# the cost of a transaction, small enough to keep memory flat and to lose little work.
+# A batch is loaded when it holds so many records or finished scopes, or after so many seconds, and the loader is free:
+# large enough to spread the cost of a transaction, small enough to lose little work. While the loader is busy, the
+# batch grows to so many times its size, before the reader waits: larger batches cost less per row.
 BATCH_RECORDS = 4_000
 BATCH_SCOPES = 500
 _BATCH_SECONDS = 10.0
+_GROWS = 5
 # A scope is loaded when its last page has come, so that readers never see half of it. The exception: if this many
 # records of unfinished scopes wait in memory, they are loaded.
 UNFINISHED_RECORDS = 20_000
@@ -155,8 +157,9 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
                     for open_scope, records in unfinished.items():
                         rows.add(records, open_scope)
                     unfinished, waiting = {}, 0
-                full = len(rows.records) >= BATCH_RECORDS or len(finished) >= BATCH_SCOPES
-                if full or time.monotonic() - since > _BATCH_SECONDS:
+                size = max(len(rows.records) / BATCH_RECORDS, len(finished) / BATCH_SCOPES)
+                is_due = size >= 1 or time.monotonic() - since > _BATCH_SECONDS
+                if (is_due and (loading is None or loading.done())) or size >= _GROWS:
                     flush()
         finally:
             flush()

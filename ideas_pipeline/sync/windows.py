@@ -35,16 +35,13 @@ class Chain:
 
     def __init__(self, helpers: Iterable[list[str]] = ()) -> None:
         self.windows: dict[int, list[str]] = {}
-        self.helpers: list[list[str]] = []
+        self.helpers: list[list[str]] = list(helpers)
         self._bridges: dict[int, int] = {}  # by the index of the later neighbour
-        self._of: dict[str, list[int]] = {}
-        for ids in helpers:
-            self.add_helper(ids)
+        self._of: dict[str, list[int]] = {}  # the helpers that have a row: only lists that move need it
+        self._indexed = 0
 
     def add_helper(self, ids: list[str]) -> None:
         """Add a window that may link others."""
-        for key in ids:
-            self._of.setdefault(key, []).append(len(self.helpers))
         self.helpers.append(ids)
 
     def linked(self, before: int, after: int) -> bool:
@@ -76,6 +73,10 @@ class Chain:
         return [*self.windows.values(), *self.helpers]
 
     def _touching(self, ids: Iterable[str]) -> set[int]:
+        while self._indexed < len(self.helpers):
+            for key in self.helpers[self._indexed]:
+                self._of.setdefault(key, []).append(self._indexed)
+            self._indexed += 1
         return {number for key in ids for number in self._of.get(key, ())}
 
 
