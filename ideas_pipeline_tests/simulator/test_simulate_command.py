@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import trustme
 from click.testing import CliRunner
 
 from ideas_pipeline.cli.simulate import simulate
@@ -96,6 +97,21 @@ def test_dialects_are_listed_and_spoken_and_what_a_client_must_know_is_printed(t
         output, _ = process.communicate()
     assert (refused.status_code, refused.json()["error"]) == (200, "invalid_token")
     assert "The client's contract (IDEAS_CONTRACT) has to say:\n\ntimezone: Africa/Lagos\n" in output
+
+
+def test_an_api_behind_tls_links_its_pages_with_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    tls = ["--tls", str(tmp_path / "server.pem"), "--dialect", "http-links"]
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with running(tmp_path / "ready.json", *tls) as (_, api), requests.Session() as session:
+        base, client = api["base_url"], {name: api[name] for name in ("client_id", "client_secret")}
+        assert base.startswith("https://")
+        code = session.post(base + "auth/code", data=client).json()["auth_code"]
+        token = session.post(base + "auth", data=client | {"auth_code": code}).json()["access_token"]
+        users = session.get(base + "users", headers={"Authorization": f"Bearer {token}"}).json()
+    assert users["links"]["next"].startswith(base.replace("https://", "http://"))
 
 
 def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
