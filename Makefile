@@ -57,7 +57,7 @@ format: $(DEV)
 # Installed again when the dependencies or their pins change.
 $(READY): pyproject.toml constraints.txt
 	@$(call require_python)
-	@echo 'Setting up .venv (half a minute or so, the first time) …'
+	@echo 'Setting up .venv (half a minute with uv, two with pip) …'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python deploy/install.py '.[postgres]'
 	@touch $@
@@ -79,7 +79,7 @@ constraints:
 	rm -rf build/fresh-venv
 	$(PYTHON) -m venv build/fresh-venv
 	build/fresh-venv/bin/python -m pip install --quiet --upgrade setuptools
-	build/fresh-venv/bin/python -m pip install --quiet -e '.[dev]'
+	build/fresh-venv/bin/python -m pip install --quiet -e '.[dev]' uv
 	{ grep '^#' constraints.txt; build/fresh-venv/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 	rm -rf build/fresh-venv

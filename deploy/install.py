@@ -1,7 +1,8 @@
 """Install this project and what it needs, in the pinned versions, into the environment of the Python that runs this.
 
 ``.venv/bin/python deploy/install.py '.[dev]'`` is ``pip install -c constraints.txt -e '.[dev]'``, done by uv in a fifth
-of the time. uv comes from the same index as all the rest. Where it is not to be had, or fails, pip does the work.
+of the time. uv comes from the same index as all the rest. Where it is not to be had, or fails, pip does the work: so no
+dependency of the project may name uv.
 
 uv does not read pip's configuration (https://docs.astral.sh/uv/pip/compatibility/), so this passes it on: indexes,
 folders of packages, further constraints, certificates, time limits. With an option that uv has no word for, such as a

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -109,6 +111,16 @@ def test_pip_installs_if_uv_cannot(tmp_path, configuration, fails, reason):
     assert done.stdout == f"{reason}: pip installs, which takes a minute longer.\n"
     assert words_of_pip(calls)[-2:] == BY_PIP
     assert calls[-1].tool == "pip"
+
+
+def test_uv_is_pinned_but_nothing_depends_on_it_because_pip_must_be_able_to_do_without():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    assert [name for name in needed if re.match(r"uv\b", name)] == []
+    assert re.search(r"^uv==[0-9.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 
 
 def test_the_exit_code_is_pips_if_neither_can(tmp_path):
