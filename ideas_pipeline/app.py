@@ -20,7 +20,7 @@ from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.marts.build import build_marts
+from ideas_pipeline.marts.build import refresh_marts
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
@@ -217,10 +217,10 @@ def retry_rejects(
 
 
 def rebuild_marts(settings: Settings, warehouse: Warehouse) -> None:
-    """Rebuild the marts after their tables have changed, if the engine supports them. Raises WarehouseError."""
+    """Rebuild the marts of which the tables have changed, if the engine supports them. Raises WarehouseError."""
     if warehouse.dialect.name in DIALECTS:
         with warehouse.writing() as tx:
-            build_marts(tx, settings.timezone)
+            refresh_marts(tx, settings.timezone)
 
 
 @contextmanager

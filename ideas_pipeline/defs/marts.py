@@ -11,7 +11,7 @@ from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners, step_name, tags
-from ideas_pipeline.marts.build import MARTS, build_marts
+from ideas_pipeline.marts.build import MARTS, refresh_marts
 from ideas_pipeline.marts.lineage import column_lineage
 from ideas_pipeline.marts.mart import Mart
 from ideas_pipeline.settings import Settings
@@ -42,7 +42,7 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
         can_subset=False,
     )
     def build(warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
-        """Rebuild the analysts' tables from the warehouse."""
+        """Rebuild those of the analysts' tables of which the sources have changed."""
         with expected_errors_as_failures():
             built = marts_built(settings, warehouse.warehouse)
         for mart in built:
@@ -52,9 +52,9 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
 
 
 def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMaterialization]:
-    """Build the marts, and describe each one. Raises WarehouseError."""
+    """Build the marts of which the tables have changed, and describe each one. Raises WarehouseError."""
     with warehouse.writing() as tx:
-        built = build_marts(tx, settings.timezone)
+        built = refresh_marts(tx, settings.timezone)
     with warehouse.reading() as tx:
         return [
             dg.AssetMaterialization(

@@ -92,4 +92,4 @@ def classes_exist(context: BuildContext) -> sa.ColumnElement[bool]:
     return sa.exists().where(LABEL_CLASSES.c.community == context.community)
 
 
-MART = Mart(TABLE, _select, reads=("ideas", "idea_labels", "idea_history", "users"))
+MART = Mart(TABLE, _select, reads=("ideas", "idea_labels", "idea_history", "users"), people=("banned",))

@@ -29,8 +29,10 @@ from ideas_pipeline.marts import (
 )
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.marts.mart import BuildContext, Mart
+from ideas_pipeline.marts.sources import made_of
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.schema import comments
 
@@ -63,6 +65,8 @@ _CHUNK = 1_000
 def build_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
     """Rebuild every mart of the community from the tables. Readers see all marts before the build, or all after it.
 
+    See ``refresh_marts`` for rebuilding only what has changed.
+
     Args:
         tx: A transaction that writes.
         timezone: The IANA name of the time zone whose days and months are counted.
@@ -74,28 +78,72 @@ def build_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -
     Raises:
         WarehouseError: The engine is not supported, or the build failed; the marts are unchanged.
     """
+    now = datetime.now(UTC)
+    context = _context(tx, timezone, as_of or now)
+    _prepare(tx.connection)
+    tx.execute(sa.delete(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))
+    return _rebuild(tx, MARTS, context, made_of(tx, MARTS, context), now)
+
+
+def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
+    """Rebuild the marts of which the sources have changed since they were built, and update ages in the others.
+
+    Args, result and errors are those of ``build_marts``.
+    """
+    now = datetime.now(UTC)
+    context = _context(tx, timezone, as_of or now)
+    _prepare(tx.connection)
+    built = {row.mart: row for row in tx.execute(sa.select(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))}
+    current = made_of(tx, MARTS, context)
+    stale = {
+        name: mart
+        for name, mart in MARTS.items()
+        if name not in built
+        or built[name].made_of != current[name]
+        or (mart.counts_up_to_now and utc(built[name].as_of) != context.as_of)
+    }
+    tx.execute(
+        sa.delete(BUILT_MARTS).where(tx.owns(BUILT_MARTS), BUILT_MARTS.c.mart.in_([*stale, *(built.keys() - MARTS)]))
+    )
+    kept = {name: mart for name, mart in MARTS.items() if name not in stale}
+    for mart in kept.values():
+        if mart.ages:
+            tx.execute(sa.update(mart.table).where(tx.owns(mart.table)).values(**mart.ages(context)))
+    if kept:
+        moved = {**_as_of(context), "checked_at": now}
+        tx.execute(sa.update(BUILT_MARTS).where(tx.owns(BUILT_MARTS)).values(**moved))
+    rows = _rebuild(tx, stale, context, current, now)
+    return {name: rows[name] if name in rows else built[name].rows for name in MARTS}
+
+
+def _context(tx: Transaction, timezone: str, as_of: datetime) -> BuildContext:
     if tx.dialect.name not in DIALECTS:
         raise WarehouseError(
             f"The marts can be built on {' and '.join(DIALECTS)} only, not on {tx.dialect.name}. "
             "The tables of the community can still be used."
         )
-    built_at = datetime.now(UTC)
-    context = BuildContext(tx.community, as_of or built_at, timezone, tx.dialect.name)
-    rows: dict[str, int] = {}
-    _prepare(tx.connection)
-    facts.fill(tx.connection, context)
-    for name, mart in MARTS.items():
-        rows[name] = _build(tx, mart, context)
-    facts.drop(tx.connection)
-    tx.execute(sa.delete(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))
-    same = {
-        "community": tx.community,
-        "as_of": context.as_of,
-        "timezone": timezone,
-        "today": context.as_of.astimezone(ZoneInfo(timezone)).date(),
-        "built_at": built_at,
-    }
-    tx.execute(sa.insert(BUILT_MARTS), [{"mart": name, "rows": count, **same} for name, count in rows.items()])
+    return BuildContext(tx.community, as_of, timezone, tx.dialect.name)
+
+
+def _as_of(context: BuildContext) -> dict[str, Any]:
+    """The columns of ``_marts`` that say up to when durations are counted."""
+    today = context.as_of.astimezone(ZoneInfo(context.timezone)).date()
+    return {"as_of": context.as_of, "timezone": context.timezone, "today": today}
+
+
+def _rebuild(
+    tx: Transaction, marts: Mapping[str, Mart], context: BuildContext, fingerprints: Mapping[str, str], now: datetime
+) -> dict[str, int]:
+    """Build ``marts``, of which ``_marts`` has no rows, and the temporary tables that they need."""
+    if not marts:
+        return {}
+    needed = facts.needed_by([mart.select(context) for mart in marts.values()], context)
+    facts.fill(tx.connection, context, needed)
+    rows = {name: _build(tx, mart, context) for name, mart in marts.items()}
+    facts.drop(tx.connection, needed)
+    same = {"community": tx.community, "built_at": now, "checked_at": now, **_as_of(context)}
+    built = [{"mart": name, "rows": count, "made_of": fingerprints[name], **same} for name, count in rows.items()]
+    tx.execute(sa.insert(BUILT_MARTS), built)
     return rows
 
 
@@ -132,6 +180,8 @@ def delete_people(tx: Transaction, is_erased: Callable[[str], object]) -> dict[s
                 tx.execute(sa.delete(mart.table).where(mine, column.in_(chunk)))
             if people:
                 deleted[name] = len(people)
+    outdated = sa.and_(tx.owns(BUILT_MARTS), BUILT_MARTS.c.mart.in_(deleted))
+    tx.execute(sa.update(BUILT_MARTS).where(outdated).values(made_of=None))
     return deleted
 
 
@@ -148,8 +198,8 @@ def _prepare(connection: sa.Connection) -> None:
             if same_key and _shape(connection, columns[table.name]) == _shape(connection, wanted):
                 continue
             table.drop(connection)
-            # The table holds the rows of every community.
-            connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name))
+        # The table holds the rows of every community.
+        connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name))
         table.create(connection)
     for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
         connection.execute(comment)

@@ -50,4 +50,4 @@ def _select(context: BuildContext) -> sa.Select[Any]:
     ).group_by(v.challenge_id, v.type)
 
 
-MART = Mart(TABLE, _select, reads=("ideas", "votes", "users"))
+MART = Mart(TABLE, _select, reads=("ideas", "votes", "users"), people=("banned",))

@@ -102,6 +102,14 @@ def seconds_between(earlier: Column, later: Column, context: BuildContext) -> Co
     return sa.case((later >= earlier, second(later) - second(earlier)))
 
 
+def microseconds_of(moment: Column, context: BuildContext) -> Column:
+    """The microseconds of ``moment`` within its minute."""
+    if context.dialect == "postgresql":
+        return sa.cast(sa.extract("microseconds", moment), sa.BigInteger)
+    second, fraction = sa.func.substr(moment, 18, 2, type_=sa.Text), sa.func.substr(moment, 21, 6, type_=sa.Text)
+    return sa.cast(second + fraction, sa.BigInteger)
+
+
 def literal_moment(at: datetime) -> Column:
     """``at``, which is timezone-aware, as a literal of the statement."""
     return sa.literal(at.astimezone(UTC), sa.DateTime(timezone=True))

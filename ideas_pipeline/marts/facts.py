@@ -8,10 +8,11 @@ comments that the start of a stage cleared are counted as acts, but not as curre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from ideas_pipeline.marts.dialect import believed, binary_collated, day_of
 from ideas_pipeline.marts.mart import BuildContext
@@ -106,18 +107,31 @@ PEOPLE = _fact(
 """Everybody in ``users`` who is not banned, registered or not."""
 
 
-def fill(connection: sa.Connection, context: BuildContext) -> None:
-    """Create and fill the temporary tables in the transaction of ``connection``."""
-    for table, select in SELECTS.items():
+def needed_by(selects: Iterable[sa.Select[Any]], context: BuildContext) -> list[sa.Table]:
+    """The temporary tables that SELECTs read, directly or through others, in the order in which they are filled."""
+    open_: list[sa.Select[Any]] = [*selects]
+    needed: set[sa.Table] = set()
+    while open_:
+        for element in visitors.iterate(open_.pop()):
+            table = element.table if isinstance(element, sa.Column) else element
+            if isinstance(table, sa.Table) and table in SELECTS and table not in needed:
+                needed.add(table)
+                open_.append(SELECTS[table](context))
+    return [table for table in SELECTS if table in needed]
+
+
+def fill(connection: sa.Connection, context: BuildContext, tables: Iterable[sa.Table]) -> None:
+    """Create and fill the temporary ``tables`` in the transaction of ``connection``."""
+    for table in tables:
         table.create(connection, checkfirst=False)
-        connection.execute(sa.insert(table).from_select([c.name for c in table.columns], select(context)))
+        connection.execute(sa.insert(table).from_select([c.name for c in table.columns], SELECTS[table](context)))
         if context.dialect == "postgresql":  # without statistics its planner assumes a small table
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
-def drop(connection: sa.Connection) -> None:
-    """Drop the temporary tables."""
-    for table in SELECTS:
+def drop(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
+    """Drop the temporary ``tables``."""
+    for table in tables:
         table.drop(connection, checkfirst=False)
 
 

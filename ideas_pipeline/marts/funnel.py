@@ -139,4 +139,6 @@ def _entries() -> sa.Subquery:
     )
 
 
-MART = Mart(TABLE, _select, reads=("challenges", "challenge_stages", "ideas", "idea_history", "users"))
+MART = Mart(
+    TABLE, _select, reads=("challenges", "challenge_stages", "ideas", "idea_history", "users"), people=("banned",)
+)

@@ -104,6 +104,18 @@ def _responses(context: BuildContext) -> sa.Subquery:
     )
 
 
+def _ages(context: BuildContext) -> dict[str, sa.ColumnElement[Any]]:
+    now = literal_moment(context.as_of)
+    return {
+        "age_seconds": seconds_between(TABLE.c.submitted_at, now, context),
+        "stage_age_seconds": seconds_between(TABLE.c.stage_since, now, context),
+    }
+
+
 MART = Mart(
-    TABLE, _select, reads=("ideas", "idea_coauthors", "idea_labels", "idea_history", "comments", "votes", "users")
+    TABLE,
+    _select,
+    reads=("ideas", "idea_coauthors", "idea_labels", "idea_history", "comments", "votes", "users"),
+    people=("banned", "admins"),
+    ages=_ages,
 )

@@ -33,12 +33,24 @@ class BuildContext:
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A table and the SELECT that fills it, with the table's columns in order, without ``community``."""
+    """A table and the SELECT that fills it, with the table's columns in order, without ``community``.
+
+    Attributes:
+        table: The mart's table.
+        select: The SELECT that fills it.
+        reads: The tables that it is built from.
+        people: What it depends on in ``users``, if it reads them only for that: who is ``banned``, who
+            are the ``admins``, whether the source has ``reported statuses`` at all.
+        ages: The columns that count up to now, if they depend on nothing but the row: they are updated without a build.
+        counts_up_to_now: Whether other columns do, too. The mart is then rebuilt whenever now has moved.
+    """
 
     table: sa.Table
     select: Callable[[BuildContext], sa.Select[Any]]
     reads: tuple[str, ...]
-    """The tables that it is built from."""
+    people: tuple[str, ...] = ()
+    ages: Callable[[BuildContext], dict[str, sa.ColumnElement[Any]]] | None = None
+    counts_up_to_now: bool = False
 
 
 def mart_table(name: str, meaning: str, *columns: sa.Column[Any]) -> sa.Table:

@@ -142,4 +142,4 @@ def _reported(table: sa.FromClause, which: sa.ColumnElement[bool], *columns: str
     return sa.select(*counts).where(which).subquery()
 
 
-MART = Mart(TABLE, _select, reads=("ideas", "comments", "users"))
+MART = Mart(TABLE, _select, reads=("ideas", "comments", "users"), people=("banned", "reported statuses"))

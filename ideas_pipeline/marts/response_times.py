@@ -61,4 +61,4 @@ def _select(context: BuildContext) -> sa.Select[Any]:
     )
 
 
-MART = Mart(TABLE, _select, reads=("ideas", "idea_coauthors", "comments", "users"))
+MART = Mart(TABLE, _select, reads=("ideas", "idea_coauthors", "comments", "users"), people=("banned",))

@@ -90,4 +90,10 @@ def _select(context: BuildContext) -> sa.Select[Any]:
     )
 
 
-MART = Mart(TABLE, _select, reads=("challenges", "challenge_stages", "ideas", "idea_history", "users"))
+MART = Mart(
+    TABLE,
+    _select,
+    reads=("challenges", "challenge_stages", "ideas", "idea_history", "users"),
+    people=("banned",),
+    counts_up_to_now=True,
+)

@@ -127,7 +127,7 @@ def _built(tx: Transaction) -> sa.Row[Any]:
             f"The report of {tx.community} needs its marts, which are not built yet. "
             "Run: ideas-pipeline sync, or, if it was synced before: ideas-pipeline marts."
         )
-    return built[0]
+    return max(built, key=lambda row: row.built_at)
 
 
 def _rows(tx: Transaction, name: str) -> Rows:

@@ -272,5 +272,8 @@ MARTS = sa.Table(
     column("timezone", "text", "The time zone of its days and months.", required=True),
     column("today", "date", "The day of as_of in that time zone."),
     column("built_at", "timestamp", "When the mart was built.", required=True),
-    comment="One row per mart: when it was last built. All marts of a community are built in one transaction.",
+    column("checked_at", "timestamp", "When it was built, or found to be made of the same rows as before."),
+    column("made_of", "text", "A fingerprint of the rows and the code that it was built from."),
+    comment="One row per mart: when it was last built. All marts of a community are built in one transaction. A sync "
+    "leaves a mart as it is if nothing that it is made of has changed; ages are then updated.",
 )

@@ -86,8 +86,9 @@ def created_at(tx: Transaction) -> datetime:
 
 
 def marts_built_at(tx: Transaction) -> datetime | None:
-    """When the oldest of the community's marts was built, in UTC; None if it has none."""
-    at = tx.scalar(sa.select(sa.func.min(MARTS.c.built_at)).where(tx.owns(MARTS)))
+    """When the community's marts were last built or found to be current, all of them, in UTC; None if it has none."""
+    current = sa.func.coalesce(MARTS.c.checked_at, MARTS.c.built_at)
+    at = tx.scalar(sa.select(sa.func.min(current)).where(tx.owns(MARTS)))
     return utc(at) if at else None
 
 
