@@ -184,10 +184,12 @@ class Stream(Model):
 
 
 class Limits(Model):
-    """How much load the API gets. Times are in seconds.
+    """How much load the API gets, and how much one of its answers may cost. Times are in seconds.
 
     ``attempts`` and ``deadline`` limit one request with all its retries, whichever is reached first.
     ``sweeps``: how often a list is read at most until two sweeps agree.
+    ``body_megabytes``, ``header_kilobytes``: the largest body of a response, decompressed, and its largest status line
+    and headers.
     """
 
     requests_per_second: float | None = Field(default=None, gt=0)
@@ -198,6 +200,8 @@ class Limits(Model):
     attempts: int = Field(default=6, ge=1)
     deadline: float = Field(default=300, gt=0)
     sweeps: int = Field(default=5, ge=2)
+    body_megabytes: int = Field(default=64, ge=1, le=1024)
+    header_kilobytes: int = Field(default=256, ge=16, le=1024)
 
 
 class Contract(Model):

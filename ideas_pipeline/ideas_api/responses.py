@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -24,7 +23,6 @@ from ideas_pipeline.ideas_api.urls import same_host
 _SMALLEST_UNIX_TIME = 1e9
 # A longer pause is a mistake of the server.
 _LONGEST_PAUSE = 24 * 3600.0
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +60,6 @@ class Response:
         if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             raise refusal(self.status, "GET", urlsplit(self.url).path).after(self.requests)
         return self
-
-
-def read_body(raw: Any, ends: float) -> bytes:
-    """Read the whole body, decompressed. Raises TimeoutError if it is incomplete at ``ends`` (``time.monotonic``)."""
-    chunks = []
-    while chunk := raw.read1(_CHUNK, decode_content=True):
-        chunks.append(chunk)
-        if time.monotonic() > ends:
-            raw.close()
-            raise TimeoutError
-    return b"".join(chunks)
 
 
 def json_of(response: requests.Response, content: bytes) -> Parsed:

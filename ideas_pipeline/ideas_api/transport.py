@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import requests
 import requests.utils
 import urllib3
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random, wait_random_exponential
 
@@ -24,6 +23,7 @@ from ideas_pipeline.contract.auth import ExpiredToken
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.contract.types import SendAs
 from ideas_pipeline.errors import ContractError, IdeasApiError, Unavailable
+from ideas_pipeline.ideas_api.bounded_reading import Allowance, BoundedAdapter, read_body, reading_within
 from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.http_errors import (
     RetryableError,
@@ -43,7 +43,6 @@ from ideas_pipeline.ideas_api.responses import (
     is_web_page,
     json_of,
     json_or_none,
-    read_body,
     redirect_target,
 )
 from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs, origin
@@ -145,7 +144,7 @@ class Transport:
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session = requests.Session()
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=limits.concurrency))
+            self._session.mount(scheme, BoundedAdapter(pool_maxsize=limits.concurrency))
         self._retrying = Retrying(
             retry=retry_if_exception_type(RetryableError),
             wait=_pause,
@@ -190,6 +189,7 @@ class Transport:
             RequestRefused: any other 4xx.
             RateLimited: the API, or the contract's own rate, requires a pause beyond the deadline.
             Unavailable: no usable response after every retry.
+            UnexpectedResponse: the response is larger than the contract's limits allow.
             ContractError: the request cannot be built, or is redirected to another host.
         """
         call = _Call(
@@ -281,13 +281,15 @@ class Transport:
             self.requests += 1
         call.count()
         timeout = (min(self._limits.connect_timeout, call.remaining), min(self._limits.read_timeout, call.remaining))
+        allowance = Allowance(call.ends, self._limits.header_kilobytes, self._limits.body_megabytes)
         failure: RetryableError | Unavailable
         try:
             # Sent by the adapter, not the session: no cookies, no redirects, no ~/.netrc, in half the time.
-            response = self._session.get_adapter(call.url).send(
-                call.prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self._proxies
-            )
-            return response, read_body(response.raw, call.ends)
+            with reading_within(allowance):
+                response = self._session.get_adapter(call.url).send(
+                    call.prepared, stream=True, timeout=timeout, verify=self._verify, proxies=self._proxies
+                )
+                return response, read_body(response.raw, allowance)
         except _FAILURES as error:
             failure = connection_error(error, urlsplit(call.url).hostname or "the API")
         # Not within the except clause: that exception contains the whole URL.
