@@ -9,6 +9,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, tags
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.run import StreamResult
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import ATTRIBUTES, IDEA_HISTORY
 from ideas_pipeline.warehouse.database import Transaction
 
@@ -35,7 +36,8 @@ def column_lineage(settings: Settings, contract: Contract, stream: str) -> dict[
         filled = spec.each.placeholder if spec.reads == "list" else "id"
         streams = contract.tables()
         named = [name.split(".") for name in spec.each.of]
-        found[filled] = found.get(filled, []) + [table_column(settings, streams[t], t, column) for t, column in named]
+        if filled in TABLES[stream].c:
+            found[filled] = found.get(filled, []) + [table_column(settings, streams[t], t, c) for t, c in named]
     found["id"] = found.get("id", []) + [dep for name in spec.key for dep in found.get(name, [])]
     for table, part in spec.embedded.items():
         found[f"{table}.{part.parent_key}"] = found["id"]

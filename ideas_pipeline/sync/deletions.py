@@ -112,10 +112,10 @@ def _contradicted(
     """
     new = Counter(absence.scope for absence in absent.values() if absence.run_id == run.run_id)
     found = {s: w for s, w in homes.contradictions(tally.complete).items() if s in new}
-    each = run.source.contract.streams[stream].each
-    if not new or not each or not each.declared:
+    spec = run.source.contract.streams[stream]
+    if not new or not spec.each or not spec.each.declared:
         return found
-    live, before = live_counts(tx, stream, each.placeholder), declared_before(tx, stream, new, run.run_id)
+    live, before = live_counts(tx, stream, spec.listed_by), declared_before(tx, stream, new, run.run_id)
     now = declared_in(tx, stream, new, run.run_id)
     for scope, count in new.items():
         if scope not in now or (declared := now[scope].declared) is None:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
-from ideas_pipeline.tables.columns import kind, own_keys
-from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.columns import kind, own_keys, parent_of
+from ideas_pipeline.tables.community import TABLES, scope_of
 from ideas_pipeline.times import EARLIEST, LATEST_PLAN, TOMORROW, utc
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.status import OF_SYNCS, OF_SYNCS_AND_BACKFILLS
@@ -220,7 +220,7 @@ class Declaration:
         parent: The parents' table.
         declared: The column of ``parent`` that holds the number.
         child: The children's table.
-        of_parent: The column of ``child`` that names the parent.
+        of_parent: The placeholder whose values the children's lists are named by (see ``scope_of``).
     """
 
     parent: str
@@ -264,11 +264,9 @@ def count_declared(
 ) -> DeclaredCounts:
     """Compare declared counts with the children for which ``counted`` holds; None counts all live children."""
     above, below = TABLES[declaration.parent], TABLES[declaration.child]
-    of_parent = below.c[declaration.of_parent]
-    rows = sa.select(of_parent.label("of"), sa.func.count().label("there")).where(tx.live(below))
-    if counted is not None:
-        rows = rows.where(counted)
-    by_parent = rows.group_by(of_parent).subquery()
+    rows = sa.select(scope_of(below, declaration.of_parent).label("of")).where(tx.live(below))
+    children = (rows if counted is None else rows.where(counted)).subquery()
+    by_parent = sa.select(children.c.of, sa.func.count().label("there")).group_by(children.c.of).subquery()
     there = sa.func.coalesce(by_parent.c.there, 0)
     declared = above.c[declaration.declared]
     query = (
@@ -325,12 +323,17 @@ def _last_sync(tx: Transaction, stream: str) -> sa.ScalarSelect[datetime]:
 
 def differing_parents(community: str, declaration: Declaration) -> str:
     """SQL, for a person to run on any engine, that lists the parents whose count differs."""
-    parent, declared = declaration.parent, declaration.declared
+    parent, declared, child = declaration.parent, declaration.declared, declaration.child
+    children, of_parent = child, f"{child}.{declaration.of_parent}"
+    if declaration.of_parent not in TABLES[child].c:  # it is a column of the rows that the children belong to
+        column, above = parent_of(TABLES[child]) or ("", "")
+        children = f"({child} JOIN {above} o ON o.community = {child}.community AND o.id = {child}.{column})"
+        of_parent = f"o.{declaration.of_parent}"
     return (
-        f"SELECT p.id, p.{declared} AS declared, COUNT(c.id) AS there\n"
-        f"FROM {parent} p LEFT JOIN {declaration.child} c\n"
-        f"  ON c.community = p.community AND c.{declaration.of_parent} = p.id AND c._deleted_at IS NULL\n"
+        f"SELECT p.id, p.{declared} AS declared, COUNT({child}.id) AS there\n"
+        f"FROM {parent} p LEFT JOIN {children}\n"
+        f"  ON {child}.community = p.community AND {of_parent} = p.id AND {child}._deleted_at IS NULL\n"
         f"WHERE p.community = '{community}' AND p._deleted_at IS NULL\n"
-        f"GROUP BY p.id, p.{declared} HAVING COUNT(c.id) <> p.{declared}\n"
-        f"ORDER BY ABS(COUNT(c.id) - p.{declared}) DESC;"
+        f"GROUP BY p.id, p.{declared} HAVING COUNT({child}.id) <> p.{declared}\n"
+        f"ORDER BY ABS(COUNT({child}.id) - p.{declared}) DESC;"
     )

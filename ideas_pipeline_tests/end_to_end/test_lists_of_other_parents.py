@@ -14,6 +14,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.counts import declare_counts
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.sync.findings import Expectations, stream_findings
 from ideas_pipeline.sync.planning import VERIFY_DAYS
 from ideas_pipeline.sync.run import Full, Incremental, Mode
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
@@ -35,9 +36,9 @@ OF_CHALLENGES = contract_with(
         "streams": {
             name: {
                 "path": f"challenges/{{challenge_id}}/{name}",
-                "each": {"!": {"of": ["challenges.id"], "placeholder": "challenge_id"}},
+                "each": {"!": {"of": ["challenges.id"], "placeholder": "challenge_id", "declared": declared}},
             }
-            for name in ("comments", "votes")
+            for name, declared in (("comments", "comment_count"), ("votes", "vote_count"))
         }
     }
 )
@@ -99,6 +100,11 @@ def test_what_is_deleted_or_gets_another_parent_is_so_in_the_warehouse_too(
         for mode in modes:
             read_completely(simulator, warehouse, tmp_path, mode)
         assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
+    expected, now = Expectations("UTC", verify_days=VERIFY_DAYS, stale_hours=24), datetime.now(UTC)
+    with warehouse.reading() as tx:
+        found = [f for name in ("comments", "votes") for f in stream_findings(tx, contract, name, expected, now)]
+    about_lists = ("contradictions", "declared_counts", "hidden_changes")
+    assert [f.what for f in found if f.code in about_lists and f.severity != "note"] == []
 
 
 @pytest.mark.parametrize("contract", SHAPES[::2])

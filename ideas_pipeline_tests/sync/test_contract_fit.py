@@ -34,6 +34,10 @@ def test_the_default_contract_maps_every_column_of_every_table():
             "comments: {fields: {bdoy: text}}",
             "comments.fields.bdoy is wrong: the table comments has no column bdoy; did you mean body?",
         ),
+        (
+            "comments: {path: 'rooms/{room_id}/comments', each: {placeholder: room_id}}",
+            "each.placeholder is wrong: neither comments nor the tables that its rows belong to have a column room_id",
+        ),
         ("comments: {each: {declared: comments}}", "each.declared is wrong: the table ideas has no column comments"),
         (
             "comments: {each: {of: [ideas.idd]}}",

@@ -173,9 +173,9 @@ def counts(warehouse: Warehouse) -> DeclaredCounts:
     return call_reading(warehouse, declared_counts, COMMENTS, "created_at")
 
 
-def which(warehouse: Warehouse) -> list[tuple[str, int, int]]:
+def which(warehouse: Warehouse, declaration: Declaration = COMMENTS) -> list[tuple[str, int, int]]:
     with warehouse.engine.connect() as connection:
-        rows = connection.execute(sa.text(differing_parents(COMMUNITY, COMMENTS)))
+        rows = connection.execute(sa.text(differing_parents(COMMUNITY, declaration)))
         return [(row.id, row.declared, row.there) for row in rows]
 
 
@@ -186,6 +186,18 @@ def test_declared_counts_are_set_against_the_rows_of_each_parent(warehouse: Ware
 
     assert counts(warehouse) == DeclaredCounts(parents=3, differ=2, declared=5, there=3, missing=3, surplus=1)
     assert which(warehouse) == [("2", 4, 1), ("3", 0, 1)]
+
+
+def test_counts_of_challenges_are_set_against_the_comments_on_their_ideas(warehouse: Warehouse) -> None:
+    of_challenges = Declaration("challenges", "comment_count", "comments", "challenge_id")
+    challenges = [{"id": f"c{n}", "comment_count": n, "_scope": ""} for n in (1, 2)]
+    load(warehouse, "challenges", challenges, on=1)
+    load(warehouse, "ideas", [idea("1", "c1"), idea("2", "c2")], on=1)
+    load(warehouse, "comments", [comment("a", "1"), comment("b", "2")], on=1)
+
+    found = call_reading(warehouse, declared_counts, of_challenges, "created_at")
+    assert found == DeclaredCounts(parents=2, differ=1, declared=3, there=2, missing=1, surplus=0)
+    assert which(warehouse, of_challenges) == [("c2", 2, 1)]
 
 
 def test_what_is_gone_counts_on_neither_side(warehouse: Warehouse) -> None:
