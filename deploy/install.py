@@ -39,6 +39,7 @@ _NO_MATTER = {
     "break-system-packages",
     "cache-dir",
     "compile",
+    "config-file",  # PIP_CONFIG_FILE, whose options are in the list
     "constraint",  # an argument, because a variable is ignored beside ours
     "disable-pip-version-check",
     "log",
@@ -46,6 +47,7 @@ _NO_MATTER = {
     "no-compile",
     "no-input",
     "no-python-version-warning",
+    "no-warn-conflicts",
     "no-warn-script-location",
     "prefer-binary",
     "progress-bar",
