@@ -201,6 +201,31 @@ DIALECTS: dict[str, Dialect] = {
     "ignored-parents": Dialect(
         "every list of a parent holds the records of all", {"ignored_parents": True, "names_parents": True}
     ),
+    "one-list-of-all": Dialect(
+        "ideas, comments and votes are one list each",
+        {"names_parents": True},
+        contract={"streams": {name: {"path": name, "each": None} for name in ("ideas", "comments", "votes")}},
+        unlike=("ids-per-idea",),
+    ),
+    "lists-of-challenges": Dialect(
+        "comments and votes are listed by challenge",
+        {"names_parents": True},
+        contract={
+            "streams": {
+                name: {
+                    "path": f"challenges/{{challenge_id}}/{name}",
+                    "each": {
+                        "of": ["challenges.id"],
+                        "placeholder": "challenge_id",
+                        "changed_when": [],
+                        "declared": None,
+                    },
+                }
+                for name in ("comments", "votes")
+            }
+        },
+        unlike=("ids-per-idea",),
+    ),
     "byte-order-mark": Dialect("bodies begin with a byte order mark", faults=(Fault(kind="bom", times=None),)),
     "expired-as-403": Dialect("an expired token is answered 403", {"expired_as": "403"}, token_uses=_USES),
     "expired-as-400": Dialect("an expired token is answered 400", {"expired_as": "400"}, token_uses=_USES),
