@@ -190,6 +190,8 @@ class Limits(Model):
     ``sweeps``: how often a list is read at most until two sweeps agree.
     ``body_megabytes``, ``header_kilobytes``: the largest body of a response, decompressed, and its largest status line
     and headers.
+    ``json_values``: the most values in a body, at any depth.
+    ``pages``: the most pages of a list; one that goes on is incomplete.
     """
 
     requests_per_second: float | None = Field(default=None, gt=0)
@@ -201,6 +203,8 @@ class Limits(Model):
     deadline: float = Field(default=300, gt=0)
     sweeps: int = Field(default=5, ge=2)
     body_megabytes: int = Field(default=64, ge=1, le=1024)
+    json_values: int = Field(default=2_000_000, ge=1000)
+    pages: int = Field(default=100_000, ge=100)
     header_kilobytes: int = Field(default=256, ge=16, le=1024)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -115,7 +116,9 @@ def expiry(response: Response, paths: tuple[str, ...]) -> float | None:
     """The moment to renew a token, shortly before it expires, in seconds since 1970; None if unknown."""
     try:
         seconds = float(value_at(response, paths))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not math.isfinite(seconds):
         return None
     return response.received_at + seconds - min(_SKEW_SECONDS, seconds * _SKEW_SHARE)
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.errors import (
     AccessDenied,
+    ContractError,
     IdeasApiError,
     NotFound,
     RequestRefused,
@@ -31,7 +32,7 @@ from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.ideas_api.run_lock import run_lock
 from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import NO_PARAMETERS, Parameters, Transport
-from ideas_pipeline.ideas_api.urls import checked_base_url
+from ideas_pipeline.ideas_api.urls import checked_base_url, stays_in_place
 
 
 class IdeasApi:
@@ -133,7 +134,8 @@ class IdeasApi:
             bounds: request only the records of this time range, if the contract knows how to ask for one.
 
         Raises:
-            IdeasApiError: with the stream and the scope; NotFound if no address can be built for the scope.
+            IdeasApiError: with the stream and the scope; NotFound if no address can be built for the scope,
+                UnexpectedResponse if its address would be that of another list.
         """
         spec = self.contract.streams[stream]
         path, parameters = self._address(stream, scope, position, bounds)
@@ -154,6 +156,10 @@ class IdeasApi:
             )
         if isinstance(failure, TokenRefused):
             self.auth.discard()
+        if isinstance(failure, ContractError) and spec.paging.style == "next_link" and position != "":
+            failure = UnexpectedResponse(  # the address came from the API, so the other lists are not affected
+                f"the next page's link cannot be followed: {failure.message}", status=failure.status, hint=failure.hint
+            ).after(failure.requests)
         raise failure.at(stream, scope)
 
     def _address(self, stream: str, scope: str, position: Position, bounds: Bounds) -> tuple[str, Parameters]:
@@ -165,6 +171,13 @@ class IdeasApi:
         values = pagination.placeholders(spec.paging, position)
         named = pagination.parameters(spec.paging, position)
         values |= self._scope_in_path(stream, scope)
+        if not all(stays_in_place(str(values[name])) for name in in_path):
+            raise UnexpectedResponse(
+                "the API's id, or cursor, cannot be a part of a URL's path: it would lead to another list",
+                stream=stream,
+                scope=scope,
+                hint="Report it to the vendor.",
+            )
         path = spec.path.format(**{name: quote(str(values[name]), safe="") for name in in_path})
         zone = self.contract.stream_timezone(stream)
         sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds, zone)

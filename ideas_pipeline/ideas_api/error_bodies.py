@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ideas_pipeline.contract.types import Json
+from ideas_pipeline.ideas_api.responses import LONGEST_PAUSE
 
 _PLACES = frozenset(
     [
@@ -163,7 +164,7 @@ def _add(found: StatedError, name: str, value: Json) -> None:
     if (name == "error" and value is True) or (name in _OK_FLAGS and (value is False or value in ("false", 0))):
         found.marked = True
     elif name == "retryafter" and isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        found.retry_after = float(value)
+        found.retry_after = float(min(value, LONGEST_PAUSE))
     elif (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdecimal()):
         _add_code(found, name, value)
     elif isinstance(value, str):

@@ -18,6 +18,7 @@ from ideas_pipeline.errors import (
     RateLimited,
     RequestRefused,
     Unavailable,
+    UnexpectedResponse,
 )
 from ideas_pipeline.times import duration
 
@@ -188,6 +189,15 @@ def budget_used_up(seconds: float) -> RateLimited:
         "the request budget of the contract is used up",
         retry_after=seconds,
         hint=f"{_try_again(seconds)} The budget is limits.requests_per_hour or requests_per_second in the contract.",
+    )
+
+
+def too_many_values(most: int, status: int) -> UnexpectedResponse:
+    """The error for a body with more than ``most`` values: the contract's ``limits.json_values``."""
+    return UnexpectedResponse(
+        f"the body of the response has more than {most:,} values",
+        status=status,
+        hint="Lower the page size in the stream's paging, or raise limits.json_values in the contract.",
     )
 
 

@@ -15,6 +15,8 @@ from ideas_pipeline.text import Repeated, clean_json, is_clean
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 # Frameworks declare these by default, whatever they send: a body that is valid UTF-8 is UTF-8 all the same.
 _DECLARED_BY_DEFAULT = {"iso8859-1", "ascii"}
+# Python decodes these in quadratic time, or they are notations for something else than a document.
+_NOT_OF_BODIES = ("punycode", "idna", "unicode_escape", "unicode-escape", "raw_unicode_escape", "raw-unicode-escape")
 # Browsers and servers mean this by ISO-8859-1 (https://encoding.spec.whatwg.org/#names-and-labels).
 _LATIN = "cp1252"
 
@@ -24,6 +26,8 @@ _DIGITS = bytes.maketrans(b"123456789Ee", b"000000000..")
 _LONG_INTEGER = b"0" * 19
 _LONG_DECIMAL = b"0" * 16 + b"."
 _LONGEST_INTEGER = 1_000
+# So many different values of one name are kept: more say nothing else, and comparing all of them would be quadratic.
+_MOST_REPEATED = 100
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 
 
@@ -75,6 +79,17 @@ def parse(body: bytes, content_type: str = "") -> Parsed:
         raise ValueError("JSON that is nested too deeply") from None
 
 
+def may_exceed(body: bytes, values: int) -> bool:
+    """Whether JSON may hold more than so many values. Commas within texts do not count, in any encoding.
+
+    Nothing is parsed: a million small values take some fifty times their bytes in memory.
+    """
+    if body.count(b",") < values:
+        return False
+    plain = body.replace(b"\0", b"").replace(b"\\\\", b"").replace(b'\\"', b"")
+    return sum(part.count(b",") for part in plain.split(b'"')[::2]) >= values
+
+
 def charset_of(content_type: str) -> str | None:
     """The charset that a Content-Type header declares, if Python knows it and it is not UTF-8."""
     found = _CHARSET.search(content_type)
@@ -85,7 +100,7 @@ def charset_of(content_type: str) -> str | None:
         b"[]".decode(name)
     except (LookupError, UnicodeError):  # unknown, or a codec that makes no text, such as base64
         return None
-    return None if name in ("utf-8", "utf-8-sig") else name
+    return None if name in ("utf-8", "utf-8-sig", *_NOT_OF_BODIES) else name
 
 
 def decode(body: bytes, content_type: str = "") -> tuple[str, int]:
@@ -154,6 +169,7 @@ def _map(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return found
     values: dict[str, list[Any]] = {}
     for name, value in pairs:
-        if value not in (all_of := values.setdefault(name, [])):
+        all_of = values.setdefault(name, [])
+        if len(all_of) < _MOST_REPEATED and value not in all_of:
             all_of.append(value)
     return {name: all_of[0] if len(all_of) == 1 else Repeated(all_of) for name, all_of in values.items()}

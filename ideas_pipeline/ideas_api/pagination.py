@@ -87,6 +87,11 @@ class Page:
 BEYOND_THE_END = frozenset({400, 404, 410, 416, 422})
 
 
+# No list is longer, whatever the API claims, and databases can store the number.
+LARGEST_TOTAL = 10**15
+_MOST_DIGITS = 100
+
+
 def first(paging: AnyPaging) -> Position:
     """The position of a list's first page."""
     match paging:
@@ -257,12 +262,17 @@ def total_of(where: Total | None, body: Json, headers: Mapping[str, str]) -> int
         headers: the headers of that page.
 
     Returns:
-        The total; None if the API reports none, or something that is not a count, such as "about 10,000".
+        The total, or ``LARGEST_TOTAL`` if it is larger; None if the API reports none, or something that is not a count,
+        such as "about 10,000".
     """
     value = reported_total(where, body, headers)
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, str) and (digits := value.strip()).isdecimal():
+        value = int(digits) if len(digits) <= _MOST_DIGITS else LARGEST_TOTAL
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return min(value, LARGEST_TOTAL)
 
 
 def reported_total(where: Total | None, body: Json, headers: Mapping[str, str]) -> Json:

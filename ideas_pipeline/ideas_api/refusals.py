@@ -15,7 +15,7 @@ from http import HTTPStatus
 from ideas_pipeline.contract.auth import ExpiredToken
 from ideas_pipeline.ideas_api.error_bodies import TOKEN_STATUSES, StatedError
 from ideas_pipeline.ideas_api.http_errors import RetryableError
-from ideas_pipeline.ideas_api.responses import http_date, retry_after
+from ideas_pipeline.ideas_api.responses import LONGEST_PAUSE, http_date, retry_after
 
 # A Retry-After with these says when the page may exist, if anything: it is not a rate limit.
 _NO_RATE_LIMIT = frozenset((401, 404, 405, 410))
@@ -27,7 +27,8 @@ _REMAINING = (
 )
 _RESETS = ("X-RateLimit-Reset-After", "RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-Retry-After")
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ and the older form with names written out.
-_STRUCTURED = re.compile(r"\b(r|remaining|t|reset)\s*=\s*(\d+)")
+_STRUCTURED = re.compile(r"\b(r|remaining|t|reset)\s*=\s*(\d{1,18})")
+_MOST_DIGITS = 18
 _MILLISECONDS = 1e11  # As a Unix time in seconds, this would be the year 5138.
 
 
@@ -116,7 +117,7 @@ def _remaining(headers: Mapping[str, str]) -> int | None:
     """How many requests the API allows until the reset; None if it does not say."""
     for name in _REMAINING:
         value = headers.get(name, "").strip()
-        if value.isdecimal():
+        if value.isdecimal() and len(value) <= _MOST_DIGITS:
             return int(value)
     return _structured(headers, "r", "remaining")
 
@@ -129,7 +130,7 @@ def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
         if name in headers:
             return retry_after(_in_seconds(headers[name]), now)
     seconds = _structured(headers, "t", "reset")
-    return None if seconds is None else float(seconds)
+    return None if seconds is None else min(float(seconds), LONGEST_PAUSE)
 
 
 def _in_seconds(value: str) -> str:

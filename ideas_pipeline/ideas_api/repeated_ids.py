@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from ideas_pipeline.contract.model import Stream
@@ -23,10 +22,12 @@ def tell_apart(records: Sequence[Record], spec: Stream) -> None:
     ids = [str(record.columns.get("id")) for record in records]
     if len(set(ids)) == len(ids):
         return
-    for id_, count in Counter(ids).items():
-        if count == 1:
+    by_id: dict[str, list[Record]] = {}
+    for id_, record in zip(ids, records, strict=True):
+        by_id.setdefault(id_, []).append(record)
+    for id_, same in by_id.items():
+        if len(same) == 1:
             continue
-        same = [record for record, its in zip(records, ids, strict=True) if its == id_]
         if is_anonymous(id_):
             _number(sorted(same, key=lambda record: record.state or ""), id_, spec)
         elif same[0].columns.get("id") is not None and same[0].state is None:

@@ -22,7 +22,7 @@ from ideas_pipeline.ideas_api.urls import same_host
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
 # A longer pause is a mistake of the server.
-_LONGEST_PAUSE = 24 * 3600.0
+LONGEST_PAUSE = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def retry_after(value: str | None, now: float) -> float | None:
         moment = number if number > _SMALLEST_UNIX_TIME else now + number
     if moment is None or not math.isfinite(moment):
         return None
-    return min(max(moment - now, 0.0), _LONGEST_PAUSE)
+    return min(max(moment - now, 0.0), LONGEST_PAUSE)
 
 
 def http_date(value: str | None) -> float | None:

@@ -33,9 +33,10 @@ from ideas_pipeline.ideas_api.http_errors import (
     pause_too_long,
     refusal,
     too_many_requests,
+    too_many_values,
     unavailable,
 )
-from ideas_pipeline.ideas_api.json_body import Parsed, decode
+from ideas_pipeline.ideas_api.json_body import Parsed, decode, may_exceed
 from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
 from ideas_pipeline.ideas_api.refusals import rate_limit_sign, refuses_token, retryable_status
 from ideas_pipeline.ideas_api.responses import (
@@ -300,6 +301,8 @@ class Transport:
         status, headers = response.status_code, response.headers
         good = status // 100 == 2
         content_type = headers.get("Content-Type", "")
+        if good and may_exceed(content, self._limits.json_values):
+            raise too_many_values(self._limits.json_values, status)
         parsed = json_or_none(content, content_type) if good or len(content) < _LARGEST_ERROR else Parsed(None)
         stated = stated_error(parsed.value, status)
         refused = refuses_token(status, headers, stated, content, self._expired)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from ideas_pipeline.errors import ContractError
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+_DOTS = frozenset((".", ".."))
+# A value that is still encoded after so many times is not an id.
+_MOST_DECODED = 5
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.poolmanager", "urllib3.util.retry")
 
 
@@ -46,20 +49,40 @@ def same_host(target: str, url: str) -> str | None:
     Behind a proxy that ends TLS, servers write their own links with ``http``. A link from https to http of the same
     host is therefore followed with the scheme and the port of ``url``.
 
+    No link has a user name: it would replace the token. Libraries disagree on which host is meant before a backslash.
+
     Args:
         target: an absolute URL that the server sent.
         url: the URL that it was sent for.
 
     Returns:
-        The URL; None if it leads to another host or port. Raises ValueError if ``target`` is not a URL.
+        The URL; None if it leads to another host or port. Raises ValueError if ``target`` is not a URL, or has a user
+        name.
     """
     there, here = urlsplit(target), urlsplit(url)
+    if "@" in there.netloc or "\\" in there.netloc:
+        raise ValueError
     if origin(there) == origin(here):
         return target
     downgraded = there.scheme == "http" and here.scheme == "https" and there.hostname == here.hostname
     if downgraded and there.port in (None, 80, here.port or 443):
         return urlunsplit((here.scheme, here.netloc, there.path, there.query, there.fragment))
     return None
+
+
+def stays_in_place(value: str) -> bool:
+    """Whether a value can be one segment of a URL's path: not if it is empty, or leads to another folder.
+
+    ``.`` and ``..`` are removed from every path together with what they stand for (RFC 3986 §5.2.4), encoded or not, by
+    clients, proxies and servers. Servers also take an encoded slash, or a backslash, for a slash.
+    """
+    for _ in range(_MOST_DECODED):
+        if not value or not _DOTS.isdisjoint(value.replace("\\", "/").split("/")):
+            return False
+        if (decoded := unquote(value)) == value:
+            return True
+        value = decoded
+    return False
 
 
 def hide_queries_in_logs() -> None:

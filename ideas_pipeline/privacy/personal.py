@@ -77,7 +77,7 @@ _PROFILE_PAIRS = frozenset(
     {("job", "title"), ("user", "agent"), ("about", "me"), ("contact", "number"), ("profile", "picture")}
 )
 _IDS = _listed("id ids uid uuid guid pk key oid")
-_OF_IDS = re.compile(r"[\W_]*(?:ids?|uuids?|guids?|uids?)$", re.IGNORECASE)
+_OF_IDS = re.compile(r"(?<![\W_])[\W_]*(?:ids?|uuids?|guids?|uids?)$", re.IGNORECASE)
 _TEXTS = _listed(
     """
     answer answers body caption comment comments content contents excerpt feedback html message messages note
@@ -86,12 +86,15 @@ _TEXTS = _listed(
 )
 _TEXTS_OF_POSTS = _TEXTS | _listed("description headline subject summary title")
 
-ADDRESS = re.compile(r"[^\s@<>\"'(),;:\[\]]+@[^\s@<>\"'(),;:\[\]]+\.[^\s@<>\"'(),;:\[\].]+", re.IGNORECASE)
+# These begin only where a word does: a search from within each word would take quadratic time.
+ADDRESS = re.compile(
+    r"(?<![^\s@<>\"'(),;:\[\]])[^\s@<>\"'(),;:\[\]]+@[^\s@<>\"'(),;:\[\]]+\.[^\s@<>\"'(),;:\[\].]+", re.IGNORECASE
+)
 _PHONE = re.compile(
     r"\s*(?:tel:)?(?:(?:\+|00)\d[\d\s().\-/]{6,20}\d|\(\d{2,5}\)[\s\-]?\d[\d\s\-]{4,12}\d|\d{3}[-. ]\d{3}[-. ]\d{4})\s*"
 )
 _IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}", re.IGNORECASE)
-_PICTURE = re.compile(r"https?://[^/]*gravatar\.com/.*|https?://\S*/avatars?/\S*", re.IGNORECASE)
+_PICTURE = re.compile(r"https?://[^/]*gravatar\.com/.*|https?://(?=\S*\Z)\S*/avatars?/\S*", re.IGNORECASE)
 _AN_ID = re.compile(r"[0-9]+|[0-9a-f]{8}-?[0-9a-f-]{8,}|erased-[0-9a-f]+|[a-z]{0,3}[-_:]?[0-9]+", re.IGNORECASE)
 
 

@@ -48,6 +48,7 @@ class SweptScope:
         scope: the scope.
         paging: how the API pages it.
         sweeps: the limit of sweeps.
+        pages: the limit of pages of a sweep.
         known: called at most once, when a sweep needs them: the ids of its live rows in the warehouse. None if only a
             part of the scope is requested.
         declared: the number of records that its parent declares.
@@ -72,6 +73,7 @@ class SweptScope:
         paging: AnyPaging,
         *,
         sweeps: int,
+        pages: int = 100_000,
         known: Callable[[], Collection[str]] | None = frozenset,
         declared: int | None = None,
         single: bool = False,
@@ -90,6 +92,7 @@ class SweptScope:
         self._paging = paging
         self._single = single
         self._limit = sweeps
+        self._most_pages = pages
         whole = known or frozenset
         self._expected = Expected(cache(lambda: frozenset(whole())), declared if known else None, edited)
         self._seen: dict[str, str] = {}
@@ -141,6 +144,14 @@ class SweptScope:
             return fresh, []
         if page.broken:
             self.verdict, self.reason = "incomplete", page.broken
+            return fresh, []
+        if follow and sweep.pages >= self._most_pages:
+            sweep.pending -= len(follow)
+            self.verdict, self.retryable = "incomplete", False
+            self.reason = (
+                f"the list did not end within {sweep.pages:,} pages. Report it to the vendor, or raise limits.pages in "
+                "the contract."
+            )
             return fresh, []
         if not follow and not sweep.pending:
             follow = self._end_of_sweep(page)

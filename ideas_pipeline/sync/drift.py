@@ -39,6 +39,9 @@ _FITTING: dict[Kind, set[str]] = {
 # A field has vanished if fewer than one in so many runs would lack it in all records by chance.
 _ONE_IN = 1_000
 
+# So many fields are noted per table. Where there are more, names are values, and each would cost a row.
+_MOST_FIELDS = 1_000
+
 _KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "true/false", list: "list", dict: "map"}
 
 
@@ -76,7 +79,7 @@ class Drift:
             rows = self._rows(records, table)
             if table in ABOUT_A_PERSON:
                 rows = _not_erased(rows, table)
-            _count(rows, self._mapped[table], self._seen[table])
+            _count(rows, self._mapped[table], self._known[table], self._seen[table])
 
     def vanished(self) -> dict[str, frozenset[str]]:
         """The columns that vanished, by table: no record of this run has them, and that is hardly chance."""
@@ -111,7 +114,7 @@ def _not_erased(rows: Sequence[Record], table: str) -> list[Record]:
     return [row for row in rows if not is_surrogate(str(row.columns.get(person)))]
 
 
-def _count(rows: Sequence[Record], mapped: Fields, seen: _Seen) -> None:
+def _count(rows: Sequence[Record], mapped: Fields, known: dict[str, Field], seen: _Seen) -> None:
     """Count the fields that the API sent. Thousands of records have only a few shapes, so shapes are counted first."""
     seen.records += len(rows)
     shapes = Counter((tuple(r.columns), tuple(map(type, r.columns.values()))) for r in rows)
@@ -121,19 +124,27 @@ def _count(rows: Sequence[Record], mapped: Fields, seen: _Seen) -> None:
             for name, value_type in zip(names, types, strict=True):
                 if not prefix and name not in mapped:
                     continue
-                seen.had[prefix + name] += count
+                place = prefix + name
+                if prefix and place not in known and place not in seen.had and len(seen.had) >= _MOST_FIELDS:
+                    continue
+                seen.had[place] += count
                 if value_type in _KINDS:
-                    seen.kinds[prefix + name].add(_KINDS[value_type])
+                    seen.kinds[place].add(_KINDS[value_type])
 
 
 def _changes(table: str, known: dict[str, Field], seen: _Seen, at: datetime) -> Iterator[Field]:
     """The fields that are new, have a new kind, vanished or came back, and those counted in twice as many records."""
     n = seen.records
+    room = _MOST_FIELDS - len(known)
     for name, had in seen.had.items():
         kinds = frozenset(seen.kinds[name])
         before = known.get(name)
-        if before is None:
-            yield Field(table, name, not name.startswith(EXTRA), kinds, had, n, at, at, None)
+        is_mapped = not name.startswith(EXTRA)
+        if before is None and (is_mapped or room > 0):
+            room -= 1
+            yield Field(table, name, is_mapped, kinds, had, n, at, at, None)
+        elif before is None:
+            continue
         elif before.missing_since or not kinds <= before.kinds or n >= 2 * before.of_records:
             more = n >= before.of_records
             yield replace(

@@ -90,6 +90,7 @@ def swept_scope(run: Run, stream: str, scope: str, bounds: Bounds = ALL, declare
         scope,
         spec.paging,
         sweeps=run.source.contract.limits.sweeps,
+        pages=run.source.contract.limits.pages,
         known=known if bounds.open else None,
         declared=declared,
         single=spec.reads == "one",

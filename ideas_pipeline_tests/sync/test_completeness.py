@@ -10,6 +10,7 @@ import pytest
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import NotFound, Unavailable
+from ideas_pipeline.ideas_api.pagination import LARGEST_TOTAL
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline_tests.sync.moving_list import SIZE, TOTAL, MovingList, read, styles
 
@@ -401,3 +402,35 @@ def test_a_single_record_that_is_not_there_is_said_to_be_not_found() -> None:
 def test_a_total_that_counts_what_the_account_may_not_see_is_never_complete() -> None:
     reading = read_whole(MovingList(ids(10), WITH_TOTAL["page from 1"], claimed_total=11))
     assert (reading.verdict, reading.sweeps) == ("incomplete", 2)
+
+
+@pytest.mark.parametrize("style", PAGED)
+@pytest.mark.parametrize("claim", [10**7, 10**9, LARGEST_TOTAL])
+def test_a_total_that_the_pages_do_not_bear_out_is_a_doubt_and_costs_few_requests(style: str, claim: int) -> None:
+    reading = SweptScope("s", WITH_TOTAL[style], sweeps=2)
+    moving = MovingList(ids(20), WITH_TOTAL[style], claimed_total=claim)
+    opened = reading.start()
+    most_at_once = 0
+    while not reading.finished:
+        most_at_once = max(most_at_once, len(opened))
+        opened += reading.take(moving.page(opened.pop(0)))[1]
+    assert reading.verdict == "incomplete"
+    assert f"the API's total is {claim}, but 20 records came" in str(reading.reason)
+    assert most_at_once <= 64
+    assert reading.requests < 250
+
+
+@pytest.mark.parametrize("style", PAGED)
+def test_a_list_of_new_ids_without_end_is_left_at_the_limit_of_pages(style: str) -> None:
+    endless = MovingList(ids(100_000), WITHOUT_TOTAL[style], totals=False)
+    reading = read_whole(endless, pages=100)
+    assert (reading.verdict, reading.pages, reading.sweeps) == ("incomplete", 100, 1)
+    assert "the list did not end within 100 pages" in str(reading.reason)
+    assert "limits.pages" in str(reading.reason)
+    assert not reading.retryable
+
+
+@pytest.mark.parametrize("style", PAGED)
+def test_a_list_that_ends_at_the_limit_of_pages_is_complete(style: str) -> None:
+    reading = read_whole(MovingList(ids(3 * SIZE - 1), WITHOUT_TOTAL[style], totals=False), pages=10)
+    assert reading.verdict == "complete"

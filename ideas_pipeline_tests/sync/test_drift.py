@@ -294,3 +294,15 @@ def test_no_line_is_made_up_for_a_column_that_has_a_value_or_a_field_that_cannot
 def test_no_field_fills_two_columns():
     lines = suggested_lines(CONTRACT, [field("_extra.votes_number"), field("_extra.number_of_comments")])
     assert sorted(lines) == [("ideas", "comment_count"), ("ideas", "vote_count")]
+
+
+def test_names_without_end_fill_no_table_and_leave_the_known_ones_counted(warehouse: Warehouse) -> None:
+    run(warehouse, 1, ideas(40, more="x"))
+    for on in (2, 3):
+        names = {f"name-{on}-{number}": number for number in range(3000)}
+        run(warehouse, on, [*ideas(20, more="x"), *ideas(1, **names), *ideas(20, more="x")])
+    with warehouse.reading() as tx:
+        noted = {field.field: field for field in fields(tx, ["ideas"])}
+    assert len(noted) <= 1000
+    assert noted["_extra.more"].missing_since is None
+    assert noted["title"].missing_since is None
