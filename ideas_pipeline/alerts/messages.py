@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ideas_pipeline.sync.findings import Finding
+from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.times import clock
 
 _AGAIN = timedelta(days=1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.sync.community_findings import State
-    from ideas_pipeline.sync.findings import Finding
+    from ideas_pipeline.sync.finding import Finding
     from ideas_pipeline.warehouse.database import Transaction
     from ideas_pipeline.warehouse.status import StreamStatus
 

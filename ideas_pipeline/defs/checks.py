@@ -14,9 +14,9 @@ from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.defs.specs import asset_key, step_name
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.findings import (
     REFERENCES,
-    Finding,
     checks,
     reference_findings,
     referenced_streams,

@@ -10,7 +10,7 @@ import dagster as dg
 
 from ideas_pipeline.errors import IdeasApiError, WarehouseError, is_retryable
 from ideas_pipeline.library_errors import as_warehouse_errors
-from ideas_pipeline.sync.findings import Finding
+from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
 
 # Metadata of a failure that only repeats findings: each of them is recorded as a check as well.

@@ -10,7 +10,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.sync.findings import scopes_are_people
+from ideas_pipeline.sync.list_findings import scopes_are_people
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.sync.findings import Expectations, Finding, Severity, reference_findings, stream_findings
+from ideas_pipeline.sync.finding import Finding, Severity
+from ideas_pipeline.sync.findings import Expectations, reference_findings, stream_findings
 from ideas_pipeline.times import ago, clock, moment
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.status import (

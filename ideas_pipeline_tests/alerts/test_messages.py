@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ideas_pipeline.alerts.messages import FailedRun, due, no_longer_overdue, overdue, runs_failed
-from ideas_pipeline.sync.findings import Finding
+from ideas_pipeline.sync.finding import Finding
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from ideas_pipeline.errors import (
     is_retryable,
 )
 from ideas_pipeline.sync.completeness import SweptScope
-from ideas_pipeline.sync.findings import Finding
+from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.warehouse.batch import Counts
 

@@ -10,9 +10,9 @@ import pytest
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.sync.community_findings import State, last_complete_in_words, overdue
+from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.findings import (
     Expectations,
-    Finding,
     checks,
     stream_findings,
 )
@@ -121,7 +121,7 @@ def test_counts_that_differ_from_the_declared_ones_are_a_warning_with_the_query_
     said = finding.text
     assert said.startswith("1 of 2 ideas declare another number of comments than there are rows: 3 are declared, 1 are")
     assert "(2 are declared and not there)" in said
-    assert "HAVING COUNT(c.id) <> p.comment_count" in str(finding.query)
+    assert "HAVING COUNT(comments.id) <> p.comment_count" in str(finding.query)
 
 
 def test_a_stream_is_checked_only_for_what_the_contract_says_of_it() -> None:

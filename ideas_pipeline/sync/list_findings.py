@@ -1,0 +1,188 @@
+"""Findings about lists: were they read, are they complete, do they contradict each other?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
+from ideas_pipeline.sync.finding import SHOWN, Finding, listed
+from ideas_pipeline.sync.homes import IGNORED, one_list
+from ideas_pipeline.tables.columns import pii
+from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse import quality
+from ideas_pipeline.warehouse.absences import contradicted
+from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.scopes import contradictions
+
+_SYNC = "Run `ideas-pipeline sync`"
+
+
+def scopes_are_people(contract: Contract, stream: str) -> bool:
+    """Whether a person's id names each scope of the stream: such ids do not belong into logs and messages."""
+    each = contract.streams[stream].each
+    sources = [source.split(".") for source in each.of] if each else []
+    return any(pii(TABLES[table].c[column]) == "person_id" for table, column in sources)
+
+
+def completeness(last: quality.LastRun | None, contract: Contract, stream: str, *, held: bool) -> Finding:
+    """Whether the last sync read every scope of the stream completely. ``held``: whether absent rows are held."""
+    if last is None:
+        return Finding("completeness", stream, "error", "Never synced.", "The table is empty.", f"{_SYNC}.")
+    numbers = {"scopes": last.scopes, "complete": last.scopes_complete}
+    if last.verdict == "complete":
+        what = f"Scopes read and complete: {last.scopes:,}."
+        if not last.disbelieved:
+            return Finding("completeness", stream, "note", what, numbers=numbers)
+        return Finding(
+            "completeness",
+            stream,
+            "warning",
+            f"{what} But {last.disbelieved}.",
+            "Such lists are complete all the same; without a total it takes more requests to prove that.",
+            f"Say that there is none: streams: {{{stream}: {{paging: {{total: null}}}}}}",
+            numbers,
+        )
+    reason = (last.reason or "no reason was noted").rstrip(".")
+    if last.verdict == "running":
+        what = "The last sync did not end: it was killed, or is still running."
+    elif last.verdict == "failed":
+        what = f"The last sync failed: {reason}."
+    else:
+        what = f"The last sync is incomplete: {reason}. Complete: {last.scopes_complete:,} of {last.scopes:,} scopes."
+    shown = [] if scopes_are_people(contract, stream) else [scope for scope in last.incomplete if scope][:SHOWN]
+    if shown:
+        what += f" Scopes: {', '.join(shown)}{' …' if len(last.incomplete) > len(shown) else ''}."
+    do = "Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."
+    if held and last.verdict == "incomplete" and last.scopes_complete == last.scopes:
+        do = "Settle the held rows (see `mass_absence`)."
+    return Finding(
+        "completeness",
+        stream,
+        "error",
+        what,
+        "What was read is loaded. New rows can be missing, and deleted ones can still count.",
+        do,
+        numbers,
+    )
+
+
+def mass_absence(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
+    """The absent rows that are held for an operator; None if there are none."""
+    held = quality.held_absences(tx, tables)
+    if not held:
+        return None
+    names = list(dict.fromkeys(table for table, _ in held))
+    reasons = list(dict.fromkeys(because for _, because in held))
+    more = f"; and {len(reasons) - SHOWN:,} more reasons" if len(reasons) > SHOWN else ""
+    confirm = " and ".join(f"`ideas-pipeline absences confirm --stream {name}`" for name in names)
+    rows = sum(held.values())
+    return Finding(
+        "mass_absence",
+        stream,
+        "error",
+        f"{rows:,} rows of {', '.join(names)} are absent and held: {'; '.join(reasons[:SHOWN])}{more}.",
+        "Until this is settled, they count as live.",
+        "See `ideas-pipeline absences list`. If the API's account lost rights, restore them and sync again. If the "
+        f"rows are really deleted: {confirm}.",
+        {"held": rows},
+    )
+
+
+def hidden_changes(last: quality.LastRun | None, contract: Contract, stream: str, verify_days: int) -> Finding | None:
+    """The scopes that had changed without a change of their parents in the last run; None if there were none."""
+    each = contract.streams[stream].each
+    if not (each and each.changed_when and last and last.hidden_changes):
+        return None
+    columns = ", ".join(each.changed_when)
+    return Finding(
+        "hidden_changes",
+        stream,
+        "warning",
+        f"{last.hidden_changes:,} scopes had changed although their parents did not show it ({columns}).",
+        f"This run therefore read every scope, and the table is right now. In other nights such changes can be "
+        f"up to {verify_days} nights late.",
+        f"If it goes on, add to streams.{stream}.each.changed_when in the contract what does change, or set it to [] "
+        "so that every scope is read every night; a lower IDEAS_VERIFY_DAYS shortens the delay.",
+        {"hidden": last.hidden_changes},
+    )
+
+
+def declared_numbers(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
+    """The rows that exist against those that their parents declare; None if no column declares them."""
+    declaration = declaration_of(contract, stream)
+    if not declaration:
+        return None
+    parent, declared = declaration.parent, declaration.declared
+    found = quality.declared_counts(tx, declaration, contract.streams[stream].cursor)
+    if not found.differ:
+        what = f"{found.parents:,} {parent} declare {found.declared:,} {stream}, and there are as many."
+        return Finding("declared_counts", stream, "note", what, numbers=asdict(found))
+    lists = quality.unmapped_lists(tx, stream) if found.missing else []
+    line = f"streams: {{{stream}: {{nested: [{', '.join(lists)}]}}}}"
+    inside = f" The unmapped field {lists[0]} holds lists of records." if lists else ""
+    if lists and stream in SELF_REFERENCES:
+        inside = f"{inside} If these are {stream}, add to the contract: {line}"
+    both = [f"{found.missing:,} are declared and not there"] if found.missing else []
+    both += [f"{found.surplus:,} are there and not declared"] if found.surplus else []
+    return Finding(
+        "declared_counts",
+        stream,
+        "warning",
+        f"{found.differ:,} of {found.parents:,} {parent} declare another number of {stream} than there are rows: "
+        f"{found.declared:,} are declared, {found.there:,} are there ({'; '.join(both)}).",
+        f"A query that counts rows and one that adds up {parent}.{declared} differ by that. If the stream is complete, "
+        "these are all rows that the API shows to this account: the source may count what it hides (removed, drafts, "
+        "replies), or the account may lack rights.",
+        f"Count rows, and look at some of those that differ, with the query that comes with this finding.{inside}",
+        asdict(found),
+        quality.differing_parents(tx.community, declaration),
+    )
+
+
+def contradicting_lists(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
+    """What contradicts the stream's lists or absent rows; None if nothing does."""
+    each = contract.streams[stream].each
+    if each is None:
+        return None
+    found, absent = contradictions(tx, stream), contradicted(tx, stream)
+    if absent:
+        return Finding(
+            "contradictions",
+            stream,
+            "warning",
+            f"Absent rows of {stream} whose absence is contradicted: {listed(absent)}.",
+            "They count as live until a complete sweep of another run lacks them as well.",
+            "Sync again. If the parents still count them then, the API may hide rows from this account.",
+            {"absent": sum(absent.values())},
+        )
+    if not found:
+        return None
+    scopes = sum(found.values())
+    do = (
+        f"If {each.placeholder} in the contract's fields is read from the wrong field, correct it or set it to null. "
+        "Otherwise compare these lists with the community itself."
+    )
+    if any(what.startswith(IGNORED) for what in found):
+        do = f"Read one list of all: {one_list(stream, contract.streams[stream])}"
+    return Finding(
+        "contradictions",
+        stream,
+        "warning",
+        f"Lists of {stream} contradict others (scopes: {scopes:,}): {listed(found)}.",
+        f"A record belongs to the {each.placeholder} that it names, and otherwise stays where it was.",
+        do,
+        {"scopes": scopes},
+    )
+
+
+def declaration_of(contract: Contract, stream: str) -> quality.Declaration | None:
+    """The column in which a parent declares the length of its scope of the stream; None if nothing declares it."""
+    spec = contract.streams[stream]
+    each = spec.each
+    if not each or not each.declared or len(each.of) != 1 or spec.reads != "list":
+        return None
+    parent = each.of[0].split(".")[0]
+    if parent not in contract.streams:
+        return None
+    return quality.Declaration(parent, each.declared, stream, each.placeholder)
