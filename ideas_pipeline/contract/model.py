@@ -191,6 +191,7 @@ class Limits(Model):
     ``body_megabytes``, ``header_kilobytes``: the largest body of a response, decompressed, and its largest status line
     and headers.
     ``json_values``: the most values in a body, at any depth.
+    ``page_records``: the most records of a page.
     ``pages``: the most pages of a list; one that goes on is incomplete.
     """
 
@@ -204,6 +205,7 @@ class Limits(Model):
     sweeps: int = Field(default=5, ge=2)
     body_megabytes: int = Field(default=64, ge=1, le=1024)
     json_values: int = Field(default=2_000_000, ge=1000)
+    page_records: int = Field(default=100_000, ge=100)
     pages: int = Field(default=100_000, ge=100)
     header_kilobytes: int = Field(default=256, ge=16, le=1024)
 

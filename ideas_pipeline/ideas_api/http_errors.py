@@ -201,6 +201,15 @@ def too_many_values(most: int, status: int) -> UnexpectedResponse:
     )
 
 
+def nested_too_deeply(status: int) -> UnexpectedResponse:
+    """The error for a body in more levels than can be read."""
+    return UnexpectedResponse(
+        "the body of the response is nested more than 1,000 levels deep",
+        status=status,
+        hint="Report it to the vendor.",
+    )
+
+
 def _try_again(seconds: float) -> str:
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
     return f"Try again after {moment:%Y-%m-%d %H:%M:%S} UTC, in {duration(seconds)}; finished work is kept."

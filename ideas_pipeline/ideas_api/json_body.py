@@ -39,6 +39,10 @@ class Parsed:
     replaced: int = 0
 
 
+class NestedTooDeeply(ValueError):
+    """JSON in more levels than the parsers read: about 1,000."""
+
+
 def parse(body: bytes, content_type: str = "") -> Parsed:
     """Parse JSON in any encoding.
 
@@ -52,7 +56,8 @@ def parse(body: bytes, content_type: str = "") -> Parsed:
             mark and the pattern of UTF-16 and UTF-32 (RFC 4627 §3) count for more.
 
     Raises:
-        ValueError: it is not JSON, or is nested too deeply.
+        ValueError: it is not JSON.
+        NestedTooDeeply: it is nested too deeply.
     """
     try:
         if charset_of(content_type) is None:
@@ -76,7 +81,7 @@ def parse(body: bytes, content_type: str = "") -> Parsed:
         )
         return Parsed(clean_json(value) if "\\u" in text or not is_clean(text) else value, replaced)
     except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
+        raise NestedTooDeeply("JSON that is nested too deeply") from None
 
 
 def may_exceed(body: bytes, values: int) -> bool:

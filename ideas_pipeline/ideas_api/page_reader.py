@@ -107,6 +107,11 @@ class PageReader:
         if says_none(spec, response):
             return []
         found = records_in(response.body, spec.records)
+        if len(found) > (most := self._contract.limits.page_records):
+            raise UnexpectedResponse(
+                f"the page has {len(found):,} records, and {most:,} are the most",
+                hint="Lower the page size in the stream's paging, or raise limits.page_records in the contract.",
+            )
         if spec.reads == "one" and len(found) > 1:
             raise UnexpectedResponse(
                 f"the response has {len(found)} records instead of one", hint="Check reads and records in the contract."

@@ -15,8 +15,8 @@ import requests
 import requests.utils
 
 from ideas_pipeline.errors import ContractError
-from ideas_pipeline.ideas_api.http_errors import RetryableError, refusal
-from ideas_pipeline.ideas_api.json_body import Parsed, parse
+from ideas_pipeline.ideas_api.http_errors import RetryableError, nested_too_deeply, refusal
+from ideas_pipeline.ideas_api.json_body import NestedTooDeeply, Parsed, parse
 from ideas_pipeline.ideas_api.urls import same_host
 
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
@@ -63,15 +63,22 @@ class Response:
 
 
 def json_of(response: requests.Response, content: bytes) -> Parsed:
-    """Parse the body of a 2xx response; None for 204 No Content. Raises RetryableError if it is not JSON."""
+    """Parse the body of a 2xx response; None for 204 No Content.
+
+    Raises:
+        RetryableError: it is not JSON.
+        UnexpectedResponse: it is nested too deeply.
+    """
     if response.status_code == HTTPStatus.NO_CONTENT:
         return Parsed(None)
     try:
         return parse(content, response.headers.get("Content-Type", ""))
+    except NestedTooDeeply:
+        too_deep = True
     except ValueError:
-        pass
+        too_deep = False
     # Not within the except clause: that exception contains the body.
-    raise _not_json(response, content)
+    raise nested_too_deeply(response.status_code) if too_deep else _not_json(response, content)
 
 
 def json_or_none(content: bytes, content_type: str) -> Parsed:
