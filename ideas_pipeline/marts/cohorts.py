@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import add_days, month_of, months_between, share
-from ideas_pipeline.marts.facts import ACTS
+from ideas_pipeline.marts.facts import PERSON_DAYS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
@@ -25,7 +25,7 @@ TABLE = mart_table(
 
 
 def _select(context: BuildContext) -> sa.Select[Any]:
-    c = ACTS.c
+    c = PERSON_DAYS.c
     days = (
         sa.select(c.user_id, month_of(c.day, context).label("month"))
         .where(c.user_id.is_not(None), c.day.is_not(None))
@@ -59,7 +59,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
 
 def _months(acted: sa.CTE, context: BuildContext) -> sa.CTE:
     """Every month from the first contribution with a person to the last contribution, with or without a person."""
-    last = sa.select(month_of(sa.func.max(ACTS.c.day), context)).scalar_subquery()
+    last = sa.select(month_of(sa.func.max(PERSON_DAYS.c.day), context)).scalar_subquery()
     months = (
         sa.select(sa.func.min(acted.c.month).label("month"))
         .select_from(acted)

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import binary_collated, count_if
-from ideas_pipeline.marts.facts import ACTS, PEOPLE, happened
+from ideas_pipeline.marts.dialect import binary_collated
+from ideas_pipeline.marts.facts import PEOPLE, PERSON_DAYS, happened
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 from ideas_pipeline.tables.community import USERS
@@ -45,27 +45,35 @@ TABLE = mart_table(
 
 
 def _select(context: BuildContext) -> sa.Select[Any]:
-    c = ACTS.c
-    kinds = {"ideas": "idea", "joint_ideas": "joint_idea", "comments": "comment", "votes": "vote"}
+    c = PERSON_DAYS.c
+    kinds = ("ideas", "joint_ideas", "comments", "votes")
     none: sa.ColumnElement[Any] = sa.null()
-    # A row without an act for each registered person, so that people without contributions appear.
-    registered = sa.select(
-        PEOPLE.c.user_id, sa.cast(none, sa.Text), sa.cast(none, c.at.type), sa.cast(none, c.day.type)
-    ).where(PEOPLE.c.is_registered)
-    acts = sa.select(c.user_id, c.kind, c.at, c.day).where(c.user_id.is_not(None)).union_all(registered).subquery()
-    a = acts.c
-    counted = (
+    acts = (
         sa.select(
-            a.user_id,
-            *(count_if(a.kind == kind).label(name) for name, kind in kinds.items()),
-            sa.func.count(a.kind).label("contributions"),
-            sa.func.count(sa.distinct(a.day)).label("active_days"),
-            sa.func.min(a.at).label("first_at"),
-            sa.func.max(a.at).label("last_at"),
+            c.user_id,
+            *(sa.cast(sa.func.sum(c[kind]), sa.BigInteger).label(kind) for kind in kinds),
+            sa.func.count(c.number).label("active_days"),
+            sa.func.min(c.first_at).label("first_at"),
+            sa.func.max(c.last_at).label("last_at"),
         )
-        .group_by(a.user_id)
-        .subquery()
+        .where(c.user_id.is_not(None))
+        .group_by(c.user_id)
+        .cte("acts")
     )
+    # Registered people without contributions appear, too.
+    idle = (
+        sa.select(
+            PEOPLE.c.user_id,
+            *(sa.literal(0, sa.BigInteger) for _ in (*kinds, "active_days")),
+            sa.cast(none, c.first_at.type),
+            sa.cast(none, c.last_at.type),
+        )
+        .outerjoin_from(PEOPLE, acts, acts.c.user_id == PEOPLE.c.user_id)
+        .where(PEOPLE.c.is_registered, acts.c.user_id.is_(None))
+    )
+    everybody = sa.select(*acts.c).union_all(idle).subquery()
+    contributions = everybody.c.ideas + everybody.c.joint_ideas + everybody.c.comments + everybody.c.votes
+    counted = sa.select(*everybody.c, contributions.label("contributions")).subquery()
     by_contributions = (
         counted.c.contributions.desc(),
         counted.c.first_at.asc().nulls_last(),

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import add_days, count_if, share
-from ideas_pipeline.marts.facts import ACTS, PEOPLE
+from ideas_pipeline.marts.dialect import add_days, day_number, share
+from ideas_pipeline.marts.facts import PEOPLE, PERSON_DAYS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
@@ -42,35 +42,33 @@ TABLE = mart_table(
 
 def _select(context: BuildContext) -> sa.Select[Any]:
     days = _days(context)
-    c = ACTS.c
-    person = sa.case((c.user_id.is_not(None), c.user_id))
+    c = PERSON_DAYS.c
     done = (
         sa.select(
-            c.day,
-            count_if(c.kind == "idea").label("ideas"),
-            count_if(c.kind == "comment").label("comments"),
-            count_if(c.kind == "vote").label("votes"),
-            sa.func.count(sa.distinct(person)).label("contributors"),
+            c.number,
+            *(sa.cast(sa.func.sum(c[name]), sa.BigInteger).label(name) for name in ("ideas", "comments", "votes")),
+            sa.func.count(c.user_id).label("contributors"),
         )
-        .where(c.day.is_not(None))
-        .group_by(c.day)
+        .where(c.number.is_not(None))
+        .group_by(c.number)
         .subquery()
     )
-    dated = sa.and_(c.user_id.is_not(None), c.day.is_not(None))
-    first = sa.select(c.user_id, sa.func.min(c.day).label("day")).where(dated).group_by(c.user_id)
+    dated = sa.and_(c.user_id.is_not(None), c.number.is_not(None))
+    first = sa.select(c.user_id, sa.func.min(c.number).label("number")).where(dated).group_by(c.user_id)
     begun = _counted_by_day(first.subquery())
-    joined = _counted_by_day(_joined(first.subquery()))
-    steps = _active_steps(context)
-    any_day = sa.select(sa.func.min(days.c.day)).scalar_subquery()
+    joined = _counted_by_day(_joined(first.subquery(), context))
+    steps = _active_steps()
+    any_day = sa.select(sa.func.min(days.c.number)).scalar_subquery()
+    joined_on = day_number(PEOPLE.c.joined_day, context)
     since_ever = (
         sa.select(sa.func.count())
         .select_from(PEOPLE)
-        .where(PEOPLE.c.is_registered, sa.or_(PEOPLE.c.joined_day.is_(None), PEOPLE.c.joined_day < any_day))
+        .where(PEOPLE.c.is_registered, sa.or_(joined_on.is_(None), joined_on < any_day))
         .scalar_subquery()
     )
 
     def so_far(amount: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        total = sa.func.sum(sa.func.coalesce(amount, 0)).over(order_by=days.c.day)
+        total = sa.func.sum(sa.func.coalesce(amount, 0)).over(order_by=days.c.number)
         return sa.cast(total, sa.BigInteger)
 
     registered = so_far(joined.c.people) + since_ever
@@ -84,63 +82,73 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             registered.label("registered"),
             active.label("active"),
         )
-        .outerjoin_from(days, done, done.c.day == days.c.day)
-        .outerjoin(begun, begun.c.day == days.c.day)
-        .outerjoin(joined, joined.c.day == days.c.day)
-        .outerjoin(steps, steps.c.day == days.c.day)
+        .outerjoin_from(days, done, done.c.number == days.c.number)
+        .outerjoin(begun, begun.c.number == days.c.number)
+        .outerjoin(joined, joined.c.number == days.c.number)
+        .outerjoin(steps, steps.c.number == days.c.number)
         .subquery()
     )
     return sa.select(*whole.c, share(whole.c.active, whole.c.registered))
 
 
 def _days(context: BuildContext) -> sa.CTE:
-    """Every day from the first contribution to the last."""
-    last = sa.select(sa.func.max(ACTS.c.day)).scalar_subquery()
-    first = sa.select(sa.func.min(ACTS.c.day).label("day")).having(sa.func.count(ACTS.c.day) > 0)
-    days = first.cte("days", recursive=True)
-    following = sa.select(add_days(days.c.day, 1, context)).where(days.c.day < last)
+    """Every day from the first contribution to the last, and its number."""
+    c = PERSON_DAYS.c
+    last = sa.select(sa.func.max(c.number)).scalar_subquery()
+    first = sa.select(sa.func.min(c.day).label("day"), sa.func.min(c.number).label("number"))
+    days = first.having(sa.func.count(c.number) > 0).cte("days", recursive=True)
+    following = sa.select(add_days(days.c.day, 1, context), days.c.number + 1).where(days.c.number < last)
     return days.union_all(following)
 
 
 def _counted_by_day(rows: sa.Subquery) -> sa.Subquery:
-    return sa.select(rows.c.day, sa.func.count().label("people")).group_by(rows.c.day).subquery()
+    return sa.select(rows.c.number, sa.func.count().label("people")).group_by(rows.c.number).subquery()
 
 
-def _joined(first: sa.Subquery) -> sa.Subquery:
+def _joined(first: sa.Subquery, context: BuildContext) -> sa.Subquery:
     """The day on which each registered person joined, or first contributed if earlier (people can rejoin)."""
-    day = sa.case((first.c.day < PEOPLE.c.joined_day, first.c.day), else_=PEOPLE.c.joined_day)
-    people = sa.select(day.label("day")).outerjoin_from(PEOPLE, first, first.c.user_id == PEOPLE.c.user_id)
+    joined_on = day_number(PEOPLE.c.joined_day, context)
+    day = sa.case((first.c.number < joined_on, first.c.number), else_=joined_on)
+    people = sa.select(day.label("number")).outerjoin_from(PEOPLE, first, first.c.user_id == PEOPLE.c.user_id)
     return people.where(PEOPLE.c.is_registered).subquery()
 
 
-def _active_steps(context: BuildContext) -> sa.Subquery:
+def _active_steps() -> sa.Subquery:
     """The daily changes of the numbers of active ``people`` and of the ``registered`` ones among them.
 
     A person is active for 28 days from each day with a contribution; overlapping spans are cut at the next such day.
     """
-    user = ACTS.c.user_id
-    dated = sa.and_(user.is_not(None), ACTS.c.day.is_not(None))
-    registered = sa.case((user.in_(sa.select(PEOPLE.c.user_id).where(PEOPLE.c.is_registered)), 1), else_=0)
-    acted = sa.select(user, ACTS.c.day, registered.label("registered")).where(dated).distinct().subquery()
-    following = sa.func.lead(acted.c.day).over(partition_by=acted.c.user_id, order_by=acted.c.day)
-    spans = sa.select(
-        acted.c.day,
-        add_days(acted.c.day, ACTIVE_DAYS, context).label("lapses"),
-        following.label("again"),
-        acted.c.registered,
-    ).cte("spans")
-    ends = sa.case((spans.c.again < spans.c.lapses, spans.c.again), else_=spans.c.lapses)
-    steps = sa.union_all(
-        sa.select(spans.c.day, sa.literal(1).label("people"), spans.c.registered),
-        sa.select(ends.label("day"), sa.literal(-1).label("people"), -spans.c.registered),
-    ).subquery()
+    c = PERSON_DAYS.c
+    following = sa.func.lead(c.number).over(partition_by=c.user_id, order_by=c.number)
+    acted = (
+        sa.select(c.user_id, c.number, following.label("again"))
+        .where(c.user_id.is_not(None), c.number.is_not(None))
+        .subquery()
+    )
+    lapses = acted.c.number + ACTIVE_DAYS
+    spans = (
+        sa.select(
+            acted.c.number,
+            sa.case((acted.c.again < lapses, acted.c.again), else_=lapses).label("ends"),
+            sa.case((PEOPLE.c.is_registered, 1), else_=0).label("registered"),
+        )
+        .outerjoin_from(acted, PEOPLE, PEOPLE.c.user_id == acted.c.user_id)
+        .cte("spans")
+    )
+
+    def change(day: sa.ColumnElement[Any], by: int) -> sa.Select[Any]:
+        people, registered = sa.func.count() * by, sa.func.sum(spans.c.registered) * by
+        counted = sa.select(day.label("number"), people.label("people"), registered.label("registered"))
+        return counted.select_from(spans).group_by(day)
+
+    steps = sa.union_all(change(spans.c.number, 1), change(spans.c.ends, -1)).subquery()
     return (
         sa.select(
-            steps.c.day,
+            steps.c.number,
             sa.func.sum(steps.c.people).label("people"),
             sa.func.sum(steps.c.registered).label("registered"),
         )
-        .group_by(steps.c.day)
+        .group_by(steps.c.number)
         .subquery()
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from ideas_pipeline.marts.dialect import believed, binary_collated, day_of
+from ideas_pipeline.marts.dialect import believed, binary_collated, count_if, day_number, day_of, every_row
 from ideas_pipeline.marts.mart import BuildContext
 from ideas_pipeline.tables.columns import Kind, column, is_live
 from ideas_pipeline.tables.community import (
@@ -33,13 +33,24 @@ from ideas_pipeline.times import TOMORROW
 # A larger value is a mistake of the source, and could overflow a sum: the vote counts, its value does not.
 _LARGEST_VOTE = 1e9
 
+# Memory of a build, and what SQLite uses by default.
+_MEGABYTES = 64
+_SQLITE_KILOBYTES = 2000
+
 NOT_REGISTERED = (*BANNED, "deleted", "invited", "erased")
 
 
 def _fact(fact: str, /, key: tuple[str, ...] = (), **columns: Kind) -> sa.Table:
     described = [column(name, kind, "", key=name in key) for name, kind in columns.items()]
+    for each, kind in zip(described, columns.values(), strict=True):
+        if kind in ("id", "text"):
+            # PostgreSQL would sort by the rules of a language, which takes several times as long.
+            each.type = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     return sa.Table(f"_counted_{fact}", sa.MetaData(), *described, prefixes=["TEMPORARY"])
 
+
+BANNED_PEOPLE = _fact("banned", key=("user_id",), user_id="id")
+"""The people whose contributions are excluded."""
 
 COUNTED_IDEAS = _fact(
     "ideas",
@@ -73,6 +84,24 @@ ACTS = _fact(
 
 ``at`` and ``day`` are null if the source has no time, or one that cannot be true.
 """
+
+PERSON_DAYS = _fact(
+    "person_days",
+    user_id="id",
+    day="date",
+    number="integer",
+    ideas="integer",
+    joint_ideas="integer",
+    comments="integer",
+    votes="integer",
+    first_at="timestamp",
+    last_at="timestamp",
+)
+"""The acts per person and day, of which ``number`` is the ``day_number``.
+
+Acts without a person are together, as are a person's acts without a known time.
+"""
+sa.Index("_by_person_and_day", PERSON_DAYS.c.user_id, PERSON_DAYS.c.number)
 
 STAGES = _fact(
     "stages",
@@ -122,6 +151,10 @@ def needed_by(selects: Iterable[sa.Select[Any]], context: BuildContext) -> list[
 
 def fill(connection: sa.Connection, context: BuildContext, tables: Iterable[sa.Table]) -> None:
     """Create and fill the temporary ``tables`` in the transaction of ``connection``."""
+    if context.dialect == "postgresql":  # by default it sorts more than 4 MB on disk
+        connection.exec_driver_sql(f"SET LOCAL work_mem = '{_MEGABYTES}MB'")
+    else:
+        _cache(connection, 1024 * _MEGABYTES)
     for table in tables:
         table.create(connection, checkfirst=False)
         connection.execute(sa.insert(table).from_select([c.name for c in table.columns], SELECTS[table](context)))
@@ -131,18 +164,22 @@ def fill(connection: sa.Connection, context: BuildContext, tables: Iterable[sa.T
 
 def drop(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
     """Drop the temporary ``tables``."""
+    if connection.dialect.name == "sqlite":
+        _cache(connection, _SQLITE_KILOBYTES)
     for table in tables:
         table.drop(connection, checkfirst=False)
 
 
-def banned(context: BuildContext) -> sa.Select[tuple[str]]:
-    """The ids of the people whose contributions are excluded."""
-    return sa.select(USERS.c.id).where(USERS.c.community == context.community, USERS.c.status.in_(BANNED))
+def _cache(connection: sa.Connection, kilobytes: int) -> None:
+    """Set what SQLite may use for pages and for sorting, of the warehouse and of temporary tables."""
+    for schema in ("main", "temp"):
+        connection.exec_driver_sql(f"PRAGMA {schema}.cache_size = -{kilobytes}")
 
 
-def not_banned(person: sa.ColumnElement[Any], context: BuildContext) -> sa.ColumnElement[bool]:
-    """Whether the contribution of ``person``, who may be null, is counted."""
-    return sa.or_(person.is_(None), person.not_in(banned(context)))
+def is_banned(person: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether the contribution of ``person``, who may be null, is excluded."""
+    # Not NOT IN: with many banned people PostgreSQL would go through all of them for each contribution.
+    return sa.exists().where(BANNED_PEOPLE.c.user_id == person)
 
 
 def is_removed(idea: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -153,6 +190,10 @@ def is_removed(idea: sa.FromClause) -> sa.ColumnElement[bool]:
 def happened(moment: sa.ColumnElement[Any], context: BuildContext) -> sa.ColumnElement[Any]:
     """The time of something that happened. One before any community, or in the future, is null: it cannot be true."""
     return believed(moment, context.as_of + TOMORROW)
+
+
+def _banned(context: BuildContext) -> sa.Select[Any]:
+    return sa.select(USERS.c.id).where(USERS.c.community == context.community, USERS.c.status.in_(BANNED))
 
 
 def _ideas(context: BuildContext) -> sa.Select[Any]:
@@ -166,7 +207,7 @@ def _ideas(context: BuildContext) -> sa.Select[Any]:
         at.label("created_at"),
         happened(c.published_at, context),
         day_of(at, context),
-    ).where(is_live(IDEAS, context.community), ~is_removed(IDEAS), not_banned(c.author_id, context))
+    ).where(is_live(IDEAS, context.community), ~is_removed(IDEAS), ~is_banned(c.author_id))
 
 
 def _authors(context: BuildContext) -> sa.Select[Any]:
@@ -175,7 +216,7 @@ def _authors(context: BuildContext) -> sa.Select[Any]:
     others = (
         sa.select(joint.idea_id, joint.user_id)
         .join(COUNTED_IDEAS, idea.idea_id == joint.idea_id)
-        .where(is_live(IDEA_COAUTHORS, context.community), not_banned(joint.user_id, context))
+        .where(is_live(IDEA_COAUTHORS, context.community), ~is_banned(joint.user_id))
     )
     both = lead.union(others).subquery()
     return sa.select(both.c.idea_id, both.c.user_id)
@@ -222,7 +263,7 @@ def _comments(context: BuildContext) -> sa.Select[Any]:
     return (
         _act("comment", c.id, c.author_id, at, is_current, by_author=by_author)
         .join(COMMENTS, c.idea_id == COUNTED_IDEAS.c.idea_id)
-        .where(_done(COMMENTS, context), status != "removed", not_banned(c.author_id, context))
+        .where(_done(COMMENTS, context), status != "removed", ~is_banned(c.author_id))
     )
 
 
@@ -231,15 +272,13 @@ def _votes(context: BuildContext) -> sa.Select[Any]:
     at = happened(c.created_at, context)
     value = sa.case((c.value.between(-_LARGEST_VOTE, _LARGEST_VOTE), c.value))
     cast = _act("vote", c.id, c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=value)
-    return cast.join(VOTES, c.idea_id == COUNTED_IDEAS.c.idea_id).where(
-        _done(VOTES, context), not_banned(c.user_id, context)
-    )
+    return cast.join(VOTES, c.idea_id == COUNTED_IDEAS.c.idea_id).where(_done(VOTES, context), ~is_banned(c.user_id))
 
 
 def _done(table: sa.Table, context: BuildContext) -> sa.ColumnElement[bool]:
     """Whether the row exists, or was cleared by the start of a stage."""
     c = table.c
-    return sa.and_(c.community == context.community, sa.or_(c._deleted_at.is_(None), c._deleted_because == "cleared"))
+    return sa.and_(every_row(table, context), sa.or_(c._deleted_at.is_(None), c._deleted_because == "cleared"))
 
 
 def _act(
@@ -266,6 +305,24 @@ def _act(
         sa.cast(none if value is None else value, sa.Double).label("value"),
         sa.cast(sa.false() if by_author is None else by_author, sa.Boolean).label("by_author"),
     ).select_from(COUNTED_IDEAS)
+
+
+def _person_days(context: BuildContext) -> sa.Select[Any]:
+    c = ACTS.c
+    acts = (
+        sa.select(
+            c.user_id,
+            c.day,
+            *(count_if(c.kind == kind).label(kind) for kind in ("idea", "joint_idea", "comment", "vote")),
+            sa.func.min(c.at).label("first_at"),
+            sa.func.max(c.at).label("last_at"),
+        )
+        .group_by(c.user_id, c.day)
+        .subquery()
+    )
+    a = acts.c
+    counts = (a.idea, a.joint_idea, a.comment, a.vote)
+    return sa.select(a.user_id, a.day, day_number(a.day, context), *counts, a.first_at, a.last_at)
 
 
 def _stages(context: BuildContext) -> sa.Select[Any]:
@@ -364,9 +421,11 @@ def _people(context: BuildContext) -> sa.Select[Any]:
 
 
 SELECTS: dict[sa.Table, Callable[[BuildContext], sa.Select[Any]]] = {
+    BANNED_PEOPLE: _banned,
     COUNTED_IDEAS: _ideas,
     AUTHORS: _authors,
     ACTS: _acts,
+    PERSON_DAYS: _person_days,
     STAYS: _stays,
     STAGES: _stages,
     PEOPLE: _people,

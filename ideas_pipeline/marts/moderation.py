@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import count_if, percentiles, seconds_between, share
-from ideas_pipeline.marts.facts import banned, happened, is_removed
+from ideas_pipeline.marts.dialect import count_if, every_row, percentiles, seconds_between, share
+from ideas_pipeline.marts.facts import happened, is_banned, is_removed
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS
@@ -65,7 +65,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             c.id,
             c.challenge_id,
             sa.case((is_removed(IDEAS), 1), else_=0).label("removed"),
-            sa.case((c.author_id.in_(banned(context)), 1), else_=0).label("by_banned"),
+            sa.case((is_banned(c.author_id), 1), else_=0).label("by_banned"),
             c.moderation_status,
             c.approval_status,
             seconds_between(created_at, published_at, context).label("delay"),
@@ -100,13 +100,13 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             count_if(COMMENTS.c.status == "removed").label("removed"),
         )
         .join(COMMENTS, COMMENTS.c.idea_id == i.id)
-        .where(is_live(COMMENTS, context.community))
+        .where(every_row(COMMENTS, context), COMMENTS.c._deleted_at.is_(None))
         .group_by(i.challenge_id)
         .subquery()
     )
     n = counts.c
     of_ideas = _reported(ideas, sa.true(), "moderation_status", "approval_status", "published_at")
-    of_comments = _reported(COMMENTS, is_live(COMMENTS, context.community), "status")
+    of_comments = _reported(COMMENTS, sa.and_(every_row(COMMENTS, context), COMMENTS.c._deleted_at.is_(None)), "status")
     # Deleted people count, too: they can be banned. The status "erased" is the pipeline's, not the source's.
     of_people = _reported(USERS, sa.and_(USERS.c.community == context.community, USERS.c.status != "erased"), "status")
     moderation, approval, publication = (reported > 0 for reported in of_ideas.c)

@@ -16,13 +16,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import microseconds_of
-from ideas_pipeline.marts.facts import happened
+from ideas_pipeline.marts.dialect import count_if, every_row, literal_moment, microseconds_of
 from ideas_pipeline.marts.mart import BuildContext, Mart
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.community import BANNED, TABLES, USERS
 from ideas_pipeline.tables.history import IDEA_HISTORY
-from ideas_pipeline.times import utc
+from ideas_pipeline.times import TOMORROW, utc
 from ideas_pipeline.warehouse.database import Transaction
 
 # The times of something that happened. One in the future counts only once it has passed.
@@ -79,7 +78,7 @@ def _state(tx: Transaction, name: str, context: BuildContext) -> Any:
         )
     table = IDEA_HISTORY if name == IDEA_HISTORY.name else TABLES[name]
     columns = _of_history() if table is IDEA_HISTORY else _of_rows(table, context)
-    row = tx.execute(sa.select(*columns).where(tx.owns(table))).one()
+    row = tx.execute(sa.select(*columns).where(every_row(table, context))).one()
     return [utc(value).isoformat() if isinstance(value, datetime) else value for value in row]
 
 
@@ -87,8 +86,9 @@ def _of_rows(table: sa.Table, context: BuildContext) -> list[sa.ColumnElement[An
     c = table.c
     # A transaction can end after a later one: the latest change alone does not show it.
     changes = sa.cast(sa.func.sum(microseconds_of(c._changed_at, context)), sa.BigInteger)
-    passed = (sa.func.count(happened(c[name], context)) for name in _TIMES.get(table.name, ()))
-    return [sa.func.count(), sa.func.max(c._changed_at), changes, sa.func.count(c._deleted_at), *passed]
+    tomorrow = literal_moment(context.as_of + TOMORROW)
+    ahead = (count_if(c[name] >= tomorrow) for name in _TIMES.get(table.name, ()))
+    return [sa.func.count(), sa.func.max(c._changed_at), changes, *ahead]
 
 
 def _of_history() -> list[sa.ColumnElement[Any]]:
