@@ -187,7 +187,7 @@ class NumberedSweep(Sweep):
 
     def _next_windows(self) -> list[Position]:
         total = self.total
-        if total is not None and self._barren < BARREN_PAGES:
+        if total is not None and self._barren < BARREN_PAGES and not self._ended:
             overlap = self.held - self._step
             indexes: list[int] = []
             while self._next + overlap < total and self.pending + len(indexes) < _AHEAD:

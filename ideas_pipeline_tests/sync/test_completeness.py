@@ -434,3 +434,11 @@ def test_a_list_of_new_ids_without_end_is_left_at_the_limit_of_pages(style: str)
 def test_a_list_that_ends_at_the_limit_of_pages_is_complete(style: str) -> None:
     reading = read_whole(MovingList(ids(3 * SIZE - 1), WITHOUT_TOTAL[style], totals=False), pages=10)
     assert reading.verdict == "complete"
+
+
+@pytest.mark.parametrize("style", NUMBERED)
+def test_one_page_again_and_again_ends_the_list_whatever_total_it_claims(style: str) -> None:
+    again = dict.fromkeys(range(SIZE * 1000), 0)
+    reading = read_whole(MovingList(ids(SIZE), WITH_TOTAL[style], claimed_total=1000, replay=again))
+    assert reading.verdict == "incomplete"
+    assert reading.requests < 400
