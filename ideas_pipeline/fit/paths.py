@@ -36,6 +36,8 @@ def templates(explorer: Explorer, stream: str) -> Iterator[str]:
             yield from (prefix + word for prefix in vocabulary.PREFIXES[:2] for word in words[:6])
             yield from (prefix + word for prefix in vocabulary.PREFIXES[2:] for word in words[:2])
         return
+    if parent not in explorer.lists:
+        return  # no id is known for a placeholder
     placeholder = parent_column(stream)
     spot = f"{{{placeholder}}}"
     yield from _linked(explorer, parent, stream, spot)

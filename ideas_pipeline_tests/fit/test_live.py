@@ -43,6 +43,17 @@ def test_a_page_size_that_the_api_refuses_is_replaced_by_the_largest_that_it_tak
     assert values(draft) == {f"streams.{stream}.paging.size": 25 for stream in STREAMS}
 
 
+def test_comments_that_are_one_list_do_not_need_the_list_of_ideas(tmp_path: Path) -> None:
+    def without_ideas(_: web.BaseRequest, path: str) -> Response | None:
+        return None if path.endswith("/challenges") or "auth" in path else Response(404, b"{}")
+
+    contract = contract_with({"streams": {"comments": {"path": "comments", "each": None}}})
+    with odd(contract, without_ideas) as simulator:
+        draft, _ = fitted(simulator, contract, tmp_path)
+    asked = {".".join(map(str, question.place)) for question in draft.open_questions()}
+    assert {"streams.ideas.path", "streams.comments.path"} <= asked
+
+
 @pytest.mark.parametrize("is_stated", [False, True])
 def test_a_stated_page_size_is_not_replaced_by_that_of_another_list(is_stated: bool, tmp_path: Path) -> None:
     def at_most_30(request: web.BaseRequest, path: str) -> Response | None:
