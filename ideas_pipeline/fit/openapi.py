@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from ideas_pipeline.fit.evidence import Exchange, origin_of
 
 _METHODS = ("get", "post")
 _DEEPEST = 8
+# How many samples of references are made for one body until those that were cut are used again, too.
+_MOST_SAMPLES = 1000
 _TIME_NAME = re.compile(r"(_at|_on|At|On|[dD]ate|[tT]ime|[tT]imestamp)$")
 _TEXTS = {
     "date-time": "2024-05-06T07:08:09Z",
@@ -33,6 +36,15 @@ def is_openapi(document: Any) -> bool:
 def read_openapi(document: dict[str, Any], source: str) -> list[Exchange]:
     """The GET operations and the form or JSON operations of the login, as documented exchanges."""
     return list(_Document(document, source).exchanges())
+
+
+@dataclass(slots=True)
+class _Made:
+    """The samples of one body: by reference, how many were made, and how often one was cut for its depth."""
+
+    samples: dict[str, Json] = field(default_factory=dict)
+    count: int = 0
+    cuts: int = 0
 
 
 class _Document:
@@ -61,7 +73,7 @@ class _Document:
         if form:
             values, send_as = form, "form"
         for media, content in self._map(self._map(operation.get("requestBody")).get("content")).items():
-            sample = self._sample(self._map(content).get("schema"), 0, {})
+            sample = self._sample(self._map(content).get("schema"), 0, _Made())
             if isinstance(sample, dict):
                 values, send_as = sample, "form" if "form" in media else "json"
                 break
@@ -94,7 +106,7 @@ class _Document:
         examples.append(self._map(response.get("examples")).get("application/json"))
         example = next((e for e in examples if e is not None), None)
         schema = content.get("schema", response.get("schema"))
-        body = example if example is not None else self._sample(schema, 0, {})
+        body = example if example is not None else self._sample(schema, 0, _Made())
         return int(status) if str(status).isdecimal() else 200, body, names
 
     def _server(self) -> tuple[str, str]:
@@ -141,24 +153,31 @@ class _Document:
             node = at
         return {}
 
-    def _sample(self, schema: Any, depth: int, made: dict[str, Json]) -> Json:
+    def _sample(self, schema: Any, depth: int, made: _Made) -> Json:
         """A value of a schema's shape.
 
         Args:
             schema: the schema, or a reference to one.
             depth: how many schemas are around it.
-            made: gets the values of schemas by reference. One that refers to itself has null there.
+            made: gets the values of schemas by reference. One that refers to itself has null there. One that was cut
+                at ``_DEEPEST`` is made again elsewhere, where more of it may fit.
         """
         reference = schema.get("$ref") if isinstance(schema, dict) else None
         if not isinstance(reference, str):
             return self._sample_of(self._map(schema), depth, made)
-        if reference not in made:
-            made[reference] = None
-            made[reference] = self._sample_of(self._map(schema), depth, made)
-        return made[reference]
+        if reference in made.samples:
+            return made.samples[reference]
+        cuts = made.cuts
+        made.count += 1
+        made.samples[reference] = None
+        sample = made.samples[reference] = self._sample_of(self._map(schema), depth, made)
+        if made.cuts > cuts and made.count < _MOST_SAMPLES:
+            del made.samples[reference]
+        return sample
 
-    def _sample_of(self, schema: dict[str, Any], depth: int, made: dict[str, Json]) -> Json:
+    def _sample_of(self, schema: dict[str, Any], depth: int, made: _Made) -> Json:
         if depth > _DEEPEST:
+            made.cuts += 1
             return None
         for name in ("example", "default", "const"):
             if schema.get(name) is not None:
@@ -175,7 +194,7 @@ class _Document:
                 return next((sample for sample in samples if sample is not None), None)
         return self._sample_of_type(schema, depth, made)
 
-    def _sample_of_type(self, schema: dict[str, Any], depth: int, made: dict[str, Json]) -> Json:
+    def _sample_of_type(self, schema: dict[str, Any], depth: int, made: _Made) -> Json:
         kinds = schema.get("type")
         kind = next((k for k in kinds if k != "null"), None) if isinstance(kinds, list) else kinds
         if kind == "array":

@@ -198,6 +198,21 @@ def test_schemas_that_refer_to_each_other_are_read_once_each(tmp_path: Path) -> 
     assert (idea["id"], idea["title"], idea["S0"], idea["S1"]["id"]) == (1, "text", None, 1)
 
 
+def test_a_schema_that_is_met_too_deep_first_is_whole_where_the_list_has_it() -> None:
+    person = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
+    ref = {"$ref": "#/components/schemas/Idea"}
+    idea = {"type": "object", "properties": {"id": {"type": "integer"}, "author": person}}
+    deep: dict[str, Any] = ref
+    for _ in range(6):
+        deep = {"type": "object", "properties": {"of": deep}}
+    answer = {"type": "object", "properties": {"about": deep, "data": {"type": "array", "items": ref}}}
+    content = {"application/json": {"schema": answer}}
+    paths = {"/ideas": {"get": {"responses": {"200": {"content": content}}}}}
+    [ideas] = read_openapi({"openapi": "3.0.0", "paths": paths, "components": {"schemas": {"Idea": idea}}}, "a.json")
+    assert isinstance(ideas.body, dict)
+    assert ideas.body["data"] == [{"id": 1, "author": {"id": 1, "name": "text"}}]
+
+
 def test_saved_answers_are_told_apart_by_their_names_or_their_records(tmp_path: Path) -> None:
     comments = [
         {"commentId": n, "text": f"Text {n}", "createdBy": n % 3, "date_created": "2026-01-01T10:00:00Z"}
