@@ -156,7 +156,8 @@ class IdeasApi:
             )
         if isinstance(failure, TokenRefused):
             self.auth.discard()
-        if isinstance(failure, ContractError) and spec.paging.style == "next_link" and position != "":
+        astray = isinstance(failure, ContractError) and not isinstance(failure, UnexpectedResponse)
+        if astray and spec.paging.style == "next_link" and position != "":
             failure = UnexpectedResponse(  # the address came from the API, so the other lists are not affected
                 f"the next page's link cannot be followed: {failure.message}", status=failure.status, hint=failure.hint
             ).after(failure.requests)

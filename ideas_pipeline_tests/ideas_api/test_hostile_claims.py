@@ -126,6 +126,21 @@ def test_a_next_link_that_is_redirected_elsewhere_ends_the_list_and_not_the_run(
             client.request("ideas", "1", f"{server.base_url}more")
 
 
+def test_a_page_that_is_too_large_is_not_reported_as_a_link_that_cannot_be_followed(store: Path) -> None:
+    paging = {"style": "next_link", "next": ["next"]}
+    ideas = CONTRACT.streams["ideas"].model_copy(update={"paging": NextLinkPaging.model_validate(paging)})
+    changed = {"limits": limits(json_values=1000), "streams": {**CONTRACT.streams, "ideas": ideas}}
+    api = ScriptedAuth()
+    api.instead["more"] = lambda _: Answer(body={"data": list(range(2000))})
+    with serving(api) as server:
+        credentials = Credentials(CLIENT_ID, CLIENT_SECRET)
+        client = IdeasApi.connect(
+            CONTRACT.model_copy(update=changed), server.base_url, credentials, store, store.parent
+        )
+        with pytest.raises(UnexpectedResponse, match=r"^ideas 1: the body of the response has more than 1,000 values"):
+            client.request("ideas", "1", f"{server.base_url}more")
+
+
 ASTRAY = [
     "",
     ".",
