@@ -151,7 +151,7 @@ def _at_error_places(body: dict[str, Json], depth: int, *, everything: bool) -> 
         is_error = _is_error_name(name)
         if not (everything or is_error or name in _PLACES or name in _OK_FLAGS):
             continue
-        if is_error and value and not _says_no_error(value):
+        if is_error and says_error(value, depth):
             yield "error", True
         for item in value if isinstance(value, list) else (value,):
             if not isinstance(item, dict | list):
@@ -197,8 +197,25 @@ def _holds_records(name: str, value: Json) -> bool:
     return False
 
 
-def _says_no_error(value: Json) -> bool:
-    return isinstance(value, str) and (not value.strip("0 ") or _words(value) in _NO_ERROR)
+def says_error(value: Json, depth: int = 0) -> bool:
+    """Whether a value at the place of an error says that there is one: a map or list does if a value in it does.
+
+    Beside a code or message, only values at the places of errors count: a trace's id says nothing.
+
+    Args:
+        value: what stands there. Empty values, 0, false and texts such as ``ok`` state no error.
+        depth: how many maps and lists are around it.
+    """
+    if isinstance(value, dict | list) and depth > _DEEPEST:
+        return bool(value)
+    if isinstance(value, list):
+        return any(says_error(item, depth + 1) for item in value)
+    if isinstance(value, dict):
+        below = {_plain(name): item for name, item in value.items()}
+        if any(name.endswith(("code", "message", "msg")) for name in below):
+            below = {name: item for name, item in below.items() if name in _PLACES or _is_error_name(name)}
+        return any(item not in (200, "200") and says_error(item, depth + 1) for item in below.values())
+    return bool(value) and not (isinstance(value, str) and (not value.strip("0 ") or _words(value) in _NO_ERROR))
 
 
 def _is_error_name(name: str) -> bool:

@@ -11,7 +11,7 @@ from ideas_pipeline.contract.paging import NextLinkPaging
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
-from ideas_pipeline.ideas_api.error_bodies import stated_error
+from ideas_pipeline.ideas_api.error_bodies import says_error, stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
@@ -128,7 +128,7 @@ class PageReader:
         if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, [], {}):
             return
         error = present(body, self._contract.error_paths)
-        is_named = error is not MISSING and error not in (None, "", [], {}, False, 0)
+        is_named = error is not MISSING and says_error(error)
         if is_named or stated_error(body, response.status).marked:
             raise UnexpectedResponse(
                 "the response is an error message instead of records",

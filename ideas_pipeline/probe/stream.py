@@ -10,6 +10,7 @@ from ideas_pipeline.contract.paging import CursorPaging, NextLinkPaging, PagePag
 from ideas_pipeline.errors import IdeasApiError, NotFound, RequestRefused, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.error_bodies import says_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.fields import Items, check_fields
@@ -137,7 +138,8 @@ def _records(step: Step, target: Target, response: Response) -> tuple[Target, It
                 "the list contains no records", hint="Set the stream's records to the path of the list."
             )
     except UnexpectedResponse as error:
-        if present(response.body, target.contract.error_paths) not in (MISSING, None, "", False):
+        stated = present(response.body, target.contract.error_paths)
+        if stated is not MISSING and says_error(stated):
             raise UnexpectedResponse(
                 "the response is an error message instead of records",
                 status=response.status,

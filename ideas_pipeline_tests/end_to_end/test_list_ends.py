@@ -185,6 +185,8 @@ NONE = {
     "the key is left out and the total is 0": Answer(body={"total": 0}),
     "null": Answer(body={"data": None}),
     "an error code of 0": Answer(body={"errcode": 0, "errmsg": "ok", "data": []}),
+    "an error with a code of 0": Answer(body={"error": {"code": 0, "message": "ok"}, "data": []}),
+    "errors with codes of 0": Answer(body={"errors": [{"code": 0, "message": ""}], "data": []}),
     "an error code of zeros": Answer(body={"errorCode": "00000", "errorMessage": "Success", "data": []}),
 }
 

@@ -1,0 +1,43 @@
+"""Which bodies state an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.ideas_api.error_bodies import stated_error
+
+NO_ERROR: list[Json] = [
+    {"code": 0, "message": "ok"},
+    {"code": "0", "message": ""},
+    {"code": 200, "message": "OK"},
+    {"code": None, "message": None},
+    {"errorCode": "00000", "errorMessage": "No error", "traceId": "7f3a"},
+    {"status": {"code": 0, "msg": "success"}},
+    {"occurred": False},
+    [{"code": 0}],
+    [{}],
+    [None, ""],
+]
+ERROR: list[Json] = [
+    {"code": 0, "message": "no access"},
+    {"code": 17},
+    {"code": 0, "message": "", "details": ["broken"]},
+    {"code": 0, "message": "ok", "errors": [{"code": 5}]},
+    {"nr": 17, "text": "no"},
+    {"title": ["is too short"]},
+    [{"code": 0}, {"code": 3}],
+    ["broken"],
+    {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}},
+]
+
+
+@pytest.mark.parametrize("name", ["error", "errors"])
+@pytest.mark.parametrize("value", NO_ERROR, ids=str)
+def test_an_error_whose_code_and_message_say_that_there_is_none_is_none(name: str, value: Json) -> None:
+    assert not stated_error({name: value, "data": []}, 200).marked
+
+
+@pytest.mark.parametrize("value", ERROR, ids=str)
+def test_an_error_with_any_value_that_says_so_is_one(value: Json) -> None:
+    assert stated_error({"error": value, "data": []}, 200).marked
