@@ -158,9 +158,9 @@ def _reject(about: About, table: str, rows: Rows, rejected: RejectedRow) -> Reje
     )
 
 
-def shared(rows: Rows, spec: Stream) -> set[str]:
+def shared(rows: Rows, stream: str) -> set[str]:
     """The scopes that have an id in common with another scope, unless both records name the same parent."""
-    column = spec.listed_by
+    column, _ = parent_of(TABLES[stream]) or (None, "")
     seen: dict[str, tuple[str, str]] = {}
     found: set[str] = set()
     for record, scope in zip(rows.records, rows.scopes, strict=True):

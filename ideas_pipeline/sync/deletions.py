@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ideas_pipeline.errors import IdeasApiError
@@ -14,6 +14,7 @@ from ideas_pipeline.sync.homes import Homes, Waiting
 from ideas_pipeline.sync.loading import Tally, load_batch
 from ideas_pipeline.sync.planning import scopes_of
 from ideas_pipeline.sync.run import Run, swept_scope
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.absences import (
     Absence,
     absences,
@@ -87,7 +88,11 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         judgement = judge(absent, reasons, live, run.options.mass_absence_percent, distrust)
         for because, ids in judgement.held.items():
             hold_absences(tx, stream, ids, because)
-        unconfirmed = {i for i, scope in absent.items() if scope in waiting and noted[i].run_id == run.run_id}
+        # The parent of a row can have moved to the list of another challenge after this run had read the parents.
+        wait_all = spec.listed_by is not None and spec.listed_by not in TABLES[stream].c
+        unconfirmed = {
+            i for i, scope in absent.items() if (wait_all or scope in waiting) and noted[i].run_id == run.run_id
+        }
         for because, ids in judgement.deleted.items():
             certain = [id_ for id_ in ids if because != "gone" or id_ not in unconfirmed]
             if not certain:
@@ -100,6 +105,25 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         if absence.held_because:
             tally.counts += Counts(held=1)
             tally.reasons[absence.held_because] = 1
+
+
+def forget_other_lists(run: Run, stream: str, scopes: Collection[str]) -> None:
+    """Forget the absences in lists that the contract no longer has, so that its present lists decide about the rows.
+
+    Args:
+        run: the run.
+        stream: the stream.
+        scopes: its present scopes.
+    """
+    spec = run.source.contract.streams[stream]
+    if spec.reads != "list" or not run.mode.moves_state:
+        return
+    with run.warehouse.reading() as tx:
+        noted = absences(tx, stream)
+    others = [id_ for id_, absence in noted.items() if absence.scope not in scopes and not absence.held_because]
+    if others:
+        with run.warehouse.writing() as tx:
+            forget_absences(tx, stream, others)
 
 
 def _contradicted(

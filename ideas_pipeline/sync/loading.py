@@ -109,7 +109,7 @@ def load_rows(
     """
     spec = about.contract.streams[about.stream]
     homes = tally.homes
-    doubtful = set() if spec.each and spec.each.moves else shared(rows, spec)
+    doubtful = set() if spec.each and spec.each.moves else shared(rows, about.stream)
     if homes:
         rows = Rows.of(homes.once(zip(rows.records, rows.scopes, strict=True)))
         about = replace(about, settled=frozenset(homes.settled) if homes.column else None)

@@ -10,7 +10,7 @@ from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.sync.sweep import BARREN_PAGES, STALE_PAGES, Expected, Sweep, came_twice
-from ideas_pipeline.sync.windows import Chain, is_sorted
+from ideas_pipeline.sync.windows import Chain, are_sorted
 
 # How many pages are requested side by side at most, whatever total the API claims.
 _AHEAD = 64
@@ -279,9 +279,5 @@ class NumberedSweep(Sweep):
 
         Each window shows the order of one instant; all windows together do not, if records have moved meanwhile.
         """
-        windows = [list(zip(*rows, strict=True)) for rows in self._edits.values() if len({row[0] for row in rows}) > 2]
-
-        def are_sorted_by(place: int) -> bool:
-            return bool(windows) and all(is_sorted(columns[place]) for columns in windows)
-
-        return are_sorted_by(0) and not are_sorted_by(1) and not are_sorted_by(2)
+        edited, *fixed = ([[row[place] for row in rows] for rows in self._edits.values()] for place in range(3))
+        return are_sorted(edited) and not any(are_sorted(windows) for windows in fixed)

@@ -12,7 +12,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.sync.batching import Rows
 from ideas_pipeline.sync.completeness import SweptScope
-from ideas_pipeline.sync.deletions import judge_absences
+from ideas_pipeline.sync.deletions import forget_other_lists, judge_absences
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
@@ -55,6 +55,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         goal_since=run.goal_since,
         verify_days=run.options.verify_days,
     )
+    forget_other_lists(run, stream, planned.parents)
     homes = Homes(stream, contract.streams[stream], planned.parents)
     tally = Tally(Drift(run.warehouse, contract, stream), planned, homes=homes)
     _doubt_incomplete_parents(run, stream, tally)

@@ -317,7 +317,7 @@ def scope_of(table: sa.Table, placeholder: str | None) -> sa.ColumnElement[str]:
 
     Args:
         table: the table of a stream.
-        placeholder: the column that the stream's lists are named by: one of the table, or of the rows that its rows
+        placeholder: the column whose value identifies the list: one of the table, or of the rows that its rows
             belong to, such as the challenge of a comment's idea. None if the stream is one list.
 
     Raises:
@@ -333,3 +333,17 @@ def scope_of(table: sa.Table, placeholder: str | None) -> sa.ColumnElement[str]:
     above = TABLES[parent[1]]
     of_parent = sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]])
     return sa.select(scope_of(above, placeholder)).where(of_parent).correlate(table).scalar_subquery()
+
+
+def is_listed_in(
+    table: sa.Table, community: str, placeholder: str | None, scopes: sa.Select[tuple[str]]
+) -> sa.ColumnElement[bool]:
+    """Condition: ``scope_of`` a row is among ``scopes``. Engines can use an index for it."""
+    if placeholder is None or placeholder in table.c:
+        return scope_of(table, placeholder).in_(scopes)
+    parent = parent_of(table)
+    if parent is None:
+        raise KeyError(placeholder)
+    above = TABLES[parent[1]]
+    of_them = sa.and_(above.c.community == community, is_listed_in(above, community, placeholder, scopes))
+    return table.c[parent[0]].in_(sa.select(above.c.id).where(of_them))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import parent_of
-from ideas_pipeline.tables.community import TABLES, scope_of
+from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import embedded, history
 from ideas_pipeline.warehouse.batch import Batch
@@ -40,20 +41,25 @@ def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
     known = sa.or_(table.c._changed_at <= utc(began), table.c._run_id == batch.run_id) if began else sa.true()
     not_found = [read.scope for read in batch.scopes if read.verdict == "not_found"]
     # Two statements: SQLite uses no index for either condition if they are joined by OR.
-    for name, ids, column, absent in (
-        ("judged", [read.scope for read in judged], scope, sa.and_(unseen, known)),
-        ("not_found", not_found, table.c.id, sa.true()),
-    ):
-        if ids:
-            staged = staging_ids(name)
-            stage_ids(tx.connection, staged, ids)
-            rows = sa.select(table).where(column.in_(sa.select(staged.c.id)), absent)
-            _note(tx, batch.stream, rows, scope, batch.run_id, utc(batch.at))
-            staged.drop(tx.connection, checkfirst=False)
+    if judged:
+        scopes = staging_ids("judged")
+        stage_ids(tx.connection, scopes, (read.scope for read in judged))
+        listed = is_listed_in(table, tx.community, batch.listed_by, sa.select(scopes.c.id))
+        rows = sa.select(table).where(listed, unseen, known)
+        _note(tx, batch.stream, rows, scope, batch.run_id, utc(batch.at))
+        scopes.drop(tx.connection, checkfirst=False)
+    if not_found:
+        absent = staging_ids("not_found")
+        stage_ids(tx.connection, absent, not_found)
+        rows = sa.select(table).where(table.c.id.in_(sa.select(absent.c.id)))
+        _note(tx, batch.stream, rows, scope, batch.run_id, utc(batch.at))
+        absent.drop(tx.connection, checkfirst=False)
 
 
 def note_orphans(tx: Transaction, stream: str, listed_by: str | None, run_id: str, at: datetime) -> int:
-    """Add an absence for each live row whose parent is deleted. Return how many were added.
+    """Add an absence for each live row whose parent, or the person whose list it is in, is deleted.
+
+    Returns how many were added.
 
     Args:
         tx: A write transaction.
@@ -62,17 +68,21 @@ def note_orphans(tx: Transaction, stream: str, listed_by: str | None, run_id: st
         run_id: The current run.
         at: The current time; timezone-aware.
     """
-    table = TABLES[stream]
-    parent = parent_of(table)
-    if not parent:
-        return 0
-    above = TABLES[parent[1]]
-    orphans = (
-        sa.select(table)
-        .join(above, sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]]))
-        .where(above.c._deleted_at.is_not(None))
+    scope = scope_of(TABLES[stream], listed_by)
+    return sum(
+        _note(tx, stream, orphans, scope, run_id, utc(at)) for orphans in _orphans(tx, TABLES[stream], listed_by)
     )
-    return _note(tx, stream, orphans, scope_of(table, listed_by), run_id, utc(at))
+
+
+def _orphans(tx: Transaction, table: sa.Table, listed_by: str | None) -> Iterator[sa.Select[tuple[Any, ...]]]:
+    """The rows whose parent is deleted, and those in the list of a row that is deleted: nobody reads it any more."""
+    owners = {parent[0]: parent[1] for parent in [parent_of(table)] if parent}
+    if listed_by is not None and listed_by in table.c and (owner := table.c[listed_by].info["references"]):
+        owners[listed_by] = owner
+    for column, name in owners.items():
+        above = TABLES[name]
+        of_it = sa.and_(tx.owns(above), above.c.id == table.c[column])
+        yield sa.select(table).join(above, of_it).where(tx.owns(table), above.c._deleted_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +108,8 @@ _CLEARED_BY = {"votes": "resets_votes", "comments": "clears_comments"}
 def explained(tx: Transaction, stream: str, listed_by: str | None, run_id: str, at: datetime) -> dict[str, set[str]]:
     """Ids of absent rows whose absence other rows explain, grouped by reason.
 
-    ``parent_gone``: the parent is deleted. ``cleared``: a stage that clears such rows started in the idea's challenge
-    between the last complete sweep of the scope in an earlier run and ``at``.
+    ``parent_gone``: the parent, or the person whose list it is in, is deleted. ``cleared``: a stage that clears such
+    rows started in the idea's challenge between the last complete sweep of the scope in an earlier run and ``at``.
 
     Args:
         tx: A transaction.
@@ -110,13 +120,13 @@ def explained(tx: Transaction, stream: str, listed_by: str | None, run_id: str, 
     """
     table = TABLES[stream]
     parent = parent_of(table)
-    if not parent:
-        return {}
-    above = TABLES[parent[1]]
-    absent = sa.select(table.c.id).join(ABSENCES, sa.and_(ABSENCES.c.id == table.c.id, _of(tx, stream), tx.owns(table)))
-    below = absent.join(above, sa.and_(tx.owns(above), above.c.id == table.c[parent[0]]))
-    reasons = {"parent_gone": set(tx.scalars(below.where(above.c._deleted_at.is_not(None))))}
-    if stream in _CLEARED_BY:
+    is_absent = sa.exists().where(_of(tx, stream), ABSENCES.c.id == table.c.id)
+    gone = (orphans.with_only_columns(table.c.id).where(is_absent) for orphans in _orphans(tx, table, listed_by))
+    reasons = {"parent_gone": {id_ for ids in gone for id_ in tx.scalars(ids)}}
+    if parent and stream in _CLEARED_BY:
+        above = TABLES[parent[1]]
+        of_parent = sa.and_(tx.owns(above), above.c.id == table.c[parent[0]])
+        below = sa.select(table.c.id).join(above, of_parent).where(tx.owns(table), is_absent)
         stage = TABLES["challenge_stages"]
         last_complete = (
             sa.select(sa.func.max(SYNC_SCOPES.c.swept_at))
@@ -213,6 +223,21 @@ def _delete_state_under(tx: Transaction, stream: str, deleted: sa.Select[tuple[s
     tx.execute(
         sa.delete(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream.in_(sorted(streams)), SCOPES.c.scope.in_(deleted))
     )
+
+
+def forget_lists_below(tx: Transaction, stream: str, staged: sa.Table) -> None:
+    """If a deleted row comes back, forget the state of lists below it that are not its own, such as one list of all.
+
+    A list that is read since a moment does not bring the old rows below it; without a state, it is read whole.
+    """
+    table = TABLES[stream]
+    streams = sorted(name for name, below in TABLES.items() if (parent_of(below) or ("", ""))[1] == stream)
+    came_back = sa.select(table.c.id).where(
+        tx.owns(table), table.c._deleted_at.is_not(None), table.c.id.in_(sa.select(staged.c.id))
+    )
+    if streams and tx.execute(came_back.limit(1)).first():
+        own = sa.select(table.c.id).where(tx.owns(table))
+        tx.execute(sa.delete(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream.in_(streams), SCOPES.c.scope.not_in(own)))
 
 
 def forget_absences(tx: Transaction, stream: str, ids: Collection[str]) -> None:

@@ -158,7 +158,7 @@ class Batch:
         stated: By embedded table, the ids of the records whose embedded list is complete. Rows of such a record that
             are not in the frame are absent.
         rejects: The rejects.
-        listed_by: The placeholder whose values the stream's lists are named by (see ``scope_of``); None for one list.
+        listed_by: The column whose value identifies the list of a row (see ``scope_of``); None if there is one list.
         moves: Whether a record can get another parent.
         mass_absence_percent: If a larger share of an embedded table's rows (and at least 20) is absent at once, they
             are held.

@@ -14,7 +14,7 @@ from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse import history
-from ideas_pipeline.warehouse.absences import note_absences
+from ideas_pipeline.warehouse.absences import forget_lists_below, note_absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
@@ -46,6 +46,7 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
         _leave_out(tx, stream, staged, stated, staying)
     doubled = {} if batch.moves else _doubled(batch, others)
     counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch))
+    forget_lists_below(tx, stream, staged[stream])
     embedded, embedded_held = 0, dict[str, int]()
     for name in names:
         written = merge(tx, TABLES[name], staged[name], batch, at)

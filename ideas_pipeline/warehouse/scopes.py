@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
-from ideas_pipeline.tables.community import TABLES, scope_of
+from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction
@@ -189,7 +189,7 @@ def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: 
     table = TABLES[stream]
     query = sa.select(table.c.id).where(tx.live(table))
     if listed_by is not None:
-        query = query.where(scope_of(table, listed_by) == scope)
+        query = query.where(is_listed_in(table, tx.community, listed_by, sa.select(sa.literal(scope))))
     return set(tx.scalars(query))
 
 
