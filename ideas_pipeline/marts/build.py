@@ -86,7 +86,7 @@ def build_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -
 
 
 def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
-    """Rebuild the marts of which the sources have changed since they were built, and update ages in the others.
+    """Rebuild the marts whose sources have changed since they were built, and update ages in the others.
 
     Args, result and errors are those of ``build_marts``.
     """

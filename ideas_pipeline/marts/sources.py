@@ -60,8 +60,18 @@ def _sources(mart: Mart) -> tuple[str, ...]:
 
 @cache
 def _code() -> str:
-    """The code of the marts: another version may compute other figures from the same rows."""
-    return _hash([file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))])
+    """The code that runs: read once, because another version may be installed meanwhile."""
+    return code_of(Path(__file__).parents[1])
+
+
+def code_of(package: Path) -> str:
+    """The fingerprint of what computes the marts: another version may compute other figures from the same rows.
+
+    Args:
+        package: the folder of the package that has the marts, the tables that they read, and their times.
+    """
+    files = [package / "times.py", *sorted(package.glob("marts/*.py")), *sorted(package.glob("tables/*.py"))]
+    return _hash([file.read_text(encoding="utf-8") for file in files])
 
 
 def _state(tx: Transaction, name: str, context: BuildContext) -> Any:

@@ -1,15 +1,17 @@
-"""Only marts of which the sources have changed are rebuilt, and all are then what a build would make of them."""
+"""Only marts whose sources have changed are rebuilt, and all are then what a build would make of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.build import MARTS, build_marts, delete_people, refresh_marts
+from ideas_pipeline.marts.sources import code_of
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.community import COMMENTS, IDEAS, TABLES, USERS, VOTES
@@ -126,3 +128,16 @@ def test_a_mart_that_lost_rows_is_rebuilt(lost: str, night: Night) -> None:
 
 def _counted(night: Night) -> list[str]:
     return [row["idea_id"] for row in held(night.warehouse, MARTS["mart_idea_lifecycle"].table)]
+
+
+@pytest.mark.parametrize("changed", ["times.py", "marts/facts.py", "tables/columns.py"])
+def test_marts_are_made_of_their_code_and_of_that_of_tables_and_times(changed: str, tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    for package in (before, after):
+        for name in ("times.py", "marts/facts.py", "tables/columns.py", "sync/engine.py"):
+            (package / name).parent.mkdir(parents=True, exist_ok=True)
+            (package / name).write_text("A = 1\n")
+    (after / "sync/engine.py").write_text("A = 2\n")
+    assert code_of(before) == code_of(after)
+    (after / changed).write_text("A = 2\n")
+    assert code_of(before) != code_of(after)
