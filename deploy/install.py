@@ -1,12 +1,12 @@
 """Install this project and what it needs, in the pinned versions, into the environment of the Python that runs this.
 
 ``.venv/bin/python deploy/install.py '.[dev]'`` is ``pip install -c constraints.txt -e '.[dev]'``, done by uv in a fifth
-of the time. uv comes from the same index as all the rest. Where it is not to be had, or fails, pip does the work: so no
-dependency of the project may name uv.
+of the time. uv comes from the same index as all the rest. If uv is unavailable or fails, pip is used: so no dependency
+of the project may name uv.
 
 uv does not read pip's configuration (https://docs.astral.sh/uv/pip/compatibility/), so this passes it on: indexes,
-folders of packages, further constraints, certificates, time limits. With an option that uv has no word for, such as a
-proxy, pip does the work.
+folders of packages, further constraints, certificates, time limits. With an option that uv has no equivalent for, such
+as a proxy, pip does the work.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VARIABLES = {
     "trusted-host": ("UV_INSECURE_HOST", " "),
 }
 # They change nothing in what is installed here.
-_NO_MATTER = {
+_IRRELEVANT = {
     "break-system-packages",
     "cache-dir",
     "compile",
@@ -109,7 +109,7 @@ def uv_variables(options: Mapping[str, str]) -> dict[str, str]:
         if option in _VARIABLES:
             name, separator = _VARIABLES[option]
             variables[name] = separator.join(value.split()) if separator else value
-        elif option not in _NO_MATTER:
+        elif option not in _IRRELEVANT:
             raise NoEquivalent(f"uv has no equivalent of pip's option {option}")
     return variables
 

@@ -217,7 +217,7 @@ def retry_rejects(
 
 
 def rebuild_marts(settings: Settings, warehouse: Warehouse) -> None:
-    """Rebuild the marts of which the tables have changed, if the engine supports them. Raises WarehouseError."""
+    """Rebuild the marts whose sources have changed, if the engine supports them. Raises WarehouseError."""
     if warehouse.dialect.name in DIALECTS:
         with warehouse.writing() as tx:
             refresh_marts(tx, settings.timezone)

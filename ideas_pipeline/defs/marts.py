@@ -42,7 +42,7 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
         can_subset=False,
     )
     def build(warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
-        """Rebuild those of the analysts' tables of which the sources have changed."""
+        """Rebuild those of the analysts' tables whose sources have changed."""
         with expected_errors_as_failures():
             built = marts_built(settings, warehouse.warehouse)
         for mart in built:
@@ -52,7 +52,7 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
 
 
 def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMaterialization]:
-    """Build the marts of which the tables have changed, and describe each one. Raises WarehouseError."""
+    """Build the marts whose sources have changed, and describe each one. Raises WarehouseError."""
     with warehouse.writing() as tx:
         built = refresh_marts(tx, settings.timezone)
     with warehouse.reading() as tx:

@@ -34,7 +34,8 @@ _SHORT = 6
 # Beside an erased person's id, such a field is about the person, and not about another one (an approver, an editor).
 _ABOUT_WHO = re.compile(
     r"(author|user|owner|creator|member|person|people|voter|commenter|assignee|moderator|participant|contributor"
-    r"|follower|liker|mention|winner|expert|reviewer|submitter|sponsor|account|profile)s?(_.*)?|(display|full|first|last|given|family|nick|user|real)_?name|name|avatar(_.*)?|picture|photo|bio",
+    r"|follower|liker|mention|winner|expert|reviewer|submitter|sponsor|account|profile)s?(_.*)?"
+    r"|(display|full|first|last|given|family|nick|user|real)_?name|name|avatar(_.*)?|picture|photo|bio",
     re.IGNORECASE,
 )
 _SAYS_NOTHING = {"id", "_id", "uid", "uuid", "pk", "key"}
@@ -247,7 +248,7 @@ def id_text(value: Json) -> str | None:
 def _named(above: str, name: str, value: Json) -> str:
     """The name of a value within a map: the map's own name if the value's name means nothing, such as ``id``.
 
-    A single value of which the name is a plural is a count of people, ``followers: 42``, and has none.
+    A single value whose name is a plural is a count of people, ``followers: 42``, and has none.
     """
     if personal.names_many(name) and not isinstance(value, dict | list):
         return ""

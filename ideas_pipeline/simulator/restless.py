@@ -17,7 +17,7 @@ _STAY = 2  # changes until a row goes again
 def restless(seed: int = 1) -> Callable[[str, str, Tables], None]:
     """A function that changes the requested list before a page of it is rendered.
 
-    Before every third page, a copy of some row comes at a random place, and the oldest copy goes when there are three.
+    Before every third page, a copy of some row comes at a random place, and the oldest copy goes when there are two.
     All other rows are there throughout.
 
     Args:
