@@ -103,11 +103,11 @@ def in_one_order(windows: Sequence[Sequence[str]]) -> bool:
 def are_sorted(windows: Sequence[Sequence[Any]]) -> bool:
     """Whether the values of every window are in ascending order, or those of every window in descending order.
 
-    False if they cannot be compared, or if all windows together have too few different ones to tell.
+    False if they cannot be compared, or if all are equal.
     """
     values = [value for window in windows for value in window]
     kinds = {type(value) for value in values}
-    if len(kinds) > 1 or not kinds <= {int, float, str} or len(set(values)) < 3:
+    if len(kinds) > 1 or not kinds <= {int, float, str} or len(set(values)) < 2:
         return False
     pairs = [pair for window in windows for pair in pairwise(window)]
     return all(a <= b for a, b in pairs) or all(a >= b for a, b in pairs)

@@ -276,19 +276,20 @@ def test_a_list_in_the_order_of_the_last_edit_proves_nothing_by_overlap(style: s
     assert reading.verdict == "incomplete"
 
 
-def test_edits_that_move_unread_records_to_the_head_hide_none_of_them() -> None:
+@pytest.mark.parametrize("a_day", [1, 12, 30], ids="{} edits a day".format)
+def test_edits_that_move_unread_records_to_the_head_hide_none_of_them(a_day: int) -> None:
     paging = OffsetPaging(style="offset", size_parameter="limit", size=10)
     chance = random.Random(5)
     keys = chance.sample(ids(60), 60)
     moving = MovingList(keys, paging, totals=False)
-    moving.edited = {key: f"2026-01-01T00:{59 - n:02}" for n, key in enumerate(keys)}
+    moving.edited = {key: f"2026-01-{(60 - n // a_day):02}" for n, key in enumerate(keys)}
     pages = iter(range(1000))
 
     def edit_records_that_are_not_read_yet(m: MovingList) -> None:
         if next(pages) == 3:
-            for n in range(15):
+            for _ in range(15):
                 m.move(59, 0)
-                m.edited[m.ids[0]] = f"2026-02-01T00:{n:02}"
+                m.edited[m.ids[0]] = "2026-02-01"
 
     reading = SweptScope("s", paging, sweeps=5, edited="updated_at")
     read(moving, reading, between=edit_records_that_are_not_read_yet)
