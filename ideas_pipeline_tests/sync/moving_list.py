@@ -148,3 +148,19 @@ def read(
             sweep = reading.sweeps
             on_sweep()
     return brought
+
+
+WITH_TOTAL = styles(TOTAL)
+WITHOUT_TOTAL = styles(None)
+PAGED = [name for name in WITH_TOTAL if name != "none"]
+NUMBERED = ["page from 1", "page from 0", "offset"]
+
+
+def ids(count: int) -> list[str]:
+    return [f"r{n}" for n in range(count)]
+
+
+def read_whole(moving: MovingList, **options: object) -> SweptScope:
+    reading = SweptScope("s", moving.paging, sweeps=5, **options)  # type: ignore[arg-type]  # options of any kind
+    read(moving, reading)
+    return reading
