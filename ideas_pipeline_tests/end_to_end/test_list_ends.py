@@ -161,7 +161,7 @@ def test_a_total_that_stops_counting_is_recognized_and_check_says_so(
     assert step.fix["streams"]["users"]["paging"]["total"] is None
 
 
-@pytest.mark.parametrize("claimed", ["about 20", "20+", True, -1, 1e300, {"value": 20}])
+@pytest.mark.parametrize("claimed", ["about 20", "20+", True, -1, 1.5, {"value": 20}])
 def test_a_total_that_is_no_count_proves_and_ends_nothing(claimed: Any, sqlite: Warehouse, tmp_path: Path) -> None:
     def lists(path: str, query: Mapping[str, str]) -> Answer:
         return Answer(body={"data": people(*numbered(query, list(range(1, 8)))), "total": claimed})
