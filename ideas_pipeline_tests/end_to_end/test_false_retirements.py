@@ -102,9 +102,13 @@ def test_a_list_that_is_cut_short_or_repeats_retires_nothing(
     fault: Fault, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     sync(simulator, warehouse, tmp_path, mode=Full())
+    before = simulator.tables["ideas"]
     simulator.faults.add(fault)
     broken = sync(simulator, warehouse, tmp_path, mode=Full())
-    assert (stream(broken, "ideas").verdict, stream(broken, "ideas").counts.absent) == ("incomplete", 0)
+    ideas = stream(broken, "ideas")
+    assert ideas.counts.absent == 0
+    # Requests of several lists run side by side: the sixth ones can spare a sweep of each list, which then proves it.
+    assert ideas.verdict == "incomplete" or (fault.kind == "page_twice" and ideas.counts.seen == len(before))
     assert deleted(warehouse.engine, "ideas") == set()
     simulator.faults.clear()
     assert sync(simulator, warehouse, tmp_path, mode=Full()).verdict == "complete"

@@ -29,10 +29,10 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests import processes
 from ideas_pipeline_tests.cli.command import COMMAND, environment
 from ideas_pipeline_tests.end_to_end.pipeline import sync
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text(encoding="utf-8")
-IDEAS = [idea(str(number), title=f"Idea {number}", comment_count=number) for number in (1, 2, 3)]
+IDEAS = [idea(str(number), title=f"Idea {number}", comment_count=number, created_at=night(1)) for number in (1, 2, 3)]
 
 
 def lines(heading: str, language: str) -> str:
