@@ -19,7 +19,7 @@ from ideas_pipeline.marts import (
     contributors,
     daily_activity,
     engagement,
-    facts,
+    filling,
     funnel,
     idea_lifecycle,
     moderation,
@@ -137,10 +137,10 @@ def _rebuild(
     """Build ``marts``, of which ``_marts`` has no rows, and the temporary tables that they need."""
     if not marts:
         return {}
-    needed = facts.needed_by([mart.select(context) for mart in marts.values()], context)
-    facts.fill(tx.connection, context, needed)
+    needed = filling.needed_by([mart.select(context) for mart in marts.values()], context)
+    filling.fill(tx.connection, context, needed)
     rows = {name: _build(tx, mart, context) for name, mart in marts.items()}
-    facts.drop(tx.connection, needed)
+    filling.drop(tx.connection, needed)
     same = {"community": tx.community, "built_at": now, "checked_at": now, **_as_of(context)}
     built = [{"mart": name, "rows": count, "made_of": fingerprints[name], **same} for name, count in rows.items()]
     tx.execute(sa.insert(BUILT_MARTS), built)

@@ -8,39 +8,25 @@ comments that the start of a stage cleared are counted as acts, but not as curre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import visitors
 
-from ideas_pipeline.marts.dialect import believed, binary_collated, count_if, day_number, day_of, every_row
+from ideas_pipeline.marts.dialect import believed, count_if, day_number, day_of, every_row
 from ideas_pipeline.marts.mart import BuildContext
 from ideas_pipeline.tables.columns import Kind, column, is_live
-from ideas_pipeline.tables.community import (
-    BANNED,
-    CHALLENGE_STAGES,
-    CHALLENGES,
-    COMMENTS,
-    IDEA_COAUTHORS,
-    IDEAS,
-    USERS,
-    VOTES,
-)
-from ideas_pipeline.tables.history import IDEA_HISTORY
+from ideas_pipeline.tables.community import BANNED, COMMENTS, IDEA_COAUTHORS, IDEAS, USERS, VOTES
 from ideas_pipeline.times import TOMORROW
 
 # A larger value is a mistake of the source, and could overflow a sum: the vote counts, its value does not.
 _LARGEST_VOTE = 1e9
 
-# Memory of a build, and what SQLite uses by default.
-_MEGABYTES = 64
-_SQLITE_KILOBYTES = 2000
-
 NOT_REGISTERED = (*BANNED, "deleted", "invited", "erased")
 
 
-def _fact(fact: str, /, key: tuple[str, ...] = (), **columns: Kind) -> sa.Table:
+def fact_table(fact: str, /, key: tuple[str, ...] = (), **columns: Kind) -> sa.Table:
+    """Define a temporary table that holds a ``fact``."""
     described = [column(name, kind, "", key=name in key) for name, kind in columns.items()]
     for each, kind in zip(described, columns.values(), strict=True):
         if kind in ("id", "text"):
@@ -49,10 +35,10 @@ def _fact(fact: str, /, key: tuple[str, ...] = (), **columns: Kind) -> sa.Table:
     return sa.Table(f"_counted_{fact}", sa.MetaData(), *described, prefixes=["TEMPORARY"])
 
 
-BANNED_PEOPLE = _fact("banned", key=("user_id",), user_id="id")
+BANNED_PEOPLE = fact_table("banned", key=("user_id",), user_id="id")
 """The people whose contributions are excluded."""
 
-COUNTED_IDEAS = _fact(
+COUNTED_IDEAS = fact_table(
     "ideas",
     key=("idea_id",),
     idea_id="id",
@@ -63,10 +49,10 @@ COUNTED_IDEAS = _fact(
     published_at="timestamp",
     day="date",
 )
-AUTHORS = _fact("authors", key=("idea_id", "user_id"), idea_id="id", user_id="id")
+AUTHORS = fact_table("authors", key=("idea_id", "user_id"), idea_id="id", user_id="id")
 """The author and the co-authors of each counted idea."""
 
-ACTS = _fact(
+ACTS = fact_table(
     "acts",
     kind="text",
     id="id",
@@ -85,7 +71,7 @@ ACTS = _fact(
 ``at`` and ``day`` are null if the source has no time, or one that cannot be true.
 """
 
-PERSON_DAYS = _fact(
+PERSON_DAYS = fact_table(
     "person_days",
     user_id="id",
     day="date",
@@ -104,77 +90,10 @@ Acts without a person are together, as are a person's acts without a known time.
 # PostgreSQL sorts faster than it maintains an index.
 sa.Index("_by_person_and_day", PERSON_DAYS.c.user_id, PERSON_DAYS.c.number).ddl_if(dialect="sqlite")
 
-STAGES = _fact(
-    "stages",
-    key=("challenge_id", "stage_id"),
-    challenge_id="id",
-    stage_id="id",
-    place="integer",
-    name="text",
-    kind="text",
-)
-"""The stages of each challenge that exists, and those in which a counted idea was ever seen.
-
-``place`` numbers them in order, from 1; null if the source has no position, or never described the stage.
-"""
-
-STAYS = _fact(
-    "stays",
-    idea_id="id",
-    challenge_id="id",
-    stage_id="id",
-    name="text",
-    began="timestamp",
-    ended="timestamp",
-    is_entry="boolean",
-    is_left_censored="boolean",
-)
-"""The observed stays of counted ideas in stages. ``is_entry`` is false if the idea had only been invisible."""
-
-PEOPLE = _fact(
+PEOPLE = fact_table(
     "people", key=("user_id",), user_id="id", is_registered="boolean", joined_day="date", has_visited="boolean"
 )
 """Everybody in ``users`` who is not banned, registered or not."""
-
-
-def needed_by(selects: Iterable[sa.Select[Any]], context: BuildContext) -> list[sa.Table]:
-    """The temporary tables that SELECTs read, directly or through others, in the order in which they are filled."""
-    open_: list[sa.Select[Any]] = [*selects]
-    needed: set[sa.Table] = set()
-    while open_:
-        for element in visitors.iterate(open_.pop()):
-            table = element.table if isinstance(element, sa.Column) else element
-            if isinstance(table, sa.Table) and table in SELECTS and table not in needed:
-                needed.add(table)
-                open_.append(SELECTS[table](context))
-    return [table for table in SELECTS if table in needed]
-
-
-def fill(connection: sa.Connection, context: BuildContext, tables: Iterable[sa.Table]) -> None:
-    """Create and fill the temporary ``tables`` in the transaction of ``connection``."""
-    if context.dialect == "postgresql":  # by default it sorts more than 4 MB on disk
-        connection.exec_driver_sql(f"SET LOCAL work_mem = '{_MEGABYTES}MB'")
-    else:
-        _cache(connection, 1024 * _MEGABYTES)
-    for table in tables:
-        table.create(connection, checkfirst=False)
-        connection.execute(sa.insert(table).from_select([c.name for c in table.columns], SELECTS[table](context)))
-        if context.dialect == "postgresql":  # without statistics its planner assumes a small table
-            connection.exec_driver_sql(f"ANALYZE {table.name}")
-
-
-def drop(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
-    """Drop the temporary ``tables``."""
-    if connection.dialect.name == "sqlite":
-        _cache(connection, _SQLITE_KILOBYTES)
-    for table in tables:
-        table.drop(connection, checkfirst=False)
-
-
-def _cache(connection: sa.Connection, kilobytes: int) -> None:
-    """Set what SQLite may use for pages and for sorting, of the warehouse and of temporary tables."""
-    for schema in ("main", "temp"):
-        connection.exec_driver_sql(f"PRAGMA {schema}.cache_size = -{kilobytes}")
 
 
 def is_banned(person: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -326,89 +245,6 @@ def _person_days(context: BuildContext) -> sa.Select[Any]:
     return sa.select(a.user_id, a.day, day_number(a.day, context), *counts, a.first_at, a.last_at)
 
 
-def _stages(context: BuildContext) -> sa.Select[Any]:
-    c, idea = CHALLENGE_STAGES.c, COUNTED_IDEAS.c
-    now_in = sa.select(idea.challenge_id, idea.stage_id).where(
-        idea.challenge_id.is_not(None), idea.stage_id.is_not(None)
-    )
-    seen = sa.union(sa.select(STAYS.c.challenge_id, STAYS.c.stage_id), now_in).subquery()
-    is_seen = sa.and_(seen.c.challenge_id == c.challenge_id, seen.c.stage_id == c.id)
-    is_removed = c._deleted_at.is_not(None)
-    order = sa.func.row_number().over(
-        partition_by=c.challenge_id,
-        # The source gives the position of a stage that it removed to the next one.
-        order_by=(
-            sa.case((c.position.is_(None), 1), else_=0),
-            c.position,
-            sa.case((is_removed, 0), else_=1),
-            binary_collated(c.id, context),
-        ),
-    )
-    described = (
-        sa.select(c.challenge_id, c.id, sa.case((c.position.is_not(None), order)), c.name, c.kind)
-        .outerjoin(seen, is_seen)
-        .where(
-            c.community == context.community,
-            sa.or_(~is_removed, seen.c.stage_id.is_not(None)),
-            _exists(c.challenge_id, context),
-        )
-    )
-    never_described = (
-        sa.select(
-            seen.c.challenge_id,
-            seen.c.stage_id,
-            sa.cast(sa.null(), sa.BigInteger),
-            _last_name(seen),
-            sa.cast(sa.null(), sa.Text),
-        )
-        .outerjoin(CHALLENGE_STAGES, sa.and_(c.community == context.community, is_seen))
-        .where(c.id.is_(None), _exists(seen.c.challenge_id, context))
-    )
-    both = described.union_all(never_described).subquery()
-    return sa.select(*both.c)
-
-
-def _exists(challenge: sa.ColumnElement[Any], context: BuildContext) -> sa.ColumnElement[bool]:
-    """Whether the challenge is not known to be deleted."""
-    c = CHALLENGES.c
-    return challenge.not_in(sa.select(c.id).where(c.community == context.community, c._deleted_at.is_not(None)))
-
-
-def _last_name(stage: sa.Subquery) -> sa.ScalarSelect[Any]:
-    """The name with which the stage was last seen."""
-    return (
-        sa.select(STAYS.c.name)
-        .where(STAYS.c.challenge_id == stage.c.challenge_id, STAYS.c.stage_id == stage.c.stage_id)
-        .order_by(STAYS.c.began.desc(), STAYS.c.name.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def _stays(context: BuildContext) -> sa.Select[Any]:
-    c = IDEA_HISTORY.c
-    mine = c.community == context.community
-
-    def before(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        return sa.func.lag(column).over(partition_by=c.idea_id, order_by=c.observed_from)
-
-    is_same = sa.and_(before(c.challenge_id) == c.challenge_id, before(c.value) == c.value)
-    return (
-        sa.select(
-            c.idea_id,
-            c.challenge_id,
-            c.value,
-            c.name,
-            c.observed_from,
-            c.observed_to,
-            sa.case((is_same, sa.false()), else_=sa.true()),
-            c.is_left_censored,
-        )
-        .join(COUNTED_IDEAS, COUNTED_IDEAS.c.idea_id == c.idea_id)
-        .where(mine, c.attribute == "stage", c.challenge_id.is_not(None))
-    )
-
-
 def _people(context: BuildContext) -> sa.Select[Any]:
     c = USERS.c
     status = sa.func.coalesce(c.status, "active")
@@ -427,7 +263,6 @@ SELECTS: dict[sa.Table, Callable[[BuildContext], sa.Select[Any]]] = {
     AUTHORS: _authors,
     ACTS: _acts,
     PERSON_DAYS: _person_days,
-    STAYS: _stays,
-    STAGES: _stages,
     PEOPLE: _people,
 }
+"""The SELECT that fills each table, in an order in which they can be filled."""

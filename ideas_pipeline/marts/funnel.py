@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, share
-from ideas_pipeline.marts.facts import COUNTED_IDEAS, STAGES, STAYS
+from ideas_pipeline.marts.facts import COUNTED_IDEAS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
+from ideas_pipeline.marts.stages import STAGES, STAYS
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(

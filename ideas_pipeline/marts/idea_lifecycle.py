@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.adoption import adopted_ideas, classes_exist
 from ideas_pipeline.marts.dialect import literal_moment, seconds_between
-from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS, STAYS
+from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
+from ideas_pipeline.marts.stages import STAYS
 from ideas_pipeline.tables.columns import column
 from ideas_pipeline.tables.community import USERS
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from ideas_pipeline.marts import facts
 from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.marts.filling import SELECTS
 from ideas_pipeline.marts.mart import BuildContext
 from ideas_pipeline.tables.all_tables import ANALYST_TABLES
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
@@ -47,7 +47,7 @@ def _columns(expression: sa.ColumnElement[Any], seen: set[tuple[int, int]]) -> I
             continue
         seen.add((id(table), place))
         if isinstance(table, sa.Table):
-            if table in facts.SELECTS:
+            if table in SELECTS:
                 yield from _columns(_fact(table).selected_columns[place], seen)
             elif element.name != "community":
                 yield table.name, element.name
@@ -62,7 +62,7 @@ def _fact(table: sa.Table) -> sa.Select[Any]:
 
     Cached because it is slow to build, and because ``seen`` holds ids of objects, which must therefore stay alive.
     """
-    return facts.SELECTS[table](_ANY)
+    return SELECTS[table](_ANY)
 
 
 def _selects(query: Any) -> Iterator[sa.Select[Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import count_if, literal_moment, percentiles, seconds_between
-from ideas_pipeline.marts.facts import STAGES, STAYS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
+from ideas_pipeline.marts.stages import STAGES, STAYS
 from ideas_pipeline.tables.columns import column
 
 TABLE = mart_table(
