@@ -12,7 +12,9 @@ from ideas_pipeline.warehouse.database import reading
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import hostile
 from ideas_pipeline_tests.marts.comparing import assert_rows_are
-from ideas_pipeline_tests.marts.second_reading import SecondReading
+from ideas_pipeline_tests.marts.second_reading.activity import retention
+from ideas_pipeline_tests.marts.second_reading.community import Community
+from ideas_pipeline_tests.marts.second_reading.marts import marts
 from ideas_pipeline_tests.marts.test_queries import PACK
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_writing
@@ -33,13 +35,13 @@ def test_the_marts_agree_with_a_second_reading_of_their_definitions(warehouse: W
         rows = hostile.community(seed, zone)
         hostile.write(warehouse.engine, name, rows)
         call_writing(Warehouse(warehouse.engine, name), build_marts, zone, as_of)
-        second = SecondReading(rows, as_of, zone)
-        assert_rows_are(warehouse.engine, second.marts(), name)
+        second = Community(rows, as_of, zone)
+        assert_rows_are(warehouse.engine, marts(second), name)
         with reading(warehouse.engine) as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET LOCAL TIME ZONE 'Asia/Tokyo'")
             found = connection.exec_driver_sql(RETENTION.replace("'acme'", f"'{name}'")).all()
-        assert [tuple(row)[:3] for row in found] == second.retention(), name
+        assert [tuple(row)[:3] for row in found] == retention(second), name
 
 
 def test_the_report_counts_the_months_of_silence(sqlite: Warehouse) -> None:
@@ -50,6 +52,6 @@ def test_the_report_counts_the_months_of_silence(sqlite: Warehouse) -> None:
     [chart] = shown.charts
     assert chart.table
     everybody = next(row for row in chart.table.rows if row[0] == "All")
-    expected = {later: active / people for later, people, active in SecondReading(rows, as_of, zone).retention()}
+    expected = {later: active / people for later, people, active in retention(Community(rows, as_of, zone))}
     assert everybody[2:] == [percent(expected[later]) for later in range(1, len(everybody) - 1)]
     assert percent(0.0) in everybody
