@@ -39,6 +39,7 @@ class Exchange:
         documented: from a description of the API: the names are real, the values are made up.
         base: the address that ``path`` is below; empty if unknown.
         problem: why no response came, as a clause.
+        refuses_token, states_error: as in ``ideas_api.responses.Response``; false in recorded exchanges.
     """
 
     source: str
@@ -55,6 +56,8 @@ class Exchange:
     documented: bool = False
     base: str = ""
     problem: str = ""
+    refuses_token: bool = False
+    states_error: bool = False
 
     @property
     def ok(self) -> bool:

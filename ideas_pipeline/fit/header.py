@@ -8,7 +8,6 @@ from ideas_pipeline.fit.draft import Inferred
 from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.fit.explorer import Explorer
 from ideas_pipeline.fit.login_answers import challenge_scheme, token_type
-from ideas_pipeline.ideas_api.error_bodies import says_error
 from ideas_pipeline.probe import vocabulary
 
 _REFUSED = (401, 403)
@@ -48,9 +47,7 @@ def get(explorer: Explorer, path: str) -> Exchange:
 
 
 def _is_refusal(answer: Exchange) -> bool:
-    body = answer.body
-    is_error = answer.ok and isinstance(body, dict) and says_error(body.get("error")) and len(body) <= 4
-    return answer.status in _REFUSED or is_error
+    return answer.status in _REFUSED or answer.refuses_token or answer.states_error
 
 
 def _accept_header(explorer: Explorer, answer: Exchange) -> None:

@@ -125,7 +125,7 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
             request = LoginRequest("GET" if send_as == "query" else "POST", path, send_as, fields)
             values = plan.renewed(attempts) if plan.renewed else known
             answer = session.authenticate(request, values)
-            if answer.ok and not _is_error(answer):
+            if answer.ok and not answer.states_error:
                 return request, answer
             telling = answer if telling.status is None or (telling.is_missing and not answer.is_missing) else telling
             if answer.is_missing:
@@ -141,11 +141,6 @@ def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> 
             if path in plan.busy and attempts - before >= _ATTEMPTS_ON_BUSY:
                 break
     return None, telling
-
-
-def _is_error(answer: Exchange) -> bool:
-    body = answer.body
-    return isinstance(body, dict) and bool(body.get("error") or body.get("errors")) and len(body) <= 4
 
 
 @dataclass(frozen=True)

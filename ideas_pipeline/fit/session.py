@@ -120,6 +120,8 @@ class Session:
             text="" if isinstance(response.body, dict | list) else response.text,
             answer_headers=CaseInsensitiveDict(response.headers),
             received_at=response.received_at,
+            refuses_token=response.refuses_token,
+            states_error=response.states_error,
         )
 
     def below_base(self, url: str) -> str | None:

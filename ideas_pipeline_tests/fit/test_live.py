@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,43 @@ def test_a_login_answer_that_cannot_be_understood_is_described_by_names_and_kind
     assert (question.place, question.proposal) == (("auth", "code", "auth_code"), "alpha")
     assert "alpha (a text of 10 characters), beta (a text of 10 characters)" in question.text
     assert "s3cr3t" not in repr(draft.questions) + repr(draft.lines)
+
+
+@pytest.mark.parametrize(
+    "error", [{"success": False, "msg": "invalid-request"}, {"status": "error", "info": "no-json"}]
+)
+def test_an_error_with_status_200_is_not_taken_for_an_auth_code(error: dict[str, Any], tmp_path: Path) -> None:
+    def only_json(request: web.BaseRequest, path: str) -> Response | None:
+        is_other = path == "/v2/auth/code" and request.content_type != "application/json"
+        return Response(200, json.dumps(error).encode()) if is_other else None
+
+    with odd(contract_with({"auth": {"code": {"send_as": "json"}}}), only_json) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert values(draft) == {"auth.code.send_as": "json"}
+
+
+@pytest.mark.parametrize("no_error", [{"code": 0, "message": ""}, "0", "none"])
+def test_a_login_answer_that_states_no_error_is_accepted(no_error: Any, tmp_path: Path) -> None:
+    def two_texts(_: web.BaseRequest, path: str) -> Response | None:
+        body = {"error": no_error, "alpha": "s3cr3t-one", "beta": "s3cr3t-two"}
+        return Response(200, json.dumps(body).encode()) if path == "/v2/auth/code" else None
+
+    with odd(unlimited(), two_texts) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert [question.place for question in draft.open_questions()] == [("auth", "code", "auth_code")]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_token_in_another_header_can_be_refused_with_any_status(status: int, tmp_path: Path) -> None:
+    def without_header(request: web.BaseRequest, path: str) -> Response | None:
+        is_refused = "auth" not in path and path != "/v2/" and "X-Auth-Token" not in request.headers
+        return Response(status, b'{"error": "invalid_token"}') if is_refused else None
+
+    with odd(
+        contract_with({"auth": {"header": {"name": "X-Auth-Token", "format": "{access_token}"}}}), without_header
+    ) as simulator:
+        draft, _ = fitted(simulator, unlimited(), tmp_path)
+    assert values(draft) == {"auth.header.name": "X-Auth-Token", "auth.header.format": "{access_token}"}
 
 
 def test_refused_credentials_are_not_tried_for_long(tmp_path: Path) -> None:
