@@ -75,14 +75,14 @@ def note_orphans(tx: Transaction, stream: str, listed_by: str | None, run_id: st
 
 
 def _orphans(tx: Transaction, table: sa.Table, listed_by: str | None) -> Iterator[sa.Select[tuple[Any, ...]]]:
-    """The rows whose parent is deleted, and those in the list of a row that is deleted: nobody reads it any more."""
+    """The rows whose parent is deleted; and those in the list of a deleted row, which is not read any more."""
     owners = {parent[0]: parent[1] for parent in [parent_of(table)] if parent}
     if listed_by is not None and listed_by in table.c and (owner := table.c[listed_by].info["references"]):
         owners[listed_by] = owner
     for column, name in owners.items():
         above = TABLES[name]
-        of_it = sa.and_(tx.owns(above), above.c.id == table.c[column])
-        yield sa.select(table).join(above, of_it).where(tx.owns(table), above.c._deleted_at.is_not(None))
+        deleted = sa.select(above.c.id).where(tx.owns(above), above.c._deleted_at.is_not(None))
+        yield sa.select(table).where(tx.owns(table), table.c[column].in_(deleted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def explained(tx: Transaction, stream: str, listed_by: str | None, run_id: str, 
     """
     table = TABLES[stream]
     parent = parent_of(table)
-    is_absent = sa.exists().where(_of(tx, stream), ABSENCES.c.id == table.c.id)
+    is_absent = table.c.id.in_(sa.select(ABSENCES.c.id).where(_of(tx, stream)))
     gone = (orphans.with_only_columns(table.c.id).where(is_absent) for orphans in _orphans(tx, table, listed_by))
     reasons = {"parent_gone": {id_ for ids in gone for id_ in tx.scalars(ids)}}
     if parent and stream in _CLEARED_BY:
@@ -211,8 +211,8 @@ def _delete_state_under(tx: Transaction, stream: str, deleted: sa.Select[tuple[s
     These rejects can never be loaded. Without a saved state, a scope is read in full if its parent comes back, even
     unchanged.
     """
-    streams = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] == stream}
-    below = {name for name, table in TABLES.items() if (parent_of(table) or ("", ""))[1] in streams}
+    streams = _below(stream)
+    below = {name for child in streams for name in _below(child)}
     tx.execute(
         sa.delete(REJECTED_RECORDS).where(
             tx.owns(REJECTED_RECORDS),
@@ -225,17 +225,24 @@ def _delete_state_under(tx: Transaction, stream: str, deleted: sa.Select[tuple[s
     )
 
 
+def _below(name: str) -> set[str]:
+    """The tables whose rows belong to those of the table ``name``."""
+    return {below.name for below in TABLES.values() if (parent_of(below) or ("", ""))[1] == name}
+
+
 def forget_lists_below(tx: Transaction, stream: str, staged: sa.Table) -> None:
     """If a deleted row comes back, forget the state of lists below it that are not its own, such as one list of all.
 
     A list that is read since a moment does not bring the old rows below it; without a state, it is read whole.
     """
     table = TABLES[stream]
-    streams = sorted(name for name, below in TABLES.items() if (parent_of(below) or ("", ""))[1] == stream)
+    streams = sorted(name for name in _below(stream) if "id" in TABLES[name].c)  # the others are embedded tables
+    if not streams:
+        return
     came_back = sa.select(table.c.id).where(
         tx.owns(table), table.c._deleted_at.is_not(None), table.c.id.in_(sa.select(staged.c.id))
     )
-    if streams and tx.execute(came_back.limit(1)).first():
+    if tx.execute(came_back.limit(1)).first():
         own = sa.select(table.c.id).where(tx.owns(table))
         tx.execute(sa.delete(SCOPES).where(tx.owns(SCOPES), SCOPES.c.stream.in_(streams), SCOPES.c.scope.not_in(own)))
 
