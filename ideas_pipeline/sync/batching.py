@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ideas_pipeline.contract.model import Contract, Fields, Stream
+from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record, storable
 from ideas_pipeline.late.frames import pd
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
+from ideas_pipeline.sync.homes import parent_listed_by
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Batch, Reject
@@ -46,7 +47,6 @@ class About:
     Attributes:
         contract: the contract of the community.
         stream: the stream.
-        community: the community.
         run_id: the run.
         at: when the batch is loaded; timezone-aware.
         mass_absence_percent: if more embedded rows than this share are absent at once, they are held.
@@ -117,7 +117,8 @@ def batch(about: About, rows: Rows) -> Batch:
         stated=stated,
         rejects=tuple(rejects),
         listed_by=spec.listed_by,
-        moves=_may_move(stream, spec),
+        # A record that did not come in the list of its parent names the parent itself, and may name another one.
+        moves=parent_listed_by(stream, spec) is None or bool(spec.each and spec.each.moves),
         settled=about.settled,
         mass_absence_percent=about.mass_absence_percent,
         vanished=about.vanished,
@@ -126,12 +127,6 @@ def batch(about: About, rows: Rows) -> Batch:
             **{table: frozenset(embedded.volatile) for table, embedded in spec.embedded.items()},
         },
     )
-
-
-def _may_move(stream: str, spec: Stream) -> bool:
-    """Whether a row with another parent than before is the same record: also if no list of a parent brought it."""
-    owner = parent_of(TABLES[stream])
-    return owner is None or spec.listed_by != owner[0] or bool(spec.each and spec.each.moves)
 
 
 def untyped(stream: str, rejects: Sequence[Reject]) -> set[str]:

@@ -36,6 +36,12 @@ class NotNeeded(IdeasApiError):
     """A page is not requested, because another list holds the same records. It never leaves the stream's sync."""
 
 
+def parent_listed_by(stream: str, spec: Stream) -> str | None:
+    """The column that names a row's parent, if the stream has one list per parent; None if it has other lists."""
+    owner = parent_of(TABLES[stream])
+    return spec.listed_by if owner and owner[0] == spec.listed_by else None
+
+
 @dataclass(slots=True)
 class Waiting:
     """A record whose row has another home in the warehouse than in the list that brought it.
@@ -69,8 +75,7 @@ class Homes:
     """
 
     def __init__(self, stream: str, spec: Stream, parents: Container[str]) -> None:
-        owner = parent_of(TABLES[stream])
-        self.column = spec.listed_by if owner and owner[0] == spec.listed_by else None
+        self.column = parent_listed_by(stream, spec)
         self.moves = bool(self.column and spec.each and spec.each.moves)
         self.parents = parents
         self.chosen: str | None = None
