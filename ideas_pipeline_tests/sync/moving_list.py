@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ideas_pipeline.contract.paging import (
     CursorPaging,
@@ -160,7 +161,7 @@ def ids(count: int) -> list[str]:
     return [f"r{n}" for n in range(count)]
 
 
-def read_whole(moving: MovingList, **options: object) -> SweptScope:
-    reading = SweptScope("s", moving.paging, sweeps=5, **options)  # type: ignore[arg-type]  # options of any kind
+def read_whole(moving: MovingList, **options: Any) -> SweptScope:
+    reading = SweptScope("s", moving.paging, sweeps=5, **options)
     read(moving, reading)
     return reading
