@@ -198,9 +198,9 @@ def _holds_records(name: str, value: Json) -> bool:
 
 
 def says_error(value: Json, depth: int = 0) -> bool:
-    """Whether a value at the place of an error says that there is one: a map or list does if a value in it does.
+    """Whether a value at the place of an error states one. A map or list does if a value in it does.
 
-    Beside a code or message, only values at the places of errors count: a trace's id says nothing.
+    Beside a code or message, only values at the places of errors count: the id of a trace does not.
 
     Args:
         value: what stands there. Empty values, 0, false and texts such as ``ok`` state no error.

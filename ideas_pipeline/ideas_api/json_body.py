@@ -26,7 +26,7 @@ _DIGITS = bytes.maketrans(b"123456789Ee", b"000000000..")
 _LONG_INTEGER = b"0" * 19
 _LONG_DECIMAL = b"0" * 16 + b"."
 _LONGEST_INTEGER = 1_000
-# So many different values of one name are kept: more say nothing else, and comparing all of them would be quadratic.
+# The most different values that are kept of one name: more add nothing, and comparing all of them would be quadratic.
 _MOST_REPEATED = 100
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 

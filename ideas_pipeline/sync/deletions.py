@@ -108,7 +108,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
 
 
 def forget_other_lists(run: Run, stream: str, scopes: Collection[str]) -> None:
-    """Forget the absences in lists that the contract no longer has, so that its present lists decide about the rows.
+    """Forget the absences in lists that are not in the contract any more: its present lists decide about the rows.
 
     Args:
         run: the run.

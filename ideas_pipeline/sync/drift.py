@@ -39,7 +39,7 @@ _FITTING: dict[Kind, set[str]] = {
 # A field has vanished if fewer than one in so many runs would lack it in all records by chance.
 _ONE_IN = 1_000
 
-# So many fields are noted per table. Where there are more, names are values, and each would cost a row.
+# The most fields that are noted per table. If there are more, the names are probably values, and each costs a row.
 _MOST_FIELDS = 1_000
 
 _KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "true/false", list: "list", dict: "map"}

@@ -175,7 +175,7 @@ def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
 
 
 def _absent_parents(warehouse: Warehouse, spec: Stream) -> set[str]:
-    """The parents that their own list lacks, if the next run decides whether they are deleted.
+    """The parents that are absent from their own list and whose deletion is not decided yet.
 
     An API that deletes or hides a record refuses the lists below it as well: reading them would show nothing.
     """

@@ -91,7 +91,7 @@ def test_what_is_deleted_or_gets_another_parent_is_so_in_the_warehouse_too(
     contract: Contract, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     community = village()
-    for vote in community["votes"].values():  # a vote of nobody is in no list of a person
+    for vote in community["votes"].values():  # the list of a person has no vote without a person
         vote["user_id"] = vote["user_id"] or next(iter(community["users"]))
     with Simulator(contract, community) as simulator:
         read_completely(simulator, warehouse, tmp_path, Full())

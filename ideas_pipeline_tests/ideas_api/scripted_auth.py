@@ -138,7 +138,7 @@ class ScriptedAuth:
 
 
 def refusing(refusal: Answer) -> ScriptedAuth:
-    """An API that says nothing of its tokens' lifetime, and answers one that is not valid with ``refusal``."""
+    """An API that states no lifetime of its tokens and refuses an invalid one with ``refusal``."""
     api = ScriptedAuth(expires_in=None)
     api.refusal = refusal
     return api
