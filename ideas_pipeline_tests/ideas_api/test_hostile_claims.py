@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.contract.paging import NextLinkPaging, Total
 from ideas_pipeline.errors import RateLimited, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
@@ -25,13 +26,22 @@ from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.ideas_api.urls import stays_in_place
 from ideas_pipeline.privacy import personal
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
-from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, limits, serving, transport
+from ideas_pipeline_tests.ideas_api.scripted_server import Answer, ScriptedServer, in_turn, limits, serving, transport
 
 # Each of these takes milliseconds in linear time, and minutes in quadratic time.
 LONG = 200_000
 MUCH_TOO_LONG = 30.0  # seconds
 
 CONTRACT = load_contract(None)
+IDEAS = CONTRACT.streams["ideas"]
+LINKED = IDEAS.model_copy(update={"paging": NextLinkPaging(style="next_link", next=("next",))})
+
+
+def client_of(server: ScriptedServer, store: Path, ideas: Stream = IDEAS, **bounds: Any) -> IdeasApi:
+    """A client of ``server`` that reads ``ideas`` as stated, within ``bounds``."""
+    changed = {"limits": limits(**bounds), "streams": {**CONTRACT.streams, "ideas": ideas}}
+    credentials = Credentials(CLIENT_ID, CLIENT_SECRET)
+    return IdeasApi.connect(CONTRACT.model_copy(update=changed), server.base_url, credentials, store, store.parent)
 
 
 @pytest.mark.parametrize(
@@ -115,28 +125,19 @@ def test_a_backslash_in_a_link_stays_on_the_host() -> None:
 
 
 def test_a_next_link_that_is_redirected_elsewhere_ends_the_list_and_not_the_run(store: Path) -> None:
-    paging = {"style": "next_link", "next": ["next"]}
-    ideas = CONTRACT.streams["ideas"].model_copy(update={"paging": NextLinkPaging.model_validate(paging)})
-    contract = CONTRACT.model_copy(update={"limits": limits(), "streams": {**CONTRACT.streams, "ideas": ideas}})
     api = ScriptedAuth()
     api.instead["more"] = lambda _: Answer(302, headers={"Location": "http://[/"})
     with serving(api) as server:
-        client = IdeasApi.connect(contract, server.base_url, Credentials(CLIENT_ID, CLIENT_SECRET), store, store.parent)
+        client = client_of(server, store, LINKED)
         with pytest.raises(UnexpectedResponse, match="the next page's link cannot be followed"):
             client.request("ideas", "1", f"{server.base_url}more")
 
 
 def test_a_page_that_is_too_large_is_not_reported_as_a_link_that_cannot_be_followed(store: Path) -> None:
-    paging = {"style": "next_link", "next": ["next"]}
-    ideas = CONTRACT.streams["ideas"].model_copy(update={"paging": NextLinkPaging.model_validate(paging)})
-    changed = {"limits": limits(json_values=1000), "streams": {**CONTRACT.streams, "ideas": ideas}}
     api = ScriptedAuth()
     api.instead["more"] = lambda _: Answer(body={"data": list(range(2000))})
     with serving(api) as server:
-        credentials = Credentials(CLIENT_ID, CLIENT_SECRET)
-        client = IdeasApi.connect(
-            CONTRACT.model_copy(update=changed), server.base_url, credentials, store, store.parent
-        )
+        client = client_of(server, store, LINKED, json_values=1000)
         with pytest.raises(UnexpectedResponse, match=r"^ideas 1: the body of the response has more than 1,000 values"):
             client.request("ideas", "1", f"{server.base_url}more")
 
@@ -161,8 +162,7 @@ ASTRAY = [
 @pytest.mark.parametrize("id_", ASTRAY)
 def test_an_id_that_leads_to_another_list_is_not_requested(store: Path, id_: str) -> None:
     with serving(ScriptedAuth()) as server:
-        contract = CONTRACT.model_copy(update={"limits": limits()})
-        client = IdeasApi.connect(contract, server.base_url, Credentials(CLIENT_ID, CLIENT_SECRET), store, store.parent)
+        client = client_of(server, store)
         with pytest.raises(UnexpectedResponse, match="it would lead to another list") as caught:
             client.request("votes", id_, pagination.first(CONTRACT.streams["votes"].paging))
         assert caught.value.scope == id_
@@ -175,8 +175,7 @@ def test_an_id_that_leads_to_another_list_is_not_requested(store: Path, id_: str
 def test_any_other_id_is_one_segment_of_the_path(store: Path, id_: str) -> None:
     api = ScriptedAuth()
     with serving(api) as server:
-        contract = CONTRACT.model_copy(update={"limits": limits(attempts=1)})
-        client = IdeasApi.connect(contract, server.base_url, Credentials(CLIENT_ID, CLIENT_SECRET), store, store.parent)
+        client = client_of(server, store, attempts=1)
         client.request("votes", id_, pagination.first(CONTRACT.streams["votes"].paging))
         before, segment, after = server.requests[-1].path.removeprefix("/v2/").split("/")
     assert (before, after) == ("ideas", "votes")
