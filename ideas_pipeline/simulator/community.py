@@ -47,7 +47,7 @@ def generate(scale: Scale | Size, seed: int = 1, ends: datetime = _END) -> Table
         ends: All activity lies shortly before this moment, timezone-aware.
     """
     size = scale if isinstance(scale, Size) else SIZES[scale]
-    return _Community(size, random.Random(seed), ends).tables  # noqa: S311 - reproducible, not secret
+    return _Community(size, random.Random(seed), ends).tables
 
 
 def demo_community() -> Tables:

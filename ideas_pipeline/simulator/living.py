@@ -63,12 +63,12 @@ class LivingCommunity:
 
     def __init__(self, tables: Tables, seed: int = 1, now: datetime = _START, *, hidden_changes: bool = False) -> None:
         ids = (int(key) for rows in tables.values() for key in rows if key.isdecimal())
-        rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        rng = random.Random(seed)
         new_ids = itertools.count(max(ids, default=0) + 1)
         self._world = World(tables, rng, now, new_ids, marks_ideas=not hidden_changes)
         self._frequencies = _VISIBLE | _HIDDEN if hidden_changes else _VISIBLE
         # Pauses have a generator of their own: how often the clock is moved must not change what happens.
-        self._pauses = random.Random(f"pauses of {seed}")  # noqa: S311 - reproducible, not secret
+        self._pauses = random.Random(f"pauses of {seed}")
         self._next_event = now + self._pause()
 
     @property

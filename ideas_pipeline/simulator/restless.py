@@ -26,7 +26,7 @@ def restless(seed: int = 1) -> Callable[[str, str, Tables], None]:
     Returns:
         The function, for ``before_page`` of a simulator: its arguments are the stream, the scope and the tables.
     """
-    rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    rng = random.Random(seed)
     numbers = itertools.count(99_000_001)
     pages = itertools.count(1)
     passing: dict[tuple[str, str], deque[str]] = {}
