@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from ideas_pipeline.late.arrow import pa, pc
 from ideas_pipeline.late.frames import np, pd
 from ideas_pipeline.times import EARLIEST, LATEST_PLAN
+
+# A column of microseconds since 1970, with _UNREAD in place of each value that is null or has to be read by itself.
+Moments: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = 24 * 3600 * 1_000_000
 _FIRST = (datetime.min - _EPOCH) // _MICROSECOND
 _LAST = (datetime.max - _EPOCH) // _MICROSECOND
+_UNREAD = _FIRST - 1
 # Local times this close to either end may leave the range when they are converted to UTC.
 _MARGIN = 2 * _DAY
 # 0000-00-00 as PHP reads it, in seconds since 1970: it lies before the first year.
@@ -68,8 +72,9 @@ _DOT_NET = re.compile(r"/Date\((-?[0-9]{1,20})(?:[+-][0-9]{4})?\)/")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DIGITS_OF_A_DAY = 8
 
-# Formats that Arrow parses a column at a time; anything else is parsed value by value.
-_PLAIN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+# Formats that Arrow parses a column at a time; anything else is parsed value by value. 0000-00-00 has none of
+# them, because Arrow refuses the whole column if one day does not exist.
+_PLAIN = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 _PLAIN_WITH_ZONE = _PLAIN + r"(Z|[+-][0-9]{2}:[0-9]{2})$"
 _PLAIN_NAIVE = _PLAIN + "$"
 
@@ -121,89 +126,76 @@ def timestamps(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | N
         Microseconds since 1970 (UTC) for each value, or None; and by position, why a value could not be read.
     """
     kinds = set(map(type, values)) - {type(None)}
-    found: list[int | None] | None = None
-    if kinds <= {str}:
-        found = _texts_together(values, written)
+    if kinds == {str}:
+        together = _texts_together(values, written)
     elif kinds == {int}:
-        found = _numbers_together(values, written)
-    if found is not None:
-        return found, {}
-    if kinds == {str} and (mostly := _mostly_usual(values)):
-        usual, others = mostly
-        found = _texts_together([values[n] for n in usual], written)
-        if found is not None:
-            moments, reasons = _read_one_by_one([values[n] for n in others], written)
-            read = dict(zip([*usual, *others], [*found, *moments], strict=True))
-            return [read.get(n) for n in range(len(values))], {others[n]: reason for n, reason in reasons.items()}
-    return _read_one_by_one(values, written)
+        together = _numbers_together(values, written)
+    else:
+        together = _unread(values)
+    is_unread = together == _UNREAD
+    moments: list[int | None] = pa.array(together, pa.int64(), mask=is_unread).to_pylist()
+    others = {n: value for n in np.flatnonzero(is_unread).tolist() if (value := values[n]) is not None}
+    one_by_one, reasons = _read_one_by_one(others, written)
+    for position, moment in one_by_one.items():
+        moments[position] = moment
+    return moments, reasons
 
 
-def _mostly_usual(values: Sequence[str | None]) -> tuple[list[int], list[int]] | None:
-    """The positions of the texts in the most frequent usual format, and of all others; None if these are as many."""
+def _unread(values: Sequence[Any]) -> Moments:
+    return np.full(len(values), _UNREAD)
+
+
+def _texts_together(values: Sequence[str | None], written: TimeFormat) -> Moments:
+    """Convert the texts in the formats that Arrow parses."""
     try:
         texts = pa.array(values, pa.string())
     except UnicodeEncodeError:
-        return None
-    masks = [pc.match_substring_regex(texts, form).fill_null(False) for form in (_PLAIN_WITH_ZONE, _PLAIN_NAIVE)]
-    usual = max((np.flatnonzero(mask) for mask in masks), key=len)
-    if 2 * len(usual) <= len(values) - texts.null_count:
-        return None
-    known = set(usual.tolist())
-    return usual.tolist(), [n for n, value in enumerate(values) if value is not None and n not in known]
+        return _unread(values)
+    moments = _certain(_parsed(texts, _PLAIN_WITH_ZONE, pa.timestamp("us", tz="UTC")), written)
+    if np.count_nonzero(moments == _UNREAD) == texts.null_count:
+        return moments
+    local = _certain(_parsed(texts, _PLAIN_NAIVE, pa.timestamp("us")), written, local=True)
+    return np.where(moments == _UNREAD, local, moments)
 
 
-def _texts_together(values: Sequence[str | None], written: TimeFormat) -> list[int | None] | None:
-    """Convert all texts at once; return None unless all have one usual format, and none may mean "no time"."""
+def _parsed(texts: pa.Array, form: str, kind: pa.DataType) -> Moments:
+    """The moments of the texts that match ``form``."""
+    matching = pc.if_else(pc.match_substring_regex(texts, form), texts, pa.scalar(None, texts.type))
     try:
-        texts = pa.array(values, pa.string())
-        if pc.all(pc.match_substring_regex(texts, _PLAIN_WITH_ZONE), min_count=0).as_py():
-            moments = texts.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
-            margin = 0
-        elif pc.all(pc.match_substring_regex(texts, _PLAIN_NAIVE), min_count=0).as_py():
-            moments = texts.cast(pa.timestamp("us")).cast(pa.int64())
-            margin = _MARGIN
-        else:
-            return None
-    except (pa.ArrowInvalid, UnicodeEncodeError):
-        return None
-    ends = pc.min_max(moments).as_py()
-    if ends["min"] is not None:
-        first, last = ends["min"], ends["max"]
-        if not (_FIRST + margin <= first and last <= _LAST - margin):
-            return None
-        if _may_be_none(first, last, written.no_times):
-            return None
-    if margin and written.timezone != "UTC":
-        is_null = np.asarray(moments.is_null())
-        local = moments.fill_null(0).to_numpy(zero_copy_only=False)
-        moments = pa.array(_in_utc(local, written.timezone), pa.int64(), mask=is_null)
-    plain: list[int | None] = moments.to_pylist()
-    return plain
+        moments = matching.cast(kind).cast(pa.int64())
+    except pa.ArrowInvalid:  # one of them is a day or an hour that does not exist
+        return _unread(texts)
+    return np.asarray(moments.fill_null(_UNREAD))
 
 
-def _numbers_together(values: Sequence[int | None], written: TimeFormat) -> list[int | None] | None:
-    """Convert all whole numbers at once; return None unless all are likely times in one unit, and none may be a day."""
+def _numbers_together(values: Sequence[int | None], written: TimeFormat) -> Moments:
+    """Convert the numbers that are likely times in one unit: that of the contract, or else of the largest number."""
     try:
-        numbers = pa.array(values, pa.int64())
+        numbers = np.asarray(pa.array(values, pa.int64()).fill_null(0))
     except (pa.ArrowInvalid, OverflowError):
-        return None
-    ends = pc.min_max(numbers).as_py()
-    first, last = ends["min"], ends["max"]
-    unit = unit_of(first)
-    # Digits of these lengths may be a day (20240105), or a day and an hour.
-    are_digits = {len(str(first)), len(str(last))} & {8, 12, 14} or len(str(first)) != len(str(last))
-    if unit is None or unit != unit_of(last) or written.epoch not in (None, unit) or are_digits or _UNITS[unit] < 1:
-        return None
-    moments = pc.multiply(numbers, int(_UNITS[unit]))
-    if _may_be_none(first * int(_UNITS[unit]), last * int(_UNITS[unit]), written.no_times):
-        return None
-    plain: list[int | None] = moments.to_pylist()
-    return plain
+        return _unread(values)
+    unit = written.epoch or unit_of(int(numbers.max()))
+    if unit is None or _UNITS[unit] < 1:
+        return _unread(values)
+    size = int(_UNITS[unit])
+    is_likely = (_EARLIEST // size <= numbers) & (numbers < _LATEST // size)
+    may_be_day = (numbers >= 10**11) & (numbers < 10**12)  # 202401051015; a likely time has neither 8 nor 14 digits
+    return _certain(np.where(is_likely & ~may_be_day, numbers * size, _UNREAD), written)
 
 
-def _may_be_none(first: int, last: int, no_times: tuple[str, ...]) -> bool:
-    """Whether one of the days that mean "no time" is between two moments, or close to them."""
-    return any(first - _MARGIN <= day <= last + _MARGIN for day in _days(no_times))
+def _certain(moments: Moments, written: TimeFormat, *, local: bool = False) -> Moments:
+    """Convert moments to UTC, except those that may mean "no time" or may not be between the years 1 and 9999.
+
+    ``local``: whether they are in local time.
+    """
+    margin = _MARGIN if local else 0
+    is_certain = (moments >= _FIRST + margin) & (moments <= _LAST - margin)
+    for day in _days(written.no_times):
+        is_certain &= abs(moments - day) > _MARGIN
+    moments = np.where(is_certain, moments, _UNREAD)
+    if local and written.timezone != "UTC":
+        moments[is_certain] = _in_utc(moments[is_certain], written.timezone)
+    return moments
 
 
 @cache
@@ -218,15 +210,14 @@ def _days(no_times: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _read_one_by_one(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | None], dict[int, str]]:
-    moments: list[int | None] = [None] * len(values)
+def _read_one_by_one(values: Mapping[int, Any], written: TimeFormat) -> tuple[dict[int, int | None], dict[int, str]]:
+    """Convert values, given by position. Both results are by position; what means "no time" may be left out of both."""
+    moments: dict[int, int | None] = {}
     reasons: dict[int, str] = {}
     local: list[int] = []
     is_utc = written.timezone == "UTC"
     none = frozenset(written.no_times)
-    for position, value in enumerate(values):
-        if value is None:
-            continue
+    for position, value in values.items():
         try:
             moment, is_local = _read(value, written.epoch, none)
         except ValueError as error:
@@ -369,7 +360,7 @@ def _read_with_month_name(text: str, none: Collection[str]) -> tuple[int | None,
     return (None if zone and _means_none(moment, none) else moment), not zone
 
 
-def _in_utc(local: np.ndarray[Any, np.dtype[np.int64]], timezone: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _in_utc(local: Moments, timezone: str) -> Moments:
     """Convert microseconds of local time in ``timezone`` to microseconds since 1970 (UTC)."""
     index = pd.DatetimeIndex(local.view("M8[us]")).tz_localize(
         timezone, ambiguous=np.ones(len(local), bool), nonexistent="shift_forward"

@@ -205,26 +205,39 @@ TEXTS = st.one_of(
     st.integers(),
     st.none(),
     st.text(max_size=5),
+    st.sampled_from(
+        ["0000-00-00 00:00:00", "2024-02-30T00:00:00Z", "1970-01-01 00:00:00", "1970-01-01T01:00:00+01:00"]
+    ),
+)
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(0, 10**19),
+    st.sampled_from([0, -62_169_984_000, -2_208_988_800, 20240105, 202401051015, 20240105101500, 10**11, 10**12 - 1]),
 )
 
 
 @given(
     st.one_of(
         st.lists(TEXTS),
+        st.lists(NUMBERS),
         st.lists(MOMENTS.map(lambda m: m.isoformat())),
         st.lists(MOMENTS.map(lambda m: m.isoformat() + "Z")),
         st.lists(st.one_of(*[MOMENTS.map(lambda m: m.isoformat() + "Z")] * 4, TEXTS.filter(lambda t: type(t) is str))),
         st.lists(st.one_of(st.integers(915_148_800, 2_000_000_000), st.none())),
         st.lists(st.integers(915_148_800_000, 2_000_000_000_000)),
+        st.lists(st.one_of(*[st.integers(915_148_800, 2_000_000_000)] * 4, NUMBERS)),
+        st.lists(st.one_of(*[st.integers(915_148_800_000, 2_000_000_000_000)] * 4, NUMBERS)),
         st.lists(st.integers(788_918_300, 788_918_500)),
         st.lists(st.integers(20_000_101, 20_301_231)),
         st.lists(st.integers(199_912_312_000, 203_012_312_359)),
     ),
     ZONES,
+    st.sampled_from([None, "seconds", "milliseconds", "microseconds", "nanoseconds"]),
 )
-def test_a_values_neighbours_do_not_change_how_it_is_read(values, zone):
-    together, reasons = timestamps(values, TimeFormat(zone, no_times=NONE))
+def test_a_values_neighbours_do_not_change_how_it_is_read(values, zone, epoch):
+    written = TimeFormat(zone, epoch, no_times=NONE)
+    together, reasons = timestamps(values, written)
     for position, value in enumerate(values):
         # A fraction beside it makes it be read by itself.
-        [alone, _], alone_reasons = timestamps([value, 1_000_000_000.5], TimeFormat(zone, no_times=NONE))
+        [alone, _], alone_reasons = timestamps([value, 1_000_000_000.5], written)
         assert (alone, alone_reasons.get(0)) == (together[position], reasons.get(position))
