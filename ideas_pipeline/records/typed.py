@@ -194,8 +194,8 @@ def _kept(
         scopes: per record, its scope.
         values: the columns.
         compared: the values, by column, in which different records differ.
-        received: a record as it was received. Of records that are equal, written differently (1 and "1"), it decides
-            which one stands for all.
+        received: a record as it was received. It decides which one stands for records that are equal, but written
+            differently (1 and "1").
 
     Returns:
         The positions of the chosen records; and by position, why others are rejected.
@@ -213,15 +213,17 @@ def _kept(
     for positions in same.values():
         if len(positions) == 1:
             continue
-        hashes = _row_hashes({name: [column[n] for n in positions] for name, column in compared.items()})
-        if len(set(hashes)) == 1:
+        columns = {name: [column[n] for n in positions] for name, column in compared.items()}
+        hashes = dict(zip(positions, _row_hashes(columns), strict=True))
+        if len(set(hashes.values())) == 1:
             continue
-        states = dict(sorted(zip(hashes, positions, strict=True), key=lambda state: received(state[1])))
         moments = {n: tuple(-math.inf if column[n] is None else column[n] for column in times) for n in positions}
-        *older, (_, newest) = sorted(states.items(), key=lambda state: (moments[state[1]], state[0]))
+        ordered = sorted(positions, key=lambda n: (moments[n], hashes[n], received(n)))
+        newest = ordered[-1]
         kept.difference_update(positions)
         kept.add(newest)
-        reasons |= {n: _OLDER if moments[n] < moments[newest] else _AS_OLD for _, n in older}
+        older = {hashes[n]: n for n in ordered if hashes[n] != hashes[newest]}
+        reasons |= {n: _OLDER if moments[n] < moments[newest] else _AS_OLD for n in older.values()}
     return kept, reasons
 
 

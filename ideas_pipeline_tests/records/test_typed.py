@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 
@@ -109,6 +110,18 @@ def test_records_that_are_equal_are_one():
         places=["position"],
     )
     assert (len(places.frame), places.rejects) == (1, [])
+
+
+def test_records_that_are_equal_are_as_new_as_the_newest_of_them():
+    rows = [
+        {"id": 1, "title": "a", "updated_at": "Mon, 01 Jan 2024 00:00:00 GMT"},
+        {"id": 1, "title": "b", "updated_at": "2024-01-02"},
+        {"id": 1, "title": "a", "updated_at": "2024-01-03"},
+    ]
+    for order in itertools.permutations(rows):
+        result = typed_rows("ideas", *order, volatile=["updated_at"])
+        assert [row["title"] for row in loaded(result)] == ["a"]
+        assert [reject.payload["title"] for reject in result.rejects] == ["b"]
 
 
 def test_only_records_with_one_key_are_compared(monkeypatch):
