@@ -1,8 +1,8 @@
 """Install this project and what it needs, in the pinned versions, into the environment of the Python that runs this.
 
 ``.venv/bin/python deploy/install.py '.[dev]'`` is ``pip install -c constraints.txt -e '.[dev]'``, done by uv in a fifth
-of the time. uv comes from the same index as all the rest. If uv is unavailable or fails, pip is used: so no dependency
-of the project may name uv.
+of the time. uv comes from the same index as everything else. If uv is unavailable or fails, pip installs; therefore
+no dependency of the project may name uv.
 
 uv does not read pip's configuration (https://docs.astral.sh/uv/pip/compatibility/), so this passes it on: indexes,
 folders of packages, further constraints, certificates, time limits. With an option that uv has no equivalent for, such
@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-CONSTRAINTS = "constraints.txt"
+PINNED = ("--constraint", "constraints.txt")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 UV = (sys.executable, "-m", "uv", "--quiet")
 
@@ -34,7 +34,7 @@ _VARIABLES = {
     "timeout": ("UV_HTTP_TIMEOUT", None),
     "trusted-host": ("UV_INSECURE_HOST", " "),
 }
-# They change nothing in what is installed here.
+# pip's options that do not change what is installed here.
 _IRRELEVANT = {
     "break-system-packages",
     "cache-dir",
@@ -58,51 +58,58 @@ _IRRELEVANT = {
 }
 
 
-class NoEquivalent(ValueError):
-    """pip has an option for which uv has no variable."""
+class NoUv(Exception):
+    """uv cannot do the work. The message says why, as a clause."""
 
 
 def main(project: str) -> int:
     """Install ``project``, such as ``.[dev]``, as an editable package. Return the exit code."""
-    pinned = ["--constraint", CONSTRAINTS]
     # The build back end is pinned too, so it is installed first.
-    editable = [*pinned, "--no-build-isolation", "--editable", project]
+    editable = [*PINNED, "--no-build-isolation", "--editable", project]
     try:
-        options = pip_options()
-        variables = uv_variables(options)
-    except NoEquivalent as option:
-        reason = str(option)
-    except (subprocess.CalledProcessError, SyntaxError, ValueError):
-        reason = "pip's configuration cannot be read"
-    else:
-        # No wheel of uv for this machine: compiling it would need Rust, and take longer than pip does.
-        tools = _pip_install([*pinned, "--only-binary", "uv", "setuptools", "uv"], quietly=True)
-        reason = "uv cannot be installed" if tools else _uv_install(editable, options, variables)
-    if not reason:
-        return 0
-    print(f"{reason}: pip installs, which takes a minute longer.", flush=True)
-    return _pip_install([*pinned, "setuptools"]) or _pip_install(editable)
+        install_with_uv(editable)
+    except NoUv as reason:
+        print(f"{reason}: pip installs, which takes a minute longer.", flush=True)
+        return _pip_install([*PINNED, "setuptools"]) or _pip_install(editable)
+    return 0
+
+
+def install_with_uv(arguments: Sequence[str]) -> None:
+    """Install uv and the build back end with pip, then run ``uv pip install``. Raises NoUv."""
+    options = pip_options()
+    variables = uv_variables(options)
+    # Without a wheel of uv for this machine, pip would have to compile it, which needs Rust and takes longer than pip.
+    if _pip_install([*PINNED, "--only-binary", "uv", "setuptools", "uv"], quietly=True):
+        raise NoUv("uv cannot be installed")
+    for constraints in options.get("constraint", "").split():
+        arguments = ["--constraint", constraints, *arguments]
+    # An operator who sets uv's own variables means uv.
+    environment = {**variables, **os.environ}
+    if subprocess.run([*UV, "pip", "install", "--python", sys.executable, *arguments], env=environment).returncode:
+        raise NoUv("uv has failed")
 
 
 def pip_options() -> dict[str, str]:
-    """The options that pip's configuration and variables set for `pip install`.
+    """The options that pip's configuration and variables set for ``pip install``.
 
     Raises:
-        CalledProcessError: pip cannot read its configuration.
-        SyntaxError, ValueError: pip shows it in another form than expected.
+        NoUv: the configuration cannot be read.
     """
-    listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=True)
-    found: dict[str, dict[str, str]] = {}
-    for line in listed.stdout.strip().splitlines():
-        name, _, value = line.partition("=")
-        section, _, option = name.rpartition(".")
-        found.setdefault(section, {})[option] = ast.literal_eval(value)
+    found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    try:
+        listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=True)
+        for line in listed.stdout.strip().splitlines():
+            name, _, value = line.partition("=")
+            section, _, option = name.rpartition(".")
+            found.setdefault(section, {})[option] = ast.literal_eval(value)
+    except (subprocess.CalledProcessError, SyntaxError, ValueError):
+        raise NoUv("pip's configuration cannot be read") from None
     # The later ones win (https://pip.pypa.io/en/stable/topics/configuration/).
-    return {name: value for section in ("global", "install", ":env:") for name, value in found.get(section, {}).items()}
+    return found["global"] | found["install"] | found[":env:"]
 
 
 def uv_variables(options: Mapping[str, str]) -> dict[str, str]:
-    """The variables that make uv do as pip does with ``options``. Raises NoEquivalent."""
+    """The variables that make uv do as pip does with ``options``. Raises NoUv if it has none for one of them."""
     # pip takes the best version of all indexes.
     variables = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     for option, value in options.items():
@@ -110,22 +117,12 @@ def uv_variables(options: Mapping[str, str]) -> dict[str, str]:
             name, separator = _VARIABLES[option]
             variables[name] = separator.join(value.split()) if separator else value
         elif option not in _IRRELEVANT:
-            raise NoEquivalent(f"uv has no equivalent of pip's option {option}")
+            raise NoUv(f"uv has no equivalent of pip's option {option}")
     return variables
 
 
 def _pip_install(arguments: Sequence[str], *, quietly: bool = False) -> int:
     return subprocess.run([*PIP, "install", "--quiet", *arguments], capture_output=quietly).returncode
-
-
-def _uv_install(arguments: Sequence[str], options: Mapping[str, str], variables: Mapping[str, str]) -> str:
-    """Install with uv. Return why that was not possible, or an empty text."""
-    for constraints in options.get("constraint", "").split():
-        arguments = ["--constraint", constraints, *arguments]
-    # Whoever sets uv's own variables means uv.
-    environment = {**variables, **os.environ}
-    done = subprocess.run([*UV, "pip", "install", "--python", sys.executable, *arguments], env=environment)
-    return "uv has failed" if done.returncode else ""
 
 
 if __name__ == "__main__":

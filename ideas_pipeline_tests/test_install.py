@@ -30,7 +30,7 @@ if "config" in words:
 PINNED = ["--constraint", "constraints.txt"]
 EDITABLE = ["--no-build-isolation", "--editable", ".[dev]"]
 TOOLS = ["install", "--quiet", *PINNED, "--only-binary", "uv", "setuptools", "uv"]
-# What installs when uv does not.
+# The calls of pip if uv does not install.
 BY_PIP = [["install", "--quiet", *PINNED, "setuptools"], ["install", "--quiet", *PINNED, *EDITABLE]]
 
 
@@ -44,7 +44,7 @@ class Call:
 def install(
     folder: Path, configuration: str = "", fails: list[list[str]] | None = None, **variables: str
 ) -> tuple[CompletedProcess[str], list[Call]]:
-    """Run ``install.py`` where pip is configured so, and where calls with all words of any of ``fails`` fail."""
+    """Run ``install.py`` with this configuration of pip. A call that has all words of one of ``fails`` fails."""
     for name in ("pip", "uv"):
         (folder / f"{name}.py").write_text(_DOUBLE)
     (folder / "configuration").write_text(configuration)
