@@ -174,7 +174,7 @@ class Stream(Model):
 
     @property
     def listed_by(self) -> str | None:
-        """The placeholder whose values the stream's lists are named by; None for one list, and for single records."""
+        """The placeholder whose values identify the stream's lists; None for one list, and for single records."""
         return self.each.placeholder if self.each and self.reads == "list" else None
 
     def path_of_all(self) -> str:

@@ -142,7 +142,7 @@ def _take(explorer: Explorer, stream: str, target: List) -> bool:
     spec = draft.contract.streams[stream]
     place = ("streams", stream)
     found = [Inferred((*place, "path"), target.path, f"the API answers there with a list ({count} records)")]
-    if "{" not in target.path and spec.each and spec.reads == "list":
+    if "{" not in target.path and spec.listed_by:
         without = _without_parent(explorer, stream, target.first)
         if not without:
             return False

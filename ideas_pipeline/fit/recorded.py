@@ -288,7 +288,7 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
                 Inferred((*place, "method"), first.method, count),
                 Inferred((*place, "send_as"), first.send_as, count),
             ]
-        if "{" not in path and spec.each and spec.reads == "list":
+        if "{" not in path and spec.listed_by:
             lines += _without_parent(stream, seen, draft)
         kept = {n: v for n, v in first.values.items() if n in _ORDERING and re.fullmatch(r"[\w.,-]{1,40}", str(v))}
         if kept and not first.documented:
