@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ideas_pipeline.contract.paging import Total
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.fit.evidence import Exchange
-from ideas_pipeline.ideas_api.field_map import records_in
+from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.ideas_api.pagination import total_of
 from ideas_pipeline.probe import vocabulary
 from ideas_pipeline.probe.guess import likely_paging, likely_total
@@ -252,9 +251,7 @@ def _echoed(answer: Exchange, hint: Mapping[str, Json] | None) -> list[str]:
     """Parameter names that the response itself shows: in a link to the next page, or repeated in the body."""
     names: list[str] = []
     if hint and hint["style"] == "next_link":
-        link: Any = answer.body
-        for name in str(hint.get("next", "")).split(".") if hint.get("next") else []:
-            link = link.get(name) if isinstance(link, dict) else None
+        link = present(answer.body, (hint["next"],)) if "next" in hint else None
         link = link or answer.answer_headers.get("Link", "")
         names += [name for name, _ in parse_qsl(urlsplit(str(link).split(">")[0].lstrip("<")).query)]
     if hint:
@@ -273,10 +270,8 @@ def _size_parameter(target: List, likely: Sequence[str]) -> tuple[str | None, Pa
 
 
 def _cursor_parameter(target: List, place: str, first: Page, size: str | None) -> str | None:
-    value: Any = first.answer.body
-    for name in place.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    if value in (None, "", False):
+    value = present(first.answer.body, (place,))
+    if value is MISSING or value in (None, "", False):
         return None
     own = place.rsplit(".", 1)[-1]
     names = list(dict.fromkeys([*vocabulary.CURSOR_NAMES, own]))
