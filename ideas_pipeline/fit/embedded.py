@@ -64,12 +64,11 @@ def _list_score(table: str, path: str, records: Sequence[Json], known: Known) ->
     name = snake(path)
     by_name = 1.0 - names.index(name) / 100 if name in names else likeness(table.split("_", 1)[-1], path)
     items = _items(records, path)
-    return by_name + _likely_table(table, path, records, known) if items else by_name
+    return by_name + _likely_table(table, items, known) if items else by_name
 
 
-def _likely_table(table: str, path: str, records: Sequence[Json], known: Known) -> float:
+def _likely_table(table: str, items: Sequence[Json], known: Known) -> float:
     """How well the items of a list fit an embedded table, from 0 to 1."""
-    items = _items(records, path)
     maps = [item for item in items if isinstance(item, dict)]
     if not maps:
         names_people = any(to == "users" and column in TABLES[table].columns for column, to in REFERS.items())
