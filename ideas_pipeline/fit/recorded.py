@@ -182,14 +182,8 @@ def _may_be_list(exchange: Exchange) -> bool:
         return not is_login and (exchange.status is None or exchange.ok)
     if exchange.method != "POST" or exchange.documented or not exchange.ok:
         return False
-    found = exchange.body if isinstance(exchange.body, dict | list) else None
-    return found is not None and any(isinstance(v, list) and len(v) > 1 for v in _lists_in(found))
-
-
-def _lists_in(body: Json) -> list[Json]:
-    if isinstance(body, list):
-        return [body]
-    return [v for v in body.values() if isinstance(v, list)] if isinstance(body, dict) else []
+    lists = exchange.body.values() if isinstance(exchange.body, dict) else [exchange.body]
+    return any(isinstance(found, list) and len(found) > 1 for found in lists)
 
 
 def _template(exchange: Exchange) -> str:
