@@ -69,7 +69,8 @@ def _find(explorer: Explorer, stream: str) -> bool:
             continue
         tried.append(template)
         for scope in scopes(explorer, stream, template):
-            answer = get(explorer, filled(template, scope))
+            path = filled(template, scope)
+            answer = get(explorer, path)
             if explorer.header_known is None:
                 return False
             if not answer.ok and not answer.is_missing and answer.status:
@@ -81,7 +82,6 @@ def _find(explorer: Explorer, stream: str) -> bool:
             page = page_of(answer, records, key)
             if page is None:
                 break
-            path = filled(template, scope)
             found = List(partial(explorer.session.get, path), records, page, template, key, scope)
             if not _take(explorer, stream, found):
                 break
