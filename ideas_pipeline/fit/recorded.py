@@ -265,6 +265,9 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
     place: Steps = ("streams", stream)
     first = seen.exchanges[0]
     count = f"in {len(seen.exchanges)} request{'s' if len(seen.exchanges) > 1 else ''} of {first.source}"
+    answers = seen.answered
+    records_path = next((p for e in answers if (p := likely_records(e.body, stream, spec)) is not None), None)
+    records = [record for e in answers for record in _records(e, records_path)]
     lines: list[Inferred] = []
     if seen.template:
         path = seen.template.replace("{}", f"{{{parent_column(stream)}}}" if stream in PARENTS else "{}")
@@ -283,12 +286,10 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
                 Inferred((*place, "send_as"), first.send_as, count),
             ]
         if "{" not in path and spec.listed_by:
-            lines += _without_parent(stream, seen, draft)
+            lines += _without_parent(stream, [record for _, record in records])
         kept = {n: v for n, v in first.values.items() if n in _ORDERING and re.fullmatch(r"[\w.,-]{1,40}", str(v))}
         if kept and not first.documented:
             lines.append(Inferred((*place, "parameters"), kept, count))
-    answers = seen.answered
-    records_path = next((p for e in answers if (p := likely_records(e.body, stream, spec)) is not None), None)
     if records_path is not None:
         in_force = next((p for p in spec.records if page_of(answers[0], p)), None)
         if in_force == records_path:
@@ -298,15 +299,13 @@ def _fit_stream(draft: Draft, stream: str, seen: _ListSeen, rows: Seen) -> None:
     if lines and not draft.propose(*lines):
         return
     _fit_paging(draft, stream, seen, records_path)
-    if records := [r for e in answers for r in _records(e, records_path)]:
+    if records:
         fit_records(draft, stream, records, rows)
 
 
-def _without_parent(stream: str, seen: _ListSeen, draft: Draft) -> list[Inferred]:
-    """What one list for all parents needs; the field that names the parent is known by its name alone."""
+def _without_parent(stream: str, records: Sequence[Json]) -> list[Inferred]:
+    """The lines for one list of all parents. Only its name shows which field of the records names the parent."""
     parent = PARENTS[stream].removesuffix("s")
-    path = likely_records(seen.answered[0].body, stream, draft.contract.streams[stream]) if seen.answered else None
-    records = [r for e in seen.answered for _, r in _records(e, path)]
     names = [p for p, _ in leaves(records[0]) if parent in p.lower() and "id" in p.lower()] if records else []
     best = min(names, key=len, default=parent_column(stream))
     return one_list(stream, best, ("one list, without a parent in its path", "named like the parent's id"))
@@ -317,8 +316,8 @@ def _fit_paging(draft: Draft, stream: str, seen: _ListSeen, records: str | None)
     shown = [f for e in seen.exchanges if (f := from_request(e.values, e)) is not None]
     if shown:
         best = max(shown, key=lambda found: len(found.values))
-        best_first = any(f.values.get("first") == 0 for f in shown)
-        values = best.values | ({"first": 0} if best_first and best.values["style"] == "page" else {})
+        is_from_0 = any(f.values.get("first") == 0 for f in shown)
+        values = best.values | ({"first": 0} if is_from_0 and best.values["style"] == "page" else {})
         draft.propose(
             *(
                 Inferred((*place, n), v, best.reasons.get(n, f"in {seen.exchanges[0].source}"))
