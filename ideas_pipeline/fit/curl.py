@@ -14,7 +14,7 @@ from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.fit.evidence import Exchange, origin_of
 
 _DATA = {"-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode"}
-# The options with a value (https://curl.se/docs/manpage.html), so that no password or token is taken for the URL.
+# Options that have a value (https://curl.se/docs/manpage.html). If one is missing, a token may be taken for the URL.
 _SHORT = frozenset("ACDEFHKPQTUXYbcdemortuwxyz")
 _LONG_NAMES = (
     "abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers config connect-timeout connect-to "
@@ -92,7 +92,10 @@ def _requests(line: str, source: str) -> Iterator[Exchange]:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The options of a command, each with its value; a word that is no option's value has an empty option."""
+    """The words of a command as pairs of option and value.
+
+    The value of an option without one is empty, and so is the option of a word that is not the value of an option.
+    """
     following = iter(words)
     for word in following:
         if word.startswith("--"):
@@ -109,9 +112,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _url(options: Sequence[tuple[str, str]]) -> str:
-    """The URL among the words that are no option's value; empty if there is none."""
+    """The URL: one of the words that are not the value of an option; empty if there is none."""
     bare = [value for name, value in options if not name]
-    # A word behind an option that is not known may be the option's value.
+    # A word after an unknown option may be its value.
     apart = [
         value
         for at, (name, value) in enumerate(options)

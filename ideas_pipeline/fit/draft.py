@@ -20,7 +20,7 @@ class Inferred:
     """A value of the contract that the evidence shows.
 
     Attributes:
-        place: its way in the contract, such as ``("streams", "ideas", "path")``.
+        place: its path in the contract, such as ``("streams", "ideas", "path")``.
         value: the value; None removes the place.
         reason: what was seen and how often, as a clause without values.
     """
@@ -35,11 +35,11 @@ class Question:
     """Something that only a person can answer.
 
     Attributes:
-        place: the value's way in the contract; empty if the answer is not a value of the contract.
+        place: the value's path in the contract; empty if the answer is not a value of the contract.
         text: what to find out, as a sentence.
         proposal: the most probable answer; None if there is none.
         urgency: the higher, the earlier it is asked.
-        options: the fields that may be the answer; a field that another column uses is no longer an option.
+        options: the fields that may be the answer. The question is dropped once other columns use all of them.
     """
 
     place: Steps
@@ -51,7 +51,7 @@ class Question:
 
 @dataclass
 class Draft:
-    """A contract in force, and what was inferred over it.
+    """A contract in force, and the changes to it that were inferred.
 
     Attributes:
         base: the contract in force, as plain data.
@@ -76,11 +76,11 @@ class Draft:
         self.contract = Contract.model_validate(self.base)
 
     def propose(self, *found: Inferred, is_answer: bool = False) -> bool:
-        """Take these values together, unless they do not make a valid contract.
+        """Accept these values together, unless the contract is invalid with them.
 
         Args:
             found: the values. Those in force already are confirmed, not written again.
-            is_answer: whether a person gave them, so that they are written in any case.
+            is_answer: whether a person gave them: then those in force are written, too.
 
         Returns:
             Whether the contract is now as the values say.
@@ -118,7 +118,7 @@ class Draft:
         self.questions.append(Question(place, text, proposal, urgency, options))
 
     def open_questions(self) -> list[Question]:
-        """What is still open, most important first. Leaves out questions whose fields are all used by other columns."""
+        """The open questions, most important first, without those whose options are all used by other columns."""
         used = {(place[:-1], line.value) for place, line in self.lines.items() if isinstance(line.value, str)}
         return sorted(
             (
@@ -132,7 +132,7 @@ class Draft:
 
 
 def override(lines: Iterable[Inferred]) -> dict[str, Any]:
-    """The part of a contract that has these values."""
+    """The values as part of a contract."""
     result: dict[str, Any] = {}
     for line in lines:
         at = result

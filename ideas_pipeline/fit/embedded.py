@@ -23,7 +23,7 @@ def fit_embedded(draft: Draft, stream: str, records: Sequence[Json], known: Know
         draft: gets what is found.
         stream: the stream.
         records: its records.
-        known: the ids that were seen of each table.
+        known: the ids of each table that were seen.
 
     Returns:
         The paths of the lists.
@@ -59,7 +59,7 @@ def fit_embedded(draft: Draft, stream: str, records: Sequence[Json], known: Know
 
 
 def _list_score(table: str, path: str, records: Sequence[Json], known: Known) -> float:
-    """How sure it is that a list fills an embedded table: by its name, and by its items if it has any."""
+    """The score of a list for an embedded table, by its name, and by its items if it has any."""
     names = known_lists(table)
     name = snake(path)
     by_name = 1.0 - names.index(name) / 100 if name in names else likeness(table.split("_", 1)[-1], path)

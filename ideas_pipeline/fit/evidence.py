@@ -12,8 +12,8 @@ from requests.structures import CaseInsensitiveDict
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.probe.shapes import FIELD_NAME
 
-# A path segment that names a record: a number, a long hexadecimal text, a UUID, a short text before digits, small and
-# large letters with digits among them, or an e-mail address.
+# A path segment that names a record: a number, a long hexadecimal text, a UUID, letters followed by digits, digits
+# among upper and lower case letters, or an e-mail address.
 _ID = re.compile(
     r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z]{1,6}[-_]?\d{2,}"
     r"|(?=.*[a-z])(?=.*[A-Z])(?=.*\d.*\d)[A-Za-z0-9_-]{6,}|\S+(@|%40)\S+"
@@ -61,7 +61,7 @@ class Exchange:
 
     @property
     def ok(self) -> bool:
-        """Whether it was answered as an API answers: not with an error, a web page or a broken body."""
+        """Whether the response has a good status and a readable body."""
         return self.status is not None and 200 <= self.status < 300 and not self.problem
 
     @property
@@ -73,7 +73,7 @@ class Exchange:
 def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
     """Every dotted path in ``value`` that leads to a text, number, boolean or null.
 
-    Lists are not entered, nor what is below a name that may be a value, such as an e-mail address.
+    Lists are left out, and so is everything below a name that may be a value, such as an e-mail address.
     """
     if isinstance(value, dict):
         for name, below in value.items():

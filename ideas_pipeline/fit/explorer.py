@@ -19,7 +19,7 @@ class Explorer:
         session: the live API.
         draft: gets what is found.
         tokens: what the login gave.
-        header_known: whether the API accepted the header; None if it refuses every known one.
+        header_known: whether the API has accepted a header; None if it refuses every known one.
         paging: the paging of another list of this API.
         seen: rows by table, as the draft maps them.
         lists: the list of each stream that was found.

@@ -1,4 +1,4 @@
-"""Propose the path of each column of a table, and ask for those that no field clearly is."""
+"""Propose the path of each column of a table, and ask about the columns for which no field is clearly right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ideas_pipeline.probe.shapes import NOTHING
 from ideas_pipeline.tables.community import TABLES
 
 _SURE = 0.8
-# Columns without which rows say little: what to ask, and how urgent it is.
+# The columns to ask about, and how urgent each question is.
 _IMPORTANT = {
     "id": 90,
     "challenge_id": 90,
@@ -40,7 +40,7 @@ def fit_table(draft: Draft, table: Table, known: Known) -> None:
     Args:
         draft: gets what is found.
         table: the table's fields in the records.
-        known: the ids that were seen of each table.
+        known: the ids of each table that were seen.
     """
     columns = TABLES[table.name].columns
     open_columns = []
@@ -58,7 +58,7 @@ def fit_table(draft: Draft, table: Table, known: Known) -> None:
         for path in table.paths:
             if not is_below(path, table.taken) and may_be(table, columns[column], path, known):
                 score = score_of(table, columns[column], path, known)
-                # A field that was always empty has nothing but its name.
+                # Only its name speaks for a field that was always empty, so the name must fit well.
                 if table.values[path] or score >= _SURE:
                     yield score, column, path
 
@@ -72,7 +72,7 @@ def fit_table(draft: Draft, table: Table, known: Known) -> None:
 
 
 def _confirm(draft: Draft, table: Table, column: str, path: str) -> None:
-    """Confirm a column's path, or correct the unit of its times alone."""
+    """Confirm the path of a column, or correct the unit of its times."""
     unit, stated = unit_at(table, column, path), table.fields[column].epoch
     # Without a unit in the contract, numbers are read by their magnitude.
     if column.endswith("_at") and unit and stated and unit != stated:
@@ -83,7 +83,7 @@ def _confirm(draft: Draft, table: Table, column: str, path: str) -> None:
 
 
 def _line(table: Table, column: str, path: str) -> Inferred:
-    """What to write for a column that is at ``path``."""
+    """The line for a column whose value is at ``path``."""
     source = table.fields[column]
     value: Json = path
     if column.endswith("_id") and not table.values[path] and not path.lower().endswith("id"):
@@ -99,7 +99,7 @@ def _line(table: Table, column: str, path: str) -> Inferred:
 
 
 def _ask_for_rest(draft: Draft, table: Table, missing: Sequence[str], known: Known) -> None:
-    """Ask for important columns that a free field may fill, and note the columns that no free field can fill."""
+    """Ask about important columns that an unused field may fill, and note the columns that no unused field can fill."""
     columns = TABLES[table.name].columns
     empty = []
     for column in missing:

@@ -15,18 +15,18 @@ from ideas_pipeline.fit.session import Session, Stopped
 from ideas_pipeline.fit.times import fit_timezone
 from ideas_pipeline.ideas_api.auth import Credentials
 
-# The requests that are kept for the token's renewal, which comes last because it ends the token in use.
+# Requests that are reserved for the refresh of the token, which is tried last because it may end the token in use.
 _FOR_RENEWAL = 15
 
 
 def infer(draft: Draft, recorded: Sequence[Exchange], session: Session | None, credentials: Credentials | None) -> None:
-    """Work out what files and the live API show.
+    """Work out a contract from files and from the live API.
 
     Args:
         draft: the contract in force; gets what is found, and what is open.
         recorded: the exchanges of files, with paths below the API's address.
         session: the live API; None to send nothing.
-        credentials: client id and secret, to recognise them in recorded requests; None if they are not known.
+        credentials: client id and secret, to recognise them in recorded requests; None if unknown.
 
     Raises:
         AuthenticationError: the API refuses client id and secret.

@@ -97,7 +97,7 @@ def _pairs(headers: Any) -> CaseInsensitiveDict[str]:
 
 
 def _moment(entry: Any) -> float | None:
-    """When the response came, in seconds since 1970."""
+    """When the response came, in seconds since 1970; None if it is not known."""
     try:
         start = datetime.fromisoformat(str(entry["startedDateTime"]).replace("Z", "+00:00"))
     except (KeyError, ValueError):

@@ -14,7 +14,7 @@ _REFUSED = (401, 403)
 
 
 def get(explorer: Explorer, path: str) -> Exchange:
-    """Read a path. While the header is not known, a refusal is answered with the other known headers."""
+    """Read a path. Until a header has been accepted, a refusal makes it try the other common headers."""
     session = explorer.session
     answer = session.get(path)
     if answer.is_missing or explorer.header_known:
@@ -57,7 +57,7 @@ def _accept_header(explorer: Explorer, answer: Exchange) -> None:
 
 
 def _headers(explorer: Explorer, refusal: Exchange) -> Iterator[tuple[str, str]]:
-    """Headers that may carry the token: with the scheme that the API itself names, then common ones."""
+    """Headers that may carry the token: first with the scheme that the API names, then the common ones."""
     for scheme in (challenge_scheme(refusal), token_type(explorer.tokens.answer)):
         if scheme:
             yield "Authorization", f"{scheme} {{access_token}}"

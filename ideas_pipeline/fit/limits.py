@@ -10,7 +10,7 @@ from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange
 
 _LIMITS = ("X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit")
-# Headers whose name has the window, in seconds.
+# Headers that name the window, with its seconds.
 _WINDOWS = {
     "X-RateLimit-Limit-Hour": 3600,
     "X-RateLimit-Limit-Minute": 60,
@@ -20,7 +20,7 @@ _WINDOWS = {
 
 
 def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
-    """Read the limits of rate headers: a limit per hour or per second, if the header or its window says which."""
+    """Propose the limit of a rate header, per hour or per second; ask which it is if no header has the window."""
     for answer in reversed([e for e in exchanges if not e.documented]):
         for name in (*_LIMITS, *_WINDOWS):
             value = answer.answer_headers.get(name, "")
@@ -45,7 +45,7 @@ def fit_limits(draft: Draft, exchanges: Sequence[Exchange]) -> None:
 
 
 def _window(answer: Exchange) -> int | None:
-    """The seconds of the rate limit's window; None if no header says so."""
+    """The window of the rate limit in seconds; None if no header has it."""
     for name in ("X-RateLimit-Window", "X-Rate-Limit-Window", "RateLimit-Policy"):
         value = answer.answer_headers.get(name, "")
         if found := re.search(r"w=(\d+)", value) or re.fullmatch(r"\s*(\d+)\s*", value):

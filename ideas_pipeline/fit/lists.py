@@ -27,7 +27,7 @@ from ideas_pipeline.probe.guess import likely_records
 
 # How many requests the search for one list's path may take.
 _MOST_PATHS = 22
-# Page sizes to try if the API refuses the one of the contract.
+# Page sizes to try if the API refuses that of the contract.
 _SIZES = (50, 25, 20, 10)
 _PROFILES_OF = ("ideas.author_id", "comments.author_id", "votes.user_id", "idea_coauthors.user_id")
 
@@ -36,7 +36,7 @@ def explore(explorer: Explorer) -> None:
     """Find and read a list of every stream.
 
     Raises:
-        Stopped: what was found until then stays.
+        Stopped: no more requests can be sent. What was found stays.
     """
     draft, say = explorer.draft, explorer.session.say
     for stream in draft.contract.order():
@@ -101,7 +101,7 @@ def _find(explorer: Explorer, stream: str) -> bool:
 
 
 def _find_profiles(explorer: Explorer) -> None:
-    """Look for single people by the ids that other records name: some APIs have no list of people."""
+    """Look for a path that returns one person, with an id that other records name: some APIs have no list of people."""
     draft = explorer.draft
     people = [
         str(row[column])
@@ -137,7 +137,7 @@ def _find_profiles(explorer: Explorer) -> None:
 
 
 def _take(explorer: Explorer, stream: str, target: List) -> bool:
-    """Take a list as the stream's. Returns whether the contract can be so."""
+    """Propose a list as that of the stream. Returns whether the contract is valid with it."""
     draft, records, count = explorer.draft, target.records, len(target.first.keys)
     spec = draft.contract.streams[stream]
     place = ("streams", stream)
@@ -159,7 +159,7 @@ def _take(explorer: Explorer, stream: str, target: List) -> bool:
 
 
 def _without_parent(explorer: Explorer, stream: str, page: Page) -> list[Inferred]:
-    """What one list for all parents needs. Empty if no field of its records names the parent."""
+    """The lines for one list of all parents; empty if no field of its records names the parent."""
     parent = PARENTS[stream]
     ids = known_ids(explorer.seen).get(parent, set())
     items = [dict(leaves(record)) for _, record in page.records if isinstance(record, dict)]
@@ -193,7 +193,7 @@ def _fit_paging(explorer: Explorer, stream: str) -> None:
 
 
 def _ask_for_paging(explorer: Explorer, stream: str) -> None:
-    """Ask how a list is paged that is certainly longer than its first page."""
+    """Ask how a list is paged, if its total shows that it is longer than its first page."""
     draft, target = explorer.draft, explorer.lists[stream]
     count = len(target.first.keys)
     total = _total(target)
@@ -208,7 +208,7 @@ def _ask_for_paging(explorer: Explorer, stream: str) -> None:
 
 
 def _settled_paging(draft: Draft, stream: str) -> Found | None:
-    """The paging that files showed; None if they did not show all of it."""
+    """The paging that files showed; None if they showed only a part of it."""
     spec = draft.contract.streams[stream].paging.model_dump(exclude={"size", "total"})
     needed = ["style", *(["cursor_parameter"] if spec["style"] == "cursor" else [])]
     if spec["style"] == "none" or not all(draft.is_settled(("streams", stream, "paging", name)) for name in needed):
@@ -228,7 +228,7 @@ def _fit_page(explorer: Explorer, stream: str, page: Page) -> None:
 
 
 def _read_full_page(explorer: Explorer, stream: str) -> None:
-    """Read a page of the contract's size, or of the largest one that the API accepts."""
+    """Read a page of the contract's size, or of the largest size that the API accepts."""
     draft, target = explorer.draft, explorer.lists[stream]
     place = ("streams", stream, "paging", "size")
     count = len(target.first.keys)

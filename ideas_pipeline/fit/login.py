@@ -27,13 +27,13 @@ _WAYS: tuple[SendAs, ...] = ("form", "json")
 
 @dataclass
 class Tokens:
-    """What the login gave. It holds secrets.
+    """The tokens of a login. They are secrets.
 
     Attributes:
         access: the access token.
         refresh: the refresh token; empty if there is none.
-        answer: the response that had them.
-        places: where the values are in it, by their name in the contract.
+        answer: the response that contained them.
+        places: their paths in it, by their names in the contract.
     """
 
     access: str = field(repr=False)
@@ -43,14 +43,14 @@ class Tokens:
 
 
 def fit_login(session: Session, draft: Draft) -> Tokens | None:
-    """Log in, whatever the names and places of the login's values, and propose them.
+    """Log in with the known kinds of requests, and propose those that the API accepts.
 
     Args:
         session: the live API.
         draft: gets what is found.
 
     Returns:
-        The tokens; None if the API answered in a way that only a person understands, which is then asked.
+        The tokens; None, and a question, if no request or no response was understood.
 
     Raises:
         AuthenticationError: the API refuses client id and secret, or has none of the known login paths.
@@ -89,7 +89,7 @@ def fit_renewal(session: Session, draft: Draft, tokens: Tokens) -> None:
 
 
 def _fit_refresh(session: Session, draft: Draft, tokens: Tokens) -> None:
-    """Work out the refresh. The new tokens take the place of the old ones, which may be invalid now."""
+    """Work out the refresh. Its access token replaces the old one, which may be invalid now."""
     session.say("login: refreshing the token")
     known = {"access_token": tokens.access, "refresh_token": tokens.refresh}
     request, answer = _first_accepted(session, _refresh_plan(draft, tokens), known)
@@ -107,7 +107,7 @@ def _fit_refresh(session: Session, draft: Draft, tokens: Tokens) -> None:
 
 
 def _first_accepted(session: Session, plan: _Plan, known: Mapping[str, str]) -> tuple[LoginRequest | None, Exchange]:
-    """Send requests until one is accepted: each path with the first shape, and all shapes on a path that exists.
+    """Send requests until one is accepted: the first shape to each path, and all shapes to a path that exists.
 
     Args:
         session: the live API.
@@ -152,8 +152,8 @@ class _Plan:
         others: other paths.
         fields: other parameters.
         send_as: how the API sent parameters before.
-        busy: paths that serve another request of the login, which refuse most shapes for that reason.
-        renewed: gives the placeholders' values for an attempt, by its number; None if they stay.
+        busy: paths of other requests of the login. These paths exist, so only a few shapes are sent to them.
+        renewed: a function from the number of an attempt to the values of placeholders; None if they stay the same.
     """
 
     own: AuthRequest
@@ -168,7 +168,7 @@ class _Plan:
         return list(dict.fromkeys([self.own.path, *self.others]))
 
     def shapes(self, path: str) -> Iterator[tuple[Mapping[str, str], SendAs]]:
-        """Parameters and how they are sent: on the path in force, the ones in force come first."""
+        """Parameters, and how they are sent. On the path in force, those in force come first."""
         found: list[tuple[Mapping[str, str], SendAs]] = []
         if path == self.own.path:
             found.append((self.own.fields, self.own.send_as))
@@ -187,7 +187,7 @@ def _code_plan(draft: Draft) -> _Plan:
 
 
 def _exchange(session: Session, draft: Draft, code_request: LoginRequest, code: str, place: str) -> Tokens | None:
-    """Exchange the auth code. A refused attempt may have used it up, so every few attempts get a new code."""
+    """Exchange the auth code. A refused attempt may use it up, so a new code is requested every few attempts."""
     codes = [code]
 
     def renewed(attempts: int) -> Mapping[str, str]:
@@ -219,14 +219,17 @@ def _exchange(session: Session, draft: Draft, code_request: LoginRequest, code: 
 
 
 def _token_places(draft: Draft, route: str, request: LoginRequest, answer: Exchange, what: str) -> dict[str, str]:
-    """Propose a request that gave tokens, and return their places; empty, and a question, if there is no access token.
+    """Find the tokens in a response, and propose its request.
 
     Args:
         draft: gets what is found.
         route: the request's name in the contract.
         request: the request.
         answer: its response.
-        what: the access token, for the question.
+        what: what to call the access token in the question that is asked if there is none.
+
+    Returns:
+        The places of the tokens; empty if there is no access token.
     """
     places = token_places(answer)
     if "access_token" not in places:
@@ -239,7 +242,7 @@ def _token_places(draft: Draft, route: str, request: LoginRequest, answer: Excha
 def _token_plan(
     draft: Draft, code_request: LoginRequest, place: str, renewed: Callable[[int], Mapping[str, str]]
 ) -> _Plan:
-    """The requests that may exchange a code: paths beside the code's, its way of sending, its own name as parameter."""
+    """Requests that may exchange a code: beside its path, sent like its request, and named as in its response."""
     folder = code_request.path.rpartition("/")[0]
     beside = [f"{folder}/{name}" if folder else name for name in ("token", "access_token")]
     client = {name: text for name, text in code_request.fields.items() if text.startswith("{client")}
@@ -273,13 +276,13 @@ def _validate_plan(draft: Draft, tokens: Tokens) -> _Plan:
 
 
 def _names(place: str, known: Sequence[str]) -> list[str]:
-    """Parameter names: the name of the value's own place first, if it is among the known ones."""
+    """The known names of a parameter, first the one that the value has at its place."""
     own = place.rsplit(".", 1)[-1]
     return list(dict.fromkeys([*([own] if own in known else []), *known]))
 
 
 def _beside(*paths: str, names: Sequence[str]) -> list[str]:
-    """These names beside the paths of the login, and the usual one below them."""
+    """Paths with these names beside the paths of the login, and with the first name below them."""
     folders = dict.fromkeys(path.rpartition("/")[0] or path for path in paths)
     return [f"{folder}/{name}" for name in names for folder in folders] + [f"{path}/{names[0]}" for path in paths]
 

@@ -1,4 +1,4 @@
-"""Where the values of a login are in its responses: an auth code, tokens, a lifetime, a yes."""
+"""Find the values of a login in its responses: an auth code, tokens, a lifetime, whether a token is valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_A_CODE = ("status", "error", "message", "type", "state")
 
 
 def token_places(answer: Exchange) -> dict[str, str]:
-    """Where a response has an access token, a refresh token and a lifetime."""
+    """The places of an access token, a refresh token and a lifetime in a response."""
     found: dict[str, str] = {}
     for name in ("refresh_token", "expires_in", "access_token"):
         taken = set(found.values())
@@ -33,7 +33,7 @@ def token_places(answer: Exchange) -> dict[str, str]:
 
 
 def value_place(answer: Exchange, name: str, taken: Iterable[str] = ()) -> str | None:
-    """The place of a value of the login in a response, by its name and kind; None if it cannot be known.
+    """The place of a value of the login in a response, by its name and kind; None if none is likely.
 
     Args:
         answer: the response.
@@ -69,7 +69,7 @@ def _words(path: str) -> list[str]:
 
 
 def _rank(name: str, path: str) -> int | None:
-    """The position of the best of the names for a value that the path has; None if it has none."""
+    """The position of a path's name among the usual names of a value, the best first; None if it is not among them."""
     last = snake(path.rsplit(".", 1)[-1])
     words = _WORDS[name]
     if name != "refresh_token" and "refresh" in _words(path):
@@ -101,7 +101,7 @@ def place_in_force(answer: Exchange, paths: Paths) -> str | None:
 
 
 def token_type(answer: Exchange) -> str | None:
-    """The kind of token that the login names, such as Bearer; None if it names none."""
+    """The kind of token that a login response names, such as Bearer; None if it names none."""
     found = [v for path, v in leaves(answer.body) if path.rsplit(".", 1)[-1].lower() in ("token_type", "tokentype")]
     return str(found[0]) if found and re.fullmatch(r"[A-Za-z]{3,12}", str(found[0])) else None
 

@@ -20,7 +20,7 @@ from ideas_pipeline.tables.columns import Kind, kind, known_values
 from ideas_pipeline.tables.community import TABLES
 
 Known = Mapping[str, set[str]]
-"""Table → the ids that were seen of it."""
+"""Table → its ids that were seen."""
 
 _URL = re.compile(r"(https?:)?//\S+|/\S+/\S*")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -47,8 +47,8 @@ class Table:
         values: the values by path, without those that mean nothing.
         no_times: the times that mean "none" in this contract.
         key: the path of the records' ids, as far as it is known.
-        taken: paths that others read.
-        optional: columns that get their value elsewhere.
+        taken: paths that other columns or embedded tables read.
+        optional: columns that need no field, because something else fills them.
     """
 
     name: str
@@ -80,7 +80,7 @@ def table_of(contract: Contract, place: Steps, fields: Fields, records: Sequence
 
 
 def score_of(table: Table, column: sa.Column[object], path: str, known: Known) -> float:
-    """How sure it is that a path is a column: about 1 for the same name, more if the values show it, too."""
+    """The score of a path for a column: about 1 if the name is the same, more if the values fit as well."""
     name = column.name
     source = table.fields[name]
     score = max(likeness(name, path, table.name), *(likeness(p, path, table.name) * 0.95 for p in source.paths), 0.0)
@@ -107,7 +107,7 @@ def score_of(table: Table, column: sa.Column[object], path: str, known: Known) -
 
 
 def _name_score(table: str, column: str, path: str) -> float:
-    """How usual a path is as the name of a column's value, from 0 to 1."""
+    """How common a path is as a name for a column, from 0 to 1."""
     names = known_names(table, column)
     whole = snake(path)
     own = {table.removesuffix("s"), table.removesuffix("s").rpartition("_")[2]}
@@ -119,7 +119,7 @@ def _name_score(table: str, column: str, path: str) -> float:
 
 
 def may_be(table: Table, column: sa.Column[object], path: str, known: Known) -> bool:
-    """Whether the values at a path can be values of a column. A path without values can be anything but a list."""
+    """Whether the values at a path can be values of a column. Without values, only a list is ruled out."""
     kinds = table.paths[path] - NOTHING
     of: Kind = kind(column)
     if any("list of" in k or k == "map by key" for k in kinds):
@@ -170,13 +170,13 @@ def unit_at(table: Table, column: str, path: str) -> str | None:
 
 
 def _format(table: Table, column: str) -> TimeFormat:
-    """How the reader takes the times of a column, but in any unit."""
+    """The format by which a sync reads the times of a column, but with any unit."""
     own = table.fields[column].no_times if column in table.fields else None
     return TimeFormat(no_times=table.no_times if own is None else own)
 
 
 def _is_time_text(value: str) -> bool:
-    """Whether a text is a time. Digits alone may be anything, unless they count from 1970 as most APIs do."""
+    """Whether a text is a time. A number counts only if it is likely to be seconds or milliseconds since 1970."""
     return _is_epoch(value) if _NUMBER.fullmatch(value.strip()) else not timestamps([value], TimeFormat())[1]
 
 
@@ -199,7 +199,7 @@ def seen_in(records: Sequence[Json], path: str) -> str:
 
 
 def resemblance(stream: str, contract: Contract, records: Sequence[Json]) -> float:
-    """How much records resemble those of a stream, from 0 to 1: the share of its columns that have a likely field."""
+    """The share of a stream's columns for which records have a likely field, from 0 to 1."""
     fields = contract.streams[stream].fields
     table = table_of(contract, ("streams", stream), fields, [r for r in records if isinstance(r, dict)])
     if not table.paths:

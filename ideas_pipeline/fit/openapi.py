@@ -15,7 +15,7 @@ from ideas_pipeline.fit.evidence import Exchange, origin_of
 
 _METHODS = ("get", "post")
 _DEEPEST = 8
-# How many samples of references are made for one body until those that were cut are used again, too.
+# After so many samples for the references of one body, samples that were cut are reused, too.
 _MOST_SAMPLES = 1000
 _TIME_NAME = re.compile(r"(_at|_on|At|On|[dD]ate|[tT]ime|[tT]imestamp)$")
 _TEXTS = {
@@ -40,7 +40,13 @@ def read_openapi(document: dict[str, Any], source: str) -> list[Exchange]:
 
 @dataclass(slots=True)
 class _Made:
-    """The samples of one body: by reference, how many were made, and how often one was cut for its depth."""
+    """The samples that were made for one body.
+
+    Attributes:
+        samples: the samples by reference.
+        count: how many references were followed.
+        cuts: how often a sample was cut because it was too deep.
+    """
 
     samples: dict[str, Json] = field(default_factory=dict)
     count: int = 0
@@ -63,9 +69,14 @@ class _Document:
                     yield self._exchange(f"{prefix}{path}", method, item, operation, (base, headers))
 
     def _exchange(
-        self, path: str, method: str, item: dict[str, Any], operation: dict[str, Any], where: tuple[str, dict[str, str]]
+        self,
+        path: str,
+        method: str,
+        item: dict[str, Any],
+        operation: dict[str, Any],
+        shared: tuple[str, dict[str, str]],
     ) -> Exchange:
-        base, headers = where
+        base, headers = shared
         given = [self._map(p) for p in [*_list(item.get("parameters")), *_list(operation.get("parameters"))]]
         values = {str(p["name"]): self._default(p) for p in given if p.get("in") == "query" and p.get("name")}
         send_as: SendAs = "query"
@@ -110,7 +121,7 @@ class _Document:
         return int(status) if str(status).isdecimal() else 200, body, names
 
     def _server(self) -> tuple[str, str]:
-        """Scheme and host, and the path before every path."""
+        """The scheme and host of the API, and the path that every path is below."""
         url = next((str(self._map(server).get("url") or "") for server in _list(self._document.get("servers"))), "")
         prefix = str(self._document.get("basePath") or "")
         if not url and self._document.get("host"):
@@ -124,7 +135,7 @@ class _Document:
         return base, parts.path.rstrip("/")
 
     def _security(self) -> dict[str, str]:
-        """The header that carries the token, if the document describes one."""
+        """The header that carries the token; empty if the document describes none."""
         schemes = self._map(self._map(self._document.get("components")).get("securitySchemes"))
         for scheme in map(self._map, (schemes or self._map(self._document.get("securityDefinitions"))).values()):
             if scheme.get("type") == "apiKey" and scheme.get("in") == "header" and scheme.get("name"):
@@ -142,7 +153,7 @@ class _Document:
         return 1 if schema.get("type") in ("integer", "number") else ""
 
     def _map(self, node: Any) -> dict[str, Any]:
-        """A map, or the one that its local reference leads to; empty if there is none."""
+        """The map that a node is or that its local reference leads to; empty if there is none."""
         for _ in range(_DEEPEST):
             if not (isinstance(node, dict) and isinstance(node.get("$ref"), str)):
                 return node if isinstance(node, dict) else {}
@@ -159,8 +170,8 @@ class _Document:
         Args:
             schema: the schema, or a reference to one.
             depth: how many schemas are around it.
-            made: gets the values of schemas by reference. One that refers to itself has null there. One that was cut
-                at ``_DEEPEST`` is made again elsewhere, where more of it may fit.
+            made: gets the sample of each reference. A schema that refers to itself has null there. A sample that was
+                cut is not reused: less deep in the body, more of it fits.
         """
         reference = schema.get("$ref") if isinstance(schema, dict) else None
         if not isinstance(reference, str):

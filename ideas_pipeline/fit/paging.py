@@ -29,7 +29,7 @@ class Page:
     Attributes:
         answer: the response.
         records: its records, each with its key in a keyed map.
-        keys: texts that tell the records apart.
+        keys: a text per record that identifies it.
     """
 
     answer: Exchange
@@ -42,11 +42,11 @@ class List:
     """A list of the live API.
 
     Attributes:
-        get: reads it with these parameters.
+        get: requests it with parameters.
         records: the path of its records.
         first: its first page, read without paging parameters.
         path: its path, with placeholders.
-        key: the name that tells its records apart.
+        key: the name of the field that identifies its records.
         scope: the parent's id in the path; empty for a list without a parent.
     """
 
@@ -82,7 +82,7 @@ def page_of(answer: Exchange, records: str, key: str | None = None) -> Page | No
     Args:
         answer: the response.
         records: the path of the records.
-        key: the name that tells records apart (see ``key_of``); None compares whole records.
+        key: the name of the field that identifies a record (see ``key_of``); None compares whole records.
     """
     try:
         found = records_in(answer.body, (records,))
@@ -94,7 +94,7 @@ def page_of(answer: Exchange, records: str, key: str | None = None) -> Page | No
 
 
 def key_of(answer: Exchange, records: str) -> str | None:
-    """The name whose values tell the records of a page apart, if one looks like an id."""
+    """The name of the field that identifies the records of a page; None if no name of an id has distinct values."""
     page = page_of(answer, records)
     found = page.records if page else []
     maps = [record for _, record in found if isinstance(record, dict)]
@@ -124,12 +124,12 @@ def is_in_force(total: Total | None, where: Mapping[str, str]) -> bool:
 
 
 def fit_paging(target: List, learned: Found | None, sizes: list[str]) -> Found | None:
-    """Find the paging of a list. One with fewer than two records cannot show it, and is taken to be as the others.
+    """Find the paging of a list. A list with fewer than two records cannot show it, and gets that of the other lists.
 
     Args:
         target: the list.
         learned: the paging of another list of this API, which is tried first.
-        sizes: parameters that set the page size of other lists; gets the one of this list.
+        sizes: parameters that set the page size of other lists; the parameter of this list replaces them.
 
     Returns:
         The paging; None if the list is too short to show it, or no known parameter changes what comes.
@@ -207,7 +207,7 @@ def parameters(found: Found, size: int | None = None, second: bool = False) -> d
 
 
 def _like(target: List, learned: Found) -> Found | None:
-    """The paging of another list, if this one obeys it, too: with half the size, page two has the other records."""
+    """The paging of another list, if it works here: with pages of half the records, page two has the other half."""
     size = learned.values.get("size_parameter")
     keys = target.first.keys
     if not size:
@@ -230,7 +230,7 @@ def _like(target: List, learned: Found) -> Found | None:
 
 
 def _unpaged_if_refused(target: List) -> Found | None:
-    """No paging, if the list refuses the parameters of the other lists and all that its total promises came."""
+    """No paging, for a list that refuses the other lists' parameters, if its first page has all its records."""
     count = len(target.first.keys)
     total = total_in(target.first.answer, target.records, count)
     hint = likely_paging(target.first.answer.body, target.first.answer.answer_headers)
@@ -248,7 +248,7 @@ def _wanted(count: int) -> int:
 
 
 def _echoed(answer: Exchange, hint: Mapping[str, Json] | None) -> list[str]:
-    """Parameter names that the response itself shows: in a link to the next page, or repeated in the body."""
+    """Parameter names in the response: those of a link to the next page, and those that the body repeats."""
     names: list[str] = []
     if hint and hint["style"] == "next_link":
         link = present(answer.body, (hint["next"],)) if "next" in hint else None
@@ -260,7 +260,7 @@ def _echoed(answer: Exchange, hint: Mapping[str, Json] | None) -> list[str]:
 
 
 def _size_parameter(target: List, likely: Sequence[str]) -> tuple[str | None, Page | None]:
-    """The parameter that sets the page size, and the short page that it gave."""
+    """The parameter that sets the page size, and the short page that it led to; None for both if there is none."""
     count = len(target.first.keys)
     want = _wanted(count)
     if want >= count:
@@ -287,7 +287,7 @@ def _by_position(target: List, size: str | None, echoed: Sequence[str]) -> Found
     more: dict[str, Json] = {size: want} if size else {}
     start = keys[:want]
     known = [*vocabulary.PAGE_NAMES, *vocabulary.OFFSET_NAMES]
-    names = list(dict.fromkeys([*(n for n in echoed if n in known), *_by_turns(known)]))
+    names = list(dict.fromkeys([*(n for n in echoed if n in known), *_alternating(known)]))
     acting = _acting(target, names, _SECOND, lambda page: page.keys != start, more)
     if acting is None:
         return None
@@ -310,8 +310,8 @@ def _by_position(target: List, size: str | None, echoed: Sequence[str]) -> Found
     return Found(found, seen | {"page_parameter": "it turns pages", "first": f"page {first} has the first records"})
 
 
-def _by_turns(names: Sequence[str]) -> list[str]:
-    """Page and offset names by turns, so that the usual ones of both come first."""
+def _alternating(names: Sequence[str]) -> list[str]:
+    """Page and offset names alternately, so that the common ones of both come first."""
     pages = [n for n in names if n in vocabulary.PAGE_NAMES]
     offsets = [n for n in names if n in vocabulary.OFFSET_NAMES]
     mixed = [name for pair in zip(pages, offsets, strict=False) for name in pair]
@@ -325,16 +325,16 @@ def _acting(
     acts: Callable[[Page], bool],
     more: Mapping[str, Json] | None = None,
 ) -> tuple[str, Page] | None:
-    """The first of ``names`` that acts, and the page that it gave.
+    """The parameter that has an effect, and the page that it led to.
 
-    All of them are sent at once first: most APIs ignore parameters that they do not know, and then halving finds the
-    one that acts. An API that refuses unknown parameters gets them one by one.
+    The first name is tried alone, then all others at once: most APIs ignore parameters that they do not know, so that
+    halving finds the one with an effect. An API that refuses unknown parameters gets them one by one.
 
     Args:
         target: the list.
-        names: the parameters.
+        names: the parameters, the most likely one first.
         value: the value to send in each.
-        acts: whether a page shows that the parameter acts.
+        acts: whether a page shows an effect.
         more: parameters to send in each request.
     """
 

@@ -37,12 +37,12 @@ def templates(explorer: Explorer, stream: str) -> Iterator[str]:
             yield from (prefix + word for prefix in vocabulary.PREFIXES[2:] for word in words[:2])
         return
     if parent not in explorer.lists:
-        return  # no id is known for a placeholder
+        return  # no id is known that could fill the placeholder
     placeholder = parent_column(stream)
     spot = f"{{{placeholder}}}"
     yield from _linked(explorer, parent, stream, spot)
     of = explorer.draft.contract.streams[parent]
-    # The parent's own list, without its parent: ideas of challenges/{challenge_id}/ideas are below ideas/{idea_id}.
+    # Without the parent's own parent: below challenges/{challenge_id}/ideas, comments are at ideas/{idea_id}/comments.
     base, _, last = of.path.rpartition("}/") if "{" in of.path else ("", "", of.path)
     prefix = base.rpartition("{")[0].rstrip("/").rpartition("/")[0] if base else ""
     roots = dict.fromkeys(f"{prefix}/{root}".lstrip("/") for root in (last, *vocabulary.LIST_WORDS[parent]))
@@ -56,9 +56,9 @@ def templates(explorer: Explorer, stream: str) -> Iterator[str]:
 
 
 def _linked(explorer: Explorer, parent: str, stream: str, place: str) -> Iterator[str]:
-    """Paths to which the parent's records link, such as ``links.comments``, with the id as placeholder.
+    """The paths of links in the parent's records, such as the one at ``links.comments``, with ``place`` for the id.
 
-    The links of all records must be the same but for the id, so that no other value of a record is part of a path.
+    Only the id may differ between the links of two records, so that no other value of a record is part of a path.
     """
     words = {word.removesuffix("s") for word in vocabulary.LIST_WORDS[stream]}
     target = explorer.lists[parent]
@@ -75,7 +75,7 @@ def _linked(explorer: Explorer, parent: str, stream: str, place: str) -> Iterato
 
 
 def _link_template(session: Session, url: str, own_id: str | None, place: str) -> str | None:
-    """The path of a record's link with ``place`` for its one id; None if there is no id, or several."""
+    """The path of a record's link, with ``place`` instead of its id; None if it has no id or more than one."""
     below = session.below_base(url)
     if below is None:
         return None
@@ -88,7 +88,7 @@ def _link_template(session: Session, url: str, own_id: str | None, place: str) -
 
 
 def scopes(explorer: Explorer, stream: str, template: str) -> list[str]:
-    """Parents to try: those that declare most children first. A path without a placeholder has one list."""
+    """The ids of parents to try, those with the most children first; one empty id for a path without a placeholder."""
     if "{" not in template:
         return [""]
     contract = explorer.draft.contract

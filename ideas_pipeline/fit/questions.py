@@ -15,10 +15,10 @@ ANSWERED = "your answer to ideas-pipeline fit"
 
 
 def answer(draft: Draft, question: Question, text: str) -> bool:
-    """Take a person's answer, in YAML or else as the text that it is, as the value of the question's place.
+    """Propose a person's answer as the value of the question's place: the YAML that it is, or else its text.
 
     Returns:
-        Whether it makes a valid contract.
+        Whether the contract is valid with it.
     """
     text = text.strip()
     if not text or text.startswith("#"):
@@ -36,7 +36,7 @@ def answer(draft: Draft, question: Question, text: str) -> bool:
 
 
 def as_line(question: Question) -> str:
-    """The contract's line that would answer a question, with a gap for the value."""
+    """The line of the contract that answers a question: with the proposal, or with … for the value."""
     shown = question.proposal if question.proposal is not None else "…"
     return to_yaml(override([Inferred(question.place, shown, "")]), flow=True).strip()
 

@@ -34,20 +34,20 @@ _ORDERING = (
     "with",
 )
 _WORDS = frozenset(word for words in vocabulary.LIST_WORDS.values() for word in words)
-# What may stand below a word that is no list's there.
+# Segments that may follow a list's word when it does not name a list there, as in feedback/api/v2.
 _NO_ID = re.compile(r"api|rest|v\d+(\.\d+)?", re.IGNORECASE)
-# What may stand below a list's word and is a list, too. Anything else there may be an id.
+# Segments that may follow a list's word and still name a list. Anything else there may be an id.
 _PARTS = frozenset(
     ("all", "list", "search", "find", "query", "index", "active", "open", "current", "published", "recent", "latest")
 )
 _VERSION = re.compile(r"v\d+(\.\d+)?")
-# The share of a stream's columns that records must have to be taken for the stream's.
+# The least share of a stream's columns that its records have.
 _ALIKE = 0.2
 
 
 @dataclass
 class _ListSeen:
-    """The exchanges that show one list: a path with ``{}`` in place of ids, and the requests for it."""
+    """One list: its path with ``{}`` in place of ids, and the requests for it."""
 
     template: str
     exchanges: list[Exchange] = field(default_factory=list)
@@ -80,11 +80,11 @@ class _ListSeen:
 
 
 def address_of(exchanges: Sequence[Exchange], default: str | None) -> str | None:
-    """The API's address that recorded requests show: the host of most of them, with the path that all of them share.
+    """The API's address: the most frequent host of recorded requests, and the path that all requests to it share.
 
     Args:
         exchanges: the recorded requests.
-        default: the address that the settings name, which is kept.
+        default: the address in the settings, which takes precedence.
     """
     if default:
         return default
@@ -106,7 +106,7 @@ def address_of(exchanges: Sequence[Exchange], default: str | None) -> str | None
 
 
 def below(exchanges: Iterable[Exchange], address: str | None) -> list[Exchange]:
-    """The requests below the API's address, with paths relative to it, and those of files that name no address."""
+    """The requests to the API, with paths below its address. Those of files without an address are kept."""
     base = urlsplit(address or "")
     found = []
     for exchange in exchanges:
@@ -126,7 +126,7 @@ def fit_recorded(exchanges: Sequence[Exchange], draft: Draft, credentials: Crede
     Args:
         exchanges: the requests, with paths below the API's address.
         draft: gets what is found.
-        credentials: client id and secret, to recognise them in requests; None if they are not known.
+        credentials: client id and secret, to recognise them in requests; None if unknown.
     """
     tokens = fit_recorded_login(exchanges, draft, credentials)
     streams = _streams(exchanges, draft)
@@ -138,7 +138,7 @@ def fit_recorded(exchanges: Sequence[Exchange], draft: Draft, credentials: Crede
 
 
 def _streams(exchanges: Sequence[Exchange], draft: Draft) -> dict[str, _ListSeen]:
-    """The stream of each recorded list: by the words of its path, by its place below others, by its records."""
+    """The recorded list of each stream: found by the words of its path, its place below others, or its records."""
     lists: dict[str, _ListSeen] = {}
     bare: list[_ListSeen] = []
     for exchange in exchanges:
@@ -150,7 +150,7 @@ def _streams(exchanges: Sequence[Exchange], draft: Draft) -> dict[str, _ListSeen
         template = _template(exchange)
         lists.setdefault(template, _ListSeen(template)).exchanges.append(exchange)
     found: dict[str, _ListSeen] = {}
-    # What is below a person is no list of the community.
+    # A list below a person is not a list of the community.
     rest = [
         seen
         for seen in lists.values()
@@ -187,7 +187,7 @@ def _may_be_list(exchange: Exchange) -> bool:
 
 
 def _template(exchange: Exchange) -> str:
-    """The path with ``{}`` in place of ids, and with the parameter that names the parent, if there is one."""
+    """The path with ``{}`` in place of ids. A parameter that names the parent is part of it."""
     segments = exchange.path.strip("/").split("/")
     path = "/".join("{}" if _is_id(segments, n) else segment for n, segment in enumerate(segments))
     if "{}" not in path:
@@ -204,7 +204,7 @@ def _template(exchange: Exchange) -> str:
 
 
 def _is_id(segments: Sequence[str], position: int) -> bool:
-    """Whether a segment names a record: by its form, or because it stands between a list and something below it."""
+    """Whether a segment is an id: by its form, or because it is between a list's word and another segment."""
     segment = segments[position]
     if names_a_record(segment):
         return True
@@ -217,7 +217,7 @@ def _fits_below(seen: _ListSeen, stream: str) -> bool:
 
 
 def _assign_by_place(draft: Draft, found: dict[str, _ListSeen], rest: list[_ListSeen]) -> None:
-    """Assign lists with unknown words: what is below a list and has lists below it holds ideas, and so on."""
+    """Assign lists whose words are not known: one below a list, and with lists below it, holds ideas, and so on."""
     every = [*found.values(), *rest]
     roots = Counter(seen.root for seen in every if seen.has_parent and seen.root)
     for seen in list(rest):
@@ -242,7 +242,7 @@ def _assign_by_place(draft: Draft, found: dict[str, _ListSeen], rest: list[_List
 
 
 def _most_alike(draft: Draft, seen: _ListSeen, options: Sequence[str]) -> str | None:
-    """The stream whose columns the records resemble most; None if they resemble none."""
+    """The stream that the records resemble most; None if they resemble none."""
     scored = []
     for stream in options:
         spec = draft.contract.streams.get(stream)

@@ -15,7 +15,7 @@ from ideas_pipeline.probe import vocabulary
 
 _LITERALS = ("grant_type", "scope", "response_type", "audience")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]{1,12}) \S+")
-# The token, behind at most a scheme or the name of a parameter. Anything else around it may be a secret or a person.
+# The token, after at most a scheme or the name of a parameter. Other text around it may be secret or personal.
 _FORMAT = re.compile(
     r"([A-Za-z][\w-]{0,15} |(token|access[_-]?token|bearer|session|auth|key)[=:] ?)?\{access_token\}", re.IGNORECASE
 )
@@ -23,7 +23,7 @@ _NO_TOKEN_HEADERS = ("cookie", "accept", "content-type", "user-agent", "origin",
 
 
 def fit_recorded_login(exchanges: Sequence[Exchange], draft: Draft, credentials: Credentials | None) -> list[str]:
-    """Work out the login's requests. Returns the access tokens that were seen, to find the header."""
+    """Work out the login's requests. Returns the access tokens that were seen, which the header is found by."""
     known: dict[str, str] = {}
     if credentials:
         known |= {credentials.client_id: "{client_id}", credentials.client_secret: "{client_secret}"}
@@ -80,7 +80,7 @@ def placeholder_of(name: str, value: Json, known: Mapping[str, str]) -> str | No
 
 
 def _route(exchange: Exchange, fields: Mapping[str, str | None], *, has_known_code: bool) -> str | None:
-    """Which request of the login this is, by what it sends. A parameter of the name ``code`` alone may be anything."""
+    """The name of a request of the login in the contract, by what it sends. ``code`` alone may be another value."""
     placeholders = set(fields.values())
     if "{refresh_token}" in placeholders:
         return "refresh"
@@ -139,7 +139,7 @@ def fit_recorded_header(exchanges: Sequence[Exchange], draft: Draft, tokens: Seq
                 sources[name, form] = exchange.source
     if not found:
         return
-    # A format that cannot be written is the last resort.
+    # An empty format cannot be written, so it is the last choice.
     name, form = max(found, key=lambda pair: (bool(pair[1]), found[pair]))
     having = [e for e in exchanges if e.headers.get(name)]
     source = sources[name, form]
@@ -158,7 +158,7 @@ def fit_recorded_header(exchanges: Sequence[Exchange], draft: Draft, tokens: Seq
 
 
 def _form(name: str, value: str, tokens: Sequence[str]) -> str | None:
-    """The format of a header that carries the token; empty if it has other text, None if it carries no token."""
+    """The format of a header; empty if it has text beside the token that may be secret, None if it has no token."""
     form = value
     for token in tokens:
         form = form.replace(token, "{access_token}") if token else form

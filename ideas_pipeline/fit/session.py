@@ -66,7 +66,7 @@ class Session:
         *,
         header: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """Read a path with the token, or with another ``header``. Raises Stopped and Unavailable."""
+        """Read a path with the token, or with ``header`` instead. Raises Stopped and Unavailable."""
         headers = self.header if header is None else header
         return self._send(Exchange(LIVE, "GET", path, values or {}, "query", CaseInsensitiveDict(headers)))
 
@@ -80,7 +80,7 @@ class Session:
         """Send a request.
 
         Raises:
-            Stopped: the request would be one too many, or the API demands a pause or stopped answering.
+            Stopped: the budget is spent, or the API demands a pause or stopped answering.
             Unavailable: the API does not answer the first request.
         """
         if self.left <= 0:

@@ -14,11 +14,11 @@ from ideas_pipeline.probe.fields import nested_lists
 from ideas_pipeline.probe.probe import Seen, remember
 
 PARENTS = {"ideas": "challenges", "comments": "ideas", "votes": "ideas"}
-"""The stream that a stream's lists are below."""
+"""Stream → the stream whose records have its lists."""
 
 
 def known_ids(seen: Seen) -> Known:
-    """The ids that were seen of each table."""
+    """The ids of each table that were seen."""
     return {table: {str(row["id"]) for row in rows if row.get("id") is not None} for table, rows in seen.items()}
 
 
@@ -28,12 +28,12 @@ def parent_column(stream: str) -> str:
 
 
 def one_list(stream: str, path: str, reasons: tuple[str, str]) -> list[Inferred]:
-    """What one list for all parents needs: no ``each``, and the field that names the parent.
+    """The lines for one list of all parents: no ``each``, and the field that names the parent.
 
     Args:
         stream: the stream.
-        path: the field.
-        reasons: what shows the one list, and what shows the field.
+        path: the path of that field.
+        reasons: what shows that it is one list, and what shows the field.
     """
     why_list, why_field = reasons
     place: Steps = ("streams", stream)
@@ -61,13 +61,13 @@ def fit_records(
 
 
 def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known) -> None:
-    """Propose the paths of a stream's columns, of its embedded tables and of the records inside its records.
+    """Propose the paths of a stream's columns, of its embedded tables and of its nested records.
 
     Args:
         draft: gets what is found.
         stream: the stream.
         records: its records.
-        known: the ids that were seen of other tables.
+        known: the ids of each table that were seen.
     """
     spec = draft.contract.streams[stream]
     place: Steps = ("streams", stream)

@@ -18,7 +18,7 @@ from ideas_pipeline.probe.shapes import kind, kinds_of
 from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 
 _PLACE = ("timezone",)
-# Names of a response's own time, which is "now" where the API runs.
+# Names of the API's current time in a response.
 _NOW = {"server_time", "now", "current_time", "server_date", "generated_at", "generated", "as_of", "issued_at", "time"}
 _LAST_SEEN = {"last_seen_at", "last_seen", "last_login", "last_login_at", "last_active", "last_active_at", "last_visit"}
 _UNITS = {
@@ -42,7 +42,7 @@ _QUARTER = timedelta(minutes=15)
 _FARTHEST = timedelta(hours=14)
 _EXACT = timedelta(seconds=90)
 _RECENT = timedelta(minutes=3)
-# Of zones that agree with all that was seen, the first one of these is named.
+# Of the zones that agree with all offsets, the first in this order is proposed.
 _USUAL = (
     "UTC",
     "Europe/London",
@@ -66,7 +66,7 @@ _USUAL = (
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A moment, and the local time's offset from UTC that was seen at it. ``certain``: no guess is involved."""
+    """An offset from UTC that was seen, and the moment at which it held. ``certain``: it is not a guess."""
 
     moment: datetime
     offset: timedelta
@@ -137,7 +137,7 @@ def _seen(exchange: Exchange) -> Iterator[_Shown]:
                 yield _Shown(now, item, f"{_last(path)} compared with the Date header")
     newest: dict[str, datetime] = {}
     records = list(_records(exchange.body))
-    # Names that may be values, such as those of people, are not among these.
+    # Without names that may be values, such as those of people.
     named = kinds_of(records)
     for record in records:
         fields = [(path, value) for path, value in leaves(record) if path in named]
@@ -182,7 +182,7 @@ def _local(value: Json) -> datetime | None:
 
 
 def _absolute(value: Json) -> datetime | None:
-    """The moment of a text with a zone, or of a number that counts from 1970."""
+    """The moment of a text with a zone, or of a number of seconds or milliseconds since 1970."""
     if isinstance(value, str) and kind(value) == "time as text" and len(value) > len("2026-01-31"):
         return _moment(value)
     if isinstance(value, bool) or not re.fullmatch(r"\d{9,13}(\.\d+)?", str(value)):
@@ -214,7 +214,7 @@ def _offset_of(local: datetime, moment: datetime, most: timedelta) -> timedelta 
 
 
 def _are_of_one(path: str, other: str) -> bool:
-    """Whether two fields name the same event: ``created_at`` and ``createdAtUtc``, but not ``updated_at``."""
+    """Whether two fields are times of the same event, as ``created_at`` and ``createdAtUtc`` are."""
     one, two = ({word for word in snake(name).split("_") if word not in _UNITS} for name in (path, other))
     return one == two
 
@@ -227,7 +227,7 @@ def _zones(shown: Sequence[_Shown]) -> list[str]:
 
 
 def _are_alike(zones: Iterable[str]) -> bool:
-    """Whether zones have the same offset all the time, at a sample of moments of three years."""
+    """Whether zones have the same offsets at a sample of moments of the last three years."""
     now = datetime.now(UTC)
     moments = [now - timedelta(days=days) for days in range(0, 3 * 365, 13)]
     return len({tuple(moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in moments) for zone in zones}) == 1

@@ -1,4 +1,4 @@
-"""The change to the contract file: what was inferred, one line per value, with what was seen as its comment."""
+"""Write what was inferred to the contract file: one line per value, with what was seen as its comment."""
 
 from __future__ import annotations
 
