@@ -76,13 +76,13 @@ def test_every_setting_is_explained_somewhere() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_a_document_names_only_settings_that_there_are(document: str) -> None:
+def test_a_document_names_only_settings_that_exist(document: str) -> None:
     known = {variable(field) for field in Settings.model_fields} | OTHER_VARIABLES
     assert set(re.findall(r"\bIDEAS_[A-Z_]*[A-Z]\b", DOCUMENTS[document])) - known <= {"IDEAS_PII"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_a_document_names_only_commands_and_options_that_there_are(document: str) -> None:
+def test_a_document_names_only_commands_and_options_that_exist(document: str) -> None:
     for line in re.findall(r"ideas-pipeline ((?:[\w<-]+ ?)+[^\n`#]*)", DOCUMENTS[document]):
         words = line.split()
         if words[0] not in COMMANDS:

@@ -122,7 +122,7 @@ def test_without_an_answer_nothing_is_marked(folder):
     assert deleted(folder) == []
 
 
-def test_a_community_without_held_rows_is_told_so(folder):
+def test_a_community_without_held_rows_gets_a_sentence(folder):
     done = ideas_pipeline("absences", "list", folder=folder, IDEAS_COMMUNITY="other")
     assert "No absence is held" in done.stdout
     done = ideas_pipeline("absences", "confirm", "--stream", "ideas", folder=folder, IDEAS_COMMUNITY="other")
@@ -165,7 +165,7 @@ def test_parts_that_are_held_can_be_confirmed_all_or_those_of_one_record(without
     assert rows(without_labels, "SELECT * FROM _absences") == []
 
 
-def test_machines_are_told_what_would_be_marked_and_what_was_and_are_asked_nothing(folder):
+def test_json_has_what_would_be_marked_and_what_was_and_nothing_is_asked(folder):
     confirm = ("absences", "confirm", "--stream", "ideas", "--json")
     assert ideas_pipeline(*confirm, folder=folder).returncode == 2
     dry = ideas_pipeline(*confirm, "--dry-run", folder=folder)

@@ -50,7 +50,7 @@ def test_without_a_yes_nothing_is_erased(folder):
     assert author(folder) == person
 
 
-def test_an_address_that_is_not_stored_is_said_without_repeating_it(folder):
+def test_an_address_that_is_not_stored_is_reported_without_repeating_it(folder):
     done = ideas_pipeline("erase", "--email", "canary@people.example", "--yes", folder=folder)
     assert done.returncode == 1
     assert "nobody is stored with this e-mail address" in done.stderr
@@ -59,7 +59,7 @@ def test_an_address_that_is_not_stored_is_said_without_repeating_it(folder):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--user", "1", "--email", "a@b.example"], ["--user", "1", "--json"]])
-def test_what_is_not_said_clearly_is_a_matter_of_usage(arguments, tmp_path):
+def test_an_unclear_request_is_a_usage_error(arguments, tmp_path):
     done = ideas_pipeline("erase", *arguments, folder=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -33,7 +33,7 @@ def test_single_tables_are_exported_and_shown_with_their_rows(synced):
     assert {file.name for file in (synced / "some").iterdir()} == {"users.parquet", "ideas.parquet"}
 
 
-def test_of_a_community_that_is_not_there_it_says_that_the_files_are_empty(synced):
+def test_an_unknown_community_gets_a_warning_that_the_files_are_empty(synced):
     done = ideas_pipeline("export", "--to", "empty", "--table", "ideas", folder=synced, IDEAS_COMMUNITY="nobody")
     assert done.returncode == 0, done.stderr
     assert "The files are empty: the warehouse has no rows of community nobody (IDEAS_COMMUNITY)" in done.stderr
@@ -48,7 +48,7 @@ def test_of_a_community_that_is_not_there_it_says_that_the_files_are_empty(synce
         ([], "--to"),
     ],
 )
-def test_what_cannot_be_exported_is_a_matter_of_usage(synced, arguments, said):
+def test_an_export_that_is_not_possible_is_a_usage_error(synced, arguments, said):
     done = ideas_pipeline("export", *arguments, folder=synced)
     assert done.returncode == 2
     assert said in done.stderr

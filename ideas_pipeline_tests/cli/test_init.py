@@ -38,7 +38,7 @@ def test_every_setting_is_in_the_file(tmp_path):
     assert [field for field in Settings.model_fields if f"IDEAS_{field.upper()}=" not in text] == []
 
 
-def test_it_overwrites_only_when_told_to(tmp_path):
+def test_it_overwrites_a_file_only_on_request(tmp_path):
     (tmp_path / ".env").write_text("IDEAS_COMMUNITY=mine\n" * 200)
     (tmp_path / ".env").chmod(0o644)
     refused = ideas_pipeline("init", folder=tmp_path)

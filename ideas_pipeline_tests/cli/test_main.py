@@ -78,7 +78,7 @@ def test_every_command_that_says_what_it_found_or_did_says_it_to_machines_too(pa
 
 
 @pytest.mark.parametrize("path", list(paths(main)), ids=" ".join)
-def test_the_examples_of_a_command_are_commands_that_there_are(path):
+def test_the_examples_of_a_command_are_commands_that_exist(path):
     shown = CliRunner().invoke(main, [*path, "--help"], prog_name="ideas-pipeline").output
     known = set(paths(main))
     for example in re.findall(r"ideas-pipeline ((?:[a-z-]+ ?)+)", shown):
@@ -173,7 +173,7 @@ def test_a_setting_that_cannot_be_used_is_one_error_and_exit_code_2(variables, d
     assert "canary" not in done.stderr
 
 
-def test_a_line_of_the_env_file_that_makes_no_sense_is_told_once(tmp_path):
+def test_an_invalid_line_of_the_env_file_is_reported_once(tmp_path):
     (tmp_path / ".env").write_text("what is this\nIDEAS_CLIENT_SECRET='canary\n")
     done = ideas_pipeline("status", folder=tmp_path)
     assert done.returncode == 2
@@ -183,7 +183,7 @@ def test_a_line_of_the_env_file_that_makes_no_sense_is_told_once(tmp_path):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["contract", "show"], ["status"], ["--help"]])
-def test_an_output_that_takes_no_more_is_said_to_be_so(arguments, unbuffered, tmp_path):
+def test_an_output_that_cannot_be_written_to_is_named_in_the_error(arguments, unbuffered, tmp_path):
     variables = environment(PYTHONUNBUFFERED=unbuffered)
     with Path("/dev/full").open("w") as full:
         done = run([*COMMAND, *arguments], cwd=tmp_path, env=variables, stdout=full)
@@ -191,13 +191,13 @@ def test_an_output_that_takes_no_more_is_said_to_be_so(arguments, unbuffered, tm
     assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
 
 
-def test_an_output_that_is_closed_is_no_error(tmp_path):
+def test_an_output_that_is_closed_is_not_an_error(tmp_path):
     closed = ["bash", "-c", 'exec "$@" >&-', "-", *COMMAND, "marts"]
     done = run(closed, cwd=tmp_path, env=environment())
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+def test_a_reader_that_stops_early_is_not_an_error(tmp_path):
     unbuffered = environment(PYTHONUNBUFFERED="1")
     with started([*COMMAND, "contract", "show"], cwd=tmp_path, env=unbuffered, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout is not None

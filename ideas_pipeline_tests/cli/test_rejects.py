@@ -125,7 +125,7 @@ def test_a_mended_contract_lets_a_record_in(folder):
     assert (again.returncode, again.stdout) == (0, "There are no rejected values or records to retry.\n")
 
 
-def test_a_community_without_rejects_is_told_so(folder):
+def test_a_community_without_rejects_gets_a_sentence(folder):
     done = ideas_pipeline("rejects", "list", folder=folder, IDEAS_COMMUNITY="other")
     assert done.stdout == "There are no rejected values or records.\n"
 

@@ -60,7 +60,7 @@ def test_machines_get_json_and_one_stream_can_be_replayed_alone(folder):
     assert (result["streams"][0]["updated"], result["streams"][0]["requests"]) == (60, 0)
 
 
-def test_what_is_not_archived_is_said_and_exits_with_3(folder):
+def test_lists_that_are_not_archived_are_reported_and_the_command_exits_with_3(folder):
     with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
         database.execute("UPDATE ideas SET _deleted_at = NULL, id = 'unknown' WHERE id = (SELECT MIN(id) FROM ideas)")
     done = ideas_pipeline("replay", "--only", "comments", folder=folder)

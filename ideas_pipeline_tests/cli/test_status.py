@@ -43,7 +43,7 @@ def test_when_all_is_well_the_first_line_says_so_and_since_when(community: Commu
     assert (told["verdict"], told["findings"], told["running"], told["unfinished"]) == ("well", [], None, None)
 
 
-def test_what_is_not_complete_is_said_with_its_reason_once_for_all_streams_and_with_a_command(
+def test_incomplete_streams_share_one_line_with_the_reason_and_a_command(
     community: Community,
 ) -> None:
     community.runs(29)
@@ -73,7 +73,7 @@ def test_a_long_reason_is_cut_so_that_all_fits(community: Community) -> None:
     assert community.status().count("…") == 5
 
 
-def test_a_sync_that_was_killed_is_told_from_one_that_runs(community: Community) -> None:
+def test_a_sync_that_was_killed_is_distinguished_from_one_that_runs(community: Community) -> None:
     community.runs(29)
     run = community.begins(3, "challenges", "ideas")
     community.loads(run, "ideas", 12, hours_ago=2)
@@ -109,7 +109,7 @@ def test_without_an_account_a_run_is_taken_to_run_while_it_shows_signs_of_life(c
     assert "was killed, or runs on another machine" in community.status(**nobody)
 
 
-def test_a_stopped_sync_is_said_to_be_stopped(community: Community) -> None:
+def test_a_stopped_sync_is_reported_as_stopped(community: Community) -> None:
     run = community.begins(1, *STREAMS)
     with community.warehouse() as warehouse:
         call_writing(warehouse, finish_run, run, "failed", "stopped: KeyboardInterrupt", NOW)
@@ -204,7 +204,7 @@ def test_a_backfill_proves_nothing_of_today_and_disproves_nothing(community: Com
     assert (told["run_id"], told["lists"]) == (run, {"comments": 2})
 
 
-def test_an_incomplete_backfill_is_said_with_its_reason(community: Community) -> None:
+def test_an_incomplete_backfill_is_reported_with_its_reason(community: Community) -> None:
     window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
     community.runs(2)
     community.runs(1, "incomplete", "votes: the total moved", mode="window", window=window)

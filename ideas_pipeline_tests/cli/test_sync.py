@@ -79,7 +79,7 @@ def test_machines_get_json_and_nothing_else(folder):
     assert (challenges["stream"], challenges["seen"], challenges["inserted"]) == ("challenges", 6, 6)
 
 
-def test_what_could_not_be_proven_is_said_and_exits_with_3(folder, simulator):
+def test_lists_that_are_not_proven_are_reported_and_the_command_exits_with_3(folder, simulator):
     simulator.faults.add(Fault(kind="wrong_total", stream="users", times=None))
     done = ideas_pipeline("sync", folder=folder)
     assert done.returncode == 3, done.stderr

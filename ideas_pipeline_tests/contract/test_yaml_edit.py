@@ -91,7 +91,7 @@ streams:
 
 
 @pytest.mark.parametrize("stream", ["ideas", "comments", "votes"])
-def test_what_an_anchor_shares_with_other_places_stays_there(stream):
+def test_a_change_to_an_anchored_value_leaves_its_other_places_as_they_are(stream):
     before = parse(SHARED, Path("contract.yaml")).data["streams"]
     after = parse(
         edited(SHARED, [(("streams", stream, "paging", "page_parameter"), "q", "seen")]), Path("contract.yaml")

@@ -37,13 +37,13 @@ def ideas(folder: Path, **columns: list[Any]) -> Draft:
         [f"/Date({1_714_979_289_000 + n})/" for n in range(12)],
     ],
 )
-def test_what_the_reader_takes_for_a_time_is_one_for_fit(times: list[Any], tmp_path: Path) -> None:
+def test_every_form_of_time_that_a_sync_reads_is_a_time(times: list[Any], tmp_path: Path) -> None:
     draft = ideas(tmp_path, posted_on=times)
     assert draft.contract.streams["ideas"].fields["created_at"].paths == ("posted_on",)
     assert "created_at" not in " ".join(draft.notes)
 
 
-def test_counts_and_ids_are_no_times_though_a_reader_could_take_them_so(tmp_path: Path) -> None:
+def test_counts_and_ids_are_not_times_although_a_sync_could_read_them_as_times(tmp_path: Path) -> None:
     counts = [20_240_101 + n for n in range(12)]
     snowflakes = [str(1_714_979_289_123_456_789 + n) for n in range(12)]
     draft = ideas(tmp_path, number_of_views=counts, submitter=snowflakes)
@@ -51,7 +51,7 @@ def test_counts_and_ids_are_no_times_though_a_reader_could_take_them_so(tmp_path
     assert (fields["view_count"].paths, fields["author_id"].paths) == (("number_of_views",), ("submitter",))
 
 
-def test_what_is_no_time_is_still_none(tmp_path: Path) -> None:
+def test_a_field_with_a_value_that_is_not_a_time_is_not_proposed_as_a_time(tmp_path: Path) -> None:
     draft = ideas(tmp_path, created=["soon", *TEXTS[1:]])
     assert "created_at" in " ".join(draft.notes)
 
@@ -74,7 +74,7 @@ def test_lists_of_comments_inside_comments_are_proposed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("replies", [3, [7, 8], [{"id": 7, "name": "Ann"}]], ids=["a number", "ids", "people"])
-def test_what_is_no_comment_is_not_taken_for_one_inside(replies: Any, tmp_path: Path) -> None:
+def test_other_things_inside_a_comment_are_not_taken_for_comments(replies: Any, tmp_path: Path) -> None:
     file = tmp_path / "comments.json"
     records = [{"id": n, "text": "Text", "created": TEXTS[n], "answered": replies} for n in range(12)]
     file.write_text(json.dumps({"data": records}))

@@ -198,7 +198,7 @@ def test_schemas_that_refer_to_each_other_are_read_once_each(tmp_path: Path) -> 
     assert (idea["id"], idea["title"], idea["S0"], idea["S1"]["id"]) == (1, "text", None, 1)
 
 
-def test_a_schema_that_is_met_too_deep_first_is_whole_where_the_list_has_it() -> None:
+def test_a_schema_that_is_cut_at_one_place_is_complete_at_another() -> None:
     person = {"type": "object", "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
     ref = {"$ref": "#/components/schemas/Idea"}
     idea = {"type": "object", "properties": {"id": {"type": "integer"}, "author": person}}
@@ -213,7 +213,7 @@ def test_a_schema_that_is_met_too_deep_first_is_whole_where_the_list_has_it() ->
     assert ideas.body["data"] == [{"id": 1, "author": {"id": 1, "name": "text"}}]
 
 
-def test_saved_answers_are_told_apart_by_their_names_or_their_records(tmp_path: Path) -> None:
+def test_saved_answers_are_assigned_by_their_names_or_their_records(tmp_path: Path) -> None:
     comments = [
         {"commentId": n, "text": f"Text {n}", "createdBy": n % 3, "date_created": "2026-01-01T10:00:00Z"}
         for n in range(12)
@@ -256,7 +256,7 @@ def test_the_names_of_headers_are_not_case_sensitive(tmp_path: Path) -> None:
     assert shown["auth.header.name"] == "x-api-key"
 
 
-def test_a_parameter_of_the_name_code_is_no_login_by_itself(tmp_path: Path) -> None:
+def test_a_parameter_named_code_alone_is_not_a_login(tmp_path: Path) -> None:
     base = "https://api.example.com/v2"
     language = entry(f"{base}/i18n", {"token": "abcdefgh"}, posted={"code": "en-GB"})
     lists = entry(f"{base}/ideas", {"data": [{"id": 1}]})
@@ -266,7 +266,7 @@ def test_a_parameter_of_the_name_code_is_no_login_by_itself(tmp_path: Path) -> N
     assert values(fitted_from(har(tmp_path, language, code, token, lists)))["auth.token.path"] == "exchange"
 
 
-def test_what_is_beside_the_address_is_not_below_it(tmp_path: Path) -> None:
+def test_requests_beside_the_address_are_left_out(tmp_path: Path) -> None:
     base = "https://api.example.com"
     old = entry(f"{base}/v1/ideas", {"rows": [{"id": n, "title": f"Idea {n}"} for n in range(12)]})
     new = entry(f"{base}/v2/users", {"people": [{"id": n, "display_name": f"P {n}"} for n in range(12)]})

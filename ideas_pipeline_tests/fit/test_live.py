@@ -34,7 +34,7 @@ def test_an_api_that_is_as_the_contract_says_needs_no_line(tmp_path: Path) -> No
     assert len(draft.confirmed) > 80
 
 
-def test_a_page_size_that_the_api_refuses_is_replaced_by_the_largest_that_it_takes(tmp_path: Path) -> None:
+def test_a_page_size_that_the_api_refuses_is_replaced_by_the_largest_that_it_accepts(tmp_path: Path) -> None:
     def at_most_30(request: web.BaseRequest, _: str) -> Response | None:
         size = int(request.query.get("per_page", 1))
         return Response(400, b'{"error": "per_page must be at most 30"}') if size > 30 else None
@@ -100,7 +100,7 @@ def test_an_api_without_a_list_of_people_is_read_person_by_person(tmp_path: Path
     assert [q for q in draft.open_questions() if q.place[:2] == ("streams", "users")] == []
 
 
-def test_web_pages_for_unknown_paths_are_no_lists_and_accept_no_header(tmp_path: Path) -> None:
+def test_web_pages_for_unknown_paths_are_not_lists_and_do_not_confirm_a_header(tmp_path: Path) -> None:
     other = {
         "auth": {"header": {"name": "X-Auth-Token", "format": "{access_token}"}},
         "streams": {"challenges": {"path": "contests"}, "ideas": {"path": "contests/{challenge_id}/ideas"}},

@@ -83,7 +83,7 @@ LOGIN = entry(
         "s3cr3t.tok-123456",
     ],
 )
-def test_the_text_around_a_token_is_asked_not_written(value: str, tmp_path: Path) -> None:
+def test_the_text_around_a_token_is_not_written_but_asked_for(value: str, tmp_path: Path) -> None:
     lists = entry("https://api.example.com/v2/ideas", {"data": IDEAS}, headers={"X-Session": value})
     draft = fitted_from(har(tmp_path, LOGIN, lists))
     assert values(draft)["auth.header.name"] == "X-Session"
@@ -144,7 +144,7 @@ IDS = ("Xk29fjQz", "jane.doe", "my-first-challenge", "user@example.org")
 
 
 @pytest.mark.parametrize("own", IDS)
-def test_an_id_of_any_form_between_a_list_and_the_next_is_the_parent(own: str, tmp_path: Path) -> None:
+def test_an_id_of_any_form_between_two_lists_is_the_parent(own: str, tmp_path: Path) -> None:
     draft = fitted_from(har(tmp_path, entry(f"https://api.example.com/v2/challenges/{own}/ideas", {"data": IDEAS})))
     ideas = draft.contract.streams["ideas"]
     assert ideas.path == "challenges/{challenge_id}/ideas"
@@ -155,7 +155,7 @@ def test_an_id_of_any_form_between_a_list_and_the_next_is_the_parent(own: str, t
 @pytest.mark.parametrize("own", IDS)
 @pytest.mark.parametrize("word", ["challenges", "ideas", "people"])
 @pytest.mark.parametrize("body", [{"id": 17, "title": "One", "comments": IDEAS}, {"items": IDEAS}])
-def test_a_path_that_ends_with_an_id_of_any_form_is_no_list(
+def test_a_path_that_ends_with_an_id_of_any_form_is_not_a_list(
     own: str, word: str, body: dict[str, Any], tmp_path: Path
 ) -> None:
     one = entry(f"https://api.example.com/v2/{word}/{own}", body)
@@ -179,7 +179,7 @@ def test_a_part_of_a_list_and_a_list_of_unknown_name_are_lists(tmp_path: Path) -
         ({"data": {"item-list": IDEAS}}, "data.item-list"),
     ],
 )
-def test_a_name_that_may_be_a_value_is_no_part_of_the_path_to_the_records(
+def test_a_name_that_may_be_a_value_is_not_part_of_the_path_of_the_records(
     body: dict[str, Any], records: str | None, tmp_path: Path
 ) -> None:
     draft = fitted_from(har(tmp_path, entry("https://api.example.com/v2/challenges/7/ideas", body)))
@@ -188,7 +188,7 @@ def test_a_name_that_may_be_a_value_is_no_part_of_the_path_to_the_records(
 
 
 @pytest.mark.parametrize("own", IDS)
-def test_what_is_below_a_person_is_no_list_and_no_part_of_the_address(own: str, tmp_path: Path) -> None:
+def test_a_list_below_a_person_is_left_out_and_is_not_part_of_the_address(own: str, tmp_path: Path) -> None:
     people = [{"id": n, "display_name": f"P{n}", "joined_at": "2026-01-31T10:00:00Z"} for n in range(12)]
     file = har(tmp_path, entry(f"https://api.example.com/people/{own}/followers", {"data": people}))
     assert address_of(read_file(file), None) == "https://api.example.com/"
@@ -197,14 +197,14 @@ def test_what_is_below_a_person_is_no_list_and_no_part_of_the_address(own: str, 
     assert own not in shown(draft)
 
 
-def test_a_version_below_a_word_of_lists_is_no_id(tmp_path: Path) -> None:
+def test_a_version_after_the_word_of_a_list_is_not_an_id(tmp_path: Path) -> None:
     url = "https://api.example.com/community/feedback/api/v2/challenges/7/ideas"
     draft = fitted_from(har(tmp_path, entry(url, {"data": IDEAS})), base_url="https://api.example.com/")
     assert draft.contract.streams["ideas"].path == "community/feedback/api/v2/challenges/{challenge_id}/ideas"
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_a_link_of_the_records_is_a_path_only_if_all_have_the_same(is_shared: bool, tmp_path: Path) -> None:
+def test_links_of_the_records_are_tried_only_if_they_differ_in_the_id_alone(is_shared: bool, tmp_path: Path) -> None:
     folders = ("threads", "threads") if is_shared else ("jane-doe", "max")
     ideas = [{"id": n, "links": {"comments": f"/v2/{folder}/{n}/chatter"}} for n, folder in enumerate(folders, 1)]
     asked = []

@@ -27,7 +27,7 @@ def short_list(count: int) -> List:
 
 
 @pytest.mark.parametrize(("learned", "count"), [(None, 0), (None, 1), (OFFSET, 0)])
-def test_a_list_that_shows_no_paging_gets_none_of_its_own(learned: Found | None, count: int) -> None:
+def test_a_list_that_does_not_show_its_paging_gets_none(learned: Found | None, count: int) -> None:
     assert fit_paging(short_list(count), learned, []) is None
 
 

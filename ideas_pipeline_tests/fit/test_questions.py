@@ -30,7 +30,7 @@ FIELD: Steps = ("auth", "code", "fields", "id")
         (("limits", "concurrency"), "3", 3),
     ],
 )
-def test_an_answer_is_yaml_or_the_text_that_it_is(place: Steps, text: str, value: Any) -> None:
+def test_an_answer_is_read_as_yaml_or_else_as_text(place: Steps, text: str, value: Any) -> None:
     draft = Draft(load_contract(None).model_dump(by_alias=True), lambda _: [])
     draft.ask(place, "Which?")
     assert answer(draft, draft.questions[0], text)
@@ -38,6 +38,6 @@ def test_an_answer_is_yaml_or_the_text_that_it_is(place: Steps, text: str, value
 
 
 @pytest.mark.parametrize("text", ["", " ", "# a comment", "[unclosed", "{"])
-def test_what_makes_no_valid_contract_is_refused(text: str) -> None:
+def test_an_answer_that_makes_the_contract_invalid_is_refused(text: str) -> None:
     draft = Draft(load_contract(None).model_dump(by_alias=True), misfits)
     assert not answer(draft, Question(("limits", "concurrency"), "How many?"), text)
