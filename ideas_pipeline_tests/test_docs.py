@@ -111,8 +111,8 @@ def test_every_link_leads_somewhere(document: str) -> None:
 
 def test_the_architecture_names_every_folder_in_the_order_of_the_layers() -> None:
     folders = {file.parent.name for file in (ROOT / "ideas_pipeline").glob("*/__init__.py")}
-    told = re.findall(r"^\| ((?:`\w+/`(?:, )?)+) \|", ARCHITECTURE, re.MULTILINE)
-    layers = [re.findall(r"`(\w+)/`", line) for line in told]
+    rows = re.findall(r"^\| ((?:`\w+/`(?:, )?)+) \|", ARCHITECTURE, re.MULTILINE)
+    layers = [re.findall(r"`(\w+)/`", line) for line in rows]
     beside = {"late", "simulator"}
     assert {name for layer in layers for name in layer} == folders - beside
     assert all(f"`{name}/`" in ARCHITECTURE for name in beside)

@@ -66,8 +66,8 @@ class Community:
         run_id = self.begins(hours_ago, *(streams or STREAMS), mode=mode, window=window)
         with self.warehouse() as warehouse:
             for stream in streams or STREAMS:
-                told = COUNTERS | {"requests": 250, "hidden_changes": hidden}
-                call_writing(warehouse, finish_stream, run_id, stream, at, verdict, reason, **told)
+                counts = COUNTERS | {"requests": 250, "hidden_changes": hidden}
+                call_writing(warehouse, finish_stream, run_id, stream, at, verdict, reason, **counts)
             call_writing(warehouse, finish_run, run_id, verdict, reason, at + timedelta(minutes=3))
 
     def loads(self, run_id: str, stream: str, lists: int, hours_ago: float) -> None:

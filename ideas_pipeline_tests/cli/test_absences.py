@@ -79,11 +79,11 @@ def test_confirmed_rows_are_marked_with_their_parts_and_the_reason(folder):
 
 def test_marts_follow_what_was_confirmed(folder):
     assert ideas_pipeline("marts", folder=folder).returncode == 0
-    told = "SELECT idea_id FROM mart_idea_lifecycle ORDER BY idea_id"
-    assert rows(folder, told) == [("1",), ("2",), ("3",), ("4",)]
+    query = "SELECT idea_id FROM mart_idea_lifecycle ORDER BY idea_id"
+    assert rows(folder, query) == [("1",), ("2",), ("3",), ("4",)]
     done = ideas_pipeline("absences", "confirm", "--stream", "ideas", "--scope", "c1", "--yes", folder=folder)
     assert done.returncode == 0, done.stderr
-    assert rows(folder, told) == [("3",), ("4",)]
+    assert rows(folder, query) == [("3",), ("4",)]
 
 
 def test_the_role_that_the_account_has_now_counts_as_the_right_one_from_then_on(folder):

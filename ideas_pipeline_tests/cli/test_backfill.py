@@ -71,7 +71,7 @@ def test_a_dry_run_sends_nothing_and_says_how_many_requests_the_backfill_then_se
 ) -> None:
     ideas_pipeline("sync", folder=tmp_path)
     before = len(simulator.log)
-    told = json.loads(ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path).stdout)
+    result = json.loads(ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path).stdout)
     assert len(simulator.log) == before
     simulator.reset_log()
 
@@ -80,8 +80,8 @@ def test_a_dry_run_sends_nothing_and_says_how_many_requests_the_backfill_then_se
     assert done.returncode == 0, done.stderr
     sent = asked(simulator)
     assert sent >= 126
-    assert abs(told["requests"] - sent) <= 0.05 * sent
-    assert sum(s["requests"] for s in told["streams"]) == told["requests"]
+    assert abs(result["requests"] - sent) <= 0.05 * sent
+    assert sum(s["requests"] for s in result["streams"]) == result["requests"]
 
 
 def test_a_dry_run_says_the_window_in_words_what_is_asked_for_and_on_what_it_is_based(
@@ -106,9 +106,9 @@ def test_the_contract_s_limits_decide_how_long_it_takes(simulator: Simulator, tm
 
     done = ideas_pipeline("backfill", *DAYS, "--dry-run", "--json", folder=tmp_path, IDEAS_CONTRACT="slow.yaml")
 
-    told = json.loads(done.stdout)
-    assert told["because"] == "the contract's limit of 100 requests per hour"
-    assert told["seconds"] == 36 * told["requests"]
+    result = json.loads(done.stdout)
+    assert result["because"] == "the contract's limit of 100 requests per hour"
+    assert result["seconds"] == 36 * result["requests"]
 
 
 def test_a_backfill_mends_its_days_and_no_others(simulator: Simulator, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_dry_run_of_an_empty_warehouse_says_what_to_run_first(simulator: Simul
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         (("--from", "2025-03-02", "--to", "2025-03-01"), "--to: the last day is before --from"),
         (("--from", "yesterday", "--to", "2025-03-01"), "'yesterday' does not match the format '%Y-%m-%d'"),
@@ -146,10 +146,10 @@ def test_a_dry_run_of_an_empty_warehouse_says_what_to_run_first(simulator: Simul
     ],
 )
 def test_what_cannot_be_a_window_is_refused_with_a_sentence(
-    arguments: tuple[str, ...], said: str, simulator: Simulator, tmp_path: Path
+    arguments: tuple[str, ...], sentence: str, simulator: Simulator, tmp_path: Path
 ) -> None:
     done = ideas_pipeline("backfill", *arguments, folder=tmp_path)
 
     assert done.returncode == 2
-    assert said in done.stderr
+    assert sentence in done.stderr
     assert not simulator.log

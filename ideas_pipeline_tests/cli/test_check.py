@@ -65,11 +65,11 @@ def test_the_lines_that_it_prints_are_a_contract_file_that_fixes_all(other_api: 
 
 def test_json_has_the_same_findings(other_api: Simulator, tmp_path: Path) -> None:
     done = ideas_pipeline("check", "--json", folder=tmp_path, **settings_of(other_api))
-    said = json.loads(done.stdout)
-    assert (done.returncode, said["exit_code"]) == (3, 3)
-    assert said["fix"]["streams"]["ideas"]["fields"] == {"title": "subject", "author_id": {"paths": "creator.uid"}}
-    assert "streams.ideas.fields.title" in said["assumed"]["not_confirmed"]
-    assert "streams.ideas.fields.body" in said["assumed"]["confirmed"]
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["exit_code"]) == (3, 3)
+    assert result["fix"]["streams"]["ideas"]["fields"] == {"title": "subject", "author_id": {"paths": "creator.uid"}}
+    assert "streams.ideas.fields.title" in result["assumed"]["not_confirmed"]
+    assert "streams.ideas.fields.body" in result["assumed"]["confirmed"]
 
 
 def test_verbose_lists_what_is_confirmed_and_what_is_still_assumed(simulator: Simulator, tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_verbose_lists_what_is_confirmed_and_what_is_still_assumed(simulator: Si
 def test_values_of_the_operators_file_are_not_assumed(simulator: Simulator, tmp_path: Path) -> None:
     (tmp_path / "ours.yaml").write_text("limits: {requests_per_second: 50}\n", encoding="utf-8")
     files = settings_of(simulator) | {"IDEAS_CONTRACT": "ours.yaml"}
-    said = json.loads(ideas_pipeline("check", "--json", folder=tmp_path, **files).stdout)
-    assert "limits.requests_per_second" not in said["assumed"]["not_confirmed"]
-    assert "limits.requests_per_hour" in said["assumed"]["not_confirmed"]
+    result = json.loads(ideas_pipeline("check", "--json", folder=tmp_path, **files).stdout)
+    assert "limits.requests_per_second" not in result["assumed"]["not_confirmed"]
+    assert "limits.requests_per_hour" in result["assumed"]["not_confirmed"]
 
 
 @pytest.mark.parametrize("how", ["--verbose", "--json"])

@@ -40,7 +40,7 @@ def test_an_unknown_community_gets_a_warning_that_the_files_are_empty(synced):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "sentence"),
     [
         (["--to", "none", "--table", "_erasures"], "'_erasures' is not one of "),
         (["--to", "none", "--format", "csv"], "'csv' is not 'parquet'"),
@@ -48,10 +48,10 @@ def test_an_unknown_community_gets_a_warning_that_the_files_are_empty(synced):
         ([], "--to"),
     ],
 )
-def test_an_export_that_is_not_possible_is_a_usage_error(synced, arguments, said):
+def test_an_export_that_is_not_possible_is_a_usage_error(synced, arguments, sentence):
     done = ideas_pipeline("export", *arguments, folder=synced)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert sentence in done.stderr
     assert not (synced / "none").exists()
 
 

@@ -35,7 +35,7 @@ OURS = f"""\
 {QUICK}
 streams:
   users:
-    hidden_by_rights: true  # our account is no administrator
+    hidden_by_rights: true  # our account is not an administrator
 """
 
 

@@ -14,7 +14,7 @@ SECRET = "canary-password"
 
 @pytest.fixture
 def administrator(postgresql_url: str) -> Iterator[sa.Engine]:
-    """The database's administrator; afterwards the roles of these tests are no more."""
+    """The database's administrator; afterwards the roles of these tests are dropped."""
     engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
     yield engine
     with engine.connect() as connection:
@@ -51,10 +51,10 @@ def test_a_role_that_is_there_needs_no_password_and_the_result_is_json_on_reques
         connection.exec_driver_sql("CREATE ROLE ada LOGIN")
     done = ideas_pipeline("grant-analyst", "ada", "--json", folder=tmp_path, IDEAS_WAREHOUSE_URL=url(administrator))
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["role"], told["created"]) == ("ada", False)
-    assert "ideas" in told["readable"]
-    assert told["withheld"] == ["_rejected_records", "_erasures"]
+    result = json.loads(done.stdout)
+    assert (result["role"], result["created"]) == ("ada", False)
+    assert "ideas" in result["readable"]
+    assert result["withheld"] == ["_rejected_records", "_erasures"]
 
 
 def test_a_new_role_without_a_password_is_a_matter_of_configuration(administrator, tmp_path):

@@ -74,17 +74,17 @@ def test_an_unknown_region_is_a_usage_error_that_lists_those_known(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "sentence"),
     [
         (["--community", "our community"], "IDEAS_COMMUNITY must be a name of letters, digits, _ and -"),
         (["--base-url", "http://me:canary@api.example.com/"], "IDEAS_API_BASE_URL must be a URL such as https://"),
         (["--warehouse-url", "canary.db"], "IDEAS_WAREHOUSE_URL must be a database URL such as sqlite:///path.db"),
     ],
 )
-def test_a_value_that_would_be_refused_later_is_refused_at_once(options, said, tmp_path):
+def test_a_value_that_would_be_refused_later_is_refused_at_once(options, sentence, tmp_path):
     done = ideas_pipeline("init", *options, folder=tmp_path)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert sentence in done.stderr
     assert "canary" not in done.stdout + done.stderr
     assert not (tmp_path / ".env").exists()
 

@@ -144,7 +144,9 @@ def test_an_unknown_stream_is_a_usage_error_that_lists_those_known(tmp_path):
 
 
 def test_a_warehouse_that_cannot_be_opened_is_a_sentence_and_exit_code_1(tmp_path):
-    (tmp_path / "notes.db").write_text("this is no database, only some text that is long enough to be read as one" * 9)
+    (tmp_path / "notes.db").write_text(
+        "this is not a database, only some text that is long enough to be read as one" * 9
+    )
     done = ideas_pipeline("status", folder=tmp_path, IDEAS_WAREHOUSE_URL="sqlite:///notes.db")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")

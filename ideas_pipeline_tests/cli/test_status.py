@@ -24,10 +24,10 @@ def test_before_the_first_sync_it_says_what_to_run(community: Community) -> None
 
 
 def test_in_a_folder_without_an_api_client_it_says_where_to_look(tmp_path: Path) -> None:
-    said = ideas_pipeline("status", folder=tmp_path).stdout
+    output = ideas_pipeline("status", folder=tmp_path).stdout
 
-    assert "No API client is named in .env of this folder" in said
-    assert "ideas-pipeline init" in said
+    assert "No API client is named in .env of this folder" in output
+    assert "ideas-pipeline init" in output
 
 
 def test_when_all_is_well_the_first_line_says_so_and_since_when(community: Community) -> None:
@@ -39,8 +39,8 @@ def test_when_all_is_well_the_first_line_says_so_and_since_when(community: Commu
     assert shown.startswith(f"All is well: everything was complete 5 hours ago ({at:%Y-%m-%d %H:%M} UTC).")
     assert f"votes complete {at:%Y-%m-%d %H:%M}, 5 hours ago 0 0 0" in shown
     assert f"Last sync: {at:%Y-%m-%d %H:%M} UTC, 3 minutes, 1,250 requests, complete." in shown
-    told = community.as_json()
-    assert (told["verdict"], told["findings"], told["running"], told["unfinished"]) == ("well", [], None, None)
+    result = community.as_json()
+    assert (result["verdict"], result["findings"], result["running"], result["unfinished"]) == ("well", [], None, None)
 
 
 def test_incomplete_streams_share_one_line_with_the_reason_and_a_command(
@@ -128,11 +128,11 @@ def test_a_night_that_failed_before_it_read_anything_is_not_well_though_the_proo
     with community.warehouse() as warehouse:
         call_writing(warehouse, finish_run, run, "failed", "the API refuses the client id and secret (HTTP 401).", NOW)
 
-    said = community.status()
+    output = community.status()
 
-    assert said.startswith("Attention: 1 thing needs you.")
-    assert "UTC failed: the API refuses the client id and secret (HTTP 401). " in said
-    assert "→ Run `ideas-pipeline check`; once it passes, `ideas-pipeline sync`." in said
+    assert output.startswith("Attention: 1 thing needs you.")
+    assert "UTC failed: the API refuses the client id and secret (HTTP 401). " in output
+    assert "→ Run `ideas-pipeline check`; once it passes, `ideas-pipeline sync`." in output
 
 
 def test_marts_that_were_not_built_after_a_sync_need_a_person_once_there_was_time_for_it(community: Community) -> None:
@@ -200,8 +200,8 @@ def test_a_backfill_proves_nothing_of_today_and_disproves_nothing(community: Com
     )
     assert "Read: scopes of comments 2. → Run the same `ideas-pipeline backfill`, which goes on from there." in shown
     assert "comments complete" in shown
-    told = community.as_json()["unfinished"]
-    assert (told["run_id"], told["lists"]) == (run, {"comments": 2})
+    result = community.as_json()["unfinished"]
+    assert (result["run_id"], result["lists"]) == (run, {"comments": 2})
 
 
 def test_an_incomplete_backfill_is_reported_with_its_reason(community: Community) -> None:

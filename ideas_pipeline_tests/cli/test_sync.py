@@ -54,13 +54,13 @@ def test_a_second_sync_changes_nothing_and_says_so(folder):
 def test_a_policy_that_has_become_stricter_is_applied_to_what_is_stored_and_one_that_is_looser_says_what_it_cannot(
     folder,
 ):
-    for choice, said in (
+    for choice, sentence in (
         ("keep", ""),
         ("drop", "was applied to what was stored already: rows: 120 of users; archived pages: "),
         ("keep", "IDEAS_PII_NAME: more is kept than before. What was dropped or hashed comes back with"),
     ):
         done = ideas_pipeline("sync", "--only", "users", folder=folder, IDEAS_PII_NAME=choice)
-        assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+        assert (done.returncode, sentence in done.stderr) == (0, True), done.stderr
 
 
 def test_progress_goes_to_standard_error_in_plain_lines_where_it_is_piped(folder):
@@ -115,9 +115,9 @@ def test_an_interrupted_sync_keeps_what_was_loaded_and_says_so(folder, simulator
         while process.stderr.readline() != "comments: reading 60 scopes\n":
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        output = process.stderr.read()
         assert process.wait() == 1
-    assert said == "Error: stopped. What was loaded is kept; the next sync reads the rest.\n"
+    assert output == "Error: stopped. What was loaded is kept; the next sync reads the rest.\n"
     with sqlite3.connect(folder / ".ideas/warehouse.db") as database:
         assert database.execute("SELECT COUNT(*) FROM ideas").fetchone() == (60,)
 

@@ -115,7 +115,7 @@ streams:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         (
             "streams: {idea: null}",
@@ -175,10 +175,10 @@ streams:
         ("hosts: {EU: 'http://host/'}", "hosts.EU is wrong: it must start with https://"),
     ],
 )
-def test_values_that_could_only_fail_later_are_refused_with_their_line(override, text, said):
+def test_values_that_could_only_fail_later_are_refused_with_their_line(override, text, sentence):
     [mistake] = mistakes(override(text))
     assert mistake.startswith("line 1: ")
-    assert said in mistake
+    assert sentence in mistake
     assert "canary" not in mistake
 
 

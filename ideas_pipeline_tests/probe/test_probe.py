@@ -285,11 +285,11 @@ def test_a_column_is_not_given_up_while_an_unmapped_field_of_its_kind_stands_bes
     with serving(load_contract(None), tables) as simulator:
         step = walk(simulator, load_contract(None))["ideas"]
     assert step.fix == {"streams": {"ideas": {"fields": {"published_at": None}}}}
-    said = " | ".join(step.differs)
-    assert "ideas.view_count, at view_count, is in none of 20 records, but the API sends others" in said
-    assert "of the same kind: zzz. If" in said
-    assert "ideas.approval_status, at approval_status, is in none of 20 records, but" in said
-    assert "qqq. If it is one of them, write its path at streams.ideas.fields.approval_status" in said
+    shown = " | ".join(step.differs)
+    assert "ideas.view_count, at view_count, is in none of 20 records, but the API sends others" in shown
+    assert "of the same kind: zzz. If" in shown
+    assert "ideas.approval_status, at approval_status, is in none of 20 records, but" in shown
+    assert "qqq. If it is one of them, write its path at streams.ideas.fields.approval_status" in shown
 
 
 FAULTS = {
@@ -328,9 +328,9 @@ def test_no_value_of_the_community_and_no_secret_is_in_the_findings(what, contra
         steps = walk(simulator, load_contract(None))
         tables = simulator.tables
         secrets = {simulator.client_secret, *simulator.issued_secrets}
-    said = json.dumps([asdict(step) | {"error": str(step.error)} for step in steps.values()], ensure_ascii=False)
+    shown = json.dumps([asdict(step) | {"error": str(step.error)} for step in steps.values()], ensure_ascii=False)
     values = {row[name] for t in tables.values() for row in t.values() for name in row if name in PERSONAL}
     canaries = secrets | {text for text in values if isinstance(text, str) and len(text) > 4}
     canaries |= {email_of(user) for user in tables["users"]}
     assert len(canaries) > 500
-    assert [text for text in canaries if text in said] == []
+    assert [text for text in canaries if text in shown] == []
