@@ -78,11 +78,8 @@ def build_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -
     Raises:
         WarehouseError: The engine is not supported, or the build failed; the marts are unchanged.
     """
-    now = datetime.now(UTC)
-    context = _context(tx, timezone, as_of or now)
-    _prepare(tx.connection)
     tx.execute(sa.delete(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))
-    return _rebuild(tx, MARTS, context, made_of(tx, MARTS, context), now)
+    return refresh_marts(tx, timezone, as_of)
 
 
 def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None) -> dict[str, int]:
