@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -31,6 +31,10 @@ class BuildContext:
     dialect: str
 
 
+PartOfUsers = Literal["banned", "admins", "reported statuses"]
+"""Who is banned, who the admins are, and whether the source has reported any status."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mart:
     """A table and the SELECT that fills it, with the table's columns in order, without ``community``.
@@ -39,8 +43,7 @@ class Mart:
         table: The mart's table.
         select: The SELECT that fills it.
         reads: The tables that it is built from.
-        people: What it depends on in ``users``, if it reads them only for that: who is ``banned``, who
-            are the ``admins``, whether the source has ``reported statuses`` at all.
+        people: The parts of ``users`` that it depends on, if it does not depend on all of it.
         ages: The columns that count up to now, if they depend on nothing but the row: they are updated without a build.
         counts_up_to_now: Whether other columns do, too. The mart is then rebuilt whenever now has moved.
     """
@@ -48,7 +51,7 @@ class Mart:
     table: sa.Table
     select: Callable[[BuildContext], sa.Select[Any]]
     reads: tuple[str, ...]
-    people: tuple[str, ...] = ()
+    people: tuple[PartOfUsers, ...] = ()
     ages: Callable[[BuildContext], dict[str, sa.ColumnElement[Any]]] | None = None
     counts_up_to_now: bool = False
 

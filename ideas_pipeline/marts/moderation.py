@@ -93,6 +93,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
         .group_by(i.challenge_id)
         .subquery()
     )
+    comment_is_live = sa.and_(every_row(COMMENTS, context), COMMENTS.c._deleted_at.is_(None))
     comments = (
         sa.select(
             i.challenge_id,
@@ -100,13 +101,13 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             count_if(COMMENTS.c.status == "removed").label("removed"),
         )
         .join(COMMENTS, COMMENTS.c.idea_id == i.id)
-        .where(every_row(COMMENTS, context), COMMENTS.c._deleted_at.is_(None))
+        .where(comment_is_live)
         .group_by(i.challenge_id)
         .subquery()
     )
     n = counts.c
     of_ideas = _reported(ideas, sa.true(), "moderation_status", "approval_status", "published_at")
-    of_comments = _reported(COMMENTS, sa.and_(every_row(COMMENTS, context), COMMENTS.c._deleted_at.is_(None)), "status")
+    of_comments = _reported(COMMENTS, comment_is_live, "status")
     # Deleted people count, too: they can be banned. The status "erased" is the pipeline's, not the source's.
     of_people = _reported(USERS, sa.and_(USERS.c.community == context.community, USERS.c.status != "erased"), "status")
     moderation, approval, publication = (reported > 0 for reported in of_ideas.c)

@@ -40,7 +40,7 @@ _PEOPLE = {
 
 
 def made_of(tx: Transaction, marts: Mapping[str, Mart], context: BuildContext) -> dict[str, str]:
-    """The fingerprint of everything that each mart is made of, by the mart's name."""
+    """The fingerprint of everything that each mart is made of, by the name of the mart."""
     found: dict[str, Any] = {}
 
     def of(name: str) -> Any:
@@ -51,7 +51,7 @@ def made_of(tx: Transaction, marts: Mapping[str, Mart], context: BuildContext) -
         return found[name]
 
     same = [_code(), context.timezone, _state(tx, LABEL_CLASSES.name, context)]
-    return {name: _hash([same, str(mart.table.name), of(name)]) for name, mart in marts.items()}
+    return {name: _hash([same, name, of(name)]) for name in marts}
 
 
 def _sources(mart: Mart) -> tuple[str, ...]:
