@@ -41,22 +41,23 @@ TABLE = mart_table(
 
 
 def _select(context: BuildContext) -> sa.Select[Any]:
-    days = _days(context)
     c = PERSON_DAYS.c
     done = (
         sa.select(
             c.number,
+            sa.func.min(c.day).label("day"),
             *(sa.cast(sa.func.sum(c[name]), sa.BigInteger).label(name) for name in ("ideas", "comments", "votes")),
             sa.func.count(c.user_id).label("contributors"),
         )
         .where(c.number.is_not(None))
         .group_by(c.number)
-        .subquery()
+        .cte("done")
     )
+    days = _days(done, context)
     dated = sa.and_(c.user_id.is_not(None), c.number.is_not(None))
-    first = sa.select(c.user_id, sa.func.min(c.number).label("number")).where(dated).group_by(c.user_id)
-    begun = _counted_by_day(first.subquery())
-    joined = _counted_by_day(_joined(first.subquery(), context))
+    first = sa.select(c.user_id, sa.func.min(c.number).label("number")).where(dated).group_by(c.user_id).cte("first")
+    begun = _counted_by_day(first)
+    joined = _counted_by_day(_joined(first, context))
     steps = _active_steps()
     any_day = sa.select(sa.func.min(days.c.number)).scalar_subquery()
     joined_on = day_number(PEOPLE.c.joined_day, context)
@@ -91,9 +92,9 @@ def _select(context: BuildContext) -> sa.Select[Any]:
     return sa.select(*whole.c, share(whole.c.active, whole.c.registered))
 
 
-def _days(context: BuildContext) -> sa.CTE:
+def _days(done: sa.CTE, context: BuildContext) -> sa.CTE:
     """Every day from the first contribution to the last, and its number."""
-    c = PERSON_DAYS.c
+    c = done.c
     last = sa.select(sa.func.max(c.number)).scalar_subquery()
     first = sa.select(sa.func.min(c.day).label("day"), sa.func.min(c.number).label("number"))
     days = first.having(sa.func.count(c.number) > 0).cte("days", recursive=True)
@@ -101,11 +102,11 @@ def _days(context: BuildContext) -> sa.CTE:
     return days.union_all(following)
 
 
-def _counted_by_day(rows: sa.Subquery) -> sa.Subquery:
+def _counted_by_day(rows: sa.FromClause) -> sa.Subquery:
     return sa.select(rows.c.number, sa.func.count().label("people")).group_by(rows.c.number).subquery()
 
 
-def _joined(first: sa.Subquery, context: BuildContext) -> sa.Subquery:
+def _joined(first: sa.CTE, context: BuildContext) -> sa.Subquery:
     """The day on which each registered person joined, or first contributed if earlier (people can rejoin)."""
     joined_on = day_number(PEOPLE.c.joined_day, context)
     day = sa.case((first.c.number < joined_on, first.c.number), else_=joined_on)
