@@ -99,15 +99,17 @@ def _chart(challenge: str, rows: Rows, times: Mapping[tuple[str, str], int | Non
 
 
 def _rest(figures: Figures, stages: Mapping[str, Rows], challenges: list[str]) -> Table:
-    rows = [
-        [
-            figures.challenge(id_),
-            number(stages[id_][0].ideas),
-            " → ".join(number(row.reached) for row in _placed(stages[id_])),
-            percent(next((row.reached_rate for row in reversed(_placed(stages[id_]))), None)),
-        ]
-        for id_ in challenges
-    ]
+    rows = []
+    for id_ in challenges:
+        placed = _placed(stages[id_])
+        rows.append(
+            [
+                figures.challenge(id_),
+                number(stages[id_][0].ideas),
+                " → ".join(number(row.reached) for row in placed),
+                percent(placed[-1].reached_rate if placed else None),
+            ]
+        )
     return limited_table(
         "The other challenges with stages",
         ["Challenge", "Ideas", "Reached, by stage", "Reached the last"],

@@ -119,11 +119,12 @@ def _stages(random: Random) -> Iterator[Row]:
 def _idea(random: Random, times: _Times, tables: Tables, key: str, people: list[str | None]) -> None:
     life = _life(random, key, tables)
     now = life[-1]
+    challenge, stage, _ = now or life[-2] or ("c1", None, ())
     author = random.choice(people)
     row = _row(
         id=key,
-        challenge_id=(now or life[-2] or ("c1", None, ()))[0],
-        stage_id=(now or life[-2] or ("c1", None, ()))[1],
+        challenge_id=challenge,
+        stage_id=stage,
         author_id=author,
         moderation_status=random.choice(["clear"] * 6 + ["closed", "removed", None]),
         approval_status=random.choice(["approved", "pending", "rejected", None]),
@@ -144,12 +145,12 @@ def _idea(random: Random, times: _Times, tables: Tables, key: str, people: list[
         joint = _row(idea_id=key, user_id=person, is_lead=person == author)
         tables["idea_coauthors"].append(_gone(random, joint, 0.2))
     for number in range(random.randrange(5)):
-        says = random.choice([None, False, False, True])
+        is_by_author = random.choice([None, False, False, True])
         comment = _row(
             id=f"{key}-{number}",
             idea_id=key,
             author_id=random.choice([author, *people, *people]),
-            is_author_comment=says,
+            is_author_comment=is_by_author,
             status=random.choice(["visible", "visible", "removed", "cleared", None]),
             created_at=times.any(),
         )
