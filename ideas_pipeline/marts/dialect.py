@@ -25,7 +25,7 @@ def every_row(table: sa.Table, context: BuildContext) -> Column:
     community: Column = table.c.community
     if context.dialect == "sqlite":
         # https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
-        # By an index, SQLite would go to each of the rows by itself, in another order than they are stored in.
+        # With an index, SQLite would look up each row separately, in another order than they are stored in.
         community = sa.UnaryExpression(community, operator=operators.custom_op("+"), type_=community.type)
     return community == context.community
 

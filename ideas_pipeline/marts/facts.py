@@ -83,9 +83,9 @@ PERSON_DAYS = fact_table(
     first_at="timestamp",
     last_at="timestamp",
 )
-"""The acts per person and day, of which ``number`` is the ``day_number``.
+"""The acts per person and day; ``number`` is the ``day_number`` of the day.
 
-Acts without a person are together, as are a person's acts without a known time.
+Acts without a person have one row per day, and acts without a known time one row per person, without a day.
 """
 # PostgreSQL sorts faster than it maintains an index.
 sa.Index("_by_person_and_day", PERSON_DAYS.c.user_id, PERSON_DAYS.c.number).ddl_if(dialect="sqlite")

@@ -23,7 +23,7 @@ TABLE = mart_table(
         "place",
         "integer",
         "The stage's position in the challenge, from 1; a removed stage keeps its last position, before the stage that "
-        "has it now. Null if the source never had a position for it: which ideas reached it is then not known, either.",
+        "has it now. Null if the source never had a position for it: which ideas reached it is then unknown, too.",
     ),
     column("name", "text", "The stage's name."),
     column("kind", "text", "phase, vote_target, refinement or approval."),
@@ -34,8 +34,8 @@ TABLE = mart_table(
     column(
         "not_observed",
         "integer",
-        "Ideas that were already past this stage when they were first seen: entered or skipped, it is not known. "
-        "reached = entered + skipped + not_observed. Null without a place.",
+        "Ideas that were already past this stage when they were first seen: whether they entered or skipped it is not "
+        "known. reached = entered + skipped + not_observed. Null without a place.",
     ),
     column("re_entered", "integer", "Ideas that were seen to return to this stage from another one.", required=True),
     column("currently_in", "integer", "Ideas that are in this stage now.", required=True),

@@ -31,7 +31,7 @@ TABLE = mart_table(
     column(
         "seconds_to_first_response",
         "integer",
-        "Seconds from submission to first_response_at; null if either is unknown, or the response is the earlier one.",
+        "Seconds from submission to first_response_at; null if either is unknown, or if the response is earlier.",
     ),
     column(
         "seconds_to_first_admin_response",

@@ -44,8 +44,9 @@ class Mart:
         select: The SELECT that fills it.
         reads: The tables that it is built from.
         people: The parts of ``users`` that it depends on, if it does not depend on all of it.
-        ages: The columns that count up to now, if they depend on nothing but the row: they are updated without a build.
-        counts_up_to_now: Whether other columns do, too. The mart is then rebuilt whenever now has moved.
+        ages: The columns that count up to now and depend on other columns of their row only: they are updated without
+            a rebuild.
+        counts_up_to_now: Whether other columns count up to now: the mart is then rebuilt whenever now has moved.
     """
 
     table: sa.Table

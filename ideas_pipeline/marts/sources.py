@@ -24,7 +24,7 @@ from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.times import TOMORROW, utc
 from ideas_pipeline.warehouse.database import Transaction
 
-# The times of something that happened. One in the future counts only once it has passed.
+# Times of events. A time in the future is unknown to the marts until it has passed.
 _TIMES = {
     "ideas": ("created_at", "published_at"),
     "comments": ("created_at",),
@@ -32,7 +32,7 @@ _TIMES = {
     "users": ("joined_at", "last_seen_at"),
 }
 _REPORTED = "reported statuses"
-# Parts of ``users``: most marts only need to know whom to leave out.
+# Lists of people. Most marts only need to know whom to leave out.
 _PEOPLE = {
     "banned": USERS.c.status.in_(BANNED),
     "admins": USERS.c.role == "admin",
@@ -60,12 +60,12 @@ def _sources(mart: Mart) -> tuple[str, ...]:
 
 @cache
 def _code() -> str:
-    """The code that runs: read once, because another version may be installed meanwhile."""
+    """The fingerprint of the running code, read once because another version may be installed meanwhile."""
     return code_of(Path(__file__).parents[1])
 
 
 def code_of(package: Path) -> str:
-    """The fingerprint of what computes the marts: another version may compute other figures from the same rows.
+    """The fingerprint of the code of the marts: another version may compute other figures from the same rows.
 
     Args:
         package: the folder of the package that has the marts, the tables that they read, and their times.
@@ -75,7 +75,7 @@ def code_of(package: Path) -> str:
 
 
 def _state(tx: Transaction, name: str, context: BuildContext) -> Any:
-    """What tells the state of a source from its other states, as JSON."""
+    """A value, ready for JSON, that differs between the states of a source."""
     if name == _REPORTED:
         # The status "erased" is the pipeline's, not the source's.
         return tx.scalar(sa.select(sa.exists().where(tx.owns(USERS), USERS.c.status != "erased")))

@@ -120,7 +120,7 @@ def read_figures(warehouse: Warehouse) -> Figures:
 
 
 def _built(tx: Transaction) -> sa.Row[Any]:
-    """When and how the community's marts were built, all together. Raises WarehouseError if one is missing."""
+    """The row of ``_marts`` for the mart that was built last. Raises WarehouseError if a mart is not built."""
     built = tx.execute(sa.select(BUILT_MARTS).where(tx.owns(BUILT_MARTS))).all()
     if not {row.mart for row in built}.issuperset(MARTS):
         raise WarehouseError(

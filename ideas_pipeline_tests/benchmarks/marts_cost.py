@@ -1,4 +1,4 @@
-"""What a build of the marts costs at a large community, mart by mart.
+"""Costs of a build of the marts of a large community, by statement.
 
     python -m ideas_pipeline_tests.benchmarks.marts_cost sqlite|postgresql [parts] [plans]
 
@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,7 +72,9 @@ def rows(parts: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     )
 
 
-def _acts(prefix: str, count: int, ideas: int, at: Any, more: Any) -> list[dict[str, Any]]:
+def _acts(
+    prefix: str, count: int, ideas: int, at: Callable[[], datetime], more: Callable[[], dict[str, Any]]
+) -> list[dict[str, Any]]:
     chance = random.Random(2)
     return [
         {"id": f"{prefix}{n}", "idea_id": f"i{chance.randrange(ideas)}", "created_at": at(), **more()}

@@ -244,7 +244,7 @@ def test_nobody_is_deleted_before_marts_exist(engine: sa.Engine) -> None:
         assert delete_people(Transaction(connection, acme.COMMUNITY), lambda person: person == "ann") == {}
 
 
-def test_acts_without_a_time_that_can_be_true_are_on_no_day(engine: sa.Engine) -> None:
+def test_acts_with_an_impossible_time_are_on_no_day(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         for table, id_ in ((IDEAS, "102"), (COMMENTS, "c3"), (VOTES, "v2")):
             never = {"created_at": datetime(9999, 12, 31, tzinfo=UTC)}

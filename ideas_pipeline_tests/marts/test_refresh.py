@@ -108,7 +108,7 @@ def test_only_what_a_change_concerns_is_rebuilt(night: Night) -> None:
     assert night.refresh(zone="Pacific/Kiritimati") == set(MARTS)
 
 
-def test_a_time_in_the_future_counts_once_it_has_passed(night: Night) -> None:
+def test_a_time_in_the_future_counts_when_it_has_passed(night: Night) -> None:
     night.write(IDEAS, next(iter(_counted(night))), created_at=AS_OF + timedelta(days=3))
     night.refresh(AS_OF)
     assert night.refresh(AS_OF + timedelta(days=1)) == MOVES
@@ -132,7 +132,7 @@ def _counted(night: Night) -> list[str]:
 
 
 @pytest.mark.parametrize("changed", ["times.py", "marts/facts.py", "tables/columns.py"])
-def test_marts_are_made_of_their_code_and_of_that_of_tables_and_times(changed: str, tmp_path: Path) -> None:
+def test_the_fingerprint_covers_the_code_of_marts_tables_and_times(changed: str, tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
     for package in (before, after):
         for name in ("times.py", "marts/facts.py", "tables/columns.py", "sync/engine.py"):

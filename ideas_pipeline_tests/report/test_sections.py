@@ -116,7 +116,7 @@ def test_first_responses_are_counted_by_their_delay(sqlite_url):
     assert [plain(number.value) for number in section.numbers] == ["24 hours", "40 days", "12.5 %"]
 
 
-def test_what_is_not_known_is_neither_unanswered_nor_placed(sqlite_url):
+def test_an_unknown_response_time_is_not_unanswered_and_an_unknown_place_has_no_number(sqlite_url):
     ideas = [
         {"idea_id": "1", "responses": 2, "seconds_to_first_response": None},
         {"idea_id": "2", "responses": 1, "seconds_to_first_response": 60},
