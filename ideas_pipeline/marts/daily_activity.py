@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import add_days, day_number, share
+from ideas_pipeline.marts.dialect import add_days, count_if, day_number, share
 from ideas_pipeline.marts.facts import PEOPLE, PERSON_DAYS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
@@ -127,22 +127,23 @@ def _active_steps() -> sa.Subquery:
         .subquery()
     )
     lapses = acted.c.number + ACTIVE_DAYS
+    ends = sa.case((acted.c.again < lapses, acted.c.again), else_=lapses)
+    # Few spans differ in their days, so adding them up first leaves few rows.
     spans = (
         sa.select(
             acted.c.number,
-            sa.case((acted.c.again < lapses, acted.c.again), else_=lapses).label("ends"),
-            sa.case((PEOPLE.c.is_registered, 1), else_=0).label("registered"),
+            ends.label("ends"),
+            sa.func.count().label("people"),
+            count_if(PEOPLE.c.is_registered).label("registered"),
         )
         .outerjoin_from(acted, PEOPLE, PEOPLE.c.user_id == acted.c.user_id)
+        .group_by(acted.c.number, ends)
         .cte("spans")
     )
-
-    def change(day: sa.ColumnElement[Any], by: int) -> sa.Select[Any]:
-        people, registered = sa.func.count() * by, sa.func.sum(spans.c.registered) * by
-        counted = sa.select(day.label("number"), people.label("people"), registered.label("registered"))
-        return counted.select_from(spans).group_by(day)
-
-    steps = sa.union_all(change(spans.c.number, 1), change(spans.c.ends, -1)).subquery()
+    s = spans.c
+    steps = sa.union_all(
+        sa.select(s.number, s.people, s.registered), sa.select(s.ends, -s.people, -s.registered)
+    ).subquery()
     return (
         sa.select(
             steps.c.number,
