@@ -1,4 +1,4 @@
-"""Changes of a community in which a dialect shows itself, such as long ids. The result is what is true then."""
+"""Changes of a community that make a dialect visible, such as long ids. The warehouse must hold what they result in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ODD_HOURS = ("2024-03-31T01:00:00Z", "2024-10-27T00:30:00Z")
 
 
 def with_ids(of: Callable[[int], str]) -> Change:
-    """A change of every id that is a number, and of whatever names it."""
+    """A change of every id that is a number, and of every reference to it."""
 
     def changed(value: Json) -> Json:
         return of(int(value)) if isinstance(value, str) and value.isdecimal() else value

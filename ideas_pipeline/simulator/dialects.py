@@ -35,10 +35,10 @@ class Dialect:
         rate_limit: Requests per second; more are refused.
         faults: What goes wrong now and then.
         unlike: Dialects that it cannot be combined with.
-        changes: Give the community what the habit shows itself in, such as long ids.
+        changes: Changes of the community that make the habit visible, such as long ids.
         restless: Rows come and go while a list is read.
         tls: The API has to be served with TLS.
-        refused: A part of the sentence with which a sync refuses what cannot be read.
+        refused: Part of the reason that a sync gives for not reading such an API; empty if it reads it.
     """
 
     about: str
@@ -55,7 +55,7 @@ class Dialect:
     refused: str = ""
 
     def change(self, tables: Tables) -> None:
-        """Make ``tables`` those of a community in which the habit shows itself."""
+        """Change ``tables`` so that the habit is visible in them."""
         for change in self.changes:
             change(tables)
 
@@ -68,7 +68,7 @@ def _paging(**paging: Any) -> dict[str, Any]:
 # A token that is refused in another way than 401 has to expire now and then for it to be seen.
 _USES = 25
 _RATE = 40
-_NO_TOTAL = ("no-total", "total-estimated", "total-too-large")  # that a contract could name
+_NO_TOTAL = ("no-total", "total-estimated", "total-too-large")  # the contract names none
 _LOW_TOTAL = ("total-capped", "total-too-small")
 _HEADER = ("total-in-a-header",)
 _CURSOR = _paging(style="cursor", cursor=["next_cursor"])
@@ -106,10 +106,10 @@ DIALECTS: dict[str, Dialect] = {
         contract=_CURSOR,
         unlike=("total-estimated", "total-too-large", *_LOW_TOTAL),
     ),
-    "beyond-as-404": Dialect("a page behind the last one is answered 404", {"beyond_end": "404"}),
-    "beyond-as-400": Dialect("a page behind the last one is answered 400", {"beyond_end": "400"}),
-    "beyond-as-416": Dialect("a page behind the last one is answered 416", {"beyond_end": "416"}),
-    "last-page-again": Dialect("a page behind the last one is the last one again", {"beyond_end": "last page"}),
+    "beyond-as-404": Dialect("a page beyond the last one is answered 404", {"beyond_end": "404"}),
+    "beyond-as-400": Dialect("a page beyond the last one is answered 400", {"beyond_end": "400"}),
+    "beyond-as-416": Dialect("a page beyond the last one is answered 416", {"beyond_end": "416"}),
+    "last-page-again": Dialect("a page beyond the last one is the last one again", {"beyond_end": "last page"}),
     "empty-as-204": Dialect("a list without rows is answered 204", {"empty_list": "204"}),
     "empty-as-404": Dialect("a list without rows is answered 404", {"empty_list": "404"}),
     "empty-as-null": Dialect("a list without rows is null", {"empty_list": "null"}),

@@ -9,6 +9,7 @@ import orjson
 from yarl import URL
 
 from ideas_pipeline.contract.model import Contract, Stream
+from ideas_pipeline.contract.paging import Total as PlaceOfTotal
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.simulator.bounds import Span, in_span
 from ideas_pipeline.simulator.faults import Fault
@@ -21,7 +22,9 @@ from ideas_pipeline.simulator.truth import Index, Tables
 TOTAL_CAP = 6
 """A capped total does not count further."""
 
+# A client's contract does not name a total that is wrong, but the API states it all the same.
 _WRONG = ("rounded", "too small", "too large")
+_UNNAMED_TOTAL = PlaceOfTotal(body=("total",))
 _BROKEN = {"bytes": b"\xff", "NUL": b"\\u0000", "surrogate": b"\\ud800"}
 _HIDDEN_FROM, _HIDDEN = 4, 30
 _TEXTS = ("title", "body", "display_name", "name", "description")
@@ -122,7 +125,7 @@ class Lists:
         return Response(200, _body(stream, self._list(name, shown, faults), extras), headers)
 
     def _beyond_the_end(self, start: int, size: int, count: int) -> int:
-        """Where a page that begins behind the last row begins instead. Raises RequestRefused if the API refuses it."""
+        """Where a page beyond the last row begins instead. Raises RequestRefused if the API refuses it."""
         match self._quirks.beyond_end:
             case "empty":
                 return start
@@ -155,10 +158,8 @@ class Lists:
         known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
         if not known:
             raise RequestRefused(404, f"there is no {stream.each.placeholder} {scope}")
-        if self._quirks.ignored_parents:
-            return self._ordered(name, self._outer(name, stream, list(self._shown.get(name, {}))))
         of_parents = self._index.keys(name, stream.each.placeholder)
-        keys = list(of_parents.get(scope, []))
+        keys = list(self._shown.get(name, {}) if self._quirks.ignored_parents else of_parents.get(scope, []))
         if self._quirks.shared_records and scope in of_parents:
             parents = list(of_parents)
             keys += of_parents[parents[parents.index(scope) - 1]][::3] if len(parents) > 1 else []
@@ -215,13 +216,15 @@ class Lists:
 
     def _add_total(self, stream: Stream, count: int, extras: dict[str, Json], headers: dict[str, str]) -> None:
         total, habit = stream.paging.total, self._quirks.total
-        if habit == "absent" or (total is None and (habit not in _WRONG or stream.records[0] == "@body")):
+        if total is None and habit in _WRONG and stream.records[0] != "@body":
+            total = _UNNAMED_TOTAL
+        if total is None or habit == "absent":
             return
         stated = _stated(habit, count)
-        if total and total.header:
+        if total.header:
             headers[total.header] = str(stated)
         else:
-            extras[total.body[0] if total else "total"] = str(stated) if habit == "text" else stated
+            extras[total.body[0]] = str(stated) if habit == "text" else stated
 
     def _add_next(
         self,

@@ -39,9 +39,9 @@ class Quirks:
     extra_fields      unmapped fields, and people's names and e-mail addresses (see ``email_of``)
     signed_urls       volatile addresses get a signature that differs in every response
     total             the list's total as ``text``, ``absent``, on the ``first page`` only, ``capped``, a ``rounded``
-                      estimate, or ``too small`` or ``too large``; the last three also if the contract has no total,
-                      as a client's contract has to say about such an API
-    beyond_end        a page behind the last one is refused with this status, or is the ``last page`` again
+                      estimate, or ``too small`` or ``too large``; the last three also if the contract names no total,
+                      as the contract of a client of such an API must not
+    beyond_end        a page beyond the last one is refused with this status, or is the ``last page`` again
     empty_list        a list without rows is ``null``, its key is ``left out``, or the answer is ``204`` or ``404``
     endless           the cursor or link to a next page never ends
     hidden_rows       rows that the account may not see are left out after a page was cut, so that pages can be empty
