@@ -1,4 +1,4 @@
-# make demo, make test, make dev: each sets up .venv from the pinned versions first, where it must.
+# make demo, make test, make dev: each sets up .venv from the pinned versions first, if necessary.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 DEV := .venv/.installed-dev
 
-# Libraries and tests are compiled once, when they are first imported, whatever the shell says.
+# Libraries and tests are compiled once, when they are first imported, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
