@@ -59,7 +59,7 @@ def _find(explorer: Explorer, stream: str) -> bool:
     parent = PARENTS.get(stream)
     if parent and parent not in explorer.lists and "{" in explorer.draft.contract.streams[stream].path:
         explorer.draft.notes.append(
-            f"{stream}: the list is below {parent}, which was not found yet: run fit again then"
+            f"{stream}: the list is below {parent}, which was not found: run fit again once its path is known"
         )
         return False
     tried: list[str] = []
@@ -279,5 +279,5 @@ def _fit_total(draft: Draft, stream: str, found: tuple[dict[str, str], int] | No
         draft.confirm(place, f"it says {'as many' if total == count else 'more'} records as came")
     else:
         draft.propose(
-            Inferred(place, dict(where), "a number named like a total, no smaller than the records that came")
+            Inferred(place, dict(where), "a number named like a total, and not smaller than the number of records")
         )

@@ -295,7 +295,9 @@ def _propose(draft: Draft, route: str, request: LoginRequest, places: Mapping[st
     sent = dict(request.fields)
     found += [
         Inferred(
-            ("auth", route, "fields", name), sent.get(name), reason if name in sent else "the API does not want it"
+            ("auth", route, "fields", name),
+            sent.get(name),
+            reason if name in sent else "the API accepts the request without it",
         )
         for name in {**sent, **own["fields"]}
         if sent.get(name) != own["fields"].get(name)
