@@ -52,7 +52,7 @@ def replace(file: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """The name of a new file, to be written in the ``with`` block, that then takes the place of ``file``."""
+    """Yield the path of a new file, which replaces ``file`` unless the ``with`` block raises an error."""
     new = file.with_name(f"{file.name}.new")
     new.unlink(missing_ok=True)
     try:

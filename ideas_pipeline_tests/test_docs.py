@@ -131,7 +131,7 @@ def test_every_file_that_the_architecture_names_is_there() -> None:
 
 
 def type_in(lines: str, folder: Path, **variables: str) -> None:
-    """What a person types, in ``folder``. Where the machine has no sqlite3, Python's stands in."""
+    """What a person types, in ``folder``. If the machine has no sqlite3, Python's replaces it."""
     tools = folder / "tools"
     tools.mkdir(exist_ok=True)
     if not shutil.which("sqlite3"):

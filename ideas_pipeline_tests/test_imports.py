@@ -1,4 +1,4 @@
-"""What a command imports before it needs it. Never measured in seconds, which depend on the machine."""
+"""Which libraries a command imports, and when. Seconds are not measured: they depend on the machine."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def demo() -> None:
     from ideas_pipeline.sync.run import Incremental
 
     contract = load_contract(None)
-    # The assumed rate spares other people's servers, and would make a newcomer wait for this one.
+    # The assumed rate protects other people's servers. Here it would only make a newcomer wait.
     contract = contract.model_copy(update={"limits": contract.limits.model_copy(update={"requests_per_second": None})})
     with Simulator(contract, demo_community()) as simulator:
         click.echo(f"This community is simulated, with made-up people and ideas, and served at {simulator.base_url}")

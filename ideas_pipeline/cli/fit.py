@@ -91,7 +91,7 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
 
 
 def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requests: int) -> None:
-    """Ask files and API. Raises SettingsError, IdeasApiError."""
+    """Work out the contract from the files and the API. Raises SettingsError, IdeasApiError."""
     from ideas_pipeline.app import open_client
     from ideas_pipeline.fit.fit import infer
     from ideas_pipeline.fit.recorded import address_of, below
@@ -113,7 +113,7 @@ def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requ
             f"the API's address in the files is probably {address}, so nothing was sent there: set IDEAS_API_BASE_URL "
             "in .env, then run fit again"
         )
-    # Only an operator says which host gets client id and secret: a HAR has requests to many.
+    # Only the operator decides which host receives client id and secret: a HAR contains requests to many hosts.
     if credentials is None or not requests or is_unconfirmed:
         infer(draft, recorded, None, credentials)
         return

@@ -115,7 +115,7 @@ def _can_be_found(word: str) -> str:
 
 
 class ExpiredToken(Model):
-    """How the API refuses an expired token, if the pipeline does not recognize it without help.
+    """How the API refuses an expired token, if the pipeline does not recognise it without help.
 
     A response means that the token has expired if its status is one of ``statuses``, or if it holds no records and its
     body contains one of ``words``, in upper or lower case. 401, and errors that name a token or a login, need no line.

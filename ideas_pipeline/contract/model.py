@@ -192,7 +192,7 @@ class Limits(Model):
     and headers.
     ``json_values``: the most values in a body, at any depth.
     ``page_records``: the most records of a page.
-    ``pages``: the most pages of a list; one that goes on is incomplete.
+    ``pages``: the most pages of a list; a longer list is incomplete.
     """
 
     requests_per_second: float | None = Field(default=None, gt=0)

@@ -25,11 +25,11 @@ def edited(text: str, changes: Iterable[tuple[Steps, Json, str]]) -> str:
 
     Args:
         text: the file's text, which is a map or empty.
-        changes: for each value its way, the value, and a comment of one line without ``#``.
+        changes: for each value its path, the value, and a comment of one line without ``#``.
 
     Returns:
-        The new text. A new paging style removes the settings of the old one from the same map. A comment that the line
-        of a value had stays behind the new one. What an anchor shares with other places does not change there.
+        The new text. A new paging style removes the settings of the old one from the same map. The comment of a changed
+        line stays, after the new one. If an anchor shares a changed map with other places, they keep the old one.
     """
     yaml = YAML(pure=True)
     yaml.preserve_quotes = True
@@ -81,7 +81,7 @@ def _set(document: CommentedMap, steps: Steps, value: Json, comment: str) -> Non
 
 
 def _uses(node: CommentedMap | CommentedSeq, visited: set[int]) -> Iterator[CommentedMap | CommentedSeq]:
-    """Every map and list in ``node``, once for each place that has it or merges it (``<<``)."""
+    """Every map and list in ``node``, once for each place that contains it or merges it (``<<``)."""
     inside = [*node.values(), *(node.merge or ())] if isinstance(node, CommentedMap) else node
     for below in inside:
         if isinstance(below, CommentedMap | CommentedSeq):
@@ -100,7 +100,7 @@ def _own_copy(node: CommentedMap) -> CommentedMap:
 
 
 def _with_old(comment: str, old: str) -> str:
-    """The comment of a changed line: why it changed, then what the line said at first."""
+    """The comment of a changed line: the reason for the change, then the line's first comment."""
     first = old.rpartition(_BEFORE)[2]
     return f"{comment}{_BEFORE}{first}" if first and first != comment else comment
 
@@ -139,7 +139,7 @@ def _take_end(at: CommentedMap) -> str:
 
 
 def _token(at: CommentedMap, name: str | int) -> CommentToken | None:
-    """The comment behind a value, with all lines up to the next value."""
+    """The comment after a value, with all lines up to the next value."""
     found = at.ca.items.get(name)
     return found[2] if found else None
 

@@ -142,7 +142,7 @@ def _explain_stored_token(step: Step, api: IdeasApi, failure: IdeasApiError) -> 
         to=[failure.status],
     )
     if not failure.status or failure.status < 300:
-        step.ask("write some words of that response into auth.expired.words, so that a sync recognizes it")
+        step.ask("write some words of that response into auth.expired.words, so that a sync recognises it")
 
 
 def _first_list(api: IdeasApi) -> str | None:

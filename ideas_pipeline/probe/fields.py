@@ -69,7 +69,7 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     elsewhere = (*spec.nested, *nested, *(path for paths, _ in lists.values() for path in paths))
     needed = frozenset({"id", *spec.key, *used})
     zone = contract.stream_timezone(stream)
-    # The path fills this column; records need not name their parent as well.
+    # The path fills this column, so records need not name their parent.
     optional = spec.listed_by
     named = optional in spec.fields and any(present(r, spec.fields[optional].paths) is not MISSING for _, r in items)
     fields = {name: source for name, source in spec.fields.items() if name != optional or named}
@@ -83,7 +83,7 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
 
 
 def nested_lists(contract: Contract, stream: str, records: Sequence[Json]) -> list[str]:
-    """The paths of lists inside the records that hold records of the same kind, and that the contract does not name.
+    """The paths of lists of the same kind of records inside records, without those that the contract names.
 
     Args:
         contract: the contract.
@@ -172,7 +172,7 @@ def _check_items(step: Step, mapped: _FieldMap, items: Items, not_stored: frozen
 
 
 def _note_entities(step: Step, mapped: _FieldMap, columns: Sequence[str], sources: Sequence[Json]) -> None:
-    """Note the columns whose texts are escaped as in HTML, but have no tags, as HTML would."""
+    """Note columns whose texts have HTML entities but no tags: plain texts that the API escaped."""
     texts = {c: [text for s in sources if isinstance(text := present(s, mapped.fields[c].paths), str)] for c in columns}
     escaped = [c for c, found in texts.items() if any(map(_ENTITY.search, found)) and "<" not in "".join(found)]
     if escaped:

@@ -178,7 +178,7 @@ def assigned(
 
     Args:
         pairs: score, name and path; those with less than ``LIKE_ENOUGH`` do not count.
-        clashes: whether a path cannot be given beside those given before. By default, no path is given twice.
+        clashes: whether a path cannot be given, because of those given before. By default, no path is given twice.
 
     Returns:
         The path by name.

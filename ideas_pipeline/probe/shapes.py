@@ -15,7 +15,7 @@ Kinds = Mapping[str, set[str]]
 NOTHING = {"null", "empty text", "empty list", "empty map"}
 
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
-"""What a field is called. Any other name in JSON may be a value, such as an id or an e-mail address."""
+"""The form of a field's name. Any other name in JSON may be a value, such as an id or an e-mail address."""
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?")

@@ -105,7 +105,7 @@ class Community:
             yield
 
     def status(self, **variables: str) -> str:
-        """What it says on a terminal, where it always fits on the screen."""
+        """Its output on a terminal, which always fits on the screen."""
         lines = on_a_terminal("status", folder=self.folder, **(CONFIGURED | variables))
         assert len(lines) < LINES, "\n".join(lines)
         assert max(map(len, lines)) <= COLUMNS

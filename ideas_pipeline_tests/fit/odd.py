@@ -1,4 +1,4 @@
-"""A simulated API that answers some requests in a way of the test's own."""
+"""A simulated API whose answers to some requests come from the test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Respond = Callable[[web.BaseRequest, str], Response | None]
 
 
 class OddSimulator(Simulator):
-    """Answers by itself what ``odd`` does not."""
+    """Answers the requests for which ``odd`` returns None."""
 
     odd: Respond | None = None
 

@@ -318,7 +318,7 @@ def _streams(rng: random.Random, unknown: set[str]) -> dict[str, Any]:
 
 
 def _fields(rng: random.Random, names: dict[str, tuple[str, ...]], camel: bool) -> dict[str, Any]:
-    """A name for each column, in the API's style where there is a choice, none of them twice."""
+    """A name for each column, in the API's style if there is a choice, none of them twice."""
     chosen: dict[str, Any] = {}
     for column, known in names.items():
         styled: Sequence[str] = (

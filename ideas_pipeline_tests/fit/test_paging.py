@@ -15,7 +15,7 @@ OFFSET = Found({"style": "offset", "offset_parameter": "start", "size_parameter"
 
 
 def short_list(count: int) -> List:
-    """A list with so many records, whatever is asked of it."""
+    """A list with ``count`` records, whatever the parameters."""
     body: dict[str, Any] = {"data": [{"id": n} for n in range(count)], "total": count}
 
     def get(_: Mapping[str, Json]) -> Exchange:

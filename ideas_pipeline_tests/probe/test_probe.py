@@ -234,7 +234,7 @@ def test_the_stored_token_is_used_once_as_a_sync_does(walk):
     assert renewed.verdict == "agrees"
 
 
-def test_a_stored_token_whose_refusal_is_not_recognized_gives_a_line_of_the_contract(walk, contract_of):
+def test_a_stored_token_whose_refusal_is_not_recognised_gives_a_line_of_the_contract(walk, contract_of):
     contract = load_contract(None)
     with serving(contract) as simulator:
         walk(simulator, contract)
