@@ -81,19 +81,16 @@ class People:
         Args:
             of: the table; ``users`` if the whole id is a person's.
             id_: the id.
-            other: the other id of a person, or None.
+            other: the other id of a person; the same id or None if it stays.
 
         Returns:
-            None if it names nobody who has another id.
+            None if it stays.
         """
         if of == "users":
-            return other(id_)
+            return new if (new := other(id_)) != id_ else None
         parts = split_id(id_)
-        found = False
-        for at in self.made[of]:
-            if at < len(parts) and isinstance(parts[at], str) and (new := other(parts[at])):
-                parts[at], found = new, True
-        return orjson.dumps(parts).decode() if found else None
+        replaced = [other(p) or p if at in self.made[of] and isinstance(p, str) else p for at, p in enumerate(parts)]
+        return orjson.dumps(replaced).decode() if replaced != parts else None
 
 
 def _target(table: sa.Table, column: sa.Column[Any], made: dict[str, tuple[int, ...]]) -> str | None:
