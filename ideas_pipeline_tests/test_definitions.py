@@ -35,14 +35,14 @@ def test_the_definitions_are_valid_without_any_configuration(folder: Path) -> No
     assert "Validation successful for code location ideas_pipeline" in done.stderr + done.stdout
 
 
-def test_a_wrong_setting_is_said_where_the_location_loads(folder: Path) -> None:
+def test_a_wrong_setting_is_reported_where_the_location_loads(folder: Path) -> None:
     done = _validate(folder, IDEAS_TIMEZONE="Nowhere/Else")
 
     assert done.returncode != 0
     assert "IDEAS_TIMEZONE must be the name of a time zone" in done.stderr + done.stdout
 
 
-def test_a_wrong_contract_is_said_where_the_location_loads(folder: Path) -> None:
+def test_a_wrong_contract_is_reported_where_the_location_loads(folder: Path) -> None:
     (folder / "mine.yaml").write_text("limits: {concurrency: many}", encoding="utf-8")
 
     done = _validate(folder, IDEAS_CONTRACT="mine.yaml")
@@ -52,7 +52,7 @@ def test_a_wrong_contract_is_said_where_the_location_loads(folder: Path) -> None
     assert "limits.concurrency" in done.stderr + done.stdout
 
 
-def test_credentials_without_a_region_are_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_without_a_region_are_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_CLIENT_ID", "me")
     monkeypatch.setenv("IDEAS_CLIENT_SECRET", "canary-secret")
 

@@ -22,7 +22,7 @@ USER_AND_PASSWORD = "canary-user%40example.com:canary%2Fp%40ss%3A%231"
 
 
 class WebhookServer:
-    """``status``: what it answers from now on; None is silence. ``texts``: what it was told, in order."""
+    """``status``: what it answers from now on; None is silence. ``texts``: what it received, in order."""
 
     def __init__(self) -> None:
         self.status: int | None = 200

@@ -76,11 +76,11 @@ def test_smtps_is_encrypted_from_the_first_byte(certificate: ssl.SSLContext) -> 
     assert server.encrypted == [True]
 
 
-def test_another_machine_that_offers_no_encryption_is_told_nothing() -> None:
+def test_another_machine_that_offers_no_encryption_is_sent_nothing() -> None:
     with mail_server(password=True) as server:
-        said = refusal(f"smtp://{USER_AND_PASSWORD}@127.0.0.2:{server.port}")
+        message = refusal(f"smtp://{USER_AND_PASSWORD}@127.0.0.2:{server.port}")
 
-    assert said == "the mail server offers no encryption (STARTTLS), so nothing was sent."
+    assert message == "the mail server offers no encryption (STARTTLS), so nothing was sent."
     assert server.mails == []
 
 
@@ -92,18 +92,18 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
         assert "certificate cannot be verified" in refusal(f"smtp://127.0.0.1:{server.port}")
 
 
-def test_a_wrong_password_is_said_without_it() -> None:
+def test_a_wrong_password_is_reported_without_it() -> None:
     with mail_server(password=True) as server:
-        said = refusal(f"smtp://canary-user:canary-wrong@127.0.0.1:{server.port}")
+        message = refusal(f"smtp://canary-user:canary-wrong@127.0.0.1:{server.port}")
 
-    assert "refused the user and password of IDEAS_SMTP_URL (status 535)" in said
+    assert "refused the user and password of IDEAS_SMTP_URL (status 535)" in message
 
 
-def test_a_password_with_an_accent_is_said_to_be_of_no_use_without_it() -> None:
+def test_a_password_with_an_accent_is_reported_as_unusable_without_it() -> None:
     with mail_server(password=True) as server:
-        said = refusal(f"smtp://canary-user:canary-p%C3%A4ss@127.0.0.1:{server.port}")
+        message = refusal(f"smtp://canary-user:canary-p%C3%A4ss@127.0.0.1:{server.port}")
 
-    assert "IDEAS_SMTP_URL has non-ASCII letters" in said
+    assert "IDEAS_SMTP_URL has non-ASCII letters" in message
 
 
 @pytest.mark.parametrize("host", ["mail..example.com", "m" * 64 + ".example.com"])
@@ -111,12 +111,12 @@ def test_a_host_that_there_cannot_be_is_a_sentence(host: str) -> None:
     assert "the mail server cannot be reached. Check IDEAS_SMTP_URL" in refusal(f"smtp://{host}")
 
 
-def test_a_password_that_is_missing_is_said() -> None:
+def test_a_password_that_is_missing_is_reported() -> None:
     with mail_server(password=True) as server:
         assert "(status 530)" in refusal(f"smtp://127.0.0.1:{server.port}")
 
 
-def test_addresses_that_are_all_refused_are_said_by_the_setting() -> None:
+def test_addresses_that_are_all_refused_are_reported_by_the_setting() -> None:
     with mail_server() as server:
         server.refused = set(TO)
         assert "every address of IDEAS_ALERT_EMAILS (status 550)" in refusal(f"smtp://127.0.0.1:{server.port}")
@@ -135,9 +135,9 @@ def test_an_address_that_is_refused_keeps_the_mail_from_nobody_else(caplog: pyte
 def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        said = refusal(f"smtp://127.0.0.1:{silent.getsockname()[1]}")
+        message = refusal(f"smtp://127.0.0.1:{silent.getsockname()[1]}")
 
-    assert "did not answer within" in said
+    assert "did not answer within" in message
 
 
 def test_a_server_that_is_not_there_is_a_sentence() -> None:

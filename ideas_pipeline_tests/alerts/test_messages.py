@@ -38,7 +38,7 @@ def test_many_failures_are_one_alert_that_is_not_long() -> None:
     assert len(alert.text) < 12_000
 
 
-def test_an_overdue_community_is_told_with_its_streams_and_since_when() -> None:
+def test_an_overdue_community_is_reported_with_its_streams_and_since_when() -> None:
     late = {"votes": 40, "ideas": 50}
     finding = Finding("overdue", None, "error", "Not complete: votes.", "Rows can be missing.", "See Dagster.", late)
 
@@ -63,7 +63,7 @@ def hours_ago(hours: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("is_late", "said", "now"),
+    ("is_late", "sent", "now"),
     [
         (False, None, None),
         (True, None, "overdue"),
@@ -72,7 +72,7 @@ def hours_ago(hours: float) -> datetime:
         (False, hours_ago(1), "over"),
     ],
 )
-def test_it_is_said_once_and_again_each_day_and_when_it_is_over(
-    is_late: bool, said: datetime | None, now: str | None
+def test_it_is_reported_once_and_again_each_day_and_when_it_is_over(
+    is_late: bool, sent: datetime | None, now: str | None
 ) -> None:
-    assert due(is_late, said, NOW) == now
+    assert due(is_late, sent, NOW) == now

@@ -45,7 +45,7 @@ def test_a_webhook_that_refuses_is_named_with_its_status(server: WebhookServer, 
     assert refusal(server.address).startswith(f"the webhook answered with status {status}. Check")
 
 
-def test_another_address_is_not_told_however_the_webhook_sends_us_there(server: WebhookServer) -> None:
+def test_another_address_is_sent_nothing_however_the_webhook_sends_us_there(server: WebhookServer) -> None:
     server.status = 302
 
     assert "status 302" in refusal(server.address)

@@ -34,7 +34,7 @@ class Daemon:
         self.cursor: str | None = None
 
     def tick(self) -> str:
-        """What the tick says of itself in the UI."""
+        """Run a tick, and return its message in the UI."""
         defs = build_defs()
         with dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=defs) as context:
             done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)

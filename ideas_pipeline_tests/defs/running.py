@@ -41,7 +41,7 @@ def days(instance: dg.DagsterInstance, first: date, last: date, *streams: str) -
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
-    """What each asset that was materialized says, by stream."""
+    """The metadata of each asset that was materialized, by stream."""
     return {
         event.materialization.asset_key.path[-1]: _plain(event.materialization.metadata)
         for event in result.get_asset_materialization_events()
@@ -53,9 +53,9 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, tuple[str, dict[str
     found = {}
     for event in result.all_events:
         if event.is_step_failure:
-            said = event.step_failure_data.user_failure_data
-            assert said is not None, event.step_failure_data.error
-            found[str(event.step_key)] = (str(said.description), _plain(said.metadata))
+            data = event.step_failure_data.user_failure_data
+            assert data is not None, event.step_failure_data.error
+            found[str(event.step_key)] = (str(data.description), _plain(data.metadata))
     return found
 
 

@@ -80,7 +80,7 @@ def test_with_somebody_to_tell_a_sensor_runs_and_says_how(name: str) -> None:
     assert str(sensor.description).endswith("By webhook and e-mail.")
 
 
-def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_are_old(
+def test_a_failed_run_is_reported_once_with_its_reason_and_since_when_the_numbers_are_old(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, mail: MailServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)
@@ -88,9 +88,9 @@ def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_ar
     daemon.tick()
     a_failed_run(simulator, instance)
 
-    said = daemon.tick()
+    message = daemon.tick()
 
-    assert said == "Sent: [acme] nightly_sync failed (webhook). Sent: [acme] nightly_sync failed (e-mail)."
+    assert message == "Sent: [acme] nightly_sync failed (webhook). Sent: [acme] nightly_sync failed (e-mail)."
     (text,) = hook.texts
     assert "\n- challenges: " in text
     assert ", 5 hours ago.\n" in text
@@ -101,7 +101,7 @@ def test_a_failed_run_is_told_once_with_its_reason_and_since_when_the_numbers_ar
     assert (len(hook.texts), len(mail.mails)) == (1, 1)
 
 
-def test_what_failed_before_the_sensor_was_first_started_is_not_told(
+def test_what_failed_before_the_sensor_was_first_started_is_not_reported(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     a_failed_run(simulator, instance)
@@ -111,7 +111,7 @@ def test_what_failed_before_the_sensor_was_first_started_is_not_told(
     assert hook.texts == []
 
 
-def test_a_run_that_dagster_tries_again_is_not_told_and_its_last_try_is(
+def test_a_run_that_dagster_tries_again_is_not_reported_and_its_last_try_is(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)
@@ -127,7 +127,7 @@ def test_a_run_that_dagster_tries_again_is_not_told_and_its_last_try_is(
     assert len(hook.texts) == 1
 
 
-def test_a_night_that_is_tried_again_is_not_told_and_the_second_try_is(
+def test_a_night_that_is_tried_again_is_not_reported_and_the_second_try_is(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights_begin_now(monkeypatch)
@@ -143,7 +143,7 @@ def test_a_night_that_is_tried_again_is_not_told_and_the_second_try_is(
     assert len(hook.texts) == 1
 
 
-def test_a_night_that_is_found_too_late_to_be_tried_again_is_told(
+def test_a_night_that_is_found_too_late_to_be_tried_again_is_reported(
     simulator: Simulator, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights_begin_now(monkeypatch)
@@ -152,9 +152,9 @@ def test_a_night_that_is_found_too_late_to_be_tried_again_is_told(
     tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     with dg.build_sensor_context(instance) as context:
         assert failed_runs(context, load_settings(), 0, tick + timedelta(minutes=30))[0] == []
-        ((told,), _) = failed_runs(context, load_settings(), 0, tick + timedelta(minutes=31))
+        ((failure,), _) = failed_runs(context, load_settings(), 0, tick + timedelta(minutes=31))
 
-    assert told.name == "nightly_sync"
+    assert failure.name == "nightly_sync"
 
 
 def test_a_mail_server_that_is_set_wrong_does_not_repeat_the_alert_elsewhere(
@@ -200,7 +200,7 @@ def test_a_webhook_that_does_not_take_an_alert_is_asked_again_and_keeps_it_from_
     assert text.startswith("*[acme] 2 runs failed*")
 
 
-def test_a_run_that_was_killed_and_a_warehouse_that_cannot_be_asked_are_told_too(
+def test_a_run_that_was_killed_and_a_warehouse_that_cannot_be_asked_are_reported_too(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon = Daemon(instance, FAILURE)
@@ -217,7 +217,7 @@ def test_a_run_that_was_killed_and_a_warehouse_that_cannot_be_asked_are_told_too
     assert "canary-password" not in text
 
 
-def test_an_error_that_nobody_foresaw_is_told_without_its_words(
+def test_an_error_that_nobody_foresaw_is_reported_without_its_words(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     @dg.op
@@ -253,10 +253,10 @@ def test_no_address_and_no_password_of_an_alert_is_in_what_dagster_keeps_or_show
     a_failed_run(simulator, instance)
     hook.status = 500
 
-    said = daemon.tick()
+    message = daemon.tick()
 
-    assert said.count("An alert was not delivered") == 2
-    assert "canary" not in said + str(daemon.cursor)
+    assert message.count("An alert was not delivered") == 2
+    assert "canary" not in message + str(daemon.cursor)
     shown = capfd.readouterr()
     assert "An alert was not delivered" in shown.err  # the search looks where the sensor left its traces
     assert "canary" not in shown.out + shown.err

@@ -32,7 +32,7 @@ def _rows(stream: str, folder: Path) -> int:
 
 
 def _streams(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
-    return {name: told for name, told in metadata(result).items() if name in STREAMS}
+    return {name: recorded for name, recorded in metadata(result).items() if name in STREAMS}
 
 
 def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_checks(
@@ -44,15 +44,30 @@ def test_a_run_materializes_every_stream_says_what_was_done_and_passes_its_check
     shown = _streams(result)
     history = metadata(result)["idea_history"]
     assert shown.keys() == STREAMS
-    for stream, told in shown.items():
+    for stream, recorded in shown.items():
         there = len(simulator.tables[stream])
-        assert told["dagster/row_count"] == told["seen"] == told["inserted"] == there == _rows(stream, unconfigured)
-        assert told["verdict"] == "complete"
-        assert told["scopes"] == told["scopes_complete"]
-        assert told["updated"] == told["unchanged"] == told["rejected"] == told["absent"] == told["held"] == 0
-        assert told["retries"] == 0
-        assert told["run_id"] == result.run_id
-    assert sum(told["requests"] for told in shown.values()) == len([r for r in simulator.log if r.stream in STREAMS])
+        assert (
+            recorded["dagster/row_count"]
+            == recorded["seen"]
+            == recorded["inserted"]
+            == there
+            == _rows(stream, unconfigured)
+        )
+        assert recorded["verdict"] == "complete"
+        assert recorded["scopes"] == recorded["scopes_complete"]
+        assert (
+            recorded["updated"]
+            == recorded["unchanged"]
+            == recorded["rejected"]
+            == recorded["absent"]
+            == recorded["held"]
+            == 0
+        )
+        assert recorded["retries"] == 0
+        assert recorded["run_id"] == result.run_id
+    assert sum(recorded["requests"] for recorded in shown.values()) == len(
+        [r for r in simulator.log if r.stream in STREAMS]
+    )
     assert history["dagster/row_count"] == history["current intervals"] > len(simulator.tables["ideas"])
     assert len([name for name in checks(result) if name.split()[0] in STREAMS]) == CHECKS
     assert failed_checks(result) == set()
@@ -66,9 +81,9 @@ def test_a_second_run_changes_nothing_and_does_not_log_in_again(
 
     assert again.success
     assert metadata(again)["idea_history"] == metadata(first)["idea_history"]
-    for told in _streams(again).values():
-        assert told["unchanged"] == told["seen"] > 0
-        assert told["inserted"] == told["updated"] == told["absent"] == 0
+    for recorded in _streams(again).values():
+        assert recorded["unchanged"] == recorded["seen"] > 0
+        assert recorded["inserted"] == recorded["updated"] == recorded["absent"] == 0
     assert simulator.counters.logins == 1
 
 
@@ -80,9 +95,9 @@ def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
     result = nightly_sync(instance)
 
     assert not result.success
-    said = failures(result)
-    assert said.keys() == {"acme__comments.sync"}
-    sentence, numbers = said["acme__comments.sync"]
+    failed = failures(result)
+    assert failed.keys() == {"acme__comments.sync"}
+    sentence, numbers = failed["acme__comments.sync"]
     assert sentence.startswith("comments: none of its 60 scopes is complete: this account may not read ")
     assert "(HTTP 403)" in sentence
     assert numbers["verdict"] == "failed"
@@ -98,9 +113,9 @@ def test_a_warehouse_that_cannot_be_opened_is_a_sentence_without_its_password(
 
     result = nightly_sync(instance)
 
-    said = failures(result)
-    assert "acme__challenges.sync" in said
-    for sentence, _ in said.values():
+    failed = failures(result)
+    assert "acme__challenges.sync" in failed
+    for sentence, _ in failed.values():
         assert sentence.startswith("The warehouse postgresql+psycopg://ann:***@127.0.0.1:1/ideas cannot be ")
 
 
@@ -158,7 +173,7 @@ def test_a_community_s_name_may_have_a_dash(
     }
 
 
-def test_an_owner_that_is_nobody_is_said(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_that_is_nobody_is_reported(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_OWNER", "ann at example.com")
 
     with pytest.raises(SettingsError, match="IDEAS_OWNER must be team:NAME or an e-mail address") as caught:
@@ -175,7 +190,7 @@ def test_a_preview_shows_rows_and_nothing_about_a_person(
     shown = _streams(result)
     assert "preview" not in shown["users"]
     assert "| 501 | standard | How might we waste less? (1) |" in shown["challenges"]["preview"]
-    previews = {stream: told["preview"] for stream, told in shown.items() if "preview" in told}
+    previews = {stream: recorded["preview"] for stream, recorded in shown.items() if "preview" in recorded}
     with sa.create_engine(f"sqlite:///{unconfigured}/.ideas/warehouse.db").connect() as connection:
         for stream, preview in previews.items():
             lines = preview.splitlines()
@@ -186,7 +201,7 @@ def test_a_preview_shows_rows_and_nothing_about_a_person(
                 assert f" {person} " not in preview
 
 
-def test_without_configuration_a_simulated_community_stands_in_and_it_is_said(
+def test_without_configuration_a_simulated_community_stands_in_and_is_marked_as_simulated(
     unconfigured: Path, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
     defs = build_defs()

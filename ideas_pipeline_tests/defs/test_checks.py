@@ -29,11 +29,11 @@ def test_a_list_that_is_cut_short_fails_the_run_and_the_streams_that_hang_on_it_
 
     assert not result.success
     assert failed_checks(result) >= {"ideas completeness ERROR"}
-    said = checks(result)["ideas completeness"].description
-    assert "incomplete" in said
-    assert "Scopes: 501." in said
-    assert "Sync again (`ideas-pipeline sync`)" in said
-    assert failures(result)["acme__ideas__sync_checks"][0] == said
+    message = checks(result)["ideas completeness"].description
+    assert "incomplete" in message
+    assert "Scopes: 501." in message
+    assert "Sync again (`ideas-pipeline sync`)" in message
+    assert failures(result)["acme__ideas__sync_checks"][0] == message
     assert metadata(result)["ideas"]["verdict"] == "incomplete"
     assert metadata(result)["users"]["verdict"] == "complete"
     # Ideas that are missing have comments and votes that are missing.
@@ -109,7 +109,7 @@ def test_many_labels_missing_at_once_are_held_and_the_ideas_check_says_how_to_co
     assert "`ideas-pipeline absences confirm --stream idea_labels`" in check.description
 
 
-def test_a_source_that_counts_otherwise_is_said_after_a_real_night(
+def test_a_source_that_counts_otherwise_is_reported_after_a_real_night(
     simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     with simulator.changing() as tables:

@@ -45,7 +45,7 @@ def test_the_weekly_job_reads_every_list_and_the_nightly_one_what_may_have_chang
     assert metadata(weekly)["votes"]["skipped"] == 0
 
 
-def test_within_how_many_nights_every_list_is_read_anew_is_a_setting(
+def test_within_how_many_nights_every_list_is_read_again_is_a_setting(
     simulator: Simulator, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDEAS_VERIFY_DAYS", "2")

@@ -24,19 +24,19 @@ def test_a_night_ends_with_the_marts_and_the_report(
 ) -> None:
     night = nightly_sync(instance, what_follows=True)
     assert night.success
-    told = metadata(night)
-    assert told.keys() >= {*MARTS, "report"}
-    assert told["mart_challenges"]["dagster/row_count"] == len(simulator.tables["challenges"])
-    assert "How might we waste less?" in str(told["mart_challenges"]["preview"])
-    report = Path(str(told["report"]["report"]))
+    recorded = metadata(night)
+    assert recorded.keys() >= {*MARTS, "report"}
+    assert recorded["mart_challenges"]["dagster/row_count"] == len(simulator.tables["challenges"])
+    assert "How might we waste less?" in str(recorded["mart_challenges"]["preview"])
+    report = Path(str(recorded["report"]["report"]))
     assert report == unconfigured / ".ideas/report-acme.html"
-    assert report.stat().st_size == told["report"]["size_bytes"]
+    assert report.stat().st_size == recorded["report"]["size_bytes"]
 
 
 def test_dagster_is_shown_nobody(simulator: Simulator, instance: dg.DagsterInstance) -> None:
-    told = metadata(nightly_sync(instance, what_follows=True))
-    assert "preview" not in told["mart_contributors"]
-    shown = str([told[name] for name in (*MARTS, "report")])
+    recorded = metadata(nightly_sync(instance, what_follows=True))
+    assert "preview" not in recorded["mart_contributors"]
+    shown = str([recorded[name] for name in (*MARTS, "report")])
     assert not [key for key in simulator.tables["users"] if f"| {key} |" in shown]
 
 
@@ -54,7 +54,7 @@ def test_after_a_night_nothing_is_left_to_build_and_a_table_that_changes_alone_i
     assert {"mart_challenges", "mart_daily_activity", "report"} <= asked_for
 
 
-def comments_told() -> int:
+def comments_reported() -> int:
     with (
         Warehouse.open("sqlite:///.ideas/warehouse.db", "acme") as warehouse,
         warehouse.engine.connect() as connection,
@@ -66,7 +66,7 @@ def test_what_a_backfill_that_is_not_whole_has_read_is_in_the_marts_and_the_repo
     simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
     nightly_sync(instance, what_follows=True)
-    before = comments_told()
+    before = comments_reported()
     defs = build_defs()
     seen = dg.evaluate_automation_conditions(defs, instance)
     with simulator.changing() as tables:
@@ -78,6 +78,6 @@ def test_what_a_backfill_that_is_not_whole_has_read_is_in_the_marts_and_the_repo
     done = days(instance, date(2025, 3, 1), date(2025, 3, 1), "comments")
 
     assert "none of the days is marked" in failures(done)["acme__comments.sync"][0]
-    assert comments_told() == before + 1
+    assert comments_reported() == before + 1
     then = dg.evaluate_automation_conditions(defs, instance, cursor=seen.cursor)
     assert {found.key.path[-1] for found in then.results if found.true_subset.size} == {"report"}

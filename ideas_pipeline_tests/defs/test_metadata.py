@@ -37,13 +37,13 @@ def test_rejects_are_counted_by_column_and_reason_and_never_quoted(
 ) -> None:
     simulator.faults.add(Fault(kind="poison_value", stream="users", times=None))
 
-    told = metadata(nightly_sync(instance))
+    recorded = metadata(nightly_sync(instance))
 
-    shown = str(told["users"]["rejects"])
+    shown = str(recorded["users"]["rejects"])
     waiting = queried(shown, unconfigured)
     assert shown.startswith(f"{len(waiting)} rejects (also in `ideas-pipeline rejects list`)")
-    assert len(waiting) == told["users"]["rejected_values"] > 0
+    assert len(waiting) == recorded["users"]["rejected_values"] > 0
     for table, _, column, reason in waiting:
         assert f"| {table}.{column} {reason} | " in shown
-    assert "incomplete scopes" not in told["challenges"]
-    assert "rejects" not in told["challenges"]
+    assert "incomplete scopes" not in recorded["challenges"]
+    assert "rejects" not in recorded["challenges"]

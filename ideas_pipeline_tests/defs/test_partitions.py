@@ -47,10 +47,10 @@ def marked(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
     """By stream, the days that were marked and how many rows each holds."""
     found: dict[str, dict[str, object]] = {}
     for event in result.get_asset_materialization_events():
-        told = event.materialization
-        if told.partition:
-            count = told.metadata["dagster/partition_row_count"].value
-            found.setdefault(told.asset_key.path[-1], {})[told.partition] = count
+        recorded = event.materialization
+        if recorded.partition:
+            count = recorded.metadata["dagster/partition_row_count"].value
+            found.setdefault(recorded.asset_key.path[-1], {})[recorded.partition] = count
     return found
 
 
@@ -80,7 +80,7 @@ def test_one_run_reads_any_range_of_days_and_marks_each_with_its_rows(
     assert instance.get_materialized_partitions(dg.AssetKey(["acme", "votes"])) >= set(ALL)
 
 
-def test_days_are_read_anew_whatever_their_list_says_and_nothing_else_is_touched(
+def test_days_are_read_again_whatever_their_list_says_and_nothing_else_is_touched(
     simulator: Simulator, instance: dg.DagsterInstance, database: sa.Engine
 ) -> None:
     nightly_sync(instance)
@@ -95,8 +95,8 @@ def test_days_are_read_anew_whatever_their_list_says_and_nothing_else_is_touched
     result = days(instance, FIRST, LAST, "comments")
 
     assert result.success
-    told = metadata(result)["comments"]
-    assert (told["updated"], told["inserted"], told["absent"]) == (1, 0, 0)
+    recorded = metadata(result)["comments"]
+    assert (recorded["updated"], recorded["inserted"], recorded["absent"]) == (1, 0, 0)
     edited = sa.select(COMMENTS.c.id).where(COMMENTS.c.body == "edited in place")
     assert rows(database, edited) == [(inside["id"],)]
     assert nightly_state(database) == before
@@ -112,10 +112,10 @@ def test_days_that_could_not_be_read_whole_are_not_marked_and_the_run_says_so(
 
     assert not result.success
     assert sorted(marked(result)) == ["comments", "ideas"]
-    sentence, told = failures(result)["acme__votes.sync"]
+    sentence, recorded = failures(result)["acme__votes.sync"]
     assert "none of the days is marked" in sentence
     assert "Launch the same days again." in sentence
-    assert told["verdict"] == "incomplete"
+    assert recorded["verdict"] == "incomplete"
     assert not instance.get_materialized_partitions(dg.AssetKey(["acme", "votes"])) & set(ALL)
 
 

@@ -74,7 +74,7 @@ def at_tick(
 
 
 def awaits_second_try(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether nobody is told of the failure yet, because the second try is still to come."""
+    """Whether the failure is not reported yet, because the second try is still to come."""
     now = datetime.now(UTC)
     return second_try_of(instance, load_settings(), run, now, now) == "to come"
 
@@ -112,9 +112,9 @@ def test_what_a_second_try_cannot_mend_is_left_to_a_person(simulator: Simulator,
 
     assert failed.status is dg.DagsterRunStatus.FAILURE
     assert not awaits_second_try(instance, failed)
-    said = at_tick(instance)
-    assert str(said).startswith("A second try cannot help: challenges: ")
-    assert "(HTTP 403)" in str(said)
+    message = at_tick(instance)
+    assert str(message).startswith("A second try cannot help: challenges: ")
+    assert "(HTTP 403)" in str(message)
 
 
 def test_a_client_that_is_refused_before_the_sync_begins_is_not_tried_again(
@@ -159,9 +159,9 @@ def test_a_report_that_cannot_be_written_waits_for_a_person(instance: dg.Dagster
         f"The sync of the run {failed.run_id} is complete; a later step failed, and another sync cannot fix that."
     )
     (failure,) = instance.all_logs(failed.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    said = failure.get_dagster_event().step_failure_data.user_failure_data.description
-    assert said.startswith(f"The report {in_its_way} cannot be written: Is a directory.")
-    assert "IDEAS_STATE_DIR" in said
+    message = failure.get_dagster_event().step_failure_data.user_failure_data.description
+    assert message.startswith(f"The report {in_its_way} cannot be written: Is a directory.")
+    assert "IDEAS_STATE_DIR" in message
     in_its_way.rmdir()
     assert ran(instance, assets=["report"]).is_success  # which is what the sentence says to do
 
@@ -235,12 +235,12 @@ def test_the_schedules_run_from_the_start_and_look_each_hour_until_the_tables_ar
         schedule = build_defs().resolve_schedule_def(f"{job}_second_try")
 
         tick = datetime(2026, 7, 1, 23, tzinfo=ZoneInfo("Europe/Madrid"))
-        said = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=tick))
+        tick_data = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=tick))
 
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
         assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 22,23,0,1,2,3 * * *", "Europe/Madrid")
-        assert said.run_requests == []
-        assert said.skip_message == f"{job} was not the last job to run."
+        assert tick_data.run_requests == []
+        assert tick_data.skip_message == f"{job} was not the last job to run."
 
 
 def recorded(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:

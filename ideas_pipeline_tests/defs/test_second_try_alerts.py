@@ -1,4 +1,4 @@
-"""Whether a night that failed is told: its second try may mend it, may fail as well, or may never come."""
+"""Whether a failed night is reported: its second try may mend it, may fail as well, or may never come."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def nights(
     return lambda job: instance.create_run_for_job(defs.resolve_job_def(job), tags=tags)
 
 
-def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_and_is_told(
+def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_and_is_reported(
     nights: Callable[[str], dg.DagsterRun], instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)
@@ -55,7 +55,7 @@ def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_an
     assert daemon.tick() == "Sent: [acme] weekly_full failed (webhook)."
 
 
-def test_a_night_that_nobody_tries_again_because_the_schedule_was_stopped_is_told(
+def test_a_night_that_nobody_tries_again_because_the_schedule_was_stopped_is_reported(
     nights: Callable[[str], dg.DagsterRun], instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, FAILURE)

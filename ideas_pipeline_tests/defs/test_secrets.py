@@ -1,4 +1,4 @@
-"""Dagster keeps what it is told: in its databases, in files, and in the UI. No secret and no person may be there."""
+"""Dagster keeps what it is given, in its databases, in files and in the UI. No secret and no person may be there."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def test_no_secret_and_no_person_gets_into_what_dagster_keeps_of_a_run(
 def test_no_secret_is_in_what_the_location_tells_the_ui(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_WAREHOUSE_URL", f"postgresql+psycopg://ann:{PASSWORD}@db.example/ideas")
 
-    told = dg.serialize_value(RepositorySnap.from_def(build_defs().get_repository_def()))
+    snapshot = dg.serialize_value(RepositorySnap.from_def(build_defs().get_repository_def()))
 
-    assert "IDEAS_CLIENT_SECRET" in told
-    assert "IDEAS_WAREHOUSE_URL" in told
+    assert "IDEAS_CLIENT_SECRET" in snapshot
+    assert "IDEAS_WAREHOUSE_URL" in snapshot
     for secret in (simulator.client_id, simulator.client_secret, PASSWORD):
-        assert secret not in told
+        assert secret not in snapshot
 
 
 def test_a_resource_that_is_printed_hides_its_secrets(simulator: Simulator) -> None:

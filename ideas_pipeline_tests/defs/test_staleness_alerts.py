@@ -16,7 +16,7 @@ from ideas_pipeline_tests.alerts.servers import WebhookServer
 from ideas_pipeline_tests.defs.alerting import STALENESS, Daemon, proven
 
 
-def test_a_community_that_is_not_proven_complete_is_told_once_a_day_until_it_is(
+def test_a_community_that_is_not_proven_complete_is_reported_once_a_day_until_it_is(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer
 ) -> None:
     daemon = Daemon(instance, STALENESS)
@@ -49,7 +49,7 @@ def test_an_all_clear_that_could_not_be_sent_is_sent_later(
     assert daemon.tick() == "Sent: [acme] all clear: complete again (webhook)."
 
 
-def test_a_warehouse_that_never_had_a_sync_is_told_when_it_is_old_enough(
+def test_a_warehouse_that_never_had_a_sync_is_reported_when_it_is_old_enough(
     simulator: Simulator, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDEAS_STALE_HOURS", "2")

@@ -40,21 +40,23 @@ def moderation(f: Facts) -> Rows:
                 "removed_comments": comments.count("removed"),
             }
         )
-    untold = dict.fromkeys(_untold(f))
-    return [row | untold for row in rows if row["ideas"]]
+    unreported = dict.fromkeys(_unreported(f))
+    return [row | unreported for row in rows if row["ideas"]]
 
 
-def _untold(f: Facts) -> Iterator[str]:
+def _unreported(f: Facts) -> Iterator[str]:
     """The columns of moderation that no row of the community fills."""
     truth = f.witness.now
-    said = {name: {column for row in rows.values() for column in row if row[column]} for name, rows in truth.items()}
-    if "moderation_status" not in said["ideas"]:
+    reported = {
+        name: {column for row in rows.values() for column in row if row[column]} for name, rows in truth.items()
+    }
+    if "moderation_status" not in reported["ideas"]:
         yield from ("removed", "removed_rate", "closed")
-    if "approval_status" not in said["ideas"]:
+    if "approval_status" not in reported["ideas"]:
         yield from ("pending", "rejected")
-    if "published_at" not in said["ideas"]:
+    if "published_at" not in reported["ideas"]:
         yield from ("published", "published_later")
-    if "status" not in said["comments"]:
+    if "status" not in reported["comments"]:
         yield "removed_comments"
     if not any(row.get("status") for row in f.people.values()):
         yield "by_banned_people"
