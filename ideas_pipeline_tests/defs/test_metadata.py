@@ -1,4 +1,4 @@
-"""What a run says of the lists that it could not prove and of the records that it could not read."""
+"""Metadata of a run about lists that it could not prove, and about records that it could not read."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ from ideas_pipeline_tests.marts import expected_ideas, expected_moderation, expe
 from ideas_pipeline_tests.marts.facts import Facts
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
-Table = dict[tuple[Any, ...], dict[str, Any]]
+Row = dict[str, Any]
+Table = dict[tuple[Any, ...], Row]
 
-EXPECTED: dict[str, Callable[[Facts], list[dict[str, Any]]]] = {
+EXPECTED: dict[str, Callable[[Facts], list[Row]]] = {
     f"mart_{made.__name__}": made
     for made in (
         expected_people.daily_activity,
@@ -40,20 +41,13 @@ EXPECTED: dict[str, Callable[[Facts], list[dict[str, Any]]]] = {
 }
 
 
-def expected(facts: Facts) -> dict[str, Table]:
+def expected(facts: Facts) -> dict[str, list[Row]]:
     """The expected rows of every mart, by name."""
-    assert EXPECTED.keys() == MARTS.keys()
-    return {name: _by_key(name, made(facts)) for name, made in EXPECTED.items()}
+    return {name: made(facts) for name, made in EXPECTED.items()}
 
 
-def assert_marts_are(engine: sa.Engine, expected: dict[str, Table]) -> None:
-    """Assert that every mart has exactly the expected rows and values."""
-    for name, rows in expected.items():
-        _assert_same(name, found(engine, name), rows)
-
-
-def assert_rows_are(engine: sa.Engine, expected: dict[str, list[dict[str, Any]]], community: str) -> None:
-    """Assert that every mart of the community has exactly these rows."""
+def assert_marts_are(engine: sa.Engine, expected: dict[str, list[Row]], community: str = COMMUNITY) -> None:
+    """Assert that every mart of the community has exactly the expected rows and values."""
     assert expected.keys() == MARTS.keys()
     for name, rows in expected.items():
         _assert_same(name, found(engine, name, community), _by_key(name, rows))
@@ -85,7 +79,7 @@ def _own(table: sa.Table) -> list[sa.Column[Any]]:
     return [c for c in table.columns if c.name != "community"]
 
 
-def _by_key(name: str, rows: list[dict[str, Any]]) -> Table:
+def _by_key(name: str, rows: list[Row]) -> Table:
     table = MARTS[name].table
     keys = [c.name for c in _own(table) if c.primary_key]
     by_key = {}

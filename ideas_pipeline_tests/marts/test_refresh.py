@@ -18,7 +18,7 @@ from ideas_pipeline.tables.community import COMMENTS, IDEAS, TABLES, USERS, VOTE
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import hostile
-from ideas_pipeline_tests.marts.comparing import assert_rows_are
+from ideas_pipeline_tests.marts.comparing import assert_marts_are
 from ideas_pipeline_tests.marts.second_reading.community import Community
 from ideas_pipeline_tests.marts.second_reading.marts import marts
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held
@@ -57,7 +57,7 @@ class Night:
         filled = {name for name in MARTS if any(f"INTO {name} " in sql for sql in statements)}
         assert filled == rebuilt
         assert rows == {name: len(held(self.warehouse, mart.table)) for name, mart in MARTS.items()}
-        assert_rows_are(self.warehouse.engine, marts(Community(self._rows(), as_of, zone)), COMMUNITY)
+        assert_marts_are(self.warehouse.engine, marts(Community(self._rows(), as_of, zone)))
         return rebuilt
 
     def write(self, table: sa.Table, id_: str, **values: Any) -> None:

@@ -11,7 +11,7 @@ from ideas_pipeline.report.formatting import percent
 from ideas_pipeline.warehouse.database import reading
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import hostile
-from ideas_pipeline_tests.marts.comparing import assert_rows_are
+from ideas_pipeline_tests.marts.comparing import assert_marts_are
 from ideas_pipeline_tests.marts.second_reading.activity import retention
 from ideas_pipeline_tests.marts.second_reading.community import Community
 from ideas_pipeline_tests.marts.second_reading.marts import marts
@@ -36,7 +36,7 @@ def test_the_marts_agree_with_a_second_reading_of_their_definitions(warehouse: W
         hostile.write(warehouse.engine, name, rows)
         call_writing(Warehouse(warehouse.engine, name), build_marts, zone, as_of)
         second = Community(rows, as_of, zone)
-        assert_rows_are(warehouse.engine, marts(second), name)
+        assert_marts_are(warehouse.engine, marts(second), name)
         with reading(warehouse.engine) as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SET LOCAL TIME ZONE 'Asia/Tokyo'")

@@ -1,4 +1,4 @@
-"""What all marts count."""
+"""The people, contributions and stays that all marts count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each person contributed, and how contributions are spread."""
+"""Contributions per person, and how they are spread."""
 
 from __future__ import annotations
 
