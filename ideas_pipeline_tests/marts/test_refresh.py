@@ -108,6 +108,18 @@ def test_only_what_a_change_concerns_is_rebuilt(night: Night) -> None:
     assert night.refresh(zone="Pacific/Kiritimati") == set(MARTS)
 
 
+def test_a_change_of_any_table_reaches_every_mart_that_counts_it(night: Night) -> None:
+    night.refresh()
+    with night.warehouse.engine.begin() as connection:
+        connection.execute(sa.delete(IDEA_HISTORY).where(IDEA_HISTORY.c.observed_to.is_not(None)))
+    assert night.refresh()
+    for name in ("challenge_stages", "idea_coauthors", "challenges", "ideas"):
+        gone = {"_deleted_at": AS_OF, "_deleted_because": "gone", "_changed_at": AS_OF}
+        with night.warehouse.engine.begin() as connection:
+            connection.execute(sa.update(TABLES[name]).where(TABLES[name].c._deleted_at.is_(None)).values(**gone))
+        assert night.refresh(), name
+
+
 def test_a_time_in_the_future_counts_when_it_has_passed(night: Night) -> None:
     night.write(IDEAS, next(iter(_counted(night))), created_at=AS_OF + timedelta(days=3))
     night.refresh(AS_OF)
