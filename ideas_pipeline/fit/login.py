@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from ideas_pipeline.contract.auth import AuthRequest
 from ideas_pipeline.contract.types import SendAs
-from ideas_pipeline.fit.draft import Draft, Inferred
+from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.evidence import Exchange, leaves
-from ideas_pipeline.fit.login_answers import place_in_force, token_places, value_at, value_place
+from ideas_pipeline.fit.login_answers import token_places, value_at, value_place
+from ideas_pipeline.fit.login_lines import Reasons, propose_request
 from ideas_pipeline.fit.session import LoginRequest, Session
 from ideas_pipeline.ideas_api.auth_responses import credentials_error, held
 from ideas_pipeline.probe import vocabulary
@@ -289,25 +290,9 @@ def _beside(*paths: str, names: Sequence[str]) -> list[str]:
 
 def _propose(draft: Draft, route: str, request: LoginRequest, places: Mapping[str, str], answer: Exchange) -> None:
     """Propose a request of the auth flow that the API accepted, and the places of its values."""
-    reason = f"the API accepted it ({answer.status})"
-    own = draft.contract.auth.model_dump(by_alias=True)[route]
-    found = [Inferred(("auth", route, name), getattr(request, name), reason) for name in ("method", "path", "send_as")]
-    sent = dict(request.fields)
-    found += [
-        Inferred(
-            ("auth", route, "fields", name),
-            sent.get(name),
-            reason if name in sent else "the API accepts the request without it",
-        )
-        for name in {**sent, **own["fields"]}
-        if sent.get(name) != own["fields"].get(name)
-    ]
-    for name, place in places.items():
-        if place_in_force(answer, own.get(name) or ()) == place:
-            draft.confirm(("auth", route, name), "seen in 1 of 1 responses")
-        else:
-            found.append(Inferred(("auth", route, name), place, "seen in 1 of 1 responses"))
-    draft.propose(*found)
+    accepted = f"the API accepted it ({answer.status})"
+    reasons = Reasons(accepted, "the API accepts the request without it", "seen in 1 of 1 responses")
+    propose_request(draft, route, answer, request.fields, places, reasons)
 
 
 def _ask_place(draft: Draft, answer: Exchange, place: tuple[str, ...], what: str) -> None:

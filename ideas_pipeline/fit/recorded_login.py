@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.evidence import Exchange
-from ideas_pipeline.fit.login_answers import place_in_force, token_places, value_at, value_place
+from ideas_pipeline.fit.login_answers import token_places, value_at, value_place
+from ideas_pipeline.fit.login_lines import Reasons, propose_request
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.probe import vocabulary
 
@@ -98,28 +99,11 @@ def _propose_login(
     draft: Draft, route: str, exchange: Exchange, fields: Mapping[str, str | None], places: Mapping[str, str]
 ) -> None:
     reason = f"in {exchange.source}"
-    own = draft.contract.auth.model_dump(by_alias=True)[route]
-    at: Steps = ("auth", route)
-    lines = [
-        Inferred((*at, "method"), exchange.method, reason),
-        Inferred((*at, "path"), exchange.path, reason),
-        Inferred((*at, "send_as"), exchange.send_as, reason),
-    ]
     sent = {name: text for name, text in fields.items() if text is not None}
-    lines += [
-        Inferred((*at, "fields", name), sent.get(name), reason if name in sent else f"the request {reason} has none")
-        for name in {**sent, **own["fields"]}
-        if sent.get(name) != own["fields"].get(name)
-    ]
-    for name, place in places.items():
-        if place_in_force(exchange, own.get(name) or ()) == place:
-            draft.confirm((*at, name), reason)
-        else:
-            lines.append(Inferred((*at, name), place, reason))
-    draft.propose(*lines)
+    propose_request(draft, route, exchange, sent, places, Reasons(reason, f"the request {reason} has none", reason))
     for name in [name for name, text in fields.items() if text is None]:
         draft.ask(
-            (*at, "fields", name),
+            ("auth", route, "fields", name),
             f"The {route} request in {exchange.source} has the parameter {name}: what is sent in it?",
             urgency=85,
         )
