@@ -14,7 +14,7 @@ from ideas_pipeline.contract.types import Json, Steps
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.probe.field_names import known_names, snake
 from ideas_pipeline.probe.guess import LIKE_ENOUGH, likeness
-from ideas_pipeline.probe.shapes import NOTHING, kinds_of
+from ideas_pipeline.probe.shapes import NOTHING, NUMBER, kinds_of
 from ideas_pipeline.records.timestamps import TimeFormat, timestamps, unit_of
 from ideas_pipeline.tables.columns import Kind, kind, known_values
 from ideas_pipeline.tables.community import TABLES
@@ -23,7 +23,6 @@ Known = Mapping[str, set[str]]
 """Table → its ids that were seen."""
 
 _URL = re.compile(r"(https?:)?//\S+|/\S+/\S*")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _BOOLEAN_TEXTS = {"0", "1", "true", "false", "yes", "no", "y", "n", "on", "off"}
 REFERS = {
     "author_id": "users",
@@ -148,7 +147,7 @@ def may_be(table: Table, column: sa.Column[object], path: str, known: Known) -> 
         return all(isinstance(v, bool) or str(v).lower() in _BOOLEAN_TEXTS for v in values)
     if of in ("integer", "number"):
         return all(
-            not isinstance(v, bool) and _NUMBER.fullmatch(str(v).strip()) is not None for v in values
+            not isinstance(v, bool) and NUMBER.fullmatch(str(v).strip()) is not None for v in values
         ) and not all(_is_epoch(v) for v in values or [None])
     if name.endswith("url"):
         return all(isinstance(v, str) and _URL.fullmatch(v.strip()) for v in values)
@@ -163,7 +162,7 @@ def unit_at(table: Table, column: str, path: str) -> str | None:
     """The unit of times that are numbers, by their magnitude; None if they are not numbers of one unit."""
     moments, _ = timestamps(table.values[path], _format(table, column))
     times = [v for v, moment in zip(table.values[path], moments, strict=True) if moment is not None]
-    if not all(_NUMBER.fullmatch(str(v).strip()) for v in times):
+    if not all(NUMBER.fullmatch(str(v).strip()) for v in times):
         return None
     units = {unit_of(float(v)) for v in times}
     return units.pop() if len(units) == 1 else None
@@ -177,7 +176,7 @@ def _format(table: Table, column: str) -> TimeFormat:
 
 def _is_time_text(value: str) -> bool:
     """Whether a text is a time. A number counts only if it is likely to be seconds or milliseconds since 1970."""
-    return _is_epoch(value) if _NUMBER.fullmatch(value.strip()) else not timestamps([value], TimeFormat())[1]
+    return _is_epoch(value) if NUMBER.fullmatch(value.strip()) else not timestamps([value], TimeFormat())[1]
 
 
 def _is_epoch(value: Json) -> bool:

@@ -17,7 +17,9 @@ NOTHING = {"null", "empty text", "empty list", "empty map"}
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 """The form of a field's name. Any other name in JSON may be a value, such as an id or an e-mail address."""
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+"""A number as text."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?")
 _DEEPEST = 6
 
@@ -80,7 +82,7 @@ def _without_rare_names(path: str, maps: Counter[str]) -> str:
 def _kind_of_text(text: str) -> str:
     if not text:
         return "empty text"
-    if _NUMBER.fullmatch(text):
+    if NUMBER.fullmatch(text):
         return "number as text"
     if time := _TIME.fullmatch(text):
         return "time as text" if time["zone"] or len(text) == len("2026-01-31") else "time without zone"

@@ -102,7 +102,7 @@ def test_a_change_to_an_anchored_value_leaves_its_other_places_as_they_are(strea
     }
 
 
-def test_a_comment_of_a_changed_line_stays_behind_the_new_one():
+def test_a_comment_of_a_changed_line_stays_after_the_new_one():
     ours = "streams:\n  ideas:\n    path: ideas  # Maria, 3 May\n    fields: {}\n"
     once = edited(ours, [(("streams", "ideas", "path"), "posts", "seen")])
     assert "    path: posts  # seen; before: Maria, 3 May\n" in once
