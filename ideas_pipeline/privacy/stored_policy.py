@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, apply, columns_not_kept
-from ideas_pipeline.privacy.stored_rows import rewrite_rows, rewritten_key, update_rows
+from ideas_pipeline.privacy.stored_rows import replace_in_history, rewrite_rows, rewritten_key, update_rows
 from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import KEEPS, Policy
 from ideas_pipeline.tables.bookkeeping import ABSENCES, POLICIES, REJECTED_RECORDS
@@ -141,21 +141,8 @@ def _hold_history(tx: Transaction, cleaner: Cleaner) -> int:
             if kept is None and column.primary_key:
                 kept = cleaner.text_hash(stored)
             if kept != stored:
-                if column.primary_key:
-                    _merge_intervals(tx, stored, kept)
-                of = sa.and_(tx.owns(IDEA_HISTORY), column == stored)
-                changed += tx.execute(sa.update(IDEA_HISTORY).where(of).values({column: kept})).rowcount
+                changed += replace_in_history(tx, column, stored, kept)
     return changed
-
-
-def _merge_intervals(tx: Transaction, one: str, other: str) -> None:
-    """Delete the shorter of two intervals that have the same key once the value ``one`` is written as ``other``."""
-    twin = IDEA_HISTORY.alias("twin")
-    same = [twin.c[c.name] == c for c in IDEA_HISTORY.primary_key.columns if c is not IDEA_HISTORY.c.value]
-    lasts = sa.or_(twin.c.observed_to.is_(None), twin.c.observed_to >= IDEA_HISTORY.c.observed_to)
-    for value, of_twin in ((one, other), (other, one)):
-        there = sa.exists().where(*same, twin.c.value == of_twin, lasts)
-        tx.execute(sa.delete(IDEA_HISTORY).where(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.value == value, there))
 
 
 def _held_reject(cleaner: Cleaner) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -77,8 +77,6 @@ def rewrite_rows(
 def rename_in_history(tx: Transaction, other: Callable[[str], str | None]) -> int:
     """Rename ideas in their history.
 
-    An interval of the new id that began in the same moment with the same value gives way.
-
     Args:
         tx: a write transaction.
         other: from a composite id to the new id; None if it stays.
@@ -86,18 +84,32 @@ def rename_in_history(tx: Transaction, other: Callable[[str], str | None]) -> in
     Returns:
         How many rows changed.
     """
-    changed = 0
-    composite = sa.and_(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.idea_id.startswith("["))
-    for id_ in tx.scalars(sa.select(IDEA_HISTORY.c.idea_id).distinct().where(composite)).all():
-        if new := other(id_):
-            renamed = IDEA_HISTORY.alias("renamed")
-            same = (renamed.c[c.name] == c for c in own_keys(IDEA_HISTORY) if c.name != "idea_id")
-            there = sa.exists().where(tx.owns(renamed), renamed.c.idea_id == id_, *same)
-            of = sa.and_(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.idea_id == new)
-            tx.execute(sa.delete(IDEA_HISTORY).where(of, there))
-            of = sa.and_(tx.owns(IDEA_HISTORY), IDEA_HISTORY.c.idea_id == id_)
-            changed += tx.execute(sa.update(IDEA_HISTORY).where(of).values(idea_id=new)).rowcount
-    return changed
+    ids = IDEA_HISTORY.c.idea_id
+    composite = tx.scalars(sa.select(ids).distinct().where(tx.owns(IDEA_HISTORY), ids.startswith("["))).all()
+    return sum(replace_in_history(tx, ids, id_, new) for id_ in composite if (new := other(id_)))
+
+
+def replace_in_history(tx: Transaction, column: sa.Column[str], old: str, new: str | None) -> int:
+    """Replace a value of a column of the history. If two intervals get the same key, the longer one remains.
+
+    Args:
+        tx: a write transaction.
+        column: the column.
+        old: the value.
+        new: the value in its place; not null in a column of the key.
+
+    Returns:
+        How many rows changed.
+    """
+    if column.primary_key:
+        twin = IDEA_HISTORY.alias("twin")
+        same = [twin.c[c.name] == c for c in IDEA_HISTORY.primary_key.columns if c is not column]
+        lasts = sa.or_(twin.c.observed_to.is_(None), twin.c.observed_to >= IDEA_HISTORY.c.observed_to)
+        for value, of_twin in ((old, new), (new, old)):
+            there = sa.exists().where(*same, twin.c[column.name] == of_twin, lasts)
+            tx.execute(sa.delete(IDEA_HISTORY).where(tx.owns(IDEA_HISTORY), column == value, there))
+    changed = sa.update(IDEA_HISTORY).where(tx.owns(IDEA_HISTORY), column == old).values({column: new})
+    return tx.execute(changed).rowcount
 
 
 def rewritten_key(table: str, key: str, left: Callable[[str, str], str], scope: str, payload: Mapping[str, Any]) -> str:

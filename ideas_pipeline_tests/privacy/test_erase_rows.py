@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
@@ -19,7 +20,7 @@ from ideas_pipeline.warehouse.database import Transaction, writing
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.privacy.people import KEY, list_in, redactor
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, read
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, load, night, read
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 ANN, WORDS = "person-4711", ("Ann Lee", "ann@people.example")
@@ -87,6 +88,21 @@ def test_the_history_of_an_idea_goes_with_an_id_that_holds_its_author(warehouse,
     with writing(warehouse.engine) as connection:
         readmit_rows(Transaction(connection, COMMUNITY), People.of(contract), {ANONYMOUS: ANN}, AT)
     assert held(warehouse, IDEA_HISTORY) == before
+
+
+@pytest.mark.parametrize("ends", [(None, 3), (3, None), (3, 5), (5, 3)])
+def test_of_two_intervals_that_get_the_same_idea_the_longer_remains(warehouse, tmp_path, ends):
+    contract = contract_with({"streams": {"ideas": {"key": ["challenge_id", "author_id"]}}})
+    days = [None if day is None else datetime(2026, 1, day, tzinfo=UTC) for day in ends]
+    interval = {"community": COMMUNITY, "attribute": "status", "value": "open", "observed_from": night(1)}
+    with warehouse.engine.begin() as connection:
+        for person, observed_to in zip((ANN, ANONYMOUS), days, strict=True):
+            row = interval | {"idea_id": f'["c1","{person}"]', "observed_to": observed_to}
+            connection.execute(sa.insert(IDEA_HISTORY).values(**row, is_left_censored=False, _run_id="r"))
+    erase(warehouse, tmp_path, contract=contract)
+    (row,) = held(warehouse, IDEA_HISTORY)
+    assert row["idea_id"] == f'["c1","{ANONYMOUS}"]'
+    assert row["observed_to"] == (None if None in days else max(filter(None, days)))
 
 
 def test_another_communitys_rows_are_another_persons(warehouse, tmp_path):
