@@ -42,10 +42,10 @@ class PolicyPages:
                 kept = self._cleaner.fields(document, Place(), described)
             elif isinstance(document, list):
                 kept = self._cleaner.items(document, described)
+            elif left := self._cleaner.items([document], described):
+                [kept] = left
             else:
-                [kept] = self._cleaner.items([document], described) or [MISSING]
-                if kept is MISSING:
-                    return None
+                return None
             unchanged = kept is document and not description.wrote_keys
             return page if unchanged else with_document(page, kept)
         except (RecursionError, ValueError):
