@@ -86,7 +86,7 @@ _TEXTS = _listed(
 )
 _TEXTS_OF_POSTS = _TEXTS | _listed("description headline subject summary title")
 
-# These begin only where a word does: a search from within each word would take quadratic time.
+# The lookbehind lets a match begin only at the start of a word: a search from each letter would take quadratic time.
 ADDRESS = re.compile(
     r"(?<![^\s@<>\"'(),;:\[\]])[^\s@<>\"'(),;:\[\]]+@[^\s@<>\"'(),;:\[\]]+\.[^\s@<>\"'(),;:\[\].]+", re.IGNORECASE
 )
@@ -148,7 +148,7 @@ def is_id_of_who(name: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def names_many(name: str) -> bool:
-    """Whether a field with this name is of several people: ``followers``."""
+    """Whether a field with this name names several people: ``followers``."""
     of = words(name)
     return bool(of) and of[-1] in _WHO and (of[-1].endswith("s") or of[-1] in ("people", "staff"))
 

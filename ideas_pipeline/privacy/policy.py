@@ -23,8 +23,8 @@ KNOWN_BY_TEXT = {"idea_attachments": ("attachment_id",)}
 def apply(cleaner: Cleaner, table: str, records: Sequence[Record]) -> None:
     """Apply the policy to the columns and unmapped fields of records, in place.
 
-    Only texts can be hashed: a time or a number of a class that is to be hashed is dropped. A column of no class is
-    changed if its value is an address by its shape, or a map that holds personal data.
+    Only texts can be hashed: a time or a number of a class that is to be hashed is dropped. A column without a class
+    is changed if its value is an address by its shape, or a map that holds personal data.
 
     Args:
         cleaner: the policy, and how it is applied to JSON.

@@ -99,7 +99,7 @@ class Privacy:
         self._policy_pages = PolicyPages(contract, self._cleaner)
         self._begun_with: list[Suppressed] = []
         self._back: dict[str, str] = {}
-        self._lock = Lock()  # of `_back`, which threads add to while another one takes it
+        self._lock = Lock()  # guards `_back`: many threads add to it, and one takes it
         self.readmitted = False
 
     # -- on the way in

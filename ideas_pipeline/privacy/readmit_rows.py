@@ -18,7 +18,7 @@ _MANY = 2_000
 
 
 def erased_among(tx: Transaction, people: Mapping[str, str]) -> dict[str, str]:
-    """Those of ``people`` (id by surrogate) whom a row of ``users`` still has under the surrogate."""
+    """Those of ``people`` (id by surrogate) whose row in ``users`` still has the surrogate as its id."""
     users = TABLES["users"]
     return {
         surrogate: person
@@ -28,7 +28,7 @@ def erased_among(tx: Transaction, people: Mapping[str, str]) -> dict[str, str]:
 
 
 def readmit_rows(tx: Transaction, named: People, back: Mapping[str, str], at: datetime) -> None:
-    """Replace the surrogates of people who are back by their ids, in every table, also within composite ids.
+    """Replace the surrogates of people who are back with their ids, in every table, also within composite ids.
 
     What was blanked stays blank until the rows are read again.
 

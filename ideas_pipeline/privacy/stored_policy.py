@@ -26,7 +26,7 @@ from ideas_pipeline.warehouse.rejects import key_of, record_key_of
 # Increased when more is recognised as personal data: what is stored is then held to the policy again.
 RULES = 3
 
-# The hash of no row: the next sweep writes the row again, so that a value that may be kept again comes back.
+# Not the hash of any row: the next sweep writes the row again, so that a value that may be kept again comes back.
 _UNLIKE_ANY = ""
 _MANY = 2_000
 _CLASSES = tuple(field.name for field in fields(Policy))
@@ -40,7 +40,7 @@ def policy_mark(policy: Policy) -> int:
 
 
 def policy_in_force(tx: Transaction) -> tuple[Policy, int]:
-    """The policy to which the stored rows were held last, and its rules. Without one, they were held to none."""
+    """The policy to which the stored rows were held last, and the version of its rules; 0 if there was none."""
     row = tx.execute(sa.select(POLICIES).where(tx.owns(POLICIES))).first()
     if row is None:
         return KEEPS, 0
@@ -114,7 +114,7 @@ def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime
 
 
 def _may_not_stay(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
-    """Condition for the texts of which ``Cleaner.stays`` is not certain if the class ``profile`` is kept."""
+    """Condition for texts that may have to change: ``not Cleaner.stays``, if the class ``profile`` is kept."""
     return sa.or_(column.contains("@"), column.startswith("{"), column.startswith("["))
 
 

@@ -113,7 +113,7 @@ def replace_in_history(tx: Transaction, column: sa.Column[str], old: str, new: s
 
 
 def rewritten_key(table: str, key: str, left: Callable[[str, str], str], scope: str, payload: Mapping[str, Any]) -> str:
-    """The key of a reject or of a held row with other values. A fingerprint in it is made again.
+    """The key of a reject or of a held row, with other values. A fingerprint in it is computed again.
 
     Args:
         table: the table that the record is for.

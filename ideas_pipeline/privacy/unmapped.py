@@ -48,8 +48,10 @@ class Place:
     kept: bool = False
 
     def inside(self, *, people: bool) -> Place:
-        """The place of a map below this one. ``people``: whether the name of its field, or its own fields, say that it
-        describes a person."""
+        """The place of a map below this one.
+
+        ``people``: whether it describes a person, by the name of its field or by its own fields.
+        """
         return Place(self.person or people, self.texts, within=True, kept=self.kept and not people)
 
 
@@ -106,13 +108,13 @@ class Cleaner:
         return items if cleaned == items else cleaned
 
     def may_change(self, document: bytes) -> bool:
-        """Whether JSON can hold what must go. It is a quick look: most records hold no address."""
+        """Whether JSON can hold what must go. It is a quick look: most records do not hold an address."""
         if self._only_addresses:
             return any(sign in document for sign in _SIGNS_OF_AN_ADDRESS)
         return not self.keeps_all
 
     def stays(self, text: str) -> bool:
-        """Whether a text in a column of no class certainly stays as it is. It is a quick look, like ``may_change``."""
+        """Whether a text in a column without a class certainly stays as it is: a quick look, like ``may_change``."""
         return self.policy.profile == "keep" and "@" not in text and not text.startswith(_JSON)
 
     def column(self, value: Json) -> Json:

@@ -76,7 +76,7 @@ _ALREADY: dict[Kind, set[type]] = {
 def _whole_numbers_as_text(values: list[Json]) -> list[Json]:
     try:
         return [str(value) if type(value) is int else value for value in values]
-    except ValueError:  # Python writes no number of thousands of digits
+    except ValueError:  # Python refuses to write a number of more than 4,300 digits
         return values
 
 

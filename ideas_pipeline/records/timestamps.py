@@ -72,8 +72,8 @@ _DOT_NET = re.compile(r"/Date\((-?[0-9]{1,20})(?:[+-][0-9]{4})?\)/")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DIGITS_OF_A_DAY = 8
 
-# Formats that Arrow parses a column at a time; anything else is parsed value by value. 0000-00-00 has none of
-# them, because Arrow refuses the whole column if one day does not exist.
+# Formats that Arrow parses a column at a time; anything else is parsed value by value. A month and a day are not 00:
+# Arrow refuses a whole column if one day does not exist.
 _PLAIN = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 _PLAIN_WITH_ZONE = _PLAIN + r"(Z|[+-][0-9]{2}:[0-9]{2})$"
 _PLAIN_NAIVE = _PLAIN + "$"
@@ -279,7 +279,7 @@ def unit_of(number: float) -> str | None:
 
 
 def _moment(number: float, unit: str) -> float:
-    """Microseconds since 1970. Integers stay exact in units that are no shorter."""
+    """Microseconds since 1970 of a number of units. Integers stay exact, except nanoseconds."""
     return number * _UNITS[unit] if _UNITS[unit] < 1 else number * int(_UNITS[unit])
 
 

@@ -50,13 +50,13 @@ def old(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(run: str, page: ArchivedPage) -> list[Any]:
+def described(run: str, page: ArchivedPage) -> list[Any]:
     body = hashlib.sha256(page.body).hexdigest()[:16]
     return [run, page.stream, page.scope, page.position, page.bounded, page.status, page.received_at, body]
 
 
 def converted(community: Path) -> list[list[Any]]:
-    return [told(file.stem, page) for file in run_files(community) for page in pages_in(file)]
+    return [described(file.stem, page) for file in run_files(community) for page in pages_in(file)]
 
 
 def test_every_page_is_what_the_earlier_version_read(old):

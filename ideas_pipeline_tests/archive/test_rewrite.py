@@ -56,7 +56,7 @@ def test_a_page_can_be_dropped(archive):
     assert bodies(archive) == [b"by ben", b"by ben"]
 
 
-def test_what_is_said_of_a_page_can_be_changed(archive):
+def test_the_scope_of_a_page_can_be_changed(archive):
     assert rewrite(archive, lambda kept: replace(kept, scope=kept.scope.replace("ann", "***"))) == 2
     assert [kept.scope for kept in archived(archive)] == ["1", "***", "1", "***"]
 

@@ -124,7 +124,7 @@ def test_a_person_who_is_erased_in_mid_run_is_erased_when_it_ends(warehouse: War
     assert places_with_the_person(warehouse, tmp_path, "") == set()
 
 
-def test_whom_the_source_deleted_is_erased_and_let_in_again_where_it_was_no_deletion(
+def test_whom_the_source_deleted_is_erased_and_readmitted_if_it_was_not_a_deletion(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     contract = contract_with({})
@@ -210,7 +210,7 @@ def what_people_see(warehouse: Warehouse) -> dict[str, set[str]]:
     }
 
 
-def test_the_list_is_found_in_the_warehouse_where_the_state_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_the_list_is_found_in_the_warehouse_if_the_state_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:
     contract, key = contract_with({}), "a key of our own"
     with simulated(contract) as running:
         night(running, warehouse, tmp_path / "one", privacy_of(contract, tmp_path / "one", key))
@@ -233,7 +233,7 @@ def test_the_audit_says_what_was_blanked_and_not_who(warehouse: Warehouse, tmp_p
     assert not any(needle in repr(line) for needle in NEEDLES)
 
 
-def test_an_address_finds_the_person_where_it_is_stored_or_hashed(sqlite_url: str, tmp_path: Path) -> None:
+def test_an_address_finds_the_person_if_it_is_stored_or_hashed(sqlite_url: str, tmp_path: Path) -> None:
     contract = votes_without_ids()
     privacy = privacy_of(contract, tmp_path)
     with simulated(contract) as running, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
@@ -243,7 +243,7 @@ def test_an_address_finds_the_person_where_it_is_stored_or_hashed(sqlite_url: st
         assert privacy.person_with(warehouse, "nobody@people.example") is None
 
 
-def test_bytes_that_another_reader_holds_on_to_are_said_and_gone_the_second_time(
+def test_bytes_that_another_reader_holds_are_reported_and_removed_the_second_time(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ideas_pipeline.warehouse.vacuum._WAIT_SECONDS", 0)
@@ -258,7 +258,7 @@ def test_bytes_that_another_reader_holds_on_to_are_said_and_gone_the_second_time
         assert places_with_the_person(warehouse, tmp_path, "") == set()
 
 
-def test_a_person_who_is_erased_in_mid_run_is_erased_by_the_next_one_where_it_was_killed(
+def test_a_person_who_is_erased_in_mid_run_is_erased_by_the_next_one_if_it_was_killed(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     contract = contract_with({})

@@ -113,7 +113,7 @@ def test_another_communitys_rows_are_another_persons(warehouse, tmp_path):
     assert only(warehouse, "ideas")["author_id"] == ANN
 
 
-def test_texts_go_only_where_that_was_asked_for_with_what_hangs_on_them(warehouse, tmp_path):
+def test_texts_are_removed_only_if_that_was_asked_for_with_what_depends_on_them(warehouse, tmp_path):
     answer = {"idea_id": "1", "question_id": "q", "value": "Because", "_scope": "c1"}
     ideas = [idea("1", author_id=ANN, title="Trees"), idea("2", author_id="person-1", title="Bees")]
     load(warehouse, "ideas", ideas, on=1, embedded={"idea_answers": [answer]}, stated={"idea_answers": ["1"]})

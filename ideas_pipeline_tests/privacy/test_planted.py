@@ -89,12 +89,12 @@ def test_a_stricter_policy_reaches_what_is_stored_already(later: Policy, warehou
         sent = orjson.dumps([lists.get(path) for path in server.paths()])
         there = everywhere(warehouse, tmp_path)
         assert left(planted, CLASSES, there) == left(planted, CLASSES, sent), "all of it was stored"
-        said = privacy_of(later, tmp_path).begin(warehouse)
+        notes = privacy_of(later, tmp_path).begin(warehouse)
         not_kept = tuple(of for of in CLASSES if getattr(later, of) != "keep")
         assert left(planted, not_kept, everywhere(warehouse, tmp_path)) == []
-        assert "was applied to what was stored already: rows: " in said[0]
-        assert re.search(r"archived pages: [1-9]", said[0])
-        # Said once; and the rows are those that a sync under this policy would have stored.
+        assert "was applied to what was stored already: rows: " in notes[0]
+        assert re.search(r"archived pages: [1-9]", notes[0])
+        # The note comes once, and the rows are those that a sync under this policy would have stored.
         assert privacy_of(later, tmp_path).begin(warehouse) == []
         before = {table: _compared(warehouse, table) for table in TABLES}
         past = held(warehouse, IDEA_HISTORY)
@@ -117,14 +117,14 @@ def test_a_replay_of_the_archive_loads_what_the_sync_stored(policy: Policy, sqli
 
 
 def _compared(warehouse: Warehouse, table: str) -> list[dict[str, Any]]:
-    """What a table says of the community."""
+    """The rows of a table, without what the pipeline notes about them."""
     return [{n: v for n, v in row.items() if n[0] != "_" or n == "_extra"} for row in held(warehouse, table)]
 
 
 def test_a_looser_policy_says_what_it_cannot_bring_back(warehouse: Warehouse, tmp_path: Path) -> None:
     privacy_of(DROP, tmp_path).begin(warehouse)
-    said = privacy_of(Policy("drop", "keep", "drop", "hash"), tmp_path).begin(warehouse)
-    assert said == [
+    notes = privacy_of(Policy("drop", "keep", "drop", "hash"), tmp_path).begin(warehouse)
+    assert notes == [
         "IDEAS_PII_NAME, IDEAS_PII_FREE_TEXT: more is kept than before. What was dropped or hashed comes back with"
         " `ideas-pipeline sync --full` only, and only as far as the API still has it."
     ]

@@ -37,7 +37,7 @@ def test_what_a_person_wrote_stays_under_the_surrogate(rows):
     assert idea.columns == {"id": "5", "author_id": surrogate(ANN), "title": "Trees", "body": "More of them"}
 
 
-def test_what_a_person_wrote_goes_where_that_was_asked_for(tmp_path):
+def test_what_a_person_wrote_is_removed_if_that_was_asked_for(tmp_path):
     rows = redactor(erased(tmp_path, ANN, texts=True))
     idea = record(id="5", author_id=ANN, title="Trees", vote_count=2)
     idea.embedded["idea_answers"] = [record(idea_id="5", question_id="q", value="Because")]
@@ -46,7 +46,7 @@ def test_what_a_person_wrote_goes_where_that_was_asked_for(tmp_path):
     assert idea.embedded["idea_answers"][0].columns["value"] is None
 
 
-def test_an_id_that_was_made_of_a_persons_is_made_anew_with_all_that_refers_to_it(short):
+def test_a_composite_id_that_contains_a_persons_is_replaced_with_all_that_refers_to_it(short):
     made = json.dumps(["42", "42", None], separators=(",", ":"))
     vote = record(id=made, idea_id="42", user_id="42")
     vote.embedded["vote_ratings"] = [record(vote_id=made, criterion_id="1")]
@@ -107,7 +107,7 @@ def test_beside_an_erased_persons_id_fields_about_the_person_go_though_they_say_
         ({"followers": {"42": {"since": 1}, "41": {}}}, {"followers": {surrogate("42"): {"since": 1}, "41": {}}}),
     ],
 )
-def test_a_short_id_means_a_person_only_where_its_name_says_so(short, extra, left):
+def test_a_short_id_means_a_person_only_if_its_name_says_so(short, extra, left):
     assert short.json(extra) == (left or extra)
 
 

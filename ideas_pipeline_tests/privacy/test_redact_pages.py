@@ -63,7 +63,7 @@ def test_plain_lists_and_maps_by_id_are_found(cleaned):
     assert found == {"data": {surrogate(ANN): {"id": surrogate(ANN)}, "person-1": {"id": "person-1"}}}
 
 
-def test_texts_go_where_that_was_asked_for(cleaned):
+def test_texts_are_removed_if_that_was_asked_for(cleaned):
     comment = {"id": "9", "author_id": ANN, "body": "Yes"}
     assert cleaned("comments", {"data": [comment]})["data"][0]["body"] == "Yes"
     assert cleaned("comments", {"data": [comment]}, texts=True)["data"][0]["body"] is None

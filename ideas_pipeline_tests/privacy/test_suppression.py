@@ -78,7 +78,7 @@ def test_a_broken_list_is_refused_and_not_taken_for_an_empty_one(tmp_path):
         list_in(tmp_path)
 
 
-def test_a_list_that_cannot_be_written_is_said(tmp_path):
+def test_a_list_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "state").write_text("a file where the folder should be")
     with pytest.raises(PrivacyError, match="cannot be written"):
         erased(tmp_path / "state", "42")

@@ -1,4 +1,4 @@
-"""Rows to type, and what came of them, for the tests of ``records``."""
+"""Typing of rows, and reading of the results, for the tests of ``records``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def loaded(result: Typed) -> list[dict[str, Any]]:
 
 
 def value(column: str, given: Any, table: str = "ideas", **options: Any) -> Any:
-    """What ``given`` becomes in ``column``; the reason where it is rejected."""
+    """What ``given`` becomes in ``column``; the reason if it is rejected."""
     result = typed_rows(table, {"id": "1", column: given}, **options)
     [row] = loaded(result)
     if not result.rejects:

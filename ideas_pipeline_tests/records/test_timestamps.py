@@ -14,7 +14,7 @@ NONE = ("0000-00-00", "-0001-11-30", "0001-01-01", "1970-01-01 00:00:00", "9999-
 
 
 def moment(value, timezone="UTC", epoch=None, no_times=()):
-    """The time in UTC as ISO text; the reason where it cannot be read; None where it means none."""
+    """The time in UTC as ISO text; the reason if it cannot be read; None if it means that there is no time."""
     [micros], reasons = timestamps([value], TimeFormat(timezone, epoch, no_times))
     if micros is None and not reasons:
         return None
@@ -76,7 +76,7 @@ def test_a_date_is_its_midnight():
 
 
 @pytest.mark.parametrize("number", [1706691600, "1706691600", 1706691600000, 1706691600000000])
-def test_a_day_that_means_no_time_takes_no_number_that_is_a_time_in_another_unit(number):
+def test_a_number_means_no_time_only_in_the_unit_in_which_it_is_likely_a_time(number):
     assert moment(number, no_times=("1970-01-01",)) == NINE
     assert moment(number, no_times=("2024-01-31",)) is None
     assert moment(0, no_times=("1970-01-01",)) is None
@@ -172,7 +172,7 @@ def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(h
         ([1], "is not a time"),
     ],
 )
-def test_what_is_no_time_has_a_reason(value, reason):
+def test_what_is_not_a_time_has_a_reason(value, reason):
     assert reason in moment(value)
 
 
@@ -238,6 +238,6 @@ def test_a_values_neighbours_do_not_change_how_it_is_read(values, zone, epoch):
     written = TimeFormat(zone, epoch, no_times=NONE)
     together, reasons = timestamps(values, written)
     for position, value in enumerate(values):
-        # A fraction beside it makes it be read by itself.
+        # Beside a fraction, every value is read by itself.
         [alone, _], alone_reasons = timestamps([value, 1_000_000_000.5], written)
         assert (alone, alone_reasons.get(0)) == (together[position], reasons.get(position))

@@ -168,7 +168,7 @@ def test_unmapped_fields_that_cannot_be_stored_are_a_value_that_is_rejected():
 
 
 def test_what_means_the_same_has_the_same_fingerprint():
-    said = {"score": 3, "vote_count": "2", "created_at": "2024-07-31T11:00:00+02:00", "is_anonymous": 0}
+    one = {"score": 3, "vote_count": "2", "created_at": "2024-07-31T11:00:00+02:00", "is_anonymous": 0}
     same = {
         "score": "3.0",
         "vote_count": 2.0,
@@ -176,7 +176,7 @@ def test_what_means_the_same_has_the_same_fingerprint():
         "is_anonymous": "no",
         "title": None,
     }
-    assert row_hash(**said) == row_hash(**same)
+    assert row_hash(**one) == row_hash(**same)
     assert row_hash(created_at="2024-07-31 11:00:00", timezone="Europe/Madrid") == row_hash(created_at=1722416400)
     assert row_hash(score=0.0) == row_hash(score=-0.0)
     assert row_hash(_extra={"a": 1, "b": {"d": 1, "c": 2}}) == row_hash(_extra={"b": {"c": 2, "d": 1}, "a": 1})
@@ -264,7 +264,7 @@ def test_any_json_in_any_column_is_a_row_or_a_reject_and_order_does_not_matter(r
 
 
 @given(st.lists(LABEL, max_size=4))
-def test_the_same_holds_where_a_key_has_two_parts(rows):
+def test_the_same_holds_if_a_key_has_two_parts(rows):
     result = typed_rows("idea_labels", *rows)
     keys = [json.dumps([r["idea_id"], r["label_id"]]) for r in loaded(result)]
     keys += [r.key for r in result.rejects if r.column is None]

@@ -90,8 +90,8 @@ def test_nothing_has_happened_after_the_end_and_something_shortly_before() -> No
     ]
     assert ends - timedelta(days=7) < max(acts) < ends
     when = ("created_at", "updated_at", "published_at", "joined_at", "last_seen_at")
-    told = [row[name] for table in tables.values() for row in table.values() for name in when if row.get(name)]
-    assert max(map(datetime.fromisoformat, told)) < ends + timedelta(days=1)
+    times = [row[name] for table in tables.values() for row in table.values() for name in when if row.get(name)]
+    assert max(map(datetime.fromisoformat, times)) < ends + timedelta(days=1)
 
 
 def test_many_people_do_nothing() -> None:
