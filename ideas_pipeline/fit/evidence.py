@@ -39,7 +39,8 @@ class Exchange:
         documented: from a description of the API: the names are real, the values are made up.
         base: the address that ``path`` is below; empty if unknown.
         problem: why no response came, as a clause.
-        refuses_token, states_error: as in ``ideas_api.responses.Response``; false in recorded exchanges.
+        refuses_token: as in ``ideas_api.responses.Response``; always false in recorded exchanges.
+        states_error: as there: a good status with a body that calls itself an error.
     """
 
     source: str

@@ -13,6 +13,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.fit.evidence import Exchange, origin_of
+from ideas_pipeline.ideas_api.error_bodies import stated_error
 
 
 def is_har(document: Any) -> bool:
@@ -48,6 +49,7 @@ def _exchange(entry: Any, source: str) -> Exchange:
     if posted is not None:
         values, send_as = posted
     body, text = _content(response.get("content") or {})
+    status = int(response.get("status") or 0)
     return Exchange(
         source,
         str(request["method"]).upper(),
@@ -55,12 +57,13 @@ def _exchange(entry: Any, source: str) -> Exchange:
         values,
         send_as,
         _pairs(request.get("headers")),
-        int(response.get("status") or 0) or None,
+        status or None,
         body,
         text,
         _pairs(response.get("headers")),
         _moment(entry),
         base=origin_of(parts),
+        states_error=200 <= status < 300 and stated_error(body, status).marked,
     )
 
 

@@ -30,7 +30,7 @@ def fit_recorded_login(exchanges: Sequence[Exchange], draft: Draft, credentials:
         known |= {credentials.client_id: "{client_id}", credentials.client_secret: "{client_secret}"}
     tokens: list[str] = []
     for exchange in exchanges:
-        if not exchange.values or (exchange.status is not None and not exchange.ok):
+        if not exchange.values or (exchange.status is not None and not exchange.ok) or exchange.states_error:
             continue
         fields = {name: placeholder_of(name, value, known) for name, value in exchange.values.items()}
         has_known_code = any(known.get(str(value)) == "{auth_code}" for value in exchange.values.values())

@@ -266,6 +266,15 @@ def test_a_parameter_named_code_alone_is_not_a_login(tmp_path: Path) -> None:
     assert values(fitted_from(har(tmp_path, language, code, token, lists)))["auth.token.path"] == "exchange"
 
 
+def test_a_login_that_was_refused_with_status_200_shows_nothing(tmp_path: Path) -> None:
+    base, client = "https://api.example.com/v2", {"client_id": "x", "client_secret": "y"}
+    refused = entry(f"{base}/login", {"success": False, "msg": "invalid-request"}, posted=client)
+    code = entry(f"{base}/auth/code", {"auth_code": "abcdef123"}, posted=client)
+    lists = entry(f"{base}/ideas", {"data": [{"id": 1}]})
+    shown = values(fitted_from(har(tmp_path, refused, code, lists)))
+    assert [place for place in shown if place.startswith("auth.code")] == ["auth.code.send_as"]
+
+
 def test_requests_beside_the_address_are_left_out(tmp_path: Path) -> None:
     base = "https://api.example.com"
     old = entry(f"{base}/v1/ideas", {"rows": [{"id": n, "title": f"Idea {n}"} for n in range(12)]})
