@@ -33,7 +33,7 @@ FOLLOWS = (
 
 
 def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
-    """One asset per mart; a run of one mart builds all of them."""
+    """One asset per mart; a run of one mart refreshes all of them."""
     assets = {**contract.tables(), **{name: name for name in (IDEA_HISTORY.name, *MARTS)}}
 
     @dg.multi_asset(
