@@ -19,9 +19,10 @@ _VARIABLE = "IDEAS_ANALYST_PASSWORD"
 def grant_analyst(name: str, as_json: bool) -> None:
     """Let the PostgreSQL role NAME read the warehouse, and nothing more. Create the role if it does not exist.
 
-    The role can read every table and mart, including future ones, except rejected records and erased people. It can
-    write to label_classes only. A new role's password is taken from IDEAS_ANALYST_PASSWORD, or asked for on a terminal;
-    for an existing role, that variable changes the password. Running the command again is safe.
+    The role can read the pipeline's tables and marts, including those that a later version adds, except rejected
+    records and erased people. It cannot read anything else in the schema that belongs to the role of the syncs: a right
+    to it is revoked. It can write to label_classes only. A new role's password is taken from IDEAS_ANALYST_PASSWORD, or
+    asked for on a terminal; for an existing role, that variable changes the password. Running it again is safe.
 
     \b
     Example:  ideas-pipeline grant-analyst ada
@@ -29,6 +30,7 @@ def grant_analyst(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from ideas_pipeline.app import open_warehouse
+    from ideas_pipeline.marts.build import MARTS
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse import grants
 
@@ -40,12 +42,12 @@ def grant_analyst(name: str, as_json: bool) -> None:
         if is_new and password is None:
             password = _ask_password(name)
         with warehouse.writing() as tx:
-            granted = grants.grant_analyst(tx, name, password)
+            granted = grants.grant_analyst(tx, name, password, MARTS)
     if as_json:
         print(json.dumps(asdict(granted), indent=2))
         return
     done = "was created. It can read" if granted.created else "can read"
-    click.echo(f"The role {name} {done} {len(granted.readable)} tables, and future ones.")
+    click.echo(f"The role {name} {done} {len(granted.readable)} tables, and those that a later version adds.")
     if password is not None and not granted.created:
         click.echo("Its password was changed.")
     click.echo(f"It can write to {', '.join(granted.writable) or 'none'}.")

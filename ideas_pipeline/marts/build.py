@@ -34,6 +34,7 @@ from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.grants import share
 from ideas_pipeline.warehouse.schema import comments
 
 # In build order: some marts are built from others.
@@ -186,6 +187,7 @@ def _prepare(connection: sa.Connection) -> None:
     """Create the marts' tables and update their comments. A table with other columns is dropped first."""
     inspector = sa.inspect(connection)
     columns = {name: found for (_, name), found in inspector.get_multi_columns().items()}
+    created = []
     keys = {name: found["constrained_columns"] for (_, name), found in inspector.get_multi_pk_constraint().items()}
     for mart in MARTS.values():
         table = mart.table
@@ -198,6 +200,8 @@ def _prepare(connection: sa.Connection) -> None:
         # The table holds the rows of every community.
         connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name))
         table.create(connection)
+        created.append(table.name)
+    share(connection, created)
     for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
         connection.execute(comment)
 

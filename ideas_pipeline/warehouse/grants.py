@@ -1,7 +1,9 @@
 """Read access for analysts: a role on PostgreSQL.
 
-The role reads all tables except those that are withheld, including tables that are created later, and writes only those
-that analysts own. This relies on rights: a role can change its own default to read-only transactions.
+The role reads the pipeline's tables and marts by name, except those that are withheld, and writes only those that
+analysts maintain. No default of the schema is set, so nothing that others create there becomes readable: a table or
+mart that the pipeline creates later is granted by ``share``. This relies on rights: a role can change its own default
+to read-only transactions.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
+from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.bookkeeping import ERASURES, REJECTED_RECORDS
 from ideas_pipeline.warehouse.database import Transaction
@@ -37,6 +40,15 @@ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v
 ORDER BY relname
 """
 
+# The roles that may write the table of the analysts: nobody but an analyst has that right. The rights themselves are
+# the only list of analysts, so that it follows a role that is renamed or dropped, and a dump that is restored.
+_ANALYSTS = """
+SELECT DISTINCT rolname
+FROM pg_class, aclexplode(relacl) AS given JOIN pg_roles AS role ON role.oid = given.grantee
+WHERE pg_class.oid = to_regclass(:table) AND given.privilege_type = 'INSERT' AND given.grantee <> relowner
+ORDER BY rolname
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Granted:
@@ -55,13 +67,14 @@ def has_role(tx: Transaction, role: str) -> bool:
     return _has_role(tx.connection, role)
 
 
-def grant_analyst(tx: Transaction, role: str, password: str | None) -> Granted:
-    """Let ``role`` read the whole warehouse, of all communities, and revoke any other right to its tables.
+def grant_analyst(tx: Transaction, role: str, password: str | None, marts: Iterable[str]) -> Granted:
+    """Let ``role`` read the whole warehouse, of all communities, and revoke any other right to what we own.
 
     Args:
         tx: A transaction that writes.
         role: The role's name. It is created if it does not exist.
         password: The role's password; None keeps the password of an existing role.
+        marts: The names of the marts, which are granted with the tables as far as they exist.
 
     Raises:
         WarehouseMisconfigured: There cannot be such a role.
@@ -73,7 +86,8 @@ def grant_analyst(tx: Transaction, role: str, password: str | None) -> Granted:
     if created or password is not None:
         _set_login(connection, role, created, password)
     ours = [table.relname for table in connection.execute(sa.text(_TABLES), {"role": role}) if table.is_ours]
-    readable = tuple(name for name in ours if name not in _WITHHELD)
+    granted = {*METADATA.tables, *marts}.difference(_WITHHELD)
+    readable = tuple(name for name in ours if name in granted)
     writable = tuple(name for name in ours if name in _OWNED_BY_ANALYSTS)
     if not ours:
         raise WarehouseError(
@@ -87,6 +101,16 @@ def grant_analyst(tx: Transaction, role: str, password: str | None) -> Granted:
             " an administrator of the database correct that, or choose the name of a new role."
         )
     return Granted(role, created, readable, writable, _WITHHELD)
+
+
+def share(connection: sa.Connection, created: Iterable[str]) -> None:
+    """Let every analyst's role read the tables that were ``created`` just now, except those that are withheld."""
+    readable = [name for name in created if name not in _WITHHELD]
+    if connection.dialect.name != "postgresql" or not readable:
+        return
+    table = connection.dialect.identifier_preparer.format_table(LABEL_CLASSES)
+    for role in connection.scalars(sa.text(_ANALYSTS), {"table": table}).all():
+        connection.exec_driver_sql(f"GRANT SELECT ON {_listed(connection, readable)} TO {_quoted(connection, role)}")
 
 
 def _check_possible(engine: sa.Engine, role: str) -> None:
@@ -138,23 +162,19 @@ def _set_login(connection: sa.Connection, role: str, created: bool, password: st
 def _set_rights(
     connection: sa.Connection, role: str, ours: Iterable[str], readable: Iterable[str], writable: Iterable[str]
 ) -> None:
-    def listed(names: Iterable[str]) -> str:
-        return ", ".join(_quoted(connection, name) for name in names)
-
     to = _quoted(connection, role)
     schema = _quoted(connection, str(connection.scalar(sa.func.current_schema())))
     database = _quoted(connection, str(connection.scalar(sa.func.current_database())))
     statements = [
         f"GRANT CONNECT ON DATABASE {database} TO {to}",
         f"GRANT USAGE ON SCHEMA {schema} TO {to}",
-        f"REVOKE ALL ON {listed(ours)} FROM {to}",
-        f"GRANT SELECT ON {listed(readable)} TO {to}",
-        # Marts with new columns are new tables.
+        f"REVOKE ALL ON {_listed(connection, ours)} FROM {to}",
+        f"GRANT SELECT ON {_listed(connection, readable)} TO {to}",
+        # Earlier versions granted whatever we would create in the schema.
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON TABLES FROM {to}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {to}",
     ]
     if writable:
-        statements.append(f"GRANT INSERT, UPDATE, DELETE ON {listed(writable)} TO {to}")
+        statements.append(f"GRANT INSERT, UPDATE, DELETE ON {_listed(connection, writable)} TO {to}")
     for statement in statements:
         connection.exec_driver_sql(statement)
 
@@ -179,6 +199,10 @@ def _wrong(connection: sa.Connection, role: str, writable: Iterable[str]) -> Ite
         yield f"it may read {', '.join(read)}"
     if written := [table.relname for table in tables if table.writes and table.relname not in writable]:
         yield f"it may write {written[0]}" + (f" and {len(written) - 1} more" if written[1:] else "")
+
+
+def _listed(connection: sa.Connection, names: Iterable[str]) -> str:
+    return ", ".join(_quoted(connection, name) for name in names)
 
 
 def _quoted(connection: sa.Connection, name: str) -> str:

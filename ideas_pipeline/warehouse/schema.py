@@ -17,6 +17,7 @@ from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, REJECTED_RECORDS, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.warehouse.database import reading, writing
+from ideas_pipeline.warehouse.grants import share
 
 # Engines that report column types as they were declared, so that they can be compared.
 _COMPARABLE = {"sqlite", "postgresql"}
@@ -30,8 +31,10 @@ def prepare(engine: sa.Engine) -> None:
             return  # does not wait for a writer
     with writing(engine) as connection:
         # Compare again: another process may have migrated the tables meanwhile.
-        for statement in _migration(connection):
+        statements = _migration(connection)
+        for statement in statements:
             connection.execute(statement)
+        share(connection, (s.element.name for s in statements if isinstance(s, sa.schema.CreateTable)))
 
 
 def _migration(connection: sa.Connection) -> list[sa.Executable]:

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
-from ideas_pipeline.warehouse.grants import grant_analyst, has_role
+from ideas_pipeline.marts.build import MARTS, refresh_marts
+from ideas_pipeline.warehouse.grants import Granted, grant_analyst, has_role
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
@@ -37,8 +38,8 @@ def role(administrator: sa.Engine) -> Iterator[str]:
 @pytest.fixture
 def warehouse(postgresql_url: str) -> Iterator[Warehouse]:
     with Warehouse.open(postgresql_url, COMMUNITY) as opened:
-        run(opened.engine, "CREATE TABLE mart_funnel (community text, ideas bigint)")
         load(opened, "ideas", [idea("1")], on=1)
+        call_writing(opened, refresh_marts, "UTC")
         yield opened
 
 
@@ -78,6 +79,10 @@ def may(connection: sa.Connection, statement: str) -> bool:
     return True
 
 
+def grant(warehouse: Warehouse, role: str, password: str | None) -> Granted:
+    return call_writing(warehouse, grant_analyst, role, password, MARTS)
+
+
 def tables(warehouse: Warehouse) -> set[str]:
     return set(sa.inspect(warehouse.engine).get_table_names())
 
@@ -99,7 +104,7 @@ def rights(administrator: sa.Engine) -> list[object]:
 
 
 def test_an_analyst_reads_every_table_but_rejected_records_and_erasures(warehouse: Warehouse, role: str) -> None:
-    granted = call_writing(warehouse, grant_analyst, role, "a secret")
+    granted = grant(warehouse, role, "a secret")
     assert granted.created
     assert set(granted.readable) == tables(warehouse) - WITHHELD
     with as_role(warehouse.engine, role) as analyst:
@@ -107,18 +112,77 @@ def test_an_analyst_reads_every_table_but_rejected_records_and_erasures(warehous
         assert analyst.scalar(sa.text("SELECT count(*) FROM ideas")) == 1
 
 
-def test_an_analyst_reads_a_table_that_is_made_later_or_made_anew(warehouse: Warehouse, role: str) -> None:
-    call_writing(warehouse, grant_analyst, role, "a secret")
-    run(warehouse.engine, "DROP TABLE mart_funnel", "CREATE TABLE mart_funnel AS SELECT 'acme' AS community")
-    run(warehouse.engine, "CREATE TABLE mart_cohorts AS SELECT 'acme' AS community")
+def test_nothing_else_in_the_schema_is_granted_whoever_made_it_and_when(
+    warehouse: Warehouse, role: str, administrator: sa.Engine
+) -> None:
+    quoted = administrator.dialect.identifier_preparer.quote_identifier(role)
+    hidden = ["quarantine", "salaries", "quarantine_later", "mart_salaries"]
+    run(
+        warehouse.engine,
+        "CREATE VIEW quarantine AS SELECT payload FROM _rejected_records",
+        "CREATE TABLE salaries AS SELECT 1 AS euros",
+    )
+    before = grant(warehouse, role, "a secret")
+    # As earlier versions left it: a default for the schema, and a right to all that was in it.
+    run(
+        warehouse.engine,
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {quoted}",
+        f"GRANT SELECT ON quarantine, salaries TO {quoted}",
+    )
+    assert grant(warehouse, role, None).readable == before.readable
+    run(
+        warehouse.engine,
+        "CREATE MATERIALIZED VIEW quarantine_later AS SELECT payload FROM _rejected_records",
+        "CREATE TABLE mart_salaries AS SELECT 1 AS euros",
+    )
+    with as_role(warehouse.engine, role) as analyst:
+        assert [name for name in hidden if may(analyst, f"SELECT * FROM {name}")] == []
+    assert set(hidden).isdisjoint(before.readable)
+
+
+def test_an_analyst_reads_a_mart_that_is_created_later_or_has_other_columns(warehouse: Warehouse, role: str) -> None:
+    run(warehouse.engine, "DROP TABLE mart_funnel")
+    grant(warehouse, role, "a secret")
+    run(warehouse.engine, "ALTER TABLE mart_cohorts ADD COLUMN of_another_version text")
+    call_writing(warehouse, refresh_marts, "UTC")
     with as_role(warehouse.engine, role) as analyst:
         for name in ("mart_funnel", "mart_cohorts"):
-            assert analyst.scalar(sa.text(f"SELECT community FROM {name}")) == "acme"
+            assert may(analyst, f"SELECT * FROM {name}")
             assert not may(analyst, f"DELETE FROM {name}")
 
 
+def test_an_analyst_reads_a_table_that_an_upgrade_adds_unless_it_is_withheld(
+    warehouse: Warehouse, role: str, administrator: sa.Engine
+) -> None:
+    grant(warehouse, role, "a secret")
+    run(administrator, "DROP TABLE idea_tags", "DROP TABLE _rejected_records")
+    url = warehouse.url.render_as_string(hide_password=False)
+    with Warehouse.open(url, COMMUNITY) as opened, as_role(opened.engine, role) as analyst:
+        assert may(analyst, "SELECT * FROM idea_tags")
+        assert not may(analyst, "SELECT * FROM _rejected_records")
+
+
+def test_what_is_created_later_is_for_analysts_alone_also_after_one_of_them_is_dropped(
+    warehouse: Warehouse, role: str, administrator: sa.Engine
+) -> None:
+    quoted = administrator.dialect.identifier_preparer.quote_identifier(role)
+    with dropped(administrator, "reader"):
+        run(
+            administrator,
+            "CREATE ROLE reader LOGIN",
+            "GRANT USAGE ON SCHEMA public TO reader",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+        )
+        grant(warehouse, role, "a secret")
+        run(administrator, f"DROP OWNED BY {quoted} CASCADE", f"DROP ROLE {quoted}", "DROP TABLE mart_funnel")
+        call_writing(warehouse, refresh_marts, "UTC")
+        with as_role(warehouse.engine, "reader") as reader:
+            assert may(reader, "SELECT * FROM ideas")
+            assert not may(reader, "SELECT * FROM mart_funnel")
+
+
 def test_an_analyst_changes_nothing_and_makes_nothing(warehouse: Warehouse, role: str) -> None:
-    call_writing(warehouse, grant_analyst, role, "a secret")
+    grant(warehouse, role, "a secret")
     with as_role(warehouse.engine, role) as analyst:
         for name in tables(warehouse) - {"label_classes"}:
             assert not may(analyst, f"DELETE FROM {name}")
@@ -132,7 +196,7 @@ def test_an_analyst_changes_nothing_and_makes_nothing(warehouse: Warehouse, role
 
 
 def test_an_analyst_writes_the_table_that_analysts_own(warehouse: Warehouse, role: str) -> None:
-    assert call_writing(warehouse, grant_analyst, role, "a secret").writable == ("label_classes",)
+    assert grant(warehouse, role, "a secret").writable == ("label_classes",)
     with as_role(warehouse.engine, role) as analyst:
         analyst.exec_driver_sql("INSERT INTO label_classes VALUES ('acme', '1', 'adopted')")
         analyst.exec_driver_sql("UPDATE label_classes SET class = 'rejected'")
@@ -142,16 +206,16 @@ def test_an_analyst_writes_the_table_that_analysts_own(warehouse: Warehouse, rol
 
 
 def test_granting_twice_changes_nothing(warehouse: Warehouse, role: str, administrator: sa.Engine) -> None:
-    call_writing(warehouse, grant_analyst, role, "a secret")
+    grant(warehouse, role, "a secret")
     before = rights(administrator)
-    assert not call_writing(warehouse, grant_analyst, role, None).created
+    assert not grant(warehouse, role, None).created
     assert rights(administrator) == before
 
 
 def test_rights_that_were_given_besides_are_taken_away(
     warehouse: Warehouse, role: str, administrator: sa.Engine
 ) -> None:
-    call_writing(warehouse, grant_analyst, role, "a secret")
+    grant(warehouse, role, "a secret")
     before = rights(administrator)
     quoted = administrator.dialect.identifier_preparer.quote_identifier(role)
     run(
@@ -160,7 +224,7 @@ def test_rights_that_were_given_besides_are_taken_away(
         f"GRANT SELECT (payload) ON _rejected_records TO {quoted}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO {quoted}",
     )
-    call_writing(warehouse, grant_analyst, role, None)
+    grant(warehouse, role, None)
     assert rights(administrator) == before
     with as_role(warehouse.engine, role) as analyst:
         assert not may(analyst, "SELECT payload FROM _rejected_records")
@@ -183,7 +247,7 @@ def test_a_role_that_can_do_more_all_the_same_is_refused_and_nothing_is_changed(
     run(administrator, f"CREATE ROLE {quoted} LOGIN", given.format(quoted))
     before = rights(administrator)
     with pytest.raises(WarehouseError, match="Nothing was changed") as refused:
-        call_writing(warehouse, grant_analyst, role, None)
+        grant(warehouse, role, None)
     assert said in str(refused.value) + "."
     assert rights(administrator) == before
 
@@ -200,7 +264,7 @@ def loader(administrator: sa.Engine, role: str) -> Iterator[sa.Engine]:  # it go
 
 def test_where_we_may_create_no_roles_a_sentence_says_who_can(loader: sa.Engine, role: str) -> None:
     with pytest.raises(WarehouseError, match="may not create roles") as refused:
-        call_writing(Warehouse(loader, COMMUNITY), grant_analyst, role, "a secret")
+        grant(Warehouse(loader, COMMUNITY), role, "a secret")
     assert f'CREATE ROLE "{role}" LOGIN' in str(refused.value)
     assert "a secret" not in str(refused.value)
     assert not call_reading(Warehouse(loader, COMMUNITY), has_role, role)
@@ -211,14 +275,14 @@ def test_a_role_that_an_administrator_made_needs_none_of_our_passwords(
 ) -> None:
     quoted = administrator.dialect.identifier_preparer.quote_identifier(role)
     run(administrator, f"CREATE ROLE {quoted} LOGIN")
-    assert not call_writing(Warehouse(loader, COMMUNITY), grant_analyst, role, None).created
-    run(loader, "CREATE TABLE mart_later AS SELECT 1 AS one")
+    assert not grant(Warehouse(loader, COMMUNITY), role, None).created
+    call_writing(Warehouse(loader, COMMUNITY), refresh_marts, "UTC")
     with as_role(loader, role) as analyst:
         assert may(analyst, "SELECT * FROM ideas")
-        assert may(analyst, "SELECT * FROM mart_later")
+        assert may(analyst, "SELECT * FROM mart_funnel")
         assert not may(analyst, "SELECT * FROM _rejected_records")
     with pytest.raises(WarehouseError, match="may not change the password"):
-        call_writing(Warehouse(loader, COMMUNITY), grant_analyst, role, "a secret")
+        grant(Warehouse(loader, COMMUNITY), role, "a secret")
 
 
 def test_tables_of_another_role_are_not_ours_to_give(warehouse: Warehouse, role: str, administrator: sa.Engine) -> None:
@@ -226,9 +290,7 @@ def test_tables_of_another_role_are_not_ours_to_give(warehouse: Warehouse, role:
         run(administrator, "CREATE ROLE stranger LOGIN CREATEROLE")
         url = administrator.url.set(username="stranger")
         with pytest.raises(WarehouseError, match="belong to another role"):
-            call_writing(
-                Warehouse(sa.create_engine(url, poolclass=sa.NullPool), COMMUNITY), grant_analyst, role, "a secret"
-            )
+            grant(Warehouse(sa.create_engine(url, poolclass=sa.NullPool), COMMUNITY), role, "a secret")
         assert not call_reading(warehouse, has_role, role)
 
 
@@ -257,13 +319,13 @@ def test_the_password_is_the_one_that_was_given_last(warehouse: Warehouse, role:
                 return False
             raise
 
-    call_writing(warehouse, grant_analyst, role, "fîrst 100% 'secret'")
+    grant(warehouse, role, "fîrst 100% 'secret'")
     while lets_in("no secret"):  # the server takes its new rules in when it gets to it
         pass
     assert lets_in("fîrst 100% 'secret'")
-    call_writing(warehouse, grant_analyst, role, None)
+    grant(warehouse, role, None)
     assert lets_in("fîrst 100% 'secret'")
-    call_writing(warehouse, grant_analyst, role, "second")
+    grant(warehouse, role, "second")
     assert lets_in("second")
     assert not lets_in("fîrst 100% 'secret'")
     with administrator.connect() as connection:
@@ -282,5 +344,5 @@ def test_sqlite_has_no_roles_and_the_sentence_says_what_to_do_instead(sqlite_url
 def test_a_name_that_no_role_can_have_is_refused(name: str, warehouse: Warehouse, administrator: sa.Engine) -> None:
     before = rights(administrator)
     with pytest.raises(WarehouseError):
-        call_writing(warehouse, grant_analyst, name, "a secret")
+        grant(warehouse, name, "a secret")
     assert rights(administrator) == before
