@@ -52,6 +52,7 @@ class SweptScope:
         known: called at most once, when a sweep needs them: the ids of its live rows in the warehouse. None if only a
             part of the scope is requested.
         declared: the number of records that its parent declares.
+        declared_before: called when needed: what it declared at the last complete sweep.
         single: whether the scope is a single record, which may not exist.
         edited: the column with the time of a record's last edit, if there is one: a list in its order proves nothing by
             overlap.
@@ -76,6 +77,7 @@ class SweptScope:
         pages: int = 100_000,
         known: Callable[[], Collection[str]] | None = frozenset,
         declared: int | None = None,
+        declared_before: Callable[[], int | None] = lambda: None,
         single: bool = False,
         edited: str | None = None,
     ) -> None:
@@ -90,6 +92,7 @@ class SweptScope:
         self.sweeps = 0
         self.ids: set[str] = set()
         self._paging = paging
+        self._declared_before = declared_before
         self._single = single
         self._limit = sweeps
         self._most_pages = pages
@@ -165,12 +168,18 @@ class SweptScope:
             return
         if self._single and isinstance(error, NotFound):
             self.verdict, self.reason = "not_found", error.message
-        elif isinstance(error, NotFound) and self.declared == 0 and not self._expected.ids():
-            self.verdict = "complete"  # "no records", as the parent says too
+        elif isinstance(error, NotFound) and self._is_declared_empty():
+            self.verdict = "complete"
         else:
             status = f" (HTTP {error.status})" if error.status else ""
             self.verdict, self.reason = "incomplete", f"{error.message}{status}"
             self.retryable = is_retryable(error)
+
+    def _is_declared_empty(self) -> bool:
+        """Whether the parent, too, says that there are no records. A count that was always 0 proves nothing."""
+        if self.declared != 0 or self._seen:
+            return False
+        return not self._expected.ids() or bool(self._declared_before())
 
     def _note(self, page: Page) -> tuple[list[Record], list[str]]:
         """The records of a page that no sweep has seen before, and the ids of all its records."""

@@ -13,7 +13,7 @@ from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.source import Source
 from ideas_pipeline.tables.bookkeeping import RunMode
 from ideas_pipeline.warehouse.batch import Counts
-from ideas_pipeline.warehouse.scopes import live_ids
+from ideas_pipeline.warehouse.scopes import declared_before_of, live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 Verdict = Literal["complete", "incomplete", "failed"]
@@ -86,6 +86,10 @@ def swept_scope(run: Run, stream: str, scope: str, bounds: Bounds = ALL, declare
         with run.warehouse.reading() as tx:
             return live_ids(tx, stream, spec.listed_by, scope)
 
+    def declared_before() -> int | None:
+        with run.warehouse.reading() as tx:
+            return declared_before_of(tx, stream, scope, run.run_id)
+
     return SweptScope(
         scope,
         spec.paging,
@@ -93,6 +97,7 @@ def swept_scope(run: Run, stream: str, scope: str, bounds: Bounds = ALL, declare
         pages=run.source.contract.limits.pages,
         known=known if bounds.open else None,
         declared=declared,
+        declared_before=declared_before,
         single=spec.reads == "one",
         edited="updated_at" if "updated_at" in spec.fields else None,
     )

@@ -263,20 +263,30 @@ def declared_in(tx: Transaction, stream: str, scopes: Collection[str], run_id: s
 
 def declared_before(tx: Transaction, stream: str, scopes: Collection[str], run_id: str) -> dict[str, int | None]:
     """What the parents of ``scopes`` declared at their last complete sweep before the run ``run_id``, by scope."""
-    c = SYNC_SCOPES.c
     staged = staging_ids("declared")
     stage_ids(tx.connection, staged, scopes)
+    among = SYNC_SCOPES.c.scope.in_(sa.select(staged.c.id))
+    found = dict(tx.execute(_select_declared_before(tx, stream, run_id).where(among)).all())
+    staged.drop(tx.connection, checkfirst=False)
+    return found
+
+
+def declared_before_of(tx: Transaction, stream: str, scope: str, run_id: str) -> int | None:
+    """What the parent of ``scope`` declared at its last complete sweep before the run ``run_id``."""
+    query = _select_declared_before(tx, stream, run_id).where(SYNC_SCOPES.c.scope == scope)
+    return dict(tx.execute(query).all()).get(scope)
+
+
+def _select_declared_before(tx: Transaction, stream: str, run_id: str) -> sa.Select[str, int | None]:
+    """Select scope and declared number of the complete sweeps of a stream, the last of each scope last."""
+    c = SYNC_SCOPES.c
     earlier = sa.and_(
         tx.owns(SYNC_SCOPES),
         c.stream == stream,
         c.verdict == "complete",
         c.run_id.not_in(sa.union(sa.select(sa.literal(run_id)), _replays(tx.community))),
-        c.scope.in_(sa.select(staged.c.id)),
     )
-    query = sa.select(c.scope, c.declared).where(earlier).order_by(c.swept_at)
-    found = dict(tx.execute(query).all())  # the last of each scope counts
-    staged.drop(tx.connection, checkfirst=False)
-    return found
+    return sa.select(c.scope, c.declared).where(earlier).order_by(c.swept_at)
 
 
 class LastSweep(NamedTuple):

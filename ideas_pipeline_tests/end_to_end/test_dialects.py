@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import ssl
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -158,11 +159,16 @@ def assert_read_true(
 
 
 def take_away(tables: Tables) -> None:
-    """Delete a vote, and a comment that nobody answered."""
+    """Delete a vote, all votes for the idea that has the fewest, and a comment that nobody answered."""
     answered = {row.get("parent_comment_id") for row in tables["comments"].values()}
     del tables["comments"][next(key for key, row in tables["comments"].items() if row["id"] not in answered)]
-    vote, _ = tables["votes"].popitem()
-    for key in [key for key, row in tables["vote_ratings"].items() if row["vote_id"] == vote]:
+    last = next(reversed(tables["votes"]))
+    votes_per_idea = Counter(row["idea_id"] for row in tables["votes"].values())
+    fewest = min(votes_per_idea, key=lambda idea: votes_per_idea[idea])
+    gone = {key for key, row in tables["votes"].items() if key == last or row["idea_id"] == fewest}
+    for key in gone:
+        del tables["votes"][key]
+    for key in [key for key, row in tables["vote_ratings"].items() if row["vote_id"] in gone]:
         del tables["vote_ratings"][key]
     declare_counts(tables)
 

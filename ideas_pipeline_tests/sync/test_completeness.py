@@ -268,6 +268,41 @@ def test_a_single_record_that_is_not_there_is_said_to_be_not_found() -> None:
     assert (reading.verdict, reading.finished) == ("not_found", True)
 
 
+@pytest.mark.parametrize(
+    ("known", "declared", "before", "verdict"),
+    [
+        ([], 0, None, "complete"),
+        (["1"], 0, 1, "complete"),
+        (["1"], 0, 0, "incomplete"),
+        (["1"], 0, None, "incomplete"),
+        (["1"], 1, 1, "incomplete"),
+        ([], None, None, "incomplete"),
+    ],
+    ids=[
+        "nothing was there",
+        "the parent's count fell to 0",
+        "the parent's count was always 0",
+        "the parent declared nothing before",
+        "the parent still counts it",
+        "the parent declares nothing",
+    ],
+)
+def test_a_list_that_is_not_there_is_empty_only_if_its_parent_says_so_too(
+    known: list[str], declared: int | None, before: int | None, verdict: str
+) -> None:
+    reading = SweptScope(
+        "7",
+        WITH_TOTAL["page from 1"],
+        sweeps=5,
+        known=lambda: known,
+        declared=declared,
+        declared_before=lambda: before,
+    )
+    reading.start()
+    reading.fail(NotFound("not there", status=404))
+    assert (reading.verdict, reading.ids) == (verdict, set())
+
+
 def test_a_total_that_counts_what_the_account_may_not_see_is_never_complete() -> None:
     reading = read_whole(MovingList(ids(10), WITH_TOTAL["page from 1"], claimed_total=11))
     assert (reading.verdict, reading.sweeps) == ("incomplete", 2)
