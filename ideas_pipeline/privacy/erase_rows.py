@@ -14,17 +14,22 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import delete_people
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Redactor, author_column, parts_with_texts
-from ideas_pipeline.privacy.stored_rows import Row, rename_in_history, rewrite_rows, rewritten_key, update_rows
+from ideas_pipeline.privacy.stored_rows import (
+    ROWS_AT_ONCE,
+    Row,
+    rename_in_history,
+    rewrite_rows,
+    rewritten_key,
+    update_rows,
+)
 from ideas_pipeline.records.typed import row_hash
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
-from ideas_pipeline.tables.columns import own_keys, parent_of, pii
+from ideas_pipeline.tables.columns import own_columns, own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.rejects import key_of, record_key_of
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
-
-_MANY = 2_000
 
 
 def erase_rows(tx: Transaction, contract: Contract, redactor: Redactor, at: datetime) -> dict[str, int]:
@@ -99,7 +104,7 @@ def _erase_from_table(
     volatile: Collection[str],
     at: datetime,
 ) -> int:
-    own = [str(c.name) for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+    own = [str(c.name) for c in own_columns(table)]
     keys = [str(c.name) for c in own_keys(table)]
     parent = parent_of(table)
     concerned: list[sa.ColumnElement[bool]] = [table.c._extra.is_not(None)]
@@ -110,7 +115,7 @@ def _erase_from_table(
         if parent and without_texts:
             concerned.append(table.c[parent[0]].in_(parents))
         query = sa.select(*(table.c[name] for name in [*own, "_extra"])).where(tx.owns(table), sa.or_(*concerned))
-        for found in tx.execute(query.execution_options(yield_per=_MANY)).mappings():
+        for found in tx.execute(query.execution_options(yield_per=ROWS_AT_ONCE)).mappings():
             row = {name: found[name] for name in own}
             extra = dict(found["_extra"] or {})
             redactor.row(table.name, row, extra, without_texts=bool(parent and row[parent[0]] in without_texts))

@@ -8,13 +8,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ideas_pipeline.privacy.redact import People
-from ideas_pipeline.privacy.stored_rows import Row, rename_in_history, update_rows
+from ideas_pipeline.privacy.stored_rows import ROWS_AT_ONCE, Row, rename_in_history, update_rows
 from ideas_pipeline.tables.columns import own_keys, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
-
-_MANY = 2_000
 
 
 def erased_among(tx: Transaction, people: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +60,9 @@ def _readmit_within_ids(
     keys = [str(c.name) for c in own_keys(table)]
     ids = [table.c[name] for name in dict.fromkeys([*keys, *composite])]
     can_name = sa.or_(*(table.c[name].startswith("[") for name in composite))
-    rows = tx.execute(sa.select(*ids).where(tx.owns(table), can_name).execution_options(yield_per=_MANY)).mappings()
+    rows = tx.execute(
+        sa.select(*ids).where(tx.owns(table), can_name).execution_options(yield_per=ROWS_AT_ONCE)
+    ).mappings()
     updates: list[tuple[Row, Row]] = []
     for row in rows:
         stated = {name: row[name] for name in composite if row[name] is not None}

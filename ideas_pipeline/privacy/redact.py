@@ -18,7 +18,7 @@ from ideas_pipeline.privacy import personal
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words, has_texts, names_its_person
 from ideas_pipeline.privacy.suppression import SuppressionList
-from ideas_pipeline.tables.columns import parent_of, pii
+from ideas_pipeline.tables.columns import own_columns, parent_of, pii
 from ideas_pipeline.tables.community import BANNED, TABLES
 
 Json = Any
@@ -218,9 +218,7 @@ class Redactor:
 
     def _erase_person(self, table: str, columns: dict[str, Json], extra: dict[str, Json]) -> None:
         status = columns.get("status")
-        for column in TABLES[table].columns:
-            if column.name not in KEPT[table] and column.name != "community" and not column.name.startswith("_"):
-                columns[column.name] = None
+        columns.update({c.name: None for c in own_columns(TABLES[table]) if c.name not in KEPT[table]})
         if table == "users":
             # Counts leave out what banned people did, so the row must still say that they are banned.
             columns["status"] = status if status in BANNED else "erased"

@@ -12,7 +12,13 @@ import sqlalchemy as sa
 
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, apply, columns_not_kept
-from ideas_pipeline.privacy.stored_rows import replace_in_history, rewrite_rows, rewritten_key, update_rows
+from ideas_pipeline.privacy.stored_rows import (
+    ROWS_AT_ONCE,
+    replace_in_history,
+    rewrite_rows,
+    rewritten_key,
+    update_rows,
+)
 from ideas_pipeline.privacy.unmapped import Cleaner
 from ideas_pipeline.setting_types import KEEPS, Policy
 from ideas_pipeline.tables.bookkeeping import ABSENCES, POLICIES, REJECTED_RECORDS
@@ -28,7 +34,6 @@ RULES = 3
 
 # Not the hash of any row: the next sweep writes the row again, so that a value that may be kept again comes back.
 _UNLIKE_ANY = ""
-_MANY = 2_000
 _CLASSES = tuple(field.name for field in fields(Policy))
 _ORDER = ("keep", "hash", "drop")
 
@@ -93,7 +98,7 @@ def _hold_table(tx: Transaction, table: sa.Table, cleaner: Cleaner, at: datetime
     not_kept = {name for name, _ in columns_not_kept(cleaner.policy, table.name)}
     texts = [str(c.name) for c in table.columns if kind(c) == "text" and not c.name.startswith("_")]
     read = list(dict.fromkeys([*keys, *texts, *sorted(not_kept), "_extra"]))
-    query = sa.select(*(table.c[name] for name in read)).where(tx.owns(table)).limit(_MANY)
+    query = sa.select(*(table.c[name] for name in read)).where(tx.owns(table)).limit(ROWS_AT_ONCE)
     query = query.order_by(*(table.c[k] for k in keys))
     if cleaner.policy.profile == "keep":  # otherwise any text can be a number of a telephone
         signs = [_may_not_stay(table.c[name]) for name in dict.fromkeys([*texts, *keys])]

@@ -18,6 +18,9 @@ from ideas_pipeline.warehouse.rejects import values_of
 
 Row = Mapping[str, Any]
 
+ROWS_AT_ONCE = 2_000
+"""How many rows of a large table are read at once."""
+
 
 def update_rows(tx: Transaction, table: sa.Table, updates: Sequence[tuple[Row, Row]], at: datetime) -> None:
     """Update rows of one of the community's tables.

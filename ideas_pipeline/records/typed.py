@@ -17,7 +17,7 @@ from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.late.frames import pd
 from ideas_pipeline.records.kinds import Values, convert
 from ideas_pipeline.records.timestamps import TimeFormat
-from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.columns import kind, own_columns, own_keys, pii
 from ideas_pipeline.text import clean_text, json_text
 from ideas_pipeline.times import utc
 
@@ -111,8 +111,8 @@ def typed(
         that mean the same. It ignores volatile columns, and says which columns vanished, so that it equals no hash of
         known values.
     """
-    columns = [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
-    keys = [c.name for c in columns if c.primary_key]
+    columns = own_columns(table)
+    keys = [c.name for c in own_keys(table)]
     texts, extra_reasons = _extra_texts(extras)
 
     def read(column: sa.Column[Any]) -> Values:
@@ -236,8 +236,7 @@ def row_hash(table: sa.Table, row: Row, extra: Row, volatile: Collection[str]) -
         extra: its unmapped fields.
         volatile: columns and unmapped fields that do not count as changes.
     """
-    own = [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
-    values = {c.name: [_plain(row[c.name])] for c in own if c.name not in volatile}
+    values = {c.name: [_plain(row[c.name])] for c in own_columns(table) if c.name not in volatile}
     return _row_hashes(values | {"_extra": _extra_texts([_less(extra, volatile)])[0]})[0]
 
 

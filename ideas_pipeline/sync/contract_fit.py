@@ -12,7 +12,7 @@ from ideas_pipeline.contract.mistakes import suggestion
 from ideas_pipeline.contract.model import Contract, Each, Embedded, Fields, Stream
 from ideas_pipeline.contract.types import Mistake, Steps
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
-from ideas_pipeline.tables.columns import kind, own_keys, parent_of
+from ideas_pipeline.tables.columns import kind, own_columns, own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES, scope_of
 
 _DEFAULT_CURSOR = Stream.model_fields["cursor"].default
@@ -206,7 +206,7 @@ def _unknown_columns(at: Steps, fields: Fields, table: sa.Table) -> Iterator[Mis
 
 
 def _unknown_column(at: Steps, name: str, table: sa.Table) -> Iterator[Mistake]:
-    columns = [c.name for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+    columns = [c.name for c in own_columns(table)]
     if name not in columns:
         yield Mistake(at, f"is wrong: the table {table.name} has no column {name}{suggestion(name, columns)}")
 

@@ -104,6 +104,11 @@ def known_values(column: sa.Column[Any]) -> tuple[str, ...]:
     return cast("tuple[str, ...]", column.info["values"])
 
 
+def own_columns(table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns with values of the source: without ``community`` and what the pipeline notes."""
+    return [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
+
+
 def own_keys(table: sa.Table) -> list[sa.Column[Any]]:
     """The primary-key columns without ``community``."""
     return [c for c in table.primary_key.columns if c.name != "community"]

@@ -11,14 +11,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.tables.columns import kind, pii
+from ideas_pipeline.tables.columns import kind, own_columns, pii
 from ideas_pipeline.tables.community import TABLES
 
 Rows = dict[tuple[str, ...], dict[str, Any]]
-
-
-def own_columns(table: sa.Table) -> list[sa.Column[Any]]:
-    return [c for c in table.columns if c.name != "community" and not c.name.startswith("_")]
 
 
 def expected(contract: Contract, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], name: str) -> Rows:

@@ -163,7 +163,7 @@ def test_what_a_policy_drops_goes_from_rows_that_nobody_reads_any_more(stored, t
 
 @pytest.mark.parametrize("together", [2_000, 1], ids=["in one statement", "one after the other"])
 def test_two_texts_that_have_one_hash_become_one_row(warehouse, tmp_path, monkeypatch, together):
-    monkeypatch.setattr("ideas_pipeline.privacy.stored_policy._MANY", together)
+    monkeypatch.setattr("ideas_pipeline.privacy.stored_policy.ROWS_AT_ONCE", together)
     tags = [{"idea_id": "1", "tag": tag, "_scope": "c1"} for tag in ("Anna@x.example", "anna@x.example", "trees")]
     files = [FILE | {"attachment_id": name, "filename": name} for name in ("Photo.jpg", "photo.jpg")]
     embedded = {"idea_tags": tags, "idea_attachments": files}
