@@ -5,7 +5,6 @@ The command line and Dagster both call it, and nothing else starts a run.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.logs import logger
 from ideas_pipeline.marts.build import refresh_marts
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.privacy.privacy import Privacy
@@ -38,7 +38,7 @@ from ideas_pipeline.warehouse.rejects import StoredReject
 from ideas_pipeline.warehouse.runs import RunStart, accept_role, failure_recorded, finish_run, start_run
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 # Why a row was deleted that an operator confirmed, in `_deleted_because`.
 _CONFIRMED = "gone (confirmed)"

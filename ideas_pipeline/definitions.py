@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ideas_pipeline.defs.marts import following, marts, report
 from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.defs.second_try import second_try_schedules
 from ideas_pipeline.defs.specs import SIMULATED
+from ideas_pipeline.logs import logger
 from ideas_pipeline.settings import Settings, load_settings
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
@@ -40,7 +40,7 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
     if settings.simulated:
         own = {*_DEMO, "warehouse_url", "token_store"}
         settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
-        logging.getLogger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
+        logger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
     history = [idea_history(settings)] if WRITER in contract.streams else []
     return dg.Definitions(
         assets=[

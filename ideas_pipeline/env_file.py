@@ -41,7 +41,7 @@ def parse(text: str, file: str, prefix: str) -> dict[str, str]:
     """Read the values of a text by name, as ``read`` does. Errors name ``file``."""
     bindings = list(parse_stream(io.StringIO(text)))
     if problems := [f"{file}, line {_line(b)}: {what}" for b in bindings for what in _problems(b, prefix)]:
-        raise EnvFileError("\n".join(problems))
+        raise EnvFileError(*problems)
     return {b.key: b.value for b in bindings if b.key and b.value is not None}
 
 

@@ -2,6 +2,7 @@
 
     IdeasApiError                  the Ideas API, or the contract that describes it
     ├── ContractError              the contract file is wrong, or the API does not match it
+    │   ├── UnusableContract       the contract file has mistakes
     │   └── UnexpectedResponse     the shape of a response is not the one in the contract
     ├── AuthenticationError        no usable token can be obtained: a person must act
     │   └── TokenRefused           the API accepts no token at all, not even a new one
@@ -92,6 +93,14 @@ class IdeasApiError(Exception):
 
 class ContractError(IdeasApiError):
     """The contract file is wrong, or the API does not match it."""
+
+
+class UnusableContract(ContractError):
+    """The contract file has mistakes. ``problems``: the message, line by line."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class UnexpectedResponse(ContractError):
@@ -186,6 +195,10 @@ class SettingsError(Exception):
 
 class EnvFileError(Exception):
     """``.env`` cannot be parsed: one sentence per line that is wrong. The message contains no value."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class ArchiveInUse(Exception):

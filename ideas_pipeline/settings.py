@@ -178,7 +178,7 @@ def load_settings() -> Settings:
     try:
         written = env_file.read(ENV_FILE, PREFIX)
     except errors.EnvFileError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(*error.problems) from None
     problems = _misspelt(written)
     try:
         settings = _Environment(**_by_field(written))

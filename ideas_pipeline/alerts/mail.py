@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,11 @@ from pydantic import SecretStr
 
 from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
+from ideas_pipeline.logs import logger
 from ideas_pipeline.setting_types import LOOPBACK
 
 _SECONDS = 10
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert) -> None:

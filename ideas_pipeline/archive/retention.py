@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from contextlib import closing
@@ -11,8 +10,9 @@ from pathlib import Path
 from ideas_pipeline.archive.convert import convert
 from ideas_pipeline.archive.files import connect, locked, run_files
 from ideas_pipeline.errors import ArchiveInUse
+from ideas_pipeline.logs import logger
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _DAY = 86_400
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import sqlite3
 import threading
 import time
@@ -16,9 +15,10 @@ from filelock import Timeout
 
 from ideas_pipeline.archive.files import ArchivedPage, create, insert, lock_of, run_file
 from ideas_pipeline.late.arrow import pa
+from ideas_pipeline.logs import logger
 from ideas_pipeline.private_file import make_folder
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 # A transaction is committed after this long: a kill loses no more than that.
 _COMMIT_SECONDS = 1.0

@@ -36,7 +36,7 @@ def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool
     Examples:  ideas-pipeline backfill --from 2026-03-01 --to 2026-03-31 --dry-run
                ideas-pipeline backfill --from 2026-03-28 --to 2026-03-28 --only votes
     """
-    from ideas_pipeline.cli.output import say
+    from ideas_pipeline.cli.lines import say
     from ideas_pipeline.cli.sync import configured, run
     from ideas_pipeline.sync.planning import dated, window_of
 

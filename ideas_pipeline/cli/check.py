@@ -108,19 +108,23 @@ def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
     out.print(table(("step", "verdict", "requests", "records", "what was found"), rows))
     for step in steps:
         if step.reason and step.verdict == "failed":
-            out.print(f"{step.name} failed: {step.reason}. {step.hint or ''}".rstrip(), markup=False)
+            out.print(f"{step.name} failed: {step.reason}. {step.hint or ''}".rstrip())
         for sentence in step.differs:
-            out.print(f"{step.name} differs: {sentence}.", markup=False)
+            out.print(f"{step.name} differs: {sentence}.")
         for sentence in step.questions:
-            out.print(f"{step.name}: {sentence}.", markup=False)
+            out.print(f"{step.name}: {sentence}.")
         if verbose:
             for sentence in (*step.agrees, *step.notes):
-                out.print(f"{step.name}: {sentence}.", markup=False)
+                out.print(f"{step.name}: {sentence}.")
     _print_lists(out, steps)
     if fix := all_fixes(steps):
-        out.print("\nAdd these lines to your contract file (IDEAS_CONTRACT), then run the check again.")
-        out.print("Null removes a field from the contract; delete that line if your API sends the field sometimes.\n")
-        out.print(to_yaml(fix), markup=False, soft_wrap=True)
+        out.print()
+        out.print("Add these lines to your contract file (IDEAS_CONTRACT), then run the check again.")
+        out.print("Null removes a field from the contract; delete that line if your API sends the field sometimes.")
+        out.print()
+        for line in to_yaml(fix).splitlines():
+            out.print(line, soft_wrap=True)
+        out.print()
 
 
 def _print_lists(out: Console, steps: Sequence[Step]) -> None:
@@ -131,9 +135,10 @@ def _print_lists(out: Console, steps: Sequence[Step]) -> None:
         ("Mapped by the contract, but in no record:", not_sent),
     ):
         if found:
-            out.print(f"\n{heading}")
+            out.print()
+            out.print(heading)
         for name in dict.fromkeys(name for name, _ in found):
-            out.print(f"  {name}: {', '.join(what for of, what in found if of == name)}", markup=False, soft_wrap=True)
+            out.print(f"  {name}: {', '.join(what for of, what in found if of == name)}", soft_wrap=True)
 
 
 def _found(step: Step) -> str:
@@ -147,12 +152,14 @@ def _found(step: Step) -> str:
 
 def _print_assumed(out: Console, assumed: list[str], confirmed: list[str], verbose: bool) -> None:
     more = "" if verbose else " (--verbose lists them)"
-    out.print(f"\nThis API confirms {len(confirmed)} of the contract's {len(assumed)} assumed values{more}.")
+    out.print()
+    out.print(f"This API confirms {len(confirmed)} of the contract's {len(assumed)} assumed values{more}.")
     if verbose:
         for heading, places in (
             ("Confirmed", confirmed),
             ("Still assumed", [p for p in assumed if p not in confirmed]),
         ):
-            out.print(f"\n{heading}:")
+            out.print()
+            out.print(f"{heading}:")
             for place in places:
-                out.print(f"  {place}", markup=False, soft_wrap=True)
+                out.print(f"  {place}", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ideas_pipeline.cli import options
+from ideas_pipeline.cli.lines import write
 
 if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
@@ -73,7 +74,7 @@ def validate(file: Path | None, as_json: bool) -> None:
         click.echo(json.dumps({"usable": True, "streams": streams, "differences": differing}, indent=2))
         return
     order = f"Streams, in the order in which they are read: {', '.join(streams)}."
-    click.echo(f"{file or 'The default contract'} is valid. {order}")
+    write(f"{file or 'The default contract'} is valid. {order}")
     if file:
         click.echo(f"Values that differ from the default: {differing:,}. To list them: ideas-pipeline contract diff")
 
@@ -101,9 +102,9 @@ def diff(file: Path | None, as_json: bool) -> None:
     if not found:
         click.echo("The contract in force is the default. To change it, write a file and set IDEAS_CONTRACT to it.")
     for difference in found:
-        click.echo(difference.path)
-        click.echo(f"  default  {_shown(difference.default)}{'  (assumed)' if difference.assumed else ''}")
-        click.echo(f"  yours    {_shown(difference.new)}")
+        write(difference.path)
+        write(f"  default  {_shown(difference.default)}{'  (assumed)' if difference.assumed else ''}")
+        write(f"  yours    {_shown(difference.new)}")
 
 
 def _configured() -> Path | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ideas_pipeline.cli.lines import write
+
 
 @click.command()
 @click.argument("file", default="docs/warehouse.md", type=click.Path(path_type=Path, dir_okay=False))
@@ -31,9 +33,9 @@ def dictionary(file: Path, check: bool) -> None:
             file.write_text(current, encoding="utf-8")
         except OSError as error:
             raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from None
-        click.echo(f"Wrote {file}.")
+        write(f"Wrote {file}.")
     elif not file.is_file() or file.read_text(encoding="utf-8") != current:
         what = "is out of date" if file.exists() else "does not exist"
         raise click.ClickException(f"{file} {what}. Write it: ideas-pipeline dictionary {file}")
     else:
-        click.echo(f"{file} is up to date.")
+        write(f"{file} is up to date.")

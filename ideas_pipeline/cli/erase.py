@@ -41,7 +41,8 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     """
     from ideas_pipeline.app import open_warehouse, privacy_of, rebuild_marts
     from ideas_pipeline.cli.failures import Failed
-    from ideas_pipeline.cli.output import console, say
+    from ideas_pipeline.cli.lines import say
+    from ideas_pipeline.cli.output import console
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.settings import load_settings
 
@@ -76,7 +77,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
         _print(erasure.rows)
         click.echo(f"Erased. {erasure.surrogate} stands for the person now. Archived pages changed: {erasure.pages:,}.")
         for sentence in erasure.left:
-            click.echo(sentence, err=True)
+            say(sentence)
     if erasure.left:
         raise click.exceptions.Exit(_INCOMPLETE)
 

@@ -31,7 +31,8 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.failures import Failed
-    from ideas_pipeline.cli.output import console, say, table
+    from ideas_pipeline.cli.lines import say
+    from ideas_pipeline.cli.output import console, table
     from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse import export as exporting
 

@@ -17,11 +17,13 @@ from ideas_pipeline.errors import (
     ContractError,
     IdeasApiError,
     SettingsError,
+    UnusableContract,
     WarehouseError,
     WarehouseMisconfigured,
 )
 from ideas_pipeline.library_errors import is_of_a_library, library_failure
 from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline.visible import visible
 
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
 CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError, WarehouseMisconfigured)
@@ -46,10 +48,12 @@ def failure(error: BaseException) -> Failed:
     kind = Misconfigured if isinstance(error, CONFIGURATION_ERRORS) else Failed
     if isinstance(error, KeyboardInterrupt):
         return kind("stopped. What was loaded is kept; the next sync reads the rest.")
-    if isinstance(error, _FORESEEN_ERRORS):
-        message = str(error)
+    if isinstance(error, SettingsError | UnusableContract):
+        message = "\n".join(map(visible, error.problems))
+    elif isinstance(error, _FORESEEN_ERRORS):
+        message = visible(str(error))
     elif is_of_a_library(error):
-        message = str(library_failure("the data cannot be processed", error))
+        message = visible(str(library_failure("the data cannot be processed", error)))
     else:
         # An unforeseen error can quote the data being read, so its message is shown only in debug mode.
         message = f"an unexpected {type(error).__name__}. Set IDEAS_DEBUG=1 to see where it comes from."

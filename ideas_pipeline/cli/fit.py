@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ideas_pipeline.cli import options
+from ideas_pipeline.cli import lines, options
 
 if TYPE_CHECKING:
     from ideas_pipeline.fit.draft import Draft, Question
@@ -126,18 +126,18 @@ def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requ
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """What is being tried: a changing line on a terminal, lines elsewhere; both on standard error."""
-    from ideas_pipeline.cli.output import console
+    from ideas_pipeline.cli.output import as_text, console
 
     if sys.stderr.isatty():
         with console(sys.stderr).status("Asking the API …") as status:
-            yield lambda what: status.update(f"Asking the API … {what}")
+            yield lambda what: status.update(as_text(f"Asking the API … {what}"))
     else:
         shown: list[str] = []
 
         def say(what: str) -> None:
             if not shown or shown[-1] != what:
                 shown.append(what)
-                print(what, file=sys.stderr)
+                lines.say(what)
 
         yield say
 
@@ -150,7 +150,8 @@ def _ask(draft: Draft) -> None:
     while waiting := [q for q in draft.open_questions() if q.place and q not in skipped]:
         question = waiting[0]
         skipped.add(question)
-        click.echo(f"\n{question.text}")
+        click.echo()
+        lines.write(question.text)
         place = ".".join(map(str, question.place))
         default = shown(question.proposal) if question.proposal is not None else ""
         while text := click.prompt(
@@ -187,17 +188,18 @@ def _print(draft: Draft, file: Path, texts: tuple[str, str], *, dry_run: bool, a
     if dry_run:
         click.echo(write.difference(before, after, file) or f"{file} needs no change.")
     elif after != before:
-        click.echo(f"Wrote {count} to {file}, each with what was seen. {len(draft.confirmed):,} others are confirmed.")
+        lines.write(f"Wrote {count} to {file}, each with what was seen. {len(draft.confirmed):,} others are confirmed.")
     else:
         subject = file if before else "The default contract"
-        click.echo(f"{subject} needs no change: {len(draft.confirmed):,} values are confirmed.")
+        lines.write(f"{subject} needs no change: {len(draft.confirmed):,} values are confirmed.")
     for note in draft.notes:
-        click.echo(f"Note: {note}.")
+        lines.write(f"Note: {note}.")
     if questions:
         click.echo("\nOpen, most important first. Write the lines into the file, then run fit again:")
     for number, question in enumerate(questions, 1):
-        click.echo(f"{number}. {question.text}")
+        lines.write(f"{number}. {question.text}")
         if question.place:
-            click.echo(f"     {as_line(question)}")
+            lines.write(f"     {as_line(question)}")
     if not dry_run and (before or after):
-        click.echo(f"\nNext: set IDEAS_CONTRACT={file} in .env, then run: ideas-pipeline check")
+        click.echo()
+        lines.write(f"Next: set IDEAS_CONTRACT={file} in .env, then run: ideas-pipeline check")

@@ -9,6 +9,7 @@ import sys
 import click
 
 from ideas_pipeline.cli import options
+from ideas_pipeline.cli.lines import write
 
 _VARIABLE = "IDEAS_ANALYST_PASSWORD"
 
@@ -47,11 +48,11 @@ def grant_analyst(name: str, as_json: bool) -> None:
         print(json.dumps(asdict(granted), indent=2))
         return
     done = "was created. It can read" if granted.created else "can read"
-    click.echo(f"The role {name} {done} {len(granted.readable)} tables, and those that a later version adds.")
+    write(f"The role {name} {done} {len(granted.readable)} tables, and those that a later version adds.")
     if password is not None and not granted.created:
-        click.echo("Its password was changed.")
-    click.echo(f"It can write to {', '.join(granted.writable) or 'none'}.")
-    click.echo(f"Hidden from it: {', '.join(granted.withheld)}.")
+        write("Its password was changed.")
+    write(f"It can write to {', '.join(granted.writable) or 'none'}.")
+    write(f"Hidden from it: {', '.join(granted.withheld)}.")
 
 
 def _ask_password(name: str) -> str:

@@ -182,7 +182,7 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
     try:
         read = parse(text, str(path), PREFIX)
     except EnvFileError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(*error.problems) from None
     if changed := [name for name, value in values.items() if read.get(name, "") != value]:
         raise SettingsError(
             f"The value of {changed[0]} cannot be written to {path}. Set it in the environment instead."

@@ -15,6 +15,8 @@ from typing import Any, TextIO, cast
 import click
 from click.shell_completion import CompletionItem
 
+from ideas_pipeline.visible import visible, visible_lines
+
 # The short help is here, so that listing the commands imports none of them.
 COMMANDS = {
     "init": "Write a commented .env to fill in.",
@@ -70,7 +72,8 @@ class _Commands(click.Group):
         atexit.register(gc.freeze)
         # With `>&-` the shell closes standard output: nothing is to be written.
         output = _Output(sys.stdout or io.StringIO())
-        sys.stdout = cast("TextIO", output)
+        sys.stdout = cast("TextIO", _Visible(cast("TextIO", output)))
+        sys.stderr = cast("TextIO", _Visible(sys.stderr or io.StringIO()))
         try:
             return super().main(*args, **extra)
         finally:
@@ -78,17 +81,46 @@ class _Commands(click.Group):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
     def invoke(self, ctx: click.Context) -> Any:
+        _log_in_lines()
         try:
             try:
                 return super().invoke(ctx)
             finally:
                 sys.stdout.flush()
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            vars(error)["message"] = visible(error.message)  # click never changes it, so its type says that it is final
+            raise
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click handles them; a closed pipe is not a failure: its reader has seen enough
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that turns errors into sentences
             from ideas_pipeline.cli.failures import failure
 
             raise failure(error) from None
+
+
+class _Visible:
+    """An output whose texts are visible, apart from their line feeds. ``styled``: the same for rich's own sequences."""
+
+    def __init__(self, styled: TextIO) -> None:
+        self.styled = styled
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.styled, name)
+
+    def write(self, text: str) -> int:
+        self.styled.write(visible_lines(text))
+        return len(text)
+
+
+def _log_in_lines() -> None:
+    """Write warnings, also those of libraries, to standard error, one line each."""
+    import logging
+
+    from ideas_pipeline.logs import one_line
+
+    # Python's own handler for programs that set up no logging.
+    if logging.lastResort:
+        logging.lastResort.addFilter(one_line)
 
 
 class _Output:

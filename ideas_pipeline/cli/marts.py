@@ -35,4 +35,4 @@ def marts(as_json: bool) -> None:
         return
     out = console()
     out.print(table(("mart", "rows"), list(rows.items())))
-    out.print(f"Warehouse: {where}", markup=False)
+    out.print(f"Warehouse: {where}")

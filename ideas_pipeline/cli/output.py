@@ -1,4 +1,7 @@
-"""Output for people: tables and progress bars on a terminal, plain lines elsewhere."""
+"""Output for people: tables and progress bars on a terminal, plain lines elsewhere.
+
+Whatever a text holds, what is written for it is one line, or one cell of a table: see ``visible``.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from ideas_pipeline.cli.lines import say
+from ideas_pipeline.visible import visible
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -25,10 +31,24 @@ _SECONDS_BETWEEN_LINES = 10.0
 COLOURS = {"complete": "green", "yes": "green", "incomplete": "yellow", "no": "yellow", "failed": "red", "never": "red"}
 
 
+class _Console(Console):
+    """Prints each text as one line as it is, without rich's markup. Texts that have a style are made by ``as_text``."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(as_text(one) if isinstance(one, str) else one for one in objects), **options)
+
+
 def console(stream: IO[str] | None = None) -> Console:
     """A console on ``stream`` (standard output by default) that does not truncate lines when the output is piped."""
     stream = stream or sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
+    # Rich writes escape sequences of its own. Other texts reach neither them nor the lines between them.
+    styled = getattr(stream, "styled", stream)
+    return _Console(file=styled, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
+
+
+def as_text(line: str, style: str = "") -> Text:
+    """A line, or a cell of a table, to print on a console."""
+    return Text(visible(line), style=style)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -40,7 +60,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
         cells = [row[position] for row in rows]
         numbers = any(isinstance(cell, int) for cell in cells)
         words = any(" " in str(cell) for cell in cells)
-        shown.add_column(header, justify="right" if numbers else "left", no_wrap=not words)
+        shown.add_column(as_text(header), justify="right" if numbers else "left", no_wrap=not words)
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
     return shown
@@ -48,7 +68,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 def _cell(value: object) -> Text:
     text = "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return Text(text, style=COLOURS.get(text, ""))
+    return as_text(text, COLOURS.get(text, ""))
 
 
 def place(url: sa.URL) -> str:
@@ -59,11 +79,6 @@ def place(url: sa.URL) -> str:
 def problem(stream: str, verdict: str, reason: str) -> str:
     """Say in a sentence why a stream is ``incomplete`` or has ``failed``."""
     return f"{stream} {'failed' if verdict == 'failed' else 'is incomplete'}: {reason}"
-
-
-def say(sentence: str) -> None:
-    """Print a line on standard error."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -89,13 +104,13 @@ class _Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def waiting(self, reason: str) -> None:
-        self._bars.console.print(reason, markup=False)
+        self._bars.console.print(reason)
 
     def noted(self, sentence: str) -> None:
-        self._bars.console.print(sentence, markup=False)
+        self._bars.console.print(sentence)
 
     def stream_started(self, stream: str, scopes: int) -> None:
-        self._tasks[stream] = self._bars.add_task(stream, total=scopes, rows=0, requests=0)
+        self._tasks[stream] = self._bars.add_task(visible(stream), total=scopes, rows=0, requests=0)
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         task = self._bars.tasks[self._tasks[stream]]

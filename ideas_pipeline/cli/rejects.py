@@ -159,11 +159,12 @@ def _stored_rejects(table: str | None) -> Iterator[tuple[Settings, Warehouse, li
 
 
 def _name(reject: StoredReject) -> str:
-    """``ideas:4711``; or a fingerprint if the key is not an id, or identifies a person: ``users:~1a2b3c4d5e``."""
+    """``ideas:4711``; or a fingerprint if the key cannot be typed or identifies a person: ``users:~1a2b3c4d5e``."""
     from hashlib import sha256
 
     from ideas_pipeline.tables.columns import own_keys, pii
     from ideas_pipeline.tables.community import TABLES
+    from ideas_pipeline.visible import visible
     from ideas_pipeline.warehouse.rejects import values_of
 
     keys = own_keys(TABLES[reject.table])
@@ -171,6 +172,7 @@ def _name(reject: StoredReject) -> str:
     personal = any(pii(c) for c in keys) or any(
         "[" in str(value) for value in values
     )  # a composite id can name a person
-    if values and not personal:
-        return f"{reject.table}:{'/'.join(map(str, values))}"
+    name = f"{reject.table}:{'/'.join(map(str, values))}"
+    if values and not personal and name == visible(name):
+        return name
     return f"{reject.table}:~{sha256(reject.key.encode()).hexdigest()[:10]}"

@@ -84,6 +84,6 @@ def _print(result: RunResult, *, as_json: bool) -> None:
     out.print(table((*_SHOWN, "complete?"), rows))
     for s in result.streams:
         if s.reason:
-            out.print(problem(s.stream, s.verdict, s.reason), markup=False)
+            out.print(problem(s.stream, s.verdict, s.reason))
     if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the tables are already as the contract says.")

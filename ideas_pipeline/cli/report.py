@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ideas_pipeline.cli.lines import write
+
 
 @click.command()
 @click.option(
@@ -35,4 +37,4 @@ def report(file: Path | None) -> None:
             write_report(warehouse, file)
         except OSError as error:
             raise Failed(f"the report cannot be written to {file}: {error.strerror}.") from None
-    click.echo(f"Wrote the report. Open {file} in a browser.")
+    write(f"Wrote the report. Open {file} in a browser.")

@@ -163,15 +163,13 @@ def _notes(known: State, timezone: str, holder: str | None, *, running: bool, no
 
 
 def _print(report: _Report, streams: Sequence[str], where: str) -> None:
-    from rich.text import Text
-
-    from ideas_pipeline.cli.output import console, table
+    from ideas_pipeline.cli.output import as_text, console, table
 
     out = console()
-    out.print(Text(report.summary, style=_COLOURS[report.verdict]))
+    out.print(as_text(report.summary, _COLOURS[report.verdict]))
     if report.findings:
         out.print(_listed(report.findings))
-    out.print(where, markup=False)
+    out.print(where)
     if report.verdict == "empty":
         return
     known = {s.stream: s for s in report.known.streams}
@@ -179,7 +177,7 @@ def _print(report: _Report, streams: Sequence[str], where: str) -> None:
     headers = ("stream", "last sync", "last complete (UTC)", "rows", "rejects", "bad values", "held")
     out.print(table(headers, [_row(name, known.get(name), report) for name in names]))
     for note in report.notes:
-        out.print(note, markup=False)
+        out.print(note)
 
 
 def _listed(findings: list[Finding]) -> Table:
@@ -187,7 +185,8 @@ def _listed(findings: list[Finding]) -> Table:
     from itertools import zip_longest
 
     from rich.table import Table
-    from rich.text import Text
+
+    from ideas_pipeline.cli.output import as_text
 
     alike = _alike(findings)
     longest = _LENGTH if len(alike) <= 2 else _LENGTH_OF_MANY
@@ -195,9 +194,9 @@ def _listed(findings: list[Finding]) -> Table:
     for number, ((finding, streams), following) in enumerate(zip_longest(alike, alike[1:]), start=1):
         kind = "Warning: " if finding.severity == "warning" else ""
         of = f"{', '.join(streams)}: " if streams else ""
-        listed.add_row(f"{number}.", Text(f"{kind}{of}{_cut(finding.what, longest)}"))
+        listed.add_row(f"{number}.", as_text(f"{kind}{of}{_cut(finding.what, longest)}"))
         if following is None or following[0].do != finding.do:
-            listed.add_row("", Text(f"→ {finding.do}"))
+            listed.add_row("", as_text(f"→ {finding.do}"))
     return listed
 
 

@@ -141,7 +141,7 @@ def _print(result: RunResult, url: sa.URL) -> None:
     out.print(table(headers, rows))
     for s in result.streams:
         if s.reason:
-            out.print(problem(s.stream, s.verdict, s.reason), markup=False)
+            out.print(problem(s.stream, s.verdict, s.reason))
         if s.counts.absent:
             out.print(
                 f"{s.stream}: {s.counts.absent:,} rows were deleted at the source, and are marked in _deleted_at."
@@ -164,14 +164,15 @@ def _print(result: RunResult, url: sa.URL) -> None:
         out.print(f"What was read is loaded. Sync again; if the result is {result.verdict} again: ideas-pipeline check")
     elif not (result.changed or result.counts.rejected or result.counts.rejected_values):
         out.print("Nothing changed: the warehouse was already up to date.")
-    out.print(f"Warehouse: {place(url)}", markup=False)
+    out.print(f"Warehouse: {place(url)}")
 
 
 def _print_first_query(url: sa.URL, community: str) -> None:
     from ideas_pipeline.cli.output import console
 
     out = console()
-    out.print("A first query: the most discussed ideas.\n")
+    out.print("A first query: the most discussed ideas.")
+    out.print()
     if url.get_backend_name() == "sqlite" and not shutil.which("sqlite3"):
         out.print("(the sqlite3 command is not installed here: apt-get install sqlite3)")
     print(query_command(url, FIRST_QUERY.format(community=community)))

@@ -15,7 +15,7 @@ from ideas_pipeline.contract.mistakes import in_the_file, mistakes
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json, Mistake, Steps
 from ideas_pipeline.contract.yaml_file import Document, Place, parse, read, to_yaml
-from ideas_pipeline.errors import ContractError
+from ideas_pipeline.errors import UnusableContract
 
 DEFAULT_FILE = Path(__file__).with_name("contract.yaml")
 
@@ -53,12 +53,12 @@ def load_contract(override: Path | None, *, check: Check | None = None) -> Contr
         raise unusable(in_the_file(mistake, merged) for mistake in mistakes(error, merged, _default())) from None
 
 
-def unusable(lines: Iterable[str]) -> ContractError:
+def unusable(lines: Iterable[str]) -> UnusableContract:
     """The error for a contract with these mistakes."""
-    return ContractError(
-        "the contract cannot be used:\n"
-        + "\n".join(f"  {line}" for line in lines)
-        + "\nCorrect these lines, then run: ideas-pipeline contract validate"
+    return UnusableContract(
+        "the contract cannot be used:",
+        *(f"  {line}" for line in lines),
+        "Correct these lines, then run: ideas-pipeline contract validate",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -28,8 +27,9 @@ from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.transport import Parameters, Transport
+from ideas_pipeline.logs import logger
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True)

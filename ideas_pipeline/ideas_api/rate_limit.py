@@ -8,7 +8,6 @@ and waits for hours after the clock was set back.)
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -23,10 +22,11 @@ from filelock import lock_descriptor, unlock_descriptor
 from ideas_pipeline import private_file
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.errors import ContractError
+from ideas_pipeline.logs import logger
 
 _SUCCESSES_PER_STEP = 20
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 _MINUTE, _HOUR = 60, 3600
 # The lock is held for a tenth of a millisecond.
 _POLL = 0.002

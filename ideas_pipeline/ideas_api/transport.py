@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -47,8 +46,9 @@ from ideas_pipeline.ideas_api.responses import (
     redirect_target,
 )
 from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs, origin
+from ideas_pipeline.logs import logger
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
 _LARGEST_ERROR = 1 << 18

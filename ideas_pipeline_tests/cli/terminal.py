@@ -21,12 +21,22 @@ COLUMNS, LINES = 80, 24
 
 def on_a_terminal(*arguments: str, folder: Path, **variables: str) -> list[str]:
     """The lines that ``ideas-pipeline ARGUMENTS`` shows on a terminal of 80 × 24, without their colours."""
+    shown, exit_code = _shown_on_a_terminal(arguments, folder, variables)
+    assert exit_code == 0, shown
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
+
+
+def all_on_a_terminal(*arguments: str, folder: Path, **variables: str) -> str:
+    """All that ``ideas-pipeline ARGUMENTS`` sends to a terminal of 80 × 24."""
+    return _shown_on_a_terminal(arguments, folder, variables)[0]
+
+
+def _shown_on_a_terminal(arguments: tuple[str, ...], folder: Path, variables: dict[str, str]) -> tuple[str, int | None]:
     with _terminal() as (ours, theirs):
         files = (Path(os.devnull), Path(os.ttyname(theirs)), Path(os.ttyname(theirs)))
         with forked(command, arguments, folder, files, environment=environment(TERM="xterm", **variables)) as process:
             shown = b"".join(_output(ours, process.is_alive)).decode()
-    assert process.exitcode == 0, shown
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
+    return shown, process.exitcode
 
 
 def dialogue(*arguments: str, typed: Sequence[str], folder: Path, **variables: str) -> str:

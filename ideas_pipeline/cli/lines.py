@@ -1,0 +1,17 @@
+"""Lines of plain text. Texts of the API and of the operator go out by these functions or by a console of ``output``."""
+
+from __future__ import annotations
+
+import sys
+
+from ideas_pipeline.visible import visible
+
+
+def write(line: str) -> None:
+    """Print a line on standard output."""
+    print(visible(line))
+
+
+def say(line: str) -> None:
+    """Print a line on standard error."""
+    print(visible(line), file=sys.stderr, flush=True)
