@@ -125,6 +125,9 @@ class Stream(Model):
     ``cursor``: the column that assigns a record to a day, for backfills.
     ``since``, ``until``: parameters that filter by time. The last ``lookback`` seconds are read again each time. A
     backfill uses only filters on the ``cursor``. Lists that are read since a moment are also read whole now and then.
+    ``probe``: for one long list: a nightly run first asks for one page, and reads the list only if the page shows that
+    it has changed. ``total``: the total is another one than before; or the parameters that bring the newest records
+    first: the page has a record that is not known yet. The list is read whole at the latest after IDEAS_VERIFY_DAYS.
     ``hidden_by_rights``: records disappear when the account loses rights, so absences are held for an operator.
     """
 
@@ -143,6 +146,7 @@ class Stream(Model):
     since: Bound | None = None
     until: Bound | None = None
     lookback: int = Field(default=3600, ge=0)
+    probe: Literal["total"] | Annotated[dict[str, str | int | bool], Field(min_length=1)] | None = None
     hidden_by_rights: bool = False
     nested: Paths = ()
     paging: Paging
@@ -164,6 +168,12 @@ class Stream(Model):
             raise ValueError("a single record has no pages: set paging.style to none")
         if "id" not in self.fields and not self.key:
             raise ValueError("a record needs an id: map the column id, or name the columns of a composite id in key")
+        if self.probe and (self.each or self.since):
+            raise ValueError("a probe is for one list without a filter by time: remove probe, or each and since")
+        if self.probe and self.paging.style == "none":
+            raise ValueError("a list without pages is read by one request: remove probe")
+        if self.probe == "total" and self.paging.total is None:
+            raise ValueError("a probe of the total needs one: set paging.total, or name the parameters of the probe")
         if "id" in self.key and ("id" not in self.fields or self.reads == "one"):
             raise ValueError("a key with id needs records of a list that have one: map the column id")
         return self
@@ -252,10 +262,18 @@ class Contract(Model):
                 if source.split(".")[0] not in tables:
                     what = f"is wrong: no stream fills the table of {source!r}"
                     yield Mistake(("streams", name, "each", "of"), what)
+            if stream.probe and (followers := [s for s in self.streams if self._follows_changes(s, name)]):
+                what = f"is wrong: the lists of {', '.join(followers)} are read when a row of {name} changes (see each)"
+                yield Mistake(("streams", name, "probe"), what)
             if unknown := stream.placeholders() - self._filled(stream):
                 yield Mistake(("streams", name, "path"), f"is wrong: {_unfilled(unknown)}")
         if waiting := self.streams.keys() - self.order():
             yield Mistake(("streams",), f"wait for each other: {', '.join(sorted(waiting))}")
+
+    def _follows_changes(self, stream: str, parent: str) -> bool:
+        """Whether changes in the rows of ``parent`` decide which lists of ``stream`` are read."""
+        each = self.streams[stream].each
+        return parent in self.depends_on(stream) and each is not None and bool(each.changed_when or each.declared)
 
     def _filled(self, stream: Stream) -> set[str]:
         """The placeholders that have a value: those of paging, the scope, and the rest of a composite scope's key."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import string
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from ideas_pipeline.contract.model import Contract, Stream
@@ -121,7 +122,14 @@ class IdeasApi:
         """Hold the account's run lock (see ``run_lock``): other runs wait, and this one waits for them."""
         return run_lock(self.state, self.auth.account, what, say)
 
-    def request(self, stream: str, scope: str, position: Position, bounds: Bounds = ALL) -> Response:
+    def request(
+        self,
+        stream: str,
+        scope: str,
+        position: Position,
+        bounds: Bounds = ALL,
+        also: Mapping[str, str | int | bool] = MappingProxyType({}),
+    ) -> Response:
         """Request one page. A refusal that answers the question is returned as a response.
 
         A 404 or 410 says that the scope does not exist, or that the page is beyond the last one. So do the other
@@ -132,13 +140,14 @@ class IdeasApi:
             scope: its scope.
             position: where the page begins (see ``pagination``).
             bounds: request only the records of this time range, if the contract knows how to ask for one.
+            also: parameters to send besides those of the contract.
 
         Raises:
             IdeasApiError: with the stream and the scope; NotFound if no address can be built for the scope,
                 UnexpectedResponse if its address would be that of another list.
         """
         spec = self.contract.streams[stream]
-        path, parameters = self._address(stream, scope, position, bounds)
+        path, parameters = self._address(stream, scope, position, bounds, also)
         try:
             return self._authenticated.send(spec.method, path, parameters)
         except IdeasApiError as error:
@@ -163,7 +172,9 @@ class IdeasApi:
             ).after(failure.requests)
         raise failure.at(stream, scope)
 
-    def _address(self, stream: str, scope: str, position: Position, bounds: Bounds) -> tuple[str, Parameters]:
+    def _address(
+        self, stream: str, scope: str, position: Position, bounds: Bounds, also: Mapping[str, str | int | bool]
+    ) -> tuple[str, Parameters]:
         """The path or URL of a page, and its parameters. Raises NotFound."""
         spec = self.contract.streams[stream]
         if spec.paging.style == "next_link" and position != "":
@@ -182,7 +193,7 @@ class IdeasApi:
         path = spec.path.format(**{name: quote(str(values[name]), safe="") for name in in_path})
         zone = self.contract.stream_timezone(stream)
         sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds, zone)
-        sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)}
+        sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)} | dict(also)
         return path, Parameters(sent, spec.send_as)
 
     def _scope_in_path(self, stream: str, scope: str) -> dict[str, str]:

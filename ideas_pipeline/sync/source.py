@@ -7,6 +7,7 @@ from collections.abc import Container
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.json_body import charset_of
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
@@ -100,3 +101,17 @@ class Source:
             self._archive.add(stream, scope, position, not bounds.open, answer)
         page = self._reader.page(stream, scope, position, answer, parents)
         return self.privacy.apply(stream, page)
+
+    def probe(self, stream: str) -> Page:
+        """The page that shows whether the one list of a stream has changed (see ``Stream.probe``).
+
+        It is not archived, because a replay would take it for a reading of the list.
+
+        Raises:
+            IdeasApiError: with the stream.
+        """
+        spec = self.contract.streams[stream]
+        position = pagination.first(spec.paging)
+        also = spec.probe if isinstance(spec.probe, dict) else {}
+        answer = self.client.request(stream, "", position, also=also)
+        return self.privacy.apply(stream, self._reader.page(stream, "", position, answer))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 from ideas_pipeline.errors import IdeasApiError, is_retryable
@@ -18,6 +19,7 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.planning import plan
+from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
@@ -47,17 +49,22 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         start_stream(tx, run.run_id, stream, run.options.clock())
     # The names of people who came back were blanked, also in scopes that seem unchanged.
     read_all = isinstance(run.mode, Incremental) and run.source.privacy.readmitted
+    mode = Full() if read_all else run.mode
     planned = plan(
         run.warehouse,
         stream,
         contract.streams[stream],
-        Full() if read_all else run.mode,
+        mode,
         goal_since=run.goal_since,
         verify_days=run.options.verify_days,
     )
+    probed = probe(run, stream) if isinstance(mode, Incremental) else Probed(unchanged=False)
+    if probed.unchanged:
+        planned = replace(planned, scopes={}, skipped=1)
     forget_other_lists(run, stream, planned.parents)
     homes = Homes(stream, contract.streams[stream], planned.parents)
     tally = Tally(Drift(run.warehouse, contract, stream), planned, homes=homes)
+    tally.counts += Counts(requests=probed.requests)
     _doubt_incomplete_parents(run, stream, tally)
     run.progress.stream_started(stream, len(planned.scopes))
     error: IdeasApiError | None = None

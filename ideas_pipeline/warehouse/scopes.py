@@ -290,16 +290,22 @@ def _select_declared_before(tx: Transaction, stream: str, run_id: str) -> sa.Sel
 
 
 class LastSweep(NamedTuple):
-    """The last sweep of a scope. ``pages``: number of its pages."""
+    """The last sweep of a scope. ``pages``: number of its pages. ``rows``: number of its records."""
 
     run_id: str
+    verdict: str
     pages: int
+    rows: int
+    total: int | None
 
 
 def last_sweeps(tx: Transaction, stream: str) -> dict[str, LastSweep]:
     """The last loaded sweep of each scope that came from the API, by scope."""
-    query = select_last_sweeps(tx, stream, SYNC_SCOPES.c.run_id, SYNC_SCOPES.c.pages)
-    return {row.scope: LastSweep(row.run_id, row.pages) for row in tx.execute(query)}
+    c = SYNC_SCOPES.c
+    query = select_last_sweeps(tx, stream, c.run_id, c.verdict, c.pages, c.seen, c.total_last)
+    return {
+        row.scope: LastSweep(row.run_id, row.verdict, row.pages, row.seen, row.total_last) for row in tx.execute(query)
+    }
 
 
 def complete_scopes(tx: Transaction, run_id: str, stream: str) -> set[str]:

@@ -93,11 +93,29 @@ def test_a_streams_own_time_zone_wins():
         ({"each": {"of": ["id"], "placeholder": "challenge_id"}}, "'id' is not a table and a column"),
         ({"paging": {"style": "page", "total": {"body": "a", "header": "b"}}}, "say where the total is"),
         ({"timezone": "Madrid"}, "'Madrid' is not a time zone"),
+        ({"probe": "total"}, "a probe is for one list without a filter by time"),
     ],
 )
 def test_values_that_do_not_fit_together_are_refused(ideas, sentence):
     with pytest.raises(ValidationError) as raised:
         contract(**ideas)
+    assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("stream", "values", "sentence"),
+    [
+        ("users", {"probe": "total", "paging": {"style": "none"}}, "is read by one request: remove probe"),
+        ("users", {"probe": "total", "paging": {"style": "page"}}, "a probe of the total needs one: set paging.total"),
+        ("users", {"probe": {}}, "probe"),
+        ("challenges", {"probe": "total"}, "the lists of ideas are read when a row of challenges changes (see each)"),
+    ],
+)
+def test_a_probe_that_could_not_show_a_change_is_refused(stream, values, sentence):
+    data = copy.deepcopy(DEFAULT)
+    data["streams"][stream] |= values
+    with pytest.raises(ValidationError) as raised:
+        Contract.model_validate(data)
     assert sentence in str(raised.value)
 
 
