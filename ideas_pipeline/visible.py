@@ -14,6 +14,9 @@ _RANGES = (
 )
 _INVISIBLE = re.compile(f"[{_RANGES}]")
 _WITHIN_LINES = re.compile(f"(?!\n)[{_RANGES}]")
+# What readers of Markdown, Slack and Mattermost take for a link or a mention, also where it is escaped.
+_LINKED = re.compile(r"@|:(?=//)|www(?=\.)|\](?=[(\[:])", re.IGNORECASE)
+_NO_WIDTH = "\u200b"
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -28,6 +31,11 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """``text`` as ``visible`` makes it, but with its line feeds. They must be the caller's own."""
     return _WITHIN_LINES.sub(_escaped, text)
+
+
+def unlinked(text: str) -> str:
+    """``text`` in which no program finds a link or a mention: a character without width is between their parts."""
+    return _LINKED.sub(rf"\g<0>{_NO_WIDTH}", text)
 
 
 def _escaped(found: re.Match[str]) -> str:

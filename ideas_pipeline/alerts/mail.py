@@ -26,17 +26,11 @@ def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert
 
     The connection is encrypted, unless the server is on this machine. Raises NotDelivered if no recipient gets it.
     """
-    message = EmailMessage()
-    message["Subject"] = alert.subject
-    message["From"] = sender
-    message["To"] = ", ".join(recipients)
-    message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    message.set_content(alert.text)
+    mail = message(sender, recipients, alert)
     # smtplib's own messages are not repeated, because they quote users and recipients.
     try:
         with _connected(urlsplit(server.get_secret_value())) as connection:
-            refused = connection.send_message(message, sender, list(recipients))
+            refused = connection.send_message(mail, sender, list(recipients))
     except smtplib.SMTPAuthenticationError as error:
         raise NotDelivered(
             f"the mail server refused the user and password of IDEAS_SMTP_URL (status {error.smtp_code})."
@@ -65,6 +59,18 @@ def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert
         ) from None
     if refused:
         _log.warning(f"The mail server refused {len(refused)} of {len(recipients)} addresses of IDEAS_ALERT_EMAILS.")
+
+
+def message(sender: str, recipients: Sequence[str], alert: Alert) -> EmailMessage:
+    """``alert`` as a mail."""
+    mail = EmailMessage()
+    mail["Subject"] = alert.subject.replace("=?", "= ?")  # else read as an encoded word (RFC 2047 §2)
+    mail["From"] = sender
+    mail["To"] = ", ".join(recipients)
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    mail.set_content(alert.text)
+    return mail
 
 
 @contextmanager

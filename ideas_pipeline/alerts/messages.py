@@ -9,21 +9,31 @@ from typing import Literal
 
 from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.times import clock
+from ideas_pipeline.visible import visible, visible_lines
 
 _AGAIN = timedelta(days=1)
 
 _RUNS_SHOWN = 3
 _REASONS_SHOWN = 5
 _REASON_LENGTH = 600
+_SUBJECT_LENGTH, _TEXT_LENGTH = 150, 20_000
 _SEE = "`ideas-pipeline status` shows all findings."
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """``subject``: one line that says it all. ``text``: what happened, what it means, what to do."""
+    """``subject``: one short line that says it all. ``text``: what happened, what it means, what to do.
+
+    Whatever is in them becomes visible and is cut, so that every outlet can send it. Only the line feeds of ``text``
+    stay: a part of it that is not our own has none.
+    """
 
     subject: str
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", visible(_shortened(self.subject, _SUBJECT_LENGTH)))
+        object.__setattr__(self, "text", visible_lines(_shortened(self.text, _TEXT_LENGTH)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +74,12 @@ def overdue(community: str, finding: Finding) -> Alert:
     """The alert of the finding ``overdue``."""
     what = f"not complete: {', '.join(finding.numbers)}"
     do = f"{finding.do} {_SEE} This alert comes once a day until everything is complete."
-    return _alert(community, what, finding.what, finding.means, do)
+    return _alert(community, what, _cut(finding.what), finding.means, do)
 
 
 def no_longer_overdue(community: str, last_complete: str) -> Alert:
     """The alert that ends those of ``overdue``. ``last_complete``: since when everything is complete, a sentence."""
-    return Alert(f"[{community}] all clear: complete again", f"Nothing is overdue any more. {last_complete}")
+    return Alert(f"[{community}] all clear: complete again", f"Nothing is overdue any more. {_cut(last_complete)}")
 
 
 def due(is_overdue: bool, sent: datetime | None, now: datetime) -> Literal["overdue", "over"] | None:
@@ -86,16 +96,19 @@ def due(is_overdue: bool, sent: datetime | None, now: datetime) -> Literal["over
 
 
 def _alert(community: str, subject: str, what: str, means: str, do: str) -> Alert:
-    return Alert(f"[{community}] {subject}", f"{what}\n\nWhat it means: {means}\n\nWhat to do: {do}")
+    return Alert(f"[{community}] {subject}", f"{what}\n\nWhat it means: {_cut(means)}\n\nWhat to do: {_cut(do)}")
 
 
 def _described(run: FailedRun) -> str:
     reasons = [f"- {_cut(reason)}" for reason in run.reasons[:_REASONS_SHOWN]]
     if more := len(run.reasons) - len(reasons):
         reasons.append(f"- and {more:,} more")
-    return "\n".join([f"{run.name} failed at {clock(run.at)} (run {run.run_id[:8]}):", *reasons])
+    return "\n".join([f"{_cut(run.name)} failed at {clock(run.at)} (run {run.run_id[:8]}):", *reasons])
 
 
 def _cut(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]} …"
+    return visible(_shortened(" ".join(text.split()), _REASON_LENGTH))
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} …"

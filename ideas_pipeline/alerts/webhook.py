@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import http.client
 import json
 import urllib.error
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
+from ideas_pipeline.visible import unlinked
 
 _SECONDS = 10
 
@@ -29,7 +31,7 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 
 def post(address: SecretStr, alert: Alert) -> None:
     """Post ``{"text": …}`` to ``address``. Raises NotDelivered, at the latest after 10 seconds without a response."""
-    text = f"*{_escaped(alert.subject)}*\n{_escaped(alert.text)}"
+    text = f"*{escaped(alert.subject)}*\n{escaped(alert.text)}"
     request = urllib.request.Request(  # noqa: S310 - the settings allow only https, or this machine
         address.get_secret_value(),
         data=json.dumps({"text": text}).encode(),
@@ -53,6 +55,9 @@ def post(address: SecretStr, alert: Alert) -> None:
         raise NotDelivered(f"the webhook {what}. Check IDEAS_ALERT_WEBHOOK and this machine's network.") from None
 
 
-def _escaped(text: str) -> str:
-    """Text without the characters that Slack reads as a link or a mention."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def escaped(text: str) -> str:
+    """``text`` without the characters that Slack reads as a link or a mention, and without those of Mattermost.
+
+    See https://docs.slack.dev/messaging/formatting-message-text, and ``unlinked`` for Mattermost.
+    """
+    return unlinked(html.escape(text, quote=False))

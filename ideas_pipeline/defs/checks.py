@@ -22,6 +22,7 @@ from ideas_pipeline.sync.findings import (
     referenced_streams,
     stream_findings,
 )
+from ideas_pipeline.visible import visible
 
 _NOT_RUN = "If all checks say *Execution failed*, none of them ran: the sync before them failed, and its run says why."
 
@@ -81,6 +82,6 @@ def _result(code: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
         passed=finding.severity == "note",
         check_name=code,
         severity=dg.AssetCheckSeverity.ERROR if finding.severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=finding.text,
+        description=visible(finding.text),
         metadata={**finding.numbers, **which},
     )

@@ -12,6 +12,7 @@ from ideas_pipeline.errors import IdeasApiError, WarehouseError, is_retryable
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
+from ideas_pipeline.visible import visible
 
 # Metadata of a failure that only repeats findings: each of them is recorded as a check as well.
 FINDINGS = "findings"
@@ -26,27 +27,26 @@ def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) 
             f"{str(result.reason).rstrip('.')}. What came is loaded, the rest is as old as before. "
             "Sync again; if it stays, run `ideas-pipeline check`."
         )
-    return dg.Failure(what, metadata, allow_retries=bool(result.retryable))
+    return _failure(what, metadata, allow_retries=bool(result.retryable))
 
 
 def checks_failed(errors: Sequence[Finding]) -> dg.Failure:
     """The failure of a step whose checks found errors. The step is not retried: it would find the same again."""
-    return dg.Failure("\n".join(e.text for e in errors), {FINDINGS: len(errors)}, allow_retries=False)
+    return dg.Failure("\n".join(visible(e.text) for e in errors), {FINDINGS: len(errors)}, allow_retries=False)
 
 
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
     """The failure of a backfill with an incomplete scope: none of its days may count as materialized."""
-    return dg.Failure(
+    what = (
         f"{result.stream}: {result.counts.scopes_complete:,} of {result.counts.scopes:,} scopes are complete, "
-        f"so none of the days is marked. {result.reason}. What was read is loaded. Launch the same days again.",
-        metadata,
-        allow_retries=False,
+        f"so none of the days is marked. {result.reason}. What was read is loaded. Launch the same days again."
     )
+    return _failure(what, metadata, allow_retries=False)
 
 
 def report_not_written(path: Path, error: OSError) -> dg.Failure:
     """The failure to write the report's file: a full disk or a missing permission, which no sync can correct."""
-    return dg.Failure(
+    return _failure(
         f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR (its permissions, "
         "the free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed.",
         allow_retries=False,
@@ -60,4 +60,9 @@ def expected_errors_as_failures() -> Iterator[None]:
         with as_warehouse_errors():
             yield
     except (IdeasApiError, WarehouseError) as error:
-        raise dg.Failure(str(error), allow_retries=is_retryable(error)) from None
+        raise _failure(str(error), allow_retries=is_retryable(error)) from None
+
+
+def _failure(what: str, metadata: dict[str, dg.MetadataValue] | None = None, *, allow_retries: bool) -> dg.Failure:
+    """A failure whose description is one line, whatever texts of the API are in it."""
+    return dg.Failure(visible(what), metadata, allow_retries=allow_retries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Collection, Sequence
 
@@ -14,6 +15,7 @@ from ideas_pipeline.sync.list_findings import scopes_are_people
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.visible import unlinked, visible
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.quality import incomplete_scopes, reject_reasons
 from ideas_pipeline.warehouse.scopes import live_counts
@@ -24,6 +26,8 @@ _SCOPE = ("scope", "reason", "declared by its parent", "total by the API", "reco
 _SECONDS = 60.0
 
 _LONGEST = 120
+# What Markdown with GitHub's tables (https://github.github.com/gfm/) does not read as text.
+_MARKDOWN = re.compile(r"[\\`*_~|<>&\[\]]")
 
 _PREVIEW_ROWS = 5
 _PREVIEW_COLUMNS = 8
@@ -32,7 +36,7 @@ _PREVIEW_COLUMNS = 8
 def counts(result: StreamResult) -> dict[str, dg.MetadataValue]:
     """The verdict, the reason and the counts of a sync, under their names in ``_sync_streams``."""
     return {
-        name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(value)
+        name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(visible(value))
         for name, value in result.shown().items()
         if name != "stream" and value is not None
     }
@@ -72,7 +76,7 @@ def preview(
 
 
 def as_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table. Long values are cut."""
+    """A Markdown table. Values are text, whatever is in them; long ones are cut."""
     lines = [head, ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -88,7 +92,7 @@ def _cell(value: object) -> str:
     text = " ".join(str(value).split())
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return _MARKDOWN.sub(r"\\\g<0>", unlinked(visible(text)))
 
 
 class LoggedProgress:
@@ -100,10 +104,10 @@ class LoggedProgress:
         self._logged_at = 0.0
 
     def waiting(self, reason: str) -> None:
-        self._log.info(reason)
+        self._log.info(visible(reason))
 
     def noted(self, sentence: str) -> None:
-        self._log.info(sentence)
+        self._log.info(visible(sentence))
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes, self._logged_at = scopes, time.monotonic()

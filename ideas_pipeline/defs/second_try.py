@@ -11,6 +11,7 @@ from ideas_pipeline.app import open_warehouse
 from ideas_pipeline.defs.jobs import NIGHTLY, WEEKLY
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.visible import visible
 from ideas_pipeline.warehouse.runs import outcome
 
 JOBS = [NIGHTLY, WEEKLY]
@@ -75,7 +76,7 @@ def due(
     if latest.end_time is None:
         return dg.SkipReason(f"The run {run.run_id} has not ended.")
     if reason := _why_not(instance, settings, run):
-        return dg.SkipReason(reason)
+        return dg.SkipReason(visible(reason))
     if _tick_after(settings, datetime.fromtimestamp(latest.end_time, UTC)) != tick:
         return dg.SkipReason(f"The run {run.run_id} did not fail in the hour before this tick.")
     if now - tick > _GRACE:
