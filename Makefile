@@ -9,6 +9,9 @@ DEV := .venv/.installed-dev
 # Libraries and tests are compiled once, when they are first imported, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE =
 
+# The communities that make bench measures.
+SIZES ?= S
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak dev bench lint format constraints clean clean-demo
 
@@ -17,7 +20,7 @@ help:
 	@echo 'make test         run every test'
 	@echo 'make soak         200 kills on each engine, and many stories of a living community'
 	@echo 'make dev          open the Dagster UI'
-	@echo 'make bench        measure a full sync, and a night'
+	@echo 'make bench        measure first syncs and nights beside dlt and a bare script (SIZES="S L 2L": large ones, too)'
 	@echo 'make lint         check format, style, types and layers'
 	@echo 'make format       format the code'
 	@echo 'make constraints  renew the pinned versions'
@@ -41,8 +44,7 @@ dev: $(READY)
 	@DAGSTER_HOME="$(CURDIR)/.dagster" $(BIN)/dagster dev
 
 bench: $(DEV)
-	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.full_sync
-	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.nightly
+	@$(BIN)/python -m ideas_pipeline_tests.benchmarks.harness --sizes $(SIZES)
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .
@@ -85,7 +87,7 @@ constraints:
 	rm -rf build/fresh-venv
 
 clean: clean-demo
-	rm -rf .venv .dagster build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .bench .dagster build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-demo:

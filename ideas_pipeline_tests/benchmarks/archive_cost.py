@@ -1,6 +1,6 @@
 """What the archive of raw pages costs a full sync: with it and without it by turns, in one process.
 
-The community, the latency and the requests in flight are those of ``full_sync``, the warehouse is SQLite. CPU is this
+The community has size S of ``harness``, its children are read per idea, and the warehouse is SQLite. CPU is this
 process's own: on a busy machine it says more than the wall. The first pair warms up and is not counted.
 
 Run by itself: python -m ideas_pipeline_tests.benchmarks.archive_cost [--pairs N]
@@ -21,7 +21,8 @@ from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.sync.run import Full
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.benchmarks.full_sync import CONTRACT, simulator
+from ideas_pipeline_tests.benchmarks.contestants import SHAPES
+from ideas_pipeline_tests.benchmarks.harness import api_server
 from ideas_pipeline_tests.end_to_end.pipeline import sync_with
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -55,11 +56,11 @@ def main() -> None:
     pairs = parser.parse_args().pairs
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "contract.yaml").write_text(CONTRACT)
+        (folder / "contract.yaml").write_text(SHAPES["children"])
         contract = load_contract(folder / "contract.yaml")
-        with simulator(folder) as at:
-            credentials = Credentials(at["client_id"], at["client_secret"])
-            api = IdeasApi.connect(contract, at["base_url"], credentials, folder / "tokens.json", folder)
+        with api_server("S", folder) as url:
+            credentials = Credentials("benchmark", "any")
+            api = IdeasApi.connect(contract, f"{url}v2/", credentials, folder / "tokens.json", folder)
             without, with_it = list[Measured](), list[Measured]()
             for n in range(pairs + 1):
                 without.append(measure(api, folder / f"without-{n}", 0))

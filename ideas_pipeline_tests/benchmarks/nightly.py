@@ -1,4 +1,4 @@
-"""``make bench``: what a night costs when nothing changed, and when 1 % of the ideas did.
+"""How many requests a night takes when nothing changed, and when 1 % of the ideas did, and how few would do.
 
 2,000 ideas, 10,000 comments, 30,000 votes, 3,000 people, children read per idea. Requests are counted by the simulator.
 
