@@ -5,12 +5,14 @@ The command line and Dagster both call it, and nothing else starts a run.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ideas_pipeline import private_file
 from ideas_pipeline.archive.reader import ArchiveReader
 from ideas_pipeline.archive.retention import prune
 from ideas_pipeline.archive.writer import Writer
@@ -24,7 +26,7 @@ from ideas_pipeline.marts.build import refresh_marts
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
-from ideas_pipeline.settings import Settings
+from ideas_pipeline.settings import Settings, variable
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.findings import Expectations
 from ideas_pipeline.sync.replay import ArchiveRun
@@ -64,6 +66,7 @@ def open_pipeline(settings: Settings, contract: Contract) -> Iterator[Pipeline]:
 
 def open_client(settings: Settings, contract: Contract) -> IdeasApi:
     """The client of the API that the settings name. Sends nothing yet. Raises SettingsError, ContractError."""
+    _check_folders(settings)
     secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
     listener = None
     if settings.callback_port is not None:
@@ -84,8 +87,20 @@ def open_client(settings: Settings, contract: Contract) -> IdeasApi:
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The community's warehouse, created or migrated if necessary. Raises WarehouseError."""
+    """The community's warehouse, created or migrated if necessary. Raises SettingsError, WarehouseError."""
+    _check_folders(settings)
     return Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community)
+
+
+def _check_folders(settings: Settings) -> None:
+    """Raise SettingsError if others could replace the tokens, the key or the list of erased people by their own."""
+    for folder, name in ((settings.state_dir, "state_dir"), (settings.token_store.parent, "token_store")):
+        if private_file.is_open_to_others(folder):
+            raise SettingsError(
+                f"Other users may write to the folder {folder}, so they could replace the files in it. Correct that:"
+                f" chmod go-w {shlex.quote(str(folder))} (and chown, if it belongs to another user). To keep the folder"
+                f" shared, name a new folder inside it with {variable(name)}: it is created for its owner alone."
+            )
 
 
 def privacy_of(settings: Settings, contract: Contract) -> Privacy:

@@ -1,6 +1,7 @@
 """Files that only their owner may read or write, whatever the umask: tokens, keys, locks, exports.
 
-Errors are the operating system's (OSError): each caller knows which setting names a better place.
+No link is followed to such a file, so that nobody can lead the program to another one; its folder may be reached by
+links. Errors are the operating system's (OSError): each caller knows which setting names a better place.
 """
 
 from __future__ import annotations
@@ -14,12 +15,25 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
+from ideas_pipeline.plain_file import open_plain
+
 OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
+_LARGEST = 2**28
 
 
 def make_folder(folder: Path) -> None:
     """Create ``folder`` and its parents unless they exist; nobody else may look into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+
+
+def is_open_to_others(folder: Path) -> bool:
+    """Whether another user than we and root may change ``folder``, as its owner or by its rights; False if missing."""
+    try:
+        found = folder.stat()
+    except OSError:  # whoever creates it or writes to it says why that fails
+        return False
+    is_theirs = os.geteuid() != 0 and found.st_uid not in (0, os.geteuid())
+    return is_theirs or bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def create(file: Path) -> BinaryIO:
@@ -32,12 +46,21 @@ def create(file: Path) -> BinaryIO:
 def open_or_create(file: Path) -> int:
     """Open ``file`` to read and write it in place, and create it and its folder if missing. Return its descriptor."""
     try:
-        return os.open(file, os.O_RDWR)
+        return open_plain(file, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:
         make_folder(file.parent)
         with suppress(FileExistsError):
             create(file).close()
-        return os.open(file, os.O_RDWR)
+        return open_plain(file, os.O_RDWR | os.O_NOFOLLOW)
+
+
+def read(file: Path) -> bytes:
+    """The content of ``file``. If others have rights to it, they are taken away as far as the system lets us."""
+    with os.fdopen(open_plain(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as opened:
+        if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & ~OWNER_ONLY:
+            with suppress(PermissionError):
+                os.fchmod(opened.fileno(), OWNER_ONLY)
+        return opened.read(_LARGEST)
 
 
 def replace(file: Path, content: bytes) -> None:

@@ -100,3 +100,72 @@ def test_open_or_create_creates_the_folder_and_keeps_the_content(tmp_path: Path)
         os.write(descriptor, b"used" if not expected else b"")
         os.close(descriptor)
     assert _mode(file) == 0o600
+
+
+def test_no_link_is_followed_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"kept")
+    link.symlink_to(target)
+    with pytest.raises(OSError, match="it is a link"):
+        private_file.read(link)
+    with pytest.raises(OSError, match="it is a link"):
+        private_file.open_or_create(link)
+    with pytest.raises(OSError, match="symbolic links"), private_file.lock(link):
+        pass
+    private_file.create_once(link, b"other")
+    assert target.read_bytes() == b"kept"
+    private_file.replace(link, b"other")
+    assert (target.read_bytes(), link.is_symlink()) == (b"kept", False)
+
+
+def test_a_link_to_nowhere_creates_nothing(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="it is a link"):
+        private_file.open_or_create(tmp_path / "link")
+    with pytest.raises(OSError, match="symbolic links"), private_file.lock(tmp_path / "link"):
+        pass
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_that_is_reached_by_a_link_is_used(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    file = tmp_path / "link" / "state"
+    private_file.replace(file, b"a")
+    assert private_file.read(file) == b"a"
+    with private_file.lock(tmp_path / "link" / "lock"):
+        pass
+
+
+def test_reading_takes_the_rights_of_others_away(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"a")
+    (tmp_path / "key").chmod(0o664)
+    assert private_file.read(tmp_path / "key") == b"a"
+    assert _mode(tmp_path / "key") == 0o600
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is not a regular file"):
+        private_file.read(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is not a regular file"):
+        private_file.open_or_create(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [(0o700, False), (0o755, False), (0o775, True), (0o707, True), (0o1777, True)]
+)
+def test_a_folder_is_open_to_others_if_they_may_write_to_it(mode: int, expected: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(mode)
+    assert private_file.is_open_to_others(folder) is expected
+    assert private_file.is_open_to_others(tmp_path / "missing") is False
+
+
+def test_a_folder_of_another_user_is_open_to_that_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o700)
+    owner = folder.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert private_file.is_open_to_others(folder) is (owner != 0)

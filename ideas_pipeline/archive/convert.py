@@ -7,6 +7,7 @@ bytes (the body), then a line feed. The last block of a run that was killed can 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import struct
@@ -21,6 +22,7 @@ import orjson
 from ideas_pipeline.archive.files import ArchivedPage, as_os_error, create, insert, locked, run_file, run_files
 from ideas_pipeline.errors import ArchiveInUse
 from ideas_pipeline.late.arrow import pa
+from ideas_pipeline.plain_file import open_plain
 
 _OLD_SUFFIX = ".zst"
 _MAGIC = 0x184D2A50  # of a skippable frame
@@ -81,7 +83,7 @@ def _is_there(connection: sqlite3.Connection, page: ArchivedPage) -> bool:
 
 
 def _pages(file: Path) -> Iterator[ArchivedPage]:
-    with file.open("rb") as opened:
+    with os.fdopen(open_plain(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as opened:
         while (block := _next_block(opened)) is not None:
             offset = 0
             while offset < len(block):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,12 @@ from filelock import FileLock, Timeout
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import ArchiveInUse
 from ideas_pipeline.late.arrow import pa
+from ideas_pipeline.plain_file import open_plain
 
 SUFFIX = ".sqlite"
 _BUSY_SECONDS = 30.0
 _ZSTD_LEVEL = 3
+_DAMAGED = errno.EILSEQ
 
 # ``position`` and ``headers`` are JSON: a position is a number or a text, and must come back as what it was.
 # The body comes last, so that SQLite finds the columns before it without reading its pages.
@@ -138,8 +141,7 @@ def create(file: Path, mark: int = 0) -> sqlite3.Connection:
 
 def connect(file: Path) -> sqlite3.Connection:
     """Open the file of a run. Another thread may use the connection, one at a time. Raises OSError."""
-    with file.open("rb"):  # SQLite's own message would not say why it cannot be opened
-        pass
+    os.close(open_plain(file, os.O_RDONLY | os.O_NOFOLLOW))  # SQLite would follow a link, and not say what is wrong
     try:
         return sqlite3.connect(file, timeout=_BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:
@@ -148,7 +150,17 @@ def connect(file: Path) -> sqlite3.Connection:
 
 def as_os_error(error: sqlite3.Error, file: Path) -> OSError:
     """SQLite's ``error`` as an OSError that names the file."""
-    return OSError(errno.EIO, str(error), str(file))
+    # Of a full or locked disk, for example, SQLite says OperationalError, of a damaged file DatabaseError itself.
+    is_damaged = type(error) is sqlite3.DatabaseError or "no such table" in str(error)
+    return OSError(_DAMAGED if is_damaged else errno.EIO, str(error), str(file))
+
+
+def unusable(error: OSError) -> str:
+    """What is wrong with a file of the archive, and what to do about it, in two sentences."""
+    what = f"{error.filename} cannot be used: {error.strerror}."
+    if error.errno in (_DAMAGED, errno.ELOOP, errno.EINVAL, errno.EISDIR):
+        return f"{what} Move it out of the archive, or delete it: only a replay lacks its pages then."
+    return f"{what} Check its rights and the disk."
 
 
 def mark_of(connection: sqlite3.Connection) -> int:
@@ -191,7 +203,7 @@ def page_of(connection: sqlite3.Connection, number: int) -> ArchivedPage | None:
             pa.CompressedInputStream(pa.BufferReader(body), "zstd").read(),
         )
     except (pa.ArrowException, OSError, TypeError, ValueError):
-        raise OSError(errno.EIO, f"its page {number} is damaged") from None
+        raise OSError(_DAMAGED, f"its page {number} is damaged") from None
 
 
 def _values(page: ArchivedPage) -> tuple[object, ...]:

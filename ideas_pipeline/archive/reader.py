@@ -140,12 +140,12 @@ class ArchiveReader:
 
 
 def _unreadable(file: object, error: Exception) -> NotArchived:
+    what = "it is damaged"
     if isinstance(error, OSError):
-        why = error.strerror
+        what = error.strerror or what
     elif isinstance(error, sqlite3.Error):
-        why = str(error)
-    else:
-        why = "it is damaged"
+        what = str(error)
     return NotArchived(
-        f"the archive's {file} cannot be read: {why}", hint="Have its rights corrected, or move it elsewhere."
+        f"the archive's {file} cannot be read: {what}",
+        hint="Have its rights corrected; if it is damaged, move it out of the archive, and start the command again.",
     )

@@ -84,6 +84,9 @@ def _rewrite(file: Path, transform: Transform, mark: int | None) -> int:
             return changed
     except sqlite3.Error as error:
         raise as_os_error(error, file) from None
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
 
 
 def _transform_all(connection: sqlite3.Connection, transform: Transform) -> int:

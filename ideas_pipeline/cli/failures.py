@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import click
 from pydantic import SecretStr
 
+from ideas_pipeline import private_file
 from ideas_pipeline.errors import (
     AuthenticationError,
     ContractError,
@@ -87,8 +88,8 @@ def _secrets() -> set[str]:
 
 def _stored(settings: Settings) -> Iterator[str]:
     try:
-        stored = json.loads(settings.token_store.read_bytes())
-    except (OSError, ValueError):
+        stored = json.loads(private_file.read(settings.token_store))
+    except (OSError, ValueError, RecursionError):
         return
     if isinstance(stored, dict):
         yield from (value for key, value in stored.items() if "token" in key and isinstance(value, str))

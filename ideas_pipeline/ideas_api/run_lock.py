@@ -107,8 +107,8 @@ def _write_holder(holder: Path, what: str) -> None:
 
 def _who(holder: Path) -> str:
     try:
-        noted = json.loads(holder.read_bytes())
+        noted = json.loads(private_file.read(holder))
         since = datetime.fromtimestamp(noted["since"], UTC)
         return f"{noted['what']} (process {noted['process']}, since {since:%Y-%m-%d %H:%M:%S} UTC)"
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return "another run"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,8 @@ from filelock import Timeout
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.times import duration
+
+_log = logging.getLogger(__name__)
 
 # Longer than a login with all its retries: a process that holds the lock for longer hangs.
 _LONGEST_WAIT = 1800.0
@@ -45,21 +46,31 @@ class TokenStore:
         self.path = path
 
     def read(self) -> Tokens | None:
-        """The stored pair; None if there is none or the file is corrupt."""
+        """The stored pair; None if there is none, and, with a warning in the log, if the file is damaged.
+
+        Raises:
+            AuthenticationError: the file is a link or not a regular file, or must not be read.
+        """
         try:
-            with self.path.open(encoding="utf-8") as file:
-                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & ~private_file.OWNER_ONLY:
-                    self.path.chmod(private_file.OWNER_ONLY)
-                return _tokens(json.load(file))
-        except (OSError, ValueError, RecursionError):
+            stored = private_file.read(self.path)
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._unusable("read", error) from None
+        try:
+            tokens = _tokens(json.loads(stored))
+        except (ValueError, RecursionError):
+            tokens = None
+        if tokens is None:
+            _log.warning("The token store %s is damaged and is not used: logging in again.", self.path)
+        return tokens
 
     def write(self, tokens: Tokens) -> None:
         """Replace the pair. It is on disk when this returns. Raises AuthenticationError if it cannot be written."""
         try:
             private_file.replace(self.path, json.dumps(asdict(tokens)).encode())
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self._unusable("written", error) from None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -74,15 +85,15 @@ class TokenStore:
                 hint="Look for a run that hangs, and stop it.",
             ) from None
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self._unusable("written", error) from None
         try:
             yield
         finally:
             lock.release()
 
-    def _unusable(self, error: OSError) -> AuthenticationError:
+    def _unusable(self, done: str, error: OSError) -> AuthenticationError:
         return AuthenticationError(
-            f"the token store {self.path} cannot be written: {error.strerror or 'unknown reason'}",
+            f"the token store {self.path} cannot be {done}: {error.strerror or 'unknown reason'}",
             hint="Set IDEAS_TOKEN_STORE to a file in a folder that this user may write to.",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import re
 import secrets
 from functools import cached_property, lru_cache
@@ -16,6 +17,7 @@ from ideas_pipeline.text import clean_text
 
 _SURROGATE = "erased-"
 HEX = 32  # 128 bits: no two people get the same
+_SHORTEST = 16  # as for IDEAS_PII_KEY
 _HASH = re.compile(f"[0-9a-f]{{{HEX}}}")
 
 
@@ -60,7 +62,7 @@ class Key:
         except OSError as error:
             raise PrivacyError(
                 f"The key file {self._file} cannot be used: {error.strerror or 'unknown reason'}."
-                " Set IDEAS_PII_KEY, or IDEAS_STATE_DIR to a folder that this user may write to."
+                " Correct that, or set IDEAS_PII_KEY, or IDEAS_STATE_DIR to a folder that this user may write to."
             ) from None
 
 
@@ -76,10 +78,11 @@ def is_surrogate(text: str) -> bool:
 
 def _made_once(file: Path) -> bytes:
     """The content of ``file``. If processes create it at the same moment, one wins, and all use its key."""
-    if not file.exists():
+    if not os.path.lexists(file):
         private_file.make_folder(file.parent)
         private_file.create_once(file, secrets.token_hex(32).encode())
-    found = file.read_bytes().strip()
-    if not found:
-        raise PrivacyError(f"The key file {file} is empty. Restore it from a backup.")
+    found = private_file.read(file).strip()
+    if len(found) < _SHORTEST:
+        state = "too short for a key" if found else "empty"
+        raise PrivacyError(f"The key file {file} is {state}: it is damaged. Restore it from a backup.")
     return found

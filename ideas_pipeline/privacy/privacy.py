@@ -11,7 +11,7 @@ from threading import Lock
 
 import sqlalchemy as sa
 
-from ideas_pipeline.archive.files import ArchivedPage
+from ideas_pipeline.archive.files import ArchivedPage, unusable
 from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
@@ -234,7 +234,7 @@ class Privacy:
             pages = self._hold_archive()
         except (ArchiveInUse, OSError) as error:
             notes.append(
-                f"The archive is not held to the policy for personal data yet: {error} The next sync tries again."
+                f"The archive is not held to the policy for personal data: {_what(error)} The next sync tries again."
             )
         if rows or pages:
             of = ", ".join(f"{count:,} of {table}" for table, count in rows.items())
@@ -313,7 +313,7 @@ class Privacy:
         try:
             pages = self._rewrite()
         except (ArchiveInUse, OSError) as error:
-            left.append(f"The archive still holds the person: {error} Then run the same command again.")
+            left.append(f"The archive still holds the person: {_what(error)} Then run the same command again.")
         return Erasure(entry.surrogate, rows, pages, tuple(left))
 
     def _rewrite(self) -> int:
@@ -326,3 +326,7 @@ class Privacy:
         )
         with warehouse.reading() as tx:
             return words_of(self._key, [value for row in tx.execute(query) for value in row])
+
+
+def _what(error: ArchiveInUse | OSError) -> str:
+    return unusable(error) if isinstance(error, OSError) else str(error)

@@ -202,20 +202,48 @@ def _joined(known: Suppressed, entry: Suppressed) -> Suppressed:
 
 def _read(file: Path, key: Key) -> dict[tuple[str, str], Suppressed]:
     try:
-        stored: Any = orjson.loads(file.read_bytes())
+        stored: Any = orjson.loads(private_file.read(file))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError):
-        raise PrivacyError(
-            f"The list of erased people {file} cannot be read. Restore it from a backup: without it they could return."
-        ) from None
-    if stored["key"] != key.fingerprint:
+    except OSError as error:
+        raise _unusable(file, error.strerror or "unknown reason") from None
+    except ValueError:
+        raise _unusable(file, "it is damaged") from None
+    try:
+        match stored:
+            case {"key": str(made_with), "people": list(people)}:
+                entries = [_entry(person) for person in people]
+            case _:
+                raise ValueError
+    except ValueError:
+        raise _unusable(file, "it is damaged, or a newer version wrote it") from None
+    if made_with != key.fingerprint:
         raise other_key(str(file))
-    entries = [
-        Suppressed(**{**e, "at": datetime.fromisoformat(e["at"]), "words": frozenset(e["words"])})
-        for e in stored["people"]
-    ]
     return {(e.community, e.surrogate): e for e in entries}
+
+
+def _entry(stored: object) -> Suppressed:
+    """An entry as ``_replace`` wrote it. Raises ValueError for any other: nobody may be lost by leaving out a part."""
+    match stored:
+        case {
+            "community": str(community),
+            "surrogate": str(surrogate),
+            "at": str(at),
+            "because": "asked" | "deleted at the source" | "there again" as because,
+            "texts": bool(texts),
+            "words": list(words),
+            **more,
+        } if not more and is_surrogate(surrogate) and all(isinstance(word, str) for word in words):
+            return Suppressed(community, surrogate, utc(datetime.fromisoformat(at)), because, texts, frozenset(words))
+    raise ValueError
+
+
+def _unusable(file: Path, why: str) -> PrivacyError:
+    return PrivacyError(
+        f"The list of erased people {file} cannot be read: {why}. Nothing is read or written without it, because people"
+        " on it could return. Restore it from a backup. If there is none, move it away: the next sync takes the list"
+        f" from the table {ERASURES.name} of the warehouse."
+    )
 
 
 def other_key(where: str) -> PrivacyError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from ideas_pipeline import private_file
 from ideas_pipeline.report import (
     activity,
     adoption,
@@ -73,7 +75,8 @@ def write_report(warehouse: Warehouse, path: Path) -> int:
 
     Args:
         warehouse: The warehouse.
-        path: The file to write; an existing one is replaced, a missing folder is created.
+        path: The file to write, for its owner alone; an existing one is replaced and keeps its rights. A missing folder
+            is created.
 
     Returns:
         The size of the report in bytes.
@@ -83,10 +86,14 @@ def write_report(warehouse: Warehouse, path: Path) -> int:
         OSError: The file cannot be written; an existing report is kept.
     """
     page = render(read_figures(warehouse)).encode()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_file.make_folder(path.parent)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
     try:
-        unfinished.write_bytes(page)
+        with private_file.create(unfinished) as file:
+            file.write(page)
+        if path.exists():
+            shutil.copymode(path, unfinished)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_r
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import WarehouseMisconfigured
+from ideas_pipeline.tables.bookkeeping import WAREHOUSE
 from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.warehouse.database_errors import translated
 from ideas_pipeline.warehouse.postgresql import set_up_session
@@ -196,8 +197,11 @@ def _use_wal(connection: Any) -> None:
     """Switch to WAL mode, in which readers and the writer do not wait for each other.
 
     It fails at once if several processes open a new file at the same time: SQLite's busy timeout does not apply to it.
+    A database of another program is left as it is: the mode is stored in its file.
     """
-    connection.execute("PRAGMA journal_mode=WAL")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not tables or WAREHOUSE.name in tables:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager

@@ -53,7 +53,7 @@ _MESSAGES: tuple[tuple[str, type[WarehouseError], str], ...] = (
     ("permission denied", WarehouseError, _RIGHTS),
     ("connection", WarehouseError, _SERVER),
     ("unable to open database file", WarehouseError, "Check that the path is a file in a writable folder."),
-    ("not a database", WarehouseError, "Use another file: this one is not a warehouse."),
+    ("not a database", WarehouseMisconfigured, "Use another file: this one is not a warehouse."),
     ("malformed", WarehouseMisconfigured, "The file is damaged: restore it from a backup (docs/operations.md)."),
     ("could not decode", WarehouseMisconfigured, "Another program wrote into the file: restore it from a backup."),
     ("readonly", WarehouseError, "Check the permissions of the file and its folder."),

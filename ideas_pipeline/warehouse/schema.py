@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComment, SetTableComment
 
-from ideas_pipeline.errors import WarehouseError
+from ideas_pipeline.errors import WarehouseMisconfigured
 from ideas_pipeline.tables.all_tables import METADATA
 from ideas_pipeline.tables.bookkeeping import PROGRAM, REJECTED_RECORDS, SCHEMA_VERSION, WAREHOUSE
 from ideas_pipeline.warehouse.database import reading, writing
@@ -25,7 +25,7 @@ _REASON_OF_EARLIER_VERSIONS = "an earlier version could not type it; `ideas-pipe
 
 
 def prepare(engine: sa.Engine) -> None:
-    """Create or migrate the tables. Raises WarehouseError if that needs more than additions."""
+    """Create or migrate the tables. Raises WarehouseMisconfigured if that needs more than additions."""
     with reading(engine) as connection:
         if not _migration(connection):
             return  # does not wait for a writer
@@ -67,7 +67,7 @@ def _migration(connection: sa.Connection) -> list[sa.Executable]:
 
 
 def _check_owner(connection: sa.Connection, names: set[str]) -> None:
-    """Raise WarehouseError if the database belongs to another program or to a newer version of this one."""
+    """Raise WarehouseMisconfigured if the database belongs to another program or to a newer version of this one."""
     if not names:
         return
     if WAREHOUSE.name not in names:
@@ -79,7 +79,7 @@ def _check_owner(connection: sa.Connection, names: set[str]) -> None:
         if program != PROGRAM:
             raise _refused(connection, f"it belongs to the program {program}")
         if version > SCHEMA_VERSION:
-            raise WarehouseError(
+            raise WarehouseMisconfigured(
                 f"The warehouse {_place(connection)} was created by a newer version of {PROGRAM} (its tables have"
                 f" version {version}, this program supports {SCHEMA_VERSION}). Nothing was changed. Upgrade {PROGRAM}."
             )
@@ -144,8 +144,8 @@ def _indexes(table: sa.Table) -> Iterable[sa.Index]:
     return sorted(table.indexes, key=lambda index: str(index.name))
 
 
-def _refused(connection: sa.Connection, why: str) -> WarehouseError:
-    return WarehouseError(
+def _refused(connection: sa.Connection, why: str) -> WarehouseMisconfigured:
+    return WarehouseMisconfigured(
         f"The database {_place(connection)} cannot be used as a warehouse: {why}. Nothing was changed."
         " Use an empty database, or one that this program created."
     )

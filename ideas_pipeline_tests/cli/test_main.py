@@ -143,12 +143,12 @@ def test_an_unknown_stream_is_a_usage_error_that_lists_those_known(tmp_path):
     assert "challenges, users, ideas, comments, votes" in done.stderr
 
 
-def test_a_warehouse_that_cannot_be_opened_is_a_sentence_and_exit_code_1(tmp_path):
+def test_a_file_that_is_not_a_warehouse_is_a_sentence_and_a_matter_of_configuration(tmp_path):
     (tmp_path / "notes.db").write_text(
         "this is not a database, only some text that is long enough to be read as one" * 9
     )
     done = ideas_pipeline("status", folder=tmp_path, IDEAS_WAREHOUSE_URL="sqlite:///notes.db")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("Error: ")
     assert done.stderr.startswith("Error: The warehouse sqlite:///notes.db cannot be read: ")
     assert "Traceback" not in done.stderr

@@ -53,11 +53,22 @@ def test_a_file_that_others_can_read_is_closed_to_them_and_used(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("changed", [{"access_token": None}, {"expires_at": "soon"}, {"issued_to": 5}])
-def test_a_corrupt_file_counts_as_no_tokens(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_a_corrupt_file_counts_as_no_tokens(
+    tmp_path: Path, changed: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
     store = TokenStore(tmp_path / "tokens.json")
     store.write(TOKENS)
     store.path.write_text(json.dumps(json.loads(store.path.read_text()) | changed))
     assert store.read() is None
+    assert "tokens.json is damaged and is not used: logging in again." in caplog.text
+
+
+def test_a_link_to_a_file_of_tokens_is_refused(tmp_path: Path) -> None:
+    elsewhere = TokenStore(tmp_path / "elsewhere")
+    elsewhere.write(TOKENS)
+    (tmp_path / "tokens.json").symlink_to(elsewhere.path)
+    with pytest.raises(AuthenticationError, match=r"tokens\.json cannot be read: it is a link"):
+        TokenStore(tmp_path / "tokens.json").read()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
@@ -87,7 +98,8 @@ def test_a_file_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -
     folder = TokenStore(tmp_path)
     with pytest.raises(AuthenticationError, match="IDEAS_TOKEN_STORE"):
         folder.write(TOKENS)
-    assert folder.read() is None
+    with pytest.raises(AuthenticationError, match=r"token store .* cannot be read.*IDEAS_TOKEN_STORE"):
+        folder.read()
 
 
 def test_tokens_are_not_shown(tmp_path: Path) -> None:

@@ -45,10 +45,23 @@ def test_a_surrogate_is_its_own_and_depends_on_the_community():
     assert not is_surrogate("erased-by-hand")
 
 
-def test_an_empty_key_file_is_refused_with_a_sentence(tmp_path):
-    (tmp_path / "pii.key").touch()
-    with pytest.raises(PrivacyError, match="is empty"):
+@pytest.mark.parametrize(
+    ("content", "state"), [("", "empty"), (" \n", "empty"), ("c5463ac79fa0928", "too short for a key")]
+)
+def test_a_damaged_key_file_is_refused_with_a_sentence_and_kept(tmp_path, content, state):
+    file = tmp_path / "pii.key"
+    file.write_text(content)
+    with pytest.raises(PrivacyError, match=f"is {state}: it is damaged. Restore it from a backup") as refused:
+        Key(None, file).word("x")
+    assert "c5463" not in str(refused.value)
+    assert file.read_text() == content
+
+
+def test_a_link_to_a_key_is_refused_and_nothing_is_created_behind_it(tmp_path):
+    (tmp_path / "pii.key").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PrivacyError, match="it is a link"):
         Key(None, tmp_path / "pii.key").word("x")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_key_is_never_shown(tmp_path):

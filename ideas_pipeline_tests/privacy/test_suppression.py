@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -72,9 +73,59 @@ def test_a_list_that_was_made_with_another_key_is_refused(tmp_path):
         list_in(tmp_path, key=Key("somebody else's key", None))
 
 
-def test_a_broken_list_is_refused_and_not_taken_for_an_empty_one(tmp_path):
-    (tmp_path / "suppressed.json").write_text("{")
-    with pytest.raises(PrivacyError, match="backup"):
+ENTRY = {
+    "community": "c",
+    "surrogate": surrogate("42"),
+    "at": "2026-01-31T12:00:00+00:00",
+    "because": "asked",
+    "texts": False,
+    "words": ["0" * 32],
+}
+
+
+def _list_of(*people: object) -> str:
+    return json.dumps({"key": KEY.fingerprint, "people": people})
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "1", "null", "[" * 100_000, "{}", '{"key": 1, "people": []}', '{"key": "a", "people": {}}', "\0\1"]
+    + [
+        _list_of(entry)
+        for entry in (
+            "42",
+            {},
+            {name: value for name, value in ENTRY.items() if name != "texts"},
+            ENTRY | {"of_a_newer_version": 1},
+            ENTRY | {"at": "yesterday"},
+            ENTRY | {"because": "of something else"},
+            ENTRY | {"surrogate": "42"},
+            ENTRY | {"words": "0" * 32},
+            ENTRY | {"words": [1]},
+        )
+    ],
+)
+def test_a_broken_list_is_refused_kept_and_not_taken_for_an_empty_one(tmp_path, content):
+    file = tmp_path / "suppressed.json"
+    file.write_text(content)
+    with pytest.raises(
+        PrivacyError, match=r"suppressed\.json cannot be read: it is damaged.* Restore it from a backup"
+    ):
+        list_in(tmp_path)
+    assert file.read_text() == content
+
+
+def test_a_list_as_it_was_written_is_read(tmp_path):
+    (tmp_path / "suppressed.json").write_text(_list_of(ENTRY))
+    (entry,) = list_in(tmp_path, community="c").entries()
+    assert (entry.surrogate, entry.at) == (ENTRY["surrogate"], datetime(2026, 1, 31, 12, tzinfo=UTC))
+
+
+def test_a_link_to_a_list_is_refused(tmp_path):
+    erased(tmp_path, "42")
+    (tmp_path / "suppressed.json").rename(tmp_path / "elsewhere")
+    (tmp_path / "suppressed.json").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PrivacyError, match="cannot be read: it is a link"):
         list_in(tmp_path)
 
 

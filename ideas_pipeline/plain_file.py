@@ -1,0 +1,48 @@
+"""Read a file that may turn out to be anything: only a regular file of bounded size is read, and none is waited for.
+
+A pipe would block for ever, a device can be endless, and a huge file takes the memory. Errors are the operating
+system's (OSError), with a reason that completes "… cannot be read:", and nothing of the file's content.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_MB = 2**20
+
+
+def open_plain(file: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a regular file that exists, and return its descriptor. With ``os.O_NOFOLLOW``, a link is refused.
+
+    Raises:
+        OSError: the file does not exist, is not a regular file, or may not be opened.
+    """
+    if flags & os.O_NOFOLLOW and file.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, and no link is followed here", str(file))
+    _check_kind(file.stat(), file)  # before it is opened: that alone can start a device
+    descriptor = os.open(file, flags | os.O_NONBLOCK)
+    try:
+        _check_kind(os.fstat(descriptor), file)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read(file: Path, largest: int, flags: int = os.O_RDONLY) -> bytes:
+    """The content of a regular file of at most ``largest`` bytes. ``flags``: as for ``open_plain``. Raises OSError."""
+    with os.fdopen(open_plain(file, flags), "rb") as opened:
+        content = opened.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, f"it has more than {largest / _MB:g} MB", str(file))
+    return content
+
+
+def _check_kind(found: os.stat_result, file: Path) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file, but a pipe, a socket or a device", str(file))
