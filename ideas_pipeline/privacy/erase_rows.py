@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.marts.build import delete_people
+from ideas_pipeline.privacy.erase_reasons import erase_reasons
 from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.redact import Redactor, author_column, parts_with_texts
 from ideas_pipeline.privacy.stored_rows import (
@@ -23,7 +24,7 @@ from ideas_pipeline.privacy.stored_rows import (
     update_rows,
 )
 from ideas_pipeline.records.typed import row_hash
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_RUNS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.columns import own_columns, own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
@@ -142,13 +143,11 @@ def erase_from_bookkeeping(
 
     ``without_texts``: by embedded table, the ids of the parent rows whose texts are erased.
     """
-    changed = {REJECTED_RECORDS.name: _rejects(tx, redactor, without_texts)}
+    changed = Counter(erase_reasons(tx, redactor))
+    changed[REJECTED_RECORDS.name] = _rejects(tx, redactor, without_texts)
     for table in (ABSENCES, SCOPES, SYNC_SCOPES):
-        changed[table.name] = _lists(tx, table, redactor)
+        changed[table.name] += _lists(tx, table, redactor)
     changed[ABSENCES.name] += _parts(tx, redactor, without_texts)
-    if redactor.people.scopes:
-        for table in (SYNC_SCOPES, SYNC_STREAMS, SYNC_RUNS):
-            changed[table.name] = changed.get(table.name, 0) + _reasons(tx, table, redactor)
     return changed
 
 
@@ -220,15 +219,3 @@ def _parts(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Set[
         return row | {"id": _key(redactor, table, row["id"], row["scope"], {}), "scope": scope}
 
     return rewrite_rows(tx, ABSENCES, erased, held.stream.in_(owners_of))
-
-
-def _reasons(tx: Transaction, table: sa.Table, redactor: Redactor) -> int:
-    """Erase ids from reasons, which name a scope like this: ``users 42: …``, ``list 42``."""
-    streams = "|".join(map(re.escape, [*redactor.people.scopes, "list"]))
-    named = re.compile(rf"\b((?:{streams}) )([^\s:;,]+)")
-
-    def erased(row: dict[str, Any]) -> dict[str, Any]:
-        reason = named.sub(lambda m: m[1] + (redactor.erased.surrogate(m[2]) or m[2]), row["reason"])
-        return row | {"reason": reason}
-
-    return rewrite_rows(tx, table, erased, table.c.reason.is_not(None))
