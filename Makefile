@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE =
 SIZES ?= S
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak dev bench lint format constraints clean clean-demo
+.PHONY: help demo test soak dev bench lint sbom format constraints clean clean-demo
 
 help:
 	@echo 'make demo         sync a simulated community into .demo/warehouse.db, and report on it'
@@ -22,6 +22,7 @@ help:
 	@echo 'make dev          open the Dagster UI'
 	@echo 'make bench        measure first syncs and nights beside dlt and a bare script (SIZES="S L 2L": large ones, too)'
 	@echo 'make lint         check format, style, types and layers'
+	@echo 'make sbom         list the packages of a production environment (CycloneDX)'
 	@echo 'make format       format the code'
 	@echo 'make constraints  renew the pinned versions'
 	@echo 'make clean        remove the environment, the caches and the demo'
@@ -51,6 +52,15 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What a production environment holds, as CycloneDX has it: without the tools of this project's developers.
+sbom: $(DEV)
+	rm -rf build/production
+	$(PYTHON) -m venv build/production
+	build/production/bin/python deploy/install.py '.[postgres]'
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file build/sbom.cdx.json build/production
+	rm -rf build/production
 
 format: $(DEV)
 	$(BIN)/ruff format .
@@ -84,6 +94,8 @@ constraints:
 	build/fresh-venv/bin/python -m pip install --quiet -e '.[dev]' uv
 	{ grep '^#' constraints.txt; build/fresh-venv/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
+	build/fresh-venv/bin/uv pip compile --quiet --generate-hashes --no-deps --no-header --no-annotate constraints.txt \
+		--output-file constraints-hashed.txt
 	rm -rf build/fresh-venv
 
 clean: clean-demo

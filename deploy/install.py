@@ -1,8 +1,9 @@
 """Install this project and what it needs, in the pinned versions, into the environment of the Python that runs this.
 
 ``.venv/bin/python deploy/install.py '.[dev]'`` is ``pip install -c constraints.txt -e '.[dev]'``, done by uv in a fifth
-of the time. uv comes from the same index as everything else. If uv is unavailable or fails, pip installs; therefore
-no dependency of the project may name uv.
+of the time. uv also compares every file with the hashes in ``constraints-hashed.txt``, which pip cannot do beside a
+folder to install. uv comes from the same index as everything else, and pip compares its file. If uv is unavailable or
+fails, pip installs; therefore no dependency of the project may name uv.
 
 uv does not read pip's configuration (https://docs.astral.sh/uv/pip/compatibility/), so this passes it on: indexes,
 folders of packages, further constraints, certificates, time limits. With an option that uv has no equivalent for, such
@@ -13,11 +14,15 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 PINNED = ("--constraint", "constraints.txt")
+HASHED = Path("constraints-hashed.txt")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 UV = (sys.executable, "-m", "uv", "--quiet")
 
@@ -65,12 +70,12 @@ class NoUv(Exception):
 def main(project: str) -> int:
     """Install ``project``, such as ``.[dev]``, as an editable package. Return the exit code."""
     # The build back end is pinned too, so it is installed first.
-    editable = [*PINNED, "--no-build-isolation", "--editable", project]
+    editable = ["--no-build-isolation", "--editable", project]
     try:
-        install_with_uv(editable)
+        install_with_uv(["--constraint", str(HASHED), *editable])
     except NoUv as reason:
-        print(f"{reason}: pip installs, which takes a minute longer.", flush=True)
-        return _pip_install([*PINNED, "setuptools"]) or _pip_install(editable)
+        print(f"{reason}: pip installs, which takes a minute longer and compares no hashes.", flush=True)
+        return _pip_install([*PINNED, "setuptools"]) or _pip_install([*PINNED, *editable])
     return 0
 
 
@@ -79,14 +84,23 @@ def install_with_uv(arguments: Sequence[str]) -> None:
     options = pip_options()
     variables = uv_variables(options)
     # Without a wheel of uv for this machine, pip would have to compile it, which needs Rust and takes longer than pip.
-    if _pip_install([*PINNED, "--only-binary", "uv", "setuptools", "uv"], quietly=True):
-        raise NoUv("uv cannot be installed")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as tools:
+        tools.write(hashed("setuptools", "uv"))
+        tools.flush()
+        if _pip_install(["--require-hashes", "--only-binary", "uv", "--requirement", tools.name], quietly=True):
+            raise NoUv("uv cannot be installed")
     for constraints in options.get("constraint", "").split():
         arguments = ["--constraint", constraints, *arguments]
     # An operator who sets uv's own variables means uv.
     environment = {**variables, **os.environ}
     if subprocess.run([*UV, "pip", "install", "--python", sys.executable, *arguments], env=environment).returncode:
         raise NoUv("uv has failed")
+
+
+def hashed(*names: str) -> str:
+    """The lines of these packages in the constraints with hashes."""
+    entries = re.split(r"\n(?=\S)", HASHED.read_text())
+    return "".join(f"{entry.rstrip()}\n" for entry in entries if entry.partition("==")[0] in names)
 
 
 def pip_options() -> dict[str, str]:

@@ -21,15 +21,27 @@ folder, name = pathlib.Path(__file__).parent, pathlib.Path(__file__).stem
 words = sys.argv[1:]
 with (folder / "calls").open("a") as calls:
     variables = {name: value for name, value in os.environ.items() if name.startswith(("SSL_", "UV_"))}
-    calls.write(json.dumps([name, words, variables]) + "\\n")
+    files = [pathlib.Path(file).read_text() for word, file in zip(words, words[1:]) if word == "--requirement"]
+    calls.write(json.dumps([name, words, variables, files]) + "\\n")
 if any(set(fails) <= {name, *words} for fails in json.loads((folder / "fails").read_text())):
     sys.exit("ERROR: as the test wants it")
 if "config" in words:
     print((folder / "configuration").read_text())
 """
 PINNED = ["--constraint", "constraints.txt"]
+HASHED = ["--constraint", "constraints-hashed.txt"]
 EDITABLE = ["--no-build-isolation", "--editable", ".[dev]"]
-TOOLS = ["install", "--quiet", *PINNED, "--only-binary", "uv", "setuptools", "uv"]
+TOOLS = ["install", "--quiet", "--require-hashes", "--only-binary", "uv", "--requirement"]
+_HASHED = """
+setuptools==80.9.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+something==1
+uv==0.9.5 \\
+    --hash=sha256:cc
+uvicorn==0.1 \\
+    --hash=sha256:dd
+"""
 # The calls of pip if uv does not install.
 BY_PIP = [["install", "--quiet", *PINNED, "setuptools"], ["install", "--quiet", *PINNED, *EDITABLE]]
 
@@ -39,6 +51,7 @@ class Call:
     tool: str
     words: list[str]
     variables: dict[str, str]
+    files: list[str]
 
 
 def install(
@@ -48,6 +61,7 @@ def install(
     for name in ("pip", "uv"):
         (folder / f"{name}.py").write_text(_DOUBLE)
     (folder / "configuration").write_text(configuration)
+    (folder / "constraints-hashed.txt").write_text(_HASHED.lstrip())
     (folder / "fails").write_text(json.dumps(fails or []))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SSL_", "UV_"))}
     command = [sys.executable, ROOT / "deploy" / "install.py", ".[dev]"]
@@ -64,9 +78,10 @@ def words_of_pip(calls: list[Call]) -> list[list[str]]:
 def test_uv_installs_what_pip_would(tmp_path):
     done, calls = install(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert words_of_pip(calls) == [TOOLS]
+    assert [words[:-1] for words in words_of_pip(calls)] == [TOOLS]
+    assert calls[0].files == [_HASHED.replace("something==1\n", "").split("uvicorn")[0].lstrip()]
     assert calls[-1].tool == "uv"
-    assert calls[-1].words == ["--quiet", "pip", "install", "--python", sys.executable, *PINNED, *EDITABLE]
+    assert calls[-1].words == ["--quiet", "pip", "install", "--python", sys.executable, *HASHED, *EDITABLE]
     assert calls[-1].variables == {"UV_INDEX_STRATEGY": "unsafe-best-match"}
 
 
@@ -85,7 +100,7 @@ download.no-index='true'
 """
     _, calls = install(tmp_path, configuration.strip(), UV_HTTP_TIMEOUT="7")
     assert calls[-1].tool == "uv"
-    assert calls[-1].words[5:] == ["--constraint", "b.txt", "--constraint", "a.txt", *PINNED, *EDITABLE]
+    assert calls[-1].words[5:] == ["--constraint", "b.txt", "--constraint", "a.txt", *HASHED, *EDITABLE]
     assert calls[-1].variables == {
         "SSL_CERT_FILE": "/ca.pem",
         "UV_DEFAULT_INDEX": "https://index.example/simple",
@@ -102,14 +117,14 @@ download.no-index='true'
         ("global.proxy='http://proxy.example:3128'", [], "uv has no equivalent of pip's option proxy"),
         ("something else", [], "pip's configuration cannot be read"),
         ("", [["config"]], "pip's configuration cannot be read"),
-        ("", [["pip", "uv"]], "uv cannot be installed"),
+        ("", [["pip", "--require-hashes"]], "uv cannot be installed"),
         ("", [["uv", "--editable"]], "uv has failed"),
     ],
 )
 def test_pip_installs_if_uv_cannot(tmp_path, configuration, fails, reason):
     done, calls = install(tmp_path, configuration, fails)
     assert done.returncode == 0
-    assert done.stdout == f"{reason}: pip installs, which takes a minute longer.\n"
+    assert done.stdout == f"{reason}: pip installs, which takes a minute longer and compares no hashes.\n"
     assert words_of_pip(calls)[-2:] == BY_PIP
     assert calls[-1].tool == "pip"
 
@@ -124,7 +139,16 @@ def test_uv_is_pinned_but_nothing_depends_on_it_because_pip_must_be_able_to_do_w
     assert re.search(r"^uv==[0-9.]+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 
 
-def test_the_exit_code_is_pips_if_neither_can(tmp_path):
-    done, _ = install(tmp_path, fails=[["pip"], ["uv"]])
-    assert done.returncode == 1
-    assert "ERROR: as the test wants it" in done.stderr
+def test_the_constraints_with_hashes_have_the_same_versions_and_a_hash_of_each_and_name_no_index():
+    pinned = re.findall(r"^([\w.-]+==\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    entries = re.split(r"\n(?=\S)", (ROOT / "constraints-hashed.txt").read_text().strip())
+    hashed = {entry.split()[0]: entry for entry in entries}
+    assert sorted(map(normalized, hashed)) == sorted(map(normalized, pinned))
+    assert [name for name, entry in hashed.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry)] == []
+    assert [name for name, entry in hashed.items() if "://" in entry] == []
+
+
+def normalized(requirement: str) -> str:
+    """A pinned requirement with the name as the Python packaging specification normalizes it."""
+    name, _, version = requirement.partition("==")
+    return re.sub(r"[-_.]+", "-", name).lower() + f"=={version}"
