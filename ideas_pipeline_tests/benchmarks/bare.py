@@ -1,8 +1,9 @@
 """The bare script: read what the dlt pipeline reads, decode it, and throw it away. No client can cost less CPU.
 
-Run by itself: python -m ideas_pipeline_tests.benchmarks.bare BASE_URL flat|children STATE_FILE [night]
+Run by itself: python -m ideas_pipeline_tests.benchmarks.bare BASE_URL SHAPE STATE_FILE [night]
 
-A night reads what changed since the latest time that the first run saw, which the state file holds.
+Lists are flat unless SHAPE is ``children``. A night reads what changed since the latest time that the run before saw,
+which the state file holds.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ def main(base_url: str, shape: str, state: str, night: str = "") -> None:
     if not night:
         for _ in api.pages("users"):
             pass
-    if shape == "flat":
-        for name in ("ideas", "comments", "votes"):
-            for page in api.pages(name, since or None):
-                take(page.records)
-    else:
+    if shape == "children":
         for page in api.children(challenges, "challenges/{}/ideas"):
             take(page.records)
             ideas += [record["id"] for record in page.records if record["updated_at"] > since]
         for name in ("comments", "votes"):
             for _ in api.children(ideas, f"ideas/{{}}/{name}"):
                 pass
+    else:
+        for name in ("ideas", "comments", "votes"):
+            for page in api.pages(name, since or None):
+                take(page.records)
     kept.write_text(latest)
 
 

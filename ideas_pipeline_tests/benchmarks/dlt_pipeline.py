@@ -4,7 +4,7 @@ It runs in an environment of its own (``dlt_requirements.txt``). Pages come from
 many pages at a time are yielded as Arrow tables, which skip dlt's normalizer and are loaded in bulk by ADBC. Rows are
 appended by the first run, replaced by a full read, and merged by primary key at night.
 
-Run by itself: python -m ideas_pipeline_tests.benchmarks.dlt_pipeline BASE_URL flat|children DATABASE_URL FOLDER STEP
+Run by itself: python -m ideas_pipeline_tests.benchmarks.dlt_pipeline BASE_URL SHAPE DATABASE_URL FOLDER STEP
 
     first    into empty tables
     full     everything again
@@ -46,14 +46,14 @@ class Run:
 
     Args:
         api: The client.
-        shape: ``flat`` lists, or ``children`` of each parent.
+        shape: ``children`` of each parent; anything else: flat lists.
         step: ``first``, ``full``, ``night`` or ``whole``.
         is_sqlite: Whether the database is SQLite.
     """
 
     def __init__(self, api: Api, shape: str, step: str, is_sqlite: bool) -> None:
         self._api = api
-        self._is_flat = shape == "flat"
+        self._is_flat = shape != "children"
         self._step = step
         self._is_sqlite = is_sqlite
         self._challenges: list[str] = []

@@ -38,7 +38,7 @@ def write(page: Path, measurements: Sequence[Measurement]) -> None:
 
 def figures(measured: Sequence[Measurement], name: str) -> str:
     """The tables, as Markdown that shows the charts of the page ``name``."""
-    parts = ["\n", *(f"- {run}\n" for run in dict.fromkeys(_run(one) for one in measured)), "\n"]
+    parts = ["\n", *dict.fromkeys(f"- {one.size}: {one.run}\n" for one in measured), "\n"]
     if found := outcomes(measured):
         parts.append("### Targets\n\n| | where | most | measured | |\n|---|---|--:|--:|---|\n")
         parts += [
@@ -104,15 +104,11 @@ def _row(title: str, ours: Measurement, dlt: Measurement | None, bare: Measureme
 
 
 def _cpu(one: Measurement) -> str:
-    return f"{_short(one.cpu)} + {_short(one.database_cpu)}" if one.database_cpu else _short(all_cpu(one))
+    return f"{_short(one.cpu)} + {_short(one.database_cpu)}" if one.database_cpu >= 0.05 else _short(all_cpu(one))
 
 
 def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _run(one: Measurement) -> str:
-    return f"{one.size}, {_SHAPES[one.shape]}, {_ENGINES[one.engine]}: {one.run}"
 
 
 def _by_size(measured: Sequence[Measurement]) -> Iterator[tuple[str, list[Measurement]]]:

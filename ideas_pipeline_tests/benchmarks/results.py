@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ class Measurement:
     """One command of a contestant.
 
     Attributes:
-        run: The run of the harness: when it began, and the machine.
+        run: The run of the harness: see ``this_run``.
         round: The number of the repetition, from 1.
         wall: Seconds from the start of the command to its end.
         cpu: Its seconds of CPU, those of its child processes included.
@@ -51,12 +52,14 @@ class Measurement:
 
 
 def this_run() -> str:
-    """What identifies a run: its start in UTC, the machine, and the versions."""
+    """What identifies a run: its start in UTC, the commit, the machine, and the versions."""
     dlt = re.findall(r"(?m)^dlt==(.*)$", REQUIREMENTS.read_text())[0]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    git = ("git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD")
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "no git"
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {commit}, {os.cpu_count()} cores ({platform.machine()}), "
+        f"{memory:.0f} GiB, {platform.system()} {platform.release()}, Python {platform.python_version()}, "
         f"SQLAlchemy {version('sqlalchemy')}, pyarrow {version('pyarrow')}, dlt {dlt}"
     )
 
