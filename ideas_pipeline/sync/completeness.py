@@ -256,11 +256,16 @@ class SweptScope:
         return []
 
     def _is_one_instant(self, page: Page) -> bool:
-        """Whether one response was the whole scope: by its paging style, by its total, or because it is empty."""
+        """Whether one response was the whole scope: by its paging style, by its total, or because it is empty.
+
+        Most scopes are that small, so this asks for nothing that is known of the scope: each would be a query.
+        """
         sweep = self._sweep
         if sweep.probed:
             return sweep.capped is None and (sweep.pages == 1 or (sweep.pages == 2 and sweep.held == sweep.count))
-        return sweep.pages == 1 and page.next is None
+        if sweep.pages > 1:
+            return False
+        return page.next is None or (not self._earlier and sweep.proves(len(self._seen)))
 
     def _agrees(self) -> bool:
         sweep = self._sweep

@@ -30,6 +30,14 @@ def test_a_list_in_one_response_with_its_total_is_complete_after_one_request(sty
     assert (reading.verdict, reading.requests) == ("complete", 1)
 
 
+@pytest.mark.parametrize("style", WITH_TOTAL)
+def test_nobody_asks_the_warehouse_about_a_list_in_one_response_with_its_total(style: str) -> None:
+    def known() -> set[str]:
+        raise AssertionError("one query per list is a quarter of the CPU of a first sync")
+
+    assert read_whole(MovingList(ids(SIZE - 1), WITH_TOTAL[style]), known=known).verdict == "complete"
+
+
 @pytest.mark.parametrize("style", NUMBERED)
 def test_a_page_as_full_as_asked_for_is_not_taken_for_all_at_the_totals_word(style: str) -> None:
     full = MovingList(ids(SIZE), WITH_TOTAL[style])
