@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_urlsafe
 
 from ideas_pipeline import private_file
 from ideas_pipeline.archive.reader import ArchiveReader
@@ -72,8 +73,9 @@ def open_client(settings: Settings, contract: Contract) -> IdeasApi:
     if settings.callback_port is not None:
         listener = ListenerSettings(
             host=settings.callback_host,
+            public_host=settings.callback_public_host,
             port=settings.callback_port,
-            path=settings.callback_path,
+            path=_callback_path(settings),
             seconds=settings.callback_seconds,
         )
     return IdeasApi.connect(
@@ -84,6 +86,15 @@ def open_client(settings: Settings, contract: Contract) -> IdeasApi:
         settings.state_dir,
         listener,
     )
+
+
+def _callback_path(settings: Settings) -> str:
+    if settings.callback_path is None:
+        raise SettingsError(
+            "IDEAS_CALLBACK_PORT is set, but IDEAS_CALLBACK_PATH is not. Set it to a path that nobody can guess, such"
+            f" as /{token_urlsafe(16)}, and change the path of the API client's endpoint to the same."
+        )
+    return settings.callback_path
 
 
 def open_warehouse(settings: Settings) -> Warehouse:

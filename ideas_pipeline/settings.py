@@ -71,7 +71,12 @@ class Settings(BaseModel):
     callback_port: int | None = Field(
         None, ge=1, le=65535, description="a port from 1 to 65535 (only if the API client has a callback endpoint)"
     )
-    callback_path: str = Field("/", pattern="^/", description="a path that starts with /")
+    callback_path: str | None = Field(
+        None, repr=False, pattern=r"^/[!-~]*$", description="a path that starts with / and has no spaces"
+    )
+    callback_public_host: str | None = Field(
+        None, description="the host in the API client's endpoint, such as ideas.example.com"
+    )
     callback_seconds: float = Field(120, gt=0, description="a number of seconds greater than 0")
     schedule_hour: int = Field(2, ge=0, le=23, description="a whole hour from 0 to 23")
     timezone: Zone = Field("UTC", description="the name of a time zone, such as Europe/Madrid or UTC")
@@ -156,6 +161,7 @@ _SAFE_TO_SHOW = set(Settings.model_fields) - {
     "client_secret",
     "warehouse_url",
     "api_base_url",
+    "callback_path",
     "owner",
     "pii_key",
     "alert_webhook",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_urlsafe
 
 import click
 
@@ -49,10 +50,12 @@ _TEMPLATE = """\
 # How many days to keep pages as received (for `ideas-pipeline replay`); 0 keeps none.
 #IDEAS_ARCHIVE_DAYS=30
 
-# Only if the API client has an endpoint: listen there for the auth code.
+# Only if the API client has an endpoint: listen there for the auth code. Nobody else must know the path. A host name
+# in the endpoint is refused unless it is IDEAS_CALLBACK_PUBLIC_HOST.
 #IDEAS_CALLBACK_PORT=8765
 #IDEAS_CALLBACK_HOST=127.0.0.1
-#IDEAS_CALLBACK_PATH=/
+#IDEAS_CALLBACK_PATH=/{callback_path}
+#IDEAS_CALLBACK_PUBLIC_HOST=
 #IDEAS_CALLBACK_SECONDS=120
 
 # The hour and time zone of the nightly sync in Dagster.
@@ -178,6 +181,7 @@ def _write(path: Path, values: Mapping[str, str], regions: list[str]) -> None:
     text = _TEMPLATE.format(
         **{name: _line(name, value) for name, value in values.items()},
         regions=", ".join(regions),
+        callback_path=token_urlsafe(16),
     )
     try:
         read = parse(text, str(path), PREFIX)

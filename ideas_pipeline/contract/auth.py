@@ -44,9 +44,12 @@ class AuthRequest(Model):
 
 
 class CodeRequest(AuthRequest):
-    """Client id and secret in, auth code out (or sent to the API client's endpoint, see ``callback``)."""
+    """Client id and secret in, auth code out (or sent to the API client's endpoint, see ``callback``).
 
-    placeholders: ClassVar[tuple[str, ...]] = ("client_id", "client_secret")
+    ``{state}`` is a new random text of each login, which the API sends back with the code (see ``callback.state``).
+    """
+
+    placeholders: ClassVar[tuple[str, ...]] = ("client_id", "client_secret", "state")
 
     auth_code: Paths
 
@@ -126,9 +129,20 @@ class ExpiredToken(Model):
 
 
 class Callback(Model):
-    """The URL parameter in which the API passes the auth code to a configured endpoint."""
+    """The URL parameters with which the API calls a configured endpoint.
+
+    ``parameter`` has the auth code. ``state`` has what ``{state}`` of the code request sent, if the API returns it: a
+    code without it is refused (RFC 6749 §10.12). Null if the API knows no such parameter.
+    """
 
     parameter: str
+    state: str | None = None
+
+    @model_validator(mode="after")
+    def _are_two(self) -> Callback:
+        if self.state == self.parameter:
+            raise ValueError(f"{self.state} cannot be the parameter of the code and of the state: name two")
+        return self
 
 
 class Auth(Model):
@@ -141,3 +155,13 @@ class Auth(Model):
     header: TokenHeader
     expired: ExpiredToken = ExpiredToken()
     callback: Callback
+
+    @model_validator(mode="after")
+    def _sends_the_state_that_it_expects(self) -> Auth:
+        sends = any("{state}" in template for template in self.code.fields.values())
+        if sends != (self.callback.state is not None):
+            raise ValueError(
+                "a state must be sent and come back: write {state} into a field of code, and into callback.state the "
+                "parameter in which the API returns it; or neither"
+            )
+        return self

@@ -52,7 +52,12 @@ class IdeasApiResource(ApiResource):
     callback_port: int | None = Field(
         default=None, description="Port on which to listen. Default: the API returns the auth code in a response."
     )
-    callback_path: str = Field(default="/", description="Path at which the auth code is expected.")
+    callback_path: str | None = Field(
+        default=None, repr=False, description="Path at which the auth code is expected; nobody else must know it."
+    )
+    callback_public_host: str | None = Field(
+        default=None, description="Host in the API client's endpoint, if it is a name."
+    )
     callback_seconds: float = Field(default=120, description="Seconds to wait for the auth code.")
     _client: IdeasApi | None = PrivateAttr(default=None)
 
@@ -68,6 +73,7 @@ class IdeasApiResource(ApiResource):
                 callback_host=self.callback_host,
                 callback_port=self.callback_port,
                 callback_path=self.callback_path,
+                callback_public_host=self.callback_public_host,
                 callback_seconds=self.callback_seconds,
             )
             self._client = open_client(settings, self.load_contract())
@@ -151,6 +157,7 @@ def resources(settings: Settings, contract: Contract) -> dict[str, dg.Configurab
             callback_host=settings.callback_host,
             callback_port=settings.callback_port,
             callback_path=settings.callback_path,
+            callback_public_host=settings.callback_public_host,
             callback_seconds=settings.callback_seconds,
         )
     return {"ideas_api": api, "warehouse": WarehouseResource(url=url, community=settings.community)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from secrets import token_urlsafe
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -72,7 +73,11 @@ class Session:
 
     def authenticate(self, request: LoginRequest, known: Mapping[str, str]) -> Exchange:
         """Send a request of the auth flow, with ``known`` in its placeholders. Raises as ``get``."""
-        own = {"client_id": self.credentials.client_id, "client_secret": self.credentials.client_secret}
+        own = {
+            "client_id": self.credentials.client_id,
+            "client_secret": self.credentials.client_secret,
+            "state": token_urlsafe(),
+        }
         values = {name: template.format_map(own | dict(known)) for name, template in request.fields.items()}
         return self._send(Exchange(LIVE, request.method, request.path, values, request.send_as))
 

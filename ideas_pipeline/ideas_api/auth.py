@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from ideas_pipeline.ideas_api.auth_responses import (
     token_at,
     value_at,
 )
-from ideas_pipeline.ideas_api.callback import ListenerSettings, listening
+from ideas_pipeline.ideas_api.callback import Expected, ListenerSettings, listening
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.transport import Parameters, Transport
@@ -235,13 +236,15 @@ class Auth:
         return self._send(self._contract.token, idempotent=False, auth_code=code)
 
     def _request_code(self, stored: Tokens | None) -> str:
-        request = self._contract.code
+        request, callback = self._contract.code, self._contract.callback
+        state = secrets.token_urlsafe()
         with ExitStack() as stack:
             listener = None
             if self._listener:
                 # Open before the code is requested: the code may arrive before the response does.
-                listener = stack.enter_context(listening(self._listener, self._contract.callback.parameter))
-            response = self._send(request)
+                expected = Expected(callback.parameter, {callback.state: state} if callback.state else {})
+                listener = stack.enter_context(listening(self._listener, expected))
+            response = self._send(request, state=state)
             refuse_missing_route(response, "code", request)
             code = value_at(response, request.auth_code) if response.status < 400 else None
             if response.status >= 400 or (not code and response.states_error):

@@ -1,97 +1,228 @@
-"""Listener for the auth code, for API clients whose endpoint receives it."""
+"""Listener for the auth code, for API clients whose endpoint receives it.
+
+The code comes from the API's server, or from a browser that the API redirects. Whoever else can reach the port must not
+pass a code of another account to us (RFC 6749 §10.12, RFC 9700 §4.7): the path is a secret of the operator, ``state`` a
+secret of each login if the API returns it, and a page in a browser can send nothing but a whole navigation. A request
+for a foreign Host is refused, because a name of an attacker can lead to this machine (DNS rebinding).
+"""
 
 from __future__ import annotations
 
-import queue
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
+from secrets import compare_digest
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from ideas_pipeline.errors import AuthenticationError
 
-_SECONDS_PER_REQUEST = 10
+# A client that sends nothing for so long is cut off. Of more connections than these, the oldest is.
+_SECONDS_PER_READ = 10
+_MOST_CONNECTIONS = 32
 
 
 @dataclass(frozen=True)
 class ListenerSettings:
-    """Where to listen (``port`` 0: any free port), for which URL path, and for how many seconds."""
+    """Where to listen, and what a request must look like.
+
+    Attributes:
+        port: 0: any free port.
+        path: the path of the URL, which nobody else must know.
+        host: the address to listen on.
+        public_host: the name by which the API reaches the endpoint, if it is not an IP address.
+        seconds: how long to wait for a code.
+    """
 
     port: int
+    path: str
     host: str = "127.0.0.1"
-    path: str = "/"
+    public_host: str | None = None
     seconds: float = 120
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The query of a good request: the ``parameter`` of the code, and those that must have these values (``state``)."""
+
+    parameter: str
+    same: Mapping[str, str]
+
+
+class Refused(Exception):
+    """A request that delivers no code: its status, and what an operator should know if no other request comes."""
+
+    def __init__(self, status: HTTPStatus, hint: str) -> None:
+        super().__init__(hint)
+        self.status = status
+        self.hint = hint
+
+
 class Listener:
-    """An open listener.
+    """An open listener. Its first good code counts, and every other request is refused.
 
     Args:
-        address: its URL with the actual port.
-        seconds: how long to wait for a code.
-        codes: where the codes arrive.
+        settings: where it listens, and what a request must look like.
+        expected: the query of a good request.
     """
 
-    def __init__(self, address: str, seconds: float, codes: queue.SimpleQueue[str]) -> None:
-        self.address = address
-        self._seconds = seconds
-        self.codes = codes
+    def __init__(self, settings: ListenerSettings, expected: Expected) -> None:
+        self._settings = settings
+        self._expected = expected
+        self._code = ""
+        self._arrived = threading.Event()
+        self._lock = threading.Lock()
+        self._hints: dict[str, None] = {}
+        self.port = settings.port
 
     def wait(self) -> str:
-        """Wait for the auth code; the latest counts. Raises AuthenticationError if none arrives in time."""
+        """Wait for the auth code. Raises AuthenticationError if none arrives in time."""
+        if self._arrived.wait(self._settings.seconds):
+            return self._code
+        with self._lock:
+            hints = list(self._hints)
+        raise AuthenticationError(
+            f"no auth code arrived on {self._settings.host} port {self.port} at IDEAS_CALLBACK_PATH within "
+            f"{self._settings.seconds:g} seconds",
+            hint=" ".join(hints)
+            or "Check the endpoint of the API client, and auth.callback.parameter in the contract; or leave the "
+            "endpoint empty, so that the code comes in the response.",
+        )
+
+    def receive(self, target: str, headers: Message) -> HTTPStatus:
+        """Take the code of a request, if it is the first good one. Returns the status of the response."""
         try:
-            code = self.codes.get(timeout=self._seconds)
-        except queue.Empty:
-            code = ""
-        # If the first response was lost and the request was retried, two codes arrive: the later one is valid.
-        while not self.codes.empty():
-            code = self.codes.get()
-        if not code:
-            raise AuthenticationError(
-                f"no auth code arrived at {self.address} within {self._seconds:g} seconds",
-                hint="Check the endpoint of the API client, and auth.callback.parameter in the contract; or leave the "
-                "endpoint empty, so that the code comes in the response.",
+            code = self._code_in(target, headers)
+            with self._lock:
+                if self._code:
+                    return HTTPStatus.GONE
+                self._code = code
+        except Refused as refused:
+            with self._lock:
+                self._hints[refused.hint] = None
+            return refused.status
+        self._arrived.set()
+        return HTTPStatus.OK
+
+    def _code_in(self, target: str, headers: Message) -> str:
+        if not self._is_ours(headers.get_all("Host", [])):
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                "A request for another host was refused. If the endpoint has a name, set IDEAS_CALLBACK_PUBLIC_HOST.",
             )
+        if not _may_navigate(headers):
+            raise Refused(HTTPStatus.FORBIDDEN, "A request that a page sent from a browser was refused.")
+        path, _, query = target.partition("?")
+        if not compare_digest(path.encode(), self._settings.path.encode()):
+            raise Refused(
+                HTTPStatus.NOT_FOUND,
+                "A request for another path was refused: compare IDEAS_CALLBACK_PATH with the API client's endpoint.",
+            )
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=10)
+        except ValueError:
+            pairs = []
+        values = dict(pairs)
+        code = values.pop(self._expected.parameter, "").strip()
+        if not code or len(values) != len(pairs) - 1 or values.keys() != self._expected.same.keys():
+            raise Refused(
+                HTTPStatus.BAD_REQUEST,
+                "A request with other parameters was refused: check auth.callback in the contract.",
+            )
+        if not all(
+            compare_digest(values[name].encode(), value.encode()) for name, value in self._expected.same.items()
+        ):
+            raise Refused(HTTPStatus.FORBIDDEN, "A request with the state of another login was refused.")
         return code
+
+    def _is_ours(self, hosts: list[str]) -> bool:
+        try:
+            (host,) = hosts
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if name in {"localhost", (self._settings.public_host or "localhost").lower()}:
+            return True
+        with suppress(ValueError):
+            return not ip_address(name).is_unspecified  # rebinding needs a name, or 0.0.0.0
+        return False
+
+
+def _may_navigate(headers: Message) -> bool:
+    """Whether a browser opened the address as a page of its own, as after a redirect of the API; true for a server.
+
+    Frames, images, forms and scripts of other pages say so in headers that no page can change
+    (https://www.w3.org/TR/fetch-metadata/).
+    """
+    expected = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    return "Origin" not in headers and all(headers.get(name, value) == value for name, value in expected.items())
 
 
 @contextmanager
-def listening(settings: ListenerSettings, parameter: str) -> Iterator[Listener]:
+def listening(settings: ListenerSettings, expected: Expected) -> Iterator[Listener]:
     """Listen while the block runs.
 
-    Only a GET of exactly the path with exactly this one parameter delivers the code. Nothing is logged.
+    Only a GET of exactly the path with exactly the expected parameters delivers the code. Nothing is logged.
 
     Raises:
         AuthenticationError: the port cannot be opened.
     """
-    codes: queue.SimpleQueue[str] = queue.SimpleQueue()
+    listener = Listener(settings, expected)
     try:
-        server = _server(settings, _handler(settings.path, parameter, codes))
+        server = (_Server6 if ":" in settings.host else _Server)((settings.host, settings.port), _handler(listener))
     except OSError as error:
         raise AuthenticationError(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror or 'unknown reason'}",
             hint="Choose another port with IDEAS_CALLBACK_PORT, and change the API client's endpoint accordingly.",
         ) from None
     with server:
-        address = f"http://{settings.host}:{server.server_address[1]}{settings.path}"
+        listener.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield Listener(address, settings.seconds, codes)
+            yield listener
         finally:
             server.shutdown()
             thread.join()
+            server.cut_off(0)
 
 
 class _Server(socketserver.ThreadingTCPServer):
+    """A thread per connection; slow clients hold up nobody, because the oldest of too many connections is cut off."""
+
     allow_reuse_address = True
     daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._connections: dict[Any, None] = {}
+        self._lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._connections[request] = None
+        self.cut_off(_MOST_CONNECTIONS)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._connections.pop(request, None)
+        super().shutdown_request(request)
+
+    def cut_off(self, most: int) -> None:
+        """Cut the oldest connections off, so that at most ``most`` are left."""
+        with self._lock:
+            for request in list(self._connections)[: max(0, len(self._connections) - most)]:
+                del self._connections[request]
+                with suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that disconnects; the base class would print a traceback."""
@@ -101,20 +232,14 @@ class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
-def _server(settings: ListenerSettings, handler: type[BaseHTTPRequestHandler]) -> _Server:
-    kind = _Server6 if ":" in settings.host else _Server
-    return kind((settings.host, settings.port), handler)
-
-
-def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[BaseHTTPRequestHandler]:
+def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = _SECONDS_PER_REQUEST
+        timeout = _SECONDS_PER_READ
 
         def do_GET(self) -> None:
-            status, code = _code_in(self.path, path, parameter)
-            if code:
-                codes.put(code)
-            text = b"Thank you: this window can be closed.\n" if code else b"This request was not expected here.\n"
+            status = listener.receive(self.path, self.headers)
+            is_good = status == HTTPStatus.OK
+            text = b"Thank you: this window can be closed.\n" if is_good else b"This request was not expected here.\n"
             self.send_response_only(status)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(text)))
@@ -125,18 +250,3 @@ def _handler(path: str, parameter: str, codes: queue.SimpleQueue[str]) -> type[B
             """Log nothing: the request line contains the code."""
 
     return Handler
-
-
-def _code_in(target: str, path: str, parameter: str) -> tuple[HTTPStatus, str]:
-    """The status of the response, and the code; empty if there is none."""
-    found, _, query = target.partition("?")
-    if found != path:
-        return HTTPStatus.NOT_FOUND, ""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, max_num_fields=10)
-    except ValueError:
-        return HTTPStatus.BAD_REQUEST, ""
-    match pairs:
-        case [(name, code)] if name == parameter and code.strip():
-            return HTTPStatus.OK, code.strip()
-    return HTTPStatus.BAD_REQUEST, ""

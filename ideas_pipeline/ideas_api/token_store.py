@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,9 +12,10 @@ from filelock import Timeout
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.logs import logger
 from ideas_pipeline.times import duration
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 # Longer than a login with all its retries: a process that holds the lock for longer hangs.
 _LONGEST_WAIT = 1800.0

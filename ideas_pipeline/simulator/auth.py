@@ -179,14 +179,18 @@ class AuthServer:
         code = self._new_secret()
         self._codes[code] = time.monotonic() + CODE_SECONDS
         if self.client.endpoint:
-            call = asyncio.get_running_loop().create_task(self._send_code(self.client.endpoint, code))
+            call = asyncio.get_running_loop().create_task(
+                self._send_code(self.client.endpoint, code, values.get("state", ""))
+            )
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
             return _response({"status": "sent"})
         return _response({self.contract.code.auth_code[0]: code})
 
-    async def _send_code(self, endpoint: str, code: str) -> None:
+    async def _send_code(self, endpoint: str, code: str, state: str) -> None:
         url = URL(endpoint).update_query({self.contract.callback.parameter: code})
+        if self.contract.callback.state:
+            url = url.update_query({self.contract.callback.state: state})
         try:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
                 await session.get(url)

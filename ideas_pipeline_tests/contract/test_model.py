@@ -140,3 +140,19 @@ def test_one_status_and_one_word_need_no_list():
     data["auth"]["expired"] = {"statuses": 419, "words": "E-17"}
     expired = Contract.model_validate(data).auth.expired
     assert (expired.statuses, expired.words) == ((419,), ("E-17",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "callback", "sentence"),
+    [
+        ({}, {"parameter": "code", "state": "state"}, "a state must be sent and come back"),
+        ({"state": "{state}"}, {"parameter": "code"}, "a state must be sent and come back"),
+        ({"state": "{state}"}, {"parameter": "code", "state": "code"}, "cannot be the parameter of the code and of"),
+    ],
+)
+def test_a_state_that_proves_nothing_is_refused(fields, callback, sentence):
+    data = copy.deepcopy(DEFAULT)
+    data["auth"]["code"]["fields"] |= fields
+    data["auth"]["callback"] = callback
+    with pytest.raises(ValidationError, match=sentence):
+        Contract.model_validate(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,37 @@ def test_a_sync_that_listens_at_the_endpoint_gets_its_code_and_fills_the_warehou
     assert "challenges: complete" in done.stderr
 
 
+def test_a_login_whose_state_the_api_returns_fills_the_warehouse(port: int, tmp_path: Path) -> None:
+    (tmp_path / "contract.yaml").write_text(
+        'auth: {code: {fields: {state: "{state}"}}, callback: {state: state}}\nlimits: {requests_per_second: null}\n'
+    )
+    endpoint = f"http://127.0.0.1:{port}{PATH}"
+    with simulate(tmp_path, "--endpoint", endpoint, "--contract", str(tmp_path / "contract.yaml")) as served:
+        variables = {
+            "IDEAS_API_BASE_URL": served["base_url"],
+            "IDEAS_CLIENT_ID": served["client_id"],
+            "IDEAS_CLIENT_SECRET": served["client_secret"],
+            "IDEAS_CONTRACT": "contract.yaml",
+            "IDEAS_CALLBACK_PATH": PATH,
+            "IDEAS_CALLBACK_PORT": str(port),
+        }
+        done = only_challenges(tmp_path, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_port_without_a_path_is_refused_with_a_path_that_nobody_can_guess(
+    api: dict[str, str], tmp_path: Path
+) -> None:
+    suggested = set()
+    for _ in range(2):
+        done = only_challenges(tmp_path, **(api | {"IDEAS_CALLBACK_PATH": ""}))
+        assert done.returncode == 2
+        assert "IDEAS_CALLBACK_PORT is set, but IDEAS_CALLBACK_PATH is not." in done.stderr
+        (path,) = re.findall(r"such as /([\w-]{22}),", done.stderr)
+        suggested.add(path)
+    assert len(suggested) == 2
+
+
 def test_a_check_listens_too(api: dict[str, str], tmp_path: Path) -> None:
     done = ideas_pipeline("check", folder=tmp_path, **api)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -65,7 +97,9 @@ def test_a_code_that_is_sent_elsewhere_is_waited_for_no_longer_than_the_time_lim
     elsewhere = api | {"IDEAS_CALLBACK_PATH": "/elsewhere", "IDEAS_CALLBACK_SECONDS": "0.5"}
     done = only_challenges(tmp_path, **elsewhere)
     assert done.returncode == 2
-    assert f"no auth code arrived at http://127.0.0.1:{port}/elsewhere within 0.5 seconds" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert f"no auth code arrived on 127.0.0.1 port {port} at IDEAS_CALLBACK_PATH within 0.5 seconds" in said
+    assert "A request for another path was refused" in said
 
 
 def test_a_sync_that_does_not_listen_is_told_that_the_code_went_to_the_endpoint(

@@ -59,8 +59,8 @@ def test_a_code_that_does_not_arrive(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth/code"] = lambda _: Answer(204, b"")
     said = _said(api, store, listener=ListenerSettings(port=0, path="/code", seconds=0.05))
-    assert "no auth code arrived at http://127.0.0.1:" in said
-    assert "/code within 0.05 seconds" in said
+    assert "no auth code arrived on 127.0.0.1 port " in said
+    assert "at IDEAS_CALLBACK_PATH within 0.05 seconds" in said
 
 
 def test_a_response_without_a_token_names_the_line_of_the_contract_and_what_it_holds(store: Path) -> None:
