@@ -20,8 +20,8 @@ _STEPS = {"first": "first sync", "unchanged": "unchanged night", "changed": "1 %
 _SHAPES = {"children": "children per parent", "flat": "flat, numbered pages", "offsets": "flat, offsets"}
 _ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _HEAD = (
-    "| | wall s: ours | dlt | bare | ours ÷ dlt | ours ÷ ideal | CPU s: ours | dlt | bare "
-    "| peak MiB: ours | dlt | requests: ours | dlt | bare |\n|---" + "|--:" * 13 + "|\n"
+    "| | wall s: ours | dlt | bare | ours ÷ dlt | ours ÷ ideal | CPU s: ours | dlt | bare | ours ÷ dlt "
+    "| peak MiB: ours | dlt | requests: ours | dlt | bare |\n|---" + "|--:" * 14 + "|\n"
 )
 _COLORS = {OURS: "#2a6fbb", DLT: "#c96f2a", DLT_WHOLE: "#e5b48c", BARE: "#9a9a9a"}
 
@@ -72,16 +72,17 @@ def chart(measured: Sequence[Measurement]) -> alt.FacetChart:
             color=alt.Color("contestant:N", scale=colors, title=None),
         )
     )
-    return bars.facet(
+    facets = bars.facet(
         row=alt.Row("lists:N", sort=list(_SHAPES.values()), title=None),
         column=alt.Column("engine:N", sort=list(_ENGINES.values()), title=None),
     )
+    return facets.resolve_scale(y="independent")
 
 
 def _rows(measured: Sequence[Measurement]) -> Iterator[str]:
     """A row per cell and step, and one more for nights in which dlt reads the children of all ideas."""
     for (shape, engine), cell in groupby(measured, key=lambda one: (one.shape, one.engine)):
-        yield f"| **{_SHAPES[shape]}, {_ENGINES[engine]}** |" + " |" * 13 + "\n"
+        yield f"| **{_SHAPES[shape]}, {_ENGINES[engine]}** |" + " |" * 14 + "\n"
         found = {(one.step, one.contestant): one for one in cell}
         for step, title in _STEPS.items():
             if ours := found.get((step, OURS)):
@@ -95,8 +96,9 @@ def _row(title: str, ours: Measurement, dlt: Measurement | None, bare: Measureme
     cells = [
         *(_short(one.wall) if one else "" for one in three),
         f"**{_short(ours.wall / dlt.wall)}**" if dlt else "",
-        _short(ours.wall / ideal(ours)),
+        _short(ours.wall / ideal(ours)) if ours.step in ("first", "full") else "",
         *(_cpu(one) if one else "" for one in three),
+        f"**{_short(all_cpu(ours) / all_cpu(dlt))}**" if dlt else "",
         *(f"{one.peak_mb:,.0f}" if one else "" for one in (ours, dlt)),
         *(f"{one.requests:,.0f}" if one else "" for one in three),
     ]

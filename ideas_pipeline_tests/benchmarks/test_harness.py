@@ -75,7 +75,10 @@ def test_an_interrupted_run_still_gives_a_page(tmp_path: Path) -> None:
     assert text.endswith("After\n")
     assert "old figures" not in text
     assert "an earlier run" not in text
-    assert "| first sync | 4.00 | 10.0 |  | **0.40** | 1.00 | 3.00 | 3.00 |  | 200 | 200 | 3,200 | 3,200 |  |" in text
+    assert (
+        "| first sync | 4.00 | 10.0 |  | **0.40** | 1.00 | 3.00 | 3.00 |  | **1.00** | 200 | 200 | 3,200 | 3,200 |  |"
+        in text
+    )
     assert "![Wall-clock seconds of each step](performance-S.svg)" in text
     assert (tmp_path / "performance-S.svg").read_text().startswith("<svg")
 
