@@ -16,17 +16,21 @@ ROOT = Path(__file__).parents[2]
 STEPS = ("first", "unchanged", "changed", "full")
 OURS, DLT, DLT_WHOLE, BARE = CONTESTANTS = ("ours", "dlt", "dlt, all children", "bare")
 
-_LIMITS = f"limits: {{requests_per_second: null, concurrency: {IN_FLIGHT}}}\n"
+_SAME = f"""\
+limits: {{requests_per_second: null, concurrency: {IN_FLIGHT}}}
+streams:
+  users: {{probe: total}}
+"""
 _FLAT = "path: {0}, each: null, since: {{parameter: updated_since, column: updated_at}}"
 _OFFSETS = ", paging: {{style: offset, offset_parameter: offset, page_parameter: null, first: null}}"
 
 
 def _contract(stream: str) -> str:
     streams = (f"  {name}: {{{stream.format(name)}}}\n" for name in ("ideas", "comments", "votes"))
-    return f"{_LIMITS}streams:\n{''.join(streams)}"
+    return _SAME + "".join(streams)
 
 
-SHAPES = {"children": _LIMITS, "flat": _contract(_FLAT), "offsets": _contract(_FLAT + _OFFSETS)}
+SHAPES = {"children": _SAME, "flat": _contract(_FLAT), "offsets": _contract(_FLAT + _OFFSETS)}
 """Our contract for each shape of lists: children of each parent, or flat lists with ``updated_since``, in pages by
 number or by offset."""
 
@@ -67,6 +71,7 @@ def command(contestant: str, step: str, place: Place, dlt_python: Path | None) -
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip has compiled dlt, so we may be compiled, too
     is_night = step in ("unchanged", "changed")
     if contestant == OURS:
         ours = [str(Path(sys.executable).parent / "ideas-pipeline"), "sync", "--json"]

@@ -15,6 +15,7 @@ Run by itself: python -m ideas_pipeline_tests.benchmarks.harness --sizes S L 2L 
 from __future__ import annotations
 
 import argparse
+import compileall
 import itertools
 import json
 import os
@@ -199,6 +200,7 @@ def measure(arguments: argparse.Namespace) -> None:
     )
     arguments.results.parent.mkdir(exist_ok=True)
     dlt = dlt_python(KEPT / "dlt")
+    compileall.compile_dir(ROOT / "ideas_pipeline", quiet=1)  # as pip does with what it installs
     print(f"{'size':<6}{'lists':<10}{'engine':<12}{'step':<11}{'contestant':<19}{'wall s':>8}{'CPU s':>8}{'DB s':>7}")
     for size in arguments.sizes:
         for one in run(size, cells, arguments.rounds, dlt):
