@@ -9,7 +9,10 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
+from ideas_pipeline import plain_file
 from ideas_pipeline.errors import EnvFileError
+
+_LARGEST = 2**20
 
 _REPLACED = re.compile(r"\$\{[^}]*\}")
 
@@ -25,7 +28,7 @@ def read(file: Path, prefix: str) -> dict[str, str]:
         EnvFileError: with one sentence per line that is wrong.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = plain_file.read(file, _LARGEST).decode("utf-8-sig")
     except FileNotFoundError:
         return {}
     except IsADirectoryError:

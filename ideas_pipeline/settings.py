@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -136,7 +137,7 @@ class Settings(BaseModel):
             if region.casefold() == self.api_region.casefold():
                 return url.rstrip("/") + "/"
         raise SettingsError(
-            f"IDEAS_API_REGION is {self.api_region!r}, which is not a region of the contract. Use {known}."
+            f"IDEAS_API_REGION is not a region of the contract{_instead(self.api_region)}. Use {known}."
         )
 
 
@@ -171,6 +172,10 @@ _SAFE_TO_SHOW = set(Settings.model_fields) - {
 }
 
 
+# Words and numbers. A secret is longer, or mixes letters and digits.
+_PLAIN_VALUE = re.compile(r"[A-Za-z _~./-]{1,16}|[0-9:.,+-]{1,12}")
+
+
 def variable(field: str) -> str:
     """The environment variable of a field, such as ``IDEAS_SCHEDULE_HOUR`` for ``schedule_hour``."""
     return PREFIX + field.upper()
@@ -194,6 +199,7 @@ def load_settings() -> Settings:
     if (settings.client_id is None) != (settings.client_secret is None):
         missing = variable("client_id" if settings.client_id is None else "client_secret")
         problems.append(f"{missing} is not set, but its counterpart is. Set both, or neither to use the simulator.")
+    problems += _misplaced_secrets(settings)
     if (settings.smtp_url is None) != (not settings.alert_emails):
         missing = variable("smtp_url" if settings.smtp_url is None else "alert_emails")
         problems.append(f"{missing} is not set, but its counterpart is. Set both to receive e-mail, or neither.")
@@ -233,14 +239,27 @@ def _misspelt(written: Mapping[str, str]) -> list[str]:
     return problems
 
 
+def _misplaced_secrets(settings: Settings) -> Iterator[str]:
+    """Problems with values that are the client secret, and would appear in tables, logs or names of files."""
+    secret = settings.client_secret.get_secret_value() if settings.client_secret else None
+    for name, value in settings:
+        if isinstance(value, str | Path) and str(value) == secret:
+            yield f"{variable(name)} has the value of IDEAS_CLIENT_SECRET. Correct it."
+
+
 def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
     """For each problem, the variable and a sentence."""
     for problem in error.errors(include_url=False, include_context=False):
         # The default of a field depends on a field that is invalid itself: that one is reported.
         if problem["type"] != "default_factory_not_called":
             field = str(problem["loc"][0])
-            shown = f", not {problem['input']!r}" if field in _SAFE_TO_SHOW else ""
+            shown = _instead(problem["input"]) if field in _SAFE_TO_SHOW else ""
             yield variable(field), f"{variable(field)} must be {Settings.model_fields[field].description}{shown}."
+
+
+def _instead(value: object) -> str:
+    """The end of a sentence that refuses a value: with the value, unless it could be a secret in the wrong place."""
+    return f", not {value!r}" if _PLAIN_VALUE.fullmatch(str(value)) else ""
 
 
 def _place(name: str, written: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import SettingsError
-from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline.settings import Settings, load_settings, variable
 from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.processes import run
 
@@ -260,3 +260,38 @@ def test_settings_load_without_dagster_pandas_or_sqlalchemy():
     code = f"import sys, ideas_pipeline.settings; print(sorted({heavy} & set(sys.modules)))"
     done = run([sys.executable, "-c", code], env=environment())
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [variable(name) for name in Settings.model_fields],
+)
+@pytest.mark.parametrize("secret", ["canary7Jx0Pq2Lm9Rt", "canary/+x=="])
+def test_a_secret_in_any_variable_is_not_shown(monkeypatch, name, secret):
+    monkeypatch.setenv(name, secret)
+    monkeypatch.setenv("IDEAS_CLIENT_ID", "id")
+    if name != "IDEAS_CLIENT_SECRET":
+        monkeypatch.setenv("IDEAS_CLIENT_SECRET", "another")
+    said = ""
+    try:
+        load_settings().base_url(load_contract(None))
+    except SettingsError as error:
+        said = str(error)
+    assert "canary" not in said
+
+
+@pytest.mark.parametrize("name", ["IDEAS_COMMUNITY", "IDEAS_CLIENT_ID", "IDEAS_CONTRACT", "IDEAS_STATE_DIR"])
+def test_the_client_secret_in_another_variable_is_a_mistake(monkeypatch, name):
+    monkeypatch.setenv("IDEAS_CLIENT_ID", "id")
+    monkeypatch.setenv("IDEAS_CLIENT_SECRET", "canary")
+    monkeypatch.setenv(name, "canary")
+    assert problem() == f"{name} has the value of IDEAS_CLIENT_SECRET. Correct it."
+
+
+def test_a_pipe_or_a_huge_file_in_the_place_of_the_env_file_is_refused_at_once():
+    os.mkfifo(".env")
+    assert problem().startswith(".env cannot be read: it is not a regular file")
+    Path(".env").unlink()
+    Path(".env").touch()
+    os.truncate(".env", 2**40)
+    assert problem().startswith(".env cannot be read: it has more than 1 MB")

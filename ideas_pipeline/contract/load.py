@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from ideas_pipeline.contract.mistakes import in_the_file, mistakes
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json, Mistake, Steps
 from ideas_pipeline.contract.yaml_file import Document, Place, parse, read, to_yaml
-from ideas_pipeline.errors import UnusableContract
+from ideas_pipeline.errors import ContractError, UnusableContract
 
 DEFAULT_FILE = Path(__file__).with_name("contract.yaml")
 
@@ -111,6 +112,11 @@ def _merged(override: Path | None) -> Document:
     if override is None:
         return default
     own = read(override)
+    if own.data and not any(name in default.data or get_close_matches(name, default.data) for name in own.data):
+        raise ContractError(
+            f"{override} is not a contract: none of its names is one of a contract",
+            hint=f"Correct IDEAS_CONTRACT, or the file. Known are: {', '.join(sorted(default.data))}.",
+        )
     data = merge(default.data, own.data)
     places = {steps: place for steps, place in default.places.items() if _has(data, steps)}
     return Document(data, places | own.places)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json, Mistake, Steps
-from ideas_pipeline.contract.yaml_file import Document
+from ideas_pipeline.contract.yaml_file import Document, shown
 
 # pydantic's error types, in the words of a person who writes YAML.
 _SHOULD_BE = {
@@ -48,6 +48,7 @@ def mistakes(error: ValidationError, document: Document, default: Document) -> l
 def in_the_file(mistake: Mistake, document: Document) -> str:
     """The mistake with its file and line: those of the value, or of the nearest map around a value that is missing."""
     steps = mistake.steps
+    mistake = Mistake(tuple(shown(step) if isinstance(step, str) else step for step in steps), mistake.what)
     while steps and steps not in document.places:
         steps = steps[:-1]
     return f"{document.places[steps]}: {mistake}" if steps else str(mistake)

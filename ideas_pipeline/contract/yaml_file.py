@@ -1,8 +1,14 @@
-"""Read a YAML file as plain data with the line of every value, and write plain data as YAML."""
+"""Read a YAML file as plain data with the line of every value, and write plain data as YAML.
+
+The file may be any other one by mistake, such as one of passwords, or made to take the machine's memory: errors quote
+none of its values, and names only if they look like those of a contract.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -14,8 +20,17 @@ from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTr
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from ideas_pipeline import plain_file
 from ideas_pipeline.contract.types import Json, Steps
+from ideas_pipeline.contract.yaml_bounds import is_too_deep, is_too_large, parts
 from ideas_pipeline.errors import ContractError
+
+_SUFFIXES = {".yaml", ".yml", ".json"}
+# Ten times the default contract and more.
+_LARGEST = 2**18
+_MOST_PARTS = 10_000
+_WORD = re.compile(r"[A-Za-z_@][\w@.-]{0,47}")
+_QUOTED = re.compile(r"""(['"]).*\1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +60,18 @@ def read(file: Path) -> Document:
         ContractError: with file and line, if there is no such file, or it is not YAML, repeats a key or is not a map.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ContractError(
-            f"there is no contract file {file}", hint="Check IDEAS_CONTRACT, or the name on the command line."
-        ) from None
+        text = plain_file.read(file, _LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(f"{file} cannot be read as text: {_reason(error)}") from None
+        if isinstance(error, UnicodeDecodeError) or file.suffix in _SUFFIXES or os.path.lexists(file):
+            name = f" {file}"
+        else:
+            name = ""  # it may be a secret
+        if isinstance(error, FileNotFoundError):
+            raise ContractError(
+                f"there is no contract file{name}",
+                hint="Correct IDEAS_CONTRACT, or the name on the command line: the path of a YAML file.",
+            ) from None
+        raise ContractError(f"the contract file{name} cannot be read as text: {_reason(error)}") from None
     return parse(text, file)
 
 
@@ -74,7 +94,13 @@ def parse(text: str, file: Path) -> Document:
         return value
 
     try:
+        if is_too_deep(text):
+            raise RecursionError
+        if parts(text) > _MOST_PARTS:
+            raise ContractError(f"{file} is far too large for a contract", hint="It has only what differs.")
         loaded = yaml.load(text)
+        if is_too_large(loaded):
+            raise ContractError(f"the aliases (*name) in {file} repeat its values far too often")
         if loaded is None:
             return Document({}, {})
         if not isinstance(loaded, CommentedMap):
@@ -88,7 +114,7 @@ def parse(text: str, file: Path) -> Document:
         raise ContractError(f"{file}{_line(error)}: {error.problem}") from None
     except MarkedYAMLError as error:
         raise ContractError(
-            f"{file}{_line(error)}: this is not YAML: {error.problem}",
+            f"{file}{_line(error)}: this is not YAML: {_QUOTED.sub('(…)', str(error.problem))}",
             hint="Look at the indentation (spaces, no tabs), the colons and the quotes there and on the line above.",
         ) from None
     except YAMLError as error:
@@ -130,7 +156,7 @@ class _Constructor(RoundTripConstructor):
     def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
         if key in mapping:
             first = mapping.lc.key(key)[0] + 1
-            what = f"{_name(key)} is set twice in the same map (first on line {first}); keep one of them"
+            what = f"{shown(_name(key))} is set twice in the same map (first on line {first}); keep one of them"
             raise DuplicateKeyError(None, None, what, key_node.start_mark)
         return True
 
@@ -158,6 +184,11 @@ _Representer.add_representer(type(None), _Representer.represent_none)
 def _name(key: Any) -> str:
     """A key as text: a name such as 12 or true is a name, too."""
     return key if isinstance(key, str) else json.dumps(key, default=str)
+
+
+def shown(name: str) -> str:
+    """A name in a file as an error may show it: as it is if it could be one of a contract."""
+    return name if _WORD.fullmatch(name) else "(a name)"
 
 
 def _line(error: MarkedYAMLError) -> str:

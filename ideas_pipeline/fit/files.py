@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from ideas_pipeline import plain_file
+from ideas_pipeline.contract.yaml_bounds import is_too_deep, is_too_large, parts
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.fit.curl import curl_lines, read_curl
 from ideas_pipeline.fit.evidence import Exchange
@@ -16,6 +19,7 @@ from ideas_pipeline.fit.har import is_har, read_har
 from ideas_pipeline.fit.openapi import is_openapi, read_openapi
 
 _LARGEST = 200 * 2**20
+_MOST_PARTS = 200_000  # of YAML, which then takes minutes; JSON has no such limit
 
 
 def read_file(file: Path) -> list[Exchange]:
@@ -25,18 +29,17 @@ def read_file(file: Path) -> list[Exchange]:
         SettingsError: the file cannot be read, or is not of a known kind. It names the file, never its contents.
     """
     try:
-        if file.stat().st_size > _LARGEST:
-            raise SettingsError(f"{file} has more than 200 MB. Export only the requests to the API.")
-        text = file.read_bytes().decode("utf-8-sig")
+        text = plain_file.read(file, _LARGEST).decode("utf-8-sig")
     except FileNotFoundError:
         raise SettingsError(f"There is no file {file}. Check the name after --from.") from None
     except UnicodeDecodeError:
         raise _none_of_these(file, "it is not UTF-8 text") from None
     except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
+        advice = " Export only the requests to the API." if error.errno == errno.EFBIG else ""
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.{advice}") from None
     if not text.strip():
         raise _none_of_these(file, "it is empty")
-    document = _parsed(text)
+    document = _parsed(file, text)
     if is_har(document):
         return _some(file, read_har(document, file.name), "it has no request to an API with a JSON answer")
     if is_openapi(document):
@@ -65,8 +68,8 @@ def _is_json(text: str) -> bool:
     return text.lstrip()[:1] in ("{", "[")
 
 
-def _parsed(text: str) -> Any:
-    """The document in JSON or YAML text; None if it is neither."""
+def _parsed(file: Path, text: str) -> Any:
+    """The document in the JSON or YAML text of a file; None if it is neither. Raises SettingsError."""
     if _is_json(text):
         try:
             return json.loads(text)
@@ -74,7 +77,12 @@ def _parsed(text: str) -> Any:
             return None
     if "openapi" not in text and "swagger" not in text:
         return None
+    if is_too_deep(text) or parts(text) > _MOST_PARTS:
+        raise _none_of_these(file, "it nests too deeply, or is too large for YAML: convert it to JSON")
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        document = YAML(typ="safe", pure=True).load(text)
+        if is_too_large(document):
+            raise _none_of_these(file, "its aliases (*name) repeat its values far too often")
+        return document
     except (YAMLError, RecursionError, ValueError):
         return None

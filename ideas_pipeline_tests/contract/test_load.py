@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ideas_pipeline.contract.load import DEFAULT_FILE, annotated, differences, load_contract
 from ideas_pipeline.errors import ContractError
+
+# 9^9 values in 400 bytes.
+ALIAS_BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
 
 
 @pytest.fixture
@@ -215,6 +221,58 @@ def test_values_of_the_file_are_not_repeated_in_the_error(override):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "root:$6$hunter2$x:19000:0:99999:7:::\nhunter2:!:19000::::::\n",
+        "root:$6$hunter2$x:19000::\n" * 2,
+        '{"hunter2": "hunter2", "more": {"hunter2": 1}}',
+        "hunter2: null\n",
+        "hunter2\n",
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+        "limits: *hunter2\n",
+        "limits: !hunter2 x\n",
+        "limits: 'hunter2\n",
+        "limits: {'hunter2:$1$': 1}\n",
+        "PASSWORD=hunter2\nTOKEN=hunter2\n",
+        "hunter2\0",
+    ],
+)
+def test_of_another_file_than_a_contract_nothing_is_quoted(override, text):
+    with pytest.raises(ContractError) as raised:
+        load_contract(override(text))
+    assert "mine.yaml" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert "19000" not in str(raised.value)
+
+
+def test_a_file_that_has_no_name_of_a_contract_is_not_one_and_a_misspelt_name_is_shown(override):
+    with pytest.raises(ContractError, match=r"mine\.yaml is not a contract.* Known are: account, auth, "):
+        load_contract(override("services: {}\nvolumes: {}\n"))
+    assert mistakes(override("strems: {}\nservices: {}\n"))[0].startswith(
+        "line 1: strems is not known here; did you mean"
+    )
+
+
+@pytest.mark.parametrize("name", ["canary/9x==", "c4nary" * 60, "canary"])
+def test_a_secret_in_the_place_of_the_files_name_is_not_shown(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ContractError, match="contract file") as raised:
+        load_contract(Path(name))
+    assert "nary" not in str(raised.value)
+
+
+def test_a_pipe_a_device_and_a_huge_file_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "huge.yaml").touch()
+    os.truncate(tmp_path / "huge.yaml", 2**40)
+    with pytest.raises(ContractError, match=r"huge\.yaml cannot be read as text: it has more than 0\.25 MB"):
+        load_contract(tmp_path / "huge.yaml")
+    for file in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+        with pytest.raises(ContractError, match=f"{file} cannot be read as text: it is not a regular file"):
+            load_contract(file)
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("- a\n", "the top level of a contract is a map of names and values"),
@@ -227,6 +285,12 @@ def test_values_of_the_file_are_not_repeated_in_the_error(override):
         ("a: 1\n---\na: 2\n", "line 2: this is not YAML"),
         ("a: \x00", "is not YAML: special characters are not allowed"),
         ("a: &a {b: *a}", "an alias (*name) refers to the value that it is in"),
+        ("[" * 200_000, "is nested too deeply"),
+        ("a: " + "{a: " * 200 + "1" + "}" * 200, "is nested too deeply"),
+        ("- " * 100_000, "is nested too deeply"),
+        ("".join(" " * n + "a:\n" for n in range(600)), "is nested too deeply"),
+        ("a: [" + "1," * 20_000 + "]", "is far too large for a contract"),
+        (ALIAS_BOMB, "the aliases (*name) in"),
     ],
 )
 def test_a_file_that_is_not_a_yaml_map_is_an_error_with_its_line(override, text, sentence):

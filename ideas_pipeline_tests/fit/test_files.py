@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.fit.files import read_file
 from ideas_pipeline.fit.openapi import read_openapi
 from ideas_pipeline.fit.recorded import address_of
+from ideas_pipeline_tests.contract.test_load import ALIAS_BOMB
 from ideas_pipeline_tests.fit.evidence import entry, fitted_from, har, values
 from ideas_pipeline_tests.fit.measuring import record_visit, score
 from ideas_pipeline_tests.fit.random_apis import RandomSimulator, random_api
@@ -282,3 +285,35 @@ def test_requests_beside_the_address_are_left_out(tmp_path: Path) -> None:
     shown = values(fitted_from(har(tmp_path, old, new), base_url=f"{base}/v2/"))
     assert shown["streams.users.records"] == "people"
     assert not [place for place in shown if place.startswith("streams.ideas")]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"openapi: 3.0.0\npaths:\n{ALIAS_BOMB}", "its aliases (*name) repeat its values far too often"),
+        ("openapi: &a {x: *a}\n", "its aliases (*name) repeat its values far too often"),
+        ("openapi: " + "[" * 200_000, "it nests too deeply, or is too large for YAML: convert it to JSON"),
+        ("swagger: [" + "1," * 300_000 + "]", "it nests too deeply, or is too large for YAML: convert it to JSON"),
+        ("[" * 200_000, "its contents are neither JSON, nor YAML"),
+        ("canary:$6$canary:19000:0:99999:7:::\n", "its contents are neither JSON, nor YAML"),
+    ],
+)
+def test_a_file_that_would_take_the_memory_or_is_another_one_is_refused_and_not_quoted(
+    text: str, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        read_file(tmp_path / "file")
+    assert f"{tmp_path / 'file'} shows nothing of the API: {why}" in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+def test_a_pipe_a_device_and_a_huge_file_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "huge").touch()
+    os.truncate(tmp_path / "huge", 2**40)
+    for file in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(SettingsError, match=f"{file} cannot be read: it is not a regular file"):
+            read_file(file)
+    with pytest.raises(SettingsError, match=r"it has more than 200 MB\. Export only the requests to the API"):
+        read_file(tmp_path / "huge")
