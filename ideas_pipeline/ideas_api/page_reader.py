@@ -124,17 +124,20 @@ class PageReader:
 
     def _refuse_error_body(self, spec: Stream, response: Response) -> None:
         """Raise UnexpectedResponse for an error in a 2xx response, as some APIs send it. It is not an empty list."""
-        body = response.body
-        if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, [], {}):
-            return
-        error = present(body, self._contract.error_paths)
-        is_named = error is not MISSING and says_error(error)
-        if is_named or stated_error(body, response.status).marked:
+        if is_error_body(self._contract, spec, response.body, response.status):
             raise UnexpectedResponse(
                 "the response is an error message instead of records",
                 status=response.status,
                 hint="Its text is not shown because it may contain personal data. The next run tries again.",
             )
+
+
+def is_error_body(contract: Contract, spec: Stream, body: Json, status: int) -> bool:
+    """Whether a response of a stream is an error message instead of records."""
+    if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, [], {}):
+        return False
+    error = present(body, contract.error_paths)
+    return (error is not MISSING and says_error(error)) or stated_error(body, status).marked
 
 
 def says_none(spec: Stream, response: Response) -> bool:

@@ -90,6 +90,11 @@ _TEXTS_OF_POSTS = _TEXTS | _listed("description headline subject summary title")
 ADDRESS = re.compile(
     r"(?<![^\s@<>\"'(),;:\[\]])[^\s@<>\"'(),;:\[\]]+@[^\s@<>\"'(),;:\[\]]+\.[^\s@<>\"'(),;:\[\].]+", re.IGNORECASE
 )
+# The same in a URL. It ends the first part at the first %40, so that it takes linear time, too.
+ENCODED_ADDRESS = re.compile(
+    r"(?<![^\s/?&=#<>\"',;:@])(?!%40)[^\s/?&=#<>\"',;:@%]*(?:%(?!40)[^\s/?&=#<>\"',;:@%]*)*%40"
+    r"[^\s/?&=#<>\"',;:@.]+\.[^\s/?&=#<>\"',;:@]+"
+)
 _PHONE = re.compile(
     r"\s*(?:tel:)?(?:(?:\+|00)\d[\d\s().\-/]{6,20}\d|\(\d{2,5}\)[\s\-]?\d[\d\s\-]{4,12}\d|\d{3}[-. ]\d{3}[-. ]\d{4})\s*"
 )

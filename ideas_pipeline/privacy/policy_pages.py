@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from requests.structures import CaseInsensitiveDict
+
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.contract.model import Contract, Fields, Stream
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.ideas_api.nesting import nested_items
+from ideas_pipeline.ideas_api.page_reader import is_error_body
 from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import KNOWN_BY_TEXT, fixed_ids, free_keys, has_texts, names_its_person
 from ideas_pipeline.privacy.unmapped import VALUE, Cleaner, Described, Kind, Place
@@ -35,14 +39,18 @@ class PolicyPages:
             return page
         try:
             document = document_of(page)
+            if not self._can_be_filtered(page, document):
+                return None
             description = _Description(self._contract, self._cleaner, page.stream)
             described = description.of(document)
+            # What stands beside the records can repeat any text of them.
+            place = Place(texts=self._cleaner.policy.free_text != "keep")
             kept: Json
             if isinstance(document, dict):
-                kept = self._cleaner.fields(document, Place(), described)
+                kept = self._cleaner.fields(document, place, described)
             elif isinstance(document, list):
-                kept = self._cleaner.items(document, described)
-            elif left := self._cleaner.items([document], described):
+                kept = self._cleaner.items(document, place, described)
+            elif left := self._cleaner.items([document], place, described):
                 [kept] = left
             else:
                 return None
@@ -50,6 +58,25 @@ class PolicyPages:
             return page if unchanged else with_document(page, kept)
         except (RecursionError, ValueError):
             return None  # nobody knows what it holds
+
+    def _can_be_filtered(self, page: ArchivedPage, document: Json) -> bool:
+        """Whether it is known where in a page its personal data is: not in an error message, and without records.
+
+        Only addresses are recognised everywhere.
+        """
+        spec = self._contract.streams.get(page.stream)
+        if spec is None:
+            return self._cleaner.only_addresses
+        if is_error_body(self._contract, spec, document, page.status):
+            return False
+        if self._cleaner.only_addresses:
+            return True
+        try:
+            records_in(document, spec.records)
+        except UnexpectedResponse:
+            headers = CaseInsensitiveDict(page.headers)
+            return pagination.total_of(spec.paging.total, document, headers) == 0
+        return True
 
 
 class _Description:

@@ -20,6 +20,7 @@ from ideas_pipeline.privacy import suppression
 from ideas_pipeline.privacy.account_changes import deleted_accounts, note_account_changes, words_of
 from ideas_pipeline.privacy.erase_rows import erase_rows, people_in
 from ideas_pipeline.privacy.key import Key, is_surrogate
+from ideas_pipeline.privacy.page_places import Places
 from ideas_pipeline.privacy.policy import apply as apply_policy
 from ideas_pipeline.privacy.policy_pages import PolicyPages
 from ideas_pipeline.privacy.readmit_rows import erased_among, readmit_rows
@@ -97,6 +98,7 @@ class Privacy:
         self._pages = ArchivedPages(contract, self._redactor)
         self._cleaner = Cleaner(policy, self._key)
         self._policy_pages = PolicyPages(contract, self._cleaner)
+        self._places = Places(contract)
         self._begun_with: list[Suppressed] = []
         self._back: dict[str, str] = {}
         self._lock = Lock()  # guards `_back`: many threads add to it, and one takes it
@@ -124,8 +126,18 @@ class Privacy:
 
         Called from many threads.
         """
-        kept = self._pages.page(page) if self._erased else page
-        return kept and self._policy_pages.page(kept)
+        kept = self._without_erased(page) if self._erased else page
+        return kept and self._held_to_policy(kept)
+
+    def _held_to_policy(self, page: ArchivedPage) -> ArchivedPage | None:
+        if self._cleaner.keeps_all:
+            return page
+        hidden = self._places.page(page)
+        return hidden and self._policy_pages.page(hidden)
+
+    def _without_erased(self, page: ArchivedPage) -> ArchivedPage | None:
+        hidden = self._places.page(page)  # a cursor or a link can name the person
+        return hidden and self._pages.page(hidden)
 
     def reads(self, stream: str, scope: str) -> bool:
         """Whether a scope can be requested: the API does not know surrogates."""
@@ -248,7 +260,7 @@ class Privacy:
     def _hold_archive(self) -> int:
         if not self._archive or not self._archive.is_dir() or self._cleaner.keeps_all:
             return 0
-        return rewrite(self._archive, self._policy_pages.page, self.mark)
+        return rewrite(self._archive, self._held_to_policy, self.mark)
 
     def _is_anybody_back(self, warehouse: Warehouse) -> bool:
         with warehouse.reading() as tx:
@@ -317,7 +329,7 @@ class Privacy:
         return Erasure(entry.surrogate, rows, pages, tuple(left))
 
     def _rewrite(self) -> int:
-        return rewrite(self._archive, self._pages.page) if self._archive and self._archive.is_dir() else 0
+        return rewrite(self._archive, self._without_erased) if self._archive and self._archive.is_dir() else 0
 
     def _words(self, warehouse: Warehouse, person: str) -> set[str]:
         users = TABLES["users"]

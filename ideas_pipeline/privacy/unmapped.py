@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import orjson
 
@@ -23,7 +24,7 @@ VALUE = "@value"
 Kind = Pii | Literal["key"] | None
 
 # JSON without any of these holds no address. It can escape an @, and be in UTF-16.
-_SIGNS_OF_AN_ADDRESS = (b"@", b"u0040", b"mail", b"MAIL", b"Mail", b"\x00")
+_SIGNS_OF_AN_ADDRESS = (b"@", b"u0040", b"%40", b"mail", b"MAIL", b"Mail", b"\x00")
 
 _PHONE_WITHIN = re.compile(r"(?<![\w+])\+\d[\d\s().\-/]{6,20}\d(?!\w)")
 _JSON = ("{", "[")
@@ -87,7 +88,7 @@ class Cleaner:
         self.policy = policy
         self._key = key
         self.keeps_all = policy == KEEPS
-        self._only_addresses = replace(policy, email="keep") == KEEPS
+        self.only_addresses = replace(policy, email="keep") == KEEPS
 
     def fields(self, fields: dict[str, Json], place: Place, described: AllDescribed = _NOTHING) -> dict[str, Json]:
         """The map ``fields`` as it may be stored: the same object if nothing changes.
@@ -102,14 +103,14 @@ class Cleaner:
         cleaned: dict[str, Json] = self._map(fields, place, described)
         return fields if cleaned == fields else cleaned
 
-    def items(self, items: list[Json], described: AllDescribed) -> list[Json]:
+    def items(self, items: list[Json], place: Place, described: AllDescribed) -> list[Json]:
         """A list of records, likewise."""
-        cleaned = self._list(items, "", Place(), described)
+        cleaned = self._list(items, "", place, described)
         return items if cleaned == items else cleaned
 
     def may_change(self, document: bytes) -> bool:
         """Whether JSON can hold what must go. It is a quick look: most records do not hold an address."""
-        if self._only_addresses:
+        if self.only_addresses:
             return any(sign in document for sign in _SIGNS_OF_AN_ADDRESS)
         return not self.keeps_all
 
@@ -234,6 +235,8 @@ class Cleaner:
                 kept = self._plain(item, of_values.fields[VALUE], described)
             elif isinstance(item, str) and names and self.policy.name != "keep" and not personal.looks_like_an_id(item):
                 kept = self._unmapped("name", item)
+            elif isinstance(item, str) and inside.texts and self.policy.free_text != "keep":
+                kept = self._unmapped("free_text", item)
             elif isinstance(item, dict):
                 kept = self._inner(item, inside, described)
             else:
@@ -258,6 +261,8 @@ class Cleaner:
             return self._unmapped(of, text)
         if self.policy.email != "keep" and "@" in text:
             text = personal.ADDRESS.sub(lambda found: self._within(found[0], self.policy.email), text)
+        if self.policy.email != "keep" and "%40" in text:
+            text = personal.ENCODED_ADDRESS.sub(lambda found: self._within(unquote(found[0]), self.policy.email), text)
         if self.policy.profile != "keep" and "+" in text:
             text = _PHONE_WITHIN.sub(lambda found: self._within(found[0], self.policy.profile), text)
         return text
