@@ -16,6 +16,10 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
+class TooDeep(ValueError):
+    """A value is nested too deeply for a text."""
+
+
 class Repeated(list[Json]):
     """The different values of a name that came more than once in one JSON map: nobody knows which of them is meant."""
 
@@ -45,7 +49,7 @@ def clean_json(value: Json, *, finite: bool = False) -> Json:
 def json_text(value: Json) -> str:
     """Write ``value`` as compact JSON with sorted names and clean texts; NaN and infinities become null.
 
-    Raises ValueError if it is nested too deeply, or holds a number of thousands of digits.
+    Raises TooDeep if it is nested too deeply, and ValueError if it holds a number of thousands of digits.
     """
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -58,4 +62,4 @@ def json_text(value: Json) -> str:
         cleaned = clean_json(value, finite=True)
         return json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     except RecursionError:
-        raise ValueError("is nested too deeply") from None
+        raise TooDeep("is nested too deeply") from None

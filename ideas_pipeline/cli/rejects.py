@@ -51,8 +51,9 @@ def list_(table: str | None, as_json: bool) -> None:
         for reject in found
     ]
     if as_json:
-        names = ("record", "column", "reason", "first_seen_at")
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
+        names = ("record", "column", "reason", "first_seen_at", "reason_code")
+        coded = [(*row, reject.code) for row, reject in zip(rows, found, strict=True)]
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in coded], indent=2))
         return
     out = console()
     if not rows:
@@ -88,6 +89,7 @@ def show(records: Sequence[str]) -> None:
             "list": reject.scope,
             "column": reject.column,
             "reason": reject.reason,
+            "reason_code": reject.code,
             "value": reject.value,
             "first_seen_at": reject.first_seen_at.isoformat(),
             "run_id": reject.run_id,

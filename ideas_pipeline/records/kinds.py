@@ -11,7 +11,8 @@ from typing import Any
 from ideas_pipeline.late.arrow import pa, pc
 from ideas_pipeline.records.timestamps import TimeFormat, timestamps
 from ideas_pipeline.tables.columns import Kind, arrow_type
-from ideas_pipeline.text import Repeated, clean_text, json_text
+from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
+from ideas_pipeline.text import Repeated, TooDeep, clean_text, json_text
 
 Json = Any
 
@@ -37,7 +38,7 @@ class Values:
 
     plain: list[Any]
     array: pa.Array
-    reasons: dict[int, str]
+    reasons: dict[int, Reason]
 
 
 def convert(kind: Kind, values: list[Json], times: TimeFormat) -> Values:
@@ -101,16 +102,20 @@ def _as_they_are(kind: Kind, values: list[Json]) -> Values | None:
 def _one_by_one(kind: Kind, values: list[Json]) -> Values:
     convert_one = _CONVERTERS[kind]
     plain: list[Any] = [None] * len(values)
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Reason] = {}
     for position, value in enumerate(values):
         if value is None:
             continue
         try:
             if isinstance(value, Repeated):
-                raise ValueError("came more than once in its record, with different values")
+                raise Unreadable(Reason.REPEATED)
             plain[position] = convert_one(value)
-        except (ValueError, OverflowError) as error:
-            reasons[position] = str(error)
+        except Unreadable as error:
+            reasons[position] = error.reason
+        except TooDeep:
+            reasons[position] = Reason.TOO_DEEP
+        except (ValueError, OverflowError):  # Python writes no number of more than 4,300 digits
+            reasons[position] = Reason.TOO_MANY_DIGITS
     return Values(plain, pa.array(plain, arrow_type(kind)), reasons)
 
 
@@ -118,10 +123,10 @@ def _id(value: Json) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("is not an id: an id is text or a whole number")
+        raise Unreadable(Reason.NOT_AN_ID)
     text = _text(value)
     if len(text.encode()) > _LONGEST_ID:
-        raise ValueError(f"is not an id: it is longer than {_LONGEST_ID:,} bytes")
+        raise Unreadable(Reason.TOO_LONG_AN_ID)
     return text
 
 
@@ -141,9 +146,9 @@ def _integer(value: Json) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("is not a whole number")
+        raise Unreadable(Reason.NOT_A_WHOLE_NUMBER)
     if not -(2**63) <= value < 2**63:
-        raise ValueError("is too large")
+        raise Unreadable(Reason.TOO_LARGE)
     return value
 
 
@@ -151,13 +156,13 @@ def _number(value: Json) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value.strip())
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("is not a number")
+        raise Unreadable(Reason.NOT_A_NUMBER)
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError("is not a finite number")
+        raise Unreadable(Reason.NOT_FINITE)
     return number + 0.0  # -0.0 becomes 0.0
 
 
@@ -168,7 +173,7 @@ def _boolean(value: Json) -> bool:
         return bool(value)
     known = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
     if known is None:
-        raise ValueError("is neither true nor false")
+        raise Unreadable(Reason.NOT_A_BOOLEAN)
     return known
 
 

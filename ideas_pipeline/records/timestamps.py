@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ideas_pipeline.late.arrow import pa, pc
 from ideas_pipeline.late.frames import np, pd
+from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
 from ideas_pipeline.times import EARLIEST, LATEST_PLAN
 
 # A column of microseconds since 1970, with _UNREAD in place of each value that is null or has to be read by itself.
@@ -86,12 +87,6 @@ _TOO_LARGE = 1e21
 # Digits that are a day or a time without separators have a year between these.
 _YEARS = range(1990, 2200)
 
-_OUT_OF_RANGE = "is not between the years 1 and 9999"
-_UNKNOWN_FORMAT = "is not a time: its format is unknown, or can be read in more than one way"
-_NO_SUCH_DAY = "is not a time: there is no such day or hour"
-_NO_SUCH_ZONE = "is not a time: there is no such zone"
-_NO_UNIT = "is not a time: in no unit is it one between 1995 and 2199, so the contract must name its epoch"
-
 
 @dataclass(frozen=True, slots=True)
 class TimeFormat:
@@ -111,7 +106,7 @@ class TimeFormat:
     no_times: tuple[str, ...] = ()
 
 
-def timestamps(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | None], dict[int, str]]:
+def timestamps(values: Sequence[Any], written: TimeFormat) -> tuple[list[int | None], dict[int, Reason]]:
     """Convert a column of times.
 
     Texts in ISO 8601 (extended and basic), RFC 3339, RFC 5322 and HTTP's formats, and in those of C, Java and
@@ -210,24 +205,24 @@ def _days(no_times: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _read_one_by_one(values: Mapping[int, Any], written: TimeFormat) -> tuple[dict[int, int | None], dict[int, str]]:
+def _read_one_by_one(values: Mapping[int, Any], written: TimeFormat) -> tuple[dict[int, int | None], dict[int, Reason]]:
     """Convert values, given by position. Both results are by position; what means "no time" may be left out of both."""
     moments: dict[int, int | None] = {}
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Reason] = {}
     local: list[int] = []
     is_utc = written.timezone == "UTC"
     none = frozenset(written.no_times)
     for position, value in values.items():
         try:
             moment, is_local = _read(value, written.epoch, none)
-        except ValueError as error:
-            reasons[position] = str(error)
+        except Unreadable as error:
+            reasons[position] = error.reason
             continue
         if moment is None:
             continue
         margin = _MARGIN if is_local and not is_utc else 0
         if not _FIRST + margin <= moment <= _LAST - margin:
-            reasons[position] = _OUT_OF_RANGE
+            reasons[position] = Reason.OUT_OF_RANGE
             continue
         moments[position] = moment
         if is_local:
@@ -242,7 +237,7 @@ def _read_one_by_one(values: Mapping[int, Any], written: TimeFormat) -> tuple[di
 def _read(value: Any, epoch: str | None, none: Collection[str]) -> tuple[int | None, bool]:
     """Return microseconds since 1970, or None if there is no time, and whether they are in local time.
 
-    Raises ValueError with the reason.
+    Raises Unreadable.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -255,10 +250,10 @@ def _read(value: Any, epoch: str | None, none: Collection[str]) -> tuple[int | N
         if "A" <= text[:1].upper() <= "Z" or ":" in text:
             return _read_with_month_name(text, none)
         if not _NUMBER.fullmatch(text) or len(text) > 40:
-            raise ValueError(_UNKNOWN_FORMAT)
+            raise Unreadable(Reason.UNKNOWN_FORMAT)
         value = float(text) if "." in text else int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("is not a time")
+        raise Unreadable(Reason.NOT_A_TIME)
     if 0 < value < 1e14 and value == int(value):
         digits = _ISO_BASIC.fullmatch(str(int(value)))
         if digits and _is_basic(digits):
@@ -286,7 +281,7 @@ def _moment(number: float, unit: str) -> float:
 def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int | None:
     """Microseconds since 1970 of a number; None if it means that there is no time."""
     if not abs(value) < _TOO_LARGE:  # NaN and infinities, too
-        raise ValueError(_OUT_OF_RANGE)
+        raise Unreadable(Reason.OUT_OF_RANGE)
     likely = epoch or unit_of(value)
     moments = [_moment(value, unit) for unit in ([likely] if likely else _UNITS)]
     if epoch is None and likely:
@@ -294,9 +289,9 @@ def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int 
     if any(_means_none(moment, none) for moment in moments):
         return None
     if epoch is None:
-        raise ValueError(_NO_UNIT)
+        raise Unreadable(Reason.NO_UNIT)
     if not _FIRST <= moments[0] <= _LAST:
-        raise ValueError(_OUT_OF_RANGE)
+        raise Unreadable(Reason.OUT_OF_RANGE)
     return round(moments[0])
 
 
@@ -326,13 +321,13 @@ def _read_iso(found: re.Match[str], none: Collection[str]) -> tuple[int | None, 
     try:
         clock = datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}")
     except ValueError:
-        raise ValueError(_NO_SUCH_DAY) from None
+        raise Unreadable(Reason.NO_SUCH_DAY) from None
     moment = (clock - _EPOCH) // _MICROSECOND + int(part["fraction"][:6].ljust(6, "0")) + later
     if not part["sign"]:
         return moment, not part["utc"]
     hours, minutes = int(part["zone_hours"]), int(part["zone_minutes"] or 0)
     if hours > 23 or minutes > 59:
-        raise ValueError(_NO_SUCH_ZONE)
+        raise Unreadable(Reason.NO_SUCH_ZONE)
     offset = (hours * 60 + minutes) * 60_000_000
     moment += -offset if part["sign"] == "+" else offset
     return (None if _means_none(moment, none) else moment), False
@@ -341,7 +336,7 @@ def _read_iso(found: re.Match[str], none: Collection[str]) -> tuple[int | None, 
 def _read_with_month_name(text: str, none: Collection[str]) -> tuple[int | None, bool]:
     found = next((match for form in _WITH_MONTH_NAME if (match := form.fullmatch(text))), None)
     if not found:
-        raise ValueError(_UNKNOWN_FORMAT)
+        raise Unreadable(Reason.UNKNOWN_FORMAT)
     zone = (found["zone"] or "").upper().replace(":", "")
     if zone[:3] in ("GMT", "UTC") and zone[3:]:
         zone = zone[3:]
@@ -350,9 +345,9 @@ def _read_with_month_name(text: str, none: Collection[str]) -> tuple[int | None,
             f"{found['day']} {found['month']} {found['year']} {found['clock']} {zone}".strip()
         )
     except ValueError:
-        raise ValueError(_NO_SUCH_DAY) from None
+        raise Unreadable(Reason.NO_SUCH_DAY) from None
     if zone and clock.tzinfo is None and zone != "-0000":  # a name that RFC 5322 does not define
-        raise ValueError(_NO_SUCH_ZONE)
+        raise Unreadable(Reason.NO_SUCH_ZONE)
     if clock.replace(tzinfo=None).isoformat(" ") in none or str(clock.date()) in none:
         return None, False
     offset = clock.utcoffset() or timedelta()

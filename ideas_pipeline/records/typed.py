@@ -18,7 +18,8 @@ from ideas_pipeline.late.frames import pd
 from ideas_pipeline.records.kinds import Values, convert
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.tables.columns import kind, own_columns, own_keys, pii
-from ideas_pipeline.text import clean_text, json_text
+from ideas_pipeline.tables.reject_reasons import Reason, RecordReason, sentence
+from ideas_pipeline.text import TooDeep, clean_text, json_text
 from ideas_pipeline.times import utc
 
 Json = Any
@@ -29,8 +30,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNKNOWN: list[Json] = []
 # The columns that say which of two records with one key is newer.
 _STATES = ("updated_at", "created_at")
-_OLDER = "another record of this list has the same key, and is newer"
-_AS_OLD = "another record of this list has the same key, and no time says which of them is newer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +41,28 @@ class RejectedRow:
         key: the values of the key columns as a JSON list; a fingerprint of scope and content if one is missing; both if
             another record has the key.
         id: the value of the column ``id``, if it could be read.
-        reason: what is wrong with it, without personal data.
+        code: what is wrong with it: a word of ``tables.reject_reasons``.
         payload: of a record, what was received, by column, as JSON values; of a value, what its record says of people.
         column: the column of the value that could not be typed; None if the record itself is rejected.
         value: that value, as JSON.
         repeats: whether the record is rejected because another one has its key.
+        key_codes: of a record without a usable key, by column of the key, what is wrong with it.
     """
 
     position: int
     key: str
     id: str | None
-    reason: str
+    code: str
     payload: dict[str, Json]
     column: str | None = None
     value: Json = None
     repeats: bool = False
+    key_codes: Mapping[str, str] | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it, in words."""
+        return str(sentence(self.code, self.key_codes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ def typed(
     hashes = _row_hashes(hashed | {"_extra": compared})
 
     record_keys = [_record_key(position_key) for position_key in zip(*(values[k].plain for k in keys), strict=True)]
-    reasons = _reasons(values, keys, [position for position, key in enumerate(record_keys) if key is None])
+    without_key = {n: _key_codes(values, keys, n) for n, key in enumerate(record_keys) if key is None}
     differing = {
         name: [
             [json_text(_storable(rows[n][name]))] if n in values[name].reasons else value
@@ -143,17 +149,18 @@ def typed(
     kept, repeated = _kept(
         record_keys, scopes, values, differing | {"_extra": compared}, lambda n: json_text(_payload(rows[n], extras[n]))
     )
-    reasons |= repeated
+    codes = {n: reason.code for n, reason in (dict.fromkeys(without_key, RecordReason.NO_KEY) | repeated).items()}
 
     ids = values["id"].plain if "id" in values else None
     rejects: dict[str, RejectedRow] = {}
-    for position, reason in sorted(reasons.items()):
+    for position, code in sorted(codes.items()):
         payload = _payload(rows[position], extras[position])
         key = fingerprint(scopes[position], payload)
         if position in repeated:
             key = f"{record_keys[position]} {key}"
         repeats = position in repeated
-        rejects[key] = RejectedRow(position, key, ids[position] if ids else None, reason, payload, repeats=repeats)
+        id_, key_codes = ids[position] if ids else None, without_key.get(position)
+        rejects[key] = RejectedRow(position, key, id_, code, payload, repeats=repeats, key_codes=key_codes)
     result = list(rejects.values())
     about = [str(c.name) for c in columns if c.primary_key or pii(c) == "person_id" or c.info["parent"]]
     result += [
@@ -161,7 +168,7 @@ def typed(
             position,
             str(record_keys[position]),
             ids[position] if ids else None,
-            reason,
+            reason.code,
             {name: _storable(rows[position].get(name)) for name in about},
             name,
             _storable(extras[position] if name == "_extra" else rows[position][name]),
@@ -186,7 +193,7 @@ def _kept(
     values: Mapping[str, Values],
     compared: Mapping[str, list[Any]],
     received: Callable[[int], str],
-) -> tuple[Set[int], dict[int, str]]:
+) -> tuple[Set[int], dict[int, RecordReason]]:
     """Choose one record per key.
 
     Args:
@@ -209,7 +216,7 @@ def _kept(
         if key is not None and scopes[position] == scopes[last[key]]:
             same.setdefault((key, scopes[position]), []).append(position)
     times = [values[name].plain for name in _STATES if name in values]
-    reasons: dict[int, str] = {}
+    reasons: dict[int, RecordReason] = {}
     for positions in same.values():
         if len(positions) == 1:
             continue
@@ -223,7 +230,8 @@ def _kept(
         kept.difference_update(positions)
         kept.add(newest)
         older = {hashes[n]: n for n in ordered if hashes[n] != hashes[newest]}
-        reasons |= {n: _OLDER if moments[n] < moments[newest] else _AS_OLD for n in older.values()}
+        for n in older.values():
+            reasons[n] = RecordReason.OLDER if moments[n] < moments[newest] else RecordReason.UNDATED
     return kept, reasons
 
 
@@ -246,15 +254,17 @@ def _plain(value: Any) -> Any:
     return (utc(value) - _EPOCH) // timedelta(microseconds=1)
 
 
-def _extra_texts(extras: Sequence[Row]) -> tuple[list[str | None], dict[int, str]]:
+def _extra_texts(extras: Sequence[Row]) -> tuple[list[str | None], dict[int, Reason]]:
     texts: list[str | None] = [None] * len(extras)
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Reason] = {}
     for position, extra in enumerate(extras):
         if extra:
             try:
                 texts[position] = json_text(extra)
-            except ValueError as error:
-                reasons[position] = str(error)
+            except TooDeep:
+                reasons[position] = Reason.TOO_DEEP
+            except ValueError:
+                reasons[position] = Reason.TOO_MANY_DIGITS
     return texts, reasons
 
 
@@ -262,15 +272,12 @@ def _less(extra: Row, volatile: Collection[str]) -> Row:
     return {name: value for name, value in extra.items() if name not in volatile} if extra else extra
 
 
-def _reasons(values: Mapping[str, Values], keys: Sequence[str], without_key: Sequence[int]) -> dict[int, str]:
-    """By position, why records are rejected: key columns that are missing or cannot be read."""
+def _key_codes(values: Mapping[str, Values], keys: Sequence[str], position: int) -> dict[str, str]:
+    """By column of the key, what is wrong with it: it is missing, or cannot be read."""
     return {
-        position: "; ".join(
-            f"{name} {values[name].reasons.get(position, 'is missing, and is part of the key')}"
-            for name in keys
-            if values[name].plain[position] is None
-        )
-        for position in without_key
+        name: values[name].reasons.get(position, Reason.MISSING).code
+        for name in keys
+        if values[name].plain[position] is None
     }
 
 

@@ -150,6 +150,8 @@ def _reject(about: About, table: str, rows: Rows, rejected: RejectedRow) -> Reje
         payload,
         rejected.column,
         storable(rejected.value, names),
+        rejected.code,
+        rejected.key_codes,
     )
 
 

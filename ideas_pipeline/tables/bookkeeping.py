@@ -164,6 +164,13 @@ REJECTED_RECORDS = sa.Table(
     column("scope", "id", "The scope in which it was listed.", required=True),
     column("column_name", "text", "The column of the value that could not be typed; null if it is the whole record."),
     column("reason", "text", "What is wrong with the value or the record, without personal data.", required=True),
+    column(
+        "reason_code",
+        "text",
+        "The reason as a word. Of a value: not_a_number, unknown_format, …; of a record: no_key, or older or undated "
+        "(another one has its key). Null if an earlier version stored it.",
+    ),
+    column("key_reasons", "json", "Of a record without a usable key: by column of the key, what is wrong, as a word."),
     column("value", "json", "The value as received; its row has null in the column.", pii="free_text"),
     column(
         "payload",

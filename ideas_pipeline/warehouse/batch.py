@@ -20,10 +20,12 @@ class Reject:
         record_key: The key's values (without the community) as a JSON list, or a fingerprint if there is no usable key;
             both if another record has the key.
         id: The value of the table's own column ``id``, if it could be read.
-        reason: What is wrong, without personal data.
+        reason: What is wrong, in words, without personal data.
         payload: Of a record, what was received, by column; of a value, what its record says of people.
         column: The column of the value; None if the record itself is rejected.
         value: The value as received.
+        code: What is wrong: a word of ``tables.reject_reasons``.
+        key_codes: Of a record without a usable key, by column of the key, what is wrong with it.
     """
 
     table: str
@@ -34,6 +36,8 @@ class Reject:
     payload: dict[str, Any]
     column: str | None = None
     value: Any = None
+    code: str | None = None
+    key_codes: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ideas_pipeline.late.frames import pd
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.tables.reject_reasons import sentence
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch, Reject
 from ideas_pipeline.warehouse.database import Transaction
@@ -26,7 +27,8 @@ _R = REJECTED_RECORDS.c
 class StoredReject:
     """A stored reject. Times are in UTC. ``value`` and ``payload`` can be personal.
 
-    ``key``: of the record. ``column``: of the value; None if the record itself is rejected.
+    ``key``: of the record. ``column``: of the value; None if the record itself is rejected. ``code``: what is
+    wrong, as a word; None if an earlier version stored it. ``reason``: the same in words.
     """
 
     table: str
@@ -38,6 +40,7 @@ class StoredReject:
     run_id: str
     column: str | None = None
     value: Any = None
+    code: str | None = None
 
 
 def stored_rejects(tx: Transaction, table: str | None = None) -> list[StoredReject]:
@@ -50,12 +53,13 @@ def stored_rejects(tx: Transaction, table: str | None = None) -> list[StoredReje
             table=row.table_name,
             key=key_of(row.record_key, row.column_name),
             scope=row.scope,
-            reason=row.reason,
+            reason=sentence(row.reason_code, row.key_reasons) or row.reason,
             payload=row.payload or {},
             first_seen_at=utc(row.first_seen_at),
             run_id=row.run_id,
             column=row.column_name,
             value=row.value,
+            code=row.reason_code,
         )
         for row in tx.execute(query.order_by(_R.first_seen_at, _R.table_name, _R.record_key))
     ]
@@ -192,6 +196,8 @@ def _received(reject: Reject) -> dict[str, Any]:
         "scope": reject.scope,
         "column_name": reject.column,
         "reason": reject.reason,
+        "reason_code": reject.code,
+        "key_reasons": reject.key_codes,
         "value": reject.value,
         "payload": reject.payload,
     }

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import sqlalchemy as sa
+
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
-from ideas_pipeline.warehouse.rejects import delete_retried
+from ideas_pipeline.warehouse.rejects import delete_retried, stored_rejects
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import held, idea, label, load, night, read, reject
 from ideas_pipeline_tests.warehouse.calls import call_writing
@@ -76,3 +78,28 @@ def test_rejects_of_more_scopes_than_a_statement_takes_parameters_are_settled_af
     scopes = [f"c{n}" for n in range(2, 70_000)]
     call_writing(warehouse, delete_retried, "night-2", {"ideas"}, scopes)
     assert [row["record_key"] for row in held(warehouse, REJECTED_RECORDS)] == ['["1"]', '["3"]']
+
+
+def test_a_reason_is_stored_as_codes_and_is_a_sentence_for_its_reader(warehouse: Warehouse) -> None:
+    score = replace(reject("2"), column="score", reason="stored words", value="high", code="not_a_number")
+    keyless = replace(reject("x"), record_key="sha256:1f2e", id=None, code="no_key", key_codes={"id": "missing"})
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=[score, keyless])
+    with warehouse.reading() as tx:
+        found = {stored.code: stored.reason for stored in stored_rejects(tx)}
+    assert found == {"not_a_number": "is not a number", "no_key": "id is missing, and is part of the key"}
+
+
+def test_a_reject_of_an_earlier_version_is_read_with_its_own_words_until_it_comes_again(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [], on=1, scopes=[read("c1")], rejects=[reject("2")])
+    url = warehouse.engine.url.render_as_string(hide_password=False)
+    with warehouse.engine.begin() as connection:
+        for column in ("reason_code", "key_reasons"):
+            connection.execute(sa.text(f"ALTER TABLE {REJECTED_RECORDS.name} DROP COLUMN {column}"))
+    with Warehouse.open(url, warehouse.community) as opened:
+        with opened.reading() as tx:
+            [stored] = stored_rejects(tx)
+        assert (stored.code, stored.reason) == (None, "score is text that is not a number")
+        load(opened, "ideas", [], on=2, scopes=[read("c1")], rejects=[replace(reject("2"), code="older")])
+        with opened.reading() as tx:
+            [stored] = stored_rejects(tx)
+        assert (stored.code, stored.reason.split()[0]) == ("older", "another")
