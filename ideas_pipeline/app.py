@@ -67,7 +67,7 @@ def open_pipeline(settings: Settings, contract: Contract) -> Iterator[Pipeline]:
 
 def open_client(settings: Settings, contract: Contract) -> IdeasApi:
     """The client of the API that the settings name. Sends nothing yet. Raises SettingsError, ContractError."""
-    _check_folders(settings)
+    _check_state(settings)
     secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
     listener = None
     if settings.callback_port is not None:
@@ -99,11 +99,11 @@ def _callback_path(settings: Settings) -> str:
 
 def open_warehouse(settings: Settings) -> Warehouse:
     """The community's warehouse, created or migrated if necessary. Raises SettingsError, WarehouseError."""
-    _check_folders(settings)
+    _check_state(settings)
     return Warehouse.open(settings.warehouse_url.get_secret_value(), settings.community)
 
 
-def _check_folders(settings: Settings) -> None:
+def _check_state(settings: Settings) -> None:
     """Raise SettingsError if others could replace the tokens, the key or the list of erased people by their own."""
     for folder, name in ((settings.state_dir, "state_dir"), (settings.token_store.parent, "token_store")):
         if private_file.is_open_to_others(folder):
@@ -112,6 +112,12 @@ def _check_folders(settings: Settings) -> None:
                 f" chmod go-w {shlex.quote(str(folder))} (and chown, if it belongs to another user). To keep the folder"
                 f" shared, name a new folder inside it with {variable(name)}: it is created for its owner alone."
             )
+    default = settings.state_dir / "warehouse.db"
+    if settings.warehouse_url.get_secret_value() == f"sqlite:///{default}" and default.is_symlink():
+        raise SettingsError(
+            f"{default} is a link, and no link is followed in the state folder. Name the file to which it leads in"
+            " IDEAS_WAREHOUSE_URL, such as sqlite:////data/warehouse.db, and remove the link."
+        )
 
 
 def privacy_of(settings: Settings, contract: Contract) -> Privacy:

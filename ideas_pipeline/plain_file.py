@@ -20,9 +20,7 @@ def open_plain(file: Path, flags: int = os.O_RDONLY) -> int:
     Raises:
         OSError: the file does not exist, is not a regular file, or may not be opened.
     """
-    if flags & os.O_NOFOLLOW and file.is_symlink():
-        raise OSError(errno.ELOOP, "it is a link, and no link is followed here", str(file))
-    _check_kind(file.stat(), file)  # before it is opened: that alone can start a device
+    _check(file, flags)  # before it is opened: that alone can start a device
     descriptor = os.open(file, flags | os.O_NONBLOCK)
     try:
         _check_kind(os.fstat(descriptor), file)
@@ -32,6 +30,20 @@ def open_plain(file: Path, flags: int = os.O_RDONLY) -> int:
     return descriptor
 
 
+def check_database(file: Path, flags: int = os.O_RDONLY) -> None:
+    """Check a file that SQLite will open. ``flags``: as for ``open_plain``.
+
+    It is not opened here: closing it would free the locks that SQLite has on it in this process
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+
+    Raises:
+        OSError: the file does not exist, is not a regular file, or may not be read.
+    """
+    _check(file, flags)
+    if not os.access(file, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+
+
 def read(file: Path, largest: int, flags: int = os.O_RDONLY) -> bytes:
     """The content of a regular file of at most ``largest`` bytes. ``flags``: as for ``open_plain``. Raises OSError."""
     with os.fdopen(open_plain(file, flags), "rb") as opened:
@@ -39,6 +51,12 @@ def read(file: Path, largest: int, flags: int = os.O_RDONLY) -> bytes:
     if len(content) > largest:
         raise OSError(errno.EFBIG, f"it has more than {largest / _MB:g} MB", str(file))
     return content
+
+
+def _check(file: Path, flags: int) -> None:
+    if flags & os.O_NOFOLLOW and file.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, and no link is followed here", str(file))
+    _check_kind(file.stat(), file)
 
 
 def _check_kind(found: os.stat_result, file: Path) -> None:

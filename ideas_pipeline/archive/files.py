@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import ArchiveInUse
 from ideas_pipeline.late.arrow import pa
-from ideas_pipeline.plain_file import open_plain
+from ideas_pipeline.plain_file import check_database
 
 SUFFIX = ".sqlite"
 _BUSY_SECONDS = 30.0
@@ -141,7 +141,7 @@ def create(file: Path, mark: int = 0) -> sqlite3.Connection:
 
 def connect(file: Path) -> sqlite3.Connection:
     """Open the file of a run. Another thread may use the connection, one at a time. Raises OSError."""
-    os.close(open_plain(file, os.O_RDONLY | os.O_NOFOLLOW))  # SQLite would follow a link, and not say what is wrong
+    check_database(file, os.O_RDONLY | os.O_NOFOLLOW)  # SQLite would follow a link, and not say what is wrong
     try:
         return sqlite3.connect(file, timeout=_BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:

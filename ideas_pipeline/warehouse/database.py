@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_delay, wait_r
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import WarehouseMisconfigured
+from ideas_pipeline.plain_file import check_database
 from ideas_pipeline.tables.bookkeeping import WAREHOUSE
 from ideas_pipeline.tables.columns import is_live
 from ideas_pipeline.warehouse.database_errors import translated
@@ -175,7 +177,10 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _create_for_its_owner(file: Path) -> None:
-    """Create the file and its folder if necessary. SQLite gives its auxiliary files the same permissions."""
+    """Create the file and its folder if necessary. SQLite gives its auxiliary files the same permissions.
+
+    Raises WarehouseMisconfigured if the folder cannot be created, and if the file is a pipe or a device.
+    """
     try:
         private_file.make_folder(file.parent)
     except OSError as error:
@@ -185,6 +190,13 @@ def _create_for_its_owner(file: Path) -> None:
     # An existing file keeps its permissions. If it cannot be created, opening it fails with a message.
     with suppress(OSError):
         private_file.create(file).close()
+    try:
+        check_database(file)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # SQLite would speak of the disk
+            raise WarehouseMisconfigured(
+                f"The warehouse {file} cannot be used: {error.strerror}. Choose another place."
+            ) from None
 
 
 @retry(

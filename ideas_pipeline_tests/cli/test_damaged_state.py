@@ -96,6 +96,8 @@ BINARY = with_content(bytes(range(256)) * 20)
         ("warehouse.db", BINARY, "file is not a database. Use another file: this one is not a warehouse."),
         ("warehouse.db", of_another_program, "it has tables of another program (diary, …). Nothing was changed."),
         ("warehouse.db", with_sql("UPDATE _warehouse SET schema_version = 9"), "Nothing was changed. Upgrade ideas"),
+        ("warehouse.db", a_link, ".ideas/warehouse.db is a link, and no link is followed in the state folder. Name"),
+        ("warehouse.db", a_pipe, "warehouse.db cannot be used: it is not a regular file, but a pipe"),
         ("tokens.json", a_link, "the token store .ideas/tokens.json cannot be read: it is a link"),
         ("account-*.budget", a_link, ".budget cannot be written: it is a link"),
         ("account-*.budget", a_pipe, ".budget cannot be written: it is not a regular file"),
@@ -115,7 +117,7 @@ def test_a_damaged_file_stops_a_sync_with_a_sentence_and_is_kept(
     assert "unexpected" not in done.stderr
     assert "free space" not in done.stderr
     assert (file.read_bytes() if file.is_file() else b"") == before
-    kept = b"".join(part.read_bytes() for part in (folder / ".ideas").glob("warehouse.db*"))
+    kept = b"".join(part.read_bytes() for part in (folder / ".ideas").glob("warehouse.db*") if part.is_file())
     assert NAME.encode() not in kept
 
 
