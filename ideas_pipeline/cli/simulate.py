@@ -138,7 +138,6 @@ def simulate(
                ideas-pipeline simulate --from my_community/ --fault '{"kind": "status", "status": 503, "every": 7}'
                ideas-pipeline simulate --living --port 8080
                ideas-pipeline simulate --dialect expired-as-200 --dialect own-page-size
-    \b
     Then:      curl http://127.0.0.1:8080/_control/clock -d '{"days": 1}'
                curl http://127.0.0.1:8080/_control/faults -d '{"kind": "status", "status": 503}'
                curl http://127.0.0.1:8080/_control/faults -X DELETE

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Literal, Self
@@ -204,6 +205,7 @@ async def send(request: web.BaseRequest, response: Response, faults: list[Fault]
             request.transport.close()
         return stream
     await asyncio.sleep(fault.seconds)
-    await stream.write(body[len(body) // 2 :])
-    await stream.write_eof()
+    with suppress(ConnectionError):  # the client has not waited
+        await stream.write(body[len(body) // 2 :])
+        await stream.write_eof()
     return stream

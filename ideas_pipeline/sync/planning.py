@@ -88,14 +88,11 @@ def plan(
     match mode:
         case Incremental():
             scopes = [scope for scope in scopes if scope.scope not in waiting]
-            with warehouse.reading() as tx:
-                candidates = absences(tx, stream).values()
-            unjudged = {candidate.scope for candidate in candidates if not candidate.held_because}
-            made = _incremental(scopes, states, unjudged, verify_days, goal_since)
+            made = _incremental(scopes, states, _unjudged(warehouse, stream), verify_days, goal_since)
             return replace(made, skipped=made.skipped + len(waiting), parents=frozenset(parents))
         case Full():
             done = {s for s, state in states.items() if state.completed_at and state.completed_at >= goal_since}
-            done |= waiting
+            done = done - _unjudged(warehouse, stream) | waiting
         case Window(start, end):
             with warehouse.reading() as tx:
                 done = read_in_window(tx, stream, start, end, goal_since)
@@ -172,6 +169,12 @@ def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
         with warehouse.reading() as tx:
             return parent_values(tx, each.of[0], columns)
     return {scope: {} for scope in scopes_of(warehouse, spec)}
+
+
+def _unjudged(warehouse: Warehouse, stream: str) -> set[str]:
+    """The scopes with absent rows that no run has decided yet."""
+    with warehouse.reading() as tx:
+        return {absence.scope for absence in absences(tx, stream).values() if not absence.held_because}
 
 
 def _absent_parents(warehouse: Warehouse, spec: Stream) -> set[str]:

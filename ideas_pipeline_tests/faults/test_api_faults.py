@@ -1,0 +1,92 @@
+"""Every fault of the API ends a night as documented, costs nothing that lives, and is mended by the next night.
+
+A run of the suite tries each fault on one stream and engine; with IDEAS_SOAK on all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.simulator.community import Size, generate
+from ideas_pipeline.simulator.counts import declare_counts
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
+from ideas_pipeline_tests.end_to_end.truth import actual, assert_true_to, expected
+from ideas_pipeline_tests.faults.api_faults import API_FAULTS, ApiFault
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY
+
+ENGINES = ("sqlite", "postgresql")
+CONTRACT = contract_with(
+    {
+        "limits": {"attempts": 2, "deadline": 5, "read_timeout": 1},
+        "streams": {name: {"paging": {"size": 3}} for name in contract_with({}).streams},
+    }
+)
+_PARENT = {"ideas": "challenge_id", "comments": "idea_id", "votes": "idea_id"}
+
+
+def cases() -> Iterator[object]:
+    for number, fault in enumerate(API_FAULTS):
+        combinations = list(product(fault.streams, ENGINES))
+        tried = combinations if "IDEAS_SOAK" in os.environ else [combinations[7 * number % len(combinations)]]
+        for name, engine in tried:
+            yield pytest.param(fault, name, engine, id=f"{fault.title}, {name}, {engine}")
+
+
+@pytest.mark.parametrize(("fault", "name", "engine"), cases())
+def test_a_night_with_a_fault_ends_as_documented_and_the_next_one_is_true(
+    fault: ApiFault, name: str, engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    tables = generate(Size(challenges=2, ideas=8, comments=16, votes=16, users=12), seed=5)
+    url = request.getfixturevalue(f"{engine}_url")
+    with Simulator(CONTRACT, tables) as simulator, Warehouse.open(url, COMMUNITY) as warehouse:
+        assert sync(simulator, warehouse, tmp_path).verdict == "complete"
+        with simulator.changing() as changing:
+            take_back_a_vote(changing)
+        if fault.meets_login:
+            (tmp_path / "tokens.json").unlink()
+        for rule in fault.faults(name, some_scope(tables, name)):
+            simulator.faults.add(rule)
+        verdict, reason = night(simulator, warehouse, tmp_path, name)
+        assert verdict == fault.ends
+        assert fault.says in reason
+        assert bool(fault.says) == bool(reason)
+        for table in CONTRACT.tables():
+            lost = (
+                expected(CONTRACT, simulator.tables, table).keys() - actual(warehouse.engine, COMMUNITY, table).keys()
+            )
+            assert not lost, f"{table}: {len(lost)} living rows are missing"
+
+        simulator.faults.clear()
+        assert sync(simulator, warehouse, tmp_path).verdict == "complete"
+        assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
+
+
+def night(simulator: Simulator, warehouse: Warehouse, folder: Path, name: str) -> tuple[str, str]:
+    """How the stream ends, and why."""
+    try:
+        result = sync(simulator, warehouse, folder)
+    except AuthenticationError as error:
+        return "failed", str(error)
+    met = stream(result, name)
+    return met.verdict, met.reason or ""
+
+
+def take_back_a_vote(tables: Tables) -> None:
+    vote, _ = tables["votes"].popitem()
+    for key in [key for key, rating in tables["vote_ratings"].items() if rating["vote_id"] == vote]:
+        del tables["vote_ratings"][key]
+    declare_counts(tables)
+
+
+def some_scope(tables: Tables, name: str) -> str:
+    """The scope of a list that has rows; empty if the stream is one list."""
+    return str(next(iter(tables[name].values()))[_PARENT[name]]) if name in _PARENT else ""
