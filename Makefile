@@ -37,7 +37,7 @@ test: $(DEV)
 
 soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
-		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py
+		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py ideas_pipeline_tests/faults
 
 dev: $(READY)
 	@mkdir -p .dagster && cp deploy/dagster.yaml .dagster/

@@ -6,6 +6,7 @@ links. Errors are the operating system's (OSError): each caller knows which sett
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -19,6 +20,20 @@ from ideas_pipeline.plain_file import open_plain
 
 OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 _LARGEST = 2**28
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space on its disk.",
+    errno.EDQUOT: "Free some space, or raise this user's quota.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n).",
+    errno.ENFILE: "Raise this machine's limit of open files.",
+    errno.EROFS: "Its file system is mounted read-only: mount it for writing.",
+}
+
+
+def remedy(error: OSError, otherwise: str) -> str:
+    """What to do about an error of the operating system, as a sentence: ``otherwise`` unless the error itself says."""
+    return _REMEDIES.get(error.errno or 0, otherwise)
 
 
 def make_folder(folder: Path) -> None:

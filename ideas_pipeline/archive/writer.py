@@ -45,6 +45,7 @@ class Writer:
         self._file = run_file(community, run_id)
         self._lock = lock_of(self._file)
         self._queue: Queue[ArchivedPage | None] = Queue(_QUEUE_PAGES)
+        self._has_ended = False
         self._thread = threading.Thread(target=self._write, name="archive", daemon=True)
 
     def __enter__(self) -> Self:
@@ -74,10 +75,8 @@ class Writer:
         self._queue.put(page)
 
     def _write(self) -> None:
-        ended = False
         try:
             self._write_all()
-            ended = True
         except (sqlite3.Error, pa.ArrowException, ValueError) as error:
             _log.warning(
                 "The pages of this run are no longer archived: %s cannot be written (%s). The run goes on.",
@@ -86,8 +85,8 @@ class Writer:
             )
         finally:
             self._connection.close()
-            while not ended:  # whatever happened, no thread may wait for this one
-                ended = self._queue.get() is None
+            while not self._has_ended:  # whatever happened, no thread may wait for this one
+                self._has_ended = self._queue.get() is None
 
     def _write_all(self) -> None:
         """Insert pages as they come, and commit those of about a second at a time, until the end."""
@@ -100,6 +99,7 @@ class Writer:
                 due = None
                 continue
             if page is None:
+                self._has_ended = True
                 self._connection.commit()
                 return
             insert(self._connection, page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from ideas_pipeline.errors import (
     Unavailable,
     UnexpectedResponse,
 )
+from ideas_pipeline.private_file import remedy
 from ideas_pipeline.times import duration
 
 
@@ -83,6 +85,10 @@ def connection_error(error: Exception, host: str) -> RetryableError | Unavailabl
             processed=False,
             hint="Check the region or the base URL, and this machine's network.",
         )
+    ours = next((e for e in chain if isinstance(e, OSError) and e.errno in (errno.EMFILE, errno.ENFILE)), None)
+    if ours:
+        reason = f"no connection to {host} can be opened: {ours.strerror}"
+        return RetryableError(reason, processed=False, hint=remedy(ours, ""))
     # requests' ConnectTimeout and urllib3's NewConnectionError: nothing was sent yet.
     if found(urllib3.exceptions.NewConnectionError):
         return RetryableError(
@@ -222,4 +228,4 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield link
         reason = getattr(link, "reason", None)
         wrapped = [arg for arg in link.args if isinstance(arg, BaseException)]
-        link = reason if isinstance(reason, BaseException) else next(iter(wrapped), None)
+        link = reason if isinstance(reason, BaseException) else next(iter(wrapped), link.__cause__)

@@ -169,7 +169,7 @@ def _write(file: int, used: _Used) -> None:
 def _unusable(path: Path, error: OSError) -> ContractError:
     return ContractError(
         f"the contract's limits cannot be kept: {path} cannot be written: {error.strerror or 'unknown reason'}",
-        hint="Set IDEAS_STATE_DIR to a folder that this user may write to.",
+        hint=private_file.remedy(error, "Set IDEAS_STATE_DIR to a folder that this user may write to."),
     )
 
 

@@ -55,7 +55,7 @@ def run_lock(
         lock.release()
         raise AuthenticationError(
             f"the run lock of the API account cannot be used: {path}: {error.strerror or 'unknown reason'}",
-            hint="Set IDEAS_STATE_DIR to a folder that this user may write to.",
+            hint=private_file.remedy(error, "Set IDEAS_STATE_DIR to a folder that this user may write to."),
         ) from None
     try:
         yield

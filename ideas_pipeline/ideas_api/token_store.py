@@ -94,7 +94,7 @@ class TokenStore:
     def _unusable(self, done: str, error: OSError) -> AuthenticationError:
         return AuthenticationError(
             f"the token store {self.path} cannot be {done}: {error.strerror or 'unknown reason'}",
-            hint="Set IDEAS_TOKEN_STORE to a file in a folder that this user may write to.",
+            hint=private_file.remedy(error, "Set IDEAS_TOKEN_STORE to a file in a folder that this user may write to."),
         )
 
 

@@ -100,12 +100,13 @@ def test_what_came_more_than_a_second_or_two_ago_is_on_disk(tmp_path):
             time.sleep(0.05)
 
 
-def test_a_disk_that_is_full_ends_the_archive_with_a_warning_and_nothing_else(tmp_path, caplog):
+@pytest.mark.parametrize("pages", [500, 20], ids=["in mid-run", "at the last commit"])
+def test_a_disk_that_is_full_ends_the_archive_with_a_warning_and_nothing_else(pages, tmp_path, caplog):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         with Writer(tmp_path, "run") as writer:
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-            for number in range(500):
+            for number in range(pages):
                 writer.add(page(os.urandom(10_000), position=number))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,0 +1,57 @@
+"""Write ``docs/faults.md`` from the tables of faults: python -m ideas_pipeline_tests.faults.document"""
+
+from __future__ import annotations
+
+from ideas_pipeline_tests.faults.api_faults import LASTING, LISTS, PASSING, STREAMS, ApiFault
+from ideas_pipeline_tests.faults.machine_faults import MACHINE_FAULTS
+from ideas_pipeline_tests.processes import ROOT
+
+FILE = ROOT / "docs" / "faults.md"
+_INTRODUCTION = """# Faults
+
+What a run does when something goes wrong, and what it says. This page is written from the tables of the tests
+(`python -m ideas_pipeline_tests.faults.document`), which try every line of it against the simulator:
+no row that exists at the source is lost or marked as deleted, and **one run after the fault makes the warehouse equal
+to the source**.
+`make test` tries each fault of the API on one stream and engine, `make soak` on all streams, on SQLite and PostgreSQL.
+"""
+
+
+def document() -> str:
+    """The page."""
+    parts = [
+        _INTRODUCTION,
+        "## Of the API, for a moment or in a way that costs nothing\n",
+        "The stream is complete in the same run.\n",
+        *_lines("| fault | streams |", [f"| {f.title} | {_streams(f)} |" for f in [*PASSING, *LISTS] if not f.says]),
+        "\n## Of the API, for the whole run\n",
+        *_lines(
+            "| fault | streams | the stream is | the reason contains |",
+            [f"| {f.title} | {_streams(f)} | {f.ends} | {f.says.strip()} |" for f in [*LISTS, *LASTING] if f.says],
+        ),
+        "\n## Of the machine and the database\n",
+        *_lines(
+            "| fault | exit code | the message contains |",
+            [f"| {f.title} | {_exit_code(f.exit_code)} | {f.says} |" for f in MACHINE_FAULTS.values()],
+        ),
+        "\nTwo nightly runs and a backfill that begin at the same moment wait for each other, and all end well.",
+        "A process that is killed at any moment is tried apart (`end_to_end/test_kills.py`).",
+        "Not tried: a clock that is set back while a run reads, and a database server that is away for hours.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _lines(head: str, rows: list[str]) -> list[str]:
+    return [head, "|---" * (head.count("|") - 1) + "|", *rows]
+
+
+def _streams(fault: ApiFault) -> str:
+    return "all" if tuple(fault.streams) == STREAMS else ", ".join(fault.streams)
+
+
+def _exit_code(code: int | None) -> str:
+    return "1 or 2" if code is None else str(code)
+
+
+if __name__ == "__main__":
+    FILE.write_text(document(), encoding="utf-8")
