@@ -6,7 +6,6 @@ A run of the suite tries each fault on one stream and engine; with IDEAS_SOAK on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -33,15 +32,20 @@ CONTRACT = contract_with(
 _PARENT = {"ideas": "challenge_id", "comments": "idea_id", "votes": "idea_id"}
 
 
-def cases() -> Iterator[object]:
-    for number, fault in enumerate(API_FAULTS):
-        combinations = list(product(fault.streams, ENGINES))
-        tried = combinations if "IDEAS_SOAK" in os.environ else [combinations[7 * number % len(combinations)]]
-        for name, engine in tried:
-            yield pytest.param(fault, name, engine, id=f"{fault.title}, {name}, {engine}")
+def combinations(number: int, fault: ApiFault) -> list[tuple[str, str]]:
+    """The streams and engines to try it on."""
+    possible = list(product(fault.streams, ENGINES))
+    return possible if "IDEAS_SOAK" in os.environ else [possible[7 * number % len(possible)]]
 
 
-@pytest.mark.parametrize(("fault", "name", "engine"), cases())
+@pytest.mark.parametrize(
+    ("fault", "name", "engine"),
+    [
+        pytest.param(fault, name, engine, id=f"{fault.title}, {name}, {engine}")
+        for number, fault in enumerate(API_FAULTS)
+        for name, engine in combinations(number, fault)
+    ],
+)
 def test_a_night_with_a_fault_ends_as_documented_and_the_next_one_is_true(
     fault: ApiFault, name: str, engine: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
