@@ -109,6 +109,12 @@ def test_every_link_leads_somewhere(document: str) -> None:
             assert anchor in anchors, target
 
 
+def test_every_test_that_shows_a_promise_exists() -> None:
+    named = re.findall(r"`([\w/]+\.py)`", DOCUMENTS["security.md"])
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / "ideas_pipeline_tests" / path).is_file()] == []
+
+
 def test_the_architecture_names_every_folder_in_the_order_of_the_layers() -> None:
     folders = {file.parent.name for file in (ROOT / "ideas_pipeline").glob("*/__init__.py")}
     rows = re.findall(r"^\| ((?:`\w+/`(?:, )?)+) \|", ARCHITECTURE, re.MULTILINE)
