@@ -70,6 +70,8 @@ class _Commands(click.Group):
         # objects here live on, so that took a third of a short command's time, and a sixth of a full sync's.
         gc.set_threshold(_GARBAGE_AFTER)
         atexit.register(gc.freeze)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: an encoding can lack letters
         # With `>&-` the shell closes standard output: nothing is to be written.
         output = _Output(sys.stdout or io.StringIO())
         sys.stdout = cast("TextIO", _Visible(cast("TextIO", output)))

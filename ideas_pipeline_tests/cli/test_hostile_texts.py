@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ideas_pipeline.cli.lines import say, write
 from ideas_pipeline.cli.output import console, progress, table
-from ideas_pipeline_tests.cli.command import QUICK, environment, ideas_pipeline
+from ideas_pipeline_tests.cli.command import COMMAND, QUICK, environment, ideas_pipeline
 from ideas_pipeline_tests.cli.terminal import all_on_a_terminal
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, ScriptedServer, serving
 from ideas_pipeline_tests.processes import run
@@ -169,3 +169,11 @@ def test_a_warning_of_a_library_is_one_line(tmp_path):
     )
     done = run([sys.executable, "-c", warns % HOSTILE], cwd=tmp_path, env=environment())
     assert done.stderr == f"{SEEN}\n"
+
+
+def test_a_letter_that_the_terminal_cannot_show_is_written_out(tmp_path):
+    Path(tmp_path, "café.yaml").write_text("{}")
+    arguments = [*COMMAND, "contract", "validate", "café.yaml"]
+    done = run(arguments, cwd=tmp_path, env=environment(PYTHONIOENCODING="ascii"))
+    assert done.returncode == 0
+    assert done.stdout.startswith(r"caf\xe9.yaml is valid.")
