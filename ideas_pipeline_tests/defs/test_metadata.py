@@ -44,6 +44,6 @@ def test_rejects_are_counted_by_column_and_reason_and_never_quoted(
     assert shown.startswith(f"{len(waiting)} rejects (also in `ideas-pipeline rejects list`)")
     assert len(waiting) == recorded["users"]["rejected_values"] > 0
     for table, _, column, reason in waiting:
-        assert f"| {table}.{column} {reason} | " in shown
+        assert f"| {table}.{column} {reason} | ".replace("_", r"\_") in shown, "escaped for Markdown"
     assert "incomplete scopes" not in recorded["challenges"]
     assert "rejects" not in recorded["challenges"]

@@ -13,7 +13,7 @@ What a run does when something goes wrong, and what it says. This page is writte
 (`python -m ideas_pipeline_tests.faults.document`), which try every line of it against the simulator:
 no row that exists at the source is lost or marked as deleted, and **one run after the fault makes the warehouse equal
 to the source**.
-`make test` tries each fault of the API on one stream and engine, `make soak` on all streams, on SQLite and PostgreSQL.
+`make test` tries a sample of the faults of the API, `make soak` each of them on each stream, on SQLite and PostgreSQL.
 """
 
 

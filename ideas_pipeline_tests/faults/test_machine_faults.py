@@ -112,7 +112,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [100, 400, 700])
+@pytest.mark.parametrize("kilobytes", [400, 700])
 def test_a_disk_that_is_full_of_the_warehouse(kilobytes: int, simulator: Simulator, disk: Disk, tmp_path: Path) -> None:
     with installation(simulator, tmp_path, f"sqlite:///{disk.folder / 'warehouse.db'}") as installed:
         disk.has(kilobytes)
