@@ -57,7 +57,7 @@ def read(file: Path) -> Document:
     """Read a YAML file; an empty file is an empty map.
 
     Raises:
-        ContractError: with file and line, if there is no such file, or it is not YAML, repeats a key or is not a map.
+        ContractError: with file and line, if the file does not exist, is not YAML, repeats a key or is not a map.
     """
     try:
         text = plain_file.read(file, _LARGEST).decode("utf-8-sig")
@@ -68,7 +68,7 @@ def read(file: Path) -> Document:
             name = ""  # it may be a secret
         if isinstance(error, FileNotFoundError):
             raise ContractError(
-                f"there is no contract file{name}",
+                f"the contract file{name} does not exist",
                 hint="Correct IDEAS_CONTRACT, or the name on the command line: the path of a YAML file.",
             ) from None
         raise ContractError(f"the contract file{name} cannot be read as text: {_reason(error)}") from None

@@ -98,7 +98,7 @@ def second_try_of(
 
     Returns:
         ``to come`` if the second try is still due. ``made`` if a run of either job was created after the failure; that
-        run then reports its own result. None if there is no second try: the failure must then be reported.
+        run then reports its own result. None without a second try: the failure must then be reported.
     """
     if _why_not(instance, settings, run):
         return None

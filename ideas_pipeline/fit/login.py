@@ -230,7 +230,7 @@ def _token_places(draft: Draft, route: str, request: LoginRequest, answer: Excha
         what: what to call the access token in the question that is asked if there is none.
 
     Returns:
-        The places of the tokens; empty if there is no access token.
+        The places of the tokens; empty without an access token.
     """
     places = token_places(answer)
     if "access_token" not in places:

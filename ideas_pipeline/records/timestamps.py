@@ -279,7 +279,7 @@ def _moment(number: float, unit: str) -> float:
 
 
 def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int | None:
-    """Microseconds since 1970 of a number; None if it means that there is no time."""
+    """Microseconds since 1970 of a number; None if it means "no time"."""
     if not abs(value) < _TOO_LARGE:  # NaN and infinities, too
         raise Unreadable(Reason.OUT_OF_RANGE)
     likely = epoch or unit_of(value)

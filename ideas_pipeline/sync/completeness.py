@@ -176,7 +176,7 @@ class SweptScope:
             self.retryable = is_retryable(error)
 
     def _is_declared_empty(self) -> bool:
-        """Whether the parent, too, says that there are no records. A count that was always 0 proves nothing."""
+        """Whether the parent, too, says that the list is empty. A count that was always 0 proves nothing."""
         if self.declared != 0 or self._seen:
             return False
         return not self._expected.ids() or bool(self._declared_before())

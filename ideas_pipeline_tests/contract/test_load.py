@@ -300,7 +300,7 @@ def test_a_file_that_is_not_a_yaml_map_is_an_error_with_its_line(override, text,
 
 
 def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path):
-    with pytest.raises(ContractError, match=r"there is no contract file .*nowhere\.yaml"):
+    with pytest.raises(ContractError, match=r"the contract file .*nowhere\.yaml does not exist"):
         load_contract(tmp_path / "nowhere.yaml")
     with pytest.raises(ContractError, match="cannot be read as text"):
         load_contract(tmp_path)

@@ -138,7 +138,7 @@ def test_values_that_can_be_read_in_two_ways_are_read_right_or_refused(warehouse
     assert by_id(warehouse, "challenges")["1"]["is_visible"] is True
     assert by_id(warehouse, "ideas")["10"]["is_anonymous"] is False
     assert {(r["record_key"], r["column_name"], r["value"], r["reason"]) for r in rejects(warehouse)} == {
-        ('["5"].joined_at', "joined_at", "2024-02-30", "is not a time: there is no such day or hour"),
+        ('["5"].joined_at', "joined_at", "2024-02-30", "is not a time: that day or hour does not exist"),
         (
             '["1"].starts_at',
             "starts_at",

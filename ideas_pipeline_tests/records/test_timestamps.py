@@ -14,7 +14,7 @@ NONE = ("0000-00-00", "-0001-11-30", "0001-01-01", "1970-01-01 00:00:00", "9999-
 
 
 def moment(value, timezone="UTC", epoch=None, no_times=()):
-    """The time in UTC as ISO text; the reason if it cannot be read; None if it means that there is no time."""
+    """The time in UTC as ISO text; the reason if it cannot be read; None if it means "no time"."""
     [micros], reasons = timestamps([value], TimeFormat(timezone, epoch, no_times))
     if micros is None and not reasons:
         return None
@@ -150,19 +150,19 @@ def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(h
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("0000-00-00 00:00:00", "there is no such day or hour"),
-        ("2023-02-29", "there is no such day or hour"),
-        ("2024-01-31T25:00:00Z", "there is no such day or hour"),
-        ("2024-01-31T09:00:00+99:00", "there is no such zone"),
+        ("0000-00-00 00:00:00", "that day or hour does not exist"),
+        ("2023-02-29", "that day or hour does not exist"),
+        ("2024-01-31T25:00:00Z", "that day or hour does not exist"),
+        ("2024-01-31T09:00:00+99:00", "that zone does not exist"),
         ("31/01/2024", "its format is unknown"),
         ("yesterday", "its format is unknown"),
         ("", "its format is unknown"),
         ("9" * 50, "its format is unknown"),
         (2024, "in no unit is it one between 1995 and 2199"),
         (86400, "in no unit is it one between 1995 and 2199"),
-        ("99999999", "there is no such day or hour"),
-        ("Fri, 31 Feb 2024 10:15:00 GMT", "there is no such day or hour"),
-        ("Fri, 05 Jan 2024 10:15:00 CET", "there is no such zone"),
+        ("99999999", "that day or hour does not exist"),
+        ("Fri, 31 Feb 2024 10:15:00 GMT", "that day or hour does not exist"),
+        ("Fri, 05 Jan 2024 10:15:00 CET", "that zone does not exist"),
         ("12:30", "its format is unknown"),
         (float("nan"), "not between the years 1 and 9999"),
         (10**400, "not between the years 1 and 9999"),
