@@ -187,8 +187,8 @@ def _prepare(connection: sa.Connection) -> None:
     """Create the marts' tables and update their comments. A table with other columns is dropped first."""
     inspector = sa.inspect(connection)
     columns = {name: found for (_, name), found in inspector.get_multi_columns().items()}
-    created = []
     keys = {name: found["constrained_columns"] for (_, name), found in inspector.get_multi_pk_constraint().items()}
+    created = []
     for mart in MARTS.values():
         table = mart.table
         if table.name in columns:
