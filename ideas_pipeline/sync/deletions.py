@@ -24,6 +24,7 @@ from ideas_pipeline.warehouse.absences import (
     forget_absences,
     hold_absences,
     note_orphans,
+    undecided,
 )
 from ideas_pipeline.warehouse.batch import Counts, too_many
 from ideas_pipeline.warehouse.database import Transaction
@@ -119,8 +120,8 @@ def forget_other_lists(run: Run, stream: str, scopes: Collection[str]) -> None:
     if spec.reads != "list" or not run.mode.moves_state:
         return
     with run.warehouse.reading() as tx:
-        noted = absences(tx, stream)
-    others = [id_ for id_, absence in noted.items() if absence.scope not in scopes and not absence.held_because]
+        noted = undecided(tx, stream)
+    others = [id_ for id_, absence in noted.items() if absence.scope not in scopes]
     if others:
         with run.warehouse.writing() as tx:
             forget_absences(tx, stream, others)

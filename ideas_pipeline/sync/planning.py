@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from ideas_pipeline.contract.model import Bound, Contract, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
 from ideas_pipeline.sync.run import VERIFY_DAYS, Full, Incremental, Mode, Retry, Window
-from ideas_pipeline.warehouse.absences import absences
+from ideas_pipeline.warehouse.absences import undecided
 from ideas_pipeline.warehouse.scopes import ScopeState, distinct_values, parent_values, read_in_window, scope_states
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
@@ -174,7 +174,7 @@ def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:
 def _unjudged(warehouse: Warehouse, stream: str) -> set[str]:
     """The scopes with absent rows that no run has decided yet."""
     with warehouse.reading() as tx:
-        return {absence.scope for absence in absences(tx, stream).values() if not absence.held_because}
+        return {absence.scope for absence in undecided(tx, stream).values()}
 
 
 def _absent_parents(warehouse: Warehouse, spec: Stream) -> set[str]:
@@ -186,8 +186,7 @@ def _absent_parents(warehouse: Warehouse, spec: Stream) -> set[str]:
     if not each or len(each.of) > 1 or not each.of[0].endswith(".id"):
         return set()
     with warehouse.reading() as tx:
-        found = absences(tx, each.of[0].removesuffix(".id"))
-    return {id_ for id_, absence in found.items() if not absence.held_because}
+        return set(undecided(tx, each.of[0].removesuffix(".id")))
 
 
 def _fingerprint(spec: Stream, values: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.sync.run import Run
-from ideas_pipeline.warehouse.absences import absences
+from ideas_pipeline.warehouse.absences import undecided
 from ideas_pipeline.warehouse.scopes import LastSweep, last_sweeps, live_ids, scope_states
 
 
@@ -34,10 +34,10 @@ def probe(run: Run, stream: str) -> Probed:
         return Probed(unchanged=False)
     with run.warehouse.reading() as tx:
         last, state = last_sweeps(tx, stream).get(""), scope_states(tx, stream).get("")
-        undecided = any(not absence.held_because for absence in absences(tx, stream).values())
+        has_undecided = bool(undecided(tx, stream))
     long_ago = run.options.clock() - timedelta(days=run.options.verify_days)
     is_recent = state is not None and state.completed_at is not None and state.completed_at > long_ago
-    if undecided or not is_recent or last is None or last.verdict != "complete":
+    if has_undecided or not is_recent or last is None or last.verdict != "complete":
         return Probed(unchanged=False)
     try:
         page = run.source.probe(stream)

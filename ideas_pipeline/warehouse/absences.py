@@ -101,6 +101,11 @@ def absences(tx: Transaction, stream: str) -> dict[str, Absence]:
     return {id_: Absence(scope, because, run_id) for id_, scope, because, run_id in rows}
 
 
+def undecided(tx: Transaction, stream: str) -> dict[str, Absence]:
+    """The absent rows of ``stream`` that no run has decided yet, by id."""
+    return {id_: absence for id_, absence in absences(tx, stream).items() if not absence.held_because}
+
+
 # Columns of a stage: when the stage starts, the product removes rows of these streams, all at once and on purpose.
 _CLEARED_BY = {"votes": "resets_votes", "comments": "clears_comments"}
 
