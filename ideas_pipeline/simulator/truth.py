@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ideas_pipeline.contract.types import Json
 
 Row = dict[str, Json]
@@ -19,6 +22,16 @@ EMBEDDED_TABLES = (
     "vote_ratings",
 )
 """Tables of rows embedded in another row: they have no id, or one that is unique only within that row."""
+
+
+def drop_votes(tables: Tables, fits: Callable[[Row], Any]) -> None:
+    """Delete the votes that ``fits`` is true for, with their ratings."""
+    votes = {key for key, row in tables["votes"].items() if fits(row)}
+    ratings = [key for key, row in tables["vote_ratings"].items() if row["vote_id"] in votes]
+    for key in votes:
+        del tables["votes"][key]
+    for key in ratings:
+        del tables["vote_ratings"][key]
 
 
 class Index:

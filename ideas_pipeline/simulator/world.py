@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.simulator.truth import Row, Tables, drop_votes
 
 
 @dataclass
@@ -68,6 +68,4 @@ class World:
 
     def drop_votes(self, fits: Callable[[Row], Any]) -> None:
         """Delete the votes that ``fits`` is true for, with their ratings."""
-        votes = {key for key, row in self.tables["votes"].items() if fits(row)}
-        self.drop("votes", lambda row: row["id"] in votes)
-        self.drop("vote_ratings", lambda row: row["vote_id"] in votes)
+        drop_votes(self.tables, fits)

@@ -25,7 +25,7 @@ from ideas_pipeline.simulator.counts import declare_counts
 from ideas_pipeline.simulator.dialects import DIALECTS, Dialect, combined, quirks_of
 from ideas_pipeline.simulator.restless import restless
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.simulator.truth import Row, Tables
+from ideas_pipeline.simulator.truth import Row, Tables, drop_votes
 from ideas_pipeline.tables.community import TABLES, VOTES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
@@ -162,14 +162,10 @@ def take_away(tables: Tables) -> None:
     """Delete a vote, all votes for the idea that has the fewest, and a comment that nobody answered."""
     answered = {row.get("parent_comment_id") for row in tables["comments"].values()}
     del tables["comments"][next(key for key, row in tables["comments"].items() if row["id"] not in answered)]
-    last = next(reversed(tables["votes"]))
+    last = tables["votes"][next(reversed(tables["votes"]))]
     votes_per_idea = Counter(row["idea_id"] for row in tables["votes"].values())
     fewest = min(votes_per_idea, key=lambda idea: votes_per_idea[idea])
-    gone = {key for key, row in tables["votes"].items() if key == last or row["idea_id"] == fewest}
-    for key in gone:
-        del tables["votes"][key]
-    for key in [key for key, row in tables["vote_ratings"].items() if row["vote_id"] in gone]:
-        del tables["vote_ratings"][key]
+    drop_votes(tables, lambda row: row is last or row["idea_id"] == fewest)
     declare_counts(tables)
 
 

@@ -17,7 +17,7 @@ from ideas_pipeline.errors import AuthenticationError
 from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.counts import declare_counts
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline.simulator.truth import Tables
+from ideas_pipeline.simulator.truth import Tables, drop_votes
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import actual, assert_true_to, expected
@@ -33,8 +33,6 @@ CONTRACT = contract_with(
 )
 _log = logging.getLogger(__name__)
 _PARENT = {"ideas": "challenge_id", "comments": "idea_id", "votes": "idea_id"}
-
-
 _COMBINATIONS = [(fault, name, engine) for fault in API_FAULTS for name in fault.streams for engine in ENGINES]
 _TRIED = len(_COMBINATIONS) if "IDEAS_SOAK" in os.environ else 12
 # The processes of one run of the suite must draw the same combinations.
@@ -85,9 +83,8 @@ def night(simulator: Simulator, warehouse: Warehouse, folder: Path, name: str) -
 
 
 def take_back_a_vote(tables: Tables) -> None:
-    vote, _ = tables["votes"].popitem()
-    for key in [key for key, rating in tables["vote_ratings"].items() if rating["vote_id"] == vote]:
-        del tables["vote_ratings"][key]
+    last = tables["votes"][next(reversed(tables["votes"]))]
+    drop_votes(tables, lambda row: row is last)
     declare_counts(tables)
 
 
