@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ import sqlalchemy as sa
 
 from ideas_pipeline_tests.benchmarks.community import STREAMS
 from ideas_pipeline_tests.benchmarks.reading import IN_FLIGHT
+from ideas_pipeline_tests.cli.command import environment
 
-ROOT = Path(__file__).parents[2]
 STEPS = ("first", "unchanged", "changed", "full")
 OURS, DLT, DLT_WHOLE, BARE = CONTESTANTS = ("ours", "dlt", "dlt, all children", "bare")
 
@@ -69,21 +68,20 @@ def command(contestant: str, step: str, place: Place, dlt_python: Path | None) -
         place: Where it works.
         dlt_python: The Python of dlt's environment; None: dlt does not take part.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")}
-    environment |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip has compiled dlt, so we may be compiled, too
+    variables = environment(PYTHONWARNINGS="ignore")
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # pip has compiled dlt, so we may be compiled, too
     is_night = step in ("unchanged", "changed")
     if contestant == OURS:
         ours = [str(Path(sys.executable).parent / "ideas-pipeline"), "sync", "--json"]
-        return Command(ours + (["--full"] if step == "full" else []), environment | _settings(place))
+        return Command(ours + (["--full"] if step == "full" else []), variables | _settings(place))
     if contestant == BARE:
         arguments = [place.api, place.shape, str(place.folder / "latest"), *(["night"] if is_night else [])]
-        return Command([sys.executable, "-m", _module("bare"), *arguments], environment)
+        return Command([sys.executable, "-m", _module("bare"), *arguments], variables)
     if dlt_python is None or (contestant == DLT_WHOLE and not (is_night and place.shape == "children")):
         return None
     step = "whole" if contestant == DLT_WHOLE else "night" if is_night else step
     arguments = [place.api, place.shape, _for_dlt(place.database), str(place.folder / "dlt"), step]
-    return Command([str(dlt_python), "-m", _module("dlt_pipeline"), *arguments], environment)
+    return Command([str(dlt_python), "-m", _module("dlt_pipeline"), *arguments], variables)
 
 
 def rows(contestant: str, database: str) -> dict[str, int]:

@@ -37,7 +37,6 @@ from ideas_pipeline_tests.benchmarks.contestants import (
     CONTESTANTS,
     DLT,
     DLT_WHOLE,
-    ROOT,
     SHAPES,
     STEPS,
     Command,
@@ -50,6 +49,7 @@ from ideas_pipeline_tests.benchmarks.dlt_environment import dlt_python
 from ideas_pipeline_tests.benchmarks.page import write
 from ideas_pipeline_tests.benchmarks.results import Measurement, append, read, this_run
 from ideas_pipeline_tests.benchmarks.targets import LATENCY_MS
+from ideas_pipeline_tests.processes import ROOT
 
 KEPT = ROOT / ".bench"
 PAGE = ROOT / "docs" / "performance.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import environment, settings_of
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync
 from ideas_pipeline_tests.processes import run
 
@@ -90,13 +90,8 @@ def test_a_command_that_fails_says_so_without_a_secret(debug: str, tmp_path: Pat
     with simulator() as running:
         running.auth.revoked = True
         command = Path(sys.executable).parent / "ideas-pipeline"
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("IDEAS_")} | {
-            "IDEAS_API_BASE_URL": running.base_url,
-            "IDEAS_CLIENT_ID": running.client_id,
-            "IDEAS_CLIENT_SECRET": running.client_secret,
-            "IDEAS_DEBUG": debug,
-        }
-        done = run([command, "sync"], env=environment, cwd=tmp_path)
+        variables = environment(**settings_of(running), IDEAS_DEBUG=debug)
+        done = run([command, "sync"], env=variables, cwd=tmp_path)
     assert done.returncode == 2
     assert "client" in (done.stdout + done.stderr)
     assert_absent(secrets_of(running), (done.stdout + done.stderr).encode(), "the command's output")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.absences import absences, confirm_absences
 from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import COMMAND, environment, settings_of
 from ideas_pipeline_tests.end_to_end.living import CONTRACT, Witness, sync_and_kill
 from ideas_pipeline_tests.end_to_end.pipeline import sync, village
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
@@ -218,26 +218,23 @@ def test_a_killed_command_goes_on_from_its_finished_lists(sqlite_url: str, tmp_p
     contract = tmp_path / "contract.yaml"
     contract.write_text(CONTRACT.model_dump_json(by_alias=True))
     with Simulator(CONTRACT, village(seed=6)) as simulator:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")},
-            "IDEAS_COMMUNITY": COMMUNITY,
-            "IDEAS_CLIENT_ID": simulator.client_id,
-            "IDEAS_CLIENT_SECRET": simulator.client_secret,
-            "IDEAS_API_BASE_URL": simulator.base_url,
-            "IDEAS_CONTRACT": str(contract),
-            "IDEAS_WAREHOUSE_URL": sqlite_url,
-            "IDEAS_STATE_DIR": str(tmp_path / "state"),
-        }
-        command = [sys.executable, "-c", "from ideas_pipeline.cli.main import main; main()", "sync", "--full"]
+        variables = environment(
+            **settings_of(simulator),
+            IDEAS_COMMUNITY=COMMUNITY,
+            IDEAS_CONTRACT=str(contract),
+            IDEAS_WAREHOUSE_URL=sqlite_url,
+            IDEAS_STATE_DIR=str(tmp_path / "state"),
+        )
+        command = [*COMMAND, "sync", "--full"]
         simulator.latency = 0.01
-        with started(command, cwd=tmp_path, env=environment, stdout=DEVNULL) as first:
+        with started(command, cwd=tmp_path, env=variables, stdout=DEVNULL) as first:
             while not any(request.stream == "votes" for request in simulator.log):
                 assert first.poll() is None
                 time.sleep(0.005)
             first.send_signal(signal.SIGKILL)
             assert first.wait() == -signal.SIGKILL
         simulator.reset_log()
-        assert run(command, cwd=tmp_path, env=environment).returncode == 0
+        assert run(command, cwd=tmp_path, env=variables).returncode == 0
         assert {request.stream for request in simulator.log if not request.stream.startswith("auth.")} <= {
             "account",
             "votes",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ import sqlalchemy as sa
 from ideas_pipeline.simulator.community import Size, generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import COMMAND, environment, settings_of
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.faults.machine_faults import MACHINE_FAULTS
@@ -26,7 +25,6 @@ from ideas_pipeline_tests.processes import run, started
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 CONTRACT = contract_with({"limits": {"attempts": 2, "deadline": 10}})
-COMMAND = [sys.executable, "-c", "from ideas_pipeline.cli.main import main; main()"]
 
 
 @dataclass
@@ -39,16 +37,13 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            **{name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")},
-            "IDEAS_COMMUNITY": COMMUNITY,
-            "IDEAS_CLIENT_ID": self.simulator.client_id,
-            "IDEAS_CLIENT_SECRET": self.simulator.client_secret,
-            "IDEAS_API_BASE_URL": self.simulator.base_url,
-            "IDEAS_CONTRACT": str(self.folder / "contract.yaml"),
-            "IDEAS_WAREHOUSE_URL": self.warehouse_url,
-            "IDEAS_STATE_DIR": str(self.folder / "state"),
-        }
+        return environment(
+            **settings_of(self.simulator),
+            IDEAS_COMMUNITY=COMMUNITY,
+            IDEAS_CONTRACT=str(self.folder / "contract.yaml"),
+            IDEAS_WAREHOUSE_URL=self.warehouse_url,
+            IDEAS_STATE_DIR=str(self.folder / "state"),
+        )
 
     def run(self, *words: str, before: str = "") -> CompletedProcess[str]:
         """Run a command of the program, in a shell that first runs ``before``."""
@@ -75,10 +70,9 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-@contextmanager
-def installation(simulator: Simulator, folder: Path, warehouse_url: str = "") -> Iterator[Installation]:
+def installation(simulator: Simulator, folder: Path, warehouse_url: str = "") -> Installation:
     (folder / "contract.yaml").write_text(CONTRACT.model_dump_json(by_alias=True))
-    yield Installation(simulator, folder, warehouse_url or f"sqlite:///{folder / 'warehouse.db'}")
+    return Installation(simulator, folder, warehouse_url or f"sqlite:///{folder / 'warehouse.db'}")
 
 
 class Disk:
@@ -115,50 +109,50 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.mark.parametrize("kilobytes", [400, 700])
 def test_a_disk_that_is_full_of_the_warehouse(kilobytes: int, simulator: Simulator, disk: Disk, tmp_path: Path) -> None:
-    with installation(simulator, tmp_path, f"sqlite:///{disk.folder / 'warehouse.db'}") as installed:
-        disk.has(kilobytes)
-        done = installed.run("sync", "--full")
-        installed.assert_ends(done, "warehouse")
-        disk.has(50_000)
-        installed.assert_next_run_is_true()
+    installed = installation(simulator, tmp_path, f"sqlite:///{disk.folder / 'warehouse.db'}")
+    disk.has(kilobytes)
+    done = installed.run("sync", "--full")
+    installed.assert_ends(done, "warehouse")
+    disk.has(50_000)
+    installed.assert_next_run_is_true()
 
 
 @pytest.mark.parametrize(("kilobytes", "what"), [(4, "state"), (60, "archive")])
 def test_a_disk_that_is_full_of_state_or_archive(
     kilobytes: int, what: str, simulator: Simulator, disk: Disk, tmp_path: Path
 ) -> None:
-    with installation(simulator, tmp_path) as installed:
-        (tmp_path / "state").symlink_to(disk.folder)
-        disk.has(kilobytes)
-        done = installed.run("sync", "--full")
-        installed.assert_ends(done, what)
-        disk.has(50_000)
-        installed.assert_next_run_is_true()
+    installed = installation(simulator, tmp_path)
+    (tmp_path / "state").symlink_to(disk.folder)
+    disk.has(kilobytes)
+    done = installed.run("sync", "--full")
+    installed.assert_ends(done, what)
+    disk.has(50_000)
+    installed.assert_next_run_is_true()
 
 
 def test_a_read_only_file_system(simulator: Simulator, disk: Disk, tmp_path: Path) -> None:
-    with installation(simulator, tmp_path, f"sqlite:///{disk.folder / 'warehouse.db'}") as installed:
-        disk.is_read_only(True)
-        done = installed.run("sync", "--full")
-        installed.assert_ends(done, "read-only")
-        disk.is_read_only(False)
-        installed.assert_next_run_is_true()
+    installed = installation(simulator, tmp_path, f"sqlite:///{disk.folder / 'warehouse.db'}")
+    disk.is_read_only(True)
+    done = installed.run("sync", "--full")
+    installed.assert_ends(done, "read-only")
+    disk.is_read_only(False)
+    installed.assert_next_run_is_true()
 
 
 def test_too_few_file_descriptors(simulator: Simulator, tmp_path: Path) -> None:
-    with installation(simulator, tmp_path) as installed:
-        done = installed.run("sync", "--full", before="ulimit -n 10")
-        installed.assert_ends(done, "descriptors")
-        installed.assert_next_run_is_true()
+    installed = installation(simulator, tmp_path)
+    done = installed.run("sync", "--full", before="ulimit -n 10")
+    installed.assert_ends(done, "descriptors")
+    installed.assert_next_run_is_true()
 
 
 def test_connections_that_the_database_cuts(simulator: Simulator, postgresql_url: str, tmp_path: Path) -> None:
-    with installation(simulator, tmp_path, postgresql_url) as installed:
-        simulator.latency = 0.01
-        with cutting(postgresql_url, every=0.2):
-            done = installed.run("sync", "--full")
-        installed.assert_ends(done, "cut")
-        installed.assert_next_run_is_true()
+    installed = installation(simulator, tmp_path, postgresql_url)
+    simulator.latency = 0.01
+    with cutting(postgresql_url, every=0.2):
+        done = installed.run("sync", "--full")
+    installed.assert_ends(done, "cut")
+    installed.assert_next_run_is_true()
 
 
 @contextmanager
@@ -186,7 +180,8 @@ def cutting(url: str, every: float) -> Iterator[None]:
 
 
 def test_two_nights_and_a_backfill_at_the_same_moment(simulator: Simulator, warehouse_url: str, tmp_path: Path) -> None:
-    with installation(simulator, tmp_path, warehouse_url) as installed, ExitStack() as stack:
+    installed = installation(simulator, tmp_path, warehouse_url)
+    with ExitStack() as stack:
         installed.assert_next_run_is_true()
         commands = [["sync"], ["sync", "--full"], ["backfill", "--from", "2025-01-01", "--to", "2025-03-01"]]
         running = []
