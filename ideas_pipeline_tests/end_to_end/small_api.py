@@ -22,7 +22,7 @@ from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, Scr
 Record = dict[str, Any]
 Lists = Mapping[str, Sequence[Record] | Callable[[str], Sequence[Record]]]
 
-_LOGIN = {"auth_code": "c", "access_token": "a", "refresh_token": "r", "expires_in": 3600}
+LOGIN = {"auth_code": "c", "access_token": "a", "refresh_token": "r", "expires_in": 3600}
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def small_api(lists: Lists) -> Iterator[ScriptedServer]:
 
     def answer(request: Received) -> Answer:
         if request.method == "POST":
-            return Answer(body=_LOGIN)
+            return Answer(body=LOGIN)
         path = request.path.removeprefix("/v2/")
         if path == "users/me":
             return Answer(status=404)

@@ -11,10 +11,9 @@ import pytest
 
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.end_to_end.small_api import column, read
+from ideas_pipeline_tests.end_to_end.small_api import LOGIN, column, read
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, serving
 
-LOGIN = {"auth_code": "c", "access_token": "a", "refresh_token": "r", "expires_in": 3600}
 LIMITS = {
     "attempts": 1,
     "requests_per_second": None,

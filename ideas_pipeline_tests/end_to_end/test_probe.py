@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ideas_pipeline.app import run_archive
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.sync.run import VERIFY_DAYS, Incremental, RunResult
+from ideas_pipeline.sync.engine import new_run_id
+from ideas_pipeline.sync.run import VERIFY_DAYS, Incremental
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.end_to_end.small_api import column, read
+from ideas_pipeline_tests.archive.pages import archived
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
+from ideas_pipeline_tests.end_to_end.small_api import LOGIN, column, read
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, ScriptedServer, serving
 
-_LOGIN = {"auth_code": "c", "access_token": "a", "refresh_token": "r", "expires_in": 3600}
 PAGES = 6
 SIZE = 5
 NEWEST_FIRST = {"sort": "-joined_at"}
@@ -27,7 +30,7 @@ JOINED = datetime(2026, 1, 1, tzinfo=UTC)
 class People:
     """An API with a list of people, the oldest first unless asked otherwise. Its other lists are empty."""
 
-    def __init__(self, *, totals: bool = True) -> None:
+    def __init__(self, *, totals: bool) -> None:
         self.names = {str(n): f"Person {n}" for n in range(1, PAGES * SIZE)}
         self.totals = totals
         self.requests = 0
@@ -35,7 +38,7 @@ class People:
 
     def answer(self, request: Received) -> Answer:
         if request.method == "POST":
-            return Answer(body=_LOGIN)
+            return Answer(body=LOGIN)
         if request.path != "/v2/users":
             return Answer(status=404) if request.path.endswith("/me") else Answer(body={"data": [], "total": 0})
         self.requests += 1
@@ -49,86 +52,93 @@ class People:
         return Answer(body={"data": rows[first : first + SIZE], **total})
 
 
+@dataclass
+class Nights:
+    """The nights of a community whose people were all read once."""
+
+    people: People
+    server: ScriptedServer
+    warehouse: Warehouse
+    folder: Path
+    contract: Contract
+
+    def requests(self, day: int = 0, **options: Any) -> int:
+        """The requests for people in a nightly run, ``day`` days from now."""
+        self.people.requests = 0
+        clock = datetime.now(UTC) + timedelta(days=day)
+        result = read(
+            self.server, self.warehouse, self.folder, self.contract, mode=Incremental(), clock=lambda: clock, **options
+        )
+        assert result.verdict == "complete"
+        assert stream(result, "users").counts.requests == self.people.requests
+        return self.people.requests
+
+    def assert_true(self) -> None:
+        assert column(self.warehouse, "users.display_name") == self.people.names
+
+
 @pytest.fixture
-def warehouse(sqlite_url: str) -> Iterator[Warehouse]:
-    with Warehouse.open(sqlite_url, "acme") as opened:
-        yield opened
-
-
-def contract(probe: Any, *, totals: bool = True) -> Contract:
-    paging = {"size": SIZE} | ({} if totals else {"total": None})
-    return contract_with({"streams": {"users": {"probe": probe, "paging": paging}}})
-
-
-def night(
-    people: People, server: ScriptedServer, warehouse: Warehouse, folder: Path, spec: Contract, *, day: int = 0
-) -> tuple[int, RunResult]:
-    """The requests for people in a nightly run so many days from now, and its result."""
-    people.requests = 0
-    clock = datetime.now(UTC) + timedelta(days=day)
-    result = read(server, warehouse, folder, spec, mode=Incremental(), clock=lambda: clock)
-    assert result.verdict == "complete"
-    assert sum(s.counts.requests for s in result.streams if s.stream == "users") == people.requests
-    return people.requests, result
+def nights(request: pytest.FixtureRequest, sqlite_url: str, tmp_path: Path) -> Iterator[Nights]:
+    """After a full read. The parameter: ``probe``, and whether the contract names a total and the API has it."""
+    probe, is_named, totals = getattr(request, "param", (BY_TOTAL, True, True))
+    paging = {"size": SIZE} | ({} if is_named else {"total": None})
+    contract = contract_with({"streams": {"users": {"probe": probe, "paging": paging}}})
+    people = People(totals=totals)
+    with Warehouse.open(sqlite_url, "acme") as warehouse, serving(people.answer) as server:
+        read(server, warehouse, tmp_path, contract)
+        yield Nights(people, server, warehouse, tmp_path, contract)
 
 
 @pytest.mark.parametrize(
-    ("probe", "totals"), [(BY_TOTAL, True), (BY_NEWEST, True), (BY_NEWEST, False)], ids=["total", "both", "newest"]
+    "nights",
+    [(BY_TOTAL, True, True), (BY_NEWEST, True, True), (BY_NEWEST, False, False)],
+    ids=["total", "both", "newest"],
+    indirect=True,
 )
-def test_a_night_in_which_nobody_joined_takes_one_request(
-    probe: Any, totals: bool, warehouse: Warehouse, tmp_path: Path
-) -> None:
-    people, spec = People(totals=totals), contract(probe, totals=totals)
-    with serving(people.answer) as server:
-        read(server, warehouse, tmp_path, spec)
-        assert night(people, server, warehouse, tmp_path, spec)[0] == 1
-        people.names["100"] = "Somebody new"
-        assert night(people, server, warehouse, tmp_path, spec)[0] > PAGES
-        assert column(warehouse, "users.display_name") == people.names
-        assert night(people, server, warehouse, tmp_path, spec)[0] == 1
+def test_a_night_in_which_nobody_joined_takes_one_request(nights: Nights) -> None:
+    assert nights.requests() == 1
+    nights.people.names["100"] = "Somebody new"
+    assert nights.requests() > PAGES
+    nights.assert_true()
+    assert nights.requests() == 1
 
 
-def test_somebody_who_left_is_marked_as_deleted_in_the_nights_after(warehouse: Warehouse, tmp_path: Path) -> None:
-    people, spec = People(), contract(BY_TOTAL)
-    with serving(people.answer) as server:
-        read(server, warehouse, tmp_path, spec)
-        del people.names["7"]
-        night(people, server, warehouse, tmp_path, spec)
-        assert column(warehouse, "users.display_name") == people.names
+def test_somebody_who_left_is_marked_as_deleted_in_the_next_night(nights: Nights) -> None:
+    del nights.people.names["7"]
+    nights.requests()
+    nights.assert_true()
 
 
-def test_one_who_joined_for_one_who_left_shows_in_the_newest_records(warehouse: Warehouse, tmp_path: Path) -> None:
-    people, spec = People(), contract(BY_NEWEST)
-    with serving(people.answer) as server:
-        read(server, warehouse, tmp_path, spec)
-        del people.names["7"]
-        people.names["100"] = "Somebody new"
-        night(people, server, warehouse, tmp_path, spec)
-        assert column(warehouse, "users.display_name") == people.names
+@pytest.mark.parametrize("nights", [(BY_NEWEST, True, True)], indirect=True)
+def test_one_who_joined_for_one_who_left_shows_in_the_newest_records(nights: Nights) -> None:
+    del nights.people.names["7"]
+    nights.people.names["100"] = "Somebody new"
+    nights.requests()
+    nights.assert_true()
 
 
-def test_an_edit_shows_within_the_days_that_are_set(warehouse: Warehouse, tmp_path: Path) -> None:
-    people, spec = People(), contract(BY_TOTAL)
-    with serving(people.answer) as server:
-        read(server, warehouse, tmp_path, spec)
-        people.names["3"] = "Another name"
-        for day in range(1, VERIFY_DAYS):
-            assert night(people, server, warehouse, tmp_path, spec, day=day)[0] == 1
-        assert night(people, server, warehouse, tmp_path, spec, day=VERIFY_DAYS)[0] == PAGES
-        assert column(warehouse, "users.display_name") == people.names
+def test_an_edit_shows_within_the_days_that_are_set(nights: Nights) -> None:
+    nights.people.names["3"] = "Another name"
+    for day in range(1, VERIFY_DAYS):
+        assert nights.requests(day) == 1
+    assert nights.requests(VERIFY_DAYS) == PAGES
+    nights.assert_true()
 
 
-def test_a_probe_that_is_refused_is_followed_by_the_list(warehouse: Warehouse, tmp_path: Path) -> None:
-    people, spec = People(), contract(BY_TOTAL)
-    with serving(people.answer) as server:
-        read(server, warehouse, tmp_path, spec)
-        people.fails_next = True
-        assert night(people, server, warehouse, tmp_path, spec)[0] == 1 + PAGES
+def test_a_probe_that_is_refused_is_followed_by_the_list(nights: Nights) -> None:
+    nights.people.fails_next = True
+    assert nights.requests() == 1 + PAGES
 
 
-def test_a_total_that_never_counted_the_records_is_no_sign(warehouse: Warehouse, tmp_path: Path) -> None:
-    people, spec = People(totals=False), contract(BY_TOTAL)
-    with serving(people.answer) as server:
-        read(server, warehouse, tmp_path, spec)
-        people.totals = True
-        assert night(people, server, warehouse, tmp_path, spec)[0] > PAGES
+@pytest.mark.parametrize("nights", [(BY_TOTAL, True, False)], indirect=True)
+def test_a_total_that_never_counted_the_records_is_not_a_sign(nights: Nights) -> None:
+    nights.people.totals = True
+    assert nights.requests() > PAGES
+
+
+def test_a_probe_is_not_archived(nights: Nights, tmp_path: Path) -> None:
+    with run_archive(tmp_path / "archive", new_run_id(datetime.now(UTC)), 30, nights.contract) as archive:
+        assert nights.requests(archive=archive) == 1
+    streams = {page.stream for page in archived(tmp_path / "archive")}
+    assert "challenges" in streams
+    assert "users" not in streams
