@@ -131,11 +131,11 @@ def _compare(contestant: str, step: str, has: dict[str, int], records: dict[str,
 
 
 @contextmanager
-def api_server(size: str, folder: Path) -> Iterator[str]:
+def api_server(size: str, folder: Path, latency_ms: float = LATENCY_MS) -> Iterator[str]:
     """The base URL of the API's server, in a process of its own."""
     ready = folder / "ready.json"
     module = "ideas_pipeline_tests.benchmarks.api_server"
-    process = subprocess.Popen([sys.executable, "-m", module, size, str(LATENCY_MS), str(ready)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", module, size, str(latency_ms), str(ready)], cwd=ROOT)
     try:
         while not ready.exists():
             if process.poll() is not None:
