@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _MB = 2**20
 
@@ -47,7 +48,12 @@ def check_database(file: Path, flags: int = os.O_RDONLY) -> None:
 def read(file: Path, largest: int, flags: int = os.O_RDONLY) -> bytes:
     """The content of a regular file of at most ``largest`` bytes. ``flags``: as for ``open_plain``. Raises OSError."""
     with os.fdopen(open_plain(file, flags), "rb") as opened:
-        content = opened.read(largest + 1)
+        return read_opened(opened, file, largest)
+
+
+def read_opened(opened: BinaryIO, file: Path, largest: int) -> bytes:
+    """The content of a file of at most ``largest`` bytes that is open. Raises OSError."""
+    content = opened.read(largest + 1)
     if len(content) > largest:
         raise OSError(errno.EFBIG, f"it has more than {largest / _MB:g} MB", str(file))
     return content

@@ -16,11 +16,10 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
-from ideas_pipeline.plain_file import open_plain
+from ideas_pipeline.plain_file import open_plain, read_opened
 
 OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 _LARGEST = 2**28
-
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space on its disk.",
@@ -75,7 +74,7 @@ def read(file: Path) -> bytes:
         if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & ~OWNER_ONLY:
             with suppress(PermissionError):
                 os.fchmod(opened.fileno(), OWNER_ONLY)
-        return opened.read(_LARGEST)
+        return read_opened(opened, file, _LARGEST)
 
 
 def replace(file: Path, content: bytes) -> None:

@@ -144,6 +144,13 @@ def test_reading_takes_the_rights_of_others_away(tmp_path: Path) -> None:
     assert _mode(tmp_path / "key") == 0o600
 
 
+def test_a_huge_file_is_refused_and_not_read_in_part(tmp_path: Path) -> None:
+    (tmp_path / "list").touch()
+    os.truncate(tmp_path / "list", 2**40)
+    with pytest.raises(OSError, match="it has more than 256 MB"):
+        private_file.read(tmp_path / "list")
+
+
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="it is not a regular file"):
