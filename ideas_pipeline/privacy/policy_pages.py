@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from requests.structures import CaseInsensitiveDict
@@ -86,7 +88,7 @@ class _Description:
         self._contract = contract
         self._cleaner = cleaner
         self._stream = stream
-        self._found: dict[int, Described] = {}
+        self._found: defaultdict[int, Described] = defaultdict(Described)
         self.wrote_keys = False
 
     def of(self, document: Json) -> dict[int, Described]:
@@ -185,9 +187,10 @@ class _Description:
             fields[last] = _strictest([kind, fields[last]]) if last in fields else kind
 
     def _described(self, value: Json) -> Described:
-        return self._found.setdefault(id(value), Described())
+        return self._found[id(value)]
 
 
+@cache
 def _kind(table: str, column: str) -> Kind:
     """What a column is."""
     if column in free_keys(table):
