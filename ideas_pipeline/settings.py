@@ -194,7 +194,7 @@ def load_settings() -> Settings:
     try:
         settings = _Environment(**_by_field(written))
     except ValidationError as error:
-        problems += [f"{said} Correct it in {_place(name, written)}." for name, said in _sentences(error)]
+        problems += [f"{sentence} Correct it in {_place(name, written)}." for name, sentence in _sentences(error)]
         raise SettingsError(*problems) from None
     if (settings.client_id is None) != (settings.client_secret is None):
         missing = variable("client_id" if settings.client_id is None else "client_secret")
@@ -213,7 +213,7 @@ def check_values(values: Mapping[str, str]) -> None:
     try:
         Settings.model_validate(_by_field(values))
     except ValidationError as error:
-        raise SettingsError(*(said for _, said in _sentences(error))) from None
+        raise SettingsError(*(sentence for _, sentence in _sentences(error))) from None
 
 
 def _by_field(values: Mapping[str, str]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_other_programs_variables_in_the_file_are_left_alone():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "sentence"),
     [
         ("IDEAS_COMMUNITY", "our community", "letters, digits, _ and -, not 'our community'"),
         ("IDEAS_SCHEDULE_HOUR", "25", "a whole hour from 0 to 23, not '25'"),
@@ -108,18 +108,18 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database URL such as sqlite:///path.db"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_would_be_right_and_where_to_correct_it(monkeypatch, name, value, said):
+def test_a_wrong_value_is_named_with_what_would_be_right_and_where_to_correct_it(monkeypatch, name, value, sentence):
     monkeypatch.setenv(name, value)
     in_environment = problem()
     assert in_environment.startswith(f"{name} must be ")
-    assert said in in_environment
+    assert sentence in in_environment
     assert in_environment.endswith("Correct it in the environment.")
     monkeypatch.delenv(name)
     write_env(f"{name}={value}\n")
     assert problem().endswith("Correct it in .env.")
 
 
-def test_every_problem_is_told_at_once_and_a_spoilt_default_is_no_problem_of_its_own(monkeypatch):
+def test_all_problems_are_reported_at_once_and_a_spoilt_default_is_not_one_of_them(monkeypatch):
     monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "25")
     monkeypatch.setenv("IDEAS_COMMUNITY", "a b")
     with pytest.raises(SettingsError) as caught:
@@ -134,7 +134,7 @@ def test_half_of_the_credentials_is_an_error_that_names_the_other_half(monkeypat
     assert problem().startswith(f"{other} is not set")
 
 
-def test_addresses_are_told_apart_by_commas(monkeypatch):
+def test_addresses_are_separated_by_commas(monkeypatch):
     monkeypatch.setenv("IDEAS_SMTP_URL", "smtp://mail.example.com")
     write_env("IDEAS_ALERT_EMAILS=ann@example.com, ben@example.com\n")
     assert load_settings().alert_emails == ("ann@example.com", "ben@example.com")
@@ -156,8 +156,7 @@ def test_half_of_what_sends_e_mail_is_an_error_that_names_the_other_half(monkeyp
 
 def test_a_mistyped_name_in_the_file_gets_the_right_one():
     write_env("IDEAS_CLIENT_SECERT=hunter2\n")
-    said = problem()
-    assert said == "IDEAS_CLIENT_SECERT is not a setting. Did you mean IDEAS_CLIENT_SECRET?"
+    assert problem() == "IDEAS_CLIENT_SECERT is not a setting. Did you mean IDEAS_CLIENT_SECRET?"
 
 
 def test_a_mistyped_name_in_the_environment_gets_the_right_one(monkeypatch):
@@ -198,7 +197,7 @@ def test_no_secret_is_in_a_repr_or_an_error(monkeypatch):
     assert caught.value.__suppress_context__
 
 
-def test_a_file_that_is_no_text_gets_a_sentence():
+def test_a_file_that_is_not_a_text_gets_a_sentence():
     Path(".env").write_bytes(b"\xff\xfe\x00IDEAS")
     assert problem() == ".env is not UTF-8 text. Fix or remove it."
 
@@ -209,7 +208,7 @@ def test_a_folder_in_the_place_of_the_file_gets_a_sentence():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ("# mine\n\nwhat is this\n", "line 3: this is not NAME=value"),
         ("IDEAS_CLIENT_ID\n", "line 1: this is not NAME=value"),
@@ -221,13 +220,13 @@ def test_a_folder_in_the_place_of_the_file_gets_a_sentence():
         ("IDEAS_CLIENT_SECRET='canary-${HOME}'\n", "line 1: the value of IDEAS_CLIENT_SECRET contains ${…}"),
     ],
 )
-def test_a_line_that_cannot_be_taken_as_it_stands_is_refused_by_its_number(text, said):
+def test_a_line_that_cannot_be_taken_as_it_stands_is_refused_by_its_number(text, sentence):
     write_env(text)
-    assert problem().startswith(f".env, {said}")
+    assert problem().startswith(f".env, {sentence}")
     assert "canary" not in problem()
 
 
-def test_every_line_that_is_wrong_is_told_at_once():
+def test_all_wrong_lines_are_reported_at_once():
     write_env("what is this\nIDEAS_COMMUNITY=a\nand this\n")
     assert [line.partition(":")[0] for line in problem().splitlines()] == [".env, line 1", ".env, line 3"]
 
@@ -272,12 +271,12 @@ def test_a_secret_in_any_variable_is_not_shown(monkeypatch, name, secret):
     monkeypatch.setenv("IDEAS_CLIENT_ID", "id")
     if name != "IDEAS_CLIENT_SECRET":
         monkeypatch.setenv("IDEAS_CLIENT_SECRET", "another")
-    said = ""
+    message = ""
     try:
         load_settings().base_url(load_contract(None))
     except SettingsError as error:
-        said = str(error)
-    assert "canary" not in said
+        message = str(error)
+    assert "canary" not in message
 
 
 @pytest.mark.parametrize("name", ["IDEAS_COMMUNITY", "IDEAS_CLIENT_ID", "IDEAS_CONTRACT", "IDEAS_STATE_DIR"])

@@ -128,7 +128,7 @@ class _Lines:
     def __init__(self) -> None:
         self._scopes: dict[str, int] = {}
         self._done: dict[str, int] = {}
-        self._said = time.monotonic()
+        self._written_at = time.monotonic()
 
     def waiting(self, reason: str) -> None:
         self._say(reason)
@@ -142,7 +142,7 @@ class _Lines:
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         self._done[stream] += 1
-        if time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
+        if time.monotonic() - self._written_at > _SECONDS_BETWEEN_LINES:
             self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} scopes read")
 
     def stream_finished(self, result: StreamResult) -> None:
@@ -150,7 +150,7 @@ class _Lines:
         self._say(f"{result.stream}: {result.verdict}, {result.counts.seen:,} seen in {requests}")
 
     def _say(self, line: str) -> None:
-        self._said = time.monotonic()
+        self._written_at = time.monotonic()
         say(line)
 
 

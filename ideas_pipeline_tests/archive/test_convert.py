@@ -92,7 +92,7 @@ def test_an_erasure_reaches_what_an_earlier_version_wrote(old):
     assert list(old.rglob("*.zst")) == []
 
 
-def test_a_run_is_kept_no_longer_for_being_converted(old, monkeypatch):
+def test_converting_a_run_does_not_keep_it_longer(old, monkeypatch):
     last = max(page[6] for page in json.loads((OLD / "pages.json").read_text()) if page[0] == FIRST)
     monkeypatch.setattr("ideas_pipeline.archive.retention.time.time", lambda: last + 30.01 * 86_400)
     assert prune(old, 31) == []

@@ -118,7 +118,7 @@ def test_on_a_terminal_it_asks_and_does_not_show_the_secret(tmp_path, monkeypatc
     assert settings.client_secret.get_secret_value() == "canary-secret"
 
 
-def test_there_is_no_option_that_would_leave_the_secret_in_the_shells_history():
+def test_no_option_would_leave_the_secret_in_the_shells_history():
     assert not [p.name for p in init.params if p.name and "secret" in p.name]
 
 

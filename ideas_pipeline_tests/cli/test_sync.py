@@ -63,7 +63,7 @@ def test_a_policy_that_has_become_stricter_is_applied_to_what_is_stored_and_one_
         assert (done.returncode, sentence in done.stderr) == (0, True), done.stderr
 
 
-def test_progress_goes_to_standard_error_in_plain_lines_where_it_is_piped(folder):
+def test_progress_goes_to_standard_error_in_plain_lines_if_it_is_piped(folder):
     done = ideas_pipeline("sync", "--only", "challenges", folder=folder)
     assert done.stderr.splitlines() == [
         "challenges: reading 1 scope",

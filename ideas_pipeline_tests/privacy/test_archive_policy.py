@@ -41,7 +41,7 @@ POLICIES = {"keep": KEEP, "hash": HASH, "drop": DROP, "default": Policy()}
 NAME, MAIL, TEXT = "Quirina Zoltanfy", "quirina@people.example", "I dreamt of blue trees"
 ENCODED = base64.urlsafe_b64encode(MAIL.encode()).decode().rstrip("=")
 NEEDLES = [NAME, quote(NAME), MAIL, quote(MAIL), ENCODED, TEXT]
-# What holds an address, in whatever way.
+# An address, as it is and encoded.
 ADDRESSES = [MAIL, quote(MAIL), ENCODED]
 USERS = [{"id": f"u{n}", "name": f"Person {n}", "created_at": "2026-01-05T10:00:00Z"} for n in range(5)]
 
@@ -77,7 +77,7 @@ def api(style: str) -> Callable[[Received], Answer]:
         after = unquote(request.query.get("after", request.query.get("cursor", "0")))
         start = int(after.rpartition("-")[2])
         place = f"{MAIL}-{NAME}-{ENCODED}-{start + 2}" if start + 2 < len(USERS) else ""
-        body: dict[str, Any] = {"data": USERS[start : start + 2], "filter": {"said": TEXT, "tags": [TEXT]}}
+        body: dict[str, Any] = {"data": USERS[start : start + 2], "filter": {"query": TEXT, "tags": [TEXT]}}
         link, headers = f"users?after={quote(place)}" if place else None, {}
         match style:
             case "next_link":
@@ -130,8 +130,8 @@ def test_nothing_that_is_not_kept_is_archived_and_a_replay_still_reads_all(
         not_kept = {"keep": [], "default": ADDRESSES}.get(policy, NEEDLES)
         assert found(not_kept, content) == []
         # No message of the API is repeated anywhere else, whatever the policy.
-        said = repr([(s.reason, str(s.error)) for s in result.streams]).encode()
-        assert found([TEXT, NAME], dumped(warehouse) + said + caplog.text.encode()) == []
+        reasons = repr([(s.reason, str(s.error)) for s in result.streams]).encode()
+        assert found([TEXT, NAME], dumped(warehouse) + reasons + caplog.text.encode()) == []
         again = replay(contract, replayed, tmp_path / "state" / "pages", privacy=privacy)
         verdicts = {stream.stream: stream.verdict for stream in again.streams}
         assert verdicts["users"] == "complete"
@@ -172,7 +172,7 @@ def test_a_page_in_which_no_records_are_found_is_archived_only_if_all_else_is_ke
     assert cleaned(UNREADABLE, KEEP) == cleaned(UNREADABLE, Policy()) == UNREADABLE
     assert cleaned(UNREADABLE, DROP) is None
     assert cleaned(UNREADABLE, Policy(name="hash")) is None
-    assert cleaned({"total": 0, "said": TEXT}, DROP) == {"total": 0}
+    assert cleaned({"total": 0, "query": TEXT}, DROP) == {"total": 0}
 
 
 @pytest.mark.parametrize("policy", [DROP, HASH, Policy()], ids=["drop", "hash", "default"])

@@ -46,8 +46,8 @@ def test_an_erased_person_is_in_no_sentence_of_a_run(warehouse, tmp_path, id_):
     with warehouse.engine.begin() as connection:
         for table, row in rows.items():
             zeros = {c.name: 0 for c in table.columns if c.info["kind"] == "integer"}
-            said = {key.split(".")[1]: text for key, text in before.items() if key.split(".")[0] == table.name}
-            connection.execute(sa.insert(table).values(**zeros, **row, **said))
+            reasons = {key.split(".")[1]: text for key, text in before.items() if key.split(".")[0] == table.name}
+            connection.execute(sa.insert(table).values(**zeros, **row, **reasons))
     people = list_in(tmp_path, community=COMMUNITY)
     people.add(id_, set())
     with writing(warehouse.engine) as connection:

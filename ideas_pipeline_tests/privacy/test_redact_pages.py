@@ -36,7 +36,7 @@ def test_a_persons_record_keeps_what_counts_need(cleaned):
     assert found == {"data": [{"id": surrogate(ANN), "idea_count": 3}, bob], "total": 2}
 
 
-def test_where_a_mapped_field_names_a_person_the_surrogate_stands_and_copies_are_gone(cleaned):
+def test_a_person_in_a_mapped_field_becomes_the_surrogate_and_copies_are_removed(cleaned):
     idea = {"id": "5", "author": {"id": ANN, "name": "Ann L.", "avatar": "https://x"}, "title": "Trees"}
     idea |= {"coauthors": [{"id": ANN, "is_lead": True, "name": "Ann"}, {"id": "person-1"}], "last_name": "Ann Lee"}
     found = cleaned("ideas", {"data": [idea]})
