@@ -1,7 +1,8 @@
 """Hide in archived pages what nobody can hold to a policy: cursors, links to other pages, and headers.
 
 A cursor or the query of a link can hold anything, also encoded: the address of the last person on a page, a search. A
-replay only has to see which page comes after which. Any other text would do, if it is the same at both places.
+replay needs neither: it only has to see which page comes after which. So any text can replace a cursor, as long as the
+same text replaces it on the page that names it and on the page that was requested with it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.contract.paging import CursorPaging, NextLinkPaging
+from ideas_pipeline.contract.paging import CursorPaging, NextLinkPaging, NoPaging, OffsetPaging, PagePaging
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
@@ -50,21 +51,19 @@ class Places:
         spec = self._contract.streams.get(page.stream)
         paging = spec.paging if spec else None
         page = replace(page, headers=_plain_headers(page, paging))
-        if isinstance(paging, CursorPaging | NextLinkPaging):
-            try:
-                page = self._with_hidden_links(page, paging)
-            except ValueError:
-                return None
-        elif paging is None and not _NUMBERED.fullmatch(str(page.position) or "0"):
-            return None  # the stream has left the contract
-        else:
-            return page
+        if paging is None or isinstance(paging, PagePaging | OffsetPaging):
+            # Any other position is of an earlier contract: such a page can hold a cursor or a link anywhere.
+            return page if _NUMBERED.fullmatch(str(page.position)) else None
+        try:
+            page = self._with_hidden_links(page, paging)
+        except ValueError:
+            return None
         if page.position == "":
             return page
         origin = _origin(page.address)
         return replace(page, position=self._hidden(str(page.position), paging, origin), address=f"{origin}/")
 
-    def _with_hidden_links(self, page: ArchivedPage, paging: CursorPaging | NextLinkPaging) -> ArchivedPage:
+    def _with_hidden_links(self, page: ArchivedPage, paging: CursorPaging | NextLinkPaging | NoPaging) -> ArchivedPage:
         """The page without its cursor or link. Raises ValueError if its body is not JSON."""
         headers = CaseInsensitiveDict(page.headers)
         document = document_of(page) if page.body else None
@@ -76,7 +75,7 @@ class Places:
         if headers.pop("Link", None) is not None and hidden is not None:
             headers["Link"] = f'<{hidden}>; rel="next"'
         page = replace(page, headers=dict(headers))
-        paths = paging.cursor if isinstance(paging, CursorPaging) else paging.next
+        paths = (*getattr(paging, "next", ()), *getattr(paging, "cursor", ()))
         changed = hidden is not None and _put(document, paths, hidden)
         records = self._contract.streams[page.stream].records
         if isinstance(document, dict) and "@body" not in records:
@@ -96,7 +95,7 @@ def _origin(address: str) -> str:
 
 
 def _plain_headers(page: ArchivedPage, paging: AnyPaging | None) -> dict[str, str]:
-    """The headers that are needed to read the page, each without what it is not needed for."""
+    """The headers that are needed to read the page, cut down to what they are needed for."""
     kept = {}
     total = getattr(paging, "total", None)
     for name, value in page.headers.items():

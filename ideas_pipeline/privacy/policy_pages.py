@@ -62,9 +62,9 @@ class PolicyPages:
             return None  # nobody knows what it holds
 
     def _can_be_filtered(self, page: ArchivedPage, document: Json) -> bool:
-        """Whether it is known where in a page its personal data is: not in an error message, and without records.
+        """Whether the contract says where the personal data of a page is.
 
-        Only addresses are recognised everywhere.
+        It does not for an error message, nor for a page without records. Only addresses are recognised everywhere.
         """
         spec = self._contract.streams.get(page.stream)
         if spec is None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.page_places import Places
@@ -158,6 +159,28 @@ def test_a_stricter_policy_and_an_erasure_reach_links_that_are_archived_already(
             assert found([ENCODED, quote(MAIL)], pages(folder)) == []
             again = replay(contract, replayed, folder / "pages", privacy=privacy)
             assert {s.stream: s.verdict for s in again.streams}["users"] == "complete"
+
+
+PAGING = {"page": PagePaging(style="page"), "offset": OffsetPaging(style="offset"), "none": NoPaging(style="none")}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("now", [*PAGING, None])
+def test_links_that_were_archived_under_an_earlier_contract_are_reached(
+    style: str, now: str | None, tmp_path: Path
+) -> None:
+    contract = contract_of("cursor")
+    users = {"users": contract.streams["users"].model_copy(update={"paging": PAGING[now]})} if now else {}
+    others = {name: spec for name, spec in contract.streams.items() if name != "users"}
+    contract = contract.model_copy(update={"streams": others | users})
+    folder = tmp_path / "state"
+    with (
+        serving(api(style)) as server,
+        Warehouse.open(f"sqlite:///{tmp_path / 'warehouse.db'}", COMMUNITY) as warehouse,
+    ):
+        night(server, contract_of(style), warehouse, folder, KEEP)
+        Privacy(contract, COMMUNITY, Policy(), folder=folder, archive=folder / "pages").begin(warehouse)
+    assert found([ENCODED, quote(MAIL)], pages(folder)) == []
 
 
 def cleaned(document: Any, policy: Policy, contract: Contract | None = None) -> Any:
