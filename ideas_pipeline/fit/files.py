@@ -31,7 +31,7 @@ def read_file(file: Path) -> list[Exchange]:
     try:
         text = plain_file.read(file, _LARGEST).decode("utf-8-sig")
     except FileNotFoundError:
-        raise SettingsError(f"There is no file {file}. Check the name after --from.") from None
+        raise SettingsError(f"{file} does not exist. Check the name after --from.") from None
     except UnicodeDecodeError:
         raise _none_of_these(file, "it is not UTF-8 text") from None
     except OSError as error:

@@ -20,7 +20,7 @@ _HEAD = """\
 
 
 def present_text(file: Path) -> str:
-    """The text of a contract file; empty if there is no such file yet. Raises ContractError if it is not a map."""
+    """The text of a contract file; empty if the file does not exist yet. Raises ContractError if it is not a map."""
     if not file.exists():
         return ""
     read(file)

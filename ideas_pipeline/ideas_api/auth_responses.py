@@ -50,7 +50,7 @@ def token_at(response: Response, route: str, name: str, paths: tuple[str, ...]) 
         paths: where the value is.
 
     Raises:
-        AuthenticationError: there is no token. It names the line of the contract.
+        AuthenticationError: the response has no token. It names the line of the contract.
     """
     value = value_at(response, paths)
     line = f"auth.{route}.{name}"

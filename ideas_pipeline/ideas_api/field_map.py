@@ -236,7 +236,7 @@ def _item_map(
                     if found.__class__ is dict and found:
                         found = found.get(step, MISSING)
                     elif found is not MISSING and found.__class__ is not Repeated:
-                        found = None  # "author": null and "author": [] mean that there is no author
+                        found = None  # "author": null and "author": [] mean no author
                 if found is MISSING:
                     continue
                 if found is None or ((empty := nones.get(found.__class__)) and found in empty):
@@ -284,7 +284,7 @@ def _left(record: dict[str, Json], read: _ReadTree, not_stored: frozenset[str], 
         below = read.get(name)
         if below is True or name.lower() in not_stored or is_email(name):
             continue
-        if below and not value:  # some APIs send "author": [] if there is no author
+        if below and not value:  # some APIs send "author": [] for no author
             continue
         kept = _storable(value, below or {}, not_stored, depth + 1)
         if kept is not MISSING:

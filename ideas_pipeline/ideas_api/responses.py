@@ -136,7 +136,7 @@ def retry_after(value: str | None, now: float) -> float | None:
         now: the server's time, in seconds since 1970.
 
     Returns:
-        Seconds from ``now``, at most a day; None if there is no header or it is invalid.
+        Seconds from ``now``, at most a day; None if the header is missing or invalid.
     """
     if value is None:
         return None

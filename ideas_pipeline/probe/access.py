@@ -79,7 +79,7 @@ def _skipped(names: Sequence[str], reason: str) -> Iterator[tuple[Step, None]]:
 
 
 def _check_host(step: Step, api: IdeasApi) -> None:
-    # Any response will do: it shows that the host can be reached. There is no token yet.
+    # Any response shows that the host can be reached. A token comes later.
     response = api.transport.send("GET", "", lenient=True)
     step.agree(f"{api.base_url} responds")
     theirs = http_date(response.headers.get("Date"))
@@ -100,7 +100,7 @@ def _check_login(step: Step, api: IdeasApi) -> None:
         step.confirm("auth.token.refresh_token")
     else:
         step.agree("client id and secret give an auth code, which gives an access token")
-        step.note("there is no refresh token in the response to the token request, so each expired token costs a login")
+        step.note("the response to the token request has no refresh token, so each expired token costs a login")
     if failure:
         _explain_stored_token(step, api, failure)
     for part, names in (

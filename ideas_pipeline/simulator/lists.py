@@ -59,7 +59,7 @@ class Lists:
     def one(self, name: str, key: str, faults: list[Fault]) -> Response:
         """A single record by its id. Raises RequestRefused (404) if the account sees no such record."""
         if key not in self._shown.get(name, {}):
-            raise RequestRefused(404, f"there is no such record in {name}")
+            raise RequestRefused(404, f"no such record in {name}")
         record = orjson.Fragment(self._tampered(name, key, faults) or self._record(name, key))
         return Response(200, _body(self._contract.streams[name], record, {}))
 
@@ -132,7 +132,7 @@ class Lists:
             case "last page":
                 return (count - 1) // size * size if count else 0
             case status:
-                raise RequestRefused(int(status), "there is no such page")
+                raise RequestRefused(int(status), "no such page")
 
     def _empty(self, stream: Stream, extras: dict[str, Json], headers: dict[str, str]) -> Response:
         """The response for a list without rows. Raises RequestRefused (404) if the API has none for it."""
@@ -157,7 +157,7 @@ class Lists:
             return self._ordered(name, list(self._shown.get(name, {})))
         known = any(scope in self._index.keys(*source.split(".", 1)) for source in stream.each.of)
         if not known:
-            raise RequestRefused(404, f"there is no {stream.each.placeholder} {scope}")
+            raise RequestRefused(404, f"no {stream.each.placeholder} {scope}")
         of_parents = self._index.keys(name, stream.each.placeholder)
         keys = list(self._shown.get(name, {}) if self._quirks.ignored_parents else of_parents.get(scope, []))
         if self._quirks.shared_records and scope in of_parents:

@@ -170,7 +170,7 @@ def _each_mistakes(at: Steps, each: Each) -> Iterator[Mistake]:
     for source in each.of:
         name, _, column = source.partition(".")
         if name not in TABLES:
-            yield Mistake((*at, "of"), f"is wrong: there is no table {name}{suggestion(name, TABLES)}")
+            yield Mistake((*at, "of"), f"is wrong: the warehouse has no table {name}{suggestion(name, TABLES)}")
             continue
         yield from _unknown_column((*at, "of"), column, TABLES[name])
         if each.declared:

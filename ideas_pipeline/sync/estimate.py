@@ -16,7 +16,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # A run of fewer requests does not show how fast the API responds.
 _TELLING = 20
-# Assumed seconds from a request to its response, if there is no such run.
+# Assumed seconds from a request to its response, without such a run.
 _RESPONSE_SECONDS = 0.3
 
 

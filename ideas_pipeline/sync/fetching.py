@@ -55,7 +55,7 @@ def fetch(
         concurrency: how many pages are requested at a time.
 
     Raises:
-        IdeasApiError: there is no point in going on: no token can be obtained, the contract is unusable, the request
+        IdeasApiError: no other list can be read either: no token can be obtained, the contract is unusable, the request
             budget is spent, or one scope after another fails.
     """
     done: SimpleQueue[tuple[SweptScope, Future[Page]]] = SimpleQueue()

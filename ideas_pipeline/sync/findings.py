@@ -1,7 +1,7 @@
 """Findings: what an operator should know about a stream's tables, each with its meaning and what to do.
 
 Only this module, ``list_findings``, ``value_findings`` and ``community_findings`` put them into words:
-``ideas-pipeline status`` prints them, an asset check of Dagster passes if there is no finding with the check's name,
+``ideas-pipeline status`` prints them, an asset check of Dagster passes if no finding has the check's name,
 and alerts send the errors among them. So the three always agree.
 """
 

@@ -56,7 +56,7 @@ class Api:
         try:
             bodies, total = self._community.page(path, start, size, _in_utc(since) if since else None)
         except KeyError:
-            return _http(404, b'{"error": "there is no such list"}')
+            return _http(404, b'{"error": "no such list"}')
         return _http(200, b'{"data":[%b],"total":%d}' % (b",".join(bodies), total))
 
     def _control(self, action: str) -> dict[str, object]:

@@ -64,7 +64,7 @@ class Community:
             since: Only records that changed at this moment or later, ISO 8601 in UTC.
 
         Raises:
-            KeyError: There is no such list.
+            KeyError: The API has no such list.
         """
         records = self._lists[path]
         if since is not None:

@@ -63,7 +63,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str, str]] = {
         "the list's total is at meta.totalRecords",
     ),
     "the total is in a header": (paged(total={"header": "X-Total-Count"}), "users", "header X-Total-Count"),
-    "there is no total": (paged(total=None), "users", "the API reports no total"),
+    "the API has no total": (paged(total=None), "users", "the API reports no total"),
     "pages are numbered from 0": (paged(first=0), "ideas", "pages are numbered from 0"),
     "the next page is a link": (
         paged(style="next_link", next="links.next"),

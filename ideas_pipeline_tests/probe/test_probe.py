@@ -321,7 +321,7 @@ def test_an_empty_community_is_not_a_difference(walk):
     assert steps["ideas"].reason == "it requires challenges.id, but no value was seen"
 
 
-@pytest.mark.parametrize("what", ["records are elsewhere", "a nested author has another id", "there is no total"])
+@pytest.mark.parametrize("what", ["records are elsewhere", "a nested author has another id", "the API has no total"])
 def test_no_value_of_the_community_and_no_secret_is_in_the_findings(what, contract_of, walk):
     quirks = Quirks(extra_fields=True, keyed_lists=True, ids_as_numbers=True)
     with serving(contract_of(DIFFERENCES[what][0]), quirks=quirks) as simulator:
