@@ -91,7 +91,7 @@ def install_with_uv(arguments: Sequence[str]) -> None:
             raise NoUv("uv cannot be installed")
     for constraints in options.get("constraint", "").split():
         arguments = ["--constraint", constraints, *arguments]
-    # An operator who sets uv's own variables means uv.
+    # uv's own variables take precedence: an operator who sets them means uv.
     environment = {**variables, **os.environ}
     if subprocess.run([*UV, "pip", "install", "--python", sys.executable, *arguments], env=environment).returncode:
         raise NoUv("uv has failed")

@@ -104,7 +104,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
 
 def _check_state(settings: Settings) -> None:
-    """Raise SettingsError if others could replace the tokens, the key or the list of erased people by their own."""
+    """Raise SettingsError if others could replace the tokens, the key or the list of erased people with their own."""
     for folder, name in ((settings.state_dir, "state_dir"), (settings.token_store.parent, "token_store")):
         if private_file.is_open_to_others(folder):
             raise SettingsError(

@@ -1,6 +1,6 @@
-"""Read a file that may turn out to be anything: only a regular file of bounded size is read, and none is waited for.
+"""Read files that may not be what they should be: only regular files of bounded size are read, and nothing blocks.
 
-A pipe would block for ever, a device can be endless, and a huge file takes the memory. Errors are the operating
+A pipe would block for ever, a device can be endless, and a huge file exhausts the memory. Errors are the operating
 system's (OSError), with a reason that completes "… cannot be read:", and nothing of the file's content.
 """
 
@@ -21,7 +21,7 @@ def open_plain(file: Path, flags: int = os.O_RDONLY) -> int:
     Raises:
         OSError: the file does not exist, is not a regular file, or may not be opened.
     """
-    _check(file, flags)  # before it is opened: that alone can start a device
+    _check(file, flags)  # before it is opened, because opening a device can already have an effect
     descriptor = os.open(file, flags | os.O_NONBLOCK)
     try:
         _check_kind(os.fstat(descriptor), file)

@@ -31,7 +31,7 @@ _REMEDIES = {
 
 
 def remedy(error: OSError, otherwise: str) -> str:
-    """What to do about an error of the operating system, as a sentence: ``otherwise`` unless the error itself says."""
+    """What to do about an error of the operating system, as a sentence; ``otherwise`` if the error does not show it."""
     return _REMEDIES.get(error.errno or 0, otherwise)
 
 
@@ -41,7 +41,10 @@ def make_folder(folder: Path) -> None:
 
 
 def is_open_to_others(folder: Path) -> bool:
-    """Whether another user than we and root may change ``folder``, as its owner or by its rights; False if missing."""
+    """Whether a user other than this one and root may change ``folder``, by owning it or by its permissions.
+
+    False if it is missing.
+    """
     try:
         found = folder.stat()
     except OSError:  # whoever creates it or writes to it says why that fails

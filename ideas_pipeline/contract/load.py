@@ -114,7 +114,7 @@ def _merged(override: Path | None) -> Document:
     own = read(override)
     if own.data and not any(name in default.data or get_close_matches(name, default.data) for name in own.data):
         raise ContractError(
-            f"{override} is not a contract: none of its names is one of a contract",
+            f"{override} is not a contract: it has none of the names of one",
             hint=f"Correct IDEAS_CONTRACT, or the file. Known are: {', '.join(sorted(default.data))}.",
         )
     data = merge(default.data, own.data)

@@ -16,8 +16,8 @@ _PARTS = re.compile(r"[\[{,]|[-?:]\s")
 def is_too_deep(text: str) -> bool:
     """Whether YAML or JSON text nests deeper than any contract or description of an API.
 
-    This is looked for before it is parsed, because the parser's time grows with the square of the depth. Brackets in
-    strings count, too: text that opens 64 brackets more than it closes is taken for a deep one.
+    Check this before parsing, because the parser's time grows with the square of the depth. Brackets in strings count,
+    too: text that opens 64 brackets more than it closes counts as too deep.
     """
     if _BEGINS.search(text):
         return True
@@ -37,7 +37,8 @@ def parts(text: str) -> int:
 def is_too_large(data: Any) -> bool:
     """Whether ``data`` would have more than a million values if each alias were replaced by what it stands for.
 
-    Data that contains itself has no end, and is too large. Takes the time of the data as it is in memory.
+    Data that contains itself has no end, and is too large. The time depends on the
+    size of the data in memory, where an alias takes no space.
     """
     sizes: dict[int, float] = {}
 
@@ -45,7 +46,7 @@ def is_too_large(data: Any) -> bool:
         if not isinstance(value, dict | list):
             return 1
         if id(value) not in sizes:
-            sizes[id(value)] = float("inf")  # until it is known: seen again meanwhile, it contains itself
+            sizes[id(value)] = float("inf")  # until it is known: if it is needed before, the value contains itself
             items = value.values() if isinstance(value, dict) else value
             sizes[id(value)] = 1 + sum(size(item) for item in items)
         return sizes[id(value)]

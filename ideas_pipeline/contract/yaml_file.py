@@ -1,7 +1,7 @@
 """Read a YAML file as plain data with the line of every value, and write plain data as YAML.
 
-The file may be any other one by mistake, such as one of passwords, or made to take the machine's memory: errors quote
-none of its values, and names only if they look like those of a contract.
+The file may be another one by mistake, such as one of passwords, or made to exhaust the memory. So errors quote no
+values, and only names that could be those of a contract.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def parse(text: str, file: Path) -> Document:
         if is_too_deep(text):
             raise RecursionError
         if parts(text) > _MOST_PARTS:
-            raise ContractError(f"{file} is far too large for a contract", hint="It has only what differs.")
+            raise ContractError(
+                f"{file} is far too large for a contract", hint="Write only the values that differ from the default."
+            )
         loaded = yaml.load(text)
         if is_too_large(loaded):
             raise ContractError(f"the aliases (*name) in {file} repeat its values far too often")
@@ -187,7 +189,7 @@ def _name(key: Any) -> str:
 
 
 def shown(name: str) -> str:
-    """A name in a file as an error may show it: as it is if it could be one of a contract."""
+    """A name as errors show it: as it is if a contract could have it, or else a placeholder."""
     return name if _WORD.fullmatch(name) else "(a name)"
 
 

@@ -149,7 +149,7 @@ class AuthenticatedTransport:
             with self._auth.exclusive_token() as (header, token):
                 again = self._try(call, header, token)
                 if again.doubtful and self._witness and not self._accepts_witness(again, call):
-                    # The account may no longer read this either, so it proves nothing any more.
+                    # The account may not read the witness any more, so its refusal proves nothing about the token.
                     self._witness = None
         if again.doubtful:
             self._renewed_in_vain = True

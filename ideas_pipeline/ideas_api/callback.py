@@ -1,9 +1,10 @@
 """Listener for the auth code, for API clients whose endpoint receives it.
 
-The code comes from the API's server, or from a browser that the API redirects. Whoever else can reach the port must not
-pass a code of another account to us (RFC 6749 §10.12, RFC 9700 §4.7): the path is a secret of the operator, ``state`` a
-secret of each login if the API returns it, and a page in a browser can send nothing but a whole navigation. A request
-for a foreign Host is refused, because a name of an attacker can lead to this machine (DNS rebinding).
+The code comes from the API's server, or from a browser that the API redirects. Nobody else who can reach the port must
+be able to pass us the code of another account (RFC 6749 §10.12, RFC 9700 §4.7): the path is a secret of the operator,
+and ``state`` a secret of each login if the API returns it. What a page sends from a browser is refused, unless it opens
+the address as a page of its own. A request for another Host is refused, because an attacker's domain name can resolve
+to this machine (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ideas_pipeline.errors import AuthenticationError
 
-# A client that sends nothing for so long is cut off. Of more connections than these, the oldest is.
-_SECONDS_PER_READ = 10
-_MOST_CONNECTIONS = 32
+_SECONDS_PER_READ = 10  # until a client that sends nothing is cut off
+_MOST_CONNECTIONS = 32  # at a time; one more, and the oldest is cut off
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ListenerSettings:
 
 @dataclass(frozen=True)
 class Expected:
-    """The query of a good request: the ``parameter`` of the code, and those that must have these values (``state``)."""
+    """The query of a good request: ``parameter`` has the code, and ``same`` the exact values of all others."""
 
     parameter: str
     same: Mapping[str, str]
@@ -156,7 +156,7 @@ class Listener:
 
 
 def _may_navigate(headers: Message) -> bool:
-    """Whether a browser opened the address as a page of its own, as after a redirect of the API; true for a server.
+    """Whether a server sent the request, or a browser that opens the address as a page, as after the API's redirect.
 
     Frames, images, forms and scripts of other pages say so in headers that no page can change
     (https://www.w3.org/TR/fetch-metadata/).

@@ -258,7 +258,7 @@ class SweptScope:
     def _is_one_instant(self, page: Page) -> bool:
         """Whether one response was the whole scope: by its paging style, by its total, or because it is empty.
 
-        Most scopes are that small, so this asks for nothing that is known of the scope: each would be a query.
+        Most scopes are that small, so this does not query the warehouse: that would be one query per scope.
         """
         sweep = self._sweep
         if sweep.probed:

@@ -219,7 +219,7 @@ class NumberedSweep(Sweep):
         return self._windows([following])
 
     def _looks(self) -> int:
-        """How many more pages to look at behind one without records, before that is the end of the list.
+        """How many more pages to look at after one without records, before that is the end of the list.
 
         Rows that the account may not see can be cut out after a page was made, so a page in the middle can be empty. A
         page that was refused is beyond the end, but for rows that are known to be there.

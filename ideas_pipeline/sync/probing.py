@@ -14,17 +14,17 @@ from ideas_pipeline.warehouse.scopes import LastSweep, last_sweeps, live_ids, sc
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Whether the list can be left alone, and how many requests it took to see it."""
+    """Whether the list can be skipped, and the number of requests that it took to find out."""
 
     unchanged: bool
     requests: int = 0
 
 
 def probe(run: Run, stream: str) -> Probed:
-    """See whether a list shows no new record since it was last complete.
+    """Find out with one request whether a list is unchanged since it was last complete.
 
-    It must have been complete at its last sweep, and within ``verify_days``; an absent row that no run has decided yet
-    needs the whole list.
+    Nothing is requested if the list must be read anyway: if its last sweep was not complete, if it was last complete
+    more than ``verify_days`` ago, or if it has an absent row that no run has decided yet.
 
     Args:
         run: an incremental run.

@@ -105,7 +105,7 @@ class Source:
     def probe(self, stream: str) -> Page:
         """The page that shows whether the one list of a stream has changed (see ``Stream.probe``).
 
-        It is not archived, because a replay would take it for a reading of the list.
+        It is not archived, because a replay would take it for a sweep of the list.
 
         Raises:
             IdeasApiError: with the stream.

@@ -123,7 +123,7 @@ class Sweep:
         self.keyless += len(page.records) - len(ids)
         news = set(ids) - self.ids
         self.ids |= news
-        # Behind all records of the total, or already in the first response, which is read at one instant.
+        # Beyond all records of the total, or already in the first response, which is read at one instant.
         exceeds = self.total is not None and self.total < self.count and (self.probed or self.pages == 1)
         if exceeds and news and self._total_stood_still():
             self.capped = self.total

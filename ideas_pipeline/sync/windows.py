@@ -3,9 +3,9 @@
 A window is a contiguous piece of the list, read in one response. Suppose that rows keep their relative order. Take a
 chain of windows in the order of the list: the first at its head, the last at its end, and between any two neighbours
 either a shared row, or a third window that shares a row with each. Then every row that was in the list all the time is
-in one of them. Proof: such a row is not before the first window, which was at the head. If it is behind a window, and
+in one of them. Proof: such a row is not before the first window, which was at the head. If it is after a window, and
 before the next one, it lies between two rows of the window that links them, and was in the list when that window was
-read, so that window contains it. And it is not behind the last window, which was at the end.
+read, so that window contains it. And it is not after the last window, which was at the end.
 (`Overlapping windows` in docs/architecture.md.)
 
 The order is checked: if two windows show two rows in a different order, the list is sorted by something that changes,

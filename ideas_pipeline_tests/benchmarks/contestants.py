@@ -117,7 +117,7 @@ def _module(name: str) -> str:
 
 
 def _for_dlt(database: str) -> str:
-    """The URL as dlt takes it: without a driver, and with a host, even if a socket's folder takes its place."""
+    """The URL as dlt needs it: without a driver, and with a host, even if it names the folder of a socket."""
     url = sa.make_url(database)
     if url.get_backend_name() == "sqlite":
         return database

@@ -5,8 +5,8 @@
     changed     a night after 1 % of the ideas have changed, with their comments and votes
     full        everything is read again
 
-Each measurement is a whole command, start-up included, and is appended to a file as soon as it is there: a run that was
-interrupted still gives a page. ``docs/performance.md`` is that page, and says what each contestant does.
+Each measurement is a whole command, start-up included, and is appended to a file at once, so that an interrupted run
+still gives a page. ``docs/performance.md`` is that page, and says what each contestant does.
 
 Run by itself: python -m ideas_pipeline_tests.benchmarks.harness --sizes S L 2L [--shapes …] [--engines …] [--rounds N]
                python -m ideas_pipeline_tests.benchmarks.harness --from .bench/results.jsonl

@@ -3,7 +3,7 @@
 2,000 ideas, 10,000 comments, 30,000 votes, 3,000 people, children read per idea. Requests are counted by the simulator.
 
     minimum        the parent lists, and the lists of the ideas that changed, each as often as it takes to prove it
-    verification   lists that nothing said had changed, read all the same: the share that is set, no more
+    verification   lists without a sign of a change that are read all the same: the configured share of them
 
 Run by itself: python -m ideas_pipeline_tests.benchmarks.nightly
 """

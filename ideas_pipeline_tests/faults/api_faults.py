@@ -1,4 +1,4 @@
-"""Faults of the API, how a run ends that meets them, and what it says. ``docs/faults.md`` shows this table."""
+"""Faults of the API, how a run with each of them ends, and its reason. ``docs/faults.md`` shows these tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ApiFault:
         title: what goes wrong.
         faults: the simulator's faults, given the stream, and one of its scopes.
         ends: how the stream ends.
-        says: a part of the sentence that explains it; empty if there is nothing to explain.
+        says: a part of the reason; empty if the stream has none.
         streams: those that can meet it.
         meets_login: whether the run has to log in.
     """

@@ -21,21 +21,21 @@ def document() -> str:
     """The page."""
     parts = [
         _INTRODUCTION,
-        "## Of the API, for a moment or in a way that costs nothing\n",
+        "## Faults of the API that pass or cost nothing\n",
         "The stream is complete in the same run.\n",
         *_lines("| fault | streams |", [f"| {f.title} | {_streams(f)} |" for f in [*PASSING, *LISTS] if not f.says]),
-        "\n## Of the API, for the whole run\n",
+        "\n## Faults of the API that last for the whole run\n",
         *_lines(
             "| fault | streams | the stream is | the reason contains |",
             [f"| {f.title} | {_streams(f)} | {f.ends} | {f.says.strip()} |" for f in [*LISTS, *LASTING] if f.says],
         ),
-        "\n## Of the machine and the database\n",
+        "\n## Faults of the machine and the database\n",
         *_lines(
             "| fault | exit code | the message contains |",
             [f"| {f.title} | {_exit_code(f.exit_code)} | {f.says} |" for f in MACHINE_FAULTS.values()],
         ),
-        "\nTwo nightly runs and a backfill that begin at the same moment wait for each other, and all end well.",
-        "A process that is killed at any moment is tried apart (`end_to_end/test_kills.py`).",
+        "\nTwo nightly runs and a backfill that begin at the same moment wait for each other, and all succeed.",
+        "A process that is killed at any moment has its own tests (`end_to_end/test_kills.py`).",
         "Not tried: a clock that is set back while a run reads, and a database server that is away for hours.",
     ]
     return "\n".join(parts) + "\n"

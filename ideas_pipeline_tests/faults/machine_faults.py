@@ -1,4 +1,4 @@
-"""Faults of machine and database, and what a run says that meets them. ``docs/faults.md`` shows this table."""
+"""Faults of machine and database, and the message of a run with each of them. ``docs/faults.md`` shows this table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class MachineFault:
     Attributes:
         title: what goes wrong.
         exit_code: of the command; None if it depends on what fails first.
-        says: a part of the sentence that explains it.
+        says: a part of the message.
     """
 
     title: str

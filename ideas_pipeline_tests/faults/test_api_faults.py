@@ -1,6 +1,6 @@
-"""Every fault of the API ends a night as documented, costs nothing that lives, and is mended by the next night.
+"""A night with a fault of the API ends as documented and loses no living row, and the next night is true again.
 
-A run of the suite tries some of the faults, each on one stream and engine; with IDEAS_SOAK all, on all of them.
+A run of the suite tries some faults, each on one stream and one engine; with IDEAS_SOAK all faults on all of them.
 """
 
 from __future__ import annotations
