@@ -53,9 +53,9 @@ def budget(folder: Path) -> Path:
 
 
 def noted_in(folder: Path) -> dict[str, Any]:
-    """The file's first line. Behind it is what a longer line before it left."""
-    said: dict[str, Any] = json.loads(budget(folder).read_bytes().splitlines()[0])
-    return said
+    """The state in the file: its first line. After it may be the rest of a longer line before."""
+    state: dict[str, Any] = json.loads(budget(folder).read_bytes().splitlines()[0])
+    return state
 
 
 def used(folder: Path) -> int:
@@ -87,12 +87,12 @@ def test_a_second_sync_waits_for_the_first_and_says_so(simulator: Simulator, fol
                 assert simulator.client_id not in sentence
                 assert len(simulator.log) == asked, "it asks for nothing meanwhile"
                 go_on.set()
-                said, _ = second.communicate()
+                output, _ = second.communicate()
                 first.communicate()
         finally:
             go_on.set()
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "Nothing changed" in said, "the first one's work was finished before the second began"
+    assert "Nothing changed" in output, "the first one's work was finished before the second began"
 
 
 def test_a_sync_and_a_check_share_one_rate(simulator: Simulator, folder: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_check_listens_too(api: dict[str, str], tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_port_in_use_is_said_to_be_so(api: dict[str, str], port: int, tmp_path: Path) -> None:
+def test_a_port_in_use_is_named(api: dict[str, str], port: int, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", port)):
         done = only_challenges(tmp_path, **api)
     assert done.returncode == 2
@@ -97,12 +97,12 @@ def test_a_code_that_is_sent_elsewhere_is_waited_for_no_longer_than_the_time_lim
     elsewhere = api | {"IDEAS_CALLBACK_PATH": "/elsewhere", "IDEAS_CALLBACK_SECONDS": "0.5"}
     done = only_challenges(tmp_path, **elsewhere)
     assert done.returncode == 2
-    said = done.stdout + done.stderr
-    assert f"no auth code arrived on 127.0.0.1 port {port} at IDEAS_CALLBACK_PATH within 0.5 seconds" in said
-    assert "A request for another path was refused" in said
+    output = done.stdout + done.stderr
+    assert f"no auth code arrived on 127.0.0.1 port {port} at IDEAS_CALLBACK_PATH within 0.5 seconds" in output
+    assert "A request for another path was refused" in output
 
 
-def test_a_sync_that_does_not_listen_is_told_that_the_code_went_to_the_endpoint(
+def test_a_sync_that_does_not_listen_reports_that_the_code_went_to_the_endpoint(
     api: dict[str, str], tmp_path: Path
 ) -> None:
     done = only_challenges(tmp_path, **(api | {"IDEAS_CALLBACK_PORT": ""}))

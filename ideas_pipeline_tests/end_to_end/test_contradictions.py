@@ -73,7 +73,7 @@ def test_what_is_absent_from_the_list_of_all_is_deleted(warehouse: Warehouse, tm
         assert len(column(warehouse, "ideas.id")) == 4
 
 
-def test_records_that_name_no_parent_are_told_and_stay_where_they_are(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_records_that_name_no_parent_are_reported_and_stay_where_they_are(warehouse: Warehouse, tmp_path: Path) -> None:
     rows = ideas()
     with small_api({"challenges": CHALLENGES, r"challenges/(\d+)/ideas": lambda _: rows}) as server:
         first = None
@@ -131,7 +131,9 @@ def test_comments_and_votes_belong_to_the_idea_that_they_name(name: str, warehou
             assert column(warehouse, f"{name}.idea_id") == {str(p["id"]): str(p["idea_id"]) for p in posts}
 
 
-def test_a_field_that_names_no_known_parent_decides_nothing_and_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_field_that_names_no_known_parent_decides_nothing_and_is_reported(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     def of(challenge: str) -> list[Record]:
         return [i | {"challenge_id": f"uuid-{challenge}"} for i in ideas() if (i["id"] < 4) == (challenge == "1")]
 

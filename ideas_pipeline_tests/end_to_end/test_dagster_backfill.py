@@ -87,9 +87,9 @@ def test_a_backfill_launched_in_the_ui_is_one_run_for_all_its_days_and_marks_the
             (marked,) = node["assetPartitionStatuses"]["ranges"]
             assert marked == {"status": "MATERIALIZED", "startKey": DAYS[0], "endKey": DAYS[-1]}
             there = {
-                told["partition"]: entry["intValue"]
-                for told in node["assetMaterializations"]
-                for entry in told["metadataEntries"]
+                event["partition"]: entry["intValue"]
+                for event in node["assetMaterializations"]
+                for entry in event["metadataEntries"]
                 if entry["label"] == "dagster/partition_row_count"
             }
             assert there == {day: rows_a_day(simulator, stream)[day] for day in DAYS}

@@ -125,8 +125,8 @@ def test_the_asset_graph_leads_from_the_api_to_the_report(ui: str, page: Page) -
 def test_an_asset_s_page_says_what_it_is_how_it_stands_and_where_its_columns_come_from(ui: str, page: Page) -> None:
     page.goto(f"{ui}/assets/demo/ideas")
     expect(page.get_by_text("An idea that was posted to a challenge.")).to_be_visible()
-    for said in ("Row count", "60", "Freshness policy", "The idea's id at the source. From api/ideas: id."):
-        expect(page.get_by_text(said, exact=True).first).to_be_visible()
+    for text in ("Row count", "60", "Freshness policy", "The idea's id at the source. From api/ideas: id."):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible()
     picture(page, "asset")
     page.goto(f"{ui}/assets/demo/ideas?view=checks")
     for check in ("completeness", "referential_integrity", "mass_absence", "rejects", "volume"):

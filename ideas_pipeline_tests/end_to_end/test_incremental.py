@@ -162,7 +162,7 @@ def test_a_night_with_one_percent_of_the_ideas_changed_costs_at_most_a_tenth_mor
         simulator.reset_log()
         sync(simulator, warehouse, tmp_path, mode=Incremental())
         quiet = asked(simulator)
-        told = {name: {key: signs(row, name) for key, row in tables["ideas"].items()} for name in CHILDREN}
+        before = {name: {key: signs(row, name) for key, row in tables["ideas"].items()} for name in CHILDREN}
         lists = {name: ids_by_idea(tables, name) for name in CHILDREN}
         with simulator.changing():
             life = LivingCommunity(tables, seed=1)
@@ -175,7 +175,7 @@ def test_a_night_with_one_percent_of_the_ideas_changed_costs_at_most_a_tenth_mor
         spent = sum(asked(simulator)[name] for name in ("challenges", "users", "ideas"))
         for name in CHILDREN:
             now = ids_by_idea(tables, name)
-            changed = {key for key, row in tables["ideas"].items() if signs(row, name) != told[name][key]}
+            changed = {key for key, row in tables["ideas"].items() if signs(row, name) != before[name][key]}
             for key in changed:
                 pages = max(1, -(-len(now.get(key, ())) // 100))
                 least += pages * (2 if pages > 1 and now.get(key) != lists[name].get(key) else 1)

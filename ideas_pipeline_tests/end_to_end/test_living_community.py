@@ -1,6 +1,6 @@
 """A community that lives and a pipeline that follows it, in any order of what can happen to both.
 
-IDEAS_SOAK says how many stories are told on each engine; beyond the usual number they differ each time.
+IDEAS_SOAK is the number of stories on each engine; beyond the usual number they differ each time.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def voted(votes: list[dict[str, Any]]) -> Callable[..., Answer]:
     return community(users=[{"id": 1}], challenges=[CHALLENGE], challenges__1__ideas=[idea], ideas__10__votes=votes)
 
 
-def test_votes_without_an_id_are_told_apart_and_the_newest_state_of_each_wins(
+def test_votes_without_an_id_are_distinguished_and_the_newest_state_of_each_wins(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     result = synced(voted(VOTES), warehouse, tmp_path)

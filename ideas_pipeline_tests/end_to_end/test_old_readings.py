@@ -1,4 +1,4 @@
-"""How lists were read is told for some months; of older readings, what later runs need stays."""
+"""Sweeps are kept for some months; of older ones, those that later runs need stay."""
 
 from __future__ import annotations
 

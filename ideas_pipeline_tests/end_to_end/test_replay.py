@@ -150,7 +150,7 @@ def test_the_next_sync_goes_on_as_if_there_had_been_no_replay(
     assert_true_to(warehouse.engine, COMMUNITY, CONTRACT, simulator.tables)
 
 
-def test_a_later_state_that_is_not_archived_is_never_overwritten_and_that_is_said(
+def test_a_later_state_that_is_not_archived_is_never_overwritten_and_is_reported(
     simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     sync(simulator, warehouse, tmp_path)
@@ -224,7 +224,7 @@ def test_an_empty_page_alone_is_not_a_list_whose_first_page_is_lost(warehouse: W
     assert (challenges.verdict, challenges.counts.seen) == ("failed", 0)
 
 
-def test_lists_that_are_not_archived_at_all_are_said_and_left_as_they_are(
+def test_lists_that_are_not_archived_at_all_are_reported_and_left_as_they_are(
     simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
     sync(simulator, warehouse, tmp_path, streams=["challenges", "ideas"])

@@ -31,8 +31,8 @@ def contract(**each: Any) -> Contract:
     return contract_with({"streams": {"comments": {"since": since, "each": each}}})
 
 
-TOLD = contract()
-NOT_TOLD = contract(changed_when=[])
+SHOWN = contract()
+UNSHOWN = contract(changed_when=[])
 
 
 def comment(key: str, idea: str, at: datetime) -> Row:
@@ -67,30 +67,30 @@ def ids(warehouse: Warehouse) -> set[str]:
 def test_within_the_days_that_are_set_a_comment_that_went_without_a_word_is_marked(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    with Simulator(TOLD, community()) as simulator:
+    with Simulator(SHOWN, community()) as simulator:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing() as tables:
             tables["comments"].pop("first-i20")
         for _ in range(VERIFY_DAYS):
             assert sync(simulator, warehouse, tmp_path, mode=Incremental()).verdict == "complete"
-        assert_true_to(warehouse.engine, COMMUNITY, TOLD, simulator.tables)
+        assert_true_to(warehouse.engine, COMMUNITY, SHOWN, simulator.tables)
 
 
-def test_after_a_change_that_nobody_told_of_all_lists_are_read_whole(warehouse: Warehouse, tmp_path: Path) -> None:
-    with Simulator(TOLD, community()) as simulator:
+def test_after_a_change_that_no_parent_showed_all_lists_are_read_whole(warehouse: Warehouse, tmp_path: Path) -> None:
+    with Simulator(SHOWN, community()) as simulator:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing() as tables:
             for idea in list(tables["ideas"])[::5]:
                 tables["comments"].pop(f"first-{idea}")
         counts = [stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").counts for _ in range(3)]
         assert [(c.absent, c.hidden) for c in counts[:2]] == [(0, 0), (1, 1)], "their ideas still count them"
-        assert_true_to(warehouse.engine, COMMUNITY, TOLD, simulator.tables)
+        assert_true_to(warehouse.engine, COMMUNITY, SHOWN, simulator.tables)
 
 
-def test_a_list_of_which_nobody_tells_is_read_whole_when_it_was_not_for_the_days_that_are_set(
+def test_a_list_whose_changes_no_parent_shows_is_read_whole_within_the_days_that_are_set(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    with Simulator(NOT_TOLD, community()) as simulator:
+    with Simulator(UNSHOWN, community()) as simulator:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing() as tables:
             tables["comments"].pop("first-i20")
@@ -101,17 +101,15 @@ def test_a_list_of_which_nobody_tells_is_read_whole_when_it_was_not_for_the_days
             connection.execute(sa.update(SCOPES).where(SCOPES.c.stream == "comments").values(completed_at=before))
         for _ in range(2):  # the idea still counts it
             sync(simulator, warehouse, tmp_path, mode=Incremental())
-        assert_true_to(warehouse.engine, COMMUNITY, NOT_TOLD, simulator.tables)
+        assert_true_to(warehouse.engine, COMMUNITY, UNSHOWN, simulator.tables)
 
 
-def test_a_record_that_tells_a_time_to_come_keeps_no_other_from_being_asked_for(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
-    with Simulator(NOT_TOLD, community()) as simulator:
+def test_a_record_with_a_time_in_the_future_does_not_hide_other_records(warehouse: Warehouse, tmp_path: Path) -> None:
+    with Simulator(UNSHOWN, community()) as simulator:
         with simulator.changing() as tables:
             tables["comments"]["ahead"] = comment("ahead", "i1", datetime.now(UTC) + timedelta(days=300))
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing() as tables:
             tables["comments"]["now"] = comment("now", "i1", datetime.now(UTC))
         sync(simulator, warehouse, tmp_path, mode=Incremental())
-        assert_true_to(warehouse.engine, COMMUNITY, NOT_TOLD, simulator.tables)
+        assert_true_to(warehouse.engine, COMMUNITY, UNSHOWN, simulator.tables)

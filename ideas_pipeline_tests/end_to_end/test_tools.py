@@ -180,8 +180,8 @@ def analyst(postgresql_url: str, folder: Path) -> Iterator[dict[str, str]]:
         load(warehouse, "ideas", IDEAS, on=1)
     grant = lines("PostgreSQL: a read-only role", "sh")
     command = PAGE[PAGE.index("IDEAS_ANALYST_PASSWORD=…") :].splitlines()[0].replace("…", "'a secret'")
-    said = run("sh", command, folder, IDEAS_WAREHOUSE_URL=postgresql_url)
-    assert "The role ada was created" in said
+    output = run("sh", command, folder, IDEAS_WAREHOUSE_URL=postgresql_url)
+    assert "The role ada was created" in output
     url = sa.make_url(postgresql_url)
     values = {"PGHOST": str(url.query["host"]), "PGDATABASE": str(url.database), "PGUSER": "ada", "PGTZ": "UTC"}
     assert re.findall(r"(PG\w+)=", grant) == list(values)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way is said in a sentence, and what was read stays."""
+"""Trouble during a sync ends in a sentence, and what was read stays."""
 
 from __future__ import annotations
 

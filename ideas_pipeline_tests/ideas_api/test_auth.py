@@ -138,8 +138,8 @@ def test_no_secret_reaches_a_log_an_error_or_a_repr(store: Path, caplog: pytest.
     assert all(error.__context__ is None for error in raised)
     described += "".join("".join(traceback.format_exception(error)) + repr(vars(error)) for error in raised)
     assert any("/v2/auth/code" in record.getMessage() for record in caplog.records), "the canary needs a mine"
-    everything_said = caplog.text + described + " ".join(str(p) for p in store.parent.iterdir())
-    assert "canary" not in everything_said.replace(str(store.parent), "")
+    everything = caplog.text + described + " ".join(str(p) for p in store.parent.iterdir())
+    assert "canary" not in everything.replace(str(store.parent), "")
 
 
 def _free_port() -> int:

@@ -164,8 +164,8 @@ def test_sixteen_threads_that_cannot_log_in_try_once_and_all_get_the_error(store
                 caller.call()
             return str(caught.value)
 
-        said = set(pool.map(call, range(16)))
-    assert len(said) == 1
+        messages = set(pool.map(call, range(16)))
+    assert len(messages) == 1
     assert api.count["auth/code"] == 1
 
 

@@ -22,7 +22,7 @@ from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving
 
 
-def _said(api: ScriptedAuth, store: Path, kind: type[IdeasApiError] = AuthenticationError, **changed: Any) -> str:
+def _message(api: ScriptedAuth, store: Path, kind: type[IdeasApiError] = AuthenticationError, **changed: Any) -> str:
     with serving(api) as server, pytest.raises(kind) as caught:
         Caller(server.base_url, store, **changed).call()
     return str(caught.value)
@@ -31,8 +31,8 @@ def _said(api: ScriptedAuth, store: Path, kind: type[IdeasApiError] = Authentica
 def test_wrong_credentials(store: Path) -> None:
     api = ScriptedAuth()
     api.secret = "another"
-    said = _said(api, store)
-    assert "refuses the client id and secret (HTTP 401). Compare IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET" in said
+    message = _message(api, store)
+    assert "refuses the client id and secret (HTTP 401). Compare IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET" in message
 
 
 def test_credentials_that_worked_before(store: Path) -> None:
@@ -50,29 +50,29 @@ def test_credentials_that_worked_before(store: Path) -> None:
 def test_a_code_that_was_sent_elsewhere(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth/code"] = lambda _: Answer(body={"status": "ok"})
-    said = _said(api, store)
-    assert "contains no auth code: it was probably sent to the API client's endpoint" in said
-    assert "Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT" in said
+    message = _message(api, store)
+    assert "contains no auth code: it was probably sent to the API client's endpoint" in message
+    assert "Leave the endpoint field of the API client empty; or set IDEAS_CALLBACK_PORT" in message
 
 
 def test_a_code_that_does_not_arrive(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth/code"] = lambda _: Answer(204, b"")
-    said = _said(api, store, listener=ListenerSettings(port=0, path="/code", seconds=0.05))
-    assert "no auth code arrived on 127.0.0.1 port " in said
-    assert "at IDEAS_CALLBACK_PATH within 0.05 seconds" in said
+    message = _message(api, store, listener=ListenerSettings(port=0, path="/code", seconds=0.05))
+    assert "no auth code arrived on 127.0.0.1 port " in message
+    assert "at IDEAS_CALLBACK_PATH within 0.05 seconds" in message
 
 
 def test_a_response_without_a_token_names_the_line_of_the_contract_and_what_it_holds(store: Path) -> None:
     api = ScriptedAuth()
     body = {"result": {"jwt": "canary-a", "ttl": 3600, "roles": ["canary"]}, "canary7": {"person": None}}
     api.instead["auth"] = lambda _: Answer(body=body)
-    said = _said(api, store)
-    assert "has no access token" in said
-    assert "Correct auth.token.access_token in the contract" in said
+    message = _message(api, store)
+    assert "has no access token" in message
+    assert "Correct auth.token.access_token in the contract" in message
     holds = "result.jwt (a text of 8 characters), result.ttl (a number), result.roles (a list of 1), *.person (null)"
-    assert f"the response holds {holds}." in said
-    assert "canary" not in said
+    assert f"the response holds {holds}." in message
+    assert "canary" not in message
 
 
 def test_a_login_may_bring_no_refresh_token(store: Path) -> None:
@@ -88,13 +88,13 @@ def test_a_login_may_bring_no_refresh_token(store: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [("auth/code", "refuses the client id and secret (HTTP 200)"), ("auth", "refuses to exchange it")],
 )
-def test_a_login_that_is_refused_with_200(store: Path, path: str, said: str) -> None:
+def test_a_login_that_is_refused_with_200(store: Path, path: str, message: str) -> None:
     api = ScriptedAuth()
     api.instead[path] = lambda _: Answer(200, {"error": "invalid_client", "error_description": "canary"})
-    assert said in _said(api, store)
+    assert message in _message(api, store)
 
 
 @pytest.mark.parametrize("path", ["auth/code", "auth"])
@@ -106,7 +106,7 @@ def test_a_maintenance_page_in_the_login_can_be_retried(store: Path, path: str) 
         assert Caller(server.base_url, store).call() == {"path": "/v2/ideas"}
     api = ScriptedAuth()
     api.instead[path] = lambda _: page
-    assert "the body is a web page, not JSON (HTTP 200)" in _said(api, store, Unavailable)
+    assert "the body is a web page, not JSON (HTTP 200)" in _message(api, store, Unavailable)
 
 
 def test_a_rate_limit_in_the_login_is_waited_for(store: Path) -> None:
@@ -121,37 +121,37 @@ def test_a_rate_limit_in_the_login_is_waited_for(store: Path) -> None:
 def test_a_value_that_is_not_a_token_counts_as_missing(store: Path, token: Any) -> None:
     api = ScriptedAuth()
     api.instead["auth"] = lambda _: Answer(body={"access_token": token, "refresh_token": "r"})
-    assert "Correct auth.token.access_token" in _said(api, store)
+    assert "Correct auth.token.access_token" in _message(api, store)
 
 
 @pytest.mark.parametrize("token", ["zwei\nzeilen", "schlüssel"])
 def test_a_token_that_no_header_can_carry(store: Path, token: str) -> None:
     api = ScriptedAuth()
     api.instead["auth"] = lambda _: Answer(body={"access_token": token, "refresh_token": "r"})
-    said = _said(api, store)
-    assert "is not a token" in said
-    assert token not in said
+    message = _message(api, store)
+    assert "is not a token" in message
+    assert token not in message
 
 
 def test_an_exchange_that_is_refused(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth"] = lambda _: Answer(400)
-    assert "refuses to exchange it for an access token (HTTP 400). Check IDEAS_CLIENT_SECRET" in _said(api, store)
+    assert "refuses to exchange it for an access token (HTTP 400). Check IDEAS_CLIENT_SECRET" in _message(api, store)
 
 
 @pytest.mark.parametrize(("path", "route"), [("auth/code", "code"), ("auth", "token")])
 def test_a_route_that_the_api_does_not_have(store: Path, path: str, route: str) -> None:
     api = ScriptedAuth()
     api.instead[path] = lambda _: Answer(404)
-    said = _said(api, store)
-    assert f"the API has no POST {path} (HTTP 404)" in said
-    assert f"auth.{route} in the contract" in said
+    message = _message(api, store)
+    assert f"the API has no POST {path} (HTTP 404)" in message
+    assert f"auth.{route} in the contract" in message
 
 
 def test_a_new_token_that_is_refused_at_once(store: Path) -> None:
     api = ScriptedAuth()
-    said = _said(api, store, header={"format": "Token {access_token}"})
-    assert "a new access token was refused at once (HTTP 401). Compare auth.header in the contract" in said
+    message = _message(api, store, header={"format": "Token {access_token}"})
+    assert "a new access token was refused at once (HTTP 401). Compare auth.header in the contract" in message
     assert api.count["ideas"] == 3
 
 
@@ -166,26 +166,26 @@ def test_a_new_token_that_is_refused_here_but_accepted_elsewhere(store: Path) ->
         assert caller.call() == {"path": "/v2/ideas"}
 
 
-@pytest.mark.parametrize(("off", "said"), [(3600, "60 minutes behind"), (-1200, "20 minutes ahead of")])
-def test_a_wrong_clock_is_named(store: Path, off: int, said: str) -> None:
+@pytest.mark.parametrize(("off", "message"), [(3600, "60 minutes behind"), (-1200, "20 minutes ahead of")])
+def test_a_wrong_clock_is_named(store: Path, off: int, message: str) -> None:
     api = ScriptedAuth()
     api.instead["ideas"] = lambda _: Answer(401, headers={"Date": formatdate(time.time() + off, usegmt=True)})
-    assert f"this machine's clock is {said} the API's (HTTP 401). Set the clock" in _said(api, store)
+    assert f"this machine's clock is {message} the API's (HTTP 401). Set the clock" in _message(api, store)
 
 
 def test_a_slightly_wrong_clock_is_not_named(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["ideas"] = lambda _: Answer(401, headers={"Date": formatdate(time.time() - 200, usegmt=True)})
-    assert "clock" not in _said(api, store)
+    assert "clock" not in _message(api, store)
 
 
 def test_an_api_that_does_not_respond_is_not_a_problem_of_credentials(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["auth/code"] = lambda _: Answer(503, headers={"Retry-After": "0"})
-    assert "HTTP 503" in _said(api, store, Unavailable)
+    assert "HTTP 503" in _message(api, store, Unavailable)
 
 
 def test_other_refusals_pass_through(store: Path) -> None:
     api = ScriptedAuth()
     api.instead["ideas"] = lambda _: Answer(404)
-    assert "there is nothing at /v2/ideas" in _said(api, store, NotFound)
+    assert "there is nothing at /v2/ideas" in _message(api, store, NotFound)

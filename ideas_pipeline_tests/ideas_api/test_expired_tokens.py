@@ -74,7 +74,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("refusal", UNKNOWN.values(), ids=UNKNOWN)
-def test_whatever_is_said_to_a_token_of_an_earlier_run_one_new_token_is_tried(store: Path, refusal: Answer) -> None:
+def test_after_any_refusal_of_a_token_of_an_earlier_run_one_new_token_is_tried(store: Path, refusal: Answer) -> None:
     api = refusing(refusal)
     with serving(api) as server:
         Caller(server.base_url, store).call()
@@ -120,8 +120,8 @@ def test_a_hundred_refusals_cost_one_refresh_in_all_and_only_their_own_scopes(st
                 caller.call(f"ideas/{number}/votes")
             return str(denied.value)
 
-        said = list(pool.map(read, range(100)))
-    assert said[7].startswith(f"this account may not read /v2/ideas/7/votes (HTTP {refusal.status}).")
+        messages = list(pool.map(read, range(100)))
+    assert messages[7].startswith(f"this account may not read /v2/ideas/7/votes (HTTP {refusal.status}).")
     assert (api.count["auth/refresh"], api.count["auth/code"]) == (1, 1)
     assert len(server.requests) < 2 * 200 + 20
 

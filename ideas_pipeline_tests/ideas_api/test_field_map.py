@@ -121,15 +121,15 @@ def test_the_people_are_those_of_the_tables():
     assert PEOPLE.keys() == {name for name in CONTRACT.streams if name not in ("users", "challenges")}
 
 
-@pytest.mark.parametrize("said", [{"author": None}, {"author": []}, {"author": {}}, {"author_id": "0"}])
-def test_a_column_whose_value_is_null_is_none(said):
-    columns = mapped("ideas", {"id": 1} | said).columns
+@pytest.mark.parametrize("nulls", [{"author": None}, {"author": []}, {"author": {}}, {"author_id": "0"}])
+def test_a_column_whose_value_is_null_is_none(nulls):
+    columns = mapped("ideas", {"id": 1} | nulls).columns
     assert columns == {"id": "1", "challenge_id": "7", "author_id": None}
 
 
-@pytest.mark.parametrize("unsaid", [{}, {"author": {"name": "Ann"}}, {"body": {}, "authors": 5}])
-def test_a_column_whose_paths_are_missing_is_left_out(unsaid):
-    assert "author_id" not in mapped("ideas", {"id": 1} | unsaid).columns
+@pytest.mark.parametrize("missing", [{}, {"author": {"name": "Ann"}}, {"body": {}, "authors": 5}])
+def test_a_column_whose_paths_are_missing_is_left_out(missing):
+    assert "author_id" not in mapped("ideas", {"id": 1} | missing).columns
 
 
 def test_a_record_that_was_requested_by_its_id_has_that_id(tmp_path):

@@ -36,9 +36,9 @@ def rate(file: Path, per_second: float | None = None, per_hour: int | None = Non
 
 
 def noted_in(file: Path) -> dict[str, Any]:
-    """What the file says: its first line. Behind it is what a longer line before it left."""
-    said: dict[str, Any] = json.loads(file.read_bytes().splitlines()[0])
-    return said
+    """The state in the file: its first line. After it may be the rest of a longer line before."""
+    state: dict[str, Any] = json.loads(file.read_bytes().splitlines()[0])
+    return state
 
 
 def rewritten(file: Path, seconds: float) -> None:

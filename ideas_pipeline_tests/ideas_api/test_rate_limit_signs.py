@@ -66,8 +66,8 @@ def test_the_pause_is_read_from_each_header(headers: Any, status: int) -> None:
 
 
 def test_the_pause_is_read_from_the_body() -> None:
-    said = Answer(429, {"message": "You are being rate limited.", "retry_after": 3000.5})
-    with serving(in_turn(said)) as server, pytest.raises(RateLimited) as caught:
+    refusal = Answer(429, {"message": "You are being rate limited.", "retry_after": 3000.5})
+    with serving(in_turn(refusal)) as server, pytest.raises(RateLimited) as caught:
         transport(server).send("GET", "ideas")
     assert caught.value.retry_after == 3000.5
 
@@ -111,8 +111,8 @@ def test_retry_after_with_a_page_that_does_not_exist_is_not_waited_for() -> None
 
 
 def test_a_page_size_that_exceeds_a_limit_is_not_a_rate_limit() -> None:
-    said = Answer(400, {"error": "limit exceeds the maximum of 100"})
-    with serving(in_turn(said)) as server, pytest.raises(RequestRefused):
+    refusal = Answer(400, {"error": "limit exceeds the maximum of 100"})
+    with serving(in_turn(refusal)) as server, pytest.raises(RequestRefused):
         transport(server).send("GET", "ideas")
     assert len(server.requests) == 1
 

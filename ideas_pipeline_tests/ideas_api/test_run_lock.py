@@ -41,7 +41,7 @@ def another_process_holds(folder: Path, account: str = ACCOUNT) -> Iterator[Pope
 
 
 def silent(sentence: str) -> None:
-    raise AssertionError(f"nobody is waited for, but it said: {sentence}")
+    raise AssertionError(f"nobody is waited for, but the lock reports: {sentence}")
 
 
 def test_no_run_waits_for_a_free_account_or_for_another_account(tmp_path: Path) -> None:
@@ -52,17 +52,17 @@ def test_no_run_waits_for_a_free_account_or_for_another_account(tmp_path: Path) 
 
 
 def test_a_second_run_waits_and_names_the_process_and_its_start(tmp_path: Path) -> None:
-    said: list[str] = []
+    sentences: list[str] = []
     with another_process_holds(tmp_path) as holder:
 
         def say(sentence: str) -> None:
-            said.append(sentence)
+            sentences.append(sentence)
             assert holder.stdin is not None
             holder.stdin.close()
 
         with run_lock(tmp_path, ACCOUNT, "us", say):
             assert holder.wait(10) == 0
-    (sentence,) = said
+    (sentence,) = sentences
     who = f"this API account is used by ideas-pipeline backfill (process {holder.pid}, since 20"
     assert sentence.startswith(f"Waiting: {who}")
     assert sentence.endswith("UTC). One run at a time uses an account.")
@@ -78,29 +78,29 @@ def test_a_killed_process_frees_the_lock(tmp_path: Path) -> None:
 
 
 def test_waiting_ends_with_an_error(tmp_path: Path) -> None:
-    said: list[str] = []
+    sentences: list[str] = []
     with (
         another_process_holds(tmp_path) as holder,
         pytest.raises(Unavailable, match=rf"process {holder.pid}, .* was not released within 1 second") as caught,
-        run_lock(tmp_path, ACCOUNT, "us", said.append, timeout=0.1),
+        run_lock(tmp_path, ACCOUNT, "us", sentences.append, timeout=0.1),
     ):
         pass
-    assert len(said) == 1
+    assert len(sentences) == 1
     assert "If that run hangs, stop it." in str(caught.value)
 
 
 def test_two_threads_of_one_process_are_two_runs(tmp_path: Path) -> None:
-    said = threading.Event()
+    waits = threading.Event()
     order: list[str] = []
 
     def second() -> None:
-        with run_lock(tmp_path, ACCOUNT, "the second", lambda _: said.set()):
+        with run_lock(tmp_path, ACCOUNT, "the second", lambda _: waits.set()):
             order.append("second")
 
     with run_lock(tmp_path, ACCOUNT, "the first", silent):
         thread = threading.Thread(target=second)
         thread.start()
-        assert said.wait(10)
+        assert waits.wait(10)
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
@@ -155,8 +155,8 @@ def test_a_corrupt_holder_file_does_no_harm(tmp_path: Path, note: str | None) ->
 def test_the_holder_can_be_read_without_waiting(tmp_path: Path) -> None:
     assert run_lock_holder(tmp_path, ACCOUNT) is None
     with another_process_holds(tmp_path) as holder:
-        said = run_lock_holder(tmp_path, ACCOUNT)
-        assert str(said).startswith(f"ideas-pipeline backfill (process {holder.pid}, since 20")
+        holds = run_lock_holder(tmp_path, ACCOUNT)
+        assert str(holds).startswith(f"ideas-pipeline backfill (process {holder.pid}, since 20")
         assert run_lock_holder(tmp_path, OTHER) is None
     assert run_lock_holder(tmp_path, ACCOUNT) is None
 

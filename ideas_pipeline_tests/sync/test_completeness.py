@@ -269,7 +269,7 @@ def test_a_failed_page_makes_the_list_incomplete_and_keeps_what_other_pages_brou
     assert (reading.verdict, reading.reason) == ("incomplete", "The API answered with an error (HTTP 500)")
 
 
-def test_a_single_record_that_is_not_there_is_said_to_be_not_found() -> None:
+def test_a_single_record_that_does_not_exist_is_not_found() -> None:
     reading = SweptScope("7", WITH_TOTAL["none"], sweeps=5, single=True)
     reading.start()
     reading.fail(NotFound("not there", status=404))

@@ -68,7 +68,7 @@ def test_a_night_with_far_fewer_rows_than_any_other_is_a_warning(warehouse: Ware
     assert "run `ideas-pipeline check`" in finding.text
 
 
-def test_it_goes_on_being_said_for_some_nights_and_odd_ones_before_do_not_silence_it(warehouse: Warehouse) -> None:
+def test_it_is_reported_for_some_nights_and_odd_ones_before_do_not_silence_it(warehouse: Warehouse) -> None:
     assert nights(warehouse, *[200] * 20, 0, 0).severity == "warning"
 
 
@@ -103,10 +103,10 @@ def test_changes_that_parents_did_not_announce_are_a_warning_with_the_setting_th
     finding = findings(warehouse, stream="comments")["hidden_changes"]
 
     assert finding.severity == "warning"
-    said = finding.text
-    assert said.startswith("3 scopes had changed although their parents did not show it (")
-    assert "up to 14 nights late" in said
-    assert "streams.comments.each.changed_when" in said
+    text = finding.text
+    assert text.startswith("3 scopes had changed although their parents did not show it (")
+    assert "up to 14 nights late" in text
+    assert "streams.comments.each.changed_when" in text
 
 
 def test_counts_that_differ_from_the_declared_ones_are_a_warning_with_the_query_that_names_them(
@@ -118,9 +118,9 @@ def test_counts_that_differ_from_the_declared_ones_are_a_warning_with_the_query_
     finding = findings(warehouse, stream="comments")["declared_counts"]
 
     assert finding.severity == "warning"
-    said = finding.text
-    assert said.startswith("1 of 2 ideas declare another number of comments than there are rows: 3 are declared, 1 are")
-    assert "(2 are declared and not there)" in said
+    text = finding.text
+    assert text.startswith("1 of 2 ideas declare another number of comments than there are rows: 3 are declared, 1 are")
+    assert "(2 are declared and not there)" in text
     assert "HAVING COUNT(comments.id) <> p.comment_count" in str(finding.query)
 
 
@@ -171,7 +171,7 @@ def days_ago(days: int) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
 
 
-def test_nothing_is_said_of_a_community_as_it_always_was(warehouse: Warehouse) -> None:
+def test_nothing_is_reported_about_a_community_as_it_always_was(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1", approval_status="approved")], on=1)
     found = findings(warehouse, TITLE, KARMA)
     assert trouble(found) == set()
