@@ -14,7 +14,7 @@ _RANGES = (
 )
 _INVISIBLE = re.compile(f"[{_RANGES}]")
 _WITHIN_LINES = re.compile(f"(?!\n)[{_RANGES}]")
-# What readers of Markdown, Slack and Mattermost take for a link or a mention, also where it is escaped.
+# What readers of Markdown, Slack and Mattermost take for a link or a mention, even if it is escaped.
 _LINKED = re.compile(r"@|:(?=//)|www(?=\.)|\](?=[(\[:])", re.IGNORECASE)
 _NO_WIDTH = "\u200b"
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}

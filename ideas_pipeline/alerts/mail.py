@@ -64,7 +64,7 @@ def send(server: SecretStr, sender: str, recipients: Sequence[str], alert: Alert
 def message(sender: str, recipients: Sequence[str], alert: Alert) -> EmailMessage:
     """``alert`` as a mail."""
     mail = EmailMessage()
-    mail["Subject"] = alert.subject.replace("=?", "= ?")  # else read as an encoded word (RFC 2047 §2)
+    mail["Subject"] = alert.subject.replace("=?", "= ?")  # otherwise it is read as an encoded word (RFC 2047 §2)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
     mail["Date"] = formatdate()

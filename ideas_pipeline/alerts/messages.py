@@ -24,8 +24,8 @@ _SEE = "`ideas-pipeline status` shows all findings."
 class Alert:
     """``subject``: one short line that says it all. ``text``: what happened, what it means, what to do.
 
-    Whatever is in them becomes visible and is cut, so that every outlet can send it. Only the line feeds of ``text``
-    stay: a part of it that is not our own has none.
+    Both are cut and made visible, so that every outlet can send them. Only the line feeds of ``text`` stay: they are
+    our own, because other people's texts lose theirs before they are put into it.
     """
 
     subject: str

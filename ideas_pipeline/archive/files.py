@@ -150,7 +150,7 @@ def connect(file: Path) -> sqlite3.Connection:
 
 def as_os_error(error: sqlite3.Error, file: Path) -> OSError:
     """SQLite's ``error`` as an OSError that names the file."""
-    # Of a full or locked disk, for example, SQLite says OperationalError, of a damaged file DatabaseError itself.
+    # SQLite raises OperationalError for, say, a full or locked disk, and DatabaseError itself for a damaged file.
     is_damaged = type(error) is sqlite3.DatabaseError or "no such table" in str(error)
     return OSError(_DAMAGED if is_damaged else errno.EIO, str(error), str(file))
 
@@ -159,7 +159,7 @@ def unusable(error: OSError) -> str:
     """What is wrong with a file of the archive, and what to do about it, in two sentences."""
     what = f"{error.filename} cannot be used: {error.strerror}."
     if error.errno in (_DAMAGED, errno.ELOOP, errno.EINVAL, errno.EISDIR):
-        return f"{what} Move it out of the archive, or delete it: only a replay lacks its pages then."
+        return f"{what} Move it out of the archive, or delete it: only replays need its pages."
     return f"{what} Check its rights and the disk."
 
 

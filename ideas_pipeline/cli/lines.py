@@ -1,4 +1,4 @@
-"""Lines of plain text. Texts of the API and of the operator go out by these functions or by a console of ``output``."""
+"""Lines of plain text. Print texts of the API and of the operator by these functions or on a console of ``output``."""
 
 from __future__ import annotations
 

@@ -101,7 +101,10 @@ class _Commands(click.Group):
 
 
 class _Visible:
-    """An output whose texts are visible, apart from their line feeds. ``styled``: the same for rich's own sequences."""
+    """An output that makes all that is written visible, except line feeds.
+
+    ``styled``: the output as it is, for rich, which writes escape sequences of its own.
+    """
 
     def __init__(self, styled: TextIO) -> None:
         self.styled = styled

@@ -1,6 +1,6 @@
 """Output for people: tables and progress bars on a terminal, plain lines elsewhere.
 
-Whatever a text holds, what is written for it is one line, or one cell of a table: see ``visible``.
+Each text becomes one line, or one cell of a table, whatever it contains: see ``visible``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COLOURS = {"complete": "green", "yes": "green", "incomplete": "yellow", "no": "y
 
 
 class _Console(Console):
-    """Prints each text as one line as it is, without rich's markup. Texts that have a style are made by ``as_text``."""
+    """Prints each text as one line, and ignores rich's markup. ``as_text`` makes a text that has a style."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(as_text(one) if isinstance(one, str) else one for one in objects), **options)
@@ -41,7 +41,7 @@ class _Console(Console):
 def console(stream: IO[str] | None = None) -> Console:
     """A console on ``stream`` (standard output by default) that does not truncate lines when the output is piped."""
     stream = stream or sys.stdout
-    # Rich writes escape sequences of its own. Other texts reach neither them nor the lines between them.
+    # Rich's own escape sequences must pass; every other text is made visible before it is printed.
     styled = getattr(stream, "styled", stream)
     return _Console(file=styled, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
 

@@ -90,7 +90,7 @@ _TEXTS_OF_POSTS = _TEXTS | _listed("description headline subject summary title")
 ADDRESS = re.compile(
     r"(?<![^\s@<>\"'(),;:\[\]])[^\s@<>\"'(),;:\[\]]+@[^\s@<>\"'(),;:\[\]]+\.[^\s@<>\"'(),;:\[\].]+", re.IGNORECASE
 )
-# The same in a URL. It ends the first part at the first %40, so that it takes linear time, too.
+# The same in a URL. The first part ends at the first %40, so that a search takes linear time, too.
 ENCODED_ADDRESS = re.compile(
     r"(?<![^\s/?&=#<>\"',;:@])(?!%40)[^\s/?&=#<>\"',;:@%]*(?:%(?!40)[^\s/?&=#<>\"',;:@%]*)*%40"
     r"[^\s/?&=#<>\"',;:@.]+\.[^\s/?&=#<>\"',;:@]+"

@@ -223,7 +223,10 @@ def _read(file: Path, key: Key) -> dict[tuple[str, str], Suppressed]:
 
 
 def _entry(stored: object) -> Suppressed:
-    """An entry as ``_replace`` wrote it. Raises ValueError for any other: nobody may be lost by leaving out a part."""
+    """An entry as ``_replace`` wrote it.
+
+    Raises ValueError for any other: if a part of it were ignored, its person could return.
+    """
     match stored:
         case {
             "community": str(community),
