@@ -7,6 +7,7 @@ pages of the contract's size; ``12@99`` is page 12 of pages of 99 records.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -91,6 +92,8 @@ BEYOND_THE_END = frozenset({400, 404, 410, 416, 422})
 LARGEST_TOTAL = 10**15
 _MOST_DIGITS = 100
 
+_NUMBER = re.compile(r"\d+(?:@\d+)?")
+
 
 def first(paging: AnyPaging) -> Position:
     """The position of a list's first page."""
@@ -119,6 +122,11 @@ def page_at(paging: PagePaging, index: int, held: int, size: int | None = None) 
     """
     number = paging.first + index // held
     return number if size is None else f"{number}@{size}"
+
+
+def is_number(position: Position) -> bool:
+    """Whether a position is a page number or an offset; it is neither if it is a cursor, a link or ``""``."""
+    return _NUMBER.fullmatch(str(position)) is not None
 
 
 def number_and_size(position: Position) -> tuple[int, int | None]:
@@ -219,7 +227,7 @@ def following(
             following = number + 1 if size is None else f"{number + 1}@{size}"
             return following if count else None
         case OffsetPaging():
-            return int(position) + count if count else None
+            return number_and_size(position)[0] + count if count else None
         case CursorPaging():
             cursor = present(body, paging.cursor)
             return None if cursor is MISSING or cursor in (None, "", False) else str(cursor)

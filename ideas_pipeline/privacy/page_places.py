@@ -30,7 +30,6 @@ from ideas_pipeline.privacy.page_json import document_of, with_document
 Json = Any
 
 _HIDDEN = re.compile(r"(?:https?://[^/?#]*/\?page=)?hidden-[0-9a-f]{32}")
-_NUMBERED = re.compile(r"\d+(?:@\d+)?")
 _NAMES_A_PLACE = re.compile("cursor|next|prev|after|before|token|marker|continu|bookmark|scroll|self", re.IGNORECASE)
 # A link that a sync refused to follow stays one.
 _ELSEWHERE = "https://hidden.invalid/"
@@ -53,7 +52,7 @@ class Places:
         page = replace(page, headers=_plain_headers(page, paging))
         if paging is None or isinstance(paging, PagePaging | OffsetPaging):
             # Any other position is of an earlier contract: such a page can hold a cursor or a link anywhere.
-            return page if _NUMBERED.fullmatch(str(page.position)) else None
+            return page if pagination.is_number(page.position) else None
         try:
             page = self._with_hidden_links(page, paging)
         except ValueError:

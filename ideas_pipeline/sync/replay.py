@@ -329,6 +329,8 @@ class ArchivedStream:
         paging = self._spec.paging
         if not isinstance(paging, PagePaging | OffsetPaging):
             return self._is_linked_to_its_end(sweep)
+        if not all(map(pagination.is_number, sweep.pages)):
+            return False  # it was archived under an earlier contract
         by_size: dict[int | None, list[Position]] = {}
         for position in sweep.pages:
             size = pagination.number_and_size(position)[1] if isinstance(paging, PagePaging) else None
@@ -373,6 +375,9 @@ class ArchivedStream:
 
     def _page(self, scope: str, position: Position, ref: PageRef) -> Page | None:
         """The page as the contract reads it; None if the contract does not describe it."""
+        paging = self._spec.paging
+        if isinstance(paging, PagePaging | OffsetPaging) and not pagination.is_number(position):
+            position = pagination.first(paging)  # only its records count
         try:
             return self._reader.page(self.stream, scope, position, self._response(ref), self._parents)
         except UnexpectedResponse:  # the scope is incomplete, and says why

@@ -211,6 +211,31 @@ def test_a_list_that_is_not_archived_whole_is_loaded_as_far_as_it_goes_and_incom
     assert users.reason == "the archive holds only a part of this list; a sync reads it"
 
 
+@pytest.mark.parametrize(("before", "now"), [("cursor", "page"), ("cursor", "offset"), ("page", "offset")])
+def test_a_list_that_was_archived_under_other_paging_is_loaded(
+    before: str, now: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    total = {"total": {"body": ["total"]}}
+    contracts = {
+        "cursor": paged({"style": "cursor", "cursor": ["next_cursor"], "size_parameter": "per_page", "size": 10}),
+        "page": CONTRACT,
+        "offset": paged({"style": "offset", "size_parameter": "per_page", "size": 10, **total}),
+    }
+    with (
+        Simulator(contracts[before], village(seed=3)) as running,
+        Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost,
+    ):
+        sync(running, lost, tmp_path)
+
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+        users = stream(replay(contracts[now], warehouse, archive(tmp_path)), "users")
+        assert_true_to(warehouse.engine, COMMUNITY, contracts[now], running.tables)
+    assert (users.verdict, users.reason) == (
+        "incomplete",
+        "the archive holds only a part of this list; a sync reads it",
+    )
+
+
 def test_an_empty_page_alone_is_not_a_list_whose_first_page_is_lost(warehouse: Warehouse, tmp_path: Path) -> None:
     contract = paged({"style": "page", "size_parameter": "per_page"})
     with Simulator(contract, village(seed=3)) as running:
