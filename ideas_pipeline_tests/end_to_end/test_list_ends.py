@@ -104,7 +104,7 @@ def test_a_page_beyond_the_end_may_be_refused(
 
 
 @pytest.mark.parametrize("status", [404, 400, 422])
-def test_a_list_whose_first_page_is_refused_is_no_list(status: int, sqlite: Warehouse, tmp_path: Path) -> None:
+def test_a_list_whose_first_page_is_refused_is_not_a_list(status: int, sqlite: Warehouse, tmp_path: Path) -> None:
     result = synced(lambda path, query: Answer(status), sqlite, tmp_path)
     assert result.verdict == "failed"
 
@@ -120,7 +120,7 @@ def test_a_check_does_not_call_the_path_wrong_because_of_a_page_beyond_the_end(t
         assert not [sentence for sentence in step.differs if "page" in sentence]
 
 
-def test_an_empty_page_in_the_middle_hides_nobody_behind_it(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_an_empty_page_in_the_middle_hides_nobody_after_it(warehouse: Warehouse, tmp_path: Path) -> None:
     hidden: set[int] = set()
 
     def lists(path: str, query: Mapping[str, str]) -> Answer:
@@ -162,7 +162,7 @@ def test_a_total_that_stops_counting_is_recognized_and_check_says_so(
 
 
 @pytest.mark.parametrize("claimed", ["about 20", "20+", True, -1, 1.5, {"value": 20}])
-def test_a_total_that_is_no_count_proves_and_ends_nothing(claimed: Any, sqlite: Warehouse, tmp_path: Path) -> None:
+def test_a_total_that_is_not_a_count_proves_and_ends_nothing(claimed: Any, sqlite: Warehouse, tmp_path: Path) -> None:
     def lists(path: str, query: Mapping[str, str]) -> Answer:
         return Answer(body={"data": people(*numbered(query, list(range(1, 8)))), "total": claimed})
 

@@ -153,7 +153,7 @@ def test_of_a_filtered_list_a_row_is_marked_deleted_when_the_list_is_read_whole_
         assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
 
 
-def test_a_list_that_the_contract_no_longer_has_keeps_no_row_from_being_judged(
+def test_a_list_that_was_taken_out_of_the_contract_keeps_no_row_from_being_judged(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     with Simulator(contract_with({}), village()) as simulator:

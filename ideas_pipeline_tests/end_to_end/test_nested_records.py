@@ -62,7 +62,7 @@ def test_replies_are_rows_that_name_what_they_answer(contract: Contract, warehou
         assert column(warehouse, "comments.parent_comment_id").keys() == TREE.keys() - {"5"}
 
 
-def test_a_number_of_replies_or_their_ids_are_no_records(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_number_of_replies_or_their_ids_are_not_records(sqlite_url: str, tmp_path: Path) -> None:
     comments = [{"id": 1, "body": "top", "replies": 3, "children": [2, 3]}]
     with small_api(lists(comments)) as server, Warehouse.open(sqlite_url, "acme") as warehouse:
         assert stream(read(server, warehouse, tmp_path), "comments").verdict == "complete"

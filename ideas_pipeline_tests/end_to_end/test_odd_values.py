@@ -70,7 +70,7 @@ def raw(body: bytes, content_type: str = "application/json") -> Answer:
     return Answer(body=body, headers={"Content-Type": content_type})
 
 
-def test_a_byte_that_is_no_text_costs_a_character_and_is_counted(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_byte_that_is_not_text_costs_a_character_and_is_counted(warehouse: Warehouse, tmp_path: Path) -> None:
     people = [b'{"id":%d,"name":"U%d"}' % (n, n) for n in range(1, 50)] + [b'{"id":50,"name":"Ren\xc3"}']
     users = raw(b'{"data":[' + b",".join(people) + b'],"total":50}')
     result = synced(community(users=users), warehouse, tmp_path)
@@ -162,7 +162,7 @@ def test_a_column_can_have_its_own_times_that_mean_none(sqlite: Warehouse, tmp_p
     assert joined == {"1": None, "2": datetime(1970, 1, 1, tzinfo=UTC)}
 
 
-def test_a_name_that_comes_twice_in_one_record_is_no_guess(sqlite: Warehouse, tmp_path: Path) -> None:
+def test_a_name_that_comes_twice_in_one_record_is_not_guessed(sqlite: Warehouse, tmp_path: Path) -> None:
     users = raw(b'{"data":[{"id":1,"name":"Ann","name":"Bob","x":1,"x":1},{"id":2,"id":3}],"total":2}')
     result = synced(community(users=users), sqlite, tmp_path)
     assert by_id(sqlite, "users")["1"]["display_name"] is None
@@ -226,7 +226,7 @@ def test_states_of_a_vote_on_several_pages_are_states_and_a_replay_knows_it(sqli
     assert len(rejects(sqlite)) == 1
 
 
-def test_equal_votes_without_a_person_on_several_pages_are_no_repetition(sqlite: Warehouse, tmp_path: Path) -> None:
+def test_equal_votes_without_a_person_on_several_pages_are_not_a_repetition(sqlite: Warehouse, tmp_path: Path) -> None:
     votes = [{"user": None, "stage_id": 5, "value": 1}, *({"user": {"id": n}, "value": 1} for n in range(1, 5))]
     paging = {"paging": {"!": {"style": "page", "size_parameter": "per_page", "size": 3, "total": {"body": ["total"]}}}}
     contract = contract_with({"account": {"!": None}, "streams": {"votes": paging}})

@@ -233,7 +233,7 @@ def test_a_contract_can_let_the_day_of_publication_count(warehouse: Warehouse, t
         assert ids(warehouse, IDEAS) == {"i1", "late"}
 
 
-def test_the_api_is_asked_for_the_window_alone_where_it_can_filter(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_the_api_is_asked_for_the_window_alone_if_it_can_filter(warehouse: Warehouse, tmp_path: Path) -> None:
     day = DAYS["a day of 25 hours"]
     window = Window(day, day + timedelta(days=1))
     requests: dict[str, int] = {}

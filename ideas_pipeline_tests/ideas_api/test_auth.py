@@ -148,7 +148,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_response_that_says_that_there_is_no_error_has_the_token(store: Path) -> None:
+def test_a_response_that_states_no_error_has_the_token(store: Path) -> None:
     api = ScriptedAuth()
     pair = {"access_token": "a", "refresh_token": "r"}
     api.instead["auth"] = lambda _: Answer(body={"errcode": 0, "errmsg": "ok"} | pair)

@@ -182,7 +182,7 @@ def test_any_other_id_is_one_segment_of_the_path(store: Path, id_: str) -> None:
     assert not set(segment) & set("\\?#")
 
 
-def test_a_value_that_is_encoded_again_and_again_is_no_segment() -> None:
+def test_a_value_that_is_encoded_again_and_again_is_not_a_segment() -> None:
     assert not stays_in_place("%" + "25" * 20 + "2e")
 
 
@@ -228,7 +228,7 @@ def test_an_address_is_found_wherever_a_word_begins() -> None:
 
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "raw-unicode-escape", "base64", "rot13"])
-def test_a_charset_that_is_no_encoding_of_documents_does_not_count(charset: str) -> None:
+def test_a_charset_that_is_not_an_encoding_of_documents_does_not_count(charset: str) -> None:
     assert charset_of(f"application/json; charset={charset}") is None
 
 

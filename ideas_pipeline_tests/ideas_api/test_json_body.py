@@ -34,7 +34,7 @@ def test_a_charset_that_the_body_is_not_in_counts_for_nothing(charset: str) -> N
     assert value_of('["é 日"]'.encode(), f"application/json; charset={charset}") == ["é 日"]
 
 
-def test_bytes_that_are_no_text_are_replaced_and_counted() -> None:
+def test_bytes_that_are_not_text_are_replaced_and_counted() -> None:
     parsed = parse(b'{"a": "Ren\xc3", "b": "\xff\xef\xbf\xbd"}')
     assert (parsed.value, parsed.replaced) == ({"a": "Ren\ufffd", "b": "\ufffd\ufffd"}, 2)
 

@@ -128,9 +128,7 @@ def test_setting_the_clock_back_neither_blocks_nor_frees_the_budget(file: Path) 
     assert rate(file, per_second=1000, per_hour=4).wait(1) is None
 
 
-def test_the_rest_of_a_longer_line_behind_a_shorter_one_is_ignored(
-    file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_rest_of_a_longer_line_after_a_shorter_one_is_ignored(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     long_ago = {str(int(time.time() // 60) - minutes): 1 for minutes in range(100, 200)}
     file.parent.mkdir()
     file.write_text(json.dumps({"next": 0.0, "written": time.time(), "minutes": long_ago}) + "\n")

@@ -58,7 +58,7 @@ def test_one_connection_serves_many_requests_even_after_refusals() -> None:
     assert server.connections() == 1
 
 
-def test_many_threads_share_a_pool_that_is_no_larger_than_the_concurrency() -> None:
+def test_many_threads_share_a_pool_as_large_as_the_concurrency() -> None:
     with serving(in_turn(FINE)) as server, ThreadPoolExecutor(16) as pool:
         sender = transport(server, concurrency=4)
         list(pool.map(lambda n: sender.send("GET", f"ideas/{n}"), range(200)))

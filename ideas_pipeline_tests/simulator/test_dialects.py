@@ -86,7 +86,7 @@ def page(dialect: str, path: str, **parameters: Any) -> requests.Response:
 EMPTY = "challenges/9/ideas"
 
 
-def test_a_page_behind_the_last_one() -> None:
+def test_a_page_beyond_the_last_one() -> None:
     for status in (404, 400, 416):
         assert page(f"beyond-as-{status}", "users", page=3).status_code == status
         assert page(f"beyond-as-{status}", EMPTY).status_code == 200

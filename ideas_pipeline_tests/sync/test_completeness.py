@@ -1,4 +1,4 @@
-"""When a list counts as read whole, case by case. The law behind the cases is in test_reading_law.py."""
+"""When a list counts as read whole, case by case. Their law is in test_completeness_law.py."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_server_that_knows_no_second_page_is_found_out(style: str) -> None:
 
 @pytest.mark.parametrize("status", [404, 400, 410, 416, 422])
 @pytest.mark.parametrize("style", NUMBERED)
-def test_a_refused_page_behind_the_last_one_is_the_end_of_the_list(style: str, status: int) -> None:
+def test_a_refused_page_after_the_last_one_is_the_end_of_the_list(style: str, status: int) -> None:
     for number in (1, 2, 3, 4, 5, 10):
         moving = MovingList(ids(number), WITHOUT_TOTAL[style], totals=False, refuses_beyond=status)
         for known in ([], ids(number), ids(number + 4)):
@@ -155,7 +155,7 @@ def test_a_refused_page_behind_the_last_one_is_the_end_of_the_list(style: str, s
 
 
 @pytest.mark.parametrize("style", NUMBERED)
-def test_a_refused_page_is_not_the_end_where_the_total_says_that_there_is_more(style: str) -> None:
+def test_a_refused_page_is_not_the_end_if_the_total_is_larger(style: str) -> None:
     moving = MovingList(ids(6), WITH_TOTAL[style], claimed_total=12, refuses_beyond=404)
     reading = read_whole(moving)
     assert reading.verdict == "incomplete"
@@ -182,14 +182,14 @@ def test_pages_that_are_empty_for_this_account_are_not_the_end_of_the_list(style
 
 
 @pytest.mark.parametrize("style", NUMBERED)
-def test_a_total_of_what_the_account_may_see_is_read_behind_an_empty_page(style: str) -> None:
+def test_a_total_of_what_the_account_may_see_is_read_beyond_an_empty_page(style: str) -> None:
     hidden = set(ids(9)[SIZE : 2 * SIZE])
     moving = MovingList(ids(9), WITH_TOTAL[style], claimed_total=2 * SIZE, hidden=hidden)
     assert read_whole(moving).ids == set(ids(9)) - hidden
 
 
 @pytest.mark.parametrize("style", NUMBERED)
-def test_a_list_that_is_known_to_be_longer_is_read_on_behind_several_empty_pages(style: str) -> None:
+def test_a_list_that_is_known_to_be_longer_is_read_on_after_several_empty_pages(style: str) -> None:
     hidden = set(ids(24)[:21])
     moving = MovingList(ids(24), WITHOUT_TOTAL[style], totals=False, hidden=hidden)
     assert set(ids(24)[21:]) <= read_whole(moving, known=lambda: set(ids(24))).ids
@@ -205,7 +205,7 @@ def test_a_cursor_is_followed_through_empty_pages(style: str) -> None:
 
 
 @pytest.mark.parametrize("style", ["cursor", "next link"])
-def test_a_cursor_that_is_always_there_ends_where_it_names_itself(style: str) -> None:
+def test_a_cursor_that_is_always_there_ends_when_it_names_itself(style: str) -> None:
     moving = MovingList(ids(7), WITHOUT_TOTAL[style], totals=False, cursor_at_the_end="same")
     reading = read_whole(moving)
     assert (reading.verdict, reading.ids) == ("complete", set(ids(7)))

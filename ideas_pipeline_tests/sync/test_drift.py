@@ -135,7 +135,7 @@ def test_a_field_that_is_stated_as_null_is_empty_and_has_not_vanished(warehouse:
     assert known(warehouse)["title"].missing_since is None
 
 
-def test_a_field_that_is_left_out_where_there_is_none_means_none(warehouse: Warehouse) -> None:
+def test_a_field_that_is_left_out_instead_of_null_means_none(warehouse: Warehouse) -> None:
     run(warehouse, 1, ideas(20) + without(ideas(40), "score")[20:])
     run(warehouse, 2, ideas(1) + without(ideas(40), "score")[1:])
     assert [row["id"] for row in held(warehouse, "ideas") if row["score"] is not None] == ["0"]

@@ -215,7 +215,7 @@ def test_what_the_contract_now_finds_is_hashed_as_what_it_found_before_is(
     assert {row["id"]: row["display_name"] for row in held(warehouse, "users")} == {"1": ann, "2": bob}
 
 
-def test_what_the_contract_now_finds_is_not_stored_where_the_policy_says_so(
+def test_what_the_contract_now_finds_is_not_stored_if_the_policy_says_so(
     warehouse: Warehouse, archive: Path, tmp_path: Path
 ) -> None:
     came(
