@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -24,8 +25,14 @@ def port() -> int:
 
 @pytest.fixture
 def api(port: int, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A simulated API that sends its codes to the port; yields the variables that lead a sync to it."""
-    with simulate(tmp_path, "--endpoint", f"http://127.0.0.1:{port}{PATH}") as served:
+    """The variables that lead a sync to a simulated API that sends its codes to the port."""
+    with sending_codes_to(port, tmp_path) as variables:
+        yield variables
+
+
+@contextmanager
+def sending_codes_to(port: int, folder: Path, *options: str) -> Iterator[dict[str, str]]:
+    with simulate(folder, "--endpoint", f"http://127.0.0.1:{port}{PATH}", *options) as served:
         yield {
             "IDEAS_API_BASE_URL": served["base_url"],
             "IDEAS_CLIENT_ID": served["client_id"],
@@ -51,17 +58,8 @@ def test_a_login_whose_state_the_api_returns_fills_the_warehouse(port: int, tmp_
     (tmp_path / "contract.yaml").write_text(
         'auth: {code: {fields: {state: "{state}"}}, callback: {state: state}}\nlimits: {requests_per_second: null}\n'
     )
-    endpoint = f"http://127.0.0.1:{port}{PATH}"
-    with simulate(tmp_path, "--endpoint", endpoint, "--contract", str(tmp_path / "contract.yaml")) as served:
-        variables = {
-            "IDEAS_API_BASE_URL": served["base_url"],
-            "IDEAS_CLIENT_ID": served["client_id"],
-            "IDEAS_CLIENT_SECRET": served["client_secret"],
-            "IDEAS_CONTRACT": "contract.yaml",
-            "IDEAS_CALLBACK_PATH": PATH,
-            "IDEAS_CALLBACK_PORT": str(port),
-        }
-        done = only_challenges(tmp_path, **variables)
+    with sending_codes_to(port, tmp_path, "--contract", str(tmp_path / "contract.yaml")) as variables:
+        done = only_challenges(tmp_path, **variables, IDEAS_CONTRACT="contract.yaml")
         assert done.returncode == 0, done.stdout + done.stderr
 
 
