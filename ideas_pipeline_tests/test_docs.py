@@ -87,7 +87,8 @@ def test_a_document_names_only_commands_and_options_that_exist(document: str) ->
         words = line.split()
         if words[0] not in COMMANDS:
             continue  # a sentence that goes on after the program's name
-        command: click.Command = main.get_command(click.Context(main), words[0])  # type: ignore[assignment]
+        command = main.get_command(click.Context(main), words[0])
+        assert command, words[0]
         if isinstance(command, click.Group) and len(words) > 1 and words[1] in command.commands:
             command = command.commands[words[1]]
         options = {name for parameter in command.params for name in parameter.opts} | {"--help"}

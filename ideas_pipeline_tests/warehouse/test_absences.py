@@ -28,13 +28,13 @@ def test_a_row_missing_from_a_judged_scope_becomes_a_candidate_and_is_not_yet_de
     assert (row["run_id"], row["noticed_at"], row["held_because"]) == ("night-2", night(2), None)
 
 
-def test_a_row_missing_from_an_unproven_scope_is_no_candidate(warehouse: Warehouse) -> None:
+def test_a_row_missing_from_an_unproven_scope_is_not_a_candidate(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2")], on=1)
     load(warehouse, "ideas", [idea("1")], on=2, scopes=[read("c1", judged=False)])
     assert candidates(warehouse, "ideas") == {}
 
 
-def test_a_row_whose_record_was_rejected_is_no_candidate(warehouse: Warehouse) -> None:
+def test_a_row_whose_record_was_rejected_is_not_a_candidate(warehouse: Warehouse) -> None:
     load(warehouse, "ideas", [idea("1"), idea("2")], on=1)
     load(warehouse, "ideas", [idea("1")], on=2, rejects=[reject("2")])
     assert candidates(warehouse, "ideas") == {}

@@ -85,7 +85,7 @@ def found(warehouse: Warehouse, zone: str = "UTC") -> dict[int, int]:
     return {day.day: round(rows) for day, rows in told.items()}
 
 
-def test_each_night_is_told_but_the_first_which_brings_all_there_ever_was(
+def test_each_night_is_listed_except_the_first_which_brings_everything(
     warehouse: Warehouse, other_warehouse: Warehouse
 ) -> None:
     for day, rows in ((10, 5_000), (11, 40), (12, 50)):
@@ -129,7 +129,7 @@ def test_a_run_a_few_hours_after_that_of_the_day_before_says_nothing(warehouse: 
 
 
 @pytest.mark.parametrize("mode", ["window", "replay"])
-def test_what_an_operator_had_read_anew_is_no_night(warehouse: Warehouse, mode: str) -> None:
+def test_what_an_operator_had_read_again_is_not_a_night(warehouse: Warehouse, mode: str) -> None:
     for day in (10, 11):
         ran(warehouse, at_night(day), 40)
     ran(warehouse, at_night(11, hour=9), 700, mode=mode)
@@ -137,7 +137,7 @@ def test_what_an_operator_had_read_anew_is_no_night(warehouse: Warehouse, mode: 
     assert found(warehouse) == {11: 40}
 
 
-def test_nothing_is_told_where_the_last_run_left_something_unread(warehouse: Warehouse) -> None:
+def test_no_night_is_listed_if_the_last_run_left_something_unread(warehouse: Warehouse) -> None:
     for day, verdict in ((10, "complete"), (11, "complete"), (12, "incomplete")):
         ran(warehouse, at_night(day), 40, verdict)
 

@@ -22,7 +22,7 @@ def test_values_that_nobody_knew_are_counted_by_column(warehouse: Warehouse, oth
     assert call_reading(other_warehouse, unknown_values, ["ideas"]) == {}
 
 
-def test_a_value_that_is_no_word_is_told_by_its_length(warehouse: Warehouse) -> None:
+def test_a_value_that_is_not_a_word_is_described_by_its_length(warehouse: Warehouse) -> None:
     rows = [idea("1", approval_status="ann@example.com"), idea("2", approval_status="x" * 41)]
     load(warehouse, "ideas", rows, on=1)
     [found] = call_reading(warehouse, unknown_values, ["ideas"]).values()

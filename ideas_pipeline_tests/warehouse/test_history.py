@@ -99,7 +99,7 @@ def test_a_value_that_comes_later_is_not_left_censored(warehouse: Warehouse) -> 
     assert censored(warehouse) == [("status", "new", False), ("challenge", "c1", True)]
 
 
-def test_no_value_is_no_row(warehouse: Warehouse) -> None:
+def test_a_missing_value_gets_no_row(warehouse: Warehouse) -> None:
     for on, approval in enumerate(["pending", None, "approved"], 1):
         see(warehouse, on, idea("1", approval_status=approval))
     assert past(warehouse, "approval") == [("pending", night(1), night(2)), ("approved", night(3), None)]

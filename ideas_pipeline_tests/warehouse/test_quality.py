@@ -212,7 +212,7 @@ def test_what_is_gone_counts_on_neither_side(warehouse: Warehouse) -> None:
     assert which(warehouse) == []
 
 
-def test_a_row_that_came_after_its_parent_was_read_is_no_difference(warehouse: Warehouse) -> None:
+def test_a_row_that_came_after_its_parent_was_read_is_not_a_difference(warehouse: Warehouse) -> None:
     call_writing(warehouse, start_run, RunStart("night-1", "https://api.example.com/v2/", READ))
     call_writing(warehouse, start_stream, "night-1", "ideas", READ)
     load(warehouse, "ideas", [idea("1", comment_count=1)], on=1)

@@ -42,7 +42,7 @@ def test_the_last_proof_stays_however_often_the_list_could_not_be_read_since(war
     assert nights(warehouse) == {"c1": [2, 9]}
 
 
-def test_a_replay_is_no_reading(warehouse: Warehouse) -> None:
+def test_a_replay_is_not_a_reading(warehouse: Warehouse) -> None:
     was_read(warehouse, 1, "c1")
     call_writing(warehouse, start_run, RunStart("night-9", "archive", night(9), mode="replay"))
     was_read(warehouse, 9, "c1")

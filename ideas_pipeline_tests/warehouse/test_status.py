@@ -32,7 +32,7 @@ def test_a_stream_is_proven_when_a_sync_last_proved_it(warehouse: Warehouse, oth
 
 
 @pytest.mark.parametrize("mode", ["window", "replay", "retry", "confirm"])
-def test_what_is_no_sync_proves_nothing(warehouse: Warehouse, mode: str) -> None:
+def test_what_is_not_a_sync_proves_nothing(warehouse: Warehouse, mode: str) -> None:
     a_run(warehouse, 1, "complete", "ideas")
     a_run(warehouse, 2, "complete", "ideas", mode=mode)
 
@@ -44,7 +44,7 @@ def test_what_is_no_sync_proves_nothing(warehouse: Warehouse, mode: str) -> None
     assert (ideas.finished_at, ideas.last_complete_at) == (night(1), night(1))
 
 
-def test_the_last_sync_that_ended_is_told_with_what_it_took(warehouse: Warehouse) -> None:
+def test_the_last_sync_that_ended_is_shown_with_what_it_took(warehouse: Warehouse) -> None:
     assert call_reading(warehouse, last_sync) is None
     a_run(warehouse, 1, "incomplete", "ideas", "votes", mode="full")
     call_writing(warehouse, start_run, RunStart("night-2", "https://api.example.com/v2", night(2)))
