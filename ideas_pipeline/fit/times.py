@@ -227,10 +227,18 @@ def _zones(shown: Sequence[_Shown]) -> list[str]:
 
 
 def _are_alike(zones: Iterable[str]) -> bool:
-    """Whether zones have the same offsets at a sample of moments of the last three years."""
+    """Whether zones have the same offsets on a sample of days of the last three years.
+
+    They may change their clocks at different hours of one day, as Havana and New York do.
+    """
     now = datetime.now(UTC)
-    moments = [now - timedelta(days=days) for days in range(0, 3 * 365, 13)]
-    return len({tuple(moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in moments) for zone in zones}) == 1
+    days = [now - timedelta(days=days) for days in range(1, 3 * 365, 13)]
+    first, *others = ([_offsets(zone, (day, day + timedelta(days=1))) for day in days] for zone in zones)
+    return all(a == b or a2 == b2 for other in others for (a, a2), (b, b2) in zip(first, other, strict=True))
+
+
+def _offsets(zone: str, moments: Iterable[datetime]) -> tuple[timedelta | None, ...]:
+    return tuple(moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in moments)
 
 
 def _as_text(offset: timedelta) -> str:

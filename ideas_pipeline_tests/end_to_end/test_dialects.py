@@ -206,8 +206,10 @@ READABLE = [name for name, dialect in DIALECTS.items() if not dialect.refused]
 def test_the_warehouse_is_true_in_every_dialect(
     name: str, sqlite_url: str, tmp_path: Path, tls: ssl.SSLContext
 ) -> None:
+    # Lists that change while they are read are proven in every run only if pages have room for the overlap.
+    size = 12 if DIALECTS[name].restless else 6
     with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
-        assert_read_true([name], warehouse, tmp_path, tls, seed=3, size=6)
+        assert_read_true([name], warehouse, tmp_path, tls, seed=3, size=size)
 
 
 @pytest.mark.parametrize("name", [name for name in DIALECTS if name not in READABLE])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email.utils import format_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.fit import times
 from ideas_pipeline.fit.draft import Draft
 from ideas_pipeline.fit.evidence import Exchange
 from ideas_pipeline.fit.times import fit_timezone
@@ -40,6 +42,19 @@ def test_the_same_moment_in_both_forms_all_the_year_shows_the_zone() -> None:
     moments = [datetime(2026, month, 3, 12, tzinfo=UTC) for month in MONTHS]
     records = [{"created_at": naive(m, "America/New_York"), "created_ts": int(m.timestamp())} for m in moments]
     assert asked(records).contract.timezone == "America/New_York"
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_zones_that_change_their_clocks_at_another_hour_of_the_same_day_are_alike(
+    hour: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            return cls(2026, 11, 1, hour, 30, tzinfo=tz)  # in New York, clocks change at 06:00 UTC, in Havana at 05:00
+
+    monkeypatch.setattr(times, "datetime", Clock)
+    test_the_same_moment_in_both_forms_all_the_year_shows_the_zone()
 
 
 def test_an_offset_of_one_season_is_proposed_but_not_written() -> None:
