@@ -19,6 +19,7 @@ from ideas_pipeline.archive.retention import prune
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
@@ -82,8 +83,7 @@ def open_client(settings: Settings, contract: Contract) -> IdeasApi:
         contract,
         settings.base_url(contract),
         Credentials(settings.client_id or "", secret),
-        settings.token_store,
-        settings.state_dir,
+        FileHome(settings.token_store, settings.state_dir),
         listener,
     )
 

@@ -98,13 +98,11 @@ def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
     """Who uses the API account on this machine, and whether that can be known."""
     from ideas_pipeline.app import open_client
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.ideas_api.run_lock import run_lock_holder
 
     if settings.simulated:
         return None, False
     try:
-        api = open_client(settings, contract)
-        return run_lock_holder(api.state, api.auth.account), True
+        return open_client(settings, contract).store.holder(), True
     except (SettingsError, OSError):
         return None, False
 

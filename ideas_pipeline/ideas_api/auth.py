@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from ideas_pipeline.contract.auth import Auth as AuthContract
 from ideas_pipeline.contract.auth import AuthRequest, TokenRequest
 from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RateLimited, Unavailable
+from ideas_pipeline.ideas_api.account_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.auth_responses import (
     credentials_error,
     expiry,
@@ -26,7 +27,6 @@ from ideas_pipeline.ideas_api.auth_responses import (
 )
 from ideas_pipeline.ideas_api.callback import Expected, ListenerSettings, listening
 from ideas_pipeline.ideas_api.responses import Response
-from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
 from ideas_pipeline.ideas_api.transport import Parameters, Transport
 from ideas_pipeline.logs import logger
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
-from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from ideas_pipeline.errors import (
     UnexpectedResponse,
 )
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.account_store import AccountHome, AccountStore
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
@@ -30,8 +30,6 @@ from ideas_pipeline.ideas_api.composite_ids import path_values
 from ideas_pipeline.ideas_api.field_map import present
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Position
 from ideas_pipeline.ideas_api.responses import Response
-from ideas_pipeline.ideas_api.run_lock import run_lock
-from ideas_pipeline.ideas_api.token_store import TokenStore
 from ideas_pipeline.ideas_api.transport import NO_PARAMETERS, Parameters, Transport
 from ideas_pipeline.ideas_api.urls import checked_base_url, stays_in_place
 
@@ -43,14 +41,14 @@ class IdeasApi:
         contract: what the API looks like.
         auth: the account's access.
         transport: the connections.
-        state: the folder that the processes of this machine share.
+        store: the state of the account, which all who use it share.
     """
 
-    def __init__(self, contract: Contract, auth: Auth, transport: Transport, state: Path) -> None:
+    def __init__(self, contract: Contract, auth: Auth, transport: Transport, store: AccountStore) -> None:
         self.contract = contract
         self.auth = auth
         self.transport = transport
-        self.state = state
+        self.store = store
         self._authenticated = AuthenticatedTransport(auth, transport)
 
     @classmethod
@@ -59,8 +57,7 @@ class IdeasApi:
         contract: Contract,
         base_url: str,
         credentials: Credentials,
-        token_store: Path,
-        state: Path,
+        home: AccountHome,
         listener: ListenerSettings | None = None,
     ) -> IdeasApi:
         """Create a client. It sends nothing yet: the first call logs in.
@@ -69,18 +66,16 @@ class IdeasApi:
             contract: what the API looks like.
             base_url: the API's address.
             credentials: client id and secret of the API client.
-            token_store: the file that keeps the tokens between runs.
-            state: the folder in which the processes of this machine share the account's request budget and run lock.
+            home: where the account's tokens, request budget and run lock are kept.
             listener: where to listen for the auth code, if the API client has an endpoint.
 
         Raises:
             ContractError: the base URL is neither HTTPS nor on this machine.
         """
-        account = credentials.fingerprint(checked_base_url(base_url))
-        budget = state / f"account-{account[:16]}.budget"
-        transport = Transport(base_url, contract.limits, budget, contract.auth.expired)
-        auth = Auth(contract.auth, credentials, TokenStore(token_store), transport, listener)
-        return cls(contract, auth, transport, state)
+        store = home.account(credentials.fingerprint(checked_base_url(base_url)))
+        transport = Transport(base_url, contract.limits, store.budget(contract.limits), contract.auth.expired)
+        auth = Auth(contract.auth, credentials, store.tokens, transport, listener)
+        return cls(contract, auth, transport, store)
 
     def with_contract(self, contract: Contract) -> IdeasApi:
         """A client with the same login and connections, but another contract for the streams."""
@@ -118,9 +113,9 @@ class IdeasApi:
             return None
         return str(role) if isinstance(role, str | int) else None
 
-    def run_lock(self, what: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Hold the account's run lock (see ``run_lock``): other runs wait, and this one waits for them."""
-        return run_lock(self.state, self.auth.account, what, say)
+    def run_lock(self, what: str, say: Callable[[str], None]) -> AbstractContextManager[int | None]:
+        """Hold the account's run lock (see ``AccountStore``): other runs wait, and this one waits for them."""
+        return self.store.run_lock(what, say)
 
     def request(
         self,

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from ideas_pipeline.contract.auth import ExpiredToken
 from ideas_pipeline.contract.model import Limits
 from ideas_pipeline.contract.types import SendAs
 from ideas_pipeline.errors import ContractError, IdeasApiError, Unavailable
+from ideas_pipeline.ideas_api.account_store import RequestBudget
 from ideas_pipeline.ideas_api.bounded_reading import Allowance, BoundedAdapter, read_body, reading_within
 from ideas_pipeline.ideas_api.error_bodies import stated_error
 from ideas_pipeline.ideas_api.http_errors import (
@@ -36,7 +36,7 @@ from ideas_pipeline.ideas_api.http_errors import (
     unavailable,
 )
 from ideas_pipeline.ideas_api.json_body import Parsed, decode, may_exceed
-from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit, RateLimiter
+from ideas_pipeline.ideas_api.rate_limit import ConcurrencyLimit
 from ideas_pipeline.ideas_api.refusals import rate_limit_sign, refuses_token, retryable_status
 from ideas_pipeline.ideas_api.responses import (
     Response,
@@ -110,7 +110,7 @@ class Transport:
     Args:
         base_url: the API's address.
         limits: the contract's limits.
-        budget: the file in which all processes that use the account share its rates.
+        budget: the rates, which all who use the account share.
         expired: what the contract says about expired tokens.
 
     Attributes:
@@ -128,7 +128,7 @@ class Transport:
         self,
         base_url: str,
         limits: Limits,
-        budget: Path,
+        budget: RequestBudget,
         expired: ExpiredToken = _RECOGNIZED,
     ) -> None:
         self.base_url = checked_base_url(base_url)
@@ -140,7 +140,7 @@ class Transport:
         self._limits = limits
         self._lock = threading.Lock()
         self._concurrency = ConcurrencyLimit(limits.concurrency)
-        self._rate = RateLimiter(limits, budget)
+        self._budget = budget
         self._proxies = requests.utils.get_environ_proxies(self.base_url)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session = requests.Session()
@@ -267,7 +267,7 @@ class Transport:
         if not self._concurrency.acquire(call.remaining):
             raise no_free_connection(self._concurrency.current, self._limits.deadline)
         try:
-            seconds = self._rate.wait(call.remaining)
+            seconds = self._budget.wait(call.remaining)
             if seconds is not None:
                 raise budget_used_up(seconds)
             # Read after the wait: only a request that is sent after a refusal tells something new about the load.

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ideas_pipeline.app import run_archive
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.sync.run import Full
@@ -60,7 +61,7 @@ def main() -> None:
         contract = load_contract(folder / "contract.yaml")
         with api_server("S", folder) as url:
             credentials = Credentials("benchmark", "any")
-            api = IdeasApi.connect(contract, f"{url}v2/", credentials, folder / "tokens.json", folder)
+            api = IdeasApi.connect(contract, f"{url}v2/", credentials, FileHome(folder / "tokens.json", folder))
             without, with_it = list[Measured](), list[Measured]()
             for n in range(pairs + 1):
                 without.append(measure(api, folder / f"without-{n}", 0))

@@ -20,6 +20,7 @@ from typing import Any
 import requests
 
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.page_reader import PageReader
@@ -46,7 +47,7 @@ def contestants(url: str, folder: Path) -> dict[str, Callable[[int], Any]]:
     """By name, a function that requests page n."""
     local = threading.local()
     paging = CONTRACT.streams["votes"].paging
-    api = IdeasApi.connect(CONTRACT, url, Credentials("id", "secret"), folder / "tokens.json", folder)
+    api = IdeasApi.connect(CONTRACT, url, Credentials("id", "secret"), FileHome(folder / "tokens.json", folder))
     reader = PageReader(CONTRACT)
 
     def bare(n: int) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.living import LivingCommunity
@@ -120,7 +121,7 @@ def as_of(engine: sa.Engine, moment: datetime) -> Past:
 
 def _sync(contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, mode: Mode) -> None:
     engine_of_a_stream.BATCH_SCOPES = 4  # small batches: more moments at which a kill could hurt
-    api = IdeasApi.connect(contract, base_url, credentials, folder / "tokens.json", folder)
+    api = IdeasApi.connect(contract, base_url, credentials, FileHome(folder / "tokens.json", folder))
     with Warehouse.open(url, COMMUNITY) as warehouse:
         sync_with(api, warehouse, mode=mode)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
@@ -55,8 +56,7 @@ def api_of(simulator: Simulator, folder: Path, contract: Contract | None = None)
         contract or simulator.contract,
         simulator.base_url,
         Credentials(simulator.client_id, simulator.client_secret),
-        folder / "tokens.json",
-        folder,
+        FileHome(folder / "tokens.json", folder),
     )
 
 

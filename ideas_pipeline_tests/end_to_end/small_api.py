@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.sync.run import Full, RunResult
@@ -63,7 +64,7 @@ def read(
 
 def api_of(server: ScriptedServer, folder: Path, contract: Contract) -> IdeasApi:
     """A client of the server."""
-    return IdeasApi.connect(contract, server.base_url, Credentials("id", "secret"), folder / "t.json", folder)
+    return IdeasApi.connect(contract, server.base_url, Credentials("id", "secret"), FileHome(folder / "t.json", folder))
 
 
 def column(warehouse: Warehouse, name: str) -> dict[str, Any]:

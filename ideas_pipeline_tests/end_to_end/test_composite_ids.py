@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.probe.probe import check
@@ -144,7 +145,7 @@ def test_check_finds_nothing_to_mend(tmp_path: Path) -> None:
 
 
 def connected(contract: Contract, base_url: str, credentials: Credentials, folder: Path) -> IdeasApi:
-    return IdeasApi.connect(contract, base_url, credentials, folder / "tokens.json", folder)
+    return IdeasApi.connect(contract, base_url, credentials, FileHome(folder / "tokens.json", folder))
 
 
 # -- ideas that each challenge numbers: what hangs on them is found by both ids

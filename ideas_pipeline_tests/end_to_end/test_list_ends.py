@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import trustme
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.probe import probe
@@ -53,7 +54,9 @@ def api(lists: Lists, contract: Contract, folder: Path, tls: trustme.CA | None =
     with serving(answer, tls) as server:
         limits = contract.limits.model_copy(update={"attempts": 2, "deadline": 20.0})
         patient = contract.model_copy(update={"limits": limits})
-        yield IdeasApi.connect(patient, server.base_url, Credentials("id", "secret"), folder / "tokens.json", folder)
+        yield IdeasApi.connect(
+            patient, server.base_url, Credentials("id", "secret"), FileHome(folder / "tokens.json", folder)
+        )
 
 
 def synced(lists: Lists, warehouse: Warehouse, folder: Path, paging: Mapping[str, Any] | None = None) -> RunResult:

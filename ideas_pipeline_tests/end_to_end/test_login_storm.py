@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.auth import ApiClient
@@ -20,7 +21,9 @@ CHANGES = {"limits": {"concurrency": THREADS, "attempts": 6, "deadline": 60}}
 
 def _process(base_url: str, client_id: str, client_secret: str, store: Path) -> int:
     """One worker process: many threads ask for the same list. Returns how many answers came."""
-    api = IdeasApi.connect(contract_with(CHANGES), base_url, Credentials(client_id, client_secret), store, store.parent)
+    api = IdeasApi.connect(
+        contract_with(CHANGES), base_url, Credentials(client_id, client_secret), FileHome(store, store.parent)
+    )
     with ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(lambda _: api.request("challenges", "", 1), range(THREADS * CALLS)))
     return sum(len(answer.body["data"]) == 6 for answer in answers)

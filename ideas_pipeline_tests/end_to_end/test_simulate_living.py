@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.simulator.community import generate
@@ -33,7 +34,7 @@ def test_the_warehouse_equals_the_living_community_after_each_move_of_the_clock(
     options = ["--living", "--seed", str(SEED), *options]
     with simulate(tmp_path, *options) as served, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         credentials = Credentials(served["client_id"], served["client_secret"])
-        api = IdeasApi.connect(contract, served["base_url"], credentials, tmp_path / "tokens.json", tmp_path)
+        api = IdeasApi.connect(contract, served["base_url"], credentials, FileHome(tmp_path / "tokens.json", tmp_path))
         clock = served["base_url"].replace("/v2/", "/_control/clock")
         assert sync_with(api, warehouse, mode=Full()).verdict == "complete"
         assert_true_to(warehouse.engine, COMMUNITY, contract, truth)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.privacy import Privacy
@@ -65,7 +66,7 @@ def sync(simulators: Simulators, community: str, warehouses: Warehouses, folder:
     options.setdefault("mode", Full())
     simulator = simulators[community]
     credentials = Credentials(simulator.client_id, simulator.client_secret)
-    api = IdeasApi.connect(CONTRACT, simulator.base_url, credentials, folder / f"{community}.json", folder)
+    api = IdeasApi.connect(CONTRACT, simulator.base_url, credentials, FileHome(folder / f"{community}.json", folder))
     return sync_with(api, warehouses[community], **options)
 
 
@@ -119,7 +120,7 @@ def _sync(
     contract: Contract, base_url: str, credentials: Credentials, folder: Path, url: str, community: str, run_id: str
 ) -> None:
     engine_of_a_stream.BATCH_SCOPES = 4  # small batches: more transactions that could meet
-    api = IdeasApi.connect(contract, base_url, credentials, folder / f"{community}.json", folder)
+    api = IdeasApi.connect(contract, base_url, credentials, FileHome(folder / f"{community}.json", folder))
     with Warehouse.open(url, community) as warehouse:
         result = sync_with(api, warehouse, mode=Full(), run_id=run_id)
     assert result.verdict == "complete", [s.reason for s in result.streams]

@@ -26,6 +26,7 @@ from ideas_pipeline.fit.fit import infer
 from ideas_pipeline.fit.recorded import below
 from ideas_pipeline.fit.session import Session
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.page_reader import PageReader
@@ -196,7 +197,7 @@ def fitted(
 ) -> tuple[Draft, int]:
     """What ``fit`` makes of a simulated API whose contract file has ``stated``, and how many requests it sent."""
     credentials = Credentials(simulator.client_id, simulator.client_secret)
-    client = IdeasApi.connect(contract, simulator.base_url, credentials, folder / "tokens.json", folder)
+    client = IdeasApi.connect(contract, simulator.base_url, credentials, FileHome(folder / "tokens.json", folder))
     draft = Draft(contract.model_dump(by_alias=True), misfits, frozenset(stated))
     exchanges = below(read_file(recorded), simulator.base_url) if recorded else []
     infer(draft, exchanges, Session(client.transport, credentials, most, lambda _: None), credentials)
@@ -214,7 +215,7 @@ def record_visit(simulator: Simulator, folder: Path) -> Path:
     """A HAR of a login and one visit of each list, as a browser records it."""
     contract = simulator.contract.model_copy(update={"limits": unlimited().limits})
     credentials = Credentials(simulator.client_id, simulator.client_secret)
-    client = IdeasApi.connect(contract, simulator.base_url, credentials, folder / "visitor.json", folder)
+    client = IdeasApi.connect(contract, simulator.base_url, credentials, FileHome(folder / "visitor.json", folder))
     entries: list[dict[str, Any]] = []
     with recording(entries):
         reader = PageReader(contract)

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import trustme
 
 from ideas_pipeline.contract.model import Limits
+from ideas_pipeline.ideas_api.rate_limit import RateLimiter
 from ideas_pipeline.ideas_api.transport import Transport
 
 
@@ -106,7 +107,7 @@ def limits(**changed: Any) -> Limits:
 
 def transport(server: ScriptedServer, **changed: Any) -> Transport:
     """A transport to ``server`` with such limits. Without rates among them no budget is kept, and no file is made."""
-    return Transport(server.base_url, limits(**changed), Path("unused"))
+    return Transport(server.base_url, limits(**changed), RateLimiter(limits(**changed), Path("unused")))
 
 
 def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:

@@ -16,7 +16,7 @@ from ideas_pipeline.errors import (
     RateLimited,
 )
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
-from ideas_pipeline.ideas_api.token_store import TokenStore
+from ideas_pipeline.ideas_api.token_file import TokenFile
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth, contract_auth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving, transport
@@ -125,7 +125,7 @@ def test_tokens_of_another_address_or_client_are_not_used(store: Path) -> None:
     with serving(ScriptedAuth()) as first, serving(ScriptedAuth()) as second:
         Caller(first.base_url, store).call()
         Caller(second.base_url, store).call()
-        other = Auth(contract_auth(), Credentials("other", "word"), TokenStore(store), transport(second), None)
+        other = Auth(contract_auth(), Credentials("other", "word"), TokenFile(store), transport(second), None)
         with pytest.raises(AuthenticationError, match="the API refuses the client id and secret"):
             other.header()
     assert second.paths() == ["auth/code", "auth", "ideas", "auth/code"]

@@ -16,6 +16,7 @@ from ideas_pipeline.errors import (
     Unavailable,
 )
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
@@ -27,7 +28,7 @@ FIRST = pagination.first(load_contract(None).streams["votes"].paging)
 
 def client(base_url: str, store: Path) -> IdeasApi:
     contract = load_contract(None).model_copy(update={"limits": limits(attempts=1)})
-    return IdeasApi.connect(contract, base_url, Credentials(CLIENT_ID, CLIENT_SECRET), store, store.parent)
+    return IdeasApi.connect(contract, base_url, Credentials(CLIENT_ID, CLIENT_SECRET), FileHome(store, store.parent))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.contract.paging import NextLinkPaging, Total
 from ideas_pipeline.errors import RateLimited, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.auth_responses import expiry
 from ideas_pipeline.ideas_api.client import IdeasApi
@@ -41,7 +42,9 @@ def client_of(server: ScriptedServer, store: Path, ideas: Stream = IDEAS, **boun
     """A client of ``server`` that reads ``ideas`` as stated, within ``bounds``."""
     changed = {"limits": limits(**bounds), "streams": {**CONTRACT.streams, "ideas": ideas}}
     credentials = Credentials(CLIENT_ID, CLIENT_SECRET)
-    return IdeasApi.connect(CONTRACT.model_copy(update=changed), server.base_url, credentials, store, store.parent)
+    return IdeasApi.connect(
+        CONTRACT.model_copy(update=changed), server.base_url, credentials, FileHome(store, store.parent)
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline.errors import Unavailable, UnexpectedResponse
+from ideas_pipeline.ideas_api.rate_limit import RateLimiter
 from ideas_pipeline.ideas_api.transport import Transport
 from ideas_pipeline_tests.ideas_api.hostile_server import HEAD, LONGEST, HostileServer, dripping, hostile
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, limits, serving, transport
@@ -34,7 +35,7 @@ DRIPS = {
 
 
 def sender(server: HostileServer, **changed: object) -> Transport:
-    return Transport(server.base_url, limits(**changed), Path("unused"))
+    return Transport(server.base_url, limits(**changed), RateLimiter(limits(**changed), Path("unused")))
 
 
 @pytest.mark.parametrize("answer", DRIPS.values(), ids=DRIPS.keys())

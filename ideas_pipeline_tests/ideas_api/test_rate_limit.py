@@ -35,6 +35,10 @@ def rate(file: Path, per_second: float | None = None, per_hour: int | None = Non
     return RateLimiter(limits(requests_per_second=per_second, requests_per_hour=per_hour), file)
 
 
+def limited(base_url: str, file: Path, **changed: Any) -> Transport:
+    return Transport(base_url, limits(**changed), RateLimiter(limits(**changed), file))
+
+
 def noted_in(file: Path) -> dict[str, Any]:
     """The state in the file: its first line. After it may be the rest of a longer line before."""
     state: dict[str, Any] = json.loads(file.read_bytes().splitlines()[0])
@@ -183,7 +187,7 @@ def test_a_killed_process_does_not_keep_the_lock_of_the_file(file: Path) -> None
 
 def test_a_used_up_budget_sends_nothing_and_says_when_to_try_again(file: Path) -> None:
     with serving(in_turn(Answer())) as server:
-        sender = Transport(server.base_url, limits(requests_per_hour=3), file)
+        sender = limited(server.base_url, file, requests_per_hour=3)
         for _ in range(3):
             sender.send("GET", "ideas")
         with pytest.raises(RateLimited, match=r"used up\. Try again after 20.* UTC, in \d+ minutes") as caught:
@@ -196,7 +200,7 @@ def test_a_used_up_budget_sends_nothing_and_says_when_to_try_again(file: Path) -
 def test_each_retry_and_each_redirect_counts(file: Path) -> None:
     there = Answer(302, headers={"Location": "there"})
     with serving(in_turn(Answer(503), there, Answer(503, headers={"Retry-After": "0"}))) as server:
-        sender = Transport(server.base_url, limits(requests_per_hour=3, attempts=10), file)
+        sender = limited(server.base_url, file, requests_per_hour=3, attempts=10)
         with pytest.raises(RateLimited, match="requests_per_hour") as caught:
             sender.send("GET", "ideas")
     assert len(server.requests) == caught.value.requests == 3
@@ -248,7 +252,7 @@ def test_fewer_requests_are_in_flight_after_the_server_was_overloaded() -> None:
 
     refused = Answer(503, headers={"Retry-After": "0"})
     with serving(in_turn(refused, Answer(body={}, before=count))) as server, ThreadPoolExecutor(16) as pool:
-        sender = Transport(server.base_url, limits(concurrency=8), Path("unused"))
+        sender = limited(server.base_url, Path("unused"), concurrency=8)
         sender.send("GET", "ideas")
         list(pool.map(lambda n: sender.send("GET", f"ideas/{n}"), range(15)))
     assert most <= 4

@@ -10,10 +10,11 @@ from ideas_pipeline.errors import (
     ContractError,
     Unavailable,
 )
+from ideas_pipeline.ideas_api.rate_limit import RateLimiter
 from ideas_pipeline.ideas_api.transport import Parameters, Transport
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, in_turn, limits, serving, transport
 
-UNUSED = Path("unused")
+UNUSED = RateLimiter(limits(), Path("unused"))
 FINE = Answer(body={"fine": True})
 
 

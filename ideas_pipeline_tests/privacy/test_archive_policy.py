@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.page_places import Places
@@ -96,7 +97,9 @@ def night(
     server: ScriptedServer, contract: Contract, warehouse: Warehouse, folder: Path, policy: Policy
 ) -> tuple[RunResult, Privacy]:
     privacy = Privacy(contract, COMMUNITY, policy, folder=folder, key="a key for tests alone", archive=folder / "pages")
-    client = IdeasApi.connect(contract, server.base_url, Credentials("me", "s3cret"), folder / "tokens.json", folder)
+    client = IdeasApi.connect(
+        contract, server.base_url, Credentials("me", "s3cret"), FileHome(folder / "tokens.json", folder)
+    )
     with Writer(folder / "pages", "1", privacy.mark) as writer:
         archive = RunArchive(writer, contract, privacy)
         return sync_with(client, warehouse, mode=Full(), run_id="1", privacy=privacy, archive=archive), privacy

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ideas_pipeline.archive.writer import Writer
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.privacy.key import Key
@@ -51,7 +52,9 @@ def night(
 ) -> RunResult:
     """One archived run under ``policy``."""
     privacy = privacy_of(policy, folder)
-    api = IdeasApi.connect(CONTRACT, server.base_url, Credentials("me", "s3cret"), folder / "tokens.json", folder)
+    api = IdeasApi.connect(
+        CONTRACT, server.base_url, Credentials("me", "s3cret"), FileHome(folder / "tokens.json", folder)
+    )
     with Writer(folder / "archive", run, privacy.mark) as writer:
         archive = RunArchive(writer, CONTRACT, privacy)
         return sync_with(api, warehouse, mode=Full(), run_id=run, privacy=privacy, archive=archive, **options)

@@ -15,6 +15,7 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.yaml_file import to_yaml
 from ideas_pipeline.errors import AccessDenied, AuthenticationError, NotFound, Unavailable
+from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.probe import probe
@@ -50,7 +51,7 @@ def walk(tmp_path: Path) -> Callable[..., dict[str, Step]]:
         limits = contract.limits.model_copy(update={"attempts": 1})
 
         def connect(c: Contract) -> IdeasApi:
-            return IdeasApi.connect(c, simulator.base_url, credentials, tmp_path / "tokens.json", tmp_path)
+            return IdeasApi.connect(c, simulator.base_url, credentials, FileHome(tmp_path / "tokens.json", tmp_path))
 
         patient = contract.model_copy(update={"limits": limits})
         return {step.name: step for step in probe.check(patient, connect)}

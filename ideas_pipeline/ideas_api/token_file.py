@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import Timeout
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
+from ideas_pipeline.ideas_api.account_store import Tokens, tokens_from
 from ideas_pipeline.logs import logger
 from ideas_pipeline.times import duration
 
@@ -22,24 +23,7 @@ _LONGEST_WAIT = 1800.0
 _POLL = 0.01
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """A token pair.
-
-    Attributes:
-        access_token: the token that API calls carry.
-        refresh_token: empty if there is none to use.
-        expires_at: when to renew the access token, in seconds since 1970; None if unknown.
-        issued_to: a fingerprint of the client id and the API's address.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_at: float | None
-    issued_to: str
-
-
-class TokenStore:
+class TokenFile:
     """One file with one token pair. Hold ``lock`` from reading the pair until the new one is written."""
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +42,7 @@ class TokenStore:
         except OSError as error:
             raise self._unusable("read", error) from None
         try:
-            tokens = _tokens(json.loads(stored))
+            tokens = tokens_from(json.loads(stored))
         except (ValueError, RecursionError):
             tokens = None
         if tokens is None:
@@ -96,15 +80,3 @@ class TokenStore:
             f"the token store {self.path} cannot be {done}: {error.strerror or 'unknown reason'}",
             hint=private_file.remedy(error, "Set IDEAS_TOKEN_STORE to a file in a folder that this user may write to."),
         )
-
-
-def _tokens(stored: object) -> Tokens | None:
-    match stored:
-        case {
-            "access_token": str(access),
-            "refresh_token": str(refresh),
-            "expires_at": float() | int() | None as expires_at,
-            "issued_to": str(issued_to),
-        }:
-            return Tokens(access, refresh, expires_at, issued_to)
-    return None

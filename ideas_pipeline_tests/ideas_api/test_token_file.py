@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ideas_pipeline.errors import AuthenticationError
-from ideas_pipeline.ideas_api.token_store import Tokens, TokenStore
+from ideas_pipeline.ideas_api.account_store import Tokens
+from ideas_pipeline.ideas_api.token_file import TokenFile
 from ideas_pipeline_tests.processes import at_the_same_time
 
 TOKENS = Tokens(access_token="canary-a", refresh_token="canary-b", expires_at=12.5, issued_to="who")
@@ -21,7 +22,7 @@ def _mode(path: Path) -> int:
 
 
 def test_written_tokens_are_read_back_and_the_folder_is_created(tmp_path: Path) -> None:
-    store = TokenStore(tmp_path / "a" / "b" / "tokens.json")
+    store = TokenFile(tmp_path / "a" / "b" / "tokens.json")
     assert store.read() is None
     with store.lock():
         store.write(TOKENS)
@@ -30,7 +31,7 @@ def test_written_tokens_are_read_back_and_the_folder_is_created(tmp_path: Path) 
 
 
 def test_the_files_are_readable_by_their_owner_only_and_leave_no_copies(tmp_path: Path) -> None:
-    store = TokenStore(tmp_path / "tokens.json")
+    store = TokenFile(tmp_path / "tokens.json")
     (tmp_path / "tokens.json.new").write_text("left behind by a killed process")
     before = os.umask(0)
     try:
@@ -45,7 +46,7 @@ def test_the_files_are_readable_by_their_owner_only_and_leave_no_copies(tmp_path
 
 
 def test_a_file_that_others_can_read_is_closed_to_them_and_used(tmp_path: Path) -> None:
-    store = TokenStore(tmp_path / "tokens.json")
+    store = TokenFile(tmp_path / "tokens.json")
     store.write(TOKENS)
     store.path.chmod(0o644)
     assert store.read() == TOKENS
@@ -56,7 +57,7 @@ def test_a_file_that_others_can_read_is_closed_to_them_and_used(tmp_path: Path) 
 def test_a_corrupt_file_counts_as_no_tokens(
     tmp_path: Path, changed: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = TokenStore(tmp_path / "tokens.json")
+    store = TokenFile(tmp_path / "tokens.json")
     store.write(TOKENS)
     store.path.write_text(json.dumps(json.loads(store.path.read_text()) | changed))
     assert store.read() is None
@@ -64,15 +65,15 @@ def test_a_corrupt_file_counts_as_no_tokens(
 
 
 def test_a_link_to_a_file_of_tokens_is_refused(tmp_path: Path) -> None:
-    elsewhere = TokenStore(tmp_path / "elsewhere")
+    elsewhere = TokenFile(tmp_path / "elsewhere")
     elsewhere.write(TOKENS)
     (tmp_path / "tokens.json").symlink_to(elsewhere.path)
     with pytest.raises(AuthenticationError, match=r"tokens\.json cannot be read: it is a link"):
-        TokenStore(tmp_path / "tokens.json").read()
+        TokenFile(tmp_path / "tokens.json").read()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    store = TokenStore(tmp_path / "tokens.json")
+    store = TokenFile(tmp_path / "tokens.json")
     store.write(TOKENS)
     over = threading.Event()
     seen = []
@@ -92,10 +93,10 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    store = TokenStore(tmp_path / "file" / "tokens.json")
+    store = TokenFile(tmp_path / "file" / "tokens.json")
     with pytest.raises(AuthenticationError, match=r"token store .* cannot be written.*IDEAS_TOKEN_STORE"), store.lock():
         pass
-    folder = TokenStore(tmp_path)
+    folder = TokenFile(tmp_path)
     with pytest.raises(AuthenticationError, match="IDEAS_TOKEN_STORE"):
         folder.write(TOKENS)
     with pytest.raises(AuthenticationError, match=r"token store .* cannot be read.*IDEAS_TOKEN_STORE"):
@@ -107,7 +108,7 @@ def test_tokens_are_not_shown(tmp_path: Path) -> None:
 
 
 def _add_one(path: Path, times: int) -> None:
-    store = TokenStore(path)
+    store = TokenFile(path)
     for _ in range(times):
         with store.lock():
             tokens = store.read()
@@ -122,6 +123,6 @@ def test_the_lock_keeps_processes_and_threads_apart(tmp_path: Path) -> None:
         at_the_same_time(_add_one, *[(path, 20)] * 2)
         for adding in ours:
             adding.result()
-    tokens = TokenStore(path).read()
+    tokens = TokenFile(path).read()
     assert tokens is not None
     assert tokens.expires_at == 80
