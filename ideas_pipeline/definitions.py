@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from ideas_pipeline.communities import load_settings
 from ideas_pipeline.defs.alert_sensors import alert_sensors
 from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
@@ -18,7 +19,7 @@ from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.defs.second_try import second_try_schedules
 from ideas_pipeline.defs.specs import SIMULATED
 from ideas_pipeline.logs import logger
-from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
 # The settings of `make demo`, so that the UI shows the same warehouse.

@@ -17,12 +17,12 @@ _LARGEST = 2**20
 _REPLACED = re.compile(r"\$\{[^}]*\}")
 
 
-def read(file: Path, prefix: str) -> dict[str, str]:
+def read(file: Path, prefix: str | tuple[str, ...]) -> dict[str, str]:
     """Read the values of a file by name; an empty dict if there is no such file.
 
     Args:
         file: the file.
-        prefix: names that start with it are ours: their values must be unambiguous.
+        prefix: names that start with it, or with one of several, are ours: their values must be unambiguous.
 
     Raises:
         EnvFileError: with one sentence per line that is wrong.
@@ -40,7 +40,7 @@ def read(file: Path, prefix: str) -> dict[str, str]:
     return parse(text, str(file), prefix)
 
 
-def parse(text: str, file: str, prefix: str) -> dict[str, str]:
+def parse(text: str, file: str, prefix: str | tuple[str, ...]) -> dict[str, str]:
     """Read the values of a text by name, as ``read`` does. Errors name ``file``."""
     bindings = list(parse_stream(io.StringIO(text)))
     if problems := [f"{file}, line {_line(b)}: {what}" for b in bindings for what in _problems(b, prefix)]:
@@ -48,7 +48,7 @@ def parse(text: str, file: str, prefix: str) -> dict[str, str]:
     return {b.key: b.value for b in bindings if b.key and b.value is not None}
 
 
-def _problems(binding: Binding, prefix: str) -> Iterator[str]:
+def _problems(binding: Binding, prefix: str | tuple[str, ...]) -> Iterator[str]:
     if binding.error:
         yield "this is not NAME=value, or a quote is not closed. Fix or remove the line."
     elif binding.key is None:

@@ -1,4 +1,6 @@
-"""The whole configuration, read once from the environment or ``.env`` and validated. Secrets are never printed.
+"""The settings of a community, and how they are read from the environment or ``.env``. Secrets are never printed.
+
+``communities`` chooses between these sources and ``ideas_pipeline.yaml``.
 
 A variable of the environment overrides the same one in ``.env``. An empty value counts as not set. Under Dagster it is
 the other way round: Dagster copies ``.env`` into the environment before this code runs, over variables that exist
@@ -10,12 +12,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ideas_pipeline import env_file, errors
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
 
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
-_OTHER_NAMES = {"IDEAS_DEBUG"}  # only the command line reads it
+CONFIG = "IDEAS_CONFIG"
+_OTHER_NAMES = {CONFIG, "IDEAS_DEBUG"}  # read by communities.py and by the command line
 
 Weekday = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 _CHOICE = "keep, hash or drop"
@@ -47,7 +50,7 @@ _CHOICE = "keep, hash or drop"
 class Settings(BaseModel):
     """The configuration of one community. Each field's description completes the sentence "IDEAS_… must be …".
 
-    Only ``load_settings`` reads the environment: an instance that is built directly does not.
+    Only ``from_environment`` reads the environment: an instance that is built directly does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
@@ -80,6 +83,7 @@ class Settings(BaseModel):
     )
     callback_seconds: float = Field(120, gt=0, description="a number of seconds greater than 0")
     schedule_hour: int = Field(2, ge=0, le=23, description="a whole hour from 0 to 23")
+    schedule_minute: int = Field(0, ge=0, le=59, description="a whole minute from 0 to 59")
     timezone: Zone = Field("UTC", description="the name of a time zone, such as Europe/Madrid or UTC")
     full_weekday: Weekday = Field("sunday", description=f"one of {', '.join(get_args(Weekday))}")
     verify_days: int = Field(14, ge=1, description="a whole number of days greater than 0")
@@ -111,6 +115,18 @@ class Settings(BaseModel):
     pii_key: SecretStr | None = Field(None, min_length=16, description="a secret of at least 16 characters")
     erase_deleted_accounts: bool = Field(True, description="true or false")
 
+    _file: Path | None = PrivateAttr(None)
+
+    def read_from(self, file: Path) -> Settings:
+        """The same settings, whose messages name ``file`` and its keys instead of variables."""
+        settings = self.model_copy()
+        settings._file = file
+        return settings
+
+    def named(self, field: str) -> str:
+        """What messages call a setting: its variable, or its key and community if it is read from a file."""
+        return variable(field) if self._file is None else f"{field} of {self.community} in {self._file}"
+
     @property
     def simulated(self) -> bool:
         """Whether the simulator takes the place of the API because no API client is configured."""
@@ -132,12 +148,13 @@ class Settings(BaseModel):
             return self.api_base_url
         known = ", ".join(contract.hosts)
         if self.api_region is None:
-            raise SettingsError(f"IDEAS_API_REGION is not set. Set it to the region of your community: {known}.")
+            region = self.named("api_region")
+            raise SettingsError(f"{region} is not set. Set it to the region of your community: {known}.")
         for region, url in contract.hosts.items():
             if region.casefold() == self.api_region.casefold():
                 return url.rstrip("/") + "/"
         raise SettingsError(
-            f"IDEAS_API_REGION is not a region of the contract{_instead(self.api_region)}. Use {known}."
+            f"{self.named('api_region')} is not a region of the contract{instead(self.api_region)}. Use {known}."
         )
 
 
@@ -157,7 +174,7 @@ class _Environment(BaseSettings, Settings):
         return env_settings, init_settings
 
 
-_SAFE_TO_SHOW = set(Settings.model_fields) - {
+SAFE_TO_SHOW = set(Settings.model_fields) - {
     "client_id",
     "client_secret",
     "warehouse_url",
@@ -181,31 +198,44 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def load_settings() -> Settings:
-    """Read the configuration: the environment, then ``.env`` in the working directory, then the defaults.
+def read_env_file(*others: str) -> dict[str, str]:
+    """The variables in ``.env``, by name. ``others``: names that are ours beside those that begin with IDEAS_.
+
+    Raises:
+        SettingsError: with one sentence per line that is wrong.
+    """
+    try:
+        return env_file.read(ENV_FILE, (PREFIX, *others))
+    except errors.EnvFileError as error:
+        raise SettingsError(*error.problems) from None
+
+
+def from_environment(written: Mapping[str, str]) -> Settings:
+    """The settings in the environment, then in ``written``, which is what ``.env`` says, then the defaults.
 
     Raises SettingsError with every problem that was found. No message contains the value of a secret.
     """
-    try:
-        written = env_file.read(ENV_FILE, PREFIX)
-    except errors.EnvFileError as error:
-        raise SettingsError(*error.problems) from None
     problems = _misspelt(written)
     try:
         settings = _Environment(**_by_field(written))
     except ValidationError as error:
         problems += [f"{sentence} Correct it in {_place(name, written)}." for name, sentence in _sentences(error)]
         raise SettingsError(*problems) from None
-    if (settings.client_id is None) != (settings.client_secret is None):
-        missing = variable("client_id" if settings.client_id is None else "client_secret")
-        problems.append(f"{missing} is not set, but its counterpart is. Set both, or neither to use the simulator.")
-    problems += _misplaced_secrets(settings)
-    if (settings.smtp_url is None) != (not settings.alert_emails):
-        missing = variable("smtp_url" if settings.smtp_url is None else "alert_emails")
-        problems.append(f"{missing} is not set, but its counterpart is. Set both to receive e-mail, or neither.")
+    problems += contradictions(settings, variable)
     if problems:
         raise SettingsError(*problems)
     return settings
+
+
+def contradictions(settings: Settings, name: Callable[[str], str]) -> Iterator[str]:
+    """Problems with values that are valid, but not together. ``name``: what messages call a setting."""
+    if (settings.client_id is None) != (settings.client_secret is None):
+        missing = name("client_id" if settings.client_id is None else "client_secret")
+        yield f"{missing} is not set, but its counterpart is. Set both, or neither to use the simulator."
+    yield from _misplaced_secrets(settings, name)
+    if (settings.smtp_url is None) != (not settings.alert_emails):
+        missing = name("smtp_url" if settings.smtp_url is None else "alert_emails")
+        yield f"{missing} is not set, but its counterpart is. Set both to receive e-mail, or neither."
 
 
 def check_values(values: Mapping[str, str]) -> None:
@@ -239,12 +269,12 @@ def _misspelt(written: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _misplaced_secrets(settings: Settings) -> Iterator[str]:
+def _misplaced_secrets(settings: Settings, name: Callable[[str], str]) -> Iterator[str]:
     """Problems with values that are the client secret, and would appear in tables, logs or names of files."""
     secret = settings.client_secret.get_secret_value() if settings.client_secret else None
-    for name, value in settings:
+    for field, value in settings:
         if isinstance(value, str | Path) and str(value) == secret:
-            yield f"{variable(name)} has the value of IDEAS_CLIENT_SECRET. Correct it."
+            yield f"{name(field)} has the value of {name('client_secret')}. Correct it."
 
 
 def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
@@ -253,11 +283,11 @@ def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
         # The default of a field depends on a field that is invalid itself: that one is reported.
         if problem["type"] != "default_factory_not_called":
             field = str(problem["loc"][0])
-            shown = _instead(problem["input"]) if field in _SAFE_TO_SHOW else ""
+            shown = instead(problem["input"]) if field in SAFE_TO_SHOW else ""
             yield variable(field), f"{variable(field)} must be {Settings.model_fields[field].description}{shown}."
 
 
-def _instead(value: object) -> str:
+def instead(value: object) -> str:
     """The end of a sentence that refuses a value: with the value, unless it could be a secret in the wrong place."""
     return f", not {value!r}" if _PLAIN_VALUE.fullmatch(str(value)) else ""
 

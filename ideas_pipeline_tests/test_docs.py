@@ -32,7 +32,7 @@ from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 DOCUMENTS = {file.name: file.read_text(encoding="utf-8") for file in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
 OPERATIONS, ARCHITECTURE = DOCUMENTS["operations.md"], DOCUMENTS["architecture.md"]
 # Variables that are read by a single command, or by the tests.
-OTHER_VARIABLES = {"IDEAS_DEBUG", "IDEAS_ANALYST_PASSWORD"}
+OTHER_VARIABLES = {"IDEAS_CONFIG", "IDEAS_DEBUG", "IDEAS_ANALYST_PASSWORD"}
 
 
 def rows(text: str, heading: str) -> set[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ideas_pipeline.communities import load_settings
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import SettingsError
-from ideas_pipeline.settings import Settings, load_settings, variable
+from ideas_pipeline.settings import Settings, variable
 from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.processes import run
 

@@ -93,8 +93,8 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
                ideas-pipeline absences confirm --id 815 --yes
     """
     from ideas_pipeline.app import confirm_held, rebuild_marts
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
-    from ideas_pipeline.settings import load_settings
 
     if stream is None and not ids:
         raise click.UsageError("name the rows: --stream STREAM, with or without --scope ID, or --id ID.")
@@ -145,7 +145,7 @@ def _in_words(counts: Counter[str]) -> str:
 @contextmanager
 def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.warehouse.absences import held
 
     settings = load_settings()

@@ -42,10 +42,10 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_client
     from ideas_pipeline.cli.output import console
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract import load
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.probe import probe
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()

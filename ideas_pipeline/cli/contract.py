@@ -108,7 +108,7 @@ def diff(file: Path | None, as_json: bool) -> None:
 
 
 def _configured() -> Path | None:
-    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.communities import load_settings
 
     return load_settings().contract
 

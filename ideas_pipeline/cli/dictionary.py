@@ -21,8 +21,8 @@ def dictionary(file: Path, check: bool) -> None:
     Examples:  ideas-pipeline dictionary our-warehouse.md
                ideas-pipeline dictionary --check
     """
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.dictionary.document import document
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     override = load_settings().contract

@@ -43,8 +43,8 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.lines import say
     from ideas_pipeline.cli.output import console
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
-    from ideas_pipeline.settings import load_settings
 
     if (user is None) == (email is None):
         raise click.UsageError("Say who: either --user ID or --email ADDRESS.")

@@ -33,7 +33,7 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.lines import say
     from ideas_pipeline.cli.output import console, table
-    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.warehouse import export as exporting
 
     settings = load_settings()

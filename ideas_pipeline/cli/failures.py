@@ -13,6 +13,7 @@ import click
 from pydantic import SecretStr
 
 from ideas_pipeline import private_file
+from ideas_pipeline.communities import valid_communities
 from ideas_pipeline.errors import (
     AuthenticationError,
     ContractError,
@@ -23,7 +24,7 @@ from ideas_pipeline.errors import (
     WarehouseMisconfigured,
 )
 from ideas_pipeline.library_errors import is_of_a_library, library_failure
-from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.visible import visible
 
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
@@ -73,17 +74,21 @@ def _secrets() -> set[str]:
     """The secrets in force, as far as they can be read: an error here must not hide the one being reported."""
     found: set[str] = set()
     try:
-        settings = load_settings()
-        for name, value in settings:
-            if name == "warehouse_url":  # only its password is secret
-                passwords = [password for both in _PASSWORD.findall(value.get_secret_value()) for password in both]
-                found |= {*passwords, *map(unquote, passwords)}
-            elif isinstance(value, SecretStr):
-                found.add(value.get_secret_value())
-        found |= set(_stored(settings))
+        for settings in valid_communities():
+            found |= set(_secrets_of(settings))
     except Exception:  # noqa: BLE001, S110 - the error that is being reported matters more
         pass
     return found - {""}
+
+
+def _secrets_of(settings: Settings) -> Iterator[str]:
+    for name, value in settings:
+        if name == "warehouse_url":  # only its password is secret
+            passwords = [password for both in _PASSWORD.findall(value.get_secret_value()) for password in both]
+            yield from (*passwords, *map(unquote, passwords))
+        elif isinstance(value, SecretStr):
+            yield value.get_secret_value()
+    yield from _stored(settings)
 
 
 def _stored(settings: Settings) -> Iterator[str]:

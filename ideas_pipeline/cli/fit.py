@@ -58,12 +58,12 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     Exit codes:  0 every value is known, 1 the API failed, 2 wrong configuration, file or credentials,
                  3 some questions are open.
     """
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.yaml_file import read
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.fit import write
     from ideas_pipeline.fit.draft import Draft
     from ideas_pipeline.fit.files import read_file
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract, misfits
 
     settings = load_settings()

@@ -31,8 +31,8 @@ def grant_analyst(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from ideas_pipeline.app import open_warehouse
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.marts.build import MARTS
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.warehouse import grants
 
     password = os.environ.get(_VARIABLE) or None

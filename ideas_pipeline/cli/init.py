@@ -58,8 +58,9 @@ _TEMPLATE = """\
 #IDEAS_CALLBACK_PUBLIC_HOST=
 #IDEAS_CALLBACK_SECONDS=120
 
-# The hour and time zone of the nightly sync in Dagster.
+# The hour, minute and time zone of the nightly sync in Dagster.
 #IDEAS_SCHEDULE_HOUR=2
+#IDEAS_SCHEDULE_MINUTE=0
 #IDEAS_TIMEZONE=UTC
 
 # The weekday of the full sync, and the number of days within which every scope is read again.

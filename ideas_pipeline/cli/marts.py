@@ -22,8 +22,8 @@ def marts(as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import console, place, table
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.marts.build import build_marts
-    from ideas_pipeline.settings import load_settings
 
     settings = load_settings()
     with open_warehouse(settings) as warehouse:

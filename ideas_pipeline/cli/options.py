@@ -36,9 +36,9 @@ def check_names(given: Iterable[str], known: Iterable[str], option: str) -> None
 
 def complete_stream(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """List the contract's streams that begin with ``incomplete``; none if the settings or the contract are invalid."""
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.errors import ContractError, SettingsError
-    from ideas_pipeline.settings import load_settings
 
     try:
         streams = load_contract(load_settings().contract).order()

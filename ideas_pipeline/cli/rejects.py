@@ -121,8 +121,8 @@ def retry(table: str | None, as_json: bool) -> None:
     from ideas_pipeline.app import rebuild_marts, retry_rejects
     from ideas_pipeline.cli.output import console, progress
     from ideas_pipeline.cli.output import table as table_of
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import check_fit
 
     contract = load_contract(load_settings().contract)
@@ -147,7 +147,7 @@ def retry(table: str | None, as_json: bool) -> None:
 @contextmanager
 def _stored_rejects(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[StoredReject]]]:
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.tables.community import TABLES
     from ideas_pipeline.warehouse.rejects import stored_rejects
 

@@ -42,8 +42,8 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.archive.convert import is_empty
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.cli.sync import EXIT_CODES
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.sync.replay import replay as replay_archive
 

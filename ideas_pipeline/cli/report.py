@@ -27,8 +27,8 @@ def report(file: Path | None) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.failures import Failed
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.report.page import write_report
-    from ideas_pipeline.settings import load_settings
 
     settings = load_settings()
     file = file or settings.report

@@ -67,7 +67,7 @@ def status(as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import place
-    from ideas_pipeline.settings import load_settings
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()

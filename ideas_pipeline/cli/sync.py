@@ -54,8 +54,8 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
 
 def configured() -> tuple[Settings, Contract]:
     """The settings of a real community, and its contract. Raises SettingsError, ContractError."""
+    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.settings import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
     settings = load_settings()

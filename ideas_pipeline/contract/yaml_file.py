@@ -46,6 +46,18 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """What errors call a kind of file, names that its top level can have, and how to make it smaller."""
+
+    noun: str
+    names: str
+    smaller: str
+
+
+CONTRACT = Kind("contract", "streams: or limits:", "Write only the values that differ from the default.")
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The map in a YAML file, and the place of every value by its steps, such as ``("streams", "ideas", "path")``."""
 
@@ -75,7 +87,7 @@ def read(file: Path) -> Document:
     return parse(text, file)
 
 
-def parse(text: str, file: Path) -> Document:
+def parse(text: str, file: Path, kind: Kind = CONTRACT) -> Document:
     """Parse YAML text as ``read`` does; ``file`` is the name in errors and places."""
     yaml = YAML(pure=True)
     yaml.Constructor = _Constructor
@@ -97,19 +109,17 @@ def parse(text: str, file: Path) -> Document:
         if is_too_deep(text):
             raise RecursionError
         if parts(text) > _MOST_PARTS:
-            raise ContractError(
-                f"{file} is far too large for a contract", hint="Write only the values that differ from the default."
-            )
+            raise ContractError(f"{file} is far too large for a {kind.noun}", hint=kind.smaller)
         loaded = yaml.load(text)
         if is_too_large(loaded):
             raise ContractError(f"the aliases (*name) in {file} repeat its values far too often")
         if loaded is None:
             return Document({}, {})
         if not isinstance(loaded, CommentedMap):
-            kind = "list" if isinstance(loaded, CommentedSeq) else "single value"
+            shape = "list" if isinstance(loaded, CommentedSeq) else "single value"
             raise ContractError(
-                f"{file}: the top level of a contract is a map of names and values, such as streams: or limits:, "
-                f"but this file is a {kind}"
+                f"{file}: the top level of a {kind.noun} is a map of names and values, such as {kind.names}, "
+                f"but this file is a {shape}"
             )
         return Document(plain(loaded, (), loaded.lc.line), places)
     except DuplicateKeyError as error:

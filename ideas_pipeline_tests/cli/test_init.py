@@ -6,7 +6,8 @@ import stat
 import pytest
 
 from ideas_pipeline.cli.init import init
-from ideas_pipeline.settings import Settings, load_settings
+from ideas_pipeline.communities import load_settings
+from ideas_pipeline.settings import Settings
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
 from ideas_pipeline_tests.cli.terminal import dialogue
 from ideas_pipeline_tests.processes import run

@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 
 from ideas_pipeline.alerts import webhook
+from ideas_pipeline.communities import load_settings
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
-from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server

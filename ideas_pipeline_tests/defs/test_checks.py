@@ -7,8 +7,8 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.app import expectations_of, open_warehouse
+from ideas_pipeline.communities import load_settings
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.sync.community_findings import community_findings, state

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from ideas_pipeline.communities import load_settings
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.second_try import RETRY_OF, due, second_try_of
 from ideas_pipeline.marts.build import MARTS
-from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.defs.alerting import nights_begin_now

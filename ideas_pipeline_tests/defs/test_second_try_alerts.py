@@ -9,10 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ideas_pipeline.communities import load_settings
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.defs.second_try import due
-from ideas_pipeline.settings import load_settings
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
 from ideas_pipeline_tests.defs.alerting import FAILURE, Daemon, nights_begin_now, stop_schedule
