@@ -31,6 +31,7 @@ from ideas_pipeline.setting_types import Policy
 from ideas_pipeline.settings import Settings, variable
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.findings import Expectations
+from ideas_pipeline.sync.freshness import Nights
 from ideas_pipeline.sync.replay import ArchiveRun
 from ideas_pipeline.sync.retry import Retried, RetryPlan, finish_retry, retry_archived
 from ideas_pipeline.sync.run import Mode, Progress, Retry, RunResult, Silence, SyncOptions
@@ -136,6 +137,11 @@ def privacy_of(settings: Settings, contract: Contract) -> Privacy:
 def expectations_of(settings: Settings) -> Expectations:
     """What the settings promise of the tables, for the findings."""
     return Expectations(settings.timezone, settings.verify_days, settings.stale_hours)
+
+
+def nights_of(settings: Settings) -> Nights:
+    """The nights in which the schedules sync the community."""
+    return Nights(settings.timezone, settings.schedule_hour, settings.schedule_minute)
 
 
 def run_sync(

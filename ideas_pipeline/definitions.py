@@ -12,6 +12,7 @@ from ideas_pipeline.communities import load_settings
 from ideas_pipeline.defs.alert_sensors import alert_sensors
 from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
+from ideas_pipeline.defs.freshness import freshness_sensor
 from ideas_pipeline.defs.jobs import jobs, schedules
 from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
 from ideas_pipeline.defs.marts import following, marts, report
@@ -54,7 +55,7 @@ def build_defs(resource_overrides: Mapping[str, dg.ConfigurableResource[Any]] | 
         asset_checks=community_checks(settings, contract),
         jobs=jobs(),
         schedules=[*schedules(settings), *second_try_schedules(settings)],
-        sensors=[following(), *alert_sensors(settings, contract)],
+        sensors=[following(), freshness_sensor(settings, contract), *alert_sensors(settings, contract)],
         resources={**resources(settings, contract), **(resource_overrides or {})},
         # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
         executor=dg.in_process_executor,

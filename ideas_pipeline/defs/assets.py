@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from ideas_pipeline.app import Pipeline, run_sync
+from ideas_pipeline.app import Pipeline, nights_of, run_sync
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import days_not_marked, expected_errors_as_failures, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
@@ -13,7 +13,7 @@ from ideas_pipeline.defs.marts import marts_built
 from ideas_pipeline.defs.metadata import LoggedProgress, counts, details, loaded
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, days_to_mark, window_of_run
 from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
-from ideas_pipeline.defs.specs import about_freshness, asset_key, asset_spec, column_schema, freshness, step_name
+from ideas_pipeline.defs.specs import asset_key, asset_spec, column_schema, step_name
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.planning import dated
 from ideas_pipeline.sync.run import Full, Incremental, RunResult
@@ -75,7 +75,6 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
             metadata={**bare.metadata, **table.metadata},
             tags=table.tags,
             owners=table.owners,
-            freshness_policy=freshness(settings),
         )
     )
 
@@ -94,7 +93,7 @@ def _stream_spec(settings: Settings, contract: Contract, stream: str, *, has_day
         about=[
             *([f"With it: {', '.join(f'`{name}`' for name in embedded)}."] if embedded else []),
             *([ABOUT] if has_days else []),
-            about_freshness(settings),
+            str(nights_of(settings)),
         ],
         kinds=["api"],
         metadata={

@@ -1,4 +1,4 @@
-"""Asset checks: one per code of ``sync/findings.py``. A check passes if there is no finding with its code."""
+"""Asset checks: one per code of ``sync/findings.py``, and `freshness`. A check passes if no finding has its code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from ideas_pipeline.app import expectations_of
+from ideas_pipeline.app import expectations_of, nights_of
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
 from ideas_pipeline.defs.metadata import as_query
@@ -22,7 +22,9 @@ from ideas_pipeline.sync.findings import (
     referenced_streams,
     stream_findings,
 )
+from ideas_pipeline.sync.freshness import FRESHNESS, not_fresh
 from ideas_pipeline.visible import visible
+from ideas_pipeline.warehouse.status import last_loaded
 
 _NOT_RUN = "If all checks say *Execution failed*, none of them ran: the sync before them failed, and its run says why."
 
@@ -43,6 +45,7 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
     key = asset_key(settings, stream)
     about = {code: text for code, text in checks(contract, stream).items() if code != REFERENCES}
     about["completeness"] += f" {_NOT_RUN}"
+    about[FRESHNESS] = f"{nights_of(settings)} A run evaluates it, and the sensor `freshness` if no run does."
 
     @dg.multi_asset_check(
         name=step_name(settings, stream, "sync_checks"),
@@ -50,8 +53,10 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
     )
     def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         with expected_errors_as_failures(), warehouse.warehouse.reading() as tx:
-            found = stream_findings(tx, contract, stream, expectations_of(settings), datetime.now(UTC))
-        yield from (_result(code, found) for code in about)
+            now = datetime.now(UTC)
+            found = stream_findings(tx, contract, stream, expectations_of(settings), now)
+            late = not_fresh(stream, last_loaded(tx).get(stream), nights_of(settings), now)
+        yield from (_result(code, [*found, *([late] if late else [])]) for code in about)
         # Dagster calls a run a success whatever its checks say: an error must turn it red.
         if errors := [finding for finding in found if finding.severity == "error"]:
             raise checks_failed(errors)

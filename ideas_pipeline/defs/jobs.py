@@ -50,11 +50,11 @@ def _schedule(settings: Settings, job: str, weekdays: str, when: str) -> dg.Sche
     return dg.ScheduleDefinition(
         name=f"{job}_schedule",
         job_name=job,
-        cron_schedule=f"0 {settings.schedule_hour} * * {weekdays}",
+        cron_schedule=f"{settings.schedule_minute} {settings.schedule_hour} * * {weekdays}",
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description=(
-            f"{when} at {settings.schedule_hour:02}:00 ({settings.timezone}). "
+            f"{when} at {settings.schedule_hour:02}:{settings.schedule_minute:02} ({settings.timezone}). "
             "It is stopped until you start it, here or with `dagster schedule start`."
         ),
     )

@@ -1,9 +1,8 @@
 """Second try of a failed scheduled run: one schedule per job, evaluated hourly for six hours after the night begins."""
 
 # No `from __future__ import annotations`: Dagster compares the annotation of `context` with its own classes.
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -11,6 +10,7 @@ from ideas_pipeline.app import open_warehouse
 from ideas_pipeline.defs.jobs import NIGHTLY, WEEKLY
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.settings import Settings
+from ideas_pipeline.times import at_clock_time, clock_time_between, on_the_clock
 from ideas_pipeline.visible import visible
 from ideas_pipeline.warehouse.runs import outcome
 
@@ -25,6 +25,7 @@ DAGSTER_RETRIES = "dagster/will_retry"
 _HOURS_AFTER = range(1, 7)
 # The daemon can be late. A tick evaluated later than this is skipped, and the failure is reported instead.
 _GRACE = timedelta(minutes=30)
+_HOUR = timedelta(hours=1)
 _SCHEDULED = "dagster/schedule_name"
 
 
@@ -77,11 +78,26 @@ def due(
         return dg.SkipReason(f"The run {run.run_id} has not ended.")
     if reason := _why_not(instance, settings, run):
         return dg.SkipReason(visible(reason))
-    if _tick_after(settings, datetime.fromtimestamp(latest.end_time, UTC)) != tick:
+    if tick_after(settings, datetime.fromtimestamp(latest.end_time, UTC)) != tick:
         return dg.SkipReason(f"The run {run.run_id} did not fail in the hour before this tick.")
     if now - tick > _GRACE:
         return dg.SkipReason("This tick comes too late: the daemon was down.")
     return dg.RunRequest(run_key=f"second try of {run.run_id}", tags={RETRY_OF: run.run_id})
+
+
+def tick_after(settings: Settings, ended: datetime) -> datetime | None:
+    """The next tick after ``ended``; None if the schedule has none within an hour, on the clock or elapsed.
+
+    A full hour that the clocks show twice has its tick the second time, as Dagster has it.
+    """
+    today = on_the_clock(ended, settings.timezone).date()
+    ticks = [
+        at_clock_time(datetime.combine(day, time(hour)), settings.timezone, last=True)
+        for day in (today, today + timedelta(days=1))
+        for hour in sorted(_hours(settings))
+    ]
+    tick = next(tick for tick in ticks if tick > ended)
+    return tick if min(tick - ended, clock_time_between(ended, tick, settings.timezone)) <= _HOUR else None
 
 
 def second_try_of(
@@ -106,7 +122,7 @@ def second_try_of(
     if latest and latest.dagster_run.run_id != run.run_id:
         # A run created before this one failed (the next night's, if this one took too long) is not a second try.
         return "made" if latest.create_timestamp > ended else None
-    tick = _tick_after(settings, ended)
+    tick = tick_after(settings, ended)
     comes = tick is not None and now - tick <= _GRACE and not _is_stopped(instance, run.job_name)
     return "to come" if comes else None
 
@@ -140,13 +156,6 @@ def _why_not(instance: dg.DagsterInstance, settings: Settings, run: dg.DagsterRu
 
 def _hours(settings: Settings) -> list[int]:
     return [(settings.schedule_hour + after) % 24 for after in _HOURS_AFTER]
-
-
-def _tick_after(settings: Settings, ended: datetime) -> datetime | None:
-    """The next full hour after ``ended``, in the local time zone; None if the schedule has no tick at that hour."""
-    local = ended.astimezone(ZoneInfo(settings.timezone))
-    tick = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    return tick if tick.hour in _hours(settings) else None
 
 
 def _latest(instance: dg.DagsterInstance) -> dg.RunRecord | None:

@@ -1,9 +1,8 @@
-"""Asset specs shared by all tables of a community: key, columns, owner, freshness."""
+"""Asset specs shared by all tables of a community: key, columns, owner."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +12,6 @@ import sqlalchemy as sa
 
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.columns import kind, pii
-
-_HOURS = 6
 
 SIMULATED = "Simulated: made-up people and ideas, because no API client is configured."
 
@@ -108,25 +105,3 @@ def _origin(made_of: Sequence[dg.TableColumnDep]) -> str:
     by_asset = groupby(made_of, key=lambda dep: dep.asset_key)
     parts = [f"{'/'.join(key.path[1:])}: {', '.join(dep.column_name for dep in deps)}" for key, deps in by_asset]
     return f" From {'; '.join(parts)}." if parts else ""
-
-
-def freshness(settings: Settings) -> dg.FreshnessPolicy:
-    """The policy that a table is synced between IDEAS_SCHEDULE_HOUR and six hours later, every day."""
-    return dg.FreshnessPolicy.cron(
-        deadline_cron=f"0 {_deadline(settings)} * * *",
-        lower_bound_delta=timedelta(hours=_HOURS),
-        timezone=settings.timezone,
-    )
-
-
-def about_freshness(settings: Settings) -> str:
-    """The policy in words, with what it does not cover."""
-    return (
-        f"Fresh at {_deadline(settings):02}:00 ({settings.timezone}) if it was synced since "
-        f"{settings.schedule_hour:02}:00. If the schedules are stopped, the table is overdue a day after its last run. "
-        "A backfill makes it fresh, too: whether everything was read is shown by the check `completeness`."
-    )
-
-
-def _deadline(settings: Settings) -> int:
-    return (settings.schedule_hour + _HOURS) % 24

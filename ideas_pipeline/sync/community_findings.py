@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.sync.finding import Finding, Severity
 from ideas_pipeline.sync.findings import Expectations, reference_findings, stream_findings
-from ideas_pipeline.times import ago, clock, moment
+from ideas_pipeline.times import ago, clock, clock_time_between, moment
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.status import (
     LastSync,
@@ -71,11 +71,13 @@ def is_running(unfinished: Unfinished | None, *, holder: str | None, holder_know
 def overdue(contract: Contract, known: State, expected: Expectations, now: datetime) -> Finding | None:
     """The finding about the streams that were not complete for too long; None if there are none.
 
-    ``numbers`` has the hours per stream. A stream that never was complete counts from the creation of the warehouse.
+    ``numbers`` has the hours per stream. They are hours on the clocks of the community, so that a night always comes 24
+    hours after the last one. A stream that never was complete counts from the creation of the warehouse.
     """
     limit = timedelta(hours=expected.stale_hours)
     since = {stream: known.last_complete.get(stream, known.created_at) for stream in contract.order()}
-    late = {stream: at for stream, at in since.items() if now - at > limit}
+    passed = {stream: clock_time_between(at, now, expected.timezone) for stream, at in since.items()}
+    late = {stream: at for stream, at in since.items() if passed[stream] > limit}
     if not late:
         return None
     when = [
@@ -89,7 +91,7 @@ def overdue(contract: Contract, known: State, expected: Expectations, now: datet
         "New rows can be missing from the warehouse, and deleted ones can still count.",
         "See in Dagster whether the schedules and the daemon run, and why the last runs are not complete; or run "
         "`ideas-pipeline sync`.",
-        {stream: int((now - at) / timedelta(hours=1)) for stream, at in late.items()},
+        {stream: int(passed[stream] / timedelta(hours=1)) for stream in late},
     )
 
 

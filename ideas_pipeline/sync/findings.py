@@ -42,7 +42,7 @@ class Expectations:
     Attributes:
         timezone: the time zone of its days and nights.
         verify_days: nights within which every scope is read again.
-        stale_hours: hours within which every stream must be complete once.
+        stale_hours: hours, on the clocks of ``timezone``, within which every stream must be complete once.
     """
 
     timezone: str

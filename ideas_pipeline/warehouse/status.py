@@ -71,10 +71,20 @@ def last_syncs(tx: Transaction) -> list[tuple[sa.Row[Any], datetime | None]]:
 
 def last_complete(tx: Transaction) -> dict[str, datetime]:
     """When a sync of each stream was last complete, in UTC. A stream that never was is left out."""
+    return _last_ended(tx, "complete")
+
+
+def last_loaded(tx: Transaction) -> dict[str, datetime]:
+    """When the last sync of each stream ended that did not fail, in UTC. A stream without one is left out."""
+    return _last_ended(tx, "complete", "incomplete")
+
+
+def _last_ended(tx: Transaction, *verdicts: str) -> dict[str, datetime]:
+    """When the last sync of each stream ended that has one of the verdicts, in UTC."""
     streams = SYNC_STREAMS.c
     query = (
         sa.select(streams.stream, sa.func.max(streams.finished_at))
-        .where(tx.owns(SYNC_STREAMS), streams.verdict == "complete", OF_SYNCS)
+        .where(tx.owns(SYNC_STREAMS), streams.verdict.in_(verdicts), OF_SYNCS)
         .group_by(streams.stream)
     )
     return {stream: utc(at) for stream, at in tx.execute(query)}

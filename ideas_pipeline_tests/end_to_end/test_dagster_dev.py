@@ -98,6 +98,7 @@ def test_dagster_dev_opens_without_configuration_and_runs_the_nightly_job(
         assert {check["executionForLatestMaterialization"]["status"] for check in found} == {"SUCCEEDED"}
         assert {check["name"] for check in found} >= {
             "completeness",
+            "freshness",
             "mass_absence",
             "referential_integrity",
             "rejects",
@@ -125,7 +126,7 @@ def test_the_asset_graph_leads_from_the_api_to_the_report(ui: str, page: Page) -
 def test_an_asset_s_page_says_what_it_is_how_it_stands_and_where_its_columns_come_from(ui: str, page: Page) -> None:
     page.goto(f"{ui}/assets/demo/ideas")
     expect(page.get_by_text("An idea that was posted to a challenge.")).to_be_visible()
-    for text in ("Row count", "60", "Freshness policy", "The idea's id at the source. From api/ideas: id."):
+    for text in ("Row count", "60", "The idea's id at the source. From api/ideas: id."):
         expect(page.get_by_text(text, exact=True).first).to_be_visible()
     picture(page, "asset")
     page.goto(f"{ui}/assets/demo/ideas?view=checks")

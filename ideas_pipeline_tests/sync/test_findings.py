@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -286,3 +287,16 @@ def test_everything_is_complete_since_its_oldest_part_is() -> None:
         "Everything was last complete 2026-11-23 02:00 UTC, 5 hours ago."
     )
     assert last_complete_in_words(streams, {"ideas": NOW}, NOW) == "Never complete: votes."
+
+
+@pytest.mark.parametrize(("day", "month", "hours"), [(24, 10, 25), (28, 3, 23)], ids=["autumn", "spring"])
+def test_a_day_counts_as_24_hours_when_the_clocks_change(day: int, month: int, hours: int) -> None:
+    expected = Expectations(timezone="Europe/Berlin", verify_days=14, stale_hours=24)
+    at = datetime(2026, month, day, 12, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+    known = State([], None, None, None, dict.fromkeys(CONTRACT.order(), at), at)
+    tomorrow = at + timedelta(hours=hours)
+
+    assert overdue(CONTRACT, known, expected, tomorrow) is None
+    finding = overdue(CONTRACT, known, expected, tomorrow + timedelta(minutes=1))
+    assert finding is not None
+    assert set(finding.numbers.values()) == {24}
