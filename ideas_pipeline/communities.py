@@ -179,7 +179,8 @@ def _settings(given: GivenCommunity, defaults: dict[str, Any], variables: Mappin
             continue
         values[key] = _from_folder(key, value, one.place.file.parent)
     try:
-        settings = Settings.model_validate(values).read_from(given.place.file)
+        variables_of = {key: one.variable for key, one in given.values.items() if one.variable}
+        settings = Settings.model_validate(values).read_from(given.place.file, variables_of)
     except ValidationError as error:
         raise SettingsError(*problems, *_sentences(error, given, values)) from None
     if not problems:

@@ -116,12 +116,30 @@ class Settings(BaseModel):
     erase_deleted_accounts: bool = Field(True, description="true or false")
 
     _file: Path | None = PrivateAttr(None)
+    _variables: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
-    def read_from(self, file: Path) -> Settings:
-        """The same settings, whose messages name ``file`` and its keys instead of variables."""
+    def read_from(self, file: Path, variables: Mapping[str, str]) -> Settings:
+        """The same settings, whose messages name ``file`` and its keys instead of variables.
+
+        Args:
+            file: where they were read from.
+            variables: the settings for which the file names a variable, each with its name.
+        """
         settings = self.model_copy()
         settings._file = file
+        settings._variables = variables
         return settings
+
+    @property
+    def file(self) -> Path | None:
+        """The file from which they were read; None if that was the environment or ``.env``."""
+        return self._file
+
+    def variable_of(self, field: str) -> str | None:
+        """The variable that has a setting; None if its value is the default, or is in the file."""
+        if self._file is not None:
+            return self._variables.get(field)
+        return variable(field) if field in self.model_fields_set else None
 
     def named(self, field: str) -> str:
         """What messages call a setting: its variable, or its key and community if it is read from a file."""

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import dagster as dg
 import pytest
 
 from ideas_pipeline.definitions import build_defs
-from ideas_pipeline.defs.resources import WarehouseResource
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline_tests.cli.command import ideas_pipeline
 from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, environment
@@ -74,6 +74,6 @@ def test_credentials_of_the_environment_are_not_blanked_by_the_file_that_init_wr
 
 @pytest.mark.usefixtures("folder")
 def test_resources_can_be_replaced() -> None:
-    mine = WarehouseResource(url="sqlite:///mine.db", community="community")
+    mine = dg.ResourceDefinition.none_resource()
 
-    assert (build_defs({"warehouse": mine}).resources or {})["warehouse"] is mine
+    assert (build_defs({"communities": mine}).resources or {})["communities"] is mine

@@ -77,6 +77,12 @@ def overdue(community: str, finding: Finding) -> Alert:
     return _alert(community, what, _cut(finding.what), finding.means, do)
 
 
+def configuration_changed(community: str, finding: Finding) -> Alert:
+    """The alert of the finding ``configuration``."""
+    what = "a wrong configuration is waiting" if finding.severity == "error" else "a changed configuration is waiting"
+    return _alert(community, what, _cut(finding.what), finding.means, finding.do)
+
+
 def no_longer_overdue(community: str, last_complete: str) -> Alert:
     """The alert that ends those of ``overdue``. ``last_complete``: since when everything is complete, a sentence."""
     return Alert(f"[{community}] all clear: complete again", f"Nothing is overdue any more. {_cut(last_complete)}")

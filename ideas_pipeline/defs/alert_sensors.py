@@ -1,4 +1,6 @@
-"""Sensors that send alerts: when a run failed, and when a community was not complete for too long."""
+"""Sensors that send alerts: when a run failed, and when a community was not complete for too long, and when
+its configuration was changed.
+"""
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 import json
@@ -8,26 +10,39 @@ from typing import TypeVar
 
 import dagster as dg
 
-from ideas_pipeline.alerts.messages import Alert, due, no_longer_overdue, overdue, runs_failed
+from ideas_pipeline.alerts.messages import Alert, configuration_changed, due, no_longer_overdue, overdue, runs_failed
 from ideas_pipeline.alerts.send import Outlet, outlets
 from ideas_pipeline.app import expectations_of, open_warehouse
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.defs.configuration import Loaded
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync import community_findings
+from ideas_pipeline.visible import visible
 from ideas_pipeline.warehouse.status import last_complete
 
 _OVERDUE_SECONDS = 15 * 60
+_CONFIGURATION_SECONDS = 5 * 60
 _OFF = "No alert is sent: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_ALERT_EMAILS, and start it."
 
 T = TypeVar("T")
 
 
-def alert_sensors(settings: Settings, contract: Contract) -> list[dg.SensorDefinition]:
-    """The sensors. They run from the start if an address for alerts is configured."""
+def alert_sensors(settings: Settings, contract: Contract, loaded: Loaded) -> list[dg.SensorDefinition]:
+    """The sensors. They run from the start if an address for alerts is configured.
+
+    Args:
+        settings: the community.
+        contract: its contract.
+        loaded: what the definitions are built from.
+    """
     to = outlets(settings)
-    return [_failure_sensor(settings, contract, to), _staleness_sensor(settings, contract, to)]
+    return [
+        _failure_sensor(settings, contract, to),
+        _staleness_sensor(settings, contract, to),
+        _configuration_sensor(settings, loaded, to),
+    ]
 
 
 def _failure_sensor(settings: Settings, contract: Contract, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
@@ -86,6 +101,36 @@ def _staleness_sensor(settings: Settings, contract: Contract, to: Mapping[str, O
         return _send(context, to, news)
 
     return staleness_alerts
+
+
+def _configuration_sensor(settings: Settings, loaded: Loaded, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="configuration_alerts",
+        description=_description(
+            "Says whether contract and settings were changed since Dagster loaded them, and are valid. Sends an alert "
+            "once per change.",
+            to,
+        ),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=_CONFIGURATION_SECONDS,
+    )
+    def configuration_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        finding = loaded.finding(settings)
+        if finding is None and not context.cursor:
+            return dg.SkipReason("What Dagster loaded is what the files say.")
+        if not to:
+            return dg.SkipReason(visible(finding.text) if finding else _OFF)
+
+        def news(sent: str | None) -> tuple[Alert | None, str | None]:
+            if finding is None:
+                return None, None
+            if finding.what == sent:
+                return None, sent
+            return configuration_changed(settings.community, finding), finding.what
+
+        return _send(context, to, news)
+
+    return configuration_alerts
 
 
 def _send(

@@ -12,7 +12,7 @@ from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written,
 from ideas_pipeline.defs.marts import marts_built
 from ideas_pipeline.defs.metadata import LoggedProgress, counts, details, loaded
 from ideas_pipeline.defs.partitions import ABOUT, day_counts, days, days_to_mark, window_of_run
-from ideas_pipeline.defs.resources import ApiResource, WarehouseResource
+from ideas_pipeline.defs.resources import Communities
 from ideas_pipeline.defs.specs import asset_key, asset_spec, column_schema, step_name
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.planning import dated
@@ -111,13 +111,13 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         # One run at a time per account: two would share its rate limit and read each other's half-written lists.
         pool=f"ideas_api_{settings.community}",
     )
-    def sync(context: dg.AssetExecutionContext, ideas_api: ApiResource, warehouse: WarehouseResource) -> None:
+    def sync(context: dg.AssetExecutionContext, communities: dg.ResourceParam[Communities]) -> None:
         """Sync the stream."""
         window = window_of_run(context) if has_days else None
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         began = datetime.now(UTC)
         with expected_errors_as_failures():
-            pipeline = Pipeline(settings, contract, ideas_api.client, warehouse.warehouse)
+            pipeline = communities.of(settings.community).pipeline()
             run = run_sync(
                 pipeline,
                 window or whole,

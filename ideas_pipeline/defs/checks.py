@@ -11,7 +11,7 @@ from ideas_pipeline.app import expectations_of, nights_of
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
 from ideas_pipeline.defs.metadata import as_query
-from ideas_pipeline.defs.resources import WarehouseResource
+from ideas_pipeline.defs.resources import Communities
 from ideas_pipeline.defs.specs import asset_key, step_name
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.finding import Finding
@@ -51,8 +51,8 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
         name=step_name(settings, stream, "sync_checks"),
         specs=[dg.AssetCheckSpec(code, asset=key, description=text) for code, text in about.items()],
     )
-    def sync_checks(warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-        with expected_errors_as_failures(), warehouse.warehouse.reading() as tx:
+    def sync_checks(communities: dg.ResourceParam[Communities]) -> Iterator[dg.AssetCheckResult]:
+        with expected_errors_as_failures(), communities.of(settings.community).warehouse.reading() as tx:
             now = datetime.now(UTC)
             found = stream_findings(tx, contract, stream, expectations_of(settings), now)
             late = not_fresh(stream, last_loaded(tx).get(stream), nights_of(settings), now)
@@ -71,8 +71,8 @@ def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.
         description=checks(contract, stream)[REFERENCES],
         additional_deps=[asset_key(settings, name) for name in sorted(referenced_streams(contract, stream))],
     )
-    def referential_integrity(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        with expected_errors_as_failures(), warehouse.warehouse.reading() as tx:
+    def referential_integrity(communities: dg.ResourceParam[Communities]) -> dg.AssetCheckResult:
+        with expected_errors_as_failures(), communities.of(settings.community).warehouse.reading() as tx:
             return _result(REFERENCES, reference_findings(tx, contract, stream))
 
     return referential_integrity

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ideas_pipeline.errors import IdeasApiError, WarehouseError, is_retryable
+from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError, is_retryable
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
@@ -59,7 +59,7 @@ def expected_errors_as_failures() -> Iterator[None]:
     try:
         with as_warehouse_errors():
             yield
-    except (IdeasApiError, WarehouseError) as error:
+    except (IdeasApiError, SettingsError, WarehouseError) as error:
         raise _failure(str(error), allow_retries=is_retryable(error)) from None
 
 

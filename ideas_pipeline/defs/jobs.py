@@ -17,19 +17,25 @@ NIGHTLY = "nightly_sync"
 WEEKLY = "weekly_full"
 
 
-def jobs() -> list[UnresolvedAssetJobDefinition]:
-    """The two jobs. They differ in one tag, which makes a run read every scope."""
+def jobs(version: str) -> list[UnresolvedAssetJobDefinition]:
+    """The two jobs. They differ in one tag, which makes a run read every scope.
+
+    Args:
+        version: the version of the configuration, which each run shows as a tag.
+    """
+    tags = {"ideas_pipeline/configuration": version}
     community = dg.AssetSelection.groups(GROUP, MARTS_GROUP, REPORT_GROUP)
     return [
         dg.define_asset_job(
             NIGHTLY,
             selection=community,
+            tags=tags,
             description="Reads what may have changed, and updates and checks the tables, the marts and the report.",
         ),
         dg.define_asset_job(
             WEEKLY,
             selection=community,
-            tags=FULL,
+            tags=tags | FULL,
             description="Reads every scope, and updates and checks the tables, the marts and the report.",
         ),
     ]

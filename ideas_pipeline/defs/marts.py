@@ -9,7 +9,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.failures import expected_errors_as_failures, report_not_written
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
-from ideas_pipeline.defs.resources import WarehouseResource
+from ideas_pipeline.defs.resources import Communities
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners, step_name, tags
 from ideas_pipeline.marts.build import MARTS, refresh_marts
 from ideas_pipeline.marts.lineage import column_lineage
@@ -41,10 +41,10 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
         specs=[_spec(settings, assets, mart) for mart in MARTS.values()],
         can_subset=False,
     )
-    def build(warehouse: WarehouseResource) -> Iterator[dg.MaterializeResult[None]]:
+    def build(communities: dg.ResourceParam[Communities]) -> Iterator[dg.MaterializeResult[None]]:
         """Rebuild those of the analysts' tables whose sources have changed."""
         with expected_errors_as_failures():
-            built = marts_built(settings, warehouse.warehouse)
+            built = marts_built(settings, communities.of(settings.community).warehouse)
         for mart in built:
             yield dg.MaterializeResult(asset_key=mart.asset_key, metadata=mart.metadata)
 
@@ -114,14 +114,16 @@ def report(settings: Settings) -> dg.AssetsDefinition:
         deps=[asset_key(settings, mart) for mart in MARTS],
         automation_condition=FOLLOWS,
     )
-    def community_report(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
+    def community_report(
+        context: dg.AssetExecutionContext, communities: dg.ResourceParam[Communities]
+    ) -> dg.MaterializeResult[None]:
         """Write the report."""
         from ideas_pipeline.report.page import write_report  # slow to import: only a run of this step needs charts
 
         path = settings.report.absolute()
         with expected_errors_as_failures():
             try:
-                size = write_report(warehouse.warehouse, path)
+                size = write_report(communities.of(settings.community).warehouse, path)
             except OSError as error:
                 raise report_not_written(path, error) from None
         return dg.MaterializeResult(

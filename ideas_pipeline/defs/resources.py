@@ -1,122 +1,42 @@
-"""Dagster resources: the Ideas API and the warehouse, each opened once per run, at first use."""
+"""The Dagster resource: the API clients and the warehouses of the communities, each opened once per run, at first use.
 
-from __future__ import annotations
+One resource for all of them, because Dagster allows only one of each name in a code location.
+"""
 
-from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+# Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 import dagster as dg
-from pydantic import Field, PrivateAttr, SecretStr
 
-from ideas_pipeline.app import open_client
-from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.app import Pipeline, open_client, open_warehouse
+from ideas_pipeline.defs.configuration import Configuration
+from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.ideas_api.client import IdeasApi
-from ideas_pipeline.settings import Settings, variable
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-if TYPE_CHECKING:
-    from ideas_pipeline.simulator.simulator import Simulator
+COMMUNITIES = "communities"
 
 
-class ApiResource(dg.ConfigurableResource[IdeasApi], ABC):
-    """A resource with a ``client`` of an Ideas API."""
+class OpenCommunity:
+    """One community of a run."""
 
-    contract: str | None = Field(
-        default=None, description="Path of a contract file. Default: the contract that comes with the package."
-    )
-    token_store: str = Field(description="Path of the file that holds the access tokens between runs.")
-    state_dir: str = Field(
-        description="Path of the folder in which runs share the account's request budget and run lock."
-    )
-
-    @property
-    @abstractmethod
-    def client(self) -> IdeasApi:
-        """The client, one per run. Raises IdeasApiError."""
-
-    def load_contract(self) -> Contract:
-        """Load the contract. Raises ContractError."""
-        return load_contract(Path(self.contract) if self.contract else None)
-
-
-class IdeasApiResource(ApiResource):
-    """The Ideas API of a community. The first request logs in."""
-
-    # repr=False: they must not appear if an asset prints its resources.
-    client_id: str = Field(repr=False, description="The API client's id.")
-    client_secret: str = Field(repr=False, description="The API client's secret.")
-    base_url: str = Field(description="The API's base URL, ending in a slash.")
-    callback_host: str = Field(default="127.0.0.1", description="Address on which to listen for the auth code.")
-    callback_port: int | None = Field(
-        default=None, description="Port on which to listen. Default: the API returns the auth code in a response."
-    )
-    callback_path: str | None = Field(
-        default=None, repr=False, description="Path at which the auth code is expected; nobody else must know it."
-    )
-    callback_public_host: str | None = Field(
-        default=None, description="Host in the API client's endpoint, if it is a name."
-    )
-    callback_seconds: float = Field(default=120, description="Seconds to wait for the auth code.")
-    _client: IdeasApi | None = PrivateAttr(default=None)
+    def __init__(self, configuration: Configuration, opened: ExitStack) -> None:
+        self._configuration = configuration
+        self._opened = opened
+        self._client: IdeasApi | None = None
+        self._warehouse: Warehouse | None = None
 
     @property
     def client(self) -> IdeasApi:
+        """The client of the API, one per run. The first request logs in. Raises IdeasApiError."""
         if self._client is None:
-            settings = Settings(
-                client_id=self.client_id,
-                client_secret=SecretStr(self.client_secret),
-                api_base_url=self.base_url,
-                token_store=Path(self.token_store),
-                state_dir=Path(self.state_dir),
-                callback_host=self.callback_host,
-                callback_port=self.callback_port,
-                callback_path=self.callback_path,
-                callback_public_host=self.callback_public_host,
-                callback_seconds=self.callback_seconds,
-            )
-            self._client = open_client(settings, self.load_contract())
+            settings = self._configuration.settings
+            if settings.simulated:
+                settings = self._simulate()
+            self._client = open_client(settings, self._configuration.contract)
         return self._client
-
-
-class SimulatedIdeasApiResource(ApiResource):
-    """The simulated community of ``make demo``, served by this process during a run."""
-
-    _simulator: Simulator | None = PrivateAttr(default=None)
-    _client: IdeasApi | None = PrivateAttr(default=None)
-
-    @property
-    def client(self) -> IdeasApi:
-        if self._client is None:
-            # Slow to import: only runs without an API client need them.
-            from ideas_pipeline.simulator.community import demo_community
-            from ideas_pipeline.simulator.simulator import Simulator
-
-            contract = self.load_contract()
-            self._simulator = Simulator(contract, demo_community()).__enter__()
-            settings = Settings(
-                client_id=self._simulator.client_id,
-                client_secret=SecretStr(self._simulator.client_secret),
-                api_base_url=self._simulator.base_url,
-                token_store=Path(self.token_store),
-                state_dir=Path(self.state_dir),
-            )
-            self._client = open_client(settings, contract)
-        return self._client
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._simulator:
-            self._simulator.__exit__(None, None, None)
-
-
-class WarehouseResource(dg.ConfigurableResource[Warehouse]):
-    """The SQL warehouse of one community."""
-
-    # repr=False: it can contain a password.
-    url: str = Field(repr=False, description="The database's address, as SQLAlchemy writes it.")
-    community: str = Field(description="The community whose rows are read and written.")
-    _warehouse: Warehouse | None = PrivateAttr(default=None)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -125,39 +45,71 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
         It is opened here and not in Dagster's set-up of resources, so that the asset reports a failure in words.
         """
         if self._warehouse is None:
-            self._warehouse = Warehouse.open(self.url, self.community)
+            self._warehouse = self._opened.enter_context(open_warehouse(self._configuration.settings))
         return self._warehouse
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        if self._warehouse:
-            self._warehouse.close()
+    def pipeline(self) -> Pipeline:
+        """Everything that a sync needs. Raises IdeasApiError, WarehouseError."""
+        configuration = self._configuration
+        return Pipeline(configuration.settings, configuration.contract, self.client, self.warehouse)
 
+    def _simulate(self) -> Settings:
+        """Start the simulated community of ``make demo`` in this process; the settings that lead to it."""
+        # Slow to import: only runs without an API client need them.
+        from ideas_pipeline.simulator.community import demo_community
+        from ideas_pipeline.simulator.simulator import Simulator
 
-def resources(settings: Settings, contract: Contract) -> dict[str, dg.ConfigurableResource[Any]]:
-    """The configured resources by name. Raises SettingsError if neither region nor base URL is set.
-
-    Secrets are given as the names of environment variables and read when a run starts: the UI would show a value, and
-    Dagster's database would keep it.
-    """
-    override = str(settings.contract) if settings.contract else None
-    folders = {"token_store": str(settings.token_store), "state_dir": str(settings.state_dir)}
-    url: str = settings.warehouse_url.get_secret_value()
-    if "warehouse_url" in settings.model_fields_set:
-        url = dg.EnvVar(variable("warehouse_url"))
-    api: ApiResource
-    if settings.simulated:
-        api = SimulatedIdeasApiResource(contract=override, **folders)
-    else:
-        api = IdeasApiResource(
-            contract=override,
-            **folders,
-            client_id=dg.EnvVar(variable("client_id")),
-            client_secret=dg.EnvVar(variable("client_secret")),
-            base_url=settings.base_url(contract),
-            callback_host=settings.callback_host,
-            callback_port=settings.callback_port,
-            callback_path=settings.callback_path,
-            callback_public_host=settings.callback_public_host,
-            callback_seconds=settings.callback_seconds,
+        running = self._opened.enter_context(Simulator(self._configuration.contract, demo_community()))
+        settings = self._configuration.settings
+        return Settings.model_validate(
+            {
+                "client_id": running.client_id,
+                "client_secret": running.client_secret,
+                "api_base_url": running.base_url,
+                "token_store": settings.token_store,
+                "state_dir": settings.state_dir,
+            }
         )
-    return {"ideas_api": api, "warehouse": WarehouseResource(url=url, community=settings.community)}
+
+
+class Communities:
+    """The communities of a run, by name."""
+
+    def __init__(self, configurations: Sequence[Configuration]) -> None:
+        self._opened = ExitStack()
+        self._by_name = {one.settings.community: OpenCommunity(one, self._opened) for one in configurations}
+
+    def of(self, community: str) -> OpenCommunity:
+        """One community. Raises SettingsError if the configuration has none of that name."""
+        if community not in self._by_name:
+            raise SettingsError(f"There is no community {community}. There is {', '.join(self._by_name)}.")
+        return self._by_name[community]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._opened.close()
+
+
+def resources(configurations: Sequence[Configuration]) -> dict[str, dg.ResourceDefinition]:
+    """The resource by its name. Raises SettingsError if neither region nor base URL of a community is set."""
+
+    @dg.resource(description="\n\n".join(_described(one) for one in configurations))
+    def communities(_: dg.InitResourceContext) -> Iterator[Communities]:
+        opened = Communities(configurations)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    return {COMMUNITIES: communities}
+
+
+def _described(configuration: Configuration) -> str:
+    """What the UI says of a community's client and warehouse, with the names of the variables that have secrets."""
+    settings = configuration.settings
+    api = "the simulator" if settings.simulated else settings.base_url(configuration.contract)
+    secrets = [
+        name for field in ("client_id", "client_secret", "warehouse_url") if (name := settings.variable_of(field))
+    ]
+    named = f" Secrets: {', '.join(secrets)}." if secrets and not settings.simulated else ""
+    return f"**{settings.community}**: {api}, state in {settings.state_dir}, version {configuration.version}.{named}"

@@ -69,9 +69,8 @@ def test_no_secret_is_in_what_the_location_tells_the_ui(simulator: Simulator, mo
 
 
 def test_a_resource_that_is_printed_hides_its_secrets(simulator: Simulator) -> None:
-    overrides = build_defs().resources or {}
-
-    with overrides["ideas_api"].process_config_and_initialize_cm() as api:
-        assert api.client.base_url == simulator.base_url
-        assert simulator.client_secret not in repr(api)
-        assert simulator.client_id not in repr(api)
+    with dg.build_resources(build_defs().resources or {}) as opened:
+        acme = opened.communities.of("acme")
+        assert acme.client.base_url == simulator.base_url
+        assert simulator.client_secret not in repr(vars(acme))
+        assert simulator.client_id not in repr(vars(acme))

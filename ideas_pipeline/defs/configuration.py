@@ -1,0 +1,184 @@
+"""The configuration that the definitions are built from: the settings and the contract of every community.
+
+It is read when Dagster loads the definitions, and goes with each run as a text without secrets. So a run uses what was
+loaded, whatever is in the files by then.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ideas_pipeline.communities import load_communities, load_settings
+from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.errors import ContractError, SettingsError
+from ideas_pipeline.settings import Settings, read_env_file
+from ideas_pipeline.sync.contract_fit import load_fitting_contract
+from ideas_pipeline.sync.finding import Finding
+
+# What must not get into Dagster's database. Of these, the text has the names of their variables.
+_SECRETS = {
+    "client_id",
+    "client_secret",
+    "warehouse_url",
+    "callback_path",
+    "pii_key",
+    "alert_webhook",
+    "smtp_url",
+    "alert_emails",
+    "alert_from",
+}
+# The settings of `make demo`, so that the UI shows the same warehouse.
+_DEMO: dict[str, Any] = {"community": "demo", "state_dir": Path(".demo")}
+_VERSION_LENGTH = 12
+
+CODE = "configuration"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configuration:
+    """The configuration of one community. ``version``: a hash of it, without secrets, that the UI shows."""
+
+    settings: Settings
+    contract: Contract
+    version: str
+
+
+def load() -> list[Configuration]:
+    """Read the configuration of every community.
+
+    Raises:
+        SettingsError: the settings are invalid.
+        ContractError: likewise for a contract.
+    """
+    return [_configuration(settings) for settings in load_communities().values()]
+
+
+def as_text(configurations: Sequence[Configuration]) -> str:
+    """The configurations as a text, without secrets and without what several have in common twice."""
+    contracts: dict[str, str] = {}
+    communities = []
+    for one in configurations:
+        contract = _contract_text(one.contract)
+        digest = _digest(contract)
+        contracts[digest] = contract
+        communities.append({**_plain(one.settings), "version": one.version, "contract": digest})
+    text = json.dumps({"communities": communities, "contracts": contracts})
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def from_text(text: str) -> list[Configuration]:
+    """The configurations that ``as_text`` wrote, with the secrets that the variables have now.
+
+    Raises:
+        SettingsError: a variable is not set any more.
+    """
+    data = json.loads(zlib.decompress(base64.b64decode(text)))
+    contracts = {digest: Contract.model_validate_json(contract) for digest, contract in data["contracts"].items()}
+    variables = _variables(name for one in data["communities"] for name in one["variables"].values())
+    return [
+        Configuration(_settings(one, variables), contracts[one["contract"]], one["version"])
+        for one in data["communities"]
+    ]
+
+
+class Loaded:
+    """What the definitions are built from, to compare it with what the files say by now."""
+
+    def __init__(self, configurations: Sequence[Configuration]) -> None:
+        self._versions = {one.settings.community: one.version for one in configurations}
+        self._names = sorted(
+            {name for one in configurations for field in _SECRETS if (name := one.settings.variable_of(field))}
+        )
+        try:
+            self._env = read_env_file(*self._names)
+        except SettingsError:  # in a run, which uses what was loaded before
+            self._env = {}
+
+    def finding(self, settings: Settings) -> Finding | None:
+        """The finding that the configuration of a community was changed since; None if it was not."""
+        version = self._versions[settings.community]
+        means = f"Runs use what was loaded (version {version})."
+        try:
+            now = _configuration(load_settings(settings.community if settings.file else None))
+            # Dagster copies `.env` into the environment when it starts, and never again.
+            is_changed = now.version != version or read_env_file(*self._names) != self._env
+        except (SettingsError, ContractError) as error:
+            return Finding(
+                CODE,
+                None,
+                "error",
+                f"The configuration was changed since Dagster loaded it, and is not valid: {error}",
+                f"{means} After a restart, Dagster could not load it, and no night would run.",
+                "Correct it; `ideas-pipeline contract validate` checks it.",
+            )
+        if not is_changed:
+            return None
+        return Finding(
+            CODE,
+            None,
+            "warning",
+            "The configuration was changed since Dagster loaded it, and is valid.",
+            means,
+            "To use the new one, restart Dagster's services.",
+        )
+
+
+def _configuration(settings: Settings) -> Configuration:
+    contract = load_fitting_contract(settings.contract)
+    if settings.simulated and settings.file is None:
+        own = {*_DEMO, "warehouse_url", "token_store"}
+        settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
+    version = _digest(json.dumps(_plain(settings), sort_keys=True), _contract_text(contract))
+    return Configuration(settings, contract, version[:_VERSION_LENGTH])
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """The settings without secrets, and the names of the variables that have these."""
+    values = settings.model_dump(mode="json", include=settings.model_fields_set - _SECRETS)
+    variables = {}
+    for field in sorted(settings.model_fields_set & _SECRETS):
+        value = getattr(settings, field)
+        if not value:
+            continue
+        if name := settings.variable_of(field):
+            variables[field] = name
+        else:  # the file of communities has no secret in it
+            values[field] = value if isinstance(value, str | tuple) else value.get_secret_value()
+    return {"settings": values, "variables": variables, "file": settings.file and str(settings.file)}
+
+
+def _settings(plain: Mapping[str, Any], variables: Mapping[str, str]) -> Settings:
+    missing = sorted({name for name in plain["variables"].values() if name not in variables})
+    if missing:
+        raise SettingsError(
+            f"{', '.join(missing)} was set when Dagster loaded the settings of {plain['settings']['community']}, and "
+            "is not any more. Set it, or reload the code location."
+        )
+    secrets = {field: variables[name] for field, name in plain["variables"].items()}
+    settings = Settings.model_validate(plain["settings"] | secrets)
+    return settings.read_from(Path(plain["file"]), plain["variables"]) if plain["file"] else settings
+
+
+def _variables(names: Iterable[str]) -> dict[str, str]:
+    """Those of the variables that are set, in the environment or in ``.env``."""
+    named = set(names)
+    found = {name: value for name in named if (value := os.environ.get(name))}
+    if found.keys() < named:
+        found = {name: value for name, value in read_env_file(*named).items() if name in named and value} | found
+    return found
+
+
+def _contract_text(contract: Contract) -> str:
+    return contract.model_dump_json(by_alias=True)
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
