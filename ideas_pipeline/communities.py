@@ -90,11 +90,47 @@ def load_settings(community: str | None = None) -> Settings:
     return found[name]
 
 
+def each_community() -> dict[str, Settings | SettingsError]:
+    """Every community by name: its settings, or what is wrong with them.
+
+    Raises:
+        SettingsError: ``.env`` or the file cannot be read, or has a mistake that concerns all communities.
+    """
+    written = read_env_file()
+    file = config_file(written)
+    if file is None:
+        settings = from_environment(written)
+        return {settings.community: settings}
+    communities, variables = _read(file)
+    found, problems = _load(file, communities, variables)
+    if general := [sentence for concerned, sentence in problems if not concerned]:
+        raise SettingsError(*general)
+    wrong = {name: [sentence for concerned, sentence in problems if name in concerned] for name in communities}
+    return {name: SettingsError(*wrong[name]) if wrong[name] else found[name] for name in communities}
+
+
 def valid_communities() -> list[Settings]:
     """The settings of every community that is valid. Raises SettingsError if the file or ``.env`` cannot be read."""
     written = read_env_file()
     file = config_file(written)
     return [from_environment(written)] if file is None else list(_load(file, *_read(file))[0].values())
+
+
+def community_names() -> list[str]:
+    """The names of all communities, in the file's order. Their settings may be invalid. Raises SettingsError."""
+    from ideas_pipeline.communities_file import read
+
+    written = read_env_file()
+    file = config_file(written)
+    return [from_environment(written).community] if file is None else list(read(file))
+
+
+def is_one_chosen(community: str | None) -> bool:
+    """Whether one community is meant: it is named here or in IDEAS_COMMUNITY, or it is the only one."""
+    written = read_env_file()
+    if community or config_file(written) is None or os.environ.get(COMMUNITY) or written.get(COMMUNITY):
+        return True
+    return len(community_names()) == 1
 
 
 def config_file(written: Mapping[str, str]) -> Path | None:

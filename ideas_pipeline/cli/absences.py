@@ -36,6 +36,7 @@ def absences() -> None:
 
 @absences.command("list")
 @options.as_json
+@options.community
 def list_(as_json: bool) -> None:
     """Count the held rows by stream, scope and reason.
 
@@ -82,6 +83,7 @@ def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, s
 @click.option("--dry-run", is_flag=True, help="Show what would be marked, and change nothing.")
 @options.as_json
 @options.yes
+@options.community
 def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: bool, as_json: bool, yes: bool) -> None:
     """Mark held rows as deleted, because you know that they were deleted.
 
@@ -93,7 +95,6 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
                ideas-pipeline absences confirm --id 815 --yes
     """
     from ideas_pipeline.app import confirm_held, rebuild_marts
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
 
     if stream is None and not ids:
@@ -101,7 +102,7 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     if scope is not None and stream is None:
         raise click.UsageError("--scope needs --stream: scopes of different streams can have the same id.")
     options.check_confirmation(as_json=as_json, confirmed=yes or dry_run)
-    contract = load_contract(load_settings().contract)
+    contract = load_contract(options.load_settings().contract)
     if stream is not None:
         options.check_names([stream], contract.tables(), "--stream")
     with _held() as (settings, warehouse, found):
@@ -116,22 +117,22 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         if ids and len(counts) > 1:
             raise click.UsageError(f"rows of {' and '.join(counts)} have these ids. Add --stream STREAM.")
         if not chosen or dry_run:
-            _print_chosen(counts, as_json=as_json)
+            _print_chosen(settings.community, counts, as_json=as_json)
             return
         if not yes:
             click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
         marked = confirm_held(warehouse, contract, chosen)
         rebuild_marts(settings, warehouse)
     if as_json:
-        print(json.dumps({"rows": counts, "marked": marked}, indent=2))
+        print(json.dumps({"community": settings.community, "rows": counts, "marked": marked}, indent=2))
         return
     click.echo(f"Marked as deleted: {marked:,}. The next sync handles what belongs to them, such as their comments.")
 
 
-def _print_chosen(counts: Counter[str], *, as_json: bool) -> None:
+def _print_chosen(community: str, counts: Counter[str], *, as_json: bool) -> None:
     """Print what would be marked."""
     if as_json:
-        print(json.dumps({"rows": counts, "marked": 0}, indent=2))
+        print(json.dumps({"community": community, "rows": counts, "marked": 0}, indent=2))
     elif counts:
         click.echo(f"{_in_words(counts)} would be marked as deleted. Nothing was changed.")
     else:
@@ -145,10 +146,9 @@ def _in_words(counts: Counter[str]) -> str:
 @contextmanager
 def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.warehouse.absences import held
 
-    settings = load_settings()
+    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             found = held(tx)

@@ -26,6 +26,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @options.only("Backfill only this stream, such as votes.")
 @click.option("--dry-run", is_flag=True, help="Estimate requests and duration, and send nothing.")
 @options.as_json
+@options.community
 def backfill(first: datetime, last: datetime, only: Sequence[str], dry_run: bool, as_json: bool) -> None:
     """Read the ideas, comments and votes again that were created on these days.
 

@@ -26,6 +26,7 @@ _ATTEMPTS, _SECONDS = 2, 60
 @click.option("--contract", type=click.Path(path_type=Path), help="Contract file, in place of IDEAS_CONTRACT.")
 @click.option("--verbose", is_flag=True, help="List everything that agrees, and the confirmed assumptions.")
 @options.as_json
+@options.community
 def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """Compare the live API with the contract, step by step.
 
@@ -42,17 +43,17 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_client
     from ideas_pipeline.cli.output import console
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract import load
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.probe import probe
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
-    settings = load_settings()
+    settings = options.load_settings()
     if settings.simulated:
         raise SettingsError(
-            "there is no API to check: IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set. Run `ideas-pipeline init`, "
-            "or run `ideas-pipeline simulate` in another terminal and paste the lines that it prints."
+            f"there is no API to check: {settings.named('client_id')} and {settings.named('client_secret')} are not"
+            " set. Run `ideas-pipeline init`, or run `ideas-pipeline simulate` in another terminal and paste the lines"
+            " that it prints."
         )
     override = contract or settings.contract
     expected = load_fitting_contract(override)
@@ -65,7 +66,8 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
     if as_json:
-        print(json.dumps(_as_json(steps, assumed, confirmed, base_url, code), indent=2, ensure_ascii=False))
+        shown = {"community": settings.community} | _as_json(steps, assumed, confirmed, base_url, code)
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         _print(console(), steps, verbose)
         _print_assumed(console(), assumed, confirmed, verbose)

@@ -36,6 +36,7 @@ def contract() -> None:
 @contract.command()
 @_FILE
 @options.as_json
+@options.community
 def show(file: Path | None, as_json: bool) -> None:
     """Print the contract in force.
 
@@ -58,6 +59,7 @@ def show(file: Path | None, as_json: bool) -> None:
 @contract.command()
 @_FILE
 @options.as_json
+@options.community
 def validate(file: Path | None, as_json: bool) -> None:
     """Check the contract, and list every mistake with its line. Exit code 2 if there is one.
 
@@ -82,6 +84,7 @@ def validate(file: Path | None, as_json: bool) -> None:
 @contract.command()
 @_FILE
 @options.as_json
+@options.community
 def diff(file: Path | None, as_json: bool) -> None:
     """List the values that differ from the default, and whether the default is an assumption.
 
@@ -108,9 +111,7 @@ def diff(file: Path | None, as_json: bool) -> None:
 
 
 def _configured() -> Path | None:
-    from ideas_pipeline.communities import load_settings
-
-    return load_settings().contract
+    return options.load_settings().contract
 
 
 def _valid(file: Path | None) -> Contract:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from ideas_pipeline.cli import options
 from ideas_pipeline.cli.lines import write
 
 
 @click.command()
 @click.argument("file", default="docs/warehouse.md", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file is out of date.")
+@options.community
 def dictionary(file: Path, check: bool) -> None:
     """Write the data dictionary to FILE (default: docs/warehouse.md).
 
@@ -21,11 +23,10 @@ def dictionary(file: Path, check: bool) -> None:
     Examples:  ideas-pipeline dictionary our-warehouse.md
                ideas-pipeline dictionary --check
     """
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.dictionary.document import document
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
-    override = load_settings().contract
+    override = options.load_settings().contract
     current = document(load_fitting_contract(override), override)
     if not check:
         try:

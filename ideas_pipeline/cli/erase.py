@@ -28,6 +28,7 @@ _INCOMPLETE = 3
 @click.option("--dry-run", is_flag=True, help="Count the rows that would change, and change nothing.")
 @options.as_json
 @options.yes
+@options.community
 def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_json: bool, yes: bool) -> None:
     """Erase a person from every table, rejected record and archived page, and keep the person out from now on.
 
@@ -43,14 +44,13 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.lines import say
     from ideas_pipeline.cli.output import console
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
 
     if (user is None) == (email is None):
         raise click.UsageError("Say who: either --user ID or --email ADDRESS.")
     options.check_confirmation(as_json=as_json, confirmed=yes or dry_run)
     address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
-    settings = load_settings()
+    settings = options.load_settings()
     privacy = privacy_of(settings, load_contract(settings.contract))
     with open_warehouse(settings) as warehouse:
         for sentence in privacy.begin(warehouse):
@@ -63,7 +63,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
             )
         known = [address] if address else []
         if dry_run:
-            _print_dry_run(privacy.would_erase(warehouse, person, texts=texts), as_json)
+            _print_dry_run(settings.community, privacy.would_erase(warehouse, person, texts=texts), as_json)
             return
         if not yes:
             _ask(privacy, warehouse, person, texts)
@@ -71,8 +71,14 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
             erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
         rebuild_marts(settings, warehouse)
     if as_json:
-        result = {"surrogate": erasure.surrogate, "rows": dict(erasure.rows), "archived_pages": erasure.pages}
-        print(json.dumps(result | {"left": list(erasure.left)}, indent=2))
+        result = {
+            "community": settings.community,
+            "surrogate": erasure.surrogate,
+            "rows": dict(erasure.rows),
+            "archived_pages": erasure.pages,
+            "left": list(erasure.left),
+        }
+        print(json.dumps(result, indent=2))
     else:
         _print(erasure.rows)
         click.echo(f"Erased. {erasure.surrogate} stands for the person now. Archived pages changed: {erasure.pages:,}.")
@@ -93,9 +99,9 @@ def _ask(privacy: Privacy, warehouse: Warehouse, person: str, texts: bool) -> No
     click.confirm(f"{what}?", abort=True)
 
 
-def _print_dry_run(rows: Mapping[str, int], as_json: bool) -> None:
+def _print_dry_run(community: str, rows: Mapping[str, int], as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"rows": dict(rows)}, indent=2))
+        print(json.dumps({"community": community, "rows": dict(rows)}, indent=2))
         return
     _print(rows)
     click.echo("Nothing was changed. These rows would change; archived pages are not counted.")

@@ -19,6 +19,7 @@ from ideas_pipeline.cli import options
 )
 @click.option("--table", "names", multiple=True, metavar="NAME", help="Export only this table or mart. Repeatable.")
 @options.as_json
+@options.community
 def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     """Write each table and mart of the community to FOLDER/NAME.parquet, replacing existing files.
 
@@ -33,10 +34,9 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.cli.lines import say
     from ideas_pipeline.cli.output import console, table
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.warehouse import export as exporting
 
-    settings = load_settings()
+    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             known = exporting.exportable(tx)
@@ -48,7 +48,7 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
         except OSError as error:
             raise Failed(f"the files cannot be written to {folder}: {error.strerror}.") from None
     if as_json:
-        print(json.dumps({"folder": str(folder), "rows": rows}, indent=2))
+        print(json.dumps({"community": settings.community, "folder": str(folder), "rows": rows}, indent=2))
     else:
         console().print(table(("file", "rows"), [(f"{folder / name}.parquet", count) for name, count in rows.items()]))
     if not any(rows.values()):

@@ -41,8 +41,11 @@ _DEFAULT_FILE = Path("contract.yaml")
 )
 @click.option("--dry-run", is_flag=True, help="Print the change, and write nothing.")
 @options.as_json
+@options.community
 def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bool, as_json: bool) -> None:
-    """Write or update the contract FILE (default: IDEAS_CONTRACT, else contract.yaml).
+    """Write or update the contract FILE.
+
+    The default is IDEAS_CONTRACT, else contract.yaml, or contract-NAME.yaml for a community of ideas_pipeline.yaml.
 
     It tries known logins, headers, paths and parameters, and compares names, kinds and values of the records with the
     columns. It only reads, at the contract's rate. Comments and order of an existing file stay. Each line that it
@@ -58,7 +61,6 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     Exit codes:  0 every value is known, 1 the API failed, 2 wrong configuration, file or credentials,
                  3 some questions are open.
     """
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.yaml_file import read
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.fit import write
@@ -66,14 +68,14 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     from ideas_pipeline.fit.files import read_file
     from ideas_pipeline.sync.contract_fit import load_fitting_contract, misfits
 
-    settings = load_settings()
+    settings = options.load_settings()
     exchanges = [exchange for source in sources for exchange in read_file(source)]
     if not exchanges and (settings.simulated or not requests):
         raise SettingsError(
-            "There is nothing to look at: IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set, and there is no --from. "
-            "Run `ideas-pipeline init`, or name a file that shows the API with --from."
+            f"There is nothing to look at: {settings.named('client_id')} and {settings.named('client_secret')} are not"
+            " set, and there is no --from. Run `ideas-pipeline init`, or name a file that shows the API with --from."
         )
-    file = file or settings.contract or _DEFAULT_FILE
+    file = file or settings.contract or _default_file(settings)
     before = write.present_text(file)
     in_force = load_fitting_contract(file if before else None)
     draft = Draft(in_force.model_dump(by_alias=True), misfits, frozenset(read(file).places if before else ()))
@@ -87,7 +89,30 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
         write.save(file, after)
         load_fitting_contract(file)
     _print(draft, file, (before, after), dry_run=dry_run, as_json=as_json)
+    if not as_json and not dry_run and (before or after):
+        click.echo()
+        lines.write(f"Next: {_to_set(settings, file)}, then run: ideas-pipeline check{_of(settings)}")
     raise click.exceptions.Exit(3 if draft.open_questions() else 0)
+
+
+def _default_file(settings: Settings) -> Path:
+    if settings.file is None:
+        return _DEFAULT_FILE
+    return settings.file.with_name(f"contract-{settings.community}.yaml")
+
+
+def _to_set(settings: Settings, file: Path) -> str:
+    if settings.file is None:
+        return f"set IDEAS_CONTRACT={file} in .env"
+    try:
+        named = file.resolve().relative_to(settings.file.parent.resolve())
+    except ValueError:
+        named = file.resolve()
+    return f"write `contract: {named}` at {settings.community} in {settings.file}"
+
+
+def _of(settings: Settings) -> str:
+    return "" if settings.file is None else f" --community {settings.community}"
 
 
 def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requests: int) -> None:
@@ -109,9 +134,10 @@ def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requ
         draft.notes.append(f"no request in the files is below the API's address, {address}")
     is_unconfirmed = bool(address) and not configured
     if is_unconfirmed:
+        where = settings.named("api_base_url") + ("" if settings.file else " in .env")
         draft.notes.append(
-            f"the API's address in the files is probably {address}, so nothing was sent there: set IDEAS_API_BASE_URL "
-            "in .env, then run fit again"
+            f"the API's address in the files is probably {address}, so nothing was sent there: set {where}, then run "
+            "fit again"
         )
     # Only the operator decides which host receives client id and secret: a HAR contains requests to many hosts.
     if credentials is None or not requests or is_unconfirmed:
@@ -200,6 +226,3 @@ def _print(draft: Draft, file: Path, texts: tuple[str, str], *, dry_run: bool, a
         lines.write(f"{number}. {question.text}")
         if question.place:
             lines.write(f"     {as_line(question)}")
-    if not dry_run and (before or after):
-        click.echo()
-        lines.write(f"Next: set IDEAS_CONTRACT={file} in .env, then run: ideas-pipeline check")

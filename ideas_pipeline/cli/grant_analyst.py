@@ -17,6 +17,7 @@ _VARIABLE = "IDEAS_ANALYST_PASSWORD"
 @click.command("grant-analyst")
 @click.argument("name")
 @options.as_json
+@options.community
 def grant_analyst(name: str, as_json: bool) -> None:
     """Let the PostgreSQL role NAME read the warehouse, and nothing more. Create the role if it does not exist.
 
@@ -31,12 +32,11 @@ def grant_analyst(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.marts.build import MARTS
     from ideas_pipeline.warehouse import grants
 
     password = os.environ.get(_VARIABLE) or None
-    settings = load_settings()
+    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             is_new = not grants.has_role(tx, name)

@@ -11,6 +11,7 @@ from ideas_pipeline.cli import options
 
 @click.command()
 @options.as_json
+@options.community
 def marts(as_json: bool) -> None:
     """Rebuild the marts (the analysts' tables, mart_…) from the tables of the warehouse.
 
@@ -22,16 +23,15 @@ def marts(as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import console, place, table
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.marts.build import build_marts
 
-    settings = load_settings()
+    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.writing() as tx:
             rows = build_marts(tx, settings.timezone)
         where = place(warehouse.url)
     if as_json:
-        print(json.dumps({"warehouse": where, "rows": rows}, indent=2))
+        print(json.dumps({"community": settings.community, "warehouse": where, "rows": rows}, indent=2))
         return
     out = console()
     out.print(table(("mart", "rows"), list(rows.items())))

@@ -3,15 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from ideas_pipeline.settings import Settings
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_COMMUNITY = "ideas_pipeline.community"
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 
 yes: Decorator = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+
+def _choose(context: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+    context.meta[_COMMUNITY] = name  # shared with the contexts around it
+
+
+def complete_community(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """List the communities that begin with ``incomplete``; none if the settings are invalid."""
+    from ideas_pipeline.communities import community_names
+    from ideas_pipeline.errors import SettingsError
+
+    try:
+        names = community_names()
+    except SettingsError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+community: Decorator = click.option(
+    "--community",
+    metavar="NAME",
+    expose_value=False,
+    is_eager=True,
+    callback=_choose,
+    shell_complete=complete_community,
+    help="A community of ideas_pipeline.yaml. [default: IDEAS_COMMUNITY, or the only one]",
+)
+
+
+def chosen_community() -> str | None:
+    """The community that the option ``--community`` of the running command names."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_COMMUNITY) if context else None
+
+
+def load_settings() -> Settings:
+    """The settings of the community that the running command is for. Raises SettingsError."""
+    from ideas_pipeline import communities
+
+    return communities.load_settings(chosen_community())
 
 
 def check_confirmation(*, as_json: bool, confirmed: bool) -> None:
@@ -36,7 +81,6 @@ def check_names(given: Iterable[str], known: Iterable[str], option: str) -> None
 
 def complete_stream(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """List the contract's streams that begin with ``incomplete``; none if the settings or the contract are invalid."""
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.errors import ContractError, SettingsError
 

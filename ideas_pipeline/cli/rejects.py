@@ -35,6 +35,7 @@ def rejects() -> None:
 @rejects.command("list")
 @_TABLE
 @options.as_json
+@options.community
 def list_(table: str | None, as_json: bool) -> None:
     """Name the rejected values and records and what is wrong with each, without what they hold.
 
@@ -66,6 +67,7 @@ def list_(table: str | None, as_json: bool) -> None:
 
 @rejects.command()
 @click.argument("records", nargs=-1, required=True, metavar="RECORD…")
+@options.community
 def show(records: Sequence[str]) -> None:
     """Show the rejects of records as JSON, with the values as received. These can be personal data.
 
@@ -104,6 +106,7 @@ def show(records: Sequence[str]) -> None:
 @rejects.command()
 @_TABLE
 @options.as_json
+@options.community
 def retry(table: str | None, as_json: bool) -> None:
     """Read rejected values and records again, as the contract says today: from their archived pages.
 
@@ -121,11 +124,10 @@ def retry(table: str | None, as_json: bool) -> None:
     from ideas_pipeline.app import rebuild_marts, retry_rejects
     from ideas_pipeline.cli.output import console, progress
     from ideas_pipeline.cli.output import table as table_of
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.sync.contract_fit import check_fit
 
-    contract = load_contract(load_settings().contract)
+    contract = load_contract(options.load_settings().contract)
     check_fit(contract)
     with _stored_rejects(table) as (settings, warehouse, found):
         with progress() as shown:
@@ -147,13 +149,12 @@ def retry(table: str | None, as_json: bool) -> None:
 @contextmanager
 def _stored_rejects(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[StoredReject]]]:
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.tables.community import TABLES
     from ideas_pipeline.warehouse.rejects import stored_rejects
 
     if table is not None:
         options.check_names([table], TABLES, "--table")
-    settings = load_settings()
+    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             found = stored_rejects(tx, table)

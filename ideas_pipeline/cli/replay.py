@@ -26,6 +26,7 @@ _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejec
 )
 @options.only("Rebuild this stream alone, such as ideas.")
 @options.as_json
+@options.community
 def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     """Rebuild the tables from the archived pages, with today's contract. Sends nothing to the API.
 
@@ -42,12 +43,11 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.archive.convert import is_empty
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.cli.sync import EXIT_CODES
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.sync.replay import replay as replay_archive
 
-    settings = load_settings()
+    settings = options.load_settings()
     contract = load_fitting_contract(settings.contract)
     options.check_names(only, contract.streams, "--only")
     if is_empty(settings.archive):
@@ -68,15 +68,20 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             privacy=privacy_of(settings, contract),
         )
         rebuild_marts(settings, warehouse)
-    _print(result, as_json=as_json)
+    _print(settings.community, result, as_json=as_json)
     raise click.exceptions.Exit(EXIT_CODES[result.verdict])
 
 
-def _print(result: RunResult, *, as_json: bool) -> None:
+def _print(community: str, result: RunResult, *, as_json: bool) -> None:
     from ideas_pipeline.cli.output import console, problem, table
 
     if as_json:
-        shown = {"run_id": result.run_id, "verdict": result.verdict, "streams": [s.shown() for s in result.streams]}
+        shown = {
+            "community": community,
+            "run_id": result.run_id,
+            "verdict": result.verdict,
+            "streams": [s.shown() for s in result.streams],
+        }
         print(json.dumps(shown, indent=2))
         return
     out = console()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ideas_pipeline.cli import options
 from ideas_pipeline.cli.lines import write
 
 
@@ -16,6 +17,7 @@ from ideas_pipeline.cli.lines import write
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write it. [default: report-COMMUNITY.html in IDEAS_STATE_DIR]",
 )
+@options.community
 def report(file: Path | None) -> None:
     """Write the community report: one HTML file that needs no network and names no person, so it can be forwarded.
 
@@ -27,10 +29,9 @@ def report(file: Path | None) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.failures import Failed
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.report.page import write_report
 
-    settings = load_settings()
+    settings = options.load_settings()
     file = file or settings.report
     with open_warehouse(settings) as warehouse:
         try:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ideas_pipeline.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.database import Transaction
     from ideas_pipeline.warehouse.status import StreamStatus
 
-_COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yellow", "empty": "bold yellow"}
+COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yellow", "empty": "bold yellow"}
 # So that everything fits on one screen, even if each stream has a finding.
 _LENGTH, _LENGTH_OF_MANY = 200, 100
 _NOT_CONFIGURED = (
@@ -31,7 +33,7 @@ _NOT_CONFIGURED = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class Report:
     """What the command prints.
 
     Attributes:
@@ -53,45 +55,84 @@ class _Report:
     running: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The state of one community.
+
+    Attributes:
+        community: its name.
+        warehouse: the warehouse's address, without its password.
+        streams: the contract's streams, in the order in which they are read.
+        holder: who uses the API account; None if nobody does, or if that is not known.
+        report: what is to be said.
+    """
+
+    community: str
+    warehouse: str
+    streams: list[str]
+    holder: str | None
+    report: Report
+
+    def as_json(self) -> dict[str, object]:
+        """What ``--json`` prints."""
+        return {
+            "verdict": self.report.verdict,
+            "summary": self.report.summary,
+            "findings": self.report.findings,
+            "notes": self.report.notes,
+            "community": self.community,
+            "warehouse": self.warehouse,
+            "streams": self.report.known.streams,
+            "running": self.holder,
+            "unfinished": self.report.known.unfinished,
+            "last_sync": self.report.known.last_sync,
+        }
+
+
 @click.command()
+@click.option(
+    "--all", "every", is_flag=True, help="Show every community of ideas_pipeline.yaml, also if one is chosen."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON, for machines.")
-def status(as_json: bool) -> None:
+@options.community
+def status(every: bool, as_json: bool) -> None:
     """Say whether all is well, and if not, what to do: the first line says it.
 
     Then, per stream, the last sync, when it was last complete, its rows, rejects and held rows; what is running; and
-    how long the last sync took. The exit code is 0 whatever it says.
+    how long the last sync took. If there are several communities and none is chosen, it shows one row for each. The
+    exit code is 0 whatever it says.
 
     \b
     Examples:  ideas-pipeline status
                ideas-pipeline status --json
     """
+    from ideas_pipeline.communities import is_one_chosen
+
+    chosen = options.chosen_community()
+    if every and chosen:
+        raise click.UsageError("--all and --community exclude each other.")
+    if every or not is_one_chosen(chosen):
+        from ideas_pipeline.cli.status_all import status_all
+
+        raise click.exceptions.Exit(status_all(as_json=as_json))
+    seen = look(options.load_settings())
+    if as_json:
+        print(json.dumps(seen.as_json(), indent=2, default=plain))
+    else:
+        _print(seen)
+
+
+def look(settings: Settings) -> Seen:
+    """The state of a community. Raises SettingsError, ContractError, WarehouseError."""
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import place
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
-    settings = load_settings()
     contract = load_fitting_contract(settings.contract)
     holder, holder_known = _holder(settings, contract)
     with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
         report = _report(tx, settings, contract, holder, holder_known=holder_known)
-        where = place(warehouse.url)
-    if as_json:
-        shown = {
-            "verdict": report.verdict,
-            "summary": report.summary,
-            "findings": report.findings,
-            "notes": report.notes,
-            "community": settings.community,
-            "warehouse": where,
-            "streams": report.known.streams,
-            "running": holder,
-            "unfinished": report.known.unfinished,
-            "last_sync": report.known.last_sync,
-        }
-        print(json.dumps(shown, indent=2, default=_plain))
-    else:
-        _print(report, contract.order(), f"Community {settings.community} in {where}")
+        return Seen(settings.community, place(warehouse.url), contract.order(), holder, report)
 
 
 def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
@@ -109,7 +150,7 @@ def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
 
 def _report(
     tx: Transaction, settings: Settings, contract: Contract, holder: str | None, *, holder_known: bool
-) -> _Report:
+) -> Report:
     from datetime import UTC
 
     from ideas_pipeline.app import expectations_of
@@ -121,17 +162,17 @@ def _report(
     if not (known.streams or known.unfinished or holder):
         # In another folder than that of .env, an empty warehouse must not be taken for one's own.
         do = _NOT_CONFIGURED if settings.simulated else "Run: ideas-pipeline sync"
-        return _Report(now, "empty", f"Nothing was synced yet. {do}", [], [], known, running)
+        return Report(now, "empty", f"Nothing was synced yet. {do}", [], [], known, running)
     findings = community_findings(tx, contract, expectations_of(settings), known, running=running, now=now)
     notes = list(_notes(known, settings.timezone, holder, running=running, now=now))
     verdict, summary = _verdict(contract.order(), findings, known, now)
-    return _Report(now, verdict, summary, findings, notes, known, running)
+    return Report(now, verdict, summary, findings, notes, known, running)
 
 
 def _verdict(streams: Sequence[str], findings: list[Finding], known: State, now: datetime) -> tuple[str, str]:
     from ideas_pipeline.times import ago, clock
 
-    alike = _alike(findings)
+    alike = grouped(findings)
     errors = sum(finding.severity == "error" for finding, _ in alike)
     if errors:
         return "attention", f"Attention: {'1 thing needs' if errors == 1 else f'{errors} things need'} you."
@@ -160,18 +201,19 @@ def _notes(known: State, timezone: str, holder: str | None, *, running: bool, no
         yield f"Last {what}: {clock(last.started_at)}, {took}, {last.requests:,} requests, {last.verdict}."
 
 
-def _print(report: _Report, streams: Sequence[str], where: str) -> None:
+def _print(seen: Seen) -> None:
     from ideas_pipeline.cli.output import as_text, console, table
 
     out = console()
-    out.print(as_text(report.summary, _COLOURS[report.verdict]))
+    report = seen.report
+    out.print(as_text(report.summary, COLOURS[report.verdict]))
     if report.findings:
         out.print(_listed(report.findings))
-    out.print(where)
+    out.print(f"Community {seen.community} in {seen.warehouse}")
     if report.verdict == "empty":
         return
     known = {s.stream: s for s in report.known.streams}
-    names = [*streams, *(name for name in known if name not in streams)]
+    names = [*seen.streams, *(name for name in known if name not in seen.streams)]
     headers = ("stream", "last sync", "last complete (UTC)", "rows", "rejects", "bad values", "held")
     out.print(table(headers, [_row(name, known.get(name), report) for name in names]))
     for note in report.notes:
@@ -186,7 +228,7 @@ def _listed(findings: list[Finding]) -> Table:
 
     from ideas_pipeline.cli.output import as_text
 
-    alike = _alike(findings)
+    alike = grouped(findings)
     longest = _LENGTH if len(alike) <= 2 else _LENGTH_OF_MANY
     listed = Table.grid(padding=(0, 1, 0, 0))
     for number, ((finding, streams), following) in enumerate(zip_longest(alike, alike[1:]), start=1):
@@ -198,7 +240,7 @@ def _listed(findings: list[Finding]) -> Table:
     return listed
 
 
-def _alike(findings: list[Finding]) -> list[tuple[Finding, list[str]]]:
+def grouped(findings: list[Finding]) -> list[tuple[Finding, list[str]]]:
     """The findings that say the same of several streams as one, each with its streams."""
     alike: dict[tuple[str, str, str], tuple[Finding, list[str]]] = {}
     for finding in findings:
@@ -212,7 +254,7 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest].rstrip()} …"
 
 
-def _row(name: str, s: StreamStatus | None, report: _Report) -> tuple[object, ...]:
+def _row(name: str, s: StreamStatus | None, report: Report) -> tuple[object, ...]:
     from ideas_pipeline.times import ago
 
     if s is None:
@@ -223,5 +265,5 @@ def _row(name: str, s: StreamStatus | None, report: _Report) -> tuple[object, ..
     return (name, verdict, complete, s.rows, s.rejects, s.rejected_values, s.held)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ideas_pipeline.settings import Settings
     from ideas_pipeline.sync.run import Mode, RunResult
 
+# Each takes about 230 MB of memory, and waits for its API most of the time.
+_JOBS = 4
 EXIT_CODES = {"complete": 0, "failed": 1, "incomplete": 3}
 
 FIRST_QUERY = """\
@@ -32,8 +34,18 @@ WHERE l.community = '{community}' ORDER BY l.responses DESC, l.votes DESC LIMIT 
 @click.command()
 @options.only("Sync this stream alone, such as ideas.")
 @click.option("--full", is_flag=True, help="Read every list, also those that seem unchanged.")
+@click.option("--all", "every", is_flag=True, help="Sync every community of ideas_pipeline.yaml.")
+@click.option(
+    "--jobs",
+    default=_JOBS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --all: how many communities at a time.",
+)
 @options.as_json
-def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
+@options.community
+def sync(only: Sequence[str], full: bool, every: bool, jobs: int, as_json: bool) -> None:
     """Read what may have changed in the community, and bring the warehouse up to date.
 
     What was read is kept even if the sync fails later. A second sync of an unchanged community changes nothing. Each
@@ -43,9 +55,20 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
     Examples:  ideas-pipeline sync
                ideas-pipeline sync --full
                ideas-pipeline sync --only ideas --only comments --json
+               ideas-pipeline sync --all --jobs 8
+
+    With --all, each community has a process of its own, so that one that fails leaves the others alone. The exit code
+    is 1 if any failed, 2 if any is not configured correctly, 3 if any is incomplete; the output says which.
     """
     from ideas_pipeline.sync.run import Full, Incremental
 
+    if every:
+        from ideas_pipeline.cli.sync_all import sync_all
+
+        if options.chosen_community():
+            raise click.UsageError("--all and --community exclude each other.")
+        arguments = ["sync", *(["--full"] if full else []), *(word for name in only for word in ("--only", name))]
+        raise click.exceptions.Exit(sync_all(arguments, jobs, as_json=as_json))
     settings, contract = configured()
     options.check_names(only, contract.streams, "--only")
     mode = Full() if full else Incremental()
@@ -54,14 +77,13 @@ def sync(only: Sequence[str], full: bool, as_json: bool) -> None:
 
 def configured() -> tuple[Settings, Contract]:
     """The settings of a real community, and its contract. Raises SettingsError, ContractError."""
-    from ideas_pipeline.communities import load_settings
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
 
-    settings = load_settings()
+    settings = options.load_settings()
     if settings.simulated:
         raise SettingsError(
-            "IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set. "
+            f"{settings.named('client_id')} and {settings.named('client_secret')} are not set. "
             "Run `ideas-pipeline init`, or `ideas-pipeline demo` for a simulated community."
         )
     return settings, load_fitting_contract(settings.contract)
@@ -107,7 +129,7 @@ def run(
         with warehouse.reading() as tx:
             rows_there = any(s.rows for s in status(tx))
     if as_json:
-        print(_as_json(result, url))
+        print(json.dumps({"community": settings.community} | _shown(result, url), indent=2))
     else:
         _print(result, url)
         if for_newcomers and rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
@@ -117,17 +139,16 @@ def run(
     return EXIT_CODES[result.verdict]
 
 
-def _as_json(result: RunResult, url: sa.URL) -> str:
+def _shown(result: RunResult, url: sa.URL) -> dict[str, object]:
     from ideas_pipeline.cli.output import place
 
-    shown = {
+    return {
         "run_id": result.run_id,
         "verdict": result.verdict,
         "changed": result.changed,
         "warehouse": place(url),
         "streams": [s.shown() for s in result.streams],
     }
-    return json.dumps(shown, indent=2)
 
 
 def _print(result: RunResult, url: sa.URL) -> None:

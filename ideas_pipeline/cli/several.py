@@ -1,0 +1,153 @@
+"""Run a command for several communities at once, each in its own process: one that fails leaves the others alone."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import selectors
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+# A copy of this process has imported the program already. macOS does not support that for its own libraries.
+if sys.platform == "linux":
+    _CONTEXT = multiprocessing.get_context("fork")
+else:
+    _CONTEXT = multiprocessing.get_context("spawn")
+_CHUNK = 2**16
+# Seconds that a stopped command has to end.
+_GRACE = 10.0
+_ERROR = "Error: "
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How the command ended for one community.
+
+    Attributes:
+        community: its name.
+        exit_code: 0 done, 1 failed, 2 configuration, 3 incomplete.
+        result: what the command printed as JSON; None if it printed nothing.
+        error: the sentence that it printed instead; empty if there is none.
+        seconds: how long it took.
+    """
+
+    community: str
+    exit_code: int
+    result: Mapping[str, Any] | None
+    error: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Running:
+    community: str
+    process: BaseProcess
+    started_at: float
+    open: int = 2
+    output: bytearray = field(default_factory=bytearray)
+    errors: bytearray = field(default_factory=bytearray)
+    lines: list[str] = field(default_factory=list)
+
+
+def run(command: Sequence[str], communities: Sequence[str], at_once: int, say: Callable[[str], None]) -> list[Done]:
+    """Run ``ideas-pipeline COMMAND --community NAME --json`` for each community.
+
+    Args:
+        command: the command and its options.
+        communities: their names.
+        at_once: the most processes at a time.
+        say: receives each line that a process writes to standard error, with the community's name before it.
+
+    Returns:
+        How each ended, in the order of ``communities``.
+    """
+    waiting = deque(communities)
+    running: list[_Running] = []
+    done: dict[str, Done] = {}
+    with selectors.DefaultSelector() as selector:
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    running.append(_start(selector, command, waiting.popleft()))
+                for key, _ in selector.select():
+                    one, kept = key.data
+                    if chunk := os.read(key.fd, _CHUNK):
+                        kept += chunk
+                        _say_lines(one, say)
+                        continue
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()  # type: ignore[union-attr]  # a Connection, as registered in _start
+                    one.open -= 1
+                    if not one.open:
+                        running.remove(one)
+                        done[one.community] = _ended(one)
+        finally:
+            _stop(running)
+    return [done[name] for name in communities]
+
+
+def _start(selector: selectors.BaseSelector, command: Sequence[str], community: str) -> _Running:
+    pipes = [_CONTEXT.Pipe(duplex=False) for _ in range(2)]
+    theirs = [pipe[1] for pipe in pipes]
+    arguments = [*command, "--community", community, "--json"]
+    sys.stdout.flush()  # what is not written yet would be written by both processes
+    process = _CONTEXT.Process(target=_be, args=(arguments, *theirs), daemon=True)
+    process.start()
+    one = _Running(community, process, time.monotonic())
+    for (ours, other), kept in zip(pipes, (one.output, one.errors), strict=True):
+        other.close()  # so that the end of the process is noticed
+        selector.register(ours, selectors.EVENT_READ, (one, kept))
+    return one
+
+
+def _be(arguments: Sequence[str], output: Connection, errors: Connection) -> None:
+    """Be the process of ``ideas-pipeline ARGUMENTS``."""
+    from ideas_pipeline.cli.main import main
+
+    os.dup2(output.fileno(), 1)
+    os.dup2(errors.fileno(), 2)
+    # They stay open until the process ends, so no block closes them.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - see above
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - see above
+    main(arguments, prog_name="ideas-pipeline")
+
+
+def _say_lines(one: _Running, say: Callable[[str], None]) -> None:
+    """Pass on the lines that are complete."""
+    *lines, rest = bytes(one.errors).split(b"\n")
+    one.errors[:] = rest
+    for line in lines:
+        text = line.decode("utf-8", "replace")
+        one.lines.append(text)
+        say(f"{one.community}: {text}")
+
+
+def _ended(one: _Running) -> Done:
+    one.process.join()
+    code = one.process.exitcode or 0
+    try:
+        result = json.loads(bytes(one.output))
+    except ValueError:
+        result = None
+    starts = [number for number, line in enumerate(one.lines) if line.startswith(_ERROR)]
+    error = "\n".join(one.lines[starts[-1] :]).removeprefix(_ERROR) if starts else ""
+    if code < 0:  # a signal ended it
+        code, error = 1, f"its process was ended by signal {-code}"
+    return Done(one.community, code, result, error, time.monotonic() - one.started_at)
+
+
+def _stop(running: Sequence[_Running]) -> None:
+    """End what still runs because this process was stopped: Ctrl-C reaches all of them by itself."""
+    patience = time.monotonic() + _GRACE
+    for one in running:
+        one.process.join(max(0.0, patience - time.monotonic()))
+        if one.process.is_alive():
+            one.process.terminate()
+            one.process.join()

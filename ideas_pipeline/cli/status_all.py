@@ -1,0 +1,104 @@
+"""``ideas-pipeline status`` of several communities: one row for each, and what needs attention first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ideas_pipeline.cli.failures import Failed, failure
+from ideas_pipeline.cli.status import COLOURS, Seen, grouped, look, plain
+from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
+
+# The worst first.
+_ORDER = ("error", "attention", "running", "empty", "well")
+_LONGEST = 160
+
+
+def status_all(*, as_json: bool) -> int:
+    """Print the state of every community. Return 0, or the exit code of one that cannot be shown."""
+    from ideas_pipeline.communities import each_community
+
+    seen: dict[str, Seen | Failed] = {}
+    for name, settings in each_community().items():
+        try:
+            if isinstance(settings, SettingsError):
+                raise settings
+            seen[name] = look(settings)
+        except (SettingsError, IdeasApiError, WarehouseError) as error:
+            seen[name] = failure(error)
+    verdict = next(word for word in _ORDER if any(_verdict(one) == word for one in seen.values()))
+    if as_json:
+        communities = [
+            {"community": name, "verdict": "error", "exit_code": one.exit_code, "error": one.message}
+            if isinstance(one, Failed)
+            else one.as_json()
+            for name, one in seen.items()
+        ]
+        shown = {"verdict": verdict, "summary": _summary(seen, verdict), "communities": communities}
+        print(json.dumps(shown, indent=2, default=plain))
+    else:
+        _print(seen, verdict)
+    codes = [one.exit_code for one in seen.values() if isinstance(one, Failed)]
+    return min(codes, default=0)
+
+
+def _verdict(one: Seen | Failed) -> str:
+    return "error" if isinstance(one, Failed) else one.report.verdict
+
+
+def _summary(seen: Mapping[str, Seen | Failed], verdict: str) -> str:
+    if verdict == "well":
+        return f"All is well with all {len(seen)} communities."
+    worse = [name for name, one in seen.items() if _verdict(one) in ("error", "attention")]
+    if worse:
+        return f"Attention: {len(worse)} of {len(seen)} communities need you: {', '.join(worse)}."
+    waiting = [name for name, one in seen.items() if _verdict(one) != "well"]
+    return f"Not everything of {', '.join(waiting)} is complete yet."
+
+
+def _print(seen: Mapping[str, Seen | Failed], verdict: str) -> None:
+    from ideas_pipeline.cli.output import as_text, console, table
+
+    out = console()
+    out.print(as_text(_summary(seen, verdict), COLOURS.get(verdict, COLOURS["attention"])))
+    headers = ("community", "state", "last complete (UTC)", "rows", "errors", "warnings")
+    out.print(table(headers, [_row(name, one) for name, one in seen.items()]))
+    for name, one in seen.items():
+        for line in _lines(one):
+            out.print(f"{name}: {line}")
+    out.print(f"More: ideas-pipeline status --community {next(iter(seen))}")
+
+
+def _row(name: str, one: Seen | Failed) -> tuple[object, ...]:
+    from ideas_pipeline.times import ago
+
+    if isinstance(one, Failed):
+        return (name, "error", None, None, None, None)
+    report = one.report
+    complete = [report.known.last_complete.get(stream) for stream in one.streams]
+    times = [at for at in complete if at]
+    since = min(times) if times and len(times) == len(complete) else None
+    errors = sum(finding.severity == "error" for finding, _ in grouped(report.findings))
+    return (
+        name,
+        report.verdict,
+        f"{since:%Y-%m-%d %H:%M}, {ago(since, report.now)}" if since else "never",
+        sum(s.rows for s in report.known.streams),
+        errors,
+        len(grouped(report.findings)) - errors,
+    )
+
+
+def _lines(one: Seen | Failed) -> list[str]:
+    """The most important thing to do, and what is running."""
+    if isinstance(one, Failed):
+        return [" ".join(one.message.splitlines())]
+    if one.report.verdict == "empty":
+        return [one.report.summary]
+    lines = [f"Running: {one.holder}."] if one.holder else []
+    first = next((finding for finding in one.report.findings if finding.severity == "error"), None)
+    if first is not None:
+        of = f"{first.stream}: " if first.stream else ""
+        what = first.what if len(first.what) <= _LONGEST else f"{first.what[:_LONGEST].rstrip()} …"
+        lines.append(f"{of}{what} → {first.do}")
+    return lines

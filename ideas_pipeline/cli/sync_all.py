@@ -1,0 +1,60 @@
+"""``ideas-pipeline sync --all``: sync every community, several at once, and report one row for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ideas_pipeline.cli import several
+from ideas_pipeline.cli.lines import say
+
+# The worst first.
+_VERDICTS = {1: "failed", 2: "failed", 3: "incomplete", 0: "complete"}
+_COUNTS = ("requests", "seen", "inserted", "updated", "rejected")
+
+
+def sync_all(command: Sequence[str], at_once: int, *, as_json: bool) -> int:
+    """Sync every community, print the result, and return the exit code: of the community that is worst off.
+
+    Args:
+        command: ``sync`` and its options.
+        at_once: the most communities at a time.
+        as_json: print the result as JSON.
+    """
+    from ideas_pipeline import app  # noqa: F401 - imported once, before the processes are copied from this one
+    from ideas_pipeline.communities import community_names
+
+    done = several.run(command, community_names(), at_once, say)
+    code = next(code for code in _VERDICTS if any(one.exit_code == code for one in done))
+    if as_json:
+        print(json.dumps({"verdict": _VERDICTS[code], "communities": [_shown(one) for one in done]}, indent=2))
+    else:
+        _print(done)
+    return code
+
+
+def _shown(one: several.Done) -> dict[str, Any]:
+    error = {"error": one.error} if one.error else {}
+    return {"community": one.community, "exit_code": one.exit_code, **(one.result or {}), **error}
+
+
+def _print(done: Sequence[several.Done]) -> None:
+    from ideas_pipeline.cli.output import console, problem, table
+    from ideas_pipeline.times import duration
+
+    out = console()
+    rows = []
+    for one in done:
+        streams = one.result["streams"] if one.result else []
+        counts = [sum(s[name] for s in streams) if one.result else None for name in _COUNTS]
+        rows.append((one.community, _VERDICTS[one.exit_code], *counts, duration(one.seconds)))
+    out.print(table(("community", "sync", *_COUNTS, "took"), rows))
+    for one in done:
+        for s in one.result["streams"] if one.result else []:
+            if s["reason"]:
+                out.print(f"{one.community}: {problem(s['stream'], s['verdict'], s['reason'])}")
+        if one.error:
+            out.print(f"{one.community} failed: {' '.join(one.error.splitlines())}")
+    if any(one.exit_code for one in done):
+        out.print("What needs attention: ideas-pipeline status")

@@ -1,0 +1,217 @@
+"""Several communities of one ``ideas_pipeline.yaml`` by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from ideas_pipeline.cli.main import COMMANDS, main
+from ideas_pipeline.cli.several import Done
+from ideas_pipeline.cli.sync_all import _print as print_all
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.cli.command import COMMAND, QUICK, environment, ideas_pipeline
+from ideas_pipeline_tests.end_to_end.pipeline import village
+from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.processes import run, started
+
+CONTRACTS = {
+    "acme": QUICK,
+    "globex": QUICK + "streams:\n  challenges: {path: campaigns}\n  ideas: {path: 'campaigns/{challenge_id}/posts'}\n",
+    "umbrella": QUICK + "timezone: Asia/Tokyo\n",
+}
+
+
+class Installation:
+    """A folder with three simulated communities, and a fourth whose secret is missing."""
+
+    def __init__(self, folder: Path, shared: str, stack: ExitStack) -> None:
+        self.folder = folder
+        self.shared = shared
+        self.apis: dict[str, Simulator] = {}
+        self.variables = {"SHARED": shared}
+        for seed, (name, contract) in enumerate(CONTRACTS.items(), 1):
+            file = folder / f"{name}.yaml"
+            file.write_text(contract)
+            simulator = stack.enter_context(Simulator(load_contract(file), village(seed)))
+            self.apis[name] = simulator
+            self.variables[f"{name.upper()}_SECRET"] = simulator.client_secret
+        (folder / "ideas_pipeline.yaml").write_text(
+            f"""\
+defaults:
+  warehouse_url: {{env: SHARED}}
+communities:
+  acme:
+    api_base_url: {self.apis["acme"].base_url}
+{self._account("acme")}
+  globex:
+    api_base_url: {self.apis["globex"].base_url}
+    timezone: America/New_York
+{self._account("globex")}
+  umbrella:
+    api_base_url: {self.apis["umbrella"].base_url}
+    timezone: Asia/Tokyo
+    warehouse_url: sqlite:///umbrella.db
+{self._account("umbrella")}
+  initech:
+    client_id: i
+    client_secret: {{env: INITECH_SECRET}}
+"""
+        )
+
+    def _account(self, name: str) -> str:
+        lines = (f"client_id: {self.apis[name].client_id}", f"client_secret: {{env: {name.upper()}_SECRET}}")
+        return "\n".join(f"    {line}" for line in (*lines, f"contract: {name}.yaml"))
+
+    def url(self, name: str) -> str:
+        return f"sqlite:///{self.folder}/umbrella.db" if name == "umbrella" else self.shared
+
+    def assert_true(self) -> None:
+        for name, simulator in self.apis.items():
+            with Warehouse.open(self.url(name), name) as warehouse:
+                assert_true_to(warehouse.engine, name, simulator.contract, simulator.tables)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, postgresql_url: str) -> Iterator[Installation]:
+    """Two communities share a PostgreSQL warehouse, and the third has one of SQLite."""
+    with ExitStack() as stack:
+        yield Installation(tmp_path, postgresql_url, stack)
+
+
+def by_name(output: str) -> dict[str, dict[str, Any]]:
+    return {one["community"]: one for one in json.loads(output)["communities"]}
+
+
+def test_all_communities_are_synced_and_one_that_cannot_be_leaves_the_others_alone(
+    installation: Installation,
+) -> None:
+    command = [*COMMAND, "sync", "--all", "--jobs", "3", "--json"]
+    done = run(command, cwd=installation.folder, env=environment(**installation.variables))
+    shown = by_name(done.stdout)
+    assert {name: one["exit_code"] for name, one in shown.items()} == {
+        "acme": 0,
+        "globex": 0,
+        "umbrella": 0,
+        "initech": 2,
+    }, done.stderr
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (2, "failed")
+    assert shown["initech"]["error"].startswith(
+        "ideas_pipeline.yaml, line 24: client_secret of initech is not set, because the variable INITECH_SECRET is not."
+    )
+    assert shown["acme"]["verdict"] == "complete"
+    assert "\nglobex: challenges: reading 1 scope\n" in done.stderr
+    installation.assert_true()
+    states = {file.parent.name for file in installation.folder.glob(".ideas/*/tokens.json")}
+    assert states == set(installation.apis)
+
+    _one_screen_shows_all(installation)
+    _one_community_is_shown_alone(installation)
+
+
+def _one_screen_shows_all(installation: Installation) -> None:
+    done = ideas_pipeline("status", folder=installation.folder, **installation.variables)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 2
+    assert lines[0] == "Attention: 1 of 4 communities need you: initech."
+    rows = {cells[0]: cells for cells in map(str.split, lines) if cells}
+    assert [rows[name][1] for name in ("acme", "globex", "umbrella", "initech")] == ["well"] * 3 + ["error"]
+    assert "initech: ideas_pipeline.yaml, line 24: client_secret of initech is not set" in done.stdout
+    assert lines[-1] == "More: ideas-pipeline status --community acme"
+    done = ideas_pipeline("status", "--json", folder=installation.folder, **installation.variables)
+    shown = by_name(done.stdout)
+    assert (shown["globex"]["verdict"], shown["initech"]["verdict"]) == ("well", "error")
+
+
+def _one_community_is_shown_alone(installation: Installation) -> None:
+    chosen = installation.variables | {"IDEAS_COMMUNITY": "umbrella"}
+    done = ideas_pipeline("status", folder=installation.folder, **chosen)
+    assert (done.returncode, "Community umbrella in umbrella.db" in done.stdout) == (0, True)
+    done = ideas_pipeline("marts", "--community", "globex", "--json", folder=installation.folder, **chosen)
+    assert json.loads(done.stdout)["community"] == "globex"
+    done = ideas_pipeline("status", "--all", folder=installation.folder, **chosen)
+    assert done.stdout.startswith("Attention: 1 of 4")
+    done = ideas_pipeline("marts", folder=installation.folder, **installation.variables)
+    assert done.returncode == 2
+    assert "several communities: acme, globex, umbrella, initech. Say which one: --community acme" in done.stderr
+
+
+def test_ctrl_c_stops_all_communities(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        installation = Installation(tmp_path, f"sqlite:///{tmp_path}/w.db", stack)
+        for simulator in installation.apis.values():
+            simulator.latency = 2
+        variables = environment(**installation.variables)
+        with started([*COMMAND, "sync", "--all"], cwd=tmp_path, env=variables, stderr=PIPE, stdout=PIPE) as process:
+            assert process.stderr is not None
+            reading = set()
+            while len(reading) < 3:
+                line = process.stderr.readline()
+                assert line, "it has ended"
+                community, _, what = line.partition(": ")
+                if "reading" in what:
+                    reading.add(community)
+            os.killpg(process.pid, signal.SIGINT)
+            _, errors = process.communicate()
+            assert process.returncode == 1
+    assert errors.splitlines()[-1] == "Error: stopped. What was loaded is kept; the next sync reads the rest."
+
+
+def test_the_rows_of_all_say_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = {"stream": "ideas", "verdict": "complete", "reason": None, "requests": 3, "seen": 1000}
+    stream |= {"inserted": 5, "updated": 0, "rejected": 0}
+    cut = stream | {"stream": "votes", "verdict": "incomplete", "reason": "the list moved."}
+    print_all(
+        [
+            Done("acme", 0, {"streams": [stream]}, "", 61),
+            Done("b", 3, {"streams": [stream, cut]}, "", 3),
+            Done("c", 2, None, "first\nsecond", 1),
+        ]
+    )
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert shown[0] == "community sync requests seen inserted updated rejected took"
+    assert shown[2:] == [
+        "acme complete 3 1,000 5 0 0 61 seconds",
+        "b incomplete 6 2,000 10 0 0 3 seconds",
+        "c failed – – – – – 1 second",
+        "b: votes is incomplete: the list moved.",
+        "c failed: first second",
+        "What needs attention: ideas-pipeline status",
+    ]
+
+
+# Those that are for no configured community.
+WITHOUT = {"simulate", "demo"}
+
+
+def test_every_command_can_be_told_which_community_it_is_for() -> None:
+    missing = set()
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        commands = command.commands.values() if isinstance(command, click.Group) else [command]
+        missing |= {name for one in commands if not any("--community" in p.opts for p in one.params)}
+    assert missing == WITHOUT
+
+
+@pytest.mark.parametrize("command", ["sync", "status"])
+def test_all_communities_and_one_exclude_each_other(command: str) -> None:
+    done = CliRunner().invoke(main, [command, "--all", "--community", "acme"])
+    assert (done.exit_code, "--all and --community exclude each other" in done.output) == (2, True)
+
+
+def test_tab_completes_the_communities_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ideas_pipeline.yaml").write_text("communities: {acme: , apex: , globex: }\n")
+    words = {"COMP_WORDS": "ideas-pipeline sync --community a", "COMP_CWORD": "3"}
+    shown = ideas_pipeline(folder=tmp_path, _IDEAS_PIPELINE_COMPLETE="bash_complete", **words).stdout
+    assert [line.split(",")[1] for line in shown.splitlines()] == ["acme", "apex"]
