@@ -69,17 +69,21 @@ class _Part:
     communities: dict[str, GivenCommunity] = field(default_factory=dict)
 
 
-def read(file: Path) -> dict[str, GivenCommunity]:
+def read(file: Path, *, may_be_empty: bool = False) -> dict[str, GivenCommunity]:
     """The communities of a file and of those that it includes, in their order.
 
     An included file gives its communities with its own defaults; one without communities gives its defaults.
+
+    Args:
+        file: the file.
+        may_be_empty: whether no community at all is fine.
 
     Raises:
         SettingsError: with one sentence per problem, which names file and line.
     """
     problems: list[str] = []
     found = _read(file, (), problems).communities
-    if not problems and not found:
+    if not (problems or found or may_be_empty):
         problems.append(f"{file} has no communities. Add one: ideas-pipeline init --community NAME")
     if problems:
         raise SettingsError(*problems)
@@ -174,9 +178,10 @@ def _values(document: Document, steps: Steps, problems: list[str]) -> dict[str, 
             else:
                 given[key] = Given(None, place, variable)
         elif value is not None and _is_secret(key, value):
+            example = example_variable(str(steps[-1]), key) if len(steps) > 1 else f"{PREFIX}{key.upper()}"
             problems.append(
                 f"{place}: {key} contains a secret, and no secret is in this file. Set a variable to it, in the"
-                f" environment or .env, and write its name here: {key}: {{env: {_example(steps, key)}}}"
+                f" environment or .env, and write its name here: {key}: {{env: {example}}}"
             )
         else:
             given[key] = Given(None if value == "" else value, place)
@@ -196,10 +201,9 @@ def _is_secret(key: str, value: Json) -> bool:
     return not url.scheme.startswith("sqlite") and (":" in url.netloc.rpartition("@")[0] or bool(url.query))
 
 
-def _example(steps: Steps, key: str) -> str:
-    """The name of a variable for a secret, such as ACME_CLIENT_SECRET."""
-    community = re.sub(r"\W", "_", str(steps[-1])).upper() if len(steps) > 1 else PREFIX.rstrip("_")
-    return f"{community}_{key.upper()}"
+def example_variable(community: str, key: str) -> str:
+    """A name for the variable of a setting, such as ACME_CLIENT_SECRET."""
+    return f"{re.sub(r'[^A-Za-z0-9]', '_', community)}_{key}".upper()
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

@@ -117,22 +117,22 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
         if ids and len(counts) > 1:
             raise click.UsageError(f"rows of {' and '.join(counts)} have these ids. Add --stream STREAM.")
         if not chosen or dry_run:
-            _print_chosen(settings.community, counts, as_json=as_json)
+            _print_chosen(settings, counts, as_json=as_json)
             return
         if not yes:
             click.confirm(f"Mark {_in_words(counts)} as deleted?", abort=True)
         marked = confirm_held(warehouse, contract, chosen)
         rebuild_marts(settings, warehouse)
     if as_json:
-        print(json.dumps({"community": settings.community, "rows": counts, "marked": marked}, indent=2))
+        print(json.dumps(options.which(settings) | {"rows": counts, "marked": marked}, indent=2))
         return
     click.echo(f"Marked as deleted: {marked:,}. The next sync handles what belongs to them, such as their comments.")
 
 
-def _print_chosen(community: str, counts: Counter[str], *, as_json: bool) -> None:
+def _print_chosen(settings: Settings, counts: Counter[str], *, as_json: bool) -> None:
     """Print what would be marked."""
     if as_json:
-        print(json.dumps({"community": community, "rows": counts, "marked": 0}, indent=2))
+        print(json.dumps(options.which(settings) | {"rows": counts, "marked": 0}, indent=2))
     elif counts:
         click.echo(f"{_in_words(counts)} would be marked as deleted. Nothing was changed.")
     else:

@@ -66,7 +66,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
     if as_json:
-        shown = {"community": settings.community} | _as_json(steps, assumed, confirmed, base_url, code)
+        shown = options.which(settings) | _as_json(steps, assumed, confirmed, base_url, code)
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         _print(console(), steps, verbose)

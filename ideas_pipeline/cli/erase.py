@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ideas_pipeline.privacy.privacy import Privacy
+    from ideas_pipeline.settings import Settings
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _INCOMPLETE = 3
@@ -63,7 +64,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
             )
         known = [address] if address else []
         if dry_run:
-            _print_dry_run(settings.community, privacy.would_erase(warehouse, person, texts=texts), as_json)
+            _print_dry_run(settings, privacy.would_erase(warehouse, person, texts=texts), as_json)
             return
         if not yes:
             _ask(privacy, warehouse, person, texts)
@@ -71,8 +72,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
             erasure = privacy.erase(warehouse, person, texts=texts, also_known_as=known)
         rebuild_marts(settings, warehouse)
     if as_json:
-        result = {
-            "community": settings.community,
+        result = options.which(settings) | {
             "surrogate": erasure.surrogate,
             "rows": dict(erasure.rows),
             "archived_pages": erasure.pages,
@@ -99,9 +99,9 @@ def _ask(privacy: Privacy, warehouse: Warehouse, person: str, texts: bool) -> No
     click.confirm(f"{what}?", abort=True)
 
 
-def _print_dry_run(community: str, rows: Mapping[str, int], as_json: bool) -> None:
+def _print_dry_run(settings: Settings, rows: Mapping[str, int], as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"community": community, "rows": dict(rows)}, indent=2))
+        print(json.dumps(options.which(settings) | {"rows": dict(rows)}, indent=2))
         return
     _print(rows)
     click.echo("Nothing was changed. These rows would change; archived pages are not counted.")

@@ -48,7 +48,7 @@ def export(folder: Path, names: Sequence[str], as_json: bool) -> None:
         except OSError as error:
             raise Failed(f"the files cannot be written to {folder}: {error.strerror}.") from None
     if as_json:
-        print(json.dumps({"community": settings.community, "folder": str(folder), "rows": rows}, indent=2))
+        print(json.dumps(options.which(settings) | {"folder": str(folder), "rows": rows}, indent=2))
     else:
         console().print(table(("file", "rows"), [(f"{folder / name}.parquet", count) for name, count in rows.items()]))
     if not any(rows.values()):

@@ -107,6 +107,7 @@ _TEMPLATE = """\
 @click.option("--client-id", help="Id of the API client.")
 @click.option("--warehouse-url", default="", help="Database address, such as postgresql+psycopg://user@host/database.")
 @click.option("--force", is_flag=True, help="Overwrite an existing .env.")
+@click.option("--add", is_flag=True, help="Keep .env: write its community and this one to ideas_pipeline.yaml.")
 def init(
     community: str | None,
     region: str | None,
@@ -114,20 +115,28 @@ def init(
     client_id: str | None,
     warehouse_url: str,
     force: bool,
+    add: bool,
 ) -> None:
     """Write a commented .env to fill in. On a terminal, ask for the values.
 
-    The client secret is asked for only on a terminal, without echo; otherwise write it into the file.
+    The client secret is asked for only on a terminal, without echo; otherwise write it into the file. If there is
+    ideas_pipeline.yaml, the community is added there, and comments and order stay.
 
     \b
-    Example:  ideas-pipeline init --community acme --region EU
+    Examples:  ideas-pipeline init --community acme --region EU
+               ideas-pipeline init --community globex --region US --add
     """
+    from ideas_pipeline.communities import config_file
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.errors import SettingsError
-    from ideas_pipeline.settings import ENV_FILE, check_values
+    from ideas_pipeline.settings import ENV_FILE, check_values, read_env_file
 
-    if ENV_FILE.exists() and not force:
-        raise SettingsError(f"{ENV_FILE} exists already. Edit it, or replace it with --force.")
+    several = None if force and not add else config_file(read_env_file())
+    if several is None and not add and ENV_FILE.exists() and not force:
+        raise SettingsError(
+            f"{ENV_FILE} exists already. Edit it, or replace it with --force."
+            " To keep it and configure another community: ideas-pipeline init --community NAME --add"
+        )
     regions = list(load_contract(None).hosts)
 
     def region_in(text: str) -> str:
@@ -146,6 +155,14 @@ def init(
     check_values(
         {"IDEAS_COMMUNITY": community or "", "IDEAS_API_BASE_URL": base_url, "IDEAS_WAREHOUSE_URL": warehouse_url}
     )
+    if several or add:
+        from ideas_pipeline.cli.init_community import add_community
+
+        if not community:
+            raise click.UsageError("name the community to add: --community NAME.")
+        given = {"api_region": region, "api_base_url": base_url, "warehouse_url": warehouse_url}
+        add_community(several, community, given | {"client_id": client_id or ""}, read_env_file())
+        return
     click.echo(WHERE_FROM + "\n")
     client_secret = ""
     if sys.stdin.isatty():

@@ -31,7 +31,7 @@ def marts(as_json: bool) -> None:
             rows = build_marts(tx, settings.timezone)
         where = place(warehouse.url)
     if as_json:
-        print(json.dumps({"community": settings.community, "warehouse": where, "rows": rows}, indent=2))
+        print(json.dumps(options.which(settings) | {"warehouse": where, "rows": rows}, indent=2))
         return
     out = console()
     out.print(table(("mart", "rows"), list(rows.items())))

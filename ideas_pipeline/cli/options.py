@@ -59,6 +59,11 @@ def load_settings() -> Settings:
     return communities.load_settings(chosen_community())
 
 
+def which(settings: Settings) -> dict[str, Any]:
+    """The community for the output of ``--json``, if it is one of a file of communities."""
+    return {"community": settings.community} if settings.file else {}
+
+
 def check_confirmation(*, as_json: bool, confirmed: bool) -> None:
     """Raise UsageError if the command must ask for confirmation, but its output is for a machine."""
     if as_json and not confirmed:

@@ -12,6 +12,7 @@ import click
 from ideas_pipeline.cli import options
 
 if TYPE_CHECKING:
+    from ideas_pipeline.settings import Settings
     from ideas_pipeline.sync.run import RunResult
 
 _SHOWN = ("stream", "scopes", "seen", "inserted", "updated", "unchanged", "rejected")
@@ -68,16 +69,15 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             privacy=privacy_of(settings, contract),
         )
         rebuild_marts(settings, warehouse)
-    _print(settings.community, result, as_json=as_json)
+    _print(settings, result, as_json=as_json)
     raise click.exceptions.Exit(EXIT_CODES[result.verdict])
 
 
-def _print(community: str, result: RunResult, *, as_json: bool) -> None:
+def _print(settings: Settings, result: RunResult, *, as_json: bool) -> None:
     from ideas_pipeline.cli.output import console, problem, table
 
     if as_json:
-        shown = {
-            "community": community,
+        shown = options.which(settings) | {
             "run_id": result.run_id,
             "verdict": result.verdict,
             "streams": [s.shown() for s in result.streams],

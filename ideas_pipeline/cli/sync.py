@@ -129,7 +129,7 @@ def run(
         with warehouse.reading() as tx:
             rows_there = any(s.rows for s in status(tx))
     if as_json:
-        print(json.dumps({"community": settings.community} | _shown(result, url), indent=2))
+        print(json.dumps(options.which(settings) | _shown(result, url), indent=2))
     else:
         _print(result, url)
         if for_newcomers and rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):

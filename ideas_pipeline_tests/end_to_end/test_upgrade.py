@@ -138,3 +138,24 @@ def test_a_lost_state_folder_brings_nobody_back_either(installation: Installatio
     kept = installation.everything()
     assert (PERSON in kept, NAME in kept) == (False, False)
     assert "u-zoe" not in (installation.state / "suppressed.json").read_text()
+
+
+@pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
+def test_the_owner_writes_a_file_of_communities(installation: Installation, simulator: Simulator) -> None:
+    installation.restore("warehouse.sql.gz")
+    installation.run("sync")
+    before = {file: file.read_bytes() for file in installation.state.iterdir() if file.suffix in (".key", ".json")}
+    assert {file.name for file in before} >= {"pii.key", "suppressed.json", "tokens.json"}
+    keys = ("client_id", "client_secret", "api_base_url", "warehouse_url", "archive_days")
+    own = "".join(f"    {key}: {{env: IDEAS_{key.upper()}}}\n" for key in keys)
+    (installation.folder / "ideas_pipeline.yaml").write_text(f"communities:\n  other:\n  community:\n{own}")
+
+    done = installation.run("sync", "--full", "--community", "community")
+
+    assert simulator.counters.logins == 1
+    assert "Nothing changed" in done.stdout
+    assert installation.live_rows() == ROWS
+    assert {file: file.read_bytes() for file in before} == before
+    assert not (installation.state / "community").exists()
+    kept = installation.everything()
+    assert (PERSON in kept, NAME in kept, "Linus Specimen" in kept) == (False, False, True)
