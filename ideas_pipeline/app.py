@@ -20,11 +20,12 @@ from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 from ideas_pipeline.ideas_api.account_files import FileHome
+from ideas_pipeline.ideas_api.account_store import AccountHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.logs import logger
-from ideas_pipeline.marts.build import refresh_marts
+from ideas_pipeline.marts.build import refresh
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
@@ -84,9 +85,23 @@ def open_client(settings: Settings, contract: Contract) -> IdeasApi:
         contract,
         settings.base_url(contract),
         Credentials(settings.client_id or "", secret),
-        FileHome(settings.token_store, settings.state_dir),
+        _account_home(settings),
         listener,
     )
+
+
+def _account_home(settings: Settings) -> AccountHome:
+    """Where the settings say that the account's state is kept. Raises SettingsError."""
+    if settings.account_database is None:
+        return FileHome(settings.token_file, settings.state_dir)
+    try:
+        from ideas_pipeline.accounts.home import DatabaseHome
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"IDEAS_TOKEN_STORE names a database, and {error.name} is not installed. Install it:"
+            " pip install 'ideas_pipeline[postgres]'."
+        ) from None
+    return DatabaseHome(settings.account_database, settings.token_keys(), settings.token_file)
 
 
 def _callback_path(settings: Settings) -> str:
@@ -106,7 +121,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
 def _check_state(settings: Settings) -> None:
     """Raise SettingsError if others could replace the tokens, the key or the list of erased people with their own."""
-    for folder, name in ((settings.state_dir, "state_dir"), (settings.token_store.parent, "token_store")):
+    for folder, name in ((settings.state_dir, "state_dir"), (settings.token_file.parent, "token_store")):
         if private_file.is_open_to_others(folder):
             raise SettingsError(
                 f"Other users may write to the folder {folder}, so they could replace the files in it. Correct that:"
@@ -175,11 +190,12 @@ def run_sync(
     with failure_recorded(pipeline.warehouse, start, IdeasApiError, WarehouseError, streams=streams or ()):
         privacy = privacy_of(settings, pipeline.contract)
         with (
-            client.run_lock(caller, progress.waiting),
+            client.run_lock(caller, progress.waiting) as number,
+            pipeline.warehouse.fenced(client.auth.account, number) as warehouse,
             run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
         ):
             source = Source(client, privacy, archive)
-            return sync_community(source, pipeline.warehouse, mode, options=options, progress=progress)
+            return sync_community(source, warehouse, mode, options=options, progress=progress)
 
 
 def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held]) -> int:
@@ -257,8 +273,7 @@ def retry_rejects(
 def rebuild_marts(settings: Settings, warehouse: Warehouse) -> None:
     """Rebuild the marts whose sources have changed, if the engine supports them. Raises WarehouseError."""
     if warehouse.dialect.name in DIALECTS:
-        with warehouse.writing() as tx:
-            refresh_marts(tx, settings.timezone)
+        refresh(warehouse, settings.timezone)
 
 
 @contextmanager

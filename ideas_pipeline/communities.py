@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ideas_pipeline.errors import SettingsError
+from ideas_pipeline.setting_types import WAREHOUSE
 from ideas_pipeline.settings import (
     CONFIG,
     ENV_FILE,
@@ -230,7 +231,8 @@ def _from_folder(key: str, value: Any, folder: Path) -> Any:
     """A value, with a relative path in it made relative to the working folder instead of ``folder``."""
     if not isinstance(value, str):
         return value
-    if key in _PATHS and not value.startswith("~"):
+    is_path = key in _PATHS and not (key == "token_store" and ("://" in value or value == WAREHOUSE))
+    if is_path and not value.startswith("~"):
         return str(folder / value)
     if key == "warehouse_url" and (sqlite := _RELATIVE_SQLITE.fullmatch(value)):
         return sqlite[1] + str(folder / sqlite[2])
@@ -304,12 +306,13 @@ def _clashes(found: Mapping[str, Settings]) -> Iterator[_Problem]:
                 " give each community its own.",
             )
     for one, other in _neighbours(real, _account):
-        if _store(one) != _store(other) or one.state_dir.resolve() != other.state_dir.resolve():
+        has_files = one.account_database is None
+        if _store(one) != _store(other) or (has_files and one.state_dir.resolve() != other.state_dir.resolve()):
             yield (
                 {one.community, other.community},
                 f"{one.community} and {other.community} use the same API account, but not the same state folder and"
                 " token store: they would log each other out, and send twice the requests that the API allows. Give"
-                " both the same state_dir.",
+                " both the same state_dir, or the same database as token_store.",
             )
 
 
@@ -323,8 +326,10 @@ def _neighbours(settings: Sequence[Settings], key: Callable[[Settings], Any]) ->
 
 
 def _store(settings: Settings) -> str:
+    if settings.account_database is not None:
+        return f"{settings.account_database} {_account(settings)}"  # it has a row per account
     # On some file systems, names that differ in case only are one file.
-    return str(settings.token_store.resolve()).casefold()
+    return str(settings.token_file.resolve()).casefold()
 
 
 def _account(settings: Settings) -> tuple[str | None, str]:

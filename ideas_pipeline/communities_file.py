@@ -24,8 +24,8 @@ _LARGEST = 2**20
 _SECTIONS = ("include", "defaults", "communities")
 _KEYS = tuple(name for name in Settings.model_fields if name != "community")
 # Whoever knows one of these can do harm. The other two can hold a password.
-_SECRET = {"client_secret", "pii_key", "alert_webhook", "callback_path"}
-_URLS = {"warehouse_url", "smtp_url"}
+_SECRET = {"client_secret", "token_key", "pii_key", "alert_webhook", "callback_path"}
+_URLS = {"warehouse_url", "token_store", "smtp_url"}
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A name that cannot be the secret itself, written in the place of its variable's name.

@@ -10,7 +10,8 @@
     ├── NotFound                   404 or 410: it was deleted, or is hidden from this account
     ├── RequestRefused             any other 4xx: the API rejects the request that the contract builds
     ├── Unavailable                no usable response after every retry
-    │   └── RateLimited            a rate limit or a spent budget, for longer than the deadline allows
+    │   ├── RateLimited            a rate limit or a spent budget, for longer than the deadline allows
+    │   └── RunLockLost            another run has taken the account over from this one, which was frozen
     └── NotArchived                the archive cannot be read, or does not hold what was asked for
     WarehouseError                 the database failed or refused a statement
     └── WarehouseMisconfigured     a person must correct something before the warehouse can be used
@@ -154,6 +155,10 @@ class RateLimited(Unavailable):
         super().__init__(message, status=status, hint=hint)
         self.retry_after = retry_after
         self.certain = certain
+
+
+class RunLockLost(Unavailable):
+    """Another run has taken the API account over, because this one gave no sign of life for too long."""
 
 
 class NotArchived(IdeasApiError):

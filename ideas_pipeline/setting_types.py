@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +18,9 @@ Choice = Literal["keep", "hash", "drop"]
 
 # Hosts that are this machine itself.
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# The account store in the database of the warehouse.
+WAREHOUSE = "warehouse"
+_FERNET_BYTES = 32
 _ADDRESS = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+")
 
 
@@ -44,6 +49,33 @@ def _is_a_database_url(url: SecretStr) -> SecretStr:
     if not urlsplit(url.get_secret_value()).scheme:
         raise ValueError
     return url
+
+
+def _is_a_store(place: object) -> object:
+    """A file, or as a secret the word ``warehouse`` or the URL of a PostgreSQL database."""
+    if not isinstance(place, str):
+        return place
+    if "://" not in place and place != WAREHOUSE:
+        return Path(place)
+    if place != WAREHOUSE and not re.match(r"postgres(ql)?(\+psycopg)?://", place):
+        raise ValueError
+    return SecretStr(place)
+
+
+def _are_fernet_keys(keys: SecretStr) -> SecretStr:
+    for key in split_keys(keys):
+        try:
+            length = len(urlsafe_b64decode(key.encode("ascii")))
+        except (binascii.Error, UnicodeError):
+            raise ValueError from None
+        if length != _FERNET_BYTES:
+            raise ValueError
+    return keys
+
+
+def split_keys(keys: SecretStr) -> list[str]:
+    """Keys that are separated by commas."""
+    return [key.strip() for key in keys.get_secret_value().split(",")]
 
 
 def _is_a_webhook(url: SecretStr) -> SecretStr:
@@ -85,6 +117,8 @@ AnyPath = Annotated[Path, AfterValidator(_in_full)]
 Zone = Annotated[str, AfterValidator(_is_a_zone)]
 BaseUrl = Annotated[str, AfterValidator(_is_a_base_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_a_database_url)]
+Store = Annotated[AnyPath | SecretStr, BeforeValidator(_is_a_store)]
+FernetKeys = Annotated[SecretStr, AfterValidator(_are_fernet_keys)]
 Webhook = Annotated[SecretStr, AfterValidator(_is_a_webhook)]
 MailServer = Annotated[SecretStr, AfterValidator(_is_a_mail_server)]
 Address = Annotated[str, AfterValidator(_is_an_address)]

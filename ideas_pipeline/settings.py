@@ -23,16 +23,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ideas_pipeline import env_file, errors
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.setting_types import (
+    WAREHOUSE,
     Address,
     Addresses,
     AnyPath,
     BaseUrl,
     Choice,
     DatabaseUrl,
+    FernetKeys,
     MailServer,
     Name,
+    Store,
     Webhook,
     Zone,
+    split_keys,
 )
 
 if TYPE_CHECKING:
@@ -68,8 +72,12 @@ class Settings(BaseModel):
         default_factory=lambda data: SecretStr(f"sqlite:///{data['state_dir'] / 'warehouse.db'}"),
         description="a database URL such as sqlite:///path.db or postgresql+psycopg://user:password@host/database",
     )
-    token_store: AnyPath = Field(
-        default_factory=lambda data: data["state_dir"] / "tokens.json", description="the path of a file"
+    token_store: Store = Field(
+        default_factory=lambda data: data["state_dir"] / "tokens.json",
+        description="the path of a file, warehouse, or a URL such as postgresql+psycopg://user:password@host/database",
+    )
+    token_key: FernetKeys | None = Field(
+        None, description="a Fernet key (32 bytes in URL-safe base64), or several separated by commas, the newest first"
     )
     callback_host: str = Field("127.0.0.1", description="the address on which to listen for the auth code")
     callback_port: int | None = Field(
@@ -151,6 +159,25 @@ class Settings(BaseModel):
         return self.client_id is None and self.client_secret is None
 
     @property
+    def account_database(self) -> str | None:
+        """The URL of the database that holds the account's state; None if files of this machine hold it."""
+        if isinstance(self.token_store, Path):
+            return None
+        named = self.token_store.get_secret_value()
+        return self.warehouse_url.get_secret_value() if named == WAREHOUSE else named
+
+    @property
+    def token_file(self) -> Path:
+        """The token file of this machine; with a database, the one that it used before."""
+        return self.token_store if isinstance(self.token_store, Path) else self.state_dir / "tokens.json"
+
+    def token_keys(self) -> list[str]:
+        """The keys that encrypt tokens in a database, the newest first. Raises SettingsError if there is none."""
+        if self.token_key is None:
+            raise SettingsError(_key_missing(self.named))
+        return split_keys(self.token_key)
+
+    @property
     def archive(self) -> Path:
         """The folder of this community's archive: its pages as they were received."""
         return self.state_dir / "archive" / self.community
@@ -195,6 +222,8 @@ class _Environment(BaseSettings, Settings):
 SAFE_TO_SHOW = set(Settings.model_fields) - {
     "client_id",
     "client_secret",
+    "token_store",
+    "token_key",
     "warehouse_url",
     "api_base_url",
     "callback_path",
@@ -251,6 +280,7 @@ def contradictions(settings: Settings, name: Callable[[str], str]) -> Iterator[s
         missing = name("client_id" if settings.client_id is None else "client_secret")
         yield f"{missing} is not set, but its counterpart is. Set both, or neither to use the simulator."
     yield from _misplaced_secrets(settings, name)
+    yield from _missing_of_account_database(settings, name)
     if (settings.smtp_url is None) != (not settings.alert_emails):
         missing = name("smtp_url" if settings.smtp_url is None else "alert_emails")
         yield f"{missing} is not set, but its counterpart is. Set both to receive e-mail, or neither."
@@ -293,6 +323,33 @@ def _misplaced_secrets(settings: Settings, name: Callable[[str], str]) -> Iterat
     for field, value in settings:
         if isinstance(value, str | Path) and str(value) == secret:
             yield f"{name(field)} has the value of {name('client_secret')}. Correct it."
+
+
+def _missing_of_account_database(settings: Settings, name: Callable[[str], str]) -> Iterator[str]:
+    """Problems with a database of account states, which several machines share."""
+    url = settings.account_database
+    if url is None:
+        return
+    if not url.startswith("postgres"):
+        yield (
+            f"{name('token_store')} is warehouse, but the warehouse is not a PostgreSQL database. Correct"
+            f" {name('warehouse_url')}, or let {name('token_store')} name a PostgreSQL database of its own, or a file."
+        )
+    if settings.token_key is None:
+        yield _key_missing(name)
+    if settings.pii_key is None:
+        yield (
+            f"{name('token_store')} names a database that several machines share, but {name('pii_key')} is not set, so"
+            f" each machine would make a key of its own. Set it: to the content of {settings.state_dir / 'pii.key'} if"
+            " that file exists, else to a new secret of at least 16 characters."
+        )
+
+
+def _key_missing(name: Callable[[str], str]) -> str:
+    return (
+        f"{name('token_store')} names a database, but {name('token_key')}, which encrypts the tokens in it, is not set."
+        ' Make a key with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    )
 
 
 def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:

@@ -41,8 +41,8 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         url = server.set(database="dictionary").render_as_string(hide_password=False)
     simulator = Simulator(contract_with({}), generate("small", seed=1), quirks=Quirks(extra_fields=True))
     with simulator, Warehouse.open(url, COMMUNITY) as warehouse:
-        with api_of(simulator, folder) as api:
-            assert sync_with(api, warehouse, mode=Full()).verdict == "complete"
+        with api_of(simulator, folder) as api, warehouse.fenced("account", 1) as fenced:
+            assert sync_with(api, fenced, mode=Full()).verdict == "complete"
         with warehouse.engine.execution_options(writes=True).begin() as connection:
             connection.exec_driver_sql(
                 "INSERT INTO label_classes (community, label_id, class)"

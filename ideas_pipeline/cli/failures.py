@@ -24,6 +24,7 @@ from ideas_pipeline.errors import (
     WarehouseMisconfigured,
 )
 from ideas_pipeline.library_errors import is_of_a_library, library_failure
+from ideas_pipeline.setting_types import split_keys
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.visible import visible
 
@@ -83,9 +84,11 @@ def _secrets() -> set[str]:
 
 def _secrets_of(settings: Settings) -> Iterator[str]:
     for name, value in settings:
-        if name == "warehouse_url":  # only its password is secret
+        if name in ("warehouse_url", "token_store") and isinstance(value, SecretStr):  # only the password is secret
             passwords = [password for both in _PASSWORD.findall(value.get_secret_value()) for password in both]
             yield from (*passwords, *map(unquote, passwords))
+        elif name == "token_key" and value is not None:
+            yield from split_keys(value)
         elif isinstance(value, SecretStr):
             yield value.get_secret_value()
     yield from _stored(settings)
@@ -93,7 +96,7 @@ def _secrets_of(settings: Settings) -> Iterator[str]:
 
 def _stored(settings: Settings) -> Iterator[str]:
     try:
-        stored = json.loads(private_file.read(settings.token_store))
+        stored = json.loads(private_file.read(settings.token_file))
     except (OSError, ValueError, RecursionError):
         return
     if isinstance(stored, dict):

@@ -47,6 +47,11 @@ _TEMPLATE = """\
 #IDEAS_STATE_DIR=.ideas
 #IDEAS_TOKEN_STORE=.ideas/tokens.json
 
+# Several machines on one API account: its tokens, request budget and run lock in a PostgreSQL database, either that of
+# the warehouse (the word warehouse) or another one (its URL). The key encrypts the tokens (see docs/operations.md).
+#IDEAS_TOKEN_STORE=warehouse
+#IDEAS_TOKEN_KEY=
+
 # How many days to keep pages as received (for `ideas-pipeline replay`); 0 keeps none.
 #IDEAS_ARCHIVE_DAYS=30
 

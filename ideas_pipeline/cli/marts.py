@@ -23,12 +23,11 @@ def marts(as_json: bool) -> None:
     """
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.cli.output import console, place, table
-    from ideas_pipeline.marts.build import build_marts
+    from ideas_pipeline.marts.build import refresh
 
     settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
-        with warehouse.writing() as tx:
-            rows = build_marts(tx, settings.timezone)
+        rows = refresh(warehouse, settings.timezone, everything=True)
         where = place(warehouse.url)
     if as_json:
         print(json.dumps(options.which(settings) | {"warehouse": where, "rows": rows}, indent=2))

@@ -136,15 +136,15 @@ def look(settings: Settings) -> Seen:
 
 
 def _holder(settings: Settings, contract: Contract) -> tuple[str | None, bool]:
-    """Who uses the API account on this machine, and whether that can be known."""
+    """Who uses the API account, and whether that can be known."""
     from ideas_pipeline.app import open_client
-    from ideas_pipeline.errors import SettingsError
+    from ideas_pipeline.errors import IdeasApiError, SettingsError
 
     if settings.simulated:
         return None, False
     try:
         return open_client(settings, contract).store.holder(), True
-    except (SettingsError, OSError):
+    except (IdeasApiError, SettingsError, OSError):
         return None, False
 
 

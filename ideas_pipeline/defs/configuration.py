@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from ideas_pipeline.communities import load_communities, load_settings
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ContractError, SettingsError
@@ -28,6 +30,8 @@ _SECRETS = {
     "client_id",
     "client_secret",
     "warehouse_url",
+    "token_store",
+    "token_key",
     "callback_path",
     "pii_key",
     "alert_webhook",
@@ -146,12 +150,14 @@ def _plain(settings: Settings) -> dict[str, Any]:
     variables = {}
     for field in sorted(settings.model_fields_set & _SECRETS):
         value = getattr(settings, field)
+        if isinstance(value, Path):  # a token store that is a file
+            value = str(value)
         if not value:
             continue
         if name := settings.variable_of(field):
             variables[field] = name
         else:  # the file of communities has no secret in it
-            values[field] = value if isinstance(value, str | tuple) else value.get_secret_value()
+            values[field] = value.get_secret_value() if isinstance(value, SecretStr) else value
     return {"settings": values, "variables": variables, "file": settings.file and str(settings.file)}
 
 

@@ -11,7 +11,7 @@ from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import Communities
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, owners, step_name, tags
-from ideas_pipeline.marts.build import MARTS, refresh_marts
+from ideas_pipeline.marts.build import MARTS, refresh
 from ideas_pipeline.marts.lineage import column_lineage
 from ideas_pipeline.marts.mart import Mart
 from ideas_pipeline.settings import Settings
@@ -53,8 +53,7 @@ def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
 
 def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMaterialization]:
     """Build the marts whose sources have changed, and describe each one. Raises WarehouseError."""
-    with warehouse.writing() as tx:
-        built = refresh_marts(tx, settings.timezone)
+    built = refresh(warehouse, settings.timezone)
     with warehouse.reading() as tx:
         return [
             dg.AssetMaterialization(

@@ -66,7 +66,8 @@ class OpenCommunity:
                 "client_id": running.client_id,
                 "client_secret": running.client_secret,
                 "api_base_url": running.base_url,
-                "token_store": settings.token_store,
+                "token_store": settings.account_database or settings.token_file,
+                "token_key": settings.token_key,
                 "state_dir": settings.state_dir,
             }
         )

@@ -295,6 +295,12 @@ SELECT role, accepted_at
 FROM _account
 WHERE community = 'acme';
 
+-- _fences
+-- Which run may write, if several machines share the API account?
+SELECT account, fence, taken_at, session IS NOT NULL AS is_running
+FROM _fences
+WHERE community = 'acme';
+
 -- _erasures
 -- How many people were erased, and why?
 SELECT because, COUNT(DISTINCT surrogate) AS people, MAX(erased_at) AS last_at

@@ -33,9 +33,10 @@ from ideas_pipeline.marts.sources import made_of
 from ideas_pipeline.tables.bookkeeping import MARTS as BUILT_MARTS
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.times import utc
-from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.database import Transaction, wait_for_builder
 from ideas_pipeline.warehouse.grants import share
 from ideas_pipeline.warehouse.schema import comments
+from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # In build order: some marts are built from others.
 MARTS: dict[str, Mart] = {
@@ -90,7 +91,15 @@ def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None)
     """
     now = datetime.now(UTC)
     context = _context(tx, timezone, as_of or now)
-    _prepare(tx.connection)
+    for community, zone in _prepare(tx.connection).items():
+        if community != tx.community:
+            other = Transaction(tx.connection, community)
+            _refresh(other, _context(other, zone, now), now)
+    return _refresh(tx, context, now)
+
+
+def _refresh(tx: Transaction, context: BuildContext, now: datetime) -> dict[str, int]:
+    """Rebuild the marts of one community whose sources have changed. The marts' tables are up to date."""
     built = {row.mart: row for row in tx.execute(sa.select(BUILT_MARTS).where(tx.owns(BUILT_MARTS)))}
     current = made_of(tx, MARTS, context)
     stale = {
@@ -112,6 +121,30 @@ def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None)
         tx.execute(sa.update(BUILT_MARTS).where(tx.owns(BUILT_MARTS)).values(**moved))
     rows = _rebuild(tx, stale, context, current, now)
     return {name: rows[name] if name in rows else built[name].rows for name in MARTS}
+
+
+def refresh(warehouse: Warehouse, timezone: str, *, everything: bool = False) -> dict[str, int]:
+    """Rebuild the community's marts in a transaction of its own, for which nobody who writes the tables waits.
+
+    If the marts' tables have to be created or changed, as after an upgrade, all writers wait, and the rows of the other
+    communities in these marts are rebuilt, too.
+
+    Args:
+        warehouse: The warehouse.
+        timezone: The IANA name of the time zone whose days and months are counted.
+        everything: Whether marts are rebuilt whose sources have not changed.
+
+    Returns:
+        The number of rows by mart.
+
+    Raises:
+        WarehouseError: The engine is not supported, or the build failed; the marts are unchanged.
+    """
+    with warehouse.reading() as tx:
+        is_ready = not (any(_other_shapes(tx.connection)) or _comments(tx.connection))
+    build = build_marts if everything else refresh_marts
+    with warehouse.building() if is_ready else warehouse.changing_tables() as tx:
+        return build(tx, timezone)
 
 
 def _context(tx: Transaction, timezone: str, as_of: datetime) -> BuildContext:
@@ -158,6 +191,8 @@ def _build(tx: Transaction, mart: Mart, context: BuildContext) -> int:
 def delete_people(tx: Transaction, is_erased: Callable[[str], object]) -> dict[str, int]:
     """Delete the rows of people from every mart that names people, until the marts are rebuilt.
 
+    Do this last in a transaction: if the marts are being built, it waits for that.
+
     Args:
         tx: A transaction that writes.
         is_erased: Whether the person with an id is to be deleted.
@@ -165,6 +200,7 @@ def delete_people(tx: Transaction, is_erased: Callable[[str], object]) -> dict[s
     Returns:
         The number of deleted people by mart.
     """
+    wait_for_builder(tx.connection, tx.community)
     existing = set(sa.inspect(tx.connection).get_table_names())
     deleted: dict[str, int] = {}
     for name, mart in MARTS.items():
@@ -183,27 +219,46 @@ def delete_people(tx: Transaction, is_erased: Callable[[str], object]) -> dict[s
     return deleted
 
 
-def _prepare(connection: sa.Connection) -> None:
-    """Create the marts' tables and update their comments. A table with other columns is dropped first."""
+def _other_shapes(connection: sa.Connection) -> tuple[list[sa.Table], list[sa.Table]]:
+    """The marts' tables that are missing, and those that have other columns than they should."""
     inspector = sa.inspect(connection)
     columns = {name: found for (_, name), found in inspector.get_multi_columns().items()}
     keys = {name: found["constrained_columns"] for (_, name), found in inspector.get_multi_pk_constraint().items()}
-    created = []
-    for mart in MARTS.values():
-        table = mart.table
-        if table.name in columns:
-            wanted = [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in table.columns]
-            same_key = keys[table.name] == table.primary_key.columns.keys()
-            if same_key and _shape(connection, columns[table.name]) == _shape(connection, wanted):
-                continue
-            table.drop(connection)
-        # The table holds the rows of every community.
-        connection.execute(sa.delete(BUILT_MARTS).where(BUILT_MARTS.c.mart == table.name))
+    missing, other = [], []
+    for table in (mart.table for mart in MARTS.values()):
+        if table.name not in columns:
+            missing.append(table)
+            continue
+        wanted = [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in table.columns]
+        same_key = keys[table.name] == table.primary_key.columns.keys()
+        if not same_key or _shape(connection, columns[table.name]) != _shape(connection, wanted):
+            other.append(table)
+    return missing, other
+
+
+def _prepare(connection: sa.Connection) -> dict[str, str]:
+    """Create the marts' tables and update their comments. A table with other columns is dropped first.
+
+    Returns:
+        The communities that have lost rows by that, each with the time zone of its marts.
+    """
+    missing, other = _other_shapes(connection)
+    changed = BUILT_MARTS.c.mart.in_([table.name for table in (*missing, *other)])
+    lost = sa.select(BUILT_MARTS.c.community, BUILT_MARTS.c.timezone).where(changed)
+    zones = {row.community: row.timezone for row in connection.execute(lost)}
+    connection.execute(sa.delete(BUILT_MARTS).where(changed))
+    for table in other:
+        table.drop(connection)
+    for table in (*missing, *other):
         table.create(connection)
-        created.append(table.name)
-    share(connection, created)
-    for comment in comments(sa.inspect(connection), [mart.table for mart in MARTS.values()]):
+    share(connection, [table.name for table in (*missing, *other)])
+    for comment in _comments(connection):
         connection.execute(comment)
+    return zones
+
+
+def _comments(connection: sa.Connection) -> list[sa.Executable]:
+    return comments(sa.inspect(connection), [mart.table for mart in MARTS.values()])
 
 
 def _shape(connection: sa.Connection, columns: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, bool]]:

@@ -48,6 +48,17 @@ SYNC_RUNS = sa.Table(
     comment="One row per run.",
 )
 
+FENCES = sa.Table(
+    "_fences",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("account", "text", "The fingerprint of the API account whose run lock it is.", required=True),
+    column("fence", "integer", "The lock's number: each run that takes the lock has a higher one.", required=True),
+    column("session", "text", "The application_name of the run's sessions; null if it has ended."),
+    column("taken_at", "timestamp", "When the run began.", required=True),
+    comment="One row per community: the newest run lock. A run with an older one writes nothing.",
+)
+
 SYNC_STREAMS = sa.Table(
     "_sync_streams",
     METADATA,

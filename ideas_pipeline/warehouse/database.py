@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ _GROWN = """
 # Seconds: how long a writer waits for another writer, and how long to wait for a connection.
 _WRITER_WAITS = 300
 _CONNECTING_WAITS = 10
-# The advisory lock of the one writer in a PostgreSQL database. The number is arbitrary.
+# The advisory lock of a PostgreSQL database, which writers share, and changes of tables have alone. Earlier versions
+# took it for every transaction that writes. The number is arbitrary.
 _ADVISORY_LOCK = 4_922_716_035
 
 
@@ -80,10 +82,17 @@ class Transaction:
         return is_live(table, self.community)
 
 
-def make_engine(url: str) -> sa.Engine:
-    """Create an engine for the database at ``url``, without connecting. Raises WarehouseMisconfigured.
+def make_engine(url: str, session: str | None = None) -> sa.Engine:
+    """Create an engine for the database at ``url``, without connecting.
 
     ``postgresql://`` and ``postgres://`` use psycopg. SQLite's folder and file are created, private to their owner.
+
+    Args:
+        url: the database's address, in SQLAlchemy's form.
+        session: on PostgreSQL, the end of the application_name of the sessions.
+
+    Raises:
+        WarehouseMisconfigured: the URL cannot be used.
     """
     parsed = _parsed(url)
     if parsed.drivername in ("postgres", "postgresql"):
@@ -91,7 +100,7 @@ def make_engine(url: str) -> sa.Engine:
     try:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
-        return _postgresql(parsed) if parsed.get_backend_name() == "postgresql" else _other(parsed)
+        return _postgresql(parsed, session) if parsed.get_backend_name() == "postgresql" else _other(parsed)
     except sa.exc.NoSuchModuleError:
         raise WarehouseMisconfigured(
             f"Unknown database type {parsed.drivername!r}. Use a URL such as sqlite:///warehouse.db"
@@ -130,9 +139,11 @@ def _unreadable() -> WarehouseMisconfigured:
     )
 
 
-def _postgresql(url: sa.URL) -> sa.Engine:
+def _postgresql(url: sa.URL, session: str | None) -> sa.Engine:
+    named = url.query.get("application_name", "ideas_pipeline")
+    name = {"application_name": f"{str(named)[:40]} {session}"} if session else {}
     # The encoding is set here, too: with one that Python does not know, no statement could be sent at all.
-    engine = _other(url, connect_timeout=_CONNECTING_WAITS, client_encoding="UTF8")
+    engine = _other(url, connect_timeout=_CONNECTING_WAITS, client_encoding="UTF8", **name)
 
     @sa.event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy's own listener reads the server's version
     def _set_up(connection: Any, _record: Any) -> None:
@@ -236,14 +247,67 @@ def reading_snapshot(engine: sa.Engine, tables: Iterable[sa.Table]) -> Iterator[
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction for writing; it waits for other writers, and is rolled back if the block raises."""
+def writing(engine: sa.Engine, community: str | None = None) -> Iterator[sa.Connection]:
+    """Open a transaction for writing; it waits for other writers, and is rolled back if the block raises.
+
+    Args:
+        engine: the database.
+        community: whose rows are written: writers of other communities do not wait for it. None if tables are changed,
+            or the rows of several communities: then it waits for all writers, and all wait for it. On SQLite there is
+            one writer per file.
+    """
     with translated(engine, "written"), engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            if community is None:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            else:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_ADVISORY_LOCK)))
+                key = advisory_key("writer", community)
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
             # A batch changes few rows of a large table: favour index lookups over scans.
             connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
         yield connection
+
+
+@contextmanager
+def building(engine: sa.Engine, community: str) -> Iterator[sa.Connection]:
+    """Open a transaction for building a community's marts, which sees the tables as of one instant.
+
+    On PostgreSQL, writers of the tables do not wait for it: it only keeps other builders of the same marts out. Do not
+    open a transaction for writing meanwhile.
+    """
+    if engine.dialect.name != "postgresql":
+        with writing(engine, community) as connection:
+            yield connection
+        return
+    key = advisory_key("marts", community)
+    with translated(engine, "written"), engine.connect() as connection:
+        # Locks of the session: a transaction that waited for a lock would not see what was committed meanwhile.
+        connection.execute(sa.select(sa.func.pg_advisory_lock_shared(_ADVISORY_LOCK)))
+        connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+        connection.commit()
+        try:
+            with connection.begin():
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                yield connection
+        finally:
+            # The server frees the locks of a session that ends.
+            with suppress(sa.exc.SQLAlchemyError):
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+                connection.execute(sa.select(sa.func.pg_advisory_unlock_shared(_ADVISORY_LOCK)))
+                connection.commit()
+
+
+def wait_for_builder(connection: sa.Connection, community: str) -> None:
+    """Wait until nobody builds the community's marts, and keep builders out until this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        key = advisory_key("marts", community)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+def advisory_key(purpose: str, name: str) -> int:
+    """The number of an advisory lock for one purpose and name: 60 bits, as PostgreSQL takes 63."""
+    return int(hashlib.sha256(f"{purpose} {name}".encode()).hexdigest()[:15], 16)
 
 
 def refresh(connection: sa.Connection, table: sa.Table) -> None:
@@ -257,4 +321,5 @@ def refresh(connection: sa.Connection, table: sa.Table) -> None:
         return
     name = connection.dialect.identifier_preparer.format_table(table)
     if connection.scalar(sa.text(_GROWN), {"name": name}):
-        connection.exec_driver_sql(f"ANALYZE {name}")
+        # If a writer of another community analyses it just now, there is nothing to wait for.
+        connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {name}")

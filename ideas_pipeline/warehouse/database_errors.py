@@ -88,13 +88,28 @@ def warehouse_error(engine: sa.Engine, done: str, error: BaseException) -> Wareh
         done: what could not be done with it, as a participle.
         error: the error.
     """
+    kind, place, what, advice = described(engine, error)
+    return kind(f"The warehouse {place} cannot be {done}: {what}. {advice}")
+
+
+def described(engine: sa.Engine, error: BaseException) -> tuple[type[WarehouseError], str, str, str]:
+    """An error of a library, for messages.
+
+    Args:
+        engine: the database.
+        error: the error.
+
+    Returns:
+        The error class, the database's URL without its password, what happened without a final full stop, and what
+        to do about it.
+    """
     cause: Any = getattr(error, "orig", None) or error
     what = _sentence(engine, cause)
     if engine.url.password:
         what = what.replace(str(engine.url.password), "***")
     place = engine.url.set(query={}).render_as_string(hide_password=True)
     kind, advice = _advice(what, getattr(cause, "sqlstate", None))
-    return kind(f"The warehouse {place} cannot be {done}: {what}. {advice}")
+    return kind, place, what, advice
 
 
 def _sentence(engine: sa.Engine, error: Any) -> str:

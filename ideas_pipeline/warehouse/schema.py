@@ -21,6 +21,8 @@ from ideas_pipeline.warehouse.grants import share
 
 # Engines that report column types as they were declared, so that they can be compared.
 _COMPARABLE = {"sqlite", "postgresql"}
+# The package `accounts` creates it, in whatever database IDEAS_TOKEN_STORE names; it can be there first.
+_TABLES_OF_ACCOUNTS = {"_accounts"}
 _REASON_OF_EARLIER_VERSIONS = "an earlier version could not type it; `ideas-pipeline rejects retry` says why"
 
 
@@ -40,7 +42,7 @@ def prepare(engine: sa.Engine) -> None:
 def _migration(connection: sa.Connection) -> list[sa.Executable]:
     """The statements that make the database match ``tables/``; empty if it does."""
     inspector = sa.inspect(connection)
-    names = set(inspector.get_table_names())
+    names = set(inspector.get_table_names()) - _TABLES_OF_ACCOUNTS
     _check_owner(connection, names)
     columns = {name: {c["name"]: c for c in cs} for (_, name), cs in inspector.get_multi_columns().items()}
     keys = {name: set(key["constrained_columns"]) for (_, name), key in inspector.get_multi_pk_constraint().items()}

@@ -14,6 +14,7 @@ from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests import processes
+from ideas_pipeline_tests.accounts.hosts import KEY
 from ideas_pipeline_tests.processes import ROOT
 
 PASSWORD = "canary-password"
@@ -59,12 +60,15 @@ def test_no_secret_and_no_person_gets_into_what_dagster_keeps_of_a_run(
 
 def test_no_secret_is_in_what_the_location_tells_the_ui(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_WAREHOUSE_URL", f"postgresql+psycopg://ann:{PASSWORD}@db.example/ideas")
+    monkeypatch.setenv("IDEAS_TOKEN_STORE", f"postgresql+psycopg://ben:{PASSWORD}@db.example/accounts")
+    monkeypatch.setenv("IDEAS_TOKEN_KEY", KEY)
+    monkeypatch.setenv("IDEAS_PII_KEY", f"{PASSWORD} for people")
 
     snapshot = dg.serialize_value(RepositorySnap.from_def(build_defs().get_repository_def()))
 
     assert "IDEAS_CLIENT_SECRET" in snapshot
     assert "IDEAS_WAREHOUSE_URL" in snapshot
-    for secret in (simulator.client_id, simulator.client_secret, PASSWORD):
+    for secret in (simulator.client_id, simulator.client_secret, PASSWORD, KEY):
         assert secret not in snapshot
 
 

@@ -91,6 +91,51 @@ def test_a_second_writer_waits_for_the_first(warehouse: Warehouse) -> None:
     assert (count.inserted, count.updated) == (0, 1)
 
 
+def test_writers_of_other_communities_do_not_wait(postgresql_url: str) -> None:
+    with (
+        Warehouse.open(postgresql_url, COMMUNITY) as ours,
+        Warehouse.open(postgresql_url, "other") as others,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with ours.writing() as writer:
+            load_in(writer, batch("ideas", [idea("1", title="Ours")], 1))
+            load(others, "ideas", [idea("1", title="Theirs")], on=1)
+            changing = pool.submit(_change_tables, others)
+            with pytest.raises(TimeoutError):
+                changing.result(0.1)
+        changing.result(10)
+        with ours.reading() as reader:
+            assert reader.scalars(sa.text("SELECT title FROM ideas ORDER BY title")).all() == ["Ours", "Theirs"]
+
+
+def _change_tables(warehouse: Warehouse) -> None:
+    with warehouse.changing_tables():
+        pass
+
+
+def test_marts_are_built_from_one_instant_and_no_writer_waits_for_that(postgresql_url: str) -> None:
+    count = sa.text("SELECT count(*) FROM ideas")
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse, ThreadPoolExecutor(1) as pool:
+        load(warehouse, "ideas", [idea("1")], on=1)
+        with warehouse.building() as builder:
+            assert builder.scalar(count) == 1
+            load(warehouse, "ideas", [idea("2")], on=2)
+            assert builder.scalar(count) == 1
+            second = pool.submit(_counted_by_builder, warehouse, count)
+            with pytest.raises(TimeoutError):
+                second.result(0.1)
+            load(warehouse, "ideas", [idea("3")], on=3)
+        assert second.result(10) == 3, "it sees what was committed while it waited"
+        with pytest.raises(KeyError), warehouse.building():
+            raise KeyError
+        assert _counted_by_builder(warehouse, count) == 3, "an error frees the locks"
+
+
+def _counted_by_builder(warehouse: Warehouse, count: sa.TextClause) -> int:
+    with warehouse.building() as builder:
+        return int(builder.scalar(count))
+
+
 def test_processes_that_open_and_write_at_the_same_time_all_succeed(warehouse_url: str) -> None:
     with ExitStack() as processes:
         writers = [

@@ -1,0 +1,270 @@
+"""Run lock of one account across machines: a session advisory lock with a heartbeat and a fencing number.
+
+The server frees the lock when the holder's session ends, as it does at once if its process is killed. A process or a
+machine that is frozen keeps its session, so the holder writes a heartbeat to the account's row. If that is too old,
+another run ends the holder's sessions, takes the lock, and with it the next fencing number. The old holder notices that
+before its next request, and every transaction of the warehouse compares the numbers (``warehouse/fences.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ideas_pipeline.accounts.database import ACCOUNTS, AccountDatabase, close_quietly
+from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RunLockLost, Unavailable
+from ideas_pipeline.logs import logger
+from ideas_pipeline.times import duration
+from ideas_pipeline.warehouse.database import advisory_key
+
+_log = logger(__name__)
+
+# A full sync of a large community takes hours. A run that waits for longer would only meet the next night's run.
+_LONGEST_WAIT = 6 * 3600.0
+_SECONDS_BETWEEN_MESSAGES = 60.0
+_HEARTBEATS = 12  # per patience: some of them may be late or lost
+
+_NOW = sa.func.clock_timestamp()
+_AGE = sa.func.extract("epoch", _NOW - ACCOUNTS.c.heartbeat_at)
+_IS_HELD = sa.text("""
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE locktype = 'advisory' AND granted AND datname = current_database()
+    AND objsubid = 1 AND classid = CAST(:high AS bigint) AND objid = CAST(:low AS bigint)
+)
+""")
+# The view shows the sessions of the same role; those of others can only be ended by an administrator.
+_END_SESSIONS = sa.text("""
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity JOIN _accounts ON application_name = session
+WHERE account = :account AND pid <> pg_backend_pid() AND heartbeat_at < clock_timestamp() - make_interval(secs => :age)
+""")
+
+
+@dataclass
+class _Held:
+    """The lock that this process holds.
+
+    Attributes:
+        connection: the session that holds it.
+        server: the process of the server that serves the session.
+        fence: the fencing number.
+        thread: the thread that took it.
+        beaten: a moment before the last heartbeat was written (``time.monotonic``).
+        lost: why the lock was lost.
+        ended: set when the run ends.
+    """
+
+    connection: sa.Connection
+    server: int
+    fence: int
+    thread: int
+    beaten: float
+    lost: str | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class RunLockRow:
+    """The run lock of one account.
+
+    Args:
+        database: where the account's row is.
+        patience: seconds without a heartbeat after which a holder counts as frozen.
+    """
+
+    def __init__(self, database: AccountDatabase, patience: float) -> None:
+        self._database = database
+        self._patience = patience
+        self._key = advisory_key("run", database.account)
+        self._mine = ACCOUNTS.c.account == database.account
+        self._held: _Held | None = None
+
+    @contextmanager
+    def hold(self, what: str, say: Callable[[str], None], timeout: float = _LONGEST_WAIT) -> Iterator[int]:
+        """Hold the lock, and yield its fencing number. See ``AccountStore.run_lock``.
+
+        A thread that holds the lock may take it again.
+
+        Raises:
+            Unavailable: another run held the lock until ``timeout`` seconds had passed.
+            AuthenticationError: the connection cannot hold a lock.
+        """
+        if self._held and self._held.thread == threading.get_ident():
+            yield self._held.fence
+            return
+        held = self._acquired(what, say, timeout)
+        self._held = held
+        beating = threading.Thread(target=self._beat, args=(held,), name="run-lock", daemon=True)
+        beating.start()
+        try:
+            yield held.fence
+        finally:
+            held.ended.set()
+            beating.join(self._patience)
+            self._held = None
+            self._release(held)
+
+    def holder(self) -> str | None:
+        """The run that holds the lock, on whatever machine; None if none does."""
+        row = self._database.execute(_IS_HELD, high=self._key >> 32, low=self._key & 0xFFFFFFFF)
+        return self._who() if row and row[0] else None
+
+    def check(self) -> None:
+        """Check that this process has not lost the lock, if it took it. Asks the database after a long silence only.
+
+        Raises:
+            RunLockLost: another run has taken the lock over.
+            Unavailable: that cannot be known.
+        """
+        held = self._held
+        if held is None:
+            return
+        if held.lost is None and time.monotonic() - held.beaten > self._patience:
+            query = sa.select(ACCOUNTS.c.fence).where(self._mine)
+            row = self._database.execute(query)
+            if row is None or row.fence != held.fence:
+                held.lost = self._taken_over()
+        if held.lost:
+            raise RunLockLost(held.lost, hint="Nothing more is written. Run it again.")
+
+    # -- taking the lock
+
+    def _acquired(self, what: str, say: Callable[[str], None], timeout: float) -> _Held:
+        connection = self._database.own_connection()
+        try:
+            ends, next_message = time.monotonic() + timeout, 0.0
+            while not self._try(connection):
+                if self._end_frozen_holder(connection, say):
+                    continue
+                now = time.monotonic()
+                if now >= ends:
+                    raise Unavailable(
+                        f"this API account is used by {self._who()}, and was not released within {duration(timeout)}",
+                        hint="If that run hangs, stop it. The next run reads what is missing.",
+                    )
+                if now >= next_message:
+                    say(f"Waiting: this API account is used by {self._who()}. One run at a time uses an account.")
+                    next_message = now + _SECONDS_BETWEEN_MESSAGES
+                time.sleep(min(0.5, self._patience / _HEARTBEATS))
+            sent = time.monotonic()
+            with self._database.errors():
+                server = connection.scalar(sa.select(sa.func.pg_backend_pid()))
+                taken = sa.update(ACCOUNTS).where(self._mine)
+                named = f"{what} (process {os.getpid()} on {socket.gethostname()}"
+                row = connection.execute(
+                    taken.values(
+                        fence=ACCOUNTS.c.fence + 1,
+                        holder=named,
+                        session=sa.func.current_setting("application_name"),
+                        held_since=_NOW,
+                        heartbeat_at=_NOW,
+                    ).returning(ACCOUNTS.c.fence, sa.func.pg_backend_pid())
+                ).one()
+            _check_server(server, row[1])
+            return _Held(connection, row[1], row[0], threading.get_ident(), sent)
+        except BaseException:
+            close_quietly(connection)
+            raise
+
+    def _try(self, connection: sa.Connection) -> bool:
+        with self._database.errors():
+            return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self._key))))
+
+    def _end_frozen_holder(self, connection: sa.Connection, say: Callable[[str], None]) -> bool:
+        """End the sessions of a holder that gives no sign of life. Whether there were such sessions."""
+        with self._database.errors():
+            age = connection.scalar(sa.select(_AGE).where(self._mine))
+            if age is None or age < self._patience:
+                return False
+            who = self._who()
+            values = {"account": self._database.account, "age": self._patience}
+            if not connection.scalar(_END_SESSIONS, values):
+                return False
+        what = f"{who} has given no sign of life for {duration(float(age))}. This run takes its API account over."
+        _log.warning("%s", what)
+        say(what)
+        return True
+
+    def _who(self) -> str:
+        row = self._database.execute(sa.select(ACCOUNTS.c.holder, ACCOUNTS.c.held_since).where(self._mine))
+        if row is None or row.holder is None:
+            return "another run"
+        return f"{row.holder}, since {row.held_since:%Y-%m-%d %H:%M:%S} UTC)"
+
+    # -- keeping it
+
+    def _beat(self, held: _Held) -> None:
+        """Write a heartbeat at intervals until the run ends or the lock is lost."""
+        while not held.ended.wait(self._patience / _HEARTBEATS):
+            try:
+                self._heartbeat(held)
+            except IdeasApiError as error:
+                _log.warning("The run lock's connection failed: %s", error)
+                self._again(held)
+            if held.lost:
+                _log.warning("The run lock is lost: %s.", held.lost)
+                return
+
+    def _heartbeat(self, held: _Held) -> None:
+        sent = time.monotonic()
+        ours = sa.update(ACCOUNTS).where(self._mine, ACCOUNTS.c.fence == held.fence)
+        with self._database.errors():
+            beat = ours.values(heartbeat_at=_NOW).returning(sa.func.pg_backend_pid())
+            server = held.connection.scalar(beat)
+        if server is None:
+            held.lost = self._taken_over()
+        elif server != held.server:
+            held.lost = _pooled().message
+        else:
+            held.beaten = sent
+
+    def _again(self, held: _Held) -> None:
+        """Take the lock again after its connection broke, unless another run has taken it meanwhile."""
+        close_quietly(held.connection)
+        try:
+            connection = self._database.own_connection()
+        except IdeasApiError:
+            return  # the next attempt may succeed; `check` lets no request through meanwhile
+        held.connection = connection
+        with suppress(IdeasApiError, sa.exc.SQLAlchemyError):
+            held.server = connection.scalar(sa.select(sa.func.pg_backend_pid())) or 0
+            if self._try(connection):
+                self._heartbeat(held)
+                return
+            # The server may not have noticed yet that the old session ended.
+            row = self._database.execute(sa.select(ACCOUNTS.c.fence).where(self._mine))
+            if row is None or row.fence != held.fence:
+                held.lost = self._taken_over()
+
+    def _taken_over(self) -> str:
+        return (
+            "another run has taken this API account over, because this one gave no sign of life for"
+            f" {duration(self._patience)}"
+        )
+
+    def _release(self, held: _Held) -> None:
+        free: dict[str, Any] = {"holder": None, "session": None, "held_since": None, "heartbeat_at": None}
+        with suppress(sa.exc.SQLAlchemyError):  # the server frees the lock of a session that ends
+            ours = sa.update(ACCOUNTS).where(self._mine, ACCOUNTS.c.fence == held.fence)
+            held.connection.execute(ours.values(**free))
+        close_quietly(held.connection)
+
+
+def _check_server(first: int | None, second: int) -> None:
+    if first != second:
+        raise _pooled()
+
+
+def _pooled() -> AuthenticationError:
+    return AuthenticationError(
+        "the run lock cannot be held: the connection to the account store changes between sessions of the server, as"
+        " it does through a connection pooler in transaction mode",
+        hint="Let IDEAS_TOKEN_STORE name the server itself, or a pooler in session mode.",
+    )
