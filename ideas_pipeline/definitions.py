@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import dagster as dg
 
 # Not exported by Dagster, but documented for definitions that are built from what may change:
 # https://github.com/dagster-io/dagster/blob/1.13.27/python_modules/dagster/dagster/_core/definitions/definitions_load_context.py
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 
 from ideas_pipeline.defs.alert_sensors import alert_sensors
 from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
-from ideas_pipeline.defs.configuration import Configuration, Loaded, as_text, from_text, load
+from ideas_pipeline.defs.configuration import Community, Loaded, Snapshot, as_text, load
 from ideas_pipeline.defs.freshness import freshness_sensor
-from ideas_pipeline.defs.jobs import jobs, schedules
+from ideas_pipeline.defs.jobs import job_names, jobs, schedules
 from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
 from ideas_pipeline.defs.marts import following, marts, report
 from ideas_pipeline.defs.resources import resources
+from ideas_pipeline.defs.run_repository import CommunityAtATime
 from ideas_pipeline.defs.second_try import second_try_schedules
 from ideas_pipeline.defs.specs import SIMULATED
 from ideas_pipeline.logs import logger
@@ -40,35 +43,47 @@ def build_defs(resource_overrides: Mapping[str, dg.ResourceDefinition] | None = 
 
 
 def _built_from(
-    configurations: Sequence[Configuration], resource_overrides: Mapping[str, dg.ResourceDefinition] | None = None
+    communities: Sequence[Community], resource_overrides: Mapping[str, dg.ResourceDefinition] | None = None
 ) -> dg.Definitions:
-    (configuration,) = configurations
-    settings, contract = configuration.settings, configuration.contract
-    if settings.simulated:
-        logger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
-    history = [idea_history(settings)] if WRITER in contract.streams else []
-    loaded = Loaded(configurations)
+    loaded = Loaded(communities)
+    parts = [_community_defs(community, loaded) for community in communities]
     return dg.Definitions(
-        assets=[
-            *sources(settings, contract),
-            *community_assets(settings, contract),
-            *history,
-            marts(settings, contract),
-            report(settings),
-        ],
-        asset_checks=community_checks(settings, contract),
-        jobs=jobs(configuration.version),
-        schedules=[*schedules(settings), *second_try_schedules(settings)],
-        sensors=[following(), freshness_sensor(settings, contract), *alert_sensors(settings, contract, loaded)],
-        resources={**resources(configurations), **(resource_overrides or {})},
+        assets=[asset for part in parts for asset in part.assets or ()],
+        asset_checks=[check for part in parts for check in part.asset_checks or ()],
+        jobs=[job for part in parts for job in part.jobs or ()],
+        schedules=[schedule for part in parts for schedule in part.schedules or ()],
+        sensors=[sensor for part in parts for sensor in part.sensors or ()],
+        resources={**resources(communities), **(resource_overrides or {})},
         # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
         executor=dg.in_process_executor,
-        metadata={
-            "community": settings.community,
-            "simulated": settings.simulated,
-            "configuration": configuration.version,
-        },
+        metadata=_about(communities),
     )
+
+
+def _community_defs(community: Community, loaded: Loaded) -> dg.Definitions:
+    if community.settings.simulated:
+        logger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
+    return dg.Definitions(
+        assets=[
+            *sources(community),
+            *community_assets(community),
+            *([idea_history(community)] if WRITER in community.contract.streams else []),
+            marts(community),
+            report(community),
+        ],
+        asset_checks=community_checks(community),
+        jobs=jobs(community),
+        schedules=[*schedules(community), *second_try_schedules(community)],
+        sensors=[following(community), freshness_sensor(community), *alert_sensors(community, loaded)],
+    )
+
+
+def _about(communities: Sequence[Community]) -> dict[str, dg.RawMetadataValue]:
+    """What the UI shows of the code location."""
+    if len(communities) > 1:
+        return {f"configuration of {one.name}": one.version for one in communities}
+    (one,) = communities
+    return {"community": one.name, "simulated": one.settings.simulated, "configuration": one.version}
 
 
 @dg.definitions
@@ -76,6 +91,22 @@ def defs() -> dg.Definitions:
     """All Dagster objects, from the current configuration when Dagster loads them, and from that one in each run."""
     context = DefinitionsLoadContext.get()
     known = context.reconstruction_metadata if context.load_type is DefinitionsLoadType.RECONSTRUCTION else {}
-    configurations = from_text(known[_KEY]) if _KEY in known else load()
-    context.add_to_pending_reconstruction_metadata(_KEY, as_text(configurations))
-    return _built_from(configurations)
+    if _KEY in known:
+        # Dagster accepts a repository, too, but does not say so in its types.
+        return cast("dg.Definitions", _of_run(Snapshot(known[_KEY])))
+    communities = load()
+    context.add_to_pending_reconstruction_metadata(_KEY, as_text(communities))
+    return _built_from(communities)
+
+
+def _of_run(snapshot: Snapshot) -> dg.Definitions | dg.RepositoryDefinition:
+    """What a run process needs, from the configuration that its definitions were built from."""
+    if len(snapshot.names) == 1:
+        return _built_from(snapshot.communities())
+    return dg.RepositoryDefinition(
+        SINGLETON_REPOSITORY_NAME,
+        repository_data=CommunityAtATime(
+            {job: name for name in snapshot.names for job in job_names(name, is_alone=False)},
+            lambda *names: _built_from(snapshot.communities(*names)),
+        ),
+    )

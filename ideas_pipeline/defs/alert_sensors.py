@@ -13,8 +13,7 @@ import dagster as dg
 from ideas_pipeline.alerts.messages import Alert, configuration_changed, due, no_longer_overdue, overdue, runs_failed
 from ideas_pipeline.alerts.send import Outlet, outlets
 from ideas_pipeline.app import expectations_of, open_warehouse
-from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.defs.configuration import Loaded
+from ideas_pipeline.defs.configuration import Community, Loaded
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
 from ideas_pipeline.settings import Settings
@@ -29,28 +28,27 @@ _OFF = "No alert is sent: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_A
 T = TypeVar("T")
 
 
-def alert_sensors(settings: Settings, contract: Contract, loaded: Loaded) -> list[dg.SensorDefinition]:
+def alert_sensors(community: Community, loaded: Loaded) -> list[dg.SensorDefinition]:
     """The sensors. They run from the start if an address for alerts is configured.
 
     Args:
-        settings: the community.
-        contract: its contract.
+        community: the community.
         loaded: what the definitions are built from.
     """
-    to = outlets(settings)
+    to = outlets(community.settings)
     return [
-        _failure_sensor(settings, contract, to),
-        _staleness_sensor(settings, contract, to),
-        _configuration_sensor(settings, loaded, to),
+        _failure_sensor(community, to),
+        _staleness_sensor(community, to),
+        _configuration_sensor(community, loaded, to),
     ]
 
 
-def _failure_sensor(settings: Settings, contract: Contract, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
-    streams = contract.order()
+def _failure_sensor(community: Community, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
+    settings, streams = community.settings, community.contract.order()
 
     # Not Dagster's own run_failure_sensor: that one goes on to the next failure when an alert could not be sent.
     @dg.sensor(
-        name="failure_alerts",
+        name=community.named("failure_alerts"),
         description=_description("Sends an alert when a run has failed and gets no second try.", to),
         default_status=_status(to),
     )
@@ -61,7 +59,7 @@ def _failure_sensor(settings: Settings, contract: Contract, to: Mapping[str, Out
         def news(place: int | None) -> tuple[Alert | None, int]:
             if place is None:
                 return None, newest_failure(context.instance)
-            runs, place = failed_runs(context, settings, place, datetime.now(UTC))
+            runs, place = failed_runs(context, community, place, datetime.now(UTC))
             return (runs_failed(settings.community, runs, _complete(settings, streams)) if runs else None), place
 
         return _send(context, to, news)
@@ -69,14 +67,15 @@ def _failure_sensor(settings: Settings, contract: Contract, to: Mapping[str, Out
     return failure_alerts
 
 
-def _staleness_sensor(settings: Settings, contract: Contract, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
+def _staleness_sensor(community: Community, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
+    settings, contract = community.settings, community.contract
     what = (
         f"Sends an alert once a day while {settings.community} was not complete within the last "
         f"{settings.stale_hours:g} hours, and when it is complete again."
     )
 
     @dg.sensor(
-        name="staleness_alerts",
+        name=community.named("staleness_alerts"),
         description=_description(what, to),
         default_status=_status(to),
         minimum_interval_seconds=_OVERDUE_SECONDS,
@@ -103,9 +102,9 @@ def _staleness_sensor(settings: Settings, contract: Contract, to: Mapping[str, O
     return staleness_alerts
 
 
-def _configuration_sensor(settings: Settings, loaded: Loaded, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
+def _configuration_sensor(community: Community, loaded: Loaded, to: Mapping[str, Outlet]) -> dg.SensorDefinition:
     @dg.sensor(
-        name="configuration_alerts",
+        name=community.named("configuration_alerts"),
         description=_description(
             "Says whether contract and settings were changed since Dagster loaded them, and are valid. Sends an alert "
             "once per change.",
@@ -115,7 +114,7 @@ def _configuration_sensor(settings: Settings, loaded: Loaded, to: Mapping[str, O
         minimum_interval_seconds=_CONFIGURATION_SECONDS,
     )
     def configuration_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        finding = loaded.finding(settings)
+        finding = loaded.finding(community.settings)
         if finding is None and not context.cursor:
             return dg.SkipReason("What Dagster loaded is what the files say.")
         if not to:
@@ -126,7 +125,7 @@ def _configuration_sensor(settings: Settings, loaded: Loaded, to: Mapping[str, O
                 return None, None
             if finding.what == sent:
                 return None, sent
-            return configuration_changed(settings.community, finding), finding.what
+            return configuration_changed(community.name, finding), finding.what
 
         return _send(context, to, news)
 

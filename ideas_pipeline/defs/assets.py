@@ -7,6 +7,7 @@ import dagster as dg
 
 from ideas_pipeline.app import Pipeline, nights_of, run_sync
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.failures import days_not_marked, expected_errors_as_failures, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
 from ideas_pipeline.defs.marts import marts_built
@@ -25,17 +26,18 @@ GROUP = "community"
 FULL = {"ideas_pipeline/mode": "full"}
 
 
-def community_assets(settings: Settings, contract: Contract) -> list[dg.AssetsDefinition]:
+def community_assets(community: Community) -> list[dg.AssetsDefinition]:
     """The assets of the community's streams, each after the streams that tell its lists."""
-    return [_stream_asset(settings, contract, stream) for stream in contract.order()]
+    return [_stream_asset(community, stream) for stream in community.contract.order()]
 
 
-def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.AssetsDefinition:
+def _stream_asset(community: Community, stream: str) -> dg.AssetsDefinition:
     """A graph of two steps: the first waits for the streams before this one, the second syncs.
 
     One step is not enough for assets with daily partitions: if its input is another partitioned asset, Dagster requires
     the input's partitions, and a run without partitions fails. The input of the second step is the first step instead.
     """
+    settings, contract = community.settings, community.contract
     has_days = stream in dated(contract)
     before = {parent: asset_key(settings, parent) for parent in sorted(contract.depends_on(stream))}
     before["api"] = source_key(settings, stream)
@@ -67,7 +69,7 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
         partitions_def=days(settings) if has_days else None,
         backfill_policy=dg.BackfillPolicy.single_run() if has_days else None,
     )
-    table = _stream_spec(settings, contract, stream, has_days=has_days)
+    table = _stream_spec(community, stream, has_days=has_days)
     return definition.map_asset_specs(
         lambda bare: bare.replace_attributes(
             group_name=table.group_name,
@@ -79,7 +81,8 @@ def _stream_asset(settings: Settings, contract: Contract, stream: str) -> dg.Ass
     )
 
 
-def _stream_spec(settings: Settings, contract: Contract, stream: str, *, has_days: bool) -> dg.AssetSpec:
+def _stream_spec(community: Community, stream: str, *, has_days: bool) -> dg.AssetSpec:
+    settings, contract = community.settings, community.contract
     embedded = list(contract.streams[stream].embedded)
     lineage = column_lineage(settings, contract, stream)
     parts = {
@@ -89,7 +92,7 @@ def _stream_spec(settings: Settings, contract: Contract, stream: str, *, has_day
     return asset_spec(
         settings,
         TABLES[stream],
-        GROUP,
+        community.group(GROUP),
         about=[
             *([f"With it: {', '.join(f'`{name}`' for name in embedded)}."] if embedded else []),
             *([ABOUT] if has_days else []),

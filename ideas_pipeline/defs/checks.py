@@ -9,6 +9,7 @@ import dagster as dg
 
 from ideas_pipeline.app import expectations_of, nights_of
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
 from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.defs.resources import Communities
@@ -29,11 +30,12 @@ from ideas_pipeline.warehouse.status import last_loaded
 _NOT_RUN = "If all checks say *Execution failed*, none of them ran: the sync before them failed, and its run says why."
 
 
-def community_checks(settings: Settings, contract: Contract) -> list[dg.AssetChecksDefinition]:
+def community_checks(community: Community) -> list[dg.AssetChecksDefinition]:
     """The checks of every stream: those of its own sync in one step, that of its references in another.
 
     References are checked once every table that they name has been synced, too.
     """
+    settings, contract = community.settings, community.contract
     return [
         definition
         for stream in contract.order()

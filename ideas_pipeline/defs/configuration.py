@@ -47,59 +47,105 @@ CODE = "configuration"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Configuration:
-    """The configuration of one community. ``version``: a hash of it, without secrets, that the UI shows."""
+class Community:
+    """One community that is configured, and how its things are called in Dagster.
+
+    Attributes:
+        settings: its settings.
+        contract: its contract.
+        version: a hash of both, without secrets, that the UI shows.
+        is_alone: whether it is the only one. If it is, names are plain; otherwise they begin with the community's.
+    """
 
     settings: Settings
     contract: Contract
     version: str
+    is_alone: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the community: the prefix of its assets."""
+        return self.settings.community
+
+    def named(self, name: str) -> str:
+        """The name of a job, schedule or sensor: ``nightly_sync``, or ``acme__nightly_sync`` if there are several."""
+        return thing_name(self.name, name, is_alone=self.is_alone)
+
+    def group(self, name: str) -> str:
+        """The group of an asset. The assets of each community are one group if there are several communities."""
+        return name if self.is_alone else _without_dashes(self.name)
 
 
-def load() -> list[Configuration]:
+def thing_name(community: str, name: str, *, is_alone: bool) -> str:
+    """The name of a community's job, schedule or sensor. ``is_alone``: whether it is the only community."""
+    return name if is_alone else f"{_without_dashes(community)}__{name}"
+
+
+def load() -> list[Community]:
     """Read the configuration of every community.
 
     Raises:
         SettingsError: the settings are invalid.
         ContractError: likewise for a contract.
     """
-    return [_configuration(settings) for settings in load_communities().values()]
+    found = load_communities()
+    words: dict[str, str] = {}
+    for name in found:
+        other = words.setdefault(_without_dashes(name).casefold(), name)
+        if other != name:
+            raise SettingsError(
+                f"{other} and {name} would have the same name in Dagster, which has no dashes. Rename one."
+            )
+    return [_community(settings, is_alone=len(found) == 1) for settings in found.values()]
 
 
-def as_text(configurations: Sequence[Configuration]) -> str:
-    """The configurations as a text, without secrets and without what several have in common twice."""
+def as_text(communities: Sequence[Community]) -> str:
+    """The configuration as a text, without secrets. Contracts that are alike are in it once."""
     contracts: dict[str, str] = {}
-    communities = []
-    for one in configurations:
+    described = []
+    for one in communities:
         contract = _contract_text(one.contract)
         digest = _digest(contract)
         contracts[digest] = contract
-        communities.append({**_plain(one.settings), "version": one.version, "contract": digest})
-    text = json.dumps({"communities": communities, "contracts": contracts})
+        described.append({**_plain(one.settings), "version": one.version, "contract": digest})
+    text = json.dumps({"communities": described, "contracts": contracts})
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
-def from_text(text: str) -> list[Configuration]:
-    """The configurations that ``as_text`` wrote, with the secrets that the variables have now.
+class Snapshot:
+    """The configuration that ``as_text`` wrote, for a run."""
 
-    Raises:
-        SettingsError: a variable is not set any more.
-    """
-    data = json.loads(zlib.decompress(base64.b64decode(text)))
-    contracts = {digest: Contract.model_validate_json(contract) for digest, contract in data["contracts"].items()}
-    variables = _variables(name for one in data["communities"] for name in one["variables"].values())
-    return [
-        Configuration(_settings(one, variables), contracts[one["contract"]], one["version"])
-        for one in data["communities"]
-    ]
+    def __init__(self, text: str) -> None:
+        self._data = json.loads(zlib.decompress(base64.b64decode(text)))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the communities."""
+        return [str(one["settings"]["community"]) for one in self._data["communities"]]
+
+    def communities(self, *names: str) -> list[Community]:
+        """Some communities, or all, with the secrets that their variables have now.
+
+        Raises:
+            SettingsError: a variable is not set any more.
+        """
+        chosen = [one for one in self._data["communities"] if one["settings"]["community"] in (names or self.names)]
+        texts = {digest: self._data["contracts"][digest] for digest in {one["contract"] for one in chosen}}
+        contracts = {digest: Contract.model_validate_json(text) for digest, text in texts.items()}
+        variables = _variables(name for one in chosen for name in one["variables"].values())
+        is_alone = len(self.names) == 1
+        return [
+            Community(_settings(one, variables), contracts[one["contract"]], one["version"], is_alone) for one in chosen
+        ]
 
 
 class Loaded:
     """What the definitions are built from, to compare it with what the files say by now."""
 
-    def __init__(self, configurations: Sequence[Configuration]) -> None:
-        self._versions = {one.settings.community: one.version for one in configurations}
+    def __init__(self, communities: Sequence[Community]) -> None:
+        self._versions = {one.settings.community: one.version for one in communities}
         self._names = sorted(
-            {name for one in configurations for field in _SECRETS if (name := one.settings.variable_of(field))}
+            {name for one in communities for field in _SECRETS if (name := one.settings.variable_of(field))}
         )
         try:
             self._env = read_env_file(*self._names)
@@ -111,7 +157,7 @@ class Loaded:
         version = self._versions[settings.community]
         means = f"Runs use what was loaded (version {version})."
         try:
-            now = _configuration(load_settings(settings.community if settings.file else None))
+            now = _community(load_settings(settings.community if settings.file else None), is_alone=True)
             # Dagster copies `.env` into the environment when it starts, and never again.
             is_changed = now.version != version or read_env_file(*self._names) != self._env
         except (SettingsError, ContractError) as error:
@@ -135,13 +181,13 @@ class Loaded:
         )
 
 
-def _configuration(settings: Settings) -> Configuration:
+def _community(settings: Settings, *, is_alone: bool) -> Community:
     contract = load_fitting_contract(settings.contract)
     if settings.simulated and settings.file is None:
         own = {*_DEMO, "warehouse_url", "token_store"}
         settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
     version = _digest(json.dumps(_plain(settings), sort_keys=True), _contract_text(contract))
-    return Configuration(settings, contract, version[:_VERSION_LENGTH])
+    return Community(settings, contract, version[:_VERSION_LENGTH], is_alone)
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
@@ -180,6 +226,11 @@ def _variables(names: Iterable[str]) -> dict[str, str]:
     if found.keys() < named:
         found = {name: value for name, value in read_env_file(*named).items() if name in named and value} | found
     return found
+
+
+def _without_dashes(community: str) -> str:
+    """The name as Dagster allows it for everything but assets."""
+    return community.replace("-", "_")
 
 
 def _contract_text(contract: Contract) -> str:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.alerts.messages import FailedRun
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.failures import FINDINGS
+from ideas_pipeline.defs.jobs import of
 from ideas_pipeline.defs.second_try import DAGSTER_RETRIES, second_try_of
-from ideas_pipeline.settings import Settings
 
 _AT_ONCE = 50
 _SELECTED_ASSETS = "__ASSET_JOB"
@@ -23,9 +24,9 @@ def newest_failure(instance: dg.DagsterInstance) -> int:
 
 
 def failed_runs(
-    context: dg.SensorEvaluationContext, settings: Settings, after: int, now: datetime
+    context: dg.SensorEvaluationContext, community: Community, after: int, now: datetime
 ) -> tuple[list[FailedRun], int]:
-    """The failed runs of this code location to send an alert for.
+    """The failed runs of a community to send an alert for.
 
     A run that was started again, by Dagster or by ``second_try``, is left out: if the last try fails, the alert is
     about that one. The place stays before a run whose second try is still to come: if it is never made, a later call
@@ -33,7 +34,7 @@ def failed_runs(
 
     Args:
         context: the tick of the sensor.
-        settings: the community, its time zone and its warehouse.
+        community: the community.
         after: the place in Dagster's event log up to which failures are settled.
         now: timezone-aware.
 
@@ -50,9 +51,9 @@ def failed_runs(
     place = after
     for record in records:
         run = instance.get_run_by_id(record.run_id)
-        if run and _is_ours(context, run) and run.tags.get(DAGSTER_RETRIES) != "true":
+        if run and _is_ours(context, run, community) and run.tags.get(DAGSTER_RETRIES) != "true":
             at = datetime.fromtimestamp(record.timestamp, UTC)
-            again = second_try_of(instance, settings, run, at, now)
+            again = second_try_of(instance, community, run, at, now)
             if again == "to come":
                 break
             if again is None:
@@ -61,15 +62,27 @@ def failed_runs(
     return found, place
 
 
-def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
-    """Whether the run is one of this code location, or of Dagster's command line, whose runs have none."""
+def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun, community: Community) -> bool:
+    """Whether the run is one of the community.
+
+    It must be one of this code location, or of Dagster's command line, whose runs have none.
+    """
     origin = run.remote_job_origin
     here = context.code_location_origin
-    return (
+    is_here = (
         origin is None
         or here is None
         or origin.repository_origin.code_location_origin.location_name == here.location_name
     )
+    return is_here and (community.is_alone or _runs_community(run, community))
+
+
+def _runs_community(run: dg.DagsterRun, community: Community) -> bool:
+    """Whether the run is one of the community's jobs, or one of selected assets, some of which are the community's."""
+    if not run.job_name.startswith(_SELECTED_ASSETS):
+        return run.job_name in of(community)
+    keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
+    return any(key.path[0] == community.name for key in keys)
 
 
 def _failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> FailedRun:

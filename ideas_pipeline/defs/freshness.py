@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ideas_pipeline.app import nights_of, open_warehouse
-from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.specs import asset_key
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.finding import Finding
@@ -18,12 +18,13 @@ from ideas_pipeline.warehouse.status import last_loaded
 _SECONDS = 10 * 60
 
 
-def freshness_sensor(settings: Settings, contract: Contract) -> dg.SensorDefinition:
+def freshness_sensor(community: Community) -> dg.SensorDefinition:
     """The sensor. It runs from the start, because it only looks."""
+    settings, contract = community.settings, community.contract
     nights = nights_of(settings)
 
     @dg.sensor(
-        name=FRESHNESS,
+        name=community.named(FRESHNESS),
         description=f"Evaluates the check `{FRESHNESS}` of every table once its night is over. {nights}",
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=_SECONDS,

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, get_args
 
 import dagster as dg
 
-from ideas_pipeline.defs.assets import FULL, GROUP
-from ideas_pipeline.defs.marts import MARTS_GROUP, REPORT_GROUP
+from ideas_pipeline.defs.assets import FULL
+from ideas_pipeline.defs.configuration import Community, thing_name
+from ideas_pipeline.defs.marts import REPORT
+from ideas_pipeline.defs.specs import asset_key
+from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.settings import Settings, Weekday
 
 if TYPE_CHECKING:  # it has no public name
@@ -15,40 +18,43 @@ if TYPE_CHECKING:  # it has no public name
 
 NIGHTLY = "nightly_sync"
 WEEKLY = "weekly_full"
+# Tag of a run of either job: the community. Another code location may have jobs of the same names.
+COMMUNITY = "ideas_pipeline/community"
 
 
-def jobs(version: str) -> list[UnresolvedAssetJobDefinition]:
+def jobs(community: Community) -> list[UnresolvedAssetJobDefinition]:
     """The two jobs. They differ in one tag, which makes a run read every scope.
-
-    Args:
-        version: the version of the configuration, which each run shows as a tag.
+    Each run has the community and the version of its
+    configuration as tags.
     """
-    tags = {"ideas_pipeline/configuration": version}
-    community = dg.AssetSelection.groups(GROUP, MARTS_GROUP, REPORT_GROUP)
+    tags = {COMMUNITY: community.name, "ideas_pipeline/configuration": community.version}
+    tables = [*community.contract.order(), *MARTS, REPORT]
+    selection = dg.AssetSelection.assets(*(asset_key(community.settings, table) for table in tables))
     return [
         dg.define_asset_job(
-            NIGHTLY,
-            selection=community,
+            community.named(NIGHTLY),
+            selection=selection,
             tags=tags,
             description="Reads what may have changed, and updates and checks the tables, the marts and the report.",
         ),
         dg.define_asset_job(
-            WEEKLY,
-            selection=community,
+            community.named(WEEKLY),
+            selection=selection,
             tags=tags | FULL,
             description="Reads every scope, and updates and checks the tables, the marts and the report.",
         ),
     ]
 
 
-def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+def schedules(community: Community) -> list[dg.ScheduleDefinition]:
     """The schedules at IDEAS_SCHEDULE_HOUR: the weekly job on IDEAS_FULL_WEEKDAY, the nightly one on other days."""
+    settings = community.settings
     weekdays = get_args(Weekday)  # in cron's order: Sunday is 0
     full = weekdays.index(settings.full_weekday)
     others = ",".join(str(day) for day in range(len(weekdays)) if day != full)
     return [
-        _schedule(settings, NIGHTLY, others, f"Every day but {settings.full_weekday.capitalize()}"),
-        _schedule(settings, WEEKLY, str(full), f"Every {settings.full_weekday.capitalize()}"),
+        _schedule(settings, community.named(NIGHTLY), others, f"Every day but {settings.full_weekday.capitalize()}"),
+        _schedule(settings, community.named(WEEKLY), str(full), f"Every {settings.full_weekday.capitalize()}"),
     ]
 
 
@@ -64,3 +70,13 @@ def _schedule(settings: Settings, job: str, weekdays: str, when: str) -> dg.Sche
             "It is stopped until you start it, here or with `dagster schedule start`."
         ),
     )
+
+
+def job_names(community: str, *, is_alone: bool) -> list[str]:
+    """The names of a community's jobs. ``is_alone``: whether it is the only one."""
+    return [thing_name(community, job, is_alone=is_alone) for job in (NIGHTLY, WEEKLY)]
+
+
+def of(community: Community) -> list[str]:
+    """The names of the community's jobs."""
+    return job_names(community.name, is_alone=community.is_alone)

@@ -6,6 +6,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.specs import asset_key, asset_spec, description, tags
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.run import StreamResult
@@ -63,8 +64,9 @@ def table_column(settings: Settings, asset: str, table: str, column: str) -> dg.
     return dg.TableColumnDep(asset_key(settings, asset), column if table == asset else f"{table}.{column}")
 
 
-def idea_history(settings: Settings) -> dg.AssetSpec:
+def idea_history(community: Community) -> dg.AssetSpec:
     """The asset of the history table, which is written with ``ideas``."""
+    settings = community.settings
     ideas, challenges = asset_key(settings, "ideas"), asset_key(settings, "challenges")
 
     def of(*columns: str) -> list[dg.TableColumnDep]:
@@ -83,7 +85,7 @@ def idea_history(settings: Settings) -> dg.AssetSpec:
     return asset_spec(
         settings,
         IDEA_HISTORY,
-        HISTORY,
+        community.group(HISTORY),
         about=[_ABOUT],
         deps=[ideas, challenges],
         metadata={"dagster/column_lineage": dg.TableColumnLineage(lineage)},
@@ -101,9 +103,9 @@ def history_written(tx: Transaction, settings: Settings) -> dg.AssetMaterializat
     )
 
 
-def sources(settings: Settings, contract: Contract) -> list[dg.AssetSpec]:
+def sources(community: Community) -> list[dg.AssetSpec]:
     """One asset per list of the API; its columns are the paths in its records. Raises SettingsError (see base_url)."""
-    return [_source(settings, contract, stream) for stream in contract.order()]
+    return [_source(community, stream) for stream in community.contract.order()]
 
 
 def source_read(settings: Settings, result: StreamResult) -> dg.AssetObservation:
@@ -115,7 +117,8 @@ def source_read(settings: Settings, result: StreamResult) -> dg.AssetObservation
     )
 
 
-def _source(settings: Settings, contract: Contract, stream: str) -> dg.AssetSpec:
+def _source(community: Community, stream: str) -> dg.AssetSpec:
+    settings, contract = community.settings, community.contract
     spec = contract.streams[stream]
     columns = [
         dg.TableColumn(path, "json", description=f"Fills {', '.join(names)}.")
@@ -125,7 +128,7 @@ def _source(settings: Settings, contract: Contract, stream: str) -> dg.AssetSpec
     each = f" One list per {' and '.join(f'`{name}`' for name in spec.each.of)}." if spec.each else ""
     return dg.AssetSpec(
         source_key(settings, stream),
-        group_name=SOURCES,
+        group_name=community.group(SOURCES),
         description=description(
             settings,
             f"`{spec.method} {spec.path}` of the Ideas API, from which `{stream}` is read.{each} Its columns are the "

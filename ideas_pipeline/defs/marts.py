@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.failures import expected_errors_as_failures, report_not_written
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
@@ -19,7 +19,7 @@ from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 MARTS_GROUP = "marts"
-REPORT_GROUP = "report"
+REPORT = "report"
 _ABOUT = "All marts are built in one transaction: a reader sees all of them as before, or all of them as after."
 
 # After a backfill or a run of one table. The nightly and the weekly job contain the marts and the report.
@@ -32,13 +32,14 @@ FOLLOWS = (
 )
 
 
-def marts(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
+def marts(community: Community) -> dg.AssetsDefinition:
     """One asset per mart; a run of one mart refreshes all of them."""
-    assets = {**contract.tables(), **{name: name for name in (IDEA_HISTORY.name, *MARTS)}}
+    settings = community.settings
+    assets = {**community.contract.tables(), **{name: name for name in (IDEA_HISTORY.name, *MARTS)}}
 
     @dg.multi_asset(
         name=step_name(settings, "marts"),
-        specs=[_spec(settings, assets, mart) for mart in MARTS.values()],
+        specs=[_spec(community, assets, mart) for mart in MARTS.values()],
         can_subset=False,
     )
     def build(communities: dg.ResourceParam[Communities]) -> Iterator[dg.MaterializeResult[None]]:
@@ -64,18 +65,19 @@ def marts_built(settings: Settings, warehouse: Warehouse) -> list[dg.AssetMateri
         ]
 
 
-def following() -> dg.AutomationConditionSensorDefinition:
+def following(community: Community) -> dg.AutomationConditionSensorDefinition:
     """The sensor that rebuilds marts and report. It runs from the start, because it only follows changes."""
     return dg.AutomationConditionSensorDefinition(
-        "marts_follow_their_tables",
-        target=dg.AssetSelection.all(),
+        community.named("marts_follow_their_tables"),
+        target=dg.AssetSelection.assets(*(asset_key(community.settings, name) for name in (*MARTS, REPORT))),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Rebuilds the marts and the report when a table has changed without them, as after a backfill.",
     )
 
 
-def _spec(settings: Settings, assets: Mapping[str, str], mart: Mart) -> dg.AssetSpec:
+def _spec(community: Community, assets: Mapping[str, str], mart: Mart) -> dg.AssetSpec:
     """The asset of a mart. ``assets``: the asset of each table; the table that analysts fill has none."""
+    settings = community.settings
     lineage = {
         column: [table_column(settings, assets[table], table, name) for table, name in columns if table in assets]
         for column, columns in column_lineage(str(mart.table.name)).items()
@@ -83,7 +85,7 @@ def _spec(settings: Settings, assets: Mapping[str, str], mart: Mart) -> dg.Asset
     return asset_spec(
         settings,
         mart.table,
-        MARTS_GROUP,
+        community.group(MARTS_GROUP),
         about=[_ABOUT],
         kinds=["sql"],
         deps=list(dict.fromkeys(asset_key(settings, assets[table]) for table in mart.reads if table in assets)),
@@ -92,15 +94,13 @@ def _spec(settings: Settings, assets: Mapping[str, str], mart: Mart) -> dg.Asset
     )
 
 
-NAME = "report"
-
-
-def report(settings: Settings) -> dg.AssetsDefinition:
+def report(community: Community) -> dg.AssetsDefinition:
     """The asset of the HTML report."""
+    settings = community.settings
 
     @dg.asset(
-        key=asset_key(settings, NAME),
-        group_name=REPORT_GROUP,
+        key=asset_key(settings, REPORT),
+        group_name=community.group(REPORT),
         description=description(
             settings,
             "The community on one page: activity, participants, how far ideas got, and how soon they were answered. "

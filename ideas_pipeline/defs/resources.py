@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import dagster as dg
 
 from ideas_pipeline.app import Pipeline, open_client, open_warehouse
-from ideas_pipeline.defs.configuration import Configuration
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.settings import Settings
@@ -22,8 +22,8 @@ COMMUNITIES = "communities"
 class OpenCommunity:
     """One community of a run."""
 
-    def __init__(self, configuration: Configuration, opened: ExitStack) -> None:
-        self._configuration = configuration
+    def __init__(self, community: Community, opened: ExitStack) -> None:
+        self._community = community
         self._opened = opened
         self._client: IdeasApi | None = None
         self._warehouse: Warehouse | None = None
@@ -32,10 +32,10 @@ class OpenCommunity:
     def client(self) -> IdeasApi:
         """The client of the API, one per run. The first request logs in. Raises IdeasApiError."""
         if self._client is None:
-            settings = self._configuration.settings
+            settings = self._community.settings
             if settings.simulated:
                 settings = self._simulate()
-            self._client = open_client(settings, self._configuration.contract)
+            self._client = open_client(settings, self._community.contract)
         return self._client
 
     @property
@@ -45,13 +45,12 @@ class OpenCommunity:
         It is opened here and not in Dagster's set-up of resources, so that the asset reports a failure in words.
         """
         if self._warehouse is None:
-            self._warehouse = self._opened.enter_context(open_warehouse(self._configuration.settings))
+            self._warehouse = self._opened.enter_context(open_warehouse(self._community.settings))
         return self._warehouse
 
     def pipeline(self) -> Pipeline:
         """Everything that a sync needs. Raises IdeasApiError, WarehouseError."""
-        configuration = self._configuration
-        return Pipeline(configuration.settings, configuration.contract, self.client, self.warehouse)
+        return Pipeline(self._community.settings, self._community.contract, self.client, self.warehouse)
 
     def _simulate(self) -> Settings:
         """Start the simulated community of ``make demo`` in this process; the settings that lead to it."""
@@ -59,8 +58,8 @@ class OpenCommunity:
         from ideas_pipeline.simulator.community import demo_community
         from ideas_pipeline.simulator.simulator import Simulator
 
-        running = self._opened.enter_context(Simulator(self._configuration.contract, demo_community()))
-        settings = self._configuration.settings
+        running = self._opened.enter_context(Simulator(self._community.contract, demo_community()))
+        settings = self._community.settings
         return Settings.model_validate(
             {
                 "client_id": running.client_id,
@@ -76,9 +75,9 @@ class OpenCommunity:
 class Communities:
     """The communities of a run, by name."""
 
-    def __init__(self, configurations: Sequence[Configuration]) -> None:
+    def __init__(self, configured: Sequence[Community]) -> None:
         self._opened = ExitStack()
-        self._by_name = {one.settings.community: OpenCommunity(one, self._opened) for one in configurations}
+        self._by_name = {one.name: OpenCommunity(one, self._opened) for one in configured}
 
     def of(self, community: str) -> OpenCommunity:
         """One community. Raises SettingsError if the configuration has none of that name."""
@@ -91,12 +90,12 @@ class Communities:
         self._opened.close()
 
 
-def resources(configurations: Sequence[Configuration]) -> dict[str, dg.ResourceDefinition]:
+def resources(configured: Sequence[Community]) -> dict[str, dg.ResourceDefinition]:
     """The resource by its name. Raises SettingsError if neither region nor base URL of a community is set."""
 
-    @dg.resource(description="\n\n".join(_described(one) for one in configurations))
+    @dg.resource(description="\n\n".join(_described(one) for one in configured))
     def communities(_: dg.InitResourceContext) -> Iterator[Communities]:
-        opened = Communities(configurations)
+        opened = Communities(configured)
         try:
             yield opened
         finally:
@@ -105,12 +104,12 @@ def resources(configurations: Sequence[Configuration]) -> dict[str, dg.ResourceD
     return {COMMUNITIES: communities}
 
 
-def _described(configuration: Configuration) -> str:
+def _described(community: Community) -> str:
     """What the UI says of a community's client and warehouse, with the names of the variables that have secrets."""
-    settings = configuration.settings
-    api = "the simulator" if settings.simulated else settings.base_url(configuration.contract)
+    settings = community.settings
+    api = "the simulator" if settings.simulated else settings.base_url(community.contract)
     secrets = [
         name for field in ("client_id", "client_secret", "warehouse_url") if (name := settings.variable_of(field))
     ]
     named = f" Secrets: {', '.join(secrets)}." if secrets and not settings.simulated else ""
-    return f"**{settings.community}**: {api}, state in {settings.state_dir}, version {configuration.version}.{named}"
+    return f"**{settings.community}**: {api}, state in {settings.state_dir}, version {community.version}.{named}"

@@ -17,6 +17,7 @@ from dagster._core.scheduler.instigation import (
 
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.defs.configuration import Community, load
 from ideas_pipeline.tables.bookkeeping import WAREHOUSE
 from ideas_pipeline.warehouse.runs import RunStart, finish_run, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -68,3 +69,9 @@ def proven(hours_ago: float) -> None:
             call_writing(warehouse, start_stream, run_id, stream, at)
             call_writing(warehouse, finish_stream, run_id, stream, at, "complete", None)
         call_writing(warehouse, finish_run, run_id, "complete", None, at)
+
+
+def the_community() -> Community:
+    """The only one that is configured."""
+    (community,) = load()
+    return community

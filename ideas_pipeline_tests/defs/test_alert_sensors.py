@@ -11,13 +11,12 @@ import dagster as dg
 import pytest
 
 from ideas_pipeline.alerts import webhook
-from ideas_pipeline.communities import load_settings
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server
-from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, nights_begin_now, proven
+from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, nights_begin_now, proven, the_community
 
 
 @pytest.fixture
@@ -151,8 +150,8 @@ def test_a_night_that_is_found_too_late_to_be_tried_again_is_reported(
     a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
     tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     with dg.build_sensor_context(instance) as context:
-        assert failed_runs(context, load_settings(), 0, tick + timedelta(minutes=30))[0] == []
-        ((failure,), _) = failed_runs(context, load_settings(), 0, tick + timedelta(minutes=31))
+        assert failed_runs(context, the_community(), 0, tick + timedelta(minutes=30))[0] == []
+        ((failure,), _) = failed_runs(context, the_community(), 0, tick + timedelta(minutes=31))
 
     assert failure.name == "nightly_sync"
 

@@ -19,7 +19,7 @@ from dagster._core.definitions.reconstruct import (
 from dagster._core.definitions.repository_definition import RepositoryDefinition
 
 from ideas_pipeline.communities import load_settings
-from ideas_pipeline.defs.configuration import Loaded, as_text, from_text, load
+from ideas_pipeline.defs.configuration import Loaded, Snapshot, as_text, load
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
@@ -71,7 +71,7 @@ def test_what_dagster_keeps_of_the_configuration_has_no_secret(
     monkeypatch.setenv("IDEAS_PII_KEY", "canary-canary-canary")
     before = load()
 
-    (after,) = from_text(as_text(before))
+    (after,) = Snapshot(as_text(before)).communities()
 
     (one,) = before
     assert after.settings.model_dump() == one.settings.model_dump()
@@ -82,7 +82,7 @@ def test_what_dagster_keeps_of_the_configuration_has_no_secret(
         assert secret not in kept
     monkeypatch.delenv("IDEAS_PII_KEY")
     with pytest.raises(SettingsError, match="IDEAS_PII_KEY was set when Dagster loaded the settings of acme"):
-        from_text(as_text(before))
+        Snapshot(as_text(before)).communities()
 
 
 def test_the_version_follows_contract_and_settings_and_not_the_secrets(

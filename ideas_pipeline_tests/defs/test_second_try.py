@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
-from ideas_pipeline.communities import load_settings
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.second_try import RETRY_OF, due, second_try_of
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.defs.alerting import nights_begin_now
+from ideas_pipeline_tests.defs.alerting import nights_begin_now, the_community
 
 SCHEDULED = {"dagster/schedule_name": "nightly_sync_schedule"}
 REFUSED = Fault(kind="status", status=403, stream="challenges", times=None)
@@ -69,14 +68,14 @@ def at_tick(
 ) -> dg.RunRequest | str:
     """What the schedule does at ``tick``, the next full hour by default; a skip is its sentence."""
     tick = tick or next_hour()
-    done = due(instance, load_settings(), job, tick, tick + timedelta(minutes=late))
+    done = due(instance, the_community(), job, tick, tick + timedelta(minutes=late))
     return str(done.skip_message) if isinstance(done, dg.SkipReason) else done
 
 
 def awaits_second_try(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the failure is not reported yet, because the second try is still to come."""
     now = datetime.now(UTC)
-    return second_try_of(instance, load_settings(), run, now, now) == "to come"
+    return second_try_of(instance, the_community(), run, now, now) == "to come"
 
 
 @pytest.mark.parametrize(("job", "other"), [("nightly_sync", "weekly_full"), ("weekly_full", "nightly_sync")])
@@ -247,3 +246,15 @@ def recorded(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
     run = instance.get_run_by_id(run_id)
     assert run is not None
     return run
+
+
+def test_a_run_of_a_community_in_another_code_location_does_not_count(
+    simulator: Simulator, instance: dg.DagsterInstance
+) -> None:
+    simulator.faults.add(BUSY)
+    failed = ran(instance)
+    ran(instance, **{"ideas_pipeline/community": "globex"})
+
+    request = at_tick(instance)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags[RETRY_OF] == failed.run_id

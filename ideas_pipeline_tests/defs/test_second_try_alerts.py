@@ -9,13 +9,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ideas_pipeline.communities import load_settings
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.defs.second_try import due
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
-from ideas_pipeline_tests.defs.alerting import FAILURE, Daemon, nights_begin_now, stop_schedule
+from ideas_pipeline_tests.defs.alerting import FAILURE, Daemon, nights_begin_now, stop_schedule, the_community
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_an
 
     tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     assert not any(
-        isinstance(due(instance, load_settings(), job, tick, tick), dg.RunRequest)
+        isinstance(due(instance, the_community(), job, tick, tick), dg.RunRequest)
         for job in ("weekly_full", "nightly_sync")
     )
     assert daemon.tick() == "Sent: [acme] weekly_full failed (webhook)."
@@ -75,6 +74,6 @@ def test_an_alert_that_arrives_late_does_not_tell_of_a_night_that_was_tried_agai
     nights("nightly_sync")
 
     with dg.build_sensor_context(instance) as context:
-        found, _ = failed_runs(context, load_settings(), 0, datetime.now(UTC) + timedelta(hours=13))
+        found, _ = failed_runs(context, the_community(), 0, datetime.now(UTC) + timedelta(hours=13))
 
     assert found == []

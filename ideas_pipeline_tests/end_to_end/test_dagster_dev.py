@@ -40,8 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def graphql(folder: Path) -> Iterator[str]:
     """The address of ``dagster dev``, which has loaded the location."""
-    with dagster_dev(folder) as address:
+    contract = folder / "contract.yaml"
+    contract.write_text("limits: {requests_per_second: null}")
+    with dagster_dev(folder, IDEAS_CONTRACT="contract.yaml") as address:
         assert loaded(address) == [{"name": "ideas_pipeline"}]
+        contract.write_text("limits: wrong")  # runs use what was loaded
         yield address
 
 

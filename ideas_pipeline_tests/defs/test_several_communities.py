@@ -1,0 +1,192 @@
+"""Three communities in one code location: how their things are called, and that each stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
+from dagster._core.definitions.reconstruct import (
+    initialize_repository_def_from_pointer,
+    reconstruct_repository_def_from_pointer,
+)
+
+from ideas_pipeline import definitions
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.definitions import build_defs
+from ideas_pipeline.defs.configuration import Community, load
+from ideas_pipeline.defs.failed_runs import failed_runs
+from ideas_pipeline.defs.second_try import due
+from ideas_pipeline.errors import SettingsError
+from ideas_pipeline.simulator.community import generate
+from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+POINTER = ModuleCodePointer("ideas_pipeline.definitions", "defs", None)
+THREE = """\
+defaults:
+  api_region: EU
+  client_id: {env: CLIENT_ID}
+  client_secret: {env: CLIENT_SECRET}
+communities:
+  acme: {timezone: Europe/Madrid, schedule_minute: 17}
+  globex: {api_base_url: https://globex.example/v2/, timezone: America/New_York, schedule_hour: 23, owner: team:globex}
+  in-itech: {api_base_url: https://initech.example/, schedule_minute: 0, contract: initech.yaml}
+"""
+NAMES = ["acme", "globex", "in-itech"]
+
+
+@pytest.fixture
+def three(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (unconfigured / "ideas_pipeline.yaml").write_text(THREE)
+    (unconfigured / "initech.yaml").write_text("limits: {concurrency: 2}")
+    monkeypatch.setenv("CLIENT_ID", "me")
+    monkeypatch.setenv("CLIENT_SECRET", "canary-secret")
+    return unconfigured
+
+
+def test_each_has_its_own_assets_jobs_schedules_sensors_and_pool(three: Path) -> None:
+    defs = build_defs()
+    dg.Definitions.validate_loadable(defs)
+    graph = defs.resolve_asset_graph()
+    repository = defs.get_repository_def()
+
+    assert {key.path[0] for key in graph.get_all_asset_keys()} == set(NAMES)
+    for name, group in zip(NAMES, ["acme", "globex", "in_itech"], strict=True):
+        ideas = graph.get(dg.AssetKey([name, "ideas"]))
+        assert (ideas.group_name, ideas.pools) == (group, {f"ideas_api_{name}"})
+        for job in ("nightly_sync", "weekly_full"):
+            found = repository.get_job(f"{group}__{job}")
+            keys = found.asset_layer.executable_asset_keys
+            assert {key.path[0] for key in keys} == {name}
+            assert {key.path[-1] for key in keys} >= {"ideas", "votes", "mart_challenges", "report"}
+            assert found.tags["ideas_pipeline/community"] == name
+        assert {
+            sensor.name.removeprefix(f"{group}__")
+            for sensor in repository.sensor_defs
+            if sensor.name.startswith(f"{group}__")
+        } == {
+            "freshness",
+            "failure_alerts",
+            "staleness_alerts",
+            "configuration_alerts",
+            "marts_follow_their_tables",
+        }
+    schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
+    assert len(schedules) == 4 * len(NAMES)
+    nightly = schedules["acme__nightly_sync_schedule"]
+    assert (nightly.cron_schedule, nightly.execution_timezone) == ("17 2 * * 1,2,3,4,5,6", "Europe/Madrid")
+    again = schedules["globex__weekly_full_second_try"]
+    assert (again.job_name, again.execution_timezone) == ("globex__weekly_full", "America/New_York")
+    assert set(repository.metadata or {}) == {f"configuration of {name}" for name in NAMES}
+    assert graph.get(dg.AssetKey(["globex", "ideas"])).owners == ["team:globex"]
+
+
+def test_one_in_a_file_is_called_as_one_without_a_file(three: Path) -> None:
+    text = THREE.splitlines()
+    (three / "ideas_pipeline.yaml").write_text("\n".join(text[:6]))
+
+    repository = build_defs().get_repository_def()
+
+    assert set(repository.job_names) >= {"nightly_sync", "weekly_full"}
+    assert {schedule.name for schedule in repository.schedule_defs} >= {"nightly_sync_schedule"}
+
+
+def test_names_that_differ_in_a_dash_only_are_refused(three: Path) -> None:
+    (three / "ideas_pipeline.yaml").write_text(THREE.replace("globex:", "in_itech:"))
+
+    with pytest.raises(SettingsError, match="in_itech and in-itech would have the same name in Dagster"):
+        build_defs()
+
+
+def test_a_run_builds_the_definitions_of_its_community_alone(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (three / "ideas_pipeline.yaml").write_text(THREE.replace("schedule_hour: 23", "client_id: {env: GLOBEX_ID}"))
+    monkeypatch.setenv("GLOBEX_ID", "globex")
+    with DefinitionsLoadContext.scoped(DefinitionsLoadContext(DefinitionsLoadType.INITIALIZATION)):
+        loaded = initialize_repository_def_from_pointer(POINTER)
+        monkeypatch.delenv("GLOBEX_ID")
+        (three / "initech.yaml").write_text("limits: wrong")
+        built: list[str] = []
+        build = definitions._community_defs
+        monkeypatch.setattr(
+            definitions, "_community_defs", lambda one, *rest: (built.append(one.name), build(one, *rest))[1]
+        )
+
+        in_run = reconstruct_repository_def_from_pointer(POINTER, loaded.repository_load_data)
+        job = in_run.get_job("in_itech__weekly_full")
+
+        assert built == ["in-itech"]
+        assert {key.path[0] for key in job.asset_layer.executable_asset_keys} == {"in-itech"}
+        assert in_run.has_job("acme__nightly_sync")
+        with pytest.raises(SettingsError, match="GLOBEX_ID was set when Dagster loaded the settings of globex"):
+            in_run.get_job("globex__nightly_sync")
+
+
+@pytest.fixture
+def two(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Simulator]]:
+    """Two running communities: of green nothing is wrong, and the API refuses red's account a list."""
+    (unconfigured / "quick.yaml").write_text("limits: {requests_per_second: null, attempts: 1}")
+    lines = [f"defaults: {{contract: quick.yaml, schedule_hour: {datetime.now(UTC).hour}}}", "communities:"]
+    with ExitStack() as stack:
+        running = {}
+        for seed, name in enumerate(["green", "red"]):
+            api = stack.enter_context(Simulator(load_contract(None), generate("small", seed=seed), page_cap=20))
+            running[name] = api
+            monkeypatch.setenv(f"{name.upper()}_ID", api.client_id)
+            monkeypatch.setenv(f"{name.upper()}_SECRET", api.client_secret)
+            account = f"client_id: {{env: {name.upper()}_ID}}, client_secret: {{env: {name.upper()}_SECRET}}"
+            lines.append(f"  {name}: {{api_base_url: '{api.base_url}', schedule_minute: 0, {account}}}")
+        (unconfigured / "ideas_pipeline.yaml").write_text("\n".join(lines))
+        running["red"].faults.add(Fault(kind="status", status=503, stream="challenges", times=None))
+        yield running
+
+
+def night(instance: dg.DagsterInstance, community: str) -> dg.ExecuteInProcessResult:
+    """The first table of a community, as its schedule syncs it."""
+    return (
+        build_defs()
+        .resolve_job_def(f"{community}__nightly_sync")
+        .execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey([community, "challenges"])],
+            tags={"dagster/schedule_name": f"{community}__nightly_sync_schedule"},
+        )
+    )
+
+
+def test_a_red_community_leaves_the_other_green(
+    two: dict[str, Simulator], instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    red_run = night(instance, "red")
+    green_run = night(instance, "green")
+
+    assert not red_run.success
+    assert green_run.success
+    for name, rows in {"red": 0, "green": len(two["green"].tables["challenges"])}.items():
+        with Warehouse.open(f"sqlite:///.ideas/{name}/warehouse.db", name) as warehouse, warehouse.reading() as tx:
+            assert tx.connection.exec_driver_sql("SELECT count(*) FROM challenges").scalar() == rows
+    communities = {one.name: one for one in load()}
+    # The run of green, which is newer, does not stand in the way of red's second try.
+    tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    request = due(instance, communities["red"], "red__nightly_sync", tick, tick)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["ideas_pipeline/retry_of"] == red_run.run_id
+    skipped = due(instance, communities["green"], "green__nightly_sync", tick, tick)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "did not fail" in str(skipped.skip_message)
+    assert failures(instance, communities["green"]) == []
+    assert failures(instance, communities["red"]) == [red_run.run_id]
+
+
+def failures(instance: dg.DagsterInstance, community: Community) -> list[str]:
+    """The failed runs that are alerted for a community, once no second try can come any more."""
+    with dg.build_sensor_context(instance, definitions=build_defs()) as context:
+        found, _ = failed_runs(context, community, 0, datetime.now(UTC) + timedelta(hours=13))
+    return [run.run_id for run in found]
