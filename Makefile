@@ -18,7 +18,7 @@ SIZES ?= S
 help:
 	@echo 'make demo         sync a simulated community into .demo/warehouse.db, and report on it'
 	@echo 'make test         run every test'
-	@echo 'make soak         200 kills on each engine, and many stories of a living community'
+	@echo 'make soak         200 kills on each engine, every fault, new combinations, many stories of a living community'
 	@echo 'make dev          open the Dagster UI'
 	@echo 'make bench        measure first syncs and nights beside dlt and a bare script (SIZES="S L 2L": large ones, too)'
 	@echo 'make lint         check format, style, types and layers'

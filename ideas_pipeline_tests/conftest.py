@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import hypothesis
 import pytest
 
@@ -15,9 +17,13 @@ from ideas_pipeline_tests.processes import accept_interrupts
 
 __all__ = ["other_warehouse", "postgresql_server", "postgresql_url", "sqlite_url", "warehouse", "warehouse_url"]
 
-# How long an example takes depends on the machine and on what else it does.
+# How long an example takes depends on the machine and on what else it does. Every run of the suite tries the same
+# examples, so that it fails only because of what changed; with IDEAS_SOAK, others each time.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    derandomize="IDEAS_SOAK" not in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
 

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer, webhook_server
+from ideas_pipeline_tests.end_to_end.pipeline import small_village
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def simulator(unconfigured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     contract = tmp_path / "contract.yaml"
     contract.write_text("limits: {requests_per_second: null}")
     monkeypatch.setenv("IDEAS_CONTRACT", str(contract))
-    with Simulator(load_contract(None), generate("small", seed=1), page_cap=20) as running:
+    with Simulator(load_contract(None), small_village(), page_cap=20) as running:
         monkeypatch.setenv("IDEAS_COMMUNITY", "acme")
         monkeypatch.setenv("IDEAS_CLIENT_ID", running.client_id)
         monkeypatch.setenv("IDEAS_CLIENT_SECRET", running.client_secret)

@@ -98,7 +98,7 @@ def test_a_stream_that_fails_says_why_and_leaves_the_others_work_in_place(
     failed = failures(result)
     assert failed.keys() == {"acme__comments.sync"}
     sentence, numbers = failed["acme__comments.sync"]
-    assert sentence.startswith("comments: none of its 60 scopes is complete: this account may not read ")
+    assert sentence.startswith("comments: none of its 14 scopes is complete: this account may not read ")
     assert "(HTTP 403)" in sentence
     assert numbers["verdict"] == "failed"
     assert _streams(result).keys() == STREAMS - {"comments"}

@@ -97,6 +97,10 @@ def test_many_rows_missing_at_once_are_held_and_fail_the_run(
 def test_many_labels_missing_at_once_are_held_and_the_ideas_check_says_how_to_confirm_them(
     simulator: Simulator, instance: dg.DagsterInstance
 ) -> None:
+    with simulator.changing() as tables:
+        label = next(iter(tables["idea_labels"].values()))
+        # Fewer than 20 are never too many.
+        tables["idea_labels"] |= {f"new {n}": label | {"label_id": f"new {n}", "position": 100 + n} for n in range(20)}
     nightly_sync(instance)
     with simulator.changing() as tables:
         missing = len(tables["idea_labels"])

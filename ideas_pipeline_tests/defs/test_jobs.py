@@ -51,4 +51,4 @@ def test_within_how_many_nights_every_list_is_read_again_is_a_setting(
     monkeypatch.setenv("IDEAS_VERIFY_DAYS", "2")
     nightly_sync(instance)
 
-    assert metadata(nightly_sync(instance))["votes"]["scopes"] == 30
+    assert metadata(nightly_sync(instance))["votes"]["scopes"] == len(simulator.tables["ideas"]) / 2

@@ -45,8 +45,13 @@ def _merged(base: Any, changes: Any) -> Any:
 
 
 def village(seed: int = 1) -> Tables:
-    """A community that is just large enough for lists of several pages: most tests need no more of it."""
+    """A community that is just large enough for lists of several pages, and for many rows that vanish at once."""
     return generate(Size(challenges=4, ideas=24, comments=90, votes=220, users=50), seed)
+
+
+def small_village(seed: int = 1) -> Tables:
+    """A community for tests that need no more: each idea costs two requests per sync."""
+    return generate(Size(challenges=4, ideas=14, comments=56, votes=130, users=50), seed)
 
 
 @contextmanager

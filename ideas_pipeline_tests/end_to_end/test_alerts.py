@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import webhook_server
 from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, loaded, until
+from ideas_pipeline_tests.end_to_end.pipeline import small_village
 
 LOCATION = {"repositoryLocationName": "ideas_pipeline", "repositoryName": "__repository__"}
 LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
@@ -28,7 +28,7 @@ TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $se
 def simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     for name in [name for name in os.environ if name.startswith("IDEAS_")]:
         monkeypatch.delenv(name)
-    with Simulator(load_contract(None), generate("small", seed=1)) as running:
+    with Simulator(load_contract(None), small_village(1)) as running:
         running.faults.add(Fault(kind="status", status=403, stream="challenges", times=None))
         yield running
 

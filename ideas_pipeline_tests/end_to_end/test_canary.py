@@ -10,13 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.simulator.auth import ApiClient
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.shape import Quirks, email_of
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import environment, settings_of
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, small_village, sync
 from ideas_pipeline_tests.processes import run
 
 TROUBLE = [
@@ -33,7 +32,7 @@ TROUBLE = [
 
 def simulator() -> Simulator:
     running = Simulator(
-        contract_with({}), generate("small", seed=2), quirks=Quirks(extra_fields=True), client=ApiClient(token_uses=60)
+        contract_with({}), small_village(2), quirks=Quirks(extra_fields=True), client=ApiClient(token_uses=60)
     )
     for fault in TROUBLE:
         running.faults.add(fault)

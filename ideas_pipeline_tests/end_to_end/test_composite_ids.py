@@ -23,7 +23,7 @@ from ideas_pipeline.tables.bookkeeping import ABSENCES
 from ideas_pipeline.tables.community import COMMENTS, TABLES
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, sync_with, village
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, small_village, stream, sync, sync_with
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_comment
 from ideas_pipeline_tests.end_to_end.test_replay import archive
 from ideas_pipeline_tests.end_to_end.test_replay import rows as rows_of
@@ -48,7 +48,7 @@ def made(idea: str, own: str) -> str:
 
 def numbered() -> Tables:
     """A community whose comments and votes are numbered from 1 under each idea."""
-    tables = village(seed=3)
+    tables = small_village(seed=3)
     for name in ("comments", "votes"):
         counts: dict[str, int] = defaultdict(int)
         own: dict[str, str] = {}

@@ -14,13 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import SCOPES
 from ideas_pipeline.tables.community import COMMENTS
 from ideas_pipeline_tests import processes
 from ideas_pipeline_tests.cli.command import ideas_pipeline, lead_to
 from ideas_pipeline_tests.dagster_processes import DAGSTER, ask, dagster_dev, environment, loaded, until
+from ideas_pipeline_tests.end_to_end.pipeline import small_village
 
 LISTS = ["comments", "ideas", "votes"]
 FIRST, LAST = date(2025, 3, 1), date(2025, 3, 31)
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def simulator(folder: Path) -> Iterator[Simulator]:
     """A community that was synced; then a comment of March was edited, of which its idea says nothing."""
-    with Simulator(load_contract(None), generate("small", seed=1)) as running:
+    with Simulator(load_contract(None), small_village(1)) as running:
         lead_to(running, folder, IDEAS_COMMUNITY="acme")
         assert ideas_pipeline("sync", folder=folder).returncode == 0
         with running.changing() as tables:

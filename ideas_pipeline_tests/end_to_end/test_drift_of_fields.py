@@ -18,7 +18,7 @@ from ideas_pipeline.tables.bookkeeping import FIELDS, REJECTED_RECORDS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.fields import Field, fields
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, small_village, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held
 from ideas_pipeline_tests.warehouse.calls import call_reading
@@ -28,7 +28,7 @@ CONTRACT = contract_with({})
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(CONTRACT, village(seed=3)) as running:
+    with Simulator(CONTRACT, small_village(seed=3)) as running:
         yield running
 
 
@@ -130,7 +130,7 @@ def test_what_came_before_a_stream_failed_is_known(simulator: Simulator, warehou
     with sends(simulator, extra_fields=True) as newer:
 
         def shut_out(name: str, _scope: str, _tables: Tables) -> None:
-            if name == "comments" and next(pages) == 20:
+            if name == "comments" and next(pages) == 10:
                 newer.auth.revoked = True
                 newer.auth.expire_tokens()
 

@@ -20,7 +20,7 @@ from ideas_pipeline.tables.bookkeeping import SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, small_village, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -30,7 +30,7 @@ PAGE = 20
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(CONTRACT, village(seed=8)) as running:
+    with Simulator(CONTRACT, small_village(seed=8)) as running:
         yield running
 
 
@@ -138,7 +138,7 @@ def test_without_columns_that_tell_of_changes_children_are_read_every_night(sqli
     silent = contract_with(
         {"streams": {name: {"each": {"changed_when": []}, "paging": {"size": PAGE}} for name in CHILDREN}}
     )
-    with Simulator(silent, village()) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+    with Simulator(silent, small_village()) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         sync(simulator, warehouse, tmp_path, mode=Full())
         with simulator.changing():
             LivingCommunity(simulator.tables, seed=2).happen("edit_comment_unseen")

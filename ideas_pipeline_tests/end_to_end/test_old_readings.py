@@ -15,7 +15,7 @@ from ideas_pipeline.sync import engine
 from ideas_pipeline.sync.run import Incremental
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync, village
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, small_village, stream, sync
 
 
 def readings(warehouse: Warehouse) -> Counter[str]:
@@ -27,7 +27,7 @@ def readings(warehouse: Warehouse) -> Counter[str]:
 def test_a_complete_run_forgets_old_readings_and_an_incomplete_one_does_not(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Simulator(contract_with({}), village(seed=3)) as simulator:
+    with Simulator(contract_with({}), small_village(seed=3)) as simulator:
         sync(simulator, warehouse, tmp_path)
         once = readings(warehouse)
         sync(simulator, warehouse, tmp_path)

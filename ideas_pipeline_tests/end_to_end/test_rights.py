@@ -15,7 +15,7 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.living import CONTRACT
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync, village
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, small_village, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -24,7 +24,7 @@ MODES = pytest.mark.parametrize("mode", [Incremental(), Full()], ids=["increment
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(CONTRACT, village(seed=5)) as running:
+    with Simulator(CONTRACT, small_village(seed=5)) as running:
         yield running
 
 

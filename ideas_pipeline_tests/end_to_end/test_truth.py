@@ -15,7 +15,7 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.tables.bookkeeping import SYNC_SCOPES, SYNC_STREAMS
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import contract_with, paged, sync, village
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, paged, small_village, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -68,7 +68,7 @@ CONTRACTS = {
 def test_the_warehouse_equals_the_source_and_a_second_sync_changes_nothing(
     contract: Contract, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    with Simulator(contract, village(seed=3)) as simulator:
+    with Simulator(contract, small_village(seed=3)) as simulator:
         first = sync(simulator, warehouse, tmp_path)
         assert [s.reason for s in first.streams] == [None] * 5
         assert first.verdict == "complete"
@@ -98,7 +98,7 @@ def test_the_habits_of_real_apis_do_not_change_what_is_stored(
     contract = contract_with({"timezone": "Europe/Madrid"}) if quirks.timestamps == "naive" else contract_with({})
     # Unlike seed 4, seed 3 has no time in the hour that comes twice when the clocks go back: without its zone, such a
     # time is ambiguous.
-    with Simulator(contract, village(seed=3), quirks=quirks) as simulator:
+    with Simulator(contract, small_village(seed=3), quirks=quirks) as simulator:
         first = sync(simulator, warehouse, tmp_path)
         assert [s.reason for s in first.streams] == [None] * 5
         if not quirks.signed_urls:
@@ -111,14 +111,14 @@ def test_a_server_that_caps_the_page_size_is_read_whole(warehouse: Warehouse, tm
     contract = contract_with({})
     for paging in ("page from 1", "offset", "offset, no total"):
         contract = paged(PAGING[paging])
-        with Simulator(contract, village(seed=3), page_cap=7) as simulator:
+        with Simulator(contract, small_village(seed=3), page_cap=7) as simulator:
             assert sync(simulator, warehouse, tmp_path).verdict == "complete"
             assert_true_to(warehouse.engine, COMMUNITY, contract, simulator.tables)
 
 
 def test_a_full_read_costs_the_fewest_requests_that_can_prove_it(warehouse: Warehouse, tmp_path: Path) -> None:
     contract = paged(PAGING["page from 1"])
-    with Simulator(contract, village(seed=3)) as simulator:
+    with Simulator(contract, small_village(seed=3)) as simulator:
         result = sync(simulator, warehouse, tmp_path)
         assert sum(s.counts.requests for s in result.streams) == fewest_requests(contract, simulator.tables)
         again = sync(simulator, warehouse, tmp_path)
@@ -141,7 +141,7 @@ def test_people_can_be_read_one_at_a_time_from_ids_seen_elsewhere(warehouse: War
             }
         }
     )
-    with Simulator(contract, village(seed=3)) as simulator:
+    with Simulator(contract, small_village(seed=3)) as simulator:
         result = sync(simulator, warehouse, tmp_path)
         assert result.verdict == "complete"
         seen = {
