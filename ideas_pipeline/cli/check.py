@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ideas_pipeline.probe.step import Step
+    from ideas_pipeline.settings import Settings
+    from ideas_pipeline.sync.nights import Nights
 
 # A person waits for the check, so an API that cannot be reached is reported soon.
 _ATTEMPTS, _SECONDS = 2, 60
@@ -47,6 +50,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     from ideas_pipeline.errors import SettingsError
     from ideas_pipeline.probe import probe
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
+    from ideas_pipeline.sync.nights import estimate_nights
 
     settings = options.load_settings()
     if settings.simulated:
@@ -65,12 +69,17 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     assumed = load.assumed(override)
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
+    sizes = {step.name: step.size for step in steps if step.size}
+    nights = estimate_nights(expected, sizes, settings.verify_days)
     if as_json:
         shown = options.which(settings) | _as_json(steps, assumed, confirmed, base_url, code)
+        shown["estimate"] = asdict(nights) if nights else None
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         _print(console(), steps, verbose)
         _print_assumed(console(), assumed, confirmed, verbose)
+        if nights:
+            _print_estimate(console(), nights, settings)
     raise click.exceptions.Exit(code)
 
 
@@ -90,7 +99,7 @@ def _as_json(
 ) -> dict[str, Any]:
     from ideas_pipeline.probe.step import all_fixes
 
-    hidden = ("error", "confirmed")
+    hidden = ("error", "confirmed", "first_list", "size")
     shown = [{name: value for name, value in vars(step).items() if name not in hidden} for step in steps]
     return {
         "base_url": base_url,
@@ -165,3 +174,19 @@ def _print_assumed(out: Console, assumed: list[str], confirmed: list[str], verbo
             out.print(f"{heading}:")
             for place in places:
                 out.print(f"  {place}", soft_wrap=True)
+
+
+def _print_estimate(out: Console, nights: Nights, settings: Settings) -> None:
+    from ideas_pipeline.times import duration
+
+    out.print()
+    out.print("Estimated from first pages and the counts of parents:")
+    for what, work in (("The first sync", nights.first), ("A night without a change", nights.quiet)):
+        out.print(f"  {what}: about {work.requests:,} requests and {duration(work.seconds)} ({work.because}).")
+    name = settings.named("verify_days")
+    if nights.verified_within == settings.verify_days:
+        out.print(f"  Every list is read again within {settings.verify_days} nights ({name}).")
+        return
+    within = f"within {nights.verified_within:,} nights" if nights.verified_within else "never"
+    out.print(f"  Every list is read again {within}, not within {settings.verify_days} ({name}):")
+    out.print("  the contract's limit of requests per hour allows no more. One list of all rows needs fewer requests.")

@@ -5,14 +5,14 @@ A few requests, reads only. Findings contain names, kinds of values and counts, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.probe.access import check_access
-from ideas_pipeline.probe.step import Step
+from ideas_pipeline.probe.step import Size, Step
 from ideas_pipeline.probe.stream import check_stream
 
 Seen = dict[str, list[dict[str, Json]]]
@@ -45,12 +45,16 @@ def check(contract: Contract, connect: Callable[[Contract], IdeasApi]) -> Iterat
 def _streams(contract: Contract, api: IdeasApi) -> Iterator[Step]:
     seen: Seen = {}
     unread: set[str] = set()
+    sizes: dict[str, Size] = {}
     for stream in contract.order():
         each = contract.streams[stream].each
         scopes = scopes_of(contract, stream, seen) if each else [""]
         if scopes:
             step, records = check_stream(api, stream, scopes)
             remember(seen, stream, records)
+            step.size = size_of(contract, stream, step.first_list, seen, sizes)
+            if step.size:
+                sizes[stream] = step.size
         else:
             step = Step(stream)
             sources = ", ".join(each.of) if each else ""
@@ -84,6 +88,42 @@ def scopes_of(contract: Contract, stream: str, seen: Seen) -> list[str]:
             if isinstance(value, str | int) and not isinstance(value, bool):
                 found.setdefault(str(value), _number(row.get(each.declared or "")))
     return sorted(found, key=lambda scope: -found[scope])
+
+
+def size_of(
+    contract: Contract, stream: str, first_list: int | None, seen: Seen, sizes: Mapping[str, Size]
+) -> Size | None:
+    """About how many lists and rows a stream has, from first pages.
+
+    Args:
+        contract: says which rows tell the stream's lists, and how long these are by them.
+        stream: the stream.
+        first_list: how many records the list that was read has; None if that is unknown.
+        seen: the rows of the first pages.
+        sizes: of the streams before this one.
+
+    Returns:
+        None if too little is known. Lists that were not seen are taken to be as long as those that were.
+    """
+    spec = contract.streams[stream]
+    each = spec.each
+    if each is None:
+        return None if first_list is None else Size(1, first_list)
+    filled = contract.tables()
+    lists = 0.0
+    for source in each.of:
+        table = source.split(".")[0]
+        parent = filled[table]
+        if parent not in sizes or not seen.get(parent):
+            return None
+        lists += sizes[parent].lists * sizes[parent].rows * len(seen.get(table, [])) / len(seen[parent])
+    rows = [row for source in each.of for row in seen.get(source.split(".")[0], [])]
+    declared = [_number(row[each.declared]) for row in rows if each.declared and row.get(each.declared) is not None]
+    if spec.reads == "one":
+        return Size(lists, 1)
+    if declared:
+        return Size(lists, sum(declared) / len(declared))
+    return None if first_list is None else Size(lists, first_list)
 
 
 def _number(value: Json) -> int:

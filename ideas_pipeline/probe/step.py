@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ideas_pipeline.contract.merge import merge
 from ideas_pipeline.contract.model import Contract
@@ -12,6 +12,13 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import IdeasApiError
 
 Verdict = Literal["agrees", "differs", "failed", "skipped", "empty"]
+
+
+class Size(NamedTuple):
+    """About how many lists a stream has, and how many rows one of them has on average."""
+
+    lists: float
+    rows: float
 
 
 @dataclass
@@ -34,6 +41,8 @@ class Step:
         records: how many records were compared.
         requests: how many requests were sent.
         error: the error of a step that failed.
+        first_list: how many records the list that was read has; None if that is unknown.
+        size: about how much of this stream the API has; None if that is unknown.
     """
 
     name: str
@@ -51,6 +60,8 @@ class Step:
     records: int = 0
     requests: int = 0
     error: IdeasApiError | None = field(default=None, repr=False)
+    first_list: int | None = None
+    size: Size | None = None
 
     def agree(self, sentence: str) -> None:
         self.agrees.append(sentence)

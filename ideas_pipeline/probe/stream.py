@@ -79,6 +79,7 @@ def _compare(step: Step, api: IdeasApi, stream: str, scopes: Sequence[str]) -> l
     check_fields(step, api.contract, stream, every)
     if is_list:
         target, response, items = found[0]
+        step.first_list = _length(target, response, items)
         check_paging(step, target, response)
         check_parents(step, target, [record for _, record in items], scopes)
     return _mapped(step, api, stream, [(target.scope, items) for target, _, items in found])
@@ -156,6 +157,17 @@ def _records(step: Step, target: Target, response: Response) -> tuple[Target, It
     if items:
         step.confirm(target.place("records"))
     return target, items
+
+
+def _length(target: Target, response: Response, items: Items) -> int | None:
+    """How many records a list has by its first page; None if it has more pages, and no total says how many records."""
+    paging = target.spec.paging
+    if paging.style == "none" or len(items) < paging.size:
+        return len(items)
+    try:
+        return pagination.total_of(paging.total, response.body, response.headers)
+    except UnexpectedResponse:
+        return None
 
 
 def _mapped(step: Step, api: IdeasApi, stream: str, found: Sequence[tuple[str, Items]]) -> list[Record]:

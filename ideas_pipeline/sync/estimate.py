@@ -17,7 +17,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 # A run of fewer requests does not show how fast the API responds.
 _TELLING = 20
 # Assumed seconds from a request to its response, without such a run.
-_RESPONSE_SECONDS = 0.3
+RESPONSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _of_whole_scopes(warehouse: Warehouse, stream: str, spec: Stream, scopes: Co
             count, has_total = pages[planned.scope]
             requests += count if has_total or count == 1 else 2 * count + _looks(spec) * (count == 2)
         else:
-            requests += _pages(spec, planned.declared or 0)
+            requests += pages_of(spec, planned.declared or 0)
     return requests, sum(planned.scope in pages for planned in scopes)
 
 
@@ -115,12 +115,12 @@ def _of_filtered_scopes(
     """
     with warehouse.reading() as tx:
         rows = rows_by_scope(tx, stream, spec.listed_by, spec.cursor, bounds.since, bounds.until)
-    return sum(_two_sweeps(spec, rows.get(planned.scope, 0)) for planned in scopes)
+    return sum(two_sweeps(spec, rows.get(planned.scope, 0)) for planned in scopes)
 
 
-def _two_sweeps(spec: Stream, rows: int) -> int:
+def two_sweeps(spec: Stream, rows: int) -> int:
     """The requests for a list of which nothing is known: two sweeps, unless a single response is all of it."""
-    paging, count = spec.paging, _pages(spec, rows)
+    paging, count = spec.paging, pages_of(spec, rows)
     if count == 1:
         return 1
     again = count
@@ -134,7 +134,7 @@ def _looks(spec: Stream) -> int:
     return int(isinstance(spec.paging, PagePaging | OffsetPaging) and spec.paging.total is None)
 
 
-def _pages(spec: Stream, rows: int) -> int:
+def pages_of(spec: Stream, rows: int) -> int:
     """How many pages a number of rows takes. Without a total, numbered pages go on up to an empty one."""
     paging = spec.paging
     if paging.style == "none":
@@ -148,17 +148,32 @@ def _pages(spec: Stream, rows: int) -> int:
 def _time(costs: list[StreamCost], paces: dict[str, float | None], limits: Limits) -> tuple[float, str]:
     """Seconds, and what decides them: the slowest of the contract's limits and the API's own pace."""
     requests = sum(c.requests for c in costs)
-    assumed = _RESPONSE_SECONDS / limits.concurrency
+    assumed = RESPONSE_SECONDS / limits.concurrency
     responded = sum(c.requests * (paces[c.stream] or assumed) for c in costs)
     if any(paces.values()):
-        choices = {"as fast as the API responded in the last runs": responded}
-    else:
-        choices = {f"{limits.concurrency} at a time, if a response takes {_RESPONSE_SECONDS:g} seconds": responded}
+        return time_of(requests, responded, "as fast as the API responded in the last runs", limits)
+    reason = f"{limits.concurrency} at a time, if a response takes {RESPONSE_SECONDS:g} seconds"
+    return time_of(requests, responded, reason, limits)
+
+
+def time_of(requests: int, responded: float, because: str, limits: Limits) -> tuple[float, str]:
+    """How long requests take, and what decides that.
+
+    Args:
+        requests: how many.
+        responded: seconds that they take if nothing but the API's pace limits them.
+        because: what that pace is, in words.
+        limits: the contract's.
+
+    Returns:
+        Seconds, and the slowest of the contract's limits and the API's pace, in words.
+    """
+    choices = {because: responded}
     if limits.requests_per_second:
         rate = f"the contract's limit of {limits.requests_per_second:g} requests per second"
         choices[rate] = requests / limits.requests_per_second
     if limits.requests_per_hour and requests > limits.requests_per_hour:
         budget = f"the contract's limit of {limits.requests_per_hour:,} requests per hour"
         choices[budget] = 3600 * requests / limits.requests_per_hour
-    because = max(choices, key=lambda reason: choices[reason])
-    return choices[because], because
+    slowest = max(choices, key=lambda reason: choices[reason])
+    return choices[slowest], slowest

@@ -49,6 +49,20 @@ def test_an_api_that_agrees_ends_with_0_and_leaves_nothing_but_the_tokens_and_th
     assert left <= {"tokens.json", "tokens.json.lock"}
 
 
+def test_it_ends_with_what_syncs_of_this_community_will_cost(simulator: Simulator, tmp_path: Path) -> None:
+    variables = settings_of(simulator) | {"IDEAS_VERIFY_DAYS": "7"}
+    shown = ideas_pipeline("check", folder=tmp_path, **variables).stdout.partition("Estimated from first pages")[2]
+    assert "The first sync: about " in shown
+    assert "Every list is read again within 7 nights (IDEAS_VERIFY_DAYS)." in shown
+
+    estimate = json.loads(ideas_pipeline("check", "--json", folder=tmp_path, **variables).stdout)["estimate"]
+    # A list of comments and one of votes per idea, and few others.
+    lists = 2 * len(simulator.tables["ideas"])
+    assert lists < estimate["first"]["requests"] < 1.5 * lists
+    assert lists / 7 < estimate["quiet"]["requests"] < lists
+    assert estimate["verified_within"] == 7
+
+
 def test_the_lines_that_it_prints_are_a_contract_file_that_fixes_all(other_api: Simulator, tmp_path: Path) -> None:
     done = ideas_pipeline("check", folder=tmp_path, **settings_of(other_api))
     assert done.returncode == 3, done.stderr
