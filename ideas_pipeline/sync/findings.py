@@ -19,6 +19,7 @@ from ideas_pipeline.sync.list_findings import (
     declaration_of,
     declared_numbers,
     hidden_changes,
+    late_verification,
     mass_absence,
 )
 from ideas_pipeline.sync.value_findings import (
@@ -65,6 +66,7 @@ def checks(contract: Contract, stream: str) -> dict[str, str]:
     }
     if each and each.changed_when:
         found["hidden_changes"] = "No scope had changed without its parent showing it."
+        found["verification"] = "Every scope was verified within the promised number of nights."
     if declaration_of(contract, stream):
         found["declared_counts"] = "There are as many rows as their parents declare."
     if each and contract.streams[stream].reads == "list":
@@ -105,6 +107,7 @@ def stream_findings(
         vanished_fields(known, lines, contract, stream),
         volume(stream, list(arrivals(tx, stream, expected.timezone, now).values())),
         hidden_changes(last, contract, stream, expected.verify_days),
+        late_verification(tx, contract, stream, expected.verify_days, now),
         declared_numbers(tx, contract, stream),
         contradicting_lists(tx, contract, stream),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timedelta
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
@@ -13,8 +14,10 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.absences import contradicted
 from ideas_pipeline.warehouse.database import Transaction
-from ideas_pipeline.warehouse.scopes import contradictions
+from ideas_pipeline.warehouse.scopes import contradictions, verified_before
 
+# A scope can be verified that much later than promised, for example because a night was missed.
+_LATE = timedelta(days=2)
 _SYNC = "Run `ideas-pipeline sync`"
 
 
@@ -105,6 +108,28 @@ def hidden_changes(last: quality.LastRun | None, contract: Contract, stream: str
         f"If it goes on, add to streams.{stream}.each.changed_when in the contract what does change, or set it to [] "
         "so that every scope is read every night; a lower IDEAS_VERIFY_DAYS shortens the delay.",
         {"hidden": last.hidden_changes},
+    )
+
+
+def late_verification(
+    tx: Transaction, contract: Contract, stream: str, verify_days: int, now: datetime
+) -> Finding | None:
+    """The scopes that nights should have verified again by now; None if there are none."""
+    each = contract.streams[stream].each
+    if not (each and each.changed_when):
+        return None
+    late, oldest = verified_before(tx, stream, each.of, now - timedelta(days=verify_days) - _LATE)
+    if oldest is None:
+        return None
+    return Finding(
+        "verification",
+        stream,
+        "warning",
+        f"{late:,} scopes were last complete more than {verify_days} days ago, the oldest {(now - oldest).days:,}.",
+        "Changes that their parents do not show, such as deletions, can be missing for that long.",
+        "Are nights missed or interrupted, or is the limit of requests per hour too low (`ideas-pipeline check` "
+        "estimates that)? `ideas-pipeline sync --full` reads every scope; if nights cannot, raise IDEAS_VERIFY_DAYS.",
+        {"late": late},
     )
 
 

@@ -176,6 +176,31 @@ def distinct_values(tx: Transaction, sources: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
+def verified_before(
+    tx: Transaction, stream: str, sources: Sequence[str], moment: datetime
+) -> tuple[int, datetime | None]:
+    """How many of the stream's present scopes were last complete before a moment, and when the oldest of them was.
+
+    Args:
+        tx: a transaction that reads.
+        stream: the stream.
+        sources: the columns (``table.column``) whose values are its scopes.
+        moment: timezone-aware.
+    """
+    present = []
+    for source in sources:
+        table, column = _column(source)
+        present.append(sa.select(column).where(tx.live(table)))
+    query = sa.select(sa.func.count(), sa.func.min(SCOPES.c.completed_at)).where(
+        tx.owns(SCOPES),
+        SCOPES.c.stream == stream,
+        SCOPES.c.completed_at < moment,
+        sa.or_(*(SCOPES.c.scope.in_(values) for values in present)),
+    )
+    count, oldest = tx.execute(query).one()
+    return count, oldest and utc(oldest)
+
+
 def parent_values(tx: Transaction, source: str, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The values of ``columns`` in live rows, by the value of the column ``source`` (such as ``ideas.id``)."""
     table, key = _column(source)

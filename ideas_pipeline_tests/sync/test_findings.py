@@ -20,7 +20,7 @@ from ideas_pipeline.sync.findings import (
 from ideas_pipeline.warehouse.fields import Field, note
 from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, reject
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, label, load, night, read, reject
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 CONTRACT = load_contract(None)
@@ -110,6 +110,23 @@ def test_changes_that_parents_did_not_announce_are_a_warning_with_the_setting_th
     assert "streams.comments.each.changed_when" in text
 
 
+def test_scopes_that_nights_did_not_verify_in_time_are_counted_with_the_age_of_the_oldest(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1"), idea("2")], on=1)
+    swept = {"1": night(1), "2": night(5), "an idea that is gone": night(1)}
+    scopes = [read(scope, swept_at=at, remembered=True) for scope, at in swept.items()]
+    load(warehouse, "comments", [], on=5, scopes=scopes)
+
+    def late(days: float) -> str | None:
+        now = night(1) + timedelta(days=days)
+        with warehouse.reading() as tx:
+            found = {finding.code: finding for finding in stream_findings(tx, CONTRACT, "comments", EXPECTED, now)}
+        return found["verification"].what if "verification" in found else None
+
+    assert late(days=16) is None
+    assert late(days=16.5) == "1 scopes were last complete more than 14 days ago, the oldest 16."
+    assert late(days=40) == "2 scopes were last complete more than 14 days ago, the oldest 40."
+
+
 def test_counts_that_differ_from_the_declared_ones_are_a_warning_with_the_query_that_names_them(
     warehouse: Warehouse,
 ) -> None:
@@ -141,8 +158,8 @@ def test_a_stream_is_checked_only_for_what_the_contract_says_of_it() -> None:
         "challenges": set(),
         "users": set(),
         "ideas": {"contradictions", "declared_counts"},
-        "comments": {"contradictions", "declared_counts", "hidden_changes"},
-        "votes": {"contradictions", "declared_counts", "hidden_changes"},
+        "comments": {"contradictions", "declared_counts", "hidden_changes", "verification"},
+        "votes": {"contradictions", "declared_counts", "hidden_changes", "verification"},
     }
     assert all(of_every_stream <= checks(CONTRACT, stream).keys() for stream in CONTRACT.streams)
 
