@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -124,6 +124,12 @@ def community_names() -> list[str]:
     written = read_env_file()
     file = config_file(written)
     return [from_environment(written).community] if file is None else list(read(file))
+
+
+def sharing_warehouse(settings: Settings, communities: Iterable[Settings]) -> list[Settings]:
+    """Those of ``communities`` whose warehouse is that of ``settings``."""
+    url = settings.warehouse_url.get_secret_value()
+    return [one for one in communities if one.warehouse_url.get_secret_value() == url]
 
 
 def is_one_chosen(community: str | None) -> bool:

@@ -187,6 +187,11 @@ class Settings(BaseModel):
         """The path of the community's report."""
         return self.state_dir / f"report-{self.community}.html"
 
+    @property
+    def front_page(self) -> Path:
+        """The path of the page of the communities of a warehouse, if this is the first of them."""
+        return self.state_dir / "communities.html"
+
     def base_url(self, contract: Contract) -> str:
         """The base URL of the API, ending in ``/``. Raises SettingsError if neither region nor URL tells which."""
         if self.api_base_url:

@@ -14,6 +14,7 @@ from ideas_pipeline.cli.main import main
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.dictionary.document import document, examples
 from ideas_pipeline.marts.build import MARTS, build_marts
+from ideas_pipeline.marts.build import TABLES as MART_TABLES
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
@@ -25,7 +26,7 @@ from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 DICTIONARY = Path(__file__).parents[1] / "docs" / "warehouse.md"
-EVERY_TABLE = {table.name: table for table in [*METADATA.sorted_tables, *(mart.table for mart in MARTS.values())]}
+EVERY_TABLE = {table.name: table for table in [*METADATA.sorted_tables, *MART_TABLES.values()]}
 # Nothing went wrong with the community of these tests, and nobody was erased.
 EMPTY = {"_rejected_records", "_absences", "_erasures"}
 

@@ -32,7 +32,7 @@ def grant_analyst(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.marts.build import MARTS
+    from ideas_pipeline.marts.build import TABLES
     from ideas_pipeline.warehouse import grants
 
     password = os.environ.get(_VARIABLE) or None
@@ -43,7 +43,7 @@ def grant_analyst(name: str, as_json: bool) -> None:
         if is_new and password is None:
             password = _ask_password(name)
         with warehouse.writing() as tx:
-            granted = grants.grant_analyst(tx, name, password, MARTS)
+            granted = grants.grant_analyst(tx, name, password, TABLES)
     if as_json:
         print(json.dumps(asdict(granted), indent=2))
         return

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
 from ideas_pipeline.cli import options
-from ideas_pipeline.cli.lines import write
+from ideas_pipeline.cli.lines import say, write
+from ideas_pipeline.errors import SettingsError, WarehouseError
+from ideas_pipeline.settings import Settings
 
 
 @click.command()
@@ -17,25 +22,88 @@ from ideas_pipeline.cli.lines import write
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write it. [default: report-COMMUNITY.html in IDEAS_STATE_DIR]",
 )
+@click.option("--all", "every", is_flag=True, help="Write the report of every community of ideas_pipeline.yaml.")
 @options.community
-def report(file: Path | None) -> None:
+def report(file: Path | None, every: bool) -> None:
     """Write the community report: one HTML file that needs no network and names no person, so it can be forwarded.
 
-    The report shows the marts as they were last built. A sync builds them, and so does ideas-pipeline marts.
+    The report shows the marts as they were last built. A sync builds them, and so does ideas-pipeline marts. If several
+    communities of ideas_pipeline.yaml share a warehouse, a front page with a row and a link for each is written, too.
 
     \b
     Examples:  ideas-pipeline report
                ideas-pipeline report --output community.html
+               ideas-pipeline report --all
     """
+    from ideas_pipeline.communities import each_community
+
+    chosen = options.chosen_community()
+    if every and (chosen or file):
+        raise click.UsageError("--all excludes --community and --output.")
+    if not every:
+        settings = options.load_settings()
+        _write(settings, file or settings.report)
+        if file is None and settings.file:
+            _write_front_page(settings, [one for one in each_community().values() if isinstance(one, Settings)])
+        return
+    communities = each_community()
+    valid = [one for one in communities.values() if isinstance(one, Settings)]
+    codes = [_tried(name, partial(_write_own, one)) for name, one in communities.items()]
+    warehouses = {one.warehouse_url.get_secret_value(): one for one in valid}.values()
+    codes += [_tried("front page", partial(_write_front_page, one, valid)) for one in warehouses]
+    raise click.exceptions.Exit(min((code for code in codes if code), default=0))
+
+
+def _tried(name: str, act: Callable[[], None]) -> int:
+    """Write one of several pages. Return the exit code, after saying what is wrong."""
+    from ideas_pipeline.cli.failures import Failed, failure
+
+    try:
+        act()
+    except Failed as error:
+        say(f"{name}: {error.message}")
+        return error.exit_code
+    except (SettingsError, WarehouseError) as error:
+        say(f"{name}: {failure(error).message}")
+        return failure(error).exit_code
+    return 0
+
+
+def _write_own(settings: Settings | SettingsError) -> None:
+    if isinstance(settings, SettingsError):
+        raise settings
+    _write(settings, settings.report)
+
+
+def _write(settings: Settings, file: Path) -> None:
     from ideas_pipeline.app import open_warehouse
-    from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.report.page import write_report
 
-    settings = options.load_settings()
-    file = file or settings.report
-    with open_warehouse(settings) as warehouse:
-        try:
-            write_report(warehouse, file)
-        except OSError as error:
-            raise Failed(f"the report cannot be written to {file}: {error.strerror}.") from None
+    with open_warehouse(settings) as warehouse, _written_to(file, "report"):
+        write_report(warehouse, file)
     write(f"Wrote the report. Open {file} in a browser.")
+
+
+def _write_front_page(settings: Settings, communities: Sequence[Settings]) -> None:
+    """Write the front page of the communities that share the warehouse of ``settings``, if there are several."""
+    from ideas_pipeline.app import open_warehouse
+    from ideas_pipeline.communities import sharing_warehouse
+    from ideas_pipeline.report.front_page import write_front_page
+
+    sharing = sharing_warehouse(settings, communities)
+    if len(sharing) < 2:
+        return
+    file = sharing[0].front_page
+    with open_warehouse(settings) as warehouse, _written_to(file, "front page"):
+        write_front_page(warehouse, {one.community: one.report for one in sharing}, file)
+    write(f"Wrote the front page of {len(sharing)} communities. Open {file} in a browser.")
+
+
+@contextmanager
+def _written_to(file: Path, what: str) -> Iterator[None]:
+    from ideas_pipeline.cli.failures import Failed
+
+    try:
+        yield
+    except OSError as error:
+        raise Failed(f"the {what} cannot be written to {file}: {error.strerror}.") from None

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.dictionary.sources import Source, sources
 from ideas_pipeline.marts.build import MARTS
+from ideas_pipeline.marts.build import TABLES as MART_TABLES
 from ideas_pipeline.tables.all_tables import BOOKKEEPING_TABLES
 from ideas_pipeline.tables.analyst import LABEL_CLASSES
 from ideas_pipeline.tables.columns import Kind, column, kind, known_values, pii
@@ -64,7 +65,7 @@ def document(contract: Contract, override: Path | None) -> str:
         "community": list(TABLES.values()),
         "history": [IDEA_HISTORY],
         "own": [LABEL_CLASSES],
-        "marts": [mart.table for mart in MARTS.values()],
+        "marts": list(MART_TABLES.values()),
         "bookkeeping": list(BOOKKEEPING_TABLES.values()),
     }
     parts = [_INTRODUCTION.read_text(encoding="utf-8"), _types(), _index(tables), _diagrams(tables)]

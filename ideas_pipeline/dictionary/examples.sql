@@ -234,6 +234,12 @@ FROM mart_people
 WHERE community = 'acme'
 ORDER BY people DESC;
 
+-- mart_communities
+-- Which communities are there, and where did activity grow?
+SELECT community, people, contributions_28d, contributions_change, last_complete_at, findings
+FROM mart_communities
+ORDER BY contributions_28d DESC;
+
 -- _sync_runs
 -- What were the last runs, and how did they end?
 SELECT started_at, mode, finished_at, verdict, reason

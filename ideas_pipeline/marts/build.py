@@ -15,6 +15,7 @@ from ideas_pipeline.marts import (
     challenge_votes,
     challenges,
     cohorts,
+    communities,
     concentration,
     contributors,
     daily_activity,
@@ -59,6 +60,9 @@ MARTS: dict[str, Mart] = {
     )
 }
 
+# Every table that is created and filled here.
+TABLES: dict[str, sa.Table] = {name: mart.table for name, mart in MARTS.items()}
+TABLES[str(communities.TABLE.name)] = communities.TABLE
 
 # A number of bound values that every engine accepts in one statement.
 _CHUNK = 1_000
@@ -91,10 +95,15 @@ def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None)
     """
     now = datetime.now(UTC)
     context = _context(tx, timezone, as_of or now)
-    for community, zone in _prepare(tx.connection).items():
-        if community != tx.community:
-            other = Transaction(tx.connection, community)
+    to_refresh, to_compare = _prepare(tx.connection)
+    for community, zone in (to_refresh | to_compare).items():
+        other = Transaction(tx.connection, community)
+        if community == tx.community:
+            continue
+        if community in to_refresh:
             _refresh(other, _context(other, zone, now), now)
+        else:
+            communities.write_row(other, _context(other, zone, now))
     return _refresh(tx, context, now)
 
 
@@ -120,6 +129,7 @@ def _refresh(tx: Transaction, context: BuildContext, now: datetime) -> dict[str,
         moved = {**_as_of(context), "checked_at": now}
         tx.execute(sa.update(BUILT_MARTS).where(tx.owns(BUILT_MARTS)).values(**moved))
     rows = _rebuild(tx, stale, context, current, now)
+    communities.write_row(tx, context)
     return {name: rows[name] if name in rows else built[name].rows for name in MARTS}
 
 
@@ -225,7 +235,7 @@ def _other_shapes(connection: sa.Connection) -> tuple[list[sa.Table], list[sa.Ta
     columns = {name: found for (_, name), found in inspector.get_multi_columns().items()}
     keys = {name: found["constrained_columns"] for (_, name), found in inspector.get_multi_pk_constraint().items()}
     missing, other = [], []
-    for table in (mart.table for mart in MARTS.values()):
+    for table in TABLES.values():
         if table.name not in columns:
             missing.append(table)
             continue
@@ -236,16 +246,20 @@ def _other_shapes(connection: sa.Connection) -> tuple[list[sa.Table], list[sa.Ta
     return missing, other
 
 
-def _prepare(connection: sa.Connection) -> dict[str, str]:
+def _prepare(connection: sa.Connection) -> tuple[dict[str, str], dict[str, str]]:
     """Create the marts' tables and update their comments. A table with other columns is dropped first.
 
     Returns:
-        The communities that have lost rows by that, each with the time zone of its marts.
+        The communities that have lost rows of ``MARTS`` by that, each with the time zone of its marts; likewise those
+        that have no row of ``mart_communities``, because it is new.
     """
     missing, other = _other_shapes(connection)
     changed = BUILT_MARTS.c.mart.in_([table.name for table in (*missing, *other)])
     lost = sa.select(BUILT_MARTS.c.community, BUILT_MARTS.c.timezone).where(changed)
     zones = {row.community: row.timezone for row in connection.execute(lost)}
+    known = sa.select(BUILT_MARTS.c.community, BUILT_MARTS.c.timezone)
+    is_new = communities.TABLE in (*missing, *other)
+    to_compare = {row.community: row.timezone for row in connection.execute(known)} if is_new else {}
     connection.execute(sa.delete(BUILT_MARTS).where(changed))
     for table in other:
         table.drop(connection)
@@ -254,11 +268,11 @@ def _prepare(connection: sa.Connection) -> dict[str, str]:
     share(connection, [table.name for table in (*missing, *other)])
     for comment in _comments(connection):
         connection.execute(comment)
-    return zones
+    return zones, to_compare
 
 
 def _comments(connection: sa.Connection) -> list[sa.Executable]:
-    return comments(sa.inspect(connection), [mart.table for mart in MARTS.values()])
+    return comments(sa.inspect(connection), list(TABLES.values()))
 
 
 def _shape(connection: sa.Connection, columns: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, bool]]:

@@ -45,22 +45,31 @@ _DATE = re.compile(r"(\d{4}-\d\d(?:-\d\d)?(?: \d\d:\d\d)?)")
 _UNBROKEN = Markup('<span class="date">{}</span>')
 
 
-def render(figures: Figures) -> str:
-    """Render the page. All text is escaped, except the SVG drawings, which escape their own text."""
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates, which escape every text."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("ideas_pipeline.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"drawing": Markup, "prose": _prose}
-    return environment.get_template("report.html").render(
-        community=figures.community,
-        when=clock(figures.as_of, figures.timezone),
-        timezone=figures.timezone,
-        notice=completeness.notice(figures),
-        sections=[section(figures) for section in _SECTIONS],
+    made.filters |= {"drawing": Markup, "prose": _prose}
+    return made
+
+
+def render(figures: Figures) -> str:
+    """Render the page. All text is escaped, except the SVG drawings, which escape their own text."""
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            community=figures.community,
+            when=clock(figures.as_of, figures.timezone),
+            timezone=figures.timezone,
+            notice=completeness.notice(figures),
+            sections=[section(figures) for section in _SECTIONS],
+        )
     )
 
 
@@ -85,7 +94,12 @@ def write_report(warehouse: Warehouse, path: Path) -> int:
         WarehouseError: The marts cannot be read or were never built; an existing report is kept.
         OSError: The file cannot be written; an existing report is kept.
     """
-    page = render(read_figures(warehouse)).encode()
+    return write_page(path, render(read_figures(warehouse)))
+
+
+def write_page(path: Path, text: str) -> int:
+    """Write a page, completely or not at all, for its owner alone; return its size in bytes. Raises OSError."""
+    page = text.encode()
     private_file.make_folder(path.parent)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)

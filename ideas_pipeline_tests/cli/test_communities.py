@@ -140,6 +140,11 @@ def _one_community_is_shown_alone(installation: Installation) -> None:
     assert (done.returncode, "Community umbrella in umbrella.db" in done.stdout) == (0, True)
     done = ideas_pipeline("marts", "--community", "globex", "--json", folder=installation.folder, **chosen)
     assert json.loads(done.stdout)["community"] == "globex"
+    done = ideas_pipeline("report", "--community", "acme", folder=installation.folder, **chosen)
+    assert "Wrote the front page of 2 communities. Open .ideas/acme/communities.html" in done.stdout, done.stderr
+    page = (installation.folder / ".ideas/acme/communities.html").read_text()
+    assert page.count("<a href=") == page.count('<a href="report-acme.html">acme</a>') == 1
+    assert (">globex<" in page, ">umbrella<" in page) == (True, False)
     done = ideas_pipeline("status", "--all", folder=installation.folder, **chosen)
     assert done.stdout.startswith("Attention: 1 of 4")
     done = ideas_pipeline("marts", folder=installation.folder, **installation.variables)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
-from ideas_pipeline.marts.build import MARTS, refresh_marts
+from ideas_pipeline.marts.build import TABLES, refresh_marts
 from ideas_pipeline.warehouse.grants import Granted, grant_analyst, has_role
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY, idea, load
@@ -80,7 +80,7 @@ def may(connection: sa.Connection, statement: str) -> bool:
 
 
 def grant(warehouse: Warehouse, role: str, password: str | None) -> Granted:
-    return call_writing(warehouse, grant_analyst, role, password, MARTS)
+    return call_writing(warehouse, grant_analyst, role, password, TABLES)
 
 
 def tables(warehouse: Warehouse) -> set[str]:
