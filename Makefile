@@ -37,7 +37,8 @@ test: $(DEV)
 
 soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
-		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py ideas_pipeline_tests/faults
+		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py \
+		ideas_pipeline_tests/end_to_end/test_dialects.py ideas_pipeline_tests/faults
 
 dev: $(READY)
 	@mkdir -p .dagster && cp deploy/dagster.yaml .dagster/
@@ -57,7 +58,7 @@ lint: $(DEV)
 sbom: $(DEV)
 	rm -rf build/production
 	$(PYTHON) -m venv build/production
-	build/production/bin/python deploy/install.py '.[postgres]'
+	build/production/bin/python deploy/install.py '.[cluster]'
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
 		--output-file build/sbom.cdx.json build/production
 	rm -rf build/production

@@ -1,0 +1,131 @@
+"""``deploy/compose/`` without Docker: its Dagster instance on a real PostgreSQL, and its commands as processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import STDOUT
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+import yaml
+from dagster_docker import DockerRunLauncher
+from dagster_postgres import PostgresRunStorage
+
+from ideas_pipeline_tests.dagster_processes import loaded, until
+from ideas_pipeline_tests.processes import ROOT, run, started
+
+COMPOSE = ROOT / "deploy" / "compose"
+SERVICES = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+INSTANCE = yaml.safe_load((COMPOSE / "dagster.yaml").read_text())
+
+
+@pytest.fixture
+def home(tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A DAGSTER_HOME with ``dagster.yaml``, whose database is the one of this test process."""
+    url = sa.make_url(postgresql_url)
+    monkeypatch.setenv("POSTGRES_PASSWORD", url.password or "none")
+    database = INSTANCE["storage"]["postgres"]["postgres_db"] | {
+        # A socket's folder is a parameter of a URL, not its host.
+        "hostname": url.host or "",
+        "username": url.username,
+        "db_name": url.database,
+        "port": url.port or 5432,
+        "params": dict(url.query),
+    }
+    (tmp_path / "dagster.yaml").write_text(
+        yaml.safe_dump(INSTANCE | {"storage": {"postgres": {"postgres_db": database}}})
+    )
+    return tmp_path
+
+
+def test_its_instance_opens_on_postgresql_and_launches_runs_in_docker(home: Path) -> None:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        launcher = instance.run_launcher
+        assert isinstance(instance.run_storage, PostgresRunStorage)
+        assert isinstance(launcher, DockerRunLauncher)
+        assert instance.get_runs() == []
+        limits = instance.get_concurrency_config()
+        assert (limits.pool_config.default_pool_limit, limits.run_queue_config.max_concurrent_runs) == (1, 10)
+
+
+def test_containers_of_runs_see_what_the_services_see() -> None:
+    """Networks and volumes have fixed names, because Compose would otherwise put its project's name in front."""
+    whole = yaml.safe_load((COMPOSE / "compose.yaml").read_text())
+    launcher = INSTANCE["run_launcher"]["config"]
+    named = {volume["name"]: name for name, volume in whole["volumes"].items() if volume}
+    mounted = [
+        ":".join([named.get(v.split(":")[0], v.split(":")[0]), *v.split(":")[1:]])
+        for v in launcher["container_kwargs"]["volumes"]
+    ]
+    assert set(mounted) <= set(SERVICES["code"]["volumes"])
+    assert launcher["network"] == whole["networks"]["ideas"]["name"]
+    for option in ("read_only", "cap_drop", "security_opt", "working_dir"):
+        assert launcher["container_kwargs"][option] == SERVICES["code"][option]
+
+
+@pytest.mark.slow
+def test_its_commands_start_a_code_server_a_webserver_and_a_daemon(home: Path) -> None:
+    """The code server loads the simulated community; the webserver and the daemon ask it, and run no code of ours."""
+    code, web = free_port(), free_port()
+    workspace = (
+        (COMPOSE / "workspace.yaml").read_text().replace("host: code, port: 4000", f"host: 127.0.0.1, port: {code}")
+    )
+    (home / "workspace.yaml").write_text(workspace)
+    places = {
+        "4000": str(code),
+        "3000": str(web),
+        "0.0.0.0": "127.0.0.1",
+        "/dagster/workspace.yaml": str(home / "workspace.yaml"),
+    }
+    with ExitStack() as stack:
+        for name in ("code", "webserver", "daemon"):
+            stack.enter_context(service(name, home, places))
+            if name == "code":
+                check = [places.get(word, word) for word in health_check_of_the_image()]
+                until(lambda check=check: run(command(check), cwd=home, env=variables(home)).returncode == 0)
+        assert loaded(f"http://127.0.0.1:{web}/graphql") == [{"name": "ideas_pipeline"}]
+        alive = SERVICES["daemon"]["healthcheck"]["test"][1:]
+        until(lambda: run(command(alive), cwd=home, env=variables(home)).returncode == 0)
+
+
+def health_check_of_the_image() -> list[str]:
+    [line] = [
+        line for line in (ROOT / "deploy" / "Dockerfile").read_text().splitlines() if line.startswith("HEALTHCHECK")
+    ]
+    words: list[str] = yaml.safe_load(line.partition(" CMD ")[2])
+    return words
+
+
+@contextmanager
+def service(name: str, home: Path, places: dict[str, str]) -> Iterator[None]:
+    """A service of compose.yaml as a process, in other places."""
+    words = [places.get(word, word) for word in SERVICES[name]["command"]]
+    with (
+        (home / f"{name}.log").open("w") as log,
+        started(command(words), cwd=home, env=variables(home), stdout=log, stderr=STDOUT),
+    ):
+        yield
+
+
+def command(words: Sequence[str]) -> list[str]:
+    """A command with the program of this environment."""
+    return [str(Path(sys.executable).parent / words[0]), *words[1:]]
+
+
+def variables(home: Path) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")}
+    return ours | {"DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT), "IDEAS_STATE_DIR": str(home / "state")}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: Any = probe.getsockname()[1]
+    return int(port)
