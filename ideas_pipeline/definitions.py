@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 import dagster as dg
 
@@ -17,7 +19,7 @@ from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
 from ideas_pipeline.defs.configuration import Community, Loaded, Snapshot, as_text, load
 from ideas_pipeline.defs.freshness import freshness_sensor
-from ideas_pipeline.defs.jobs import job_names, jobs, schedules
+from ideas_pipeline.defs.jobs import job_names, jobs, of, schedules
 from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
 from ideas_pipeline.defs.marts import following, marts, report
 from ideas_pipeline.defs.resources import resources
@@ -46,33 +48,38 @@ def _built_from(
     communities: Sequence[Community], resource_overrides: Mapping[str, dg.ResourceDefinition] | None = None
 ) -> dg.Definitions:
     loaded = Loaded(communities)
-    parts = [_community_defs(community, loaded) for community in communities]
+    opened = {**resources(communities), **(resource_overrides or {})}
+    # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
+    common: dict[str, Any] = {"resources": opened, "executor": dg.in_process_executor}
+    parts = [_community_defs(community, loaded, common) for community in communities]
     return dg.Definitions(
         assets=[asset for part in parts for asset in part.assets or ()],
         asset_checks=[check for part in parts for check in part.asset_checks or ()],
         jobs=[job for part in parts for job in part.jobs or ()],
         schedules=[schedule for part in parts for schedule in part.schedules or ()],
         sensors=[sensor for part in parts for sensor in part.sensors or ()],
-        resources={**resources(communities), **(resource_overrides or {})},
-        # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
-        executor=dg.in_process_executor,
+        **common,
         metadata=_about(communities),
     )
 
 
-def _community_defs(community: Community, loaded: Loaded) -> dg.Definitions:
+def _community_defs(community: Community, loaded: Loaded, common: dict[str, Any]) -> dg.Definitions:
     if community.settings.simulated:
         logger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+        *sources(community),
+        *community_assets(community),
+        *([idea_history(community)] if WRITER in community.contract.streams else []),
+        marts(community),
+        report(community),
+    ]
+    checks = community_checks(community)
+    own = dg.Definitions(assets=assets, asset_checks=checks, jobs=jobs(community), **common)
     return dg.Definitions(
-        assets=[
-            *sources(community),
-            *community_assets(community),
-            *([idea_history(community)] if WRITER in community.contract.streams else []),
-            marts(community),
-            report(community),
-        ],
-        asset_checks=community_checks(community),
-        jobs=jobs(community),
+        assets=assets,
+        asset_checks=checks,
+        # Resolved here: Dagster would look for the assets of each job among those of all communities.
+        jobs=[own.resolve_job_def(name) for name in of(community)],
         schedules=[*schedules(community), *second_try_schedules(community)],
         sensors=[following(community), freshness_sensor(community), *alert_sensors(community, loaded)],
     )
@@ -89,14 +96,26 @@ def _about(communities: Sequence[Community]) -> dict[str, dg.RawMetadataValue]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """All Dagster objects, from the current configuration when Dagster loads them, and from that one in each run."""
-    context = DefinitionsLoadContext.get()
-    known = context.reconstruction_metadata if context.load_type is DefinitionsLoadType.RECONSTRUCTION else {}
-    if _KEY in known:
-        # Dagster accepts a repository, too, but does not say so in its types.
-        return cast("dg.Definitions", _of_run(Snapshot(known[_KEY])))
-    communities = load()
-    context.add_to_pending_reconstruction_metadata(_KEY, as_text(communities))
-    return _built_from(communities)
+    with _without_garbage_collection():
+        context = DefinitionsLoadContext.get()
+        known = context.reconstruction_metadata if context.load_type is DefinitionsLoadType.RECONSTRUCTION else {}
+        if _KEY in known:
+            # Dagster accepts a repository, too, but does not say so in its types.
+            return cast("dg.Definitions", _of_run(Snapshot(known[_KEY])))
+        communities = load()
+        context.add_to_pending_reconstruction_metadata(_KEY, as_text(communities))
+        return _built_from(communities)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Do not look for garbage among objects that live as long as the process: it would take a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _of_run(snapshot: Snapshot) -> dg.Definitions | dg.RepositoryDefinition:

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster needs the type of `context` itself, not its name as a string.
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
@@ -38,7 +39,7 @@ def _stream_asset(community: Community, stream: str) -> dg.AssetsDefinition:
     the input's partitions, and a run without partitions fails. The input of the second step is the first step instead.
     """
     settings, contract = community.settings, community.contract
-    has_days = stream in dated(contract)
+    has_days = stream in community.once("streams with days", lambda: dated(contract))
     before = {parent: asset_key(settings, parent) for parent in sorted(contract.depends_on(stream))}
     before["api"] = source_key(settings, stream)
     name = step_name(settings, stream)
@@ -90,9 +91,9 @@ def _stream_spec(community: Community, stream: str, *, has_days: bool) -> dg.Ass
         for name in embedded
     }
     return asset_spec(
-        settings,
+        community,
         TABLES[stream],
-        community.group(GROUP),
+        GROUP,
         about=[
             *([f"With it: {', '.join(f'`{name}`' for name in embedded)}."] if embedded else []),
             *([ABOUT] if has_days else []),
@@ -101,7 +102,11 @@ def _stream_spec(community: Community, stream: str, *, has_days: bool) -> dg.Ass
         kinds=["api"],
         metadata={
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
-            **{f"columns of {name}": column_schema(TABLES[name], parts[name]) for name in embedded},
+            **{
+                name: community.once(name, partial(column_schema, TABLES[table], parts[table]))
+                for table in embedded
+                for name in [f"columns of {table}"]
+            },
         },
     )
 

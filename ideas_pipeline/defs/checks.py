@@ -39,7 +39,7 @@ def community_checks(community: Community) -> list[dg.AssetChecksDefinition]:
     return [
         definition
         for stream in contract.order()
-        for definition in (_sync_checks(settings, contract, stream), _reference_check(settings, contract, stream))
+        for definition in (_sync_checks(settings, contract, stream), _reference_check(community, stream))
     ]
 
 
@@ -66,12 +66,15 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
     return sync_checks
 
 
-def _reference_check(settings: Settings, contract: Contract, stream: str) -> dg.AssetChecksDefinition:
+def _reference_check(community: Community, stream: str) -> dg.AssetChecksDefinition:
+    settings, contract = community.settings, community.contract
+    named = community.once(f"streams that {stream} names", lambda: sorted(referenced_streams(contract, stream)))
+
     @dg.asset_check(
         asset=asset_key(settings, stream),
         name=REFERENCES,
         description=checks(contract, stream)[REFERENCES],
-        additional_deps=[asset_key(settings, name) for name in sorted(referenced_streams(contract, stream))],
+        additional_deps=[asset_key(settings, name) for name in named],
     )
     def referential_integrity(communities: dg.ResourceParam[Communities]) -> dg.AssetCheckResult:
         with expected_errors_as_failures(), communities.of(settings.community).warehouse.reading() as tx:

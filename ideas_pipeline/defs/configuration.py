@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -45,6 +45,8 @@ _VERSION_LENGTH = 12
 
 CODE = "configuration"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Community:
@@ -55,12 +57,26 @@ class Community:
         contract: its contract.
         version: a hash of both, without secrets, that the UI shows.
         is_alone: whether it is the only one. If it is, names are plain; otherwise they begin with the community's.
+        shared: what was made of the contract alone, by name. Communities that have the same contract have the same.
     """
 
     settings: Settings
     contract: Contract
     version: str
     is_alone: bool
+    shared: dict[str, Any]
+
+    def once(self, what: str, make: Callable[[], T]) -> T:
+        """Something that depends on the contract alone, made once for all communities that have it.
+
+        Args:
+            what: the name of it.
+            make: makes it.
+        """
+        if what not in self.shared:
+            self.shared[what] = make()
+        made: T = self.shared[what]
+        return made
 
     @property
     def name(self) -> str:
@@ -96,7 +112,16 @@ def load() -> list[Community]:
             raise SettingsError(
                 f"{other} and {name} would have the same name in Dagster, which has no dashes. Rename one."
             )
-    return [_community(settings, is_alone=len(found) == 1) for settings in found.values()]
+    contracts: dict[Path | None, Contract] = {}
+    shared: dict[str, dict[str, Any]] = {}
+    communities = []
+    for settings in found.values():
+        if settings.contract not in contracts:
+            contracts[settings.contract] = load_fitting_contract(settings.contract)
+        contract = contracts[settings.contract]
+        alike = shared.setdefault(_contract_text(contract), {})
+        communities.append(_community(settings, contract, is_alone=len(found) == 1, shared=alike))
+    return communities
 
 
 def as_text(communities: Sequence[Community]) -> str:
@@ -133,9 +158,16 @@ class Snapshot:
         texts = {digest: self._data["contracts"][digest] for digest in {one["contract"] for one in chosen}}
         contracts = {digest: Contract.model_validate_json(text) for digest, text in texts.items()}
         variables = _variables(name for one in chosen for name in one["variables"].values())
-        is_alone = len(self.names) == 1
+        shared: dict[str, dict[str, Any]] = {digest: {} for digest in contracts}
         return [
-            Community(_settings(one, variables), contracts[one["contract"]], one["version"], is_alone) for one in chosen
+            Community(
+                _settings(one, variables),
+                contracts[one["contract"]],
+                one["version"],
+                is_alone=len(self.names) == 1,
+                shared=shared[one["contract"]],
+            )
+            for one in chosen
         ]
 
 
@@ -157,7 +189,8 @@ class Loaded:
         version = self._versions[settings.community]
         means = f"Runs use what was loaded (version {version})."
         try:
-            now = _community(load_settings(settings.community if settings.file else None), is_alone=True)
+            written = load_settings(settings.community if settings.file else None)
+            now = _community(written, load_fitting_contract(written.contract), is_alone=True, shared={})
             # Dagster copies `.env` into the environment when it starts, and never again.
             is_changed = now.version != version or read_env_file(*self._names) != self._env
         except (SettingsError, ContractError) as error:
@@ -181,13 +214,12 @@ class Loaded:
         )
 
 
-def _community(settings: Settings, *, is_alone: bool) -> Community:
-    contract = load_fitting_contract(settings.contract)
+def _community(settings: Settings, contract: Contract, *, is_alone: bool, shared: dict[str, Any]) -> Community:
     if settings.simulated and settings.file is None:
         own = {*_DEMO, "warehouse_url", "token_store"}
         settings = Settings(**_DEMO, **settings.model_dump(exclude=own))
     version = _digest(json.dumps(_plain(settings), sort_keys=True), _contract_text(contract))
-    return Community(settings, contract, version[:_VERSION_LENGTH], is_alone)
+    return Community(settings, contract, version[:_VERSION_LENGTH], is_alone, shared)
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

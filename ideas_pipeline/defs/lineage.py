@@ -83,9 +83,9 @@ def idea_history(community: Community) -> dg.AssetSpec:
         "source_at": of("updated_at"),
     }
     return asset_spec(
-        settings,
+        community,
         IDEA_HISTORY,
-        community.group(HISTORY),
+        HISTORY,
         about=[_ABOUT],
         deps=[ideas, challenges],
         metadata={"dagster/column_lineage": dg.TableColumnLineage(lineage)},
@@ -120,10 +120,13 @@ def source_read(settings: Settings, result: StreamResult) -> dg.AssetObservation
 def _source(community: Community, stream: str) -> dg.AssetSpec:
     settings, contract = community.settings, community.contract
     spec = contract.streams[stream]
-    columns = [
-        dg.TableColumn(path, "json", description=f"Fills {', '.join(names)}.")
-        for path, names in columns_filled(settings, contract, stream).items()
-    ]
+
+    def columns() -> dg.TableSchema:
+        filled = columns_filled(settings, contract, stream)
+        return dg.TableSchema(
+            [dg.TableColumn(path, "json", description=f"Fills {', '.join(names)}.") for path, names in filled.items()]
+        )
+
     base = "" if settings.simulated else settings.base_url(contract)
     each = f" One list per {' and '.join(f'`{name}`' for name in spec.each.of)}." if spec.each else ""
     return dg.AssetSpec(
@@ -140,6 +143,6 @@ def _source(community: Community, stream: str) -> dg.AssetSpec:
         metadata={
             "endpoint": f"{spec.method} {base}{spec.path}",
             "paths of the records": " or ".join(spec.records),
-            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/column_schema": community.once(f"columns of api/{stream}", columns),
         },
     )

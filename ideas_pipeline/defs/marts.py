@@ -83,9 +83,9 @@ def _spec(community: Community, assets: Mapping[str, str], mart: Mart) -> dg.Ass
         for column, columns in column_lineage(str(mart.table.name)).items()
     }
     return asset_spec(
-        settings,
+        community,
         mart.table,
-        community.group(MARTS_GROUP),
+        MARTS_GROUP,
         about=[_ABOUT],
         kinds=["sql"],
         deps=list(dict.fromkeys(asset_key(settings, assets[table]) for table in mart.reads if table in assets)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 import sqlalchemy as sa
 
+from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.tables.columns import kind, pii
 
@@ -18,7 +20,12 @@ SIMULATED = "Simulated: made-up people and ideas, because no API client is confi
 
 def asset_key(settings: Settings, table: str) -> dg.AssetKey:
     """The asset key of a table. Embedded tables have no asset of their own."""
-    return dg.AssetKey([settings.community, table])
+    return _key(settings.community, table)
+
+
+@lru_cache(maxsize=10_000)
+def _key(*path: str) -> dg.AssetKey:
+    return dg.AssetKey(path)
 
 
 def step_name(settings: Settings, *of: str) -> str:
@@ -27,7 +34,7 @@ def step_name(settings: Settings, *of: str) -> str:
 
 
 def asset_spec(
-    settings: Settings,
+    community: Community,
     table: sa.Table,
     group: str,
     *,
@@ -39,27 +46,30 @@ def asset_spec(
     """The asset of a table in the warehouse.
 
     Args:
-        settings: the community, the owner and the database.
+        community: its name, its owner and its database.
         table: the table.
-        group: the asset's group in the UI.
+        group: the asset's group in the UI if the community is the only one.
         about: paragraphs after the table's own description.
         kinds: beside the database's.
         metadata: beside the table's own; its ``dagster/column_lineage`` is also written into the columns' descriptions.
         more: other attributes of ``dg.AssetSpec``.
     """
-    own = dict(metadata or {})
+    settings, own = community.settings, dict(metadata or {})
     lineage = own.get("dagster/column_lineage")
     database = urlsplit(settings.warehouse_url.get_secret_value()).scheme.partition("+")[0]
     return dg.AssetSpec(
         asset_key(settings, table.name),
-        group_name=group,
+        group_name=community.group(group),
         description=description(settings, str(table.comment), *about),
         kinds={database, *kinds},
         owners=owners(settings),
         tags=tags(settings),
         metadata={
             "dagster/table_name": table.name,
-            "dagster/column_schema": column_schema(table, lineage.deps_by_column if lineage else {}),
+            "dagster/column_schema": community.once(
+                f"columns of {table.name}",
+                lambda: column_schema(table, lineage.deps_by_column if lineage else {}),
+            ),
             **own,
         },
         **more,
