@@ -192,10 +192,13 @@ def run_sync(
         with (
             client.run_lock(caller, progress.waiting) as number,
             pipeline.warehouse.fenced(client.auth.account, number) as warehouse,
-            run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive,
         ):
-            source = Source(client, privacy, archive)
-            return sync_community(source, warehouse, mode, options=options, progress=progress)
+            if settings.archive_days:
+                for sentence in privacy.free_archive(warehouse):
+                    progress.noted(sentence)
+            with run_archive(settings.archive, run_id, settings.archive_days, pipeline.contract, privacy) as archive:
+                source = Source(client, privacy, archive)
+                return sync_community(source, warehouse, mode, options=options, progress=progress)
 
 
 def confirm_held(warehouse: Warehouse, contract: Contract, rows: Sequence[Held]) -> int:

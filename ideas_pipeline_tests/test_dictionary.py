@@ -15,6 +15,7 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.dictionary.document import document, examples
 from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.marts.build import TABLES as MART_TABLES
+from ideas_pipeline.privacy.archives import Archive, note
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.shape import Quirks
 from ideas_pipeline.simulator.simulator import Simulator
@@ -50,6 +51,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 " SELECT community, MIN(label_id), 'adopted' FROM idea_labels GROUP BY community"
             )
         call_writing(warehouse, build_marts, "Europe/Madrid")
+        call_writing(warehouse, note, Archive(folder / "archive"))
         yield warehouse.engine
     if request.param == "postgresql":
         administer(server, "DROP DATABASE dictionary WITH (FORCE)")

@@ -45,20 +45,33 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
     from ideas_pipeline.cli.output import progress
     from ideas_pipeline.cli.sync import EXIT_CODES
     from ideas_pipeline.errors import SettingsError
+    from ideas_pipeline.privacy.archives import named
     from ideas_pipeline.sync.contract_fit import load_fitting_contract
     from ideas_pipeline.sync.replay import replay as replay_archive
 
     settings = options.load_settings()
     contract = load_fitting_contract(settings.contract)
     options.check_names(only, contract.streams, "--only")
+    privacy = privacy_of(settings, contract)
     if is_empty(settings.archive):
+        elsewhere = ""
+        if settings.account_database:
+            with open_warehouse(settings) as warehouse:
+                places = privacy.other_archives(warehouse)
+            elsewhere = f" Other machines have archives: {named(places)}. Replay there." if places else ""
         raise SettingsError(
             f"Nothing is archived in {settings.archive}. A sync archives what it reads, unless IDEAS_ARCHIVE_DAYS is 0."
+            f"{elsewhere}"
         )
     with (
         open_warehouse(settings) as warehouse,
         progress() as shown,
     ):
+        if places := privacy.other_archives(warehouse):
+            shown.noted(
+                f"Archives on other machines cannot be reached from here: {named(places)}. Lists whose latest sweep is"
+                " archived there are left as they are. Replay there, too."
+            )
         result = replay_archive(
             contract,
             warehouse,
@@ -66,7 +79,7 @@ def replay(since: datetime | None, only: Sequence[str], as_json: bool) -> None:
             since=since and since.replace(tzinfo=ZoneInfo(settings.timezone)),
             streams=list(only) or None,
             progress=shown,
-            privacy=privacy_of(settings, contract),
+            privacy=privacy,
         )
         rebuild_marts(settings, warehouse)
     _print(settings, result, as_json=as_json)

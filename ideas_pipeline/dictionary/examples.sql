@@ -307,6 +307,12 @@ SELECT account, fence, taken_at, session IS NOT NULL AS is_running
 FROM _fences
 WHERE community = 'acme';
 
+-- _archives
+-- Which machines keep archived pages, and has each of them been freed from all erased people?
+SELECT place, noted_at, erasures = (SELECT COUNT(*) FROM _erasures WHERE community = 'acme') AS is_clean
+FROM _archives
+WHERE community = 'acme';
+
 -- _erasures
 -- How many people were erased, and why?
 SELECT because, COUNT(DISTINCT surrogate) AS people, MAX(erased_at) AS last_at

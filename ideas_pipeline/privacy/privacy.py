@@ -16,8 +16,9 @@ from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
 from ideas_pipeline.ideas_api.pagination import Page
-from ideas_pipeline.privacy import suppression
+from ideas_pipeline.privacy import archives, suppression
 from ideas_pipeline.privacy.account_changes import deleted_accounts, note_account_changes, words_of
+from ideas_pipeline.privacy.archives import Archive
 from ideas_pipeline.privacy.erase_rows import erase_rows, people_in
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.page_places import Places
@@ -89,7 +90,7 @@ class Privacy:
         self._community = community
         self._policy = policy
         self.mark = policy_mark(policy)
-        self._archive = archive
+        self._archive = Archive(archive) if archive else None
         self._erases_deleted = erases_deleted and folder is not None
         self._key = Key(key, folder / KEY_FILE if folder else None)
         self._people = People.of(contract)
@@ -165,6 +166,40 @@ class Privacy:
         notes = self._hold_to_policy(warehouse)
         self._begun_with = self._erased.entries()
         return notes
+
+    def free_archive(self, warehouse: Warehouse) -> list[str]:
+        """Note that a run begins to archive pages here, and free the archive from people who were erased elsewhere.
+
+        Call it before the run archives its first page.
+
+        Returns:
+            Sentences for people about what could not be done.
+
+        Raises:
+            PrivacyError: the list was made with another key.
+            WarehouseError: the warehouse cannot be read or written.
+        """
+        if self._archive is None:
+            return []
+        try:
+            with warehouse.reading() as tx:
+                if archives.is_noted(tx, self._archive):
+                    return []
+            with warehouse.writing() as tx:
+                so_far = archives.erasures(tx)
+                is_behind = archives.note(tx, self._archive)
+            if is_behind:
+                self._apply_list(warehouse, again=False)
+                self._rewrite()
+                with warehouse.writing() as tx:
+                    archives.freed(tx, self._archive, so_far)
+        except (ArchiveInUse, OSError) as error:
+            return [f"The archive of this machine can still hold people who were erased elsewhere: {_what(error)}"]
+        return []
+
+    def other_archives(self, warehouse: Warehouse) -> list[str]:
+        """The places of this community's archives on other machines. Raises WarehouseError."""
+        return archives.elsewhere(warehouse, self._archive)
 
     def finish(self, warehouse: Warehouse) -> None:
         """Erase again, at the end of a run, who was erased while the run was loading earlier pages."""
@@ -258,9 +293,9 @@ class Privacy:
         return notes
 
     def _hold_archive(self) -> int:
-        if not self._archive or not self._archive.is_dir() or self._cleaner.keeps_all:
+        if not self._archive or not self._archive.folder.is_dir() or self._cleaner.keeps_all:
             return 0
-        return rewrite(self._archive, self._held_to_policy, self.mark)
+        return rewrite(self._archive.folder, self._held_to_policy, self.mark)
 
     def _is_anybody_back(self, warehouse: Warehouse) -> bool:
         with warehouse.reading() as tx:
@@ -316,8 +351,12 @@ class Privacy:
         if is_surrogate(person):
             raise PrivacyError(f"{person} stands for a person who is erased already.")
         words = self._words(warehouse, person) | words_of(self._key, also_known_as)
+        known = self._erased.entry_of(self._key.surrogate(self._community, person))
+        with warehouse.reading() as tx:
+            before = archives.erasures(tx)  # the same erasure once more does not have to reach every machine again
         entry = self._erased.add(person, words, texts=texts)
         rows = self._erase_rows(warehouse, [entry], "erase")
+        is_known = known is not None and (known.texts, known.words) == (entry.texts, entry.words)
         with warehouse.reading() as tx:
             tables = suppression.tables_of(tx, entry.surrogate)
         left = [note] if (note := compact(warehouse, tables)) else []
@@ -326,10 +365,15 @@ class Privacy:
             pages = self._rewrite()
         except (ArchiveInUse, OSError) as error:
             left.append(f"The archive still holds the person: {_what(error)} Then run the same command again.")
+        else:
+            archives.all_freed(warehouse, self._archive)
+        left += archives.left_elsewhere(warehouse, self._archive, before if is_known else None)
         return Erasure(entry.surrogate, rows, pages, tuple(left))
 
     def _rewrite(self) -> int:
-        return rewrite(self._archive, self._without_erased) if self._archive and self._archive.is_dir() else 0
+        if not self._archive or not self._archive.folder.is_dir():
+            return 0
+        return rewrite(self._archive.folder, self._without_erased)
 
     def _words(self, warehouse: Warehouse, person: str) -> set[str]:
         users = TABLES["users"]

@@ -280,6 +280,19 @@ POLICIES = sa.Table(
     comment="One row per community: the policy for personal data to which all stored rows were held last.",
 )
 
+ARCHIVES = sa.Table(
+    "_archives",
+    METADATA,
+    column("community", "id", "The community.", key=True),
+    column("archive", "id", "The archive: a number that its folder has.", key=True),
+    column("place", "text", "The machine and the folder.", required=True),
+    column("noted_at", "timestamp", "When a run first wrote to it.", required=True),
+    column(
+        "erasures", "integer", "Number of rows of _erasures when it was last freed from erased people.", required=True
+    ),
+    comment="One row per archive of pages: each machine that shares no disk with the others has its own.",
+)
+
 MARTS = sa.Table(
     "_marts",
     METADATA,
