@@ -49,6 +49,13 @@ def nights_begin_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_TIMEZONE", "UTC")
 
 
+def next_tick(instance: dg.DagsterInstance, run_id: str | None = None) -> datetime:
+    """The full hour after a run ended, at which its second try is due; without ``run_id``, after the last one ended."""
+    runs = [record for record in instance.get_run_records() if run_id in (None, record.dagster_run.run_id)]
+    ended = datetime.fromtimestamp(max(record.end_time or record.create_timestamp.timestamp() for record in runs), UTC)
+    return ended.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
 def stop_schedule(instance: dg.DagsterInstance, name: str) -> None:
     """What the UI does when somebody switches a schedule off."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("ideas_pipeline"), "__repository__")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,15 @@ from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server
-from ideas_pipeline_tests.defs.alerting import FAILURE, STALENESS, Daemon, nights_begin_now, proven, the_community
+from ideas_pipeline_tests.defs.alerting import (
+    FAILURE,
+    STALENESS,
+    Daemon,
+    next_tick,
+    nights_begin_now,
+    proven,
+    the_community,
+)
 
 
 @pytest.fixture
@@ -148,7 +156,7 @@ def test_a_night_that_is_found_too_late_to_be_tried_again_is_reported(
     nights_begin_now(monkeypatch)
     Path(os.environ["IDEAS_CONTRACT"]).write_text("limits: {requests_per_second: null, attempts: 1}")
     a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
-    tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    tick = next_tick(instance)
     with dg.build_sensor_context(instance) as context:
         assert failed_runs(context, the_community(), 0, tick + timedelta(minutes=30))[0] == []
         ((failure,), _) = failed_runs(context, the_community(), 0, tick + timedelta(minutes=31))

@@ -15,7 +15,7 @@ from ideas_pipeline.defs.second_try import RETRY_OF, due, second_try_of
 from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
-from ideas_pipeline_tests.defs.alerting import nights_begin_now, the_community
+from ideas_pipeline_tests.defs.alerting import next_tick, nights_begin_now, the_community
 
 SCHEDULED = {"dagster/schedule_name": "nightly_sync_schedule"}
 REFUSED = Fault(kind="status", status=403, stream="challenges", times=None)
@@ -59,15 +59,11 @@ def ran(
     return run
 
 
-def next_hour() -> datetime:
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-
-
 def at_tick(
     instance: dg.DagsterInstance, job: str = "nightly_sync", tick: datetime | None = None, late: float = 0
 ) -> dg.RunRequest | str:
     """What the schedule does at ``tick``, the next full hour by default; a skip is its sentence."""
-    tick = tick or next_hour()
+    tick = tick or next_tick(instance)
     done = due(instance, the_community(), job, tick, tick + timedelta(minutes=late))
     return str(done.skip_message) if isinstance(done, dg.SkipReason) else done
 
@@ -91,7 +87,7 @@ def test_an_api_that_was_down_is_asked_again_at_the_next_full_hour_by_the_same_j
     assert isinstance(request, dg.RunRequest)
     assert (request.run_key, request.tags[RETRY_OF]) == (f"second try of {failed.run_id}", failed.run_id)
     assert (
-        at_tick(instance, job, next_hour() + timedelta(hours=1))
+        at_tick(instance, job, next_tick(instance) + timedelta(hours=1))
         == f"The run {failed.run_id} did not fail in the hour before this tick."
     )
 

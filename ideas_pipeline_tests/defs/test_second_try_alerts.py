@@ -14,7 +14,14 @@ from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.defs.second_try import due
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
-from ideas_pipeline_tests.defs.alerting import FAILURE, Daemon, nights_begin_now, stop_schedule, the_community
+from ideas_pipeline_tests.defs.alerting import (
+    FAILURE,
+    Daemon,
+    next_tick,
+    nights_begin_now,
+    stop_schedule,
+    the_community,
+)
 
 
 @pytest.fixture
@@ -46,7 +53,7 @@ def test_a_night_that_fails_while_the_next_one_waits_for_it_has_no_second_try_an
     nights("nightly_sync")
     instance.report_run_failed(full)
 
-    tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    tick = next_tick(instance)
     assert not any(
         isinstance(due(instance, the_community(), job, tick, tick), dg.RunRequest)
         for job in ("weekly_full", "nightly_sync")

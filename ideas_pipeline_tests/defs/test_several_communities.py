@@ -27,6 +27,7 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
+from ideas_pipeline_tests.defs.alerting import next_tick
 
 POINTER = ModuleCodePointer("ideas_pipeline.definitions", "defs", None)
 THREE = """\
@@ -174,7 +175,7 @@ def test_a_red_community_leaves_the_other_green(
             assert tx.connection.exec_driver_sql("SELECT count(*) FROM challenges").scalar() == rows
     communities = {one.name: one for one in load()}
     # The run of green, which is newer, does not stand in the way of red's second try.
-    tick = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    tick = next_tick(instance, red_run.run_id)
     request = due(instance, communities["red"], "red__nightly_sync", tick, tick)
     assert isinstance(request, dg.RunRequest)
     assert request.tags["ideas_pipeline/retry_of"] == red_run.run_id
