@@ -16,7 +16,7 @@ SIZES ?= S
 .PHONY: help demo test soak dev bench lint sbom format constraints clean clean-demo
 
 help:
-	@echo 'make demo         sync a simulated community into .demo/warehouse.db, and report on it'
+	@echo 'make demo         sync two simulated communities into .demo/warehouse.db, and report on them'
 	@echo 'make test         run every test'
 	@echo 'make soak         200 kills on each engine, every fault, new combinations, many stories of a living community'
 	@echo 'make dev          open the Dagster UI'

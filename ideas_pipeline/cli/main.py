@@ -36,7 +36,7 @@ COMMANDS = {
     "contract": "Show, validate or compare the contract.",
     "dictionary": "Write the data dictionary: what every table and column means.",
     "simulate": "Serve a simulated community to try things out.",
-    "demo": "Sync a simulated community into .demo/warehouse.db.",
+    "demo": "Sync two simulated communities into .demo/warehouse.db.",
 }
 
 _GARBAGE_AFTER = 10_000

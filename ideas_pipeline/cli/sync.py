@@ -97,7 +97,7 @@ def run(
     *,
     only: Sequence[str] = (),
     as_json: bool = False,
-    for_newcomers: bool = False,
+    for_newcomers: bool | None = None,
 ) -> int:
     """Sync, print the result, and return the exit code.
 
@@ -108,7 +108,7 @@ def run(
         mode: which scopes to read.
         only: the streams to sync; none syncs all that the mode covers.
         as_json: print the result as JSON.
-        for_newcomers: end with a first query, as the first sync of a community always does.
+        for_newcomers: whether to end with a first query; None: if it is the first sync of the community.
     """
     from ideas_pipeline.app import open_pipeline, rebuild_marts, run_sync
     from ideas_pipeline.cli.failures import CONFIGURATION_ERRORS, Misconfigured
@@ -120,7 +120,7 @@ def run(
     with open_pipeline(settings, contract) as pipeline:
         warehouse = pipeline.warehouse
         with warehouse.reading() as tx:
-            for_newcomers = for_newcomers or not last_complete(tx)
+            for_newcomers = not last_complete(tx) if for_newcomers is None else for_newcomers
         with progress() as shown:
             result = run_sync(pipeline, mode, caller=command, streams=list(only) or None, progress=shown)
         if result.changed or result.verdict != "failed":

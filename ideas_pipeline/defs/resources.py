@@ -58,7 +58,7 @@ class OpenCommunity:
         from ideas_pipeline.simulator.community import demo_community
         from ideas_pipeline.simulator.simulator import Simulator
 
-        running = self._opened.enter_context(Simulator(self._community.contract, demo_community()))
+        running = self._opened.enter_context(Simulator(self._community.contract, demo_community(self._community.name)))
         settings = self._community.settings
         return Settings.model_validate(
             {

@@ -23,9 +23,9 @@ _HEADERS = (
     "Ideas",
     "Comments",
     "Votes",
-    "Contributions, 28 days",
+    "Contributions",
     "Change",
-    "Active people, 28 days",
+    "Active people",
     "Findings",
     "As of",
 )
@@ -75,7 +75,7 @@ def _cells(row: sa.Row[Any]) -> list[str]:
         _change(row.contributions_change),
         number(row.active_28d),
         number(row.findings),
-        f"{clock(row.as_of, row.timezone)} ({row.timezone})",
+        clock(row.as_of, row.timezone),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -50,10 +51,14 @@ def generate(scale: Scale | Size, seed: int = 1, ends: datetime = _END) -> Table
     return _Community(size, random.Random(seed), ends).tables
 
 
-def demo_community() -> Tables:
-    """The small community that is served when none is configured. It ends last Monday, so it is the same all week."""
+def demo_community(name: str = "demo") -> Tables:
+    """The small community that is served for one without an API client; another for each name.
+
+    It ends last Monday, so it is the same all week.
+    """
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return generate("small", seed=1, ends=today - timedelta(days=today.weekday()))
+    seed = 1 if name == "demo" else zlib.crc32(name.encode())
+    return generate("small", seed, ends=today - timedelta(days=today.weekday()))
 
 
 def _text(moment: datetime | None) -> str | None:
