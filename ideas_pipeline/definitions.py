@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 
-from ideas_pipeline.defs.alert_sensors import alert_sensors
+from ideas_pipeline.defs.alert_sensors import alert_sensors, invalid_sensor
 from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
 from ideas_pipeline.defs.configuration import Community, Loaded, Snapshot, as_text, load
@@ -41,12 +41,18 @@ def build_defs(resource_overrides: Mapping[str, dg.ResourceDefinition] | None = 
         SettingsError: the configuration is invalid. Dagster shows its sentences instead of the code location.
         ContractError: likewise for the contract.
     """
-    return _built_from(load(), resource_overrides)
+    communities, invalid = load()
+    return _built_from(communities, invalid, resource_overrides)
 
 
 def _built_from(
-    communities: Sequence[Community], resource_overrides: Mapping[str, dg.ResourceDefinition] | None = None
+    communities: Sequence[Community],
+    invalid: Mapping[str, str],
+    resource_overrides: Mapping[str, dg.ResourceDefinition] | None = None,
 ) -> dg.Definitions:
+    """Build the objects of the communities. ``invalid``: those that are left out, and why."""
+    for name, problem in invalid.items():
+        logger(__name__).error(f"{name} is left out, because its configuration is not valid: {problem}")
     loaded = Loaded(communities)
     opened = {**resources(communities), **(resource_overrides or {})}
     # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
@@ -57,9 +63,12 @@ def _built_from(
         asset_checks=[check for part in parts for check in part.asset_checks or ()],
         jobs=[job for part in parts for job in part.jobs or ()],
         schedules=[schedule for part in parts for schedule in part.schedules or ()],
-        sensors=[sensor for part in parts for sensor in part.sensors or ()],
+        sensors=[
+            *(sensor for part in parts for sensor in part.sensors or ()),
+            *([invalid_sensor(communities, invalid)] if invalid else []),
+        ],
         **common,
-        metadata=_about(communities),
+        metadata=_about(communities, invalid),
     )
 
 
@@ -85,11 +94,12 @@ def _community_defs(community: Community, loaded: Loaded, common: dict[str, Any]
     )
 
 
-def _about(communities: Sequence[Community]) -> dict[str, dg.RawMetadataValue]:
+def _about(communities: Sequence[Community], invalid: Mapping[str, str]) -> dict[str, dg.RawMetadataValue]:
     """What the UI shows of the code location."""
-    if len(communities) > 1:
-        return {f"configuration of {one.name}": one.version for one in communities}
-    (one,) = communities
+    one = communities[0]
+    if not one.is_alone:
+        found = {f"configuration of {one.name}": one.version for one in communities}
+        return {**found, **{f"configuration of {name}": f"not valid: {why}" for name, why in invalid.items()}}
     return {"community": one.name, "simulated": one.settings.simulated, "configuration": one.version}
 
 
@@ -102,9 +112,9 @@ def defs() -> dg.Definitions:
         if _KEY in known:
             # Dagster accepts a repository, too, but does not say so in its types.
             return cast("dg.Definitions", _of_run(Snapshot(known[_KEY])))
-        communities = load()
+        communities, invalid = load()
         context.add_to_pending_reconstruction_metadata(_KEY, as_text(communities))
-        return _built_from(communities)
+        return _built_from(communities, invalid)
 
 
 @contextmanager
@@ -120,12 +130,12 @@ def _without_garbage_collection() -> Iterator[None]:
 
 def _of_run(snapshot: Snapshot) -> dg.Definitions | dg.RepositoryDefinition:
     """What a run process needs, from the configuration that its definitions were built from."""
-    if len(snapshot.names) == 1:
-        return _built_from(snapshot.communities())
+    if snapshot.is_alone:
+        return _built_from(snapshot.communities(), {})
     return dg.RepositoryDefinition(
         SINGLETON_REPOSITORY_NAME,
         repository_data=CommunityAtATime(
             {job: name for name in snapshot.names for job in job_names(name, is_alone=False)},
-            lambda *names: _built_from(snapshot.communities(*names)),
+            lambda *names: _built_from(snapshot.communities(*names), {}),
         ),
     )

@@ -79,7 +79,7 @@ def overdue(community: str, finding: Finding) -> Alert:
 
 def configuration_changed(community: str, finding: Finding) -> Alert:
     """The alert of the finding ``configuration``."""
-    what = "a wrong configuration is waiting" if finding.severity == "error" else "a changed configuration is waiting"
+    what = "the configuration is wrong" if finding.severity == "error" else "a changed configuration is waiting"
     return _alert(community, what, _cut(finding.what), finding.means, finding.do)
 
 

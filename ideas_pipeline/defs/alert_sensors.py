@@ -4,7 +4,7 @@ its configuration was changed.
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ import dagster as dg
 from ideas_pipeline.alerts.messages import Alert, configuration_changed, due, no_longer_overdue, overdue, runs_failed
 from ideas_pipeline.alerts.send import Outlet, outlets
 from ideas_pipeline.app import expectations_of, open_warehouse
-from ideas_pipeline.defs.configuration import Community, Loaded
+from ideas_pipeline.defs.configuration import Community, Loaded, left_out
 from ideas_pipeline.defs.failed_runs import failed_runs, newest_failure
 from ideas_pipeline.errors import NotDelivered, WarehouseError
 from ideas_pipeline.settings import Settings
@@ -130,6 +130,40 @@ def _configuration_sensor(community: Community, loaded: Loaded, to: Mapping[str,
         return _send(context, to, news)
 
     return configuration_alerts
+
+
+def invalid_sensor(communities: Sequence[Community], invalid: Mapping[str, str]) -> dg.SensorDefinition:
+    """The sensor that sends one alert about the communities that are left out.
+
+    Args:
+        communities: the others, whose outlets it uses, each address once.
+        invalid: the communities that are left out, and why.
+    """
+    to: dict[str, Outlet] = {}
+    addresses = set()
+    for community in communities:
+        settings = community.settings
+        for name, outlet in outlets(settings).items():
+            address = settings.alert_webhook if name == "webhook" else (settings.smtp_url, settings.alert_emails)
+            if address not in addresses:
+                addresses.add(address)
+                to[f"{name} of {community.name}"] = outlet
+    finding = left_out(invalid)
+
+    @dg.sensor(
+        name="invalid_configuration_alerts",
+        description=f"{finding.text} Sends an alert once.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=_CONFIGURATION_SECONDS,
+    )
+    def invalid_configuration_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        def news(sent: str | None) -> tuple[Alert | None, str]:
+            alert = configuration_changed(", ".join(invalid), finding)
+            return (None if sent == finding.what else alert), finding.what
+
+        return _send(context, to, news) if to else dg.SkipReason(visible(finding.text))
+
+    return invalid_configuration_alerts
 
 
 def _send(

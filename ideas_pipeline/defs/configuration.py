@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from ideas_pipeline.communities import load_communities, load_settings
+from ideas_pipeline.communities import load_settings, sound_communities
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ContractError, SettingsError
 from ideas_pipeline.settings import Settings, read_env_file
@@ -97,16 +97,20 @@ def thing_name(community: str, name: str, *, is_alone: bool) -> str:
     return name if is_alone else f"{_without_dashes(community)}__{name}"
 
 
-def load() -> list[Community]:
+def load() -> tuple[list[Community], dict[str, str]]:
     """Read the configuration of every community.
 
+    Returns:
+        The communities whose configuration is valid, and for each other one why it is not.
+
     Raises:
-        SettingsError: the settings are invalid.
-        ContractError: likewise for a contract.
+        SettingsError: a problem concerns all communities, or none is valid.
+        ContractError: the contract of the only community is invalid.
     """
-    found = load_communities()
+    found, unsound = sound_communities()
+    names = [*found, *unsound]
     words: dict[str, str] = {}
-    for name in found:
+    for name in names:
         other = words.setdefault(_without_dashes(name).casefold(), name)
         if other != name:
             raise SettingsError(
@@ -115,13 +119,22 @@ def load() -> list[Community]:
     contracts: dict[Path | None, Contract] = {}
     shared: dict[str, dict[str, Any]] = {}
     communities = []
-    for settings in found.values():
-        if settings.contract not in contracts:
-            contracts[settings.contract] = load_fitting_contract(settings.contract)
+    errors: dict[str, SettingsError | ContractError] = {**unsound}
+    for name, settings in found.items():
+        try:
+            if settings.contract not in contracts:
+                contracts[settings.contract] = load_fitting_contract(settings.contract)
+        except ContractError as error:
+            errors[name] = error
+            continue
         contract = contracts[settings.contract]
         alike = shared.setdefault(_contract_text(contract), {})
-        communities.append(_community(settings, contract, is_alone=len(found) == 1, shared=alike))
-    return communities
+        communities.append(_community(settings, contract, is_alone=len(names) == 1, shared=alike))
+    if errors and len(names) == 1:
+        raise errors[names[0]]
+    if errors and not communities:
+        raise SettingsError(*map(str, errors.values()))
+    return communities, {name: str(error) for name, error in errors.items()}
 
 
 def as_text(communities: Sequence[Community]) -> str:
@@ -133,7 +146,7 @@ def as_text(communities: Sequence[Community]) -> str:
         digest = _digest(contract)
         contracts[digest] = contract
         described.append({**_plain(one.settings), "version": one.version, "contract": digest})
-    text = json.dumps({"communities": described, "contracts": contracts})
+    text = json.dumps({"communities": described, "contracts": contracts, "is_alone": communities[0].is_alone})
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
@@ -147,6 +160,11 @@ class Snapshot:
     def names(self) -> list[str]:
         """The names of the communities."""
         return [str(one["settings"]["community"]) for one in self._data["communities"]]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether only one community is configured, also if others are not valid."""
+        return bool(self._data["is_alone"])
 
     def communities(self, *names: str) -> list[Community]:
         """Some communities, or all, with the secrets that their variables have now.
@@ -164,7 +182,7 @@ class Snapshot:
                 _settings(one, variables),
                 contracts[one["contract"]],
                 one["version"],
-                is_alone=len(self.names) == 1,
+                is_alone=self.is_alone,
                 shared=shared[one["contract"]],
             )
             for one in chosen
@@ -212,6 +230,18 @@ class Loaded:
             means,
             "To use the new one, restart Dagster's services.",
         )
+
+
+def left_out(invalid: Mapping[str, str]) -> Finding:
+    """The finding about communities that are left out, because their configuration is not valid."""
+    return Finding(
+        CODE,
+        None,
+        "error",
+        " ".join(f"The configuration of {name} is not valid: {why}" for name, why in invalid.items()),
+        f"Dagster has left {', '.join(invalid)} out: none of their nights runs. The other communities are as usual.",
+        "Correct it, check it with `ideas-pipeline contract validate`, and restart Dagster's services.",
+    )
 
 
 def _community(settings: Settings, contract: Contract, *, is_alone: bool, shared: dict[str, Any]) -> Community:

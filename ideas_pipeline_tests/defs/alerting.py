@@ -80,5 +80,5 @@ def proven(hours_ago: float) -> None:
 
 def the_community() -> Community:
     """The only one that is configured."""
-    (community,) = load()
+    (community,), _ = load()
     return community

@@ -69,7 +69,7 @@ def test_what_dagster_keeps_of_the_configuration_has_no_secret(
 ) -> None:
     monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "postgresql+psycopg://ann:canary@db.example/ideas")
     monkeypatch.setenv("IDEAS_PII_KEY", "canary-canary-canary")
-    before = load()
+    before, _ = load()
 
     (after,) = Snapshot(as_text(before)).communities()
 
@@ -89,7 +89,7 @@ def test_the_version_follows_contract_and_settings_and_not_the_secrets(
     contract: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version() -> str:
-        (one,) = load()
+        (one,), _ = load()
         return one.version
 
     first = version()
@@ -104,7 +104,7 @@ def test_the_version_follows_contract_and_settings_and_not_the_secrets(
 
 def test_a_changed_configuration_is_a_finding_whether_it_is_valid_or_not(contract: Path, unconfigured: Path) -> None:
     text = contract.read_text()
-    loaded = Loaded(load())
+    loaded = Loaded(load()[0])
     assert loaded.finding(load_settings()) is None
 
     contract.write_text(BROKEN)
@@ -128,7 +128,7 @@ def test_a_changed_contract_is_alerted_once_per_change(
     contract: Path, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = contract.read_text()
-    loaded = Loaded(load())
+    loaded = Loaded(load()[0])
     # Each tick builds the definitions again, as a code server does not.
     monkeypatch.setattr("ideas_pipeline.definitions.Loaded", lambda _: loaded)
     configurations = load()
@@ -137,7 +137,7 @@ def test_a_changed_contract_is_alerted_once_per_change(
     assert daemon.tick() == "What Dagster loaded is what the files say."
 
     contract.write_text(BROKEN)
-    assert daemon.tick() == "Sent: [acme] a wrong configuration is waiting (webhook)."
+    assert daemon.tick() == "Sent: [acme] the configuration is wrong (webhook)."
     assert "Runs use what was loaded" in hook.texts[0]
     assert daemon.tick() == "No alert to send."
     contract.write_text("limits: {requests_per_second: null, concurrency: 4}")
@@ -145,5 +145,5 @@ def test_a_changed_contract_is_alerted_once_per_change(
     contract.write_text(text)
     assert daemon.tick() == "No alert to send."
     contract.write_text(BROKEN)
-    assert daemon.tick() == "Sent: [acme] a wrong configuration is waiting (webhook)."
+    assert daemon.tick() == "Sent: [acme] the configuration is wrong (webhook)."
     assert len(hook.texts) == 3

@@ -27,7 +27,8 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.defs.alerting import next_tick
+from ideas_pipeline_tests.alerts.servers import WebhookServer
+from ideas_pipeline_tests.defs.alerting import Daemon, next_tick
 
 POINTER = ModuleCodePointer("ideas_pipeline.definitions", "defs", None)
 THREE = """\
@@ -173,7 +174,7 @@ def test_a_red_community_leaves_the_other_green(
     for name, rows in {"red": 0, "green": len(two["green"].tables["challenges"])}.items():
         with Warehouse.open(f"sqlite:///.ideas/{name}/warehouse.db", name) as warehouse, warehouse.reading() as tx:
             assert tx.connection.exec_driver_sql("SELECT count(*) FROM challenges").scalar() == rows
-    communities = {one.name: one for one in load()}
+    communities = {one.name: one for one in load()[0]}
     # The run of green, which is newer, does not stand in the way of red's second try.
     tick = next_tick(instance, red_run.run_id)
     request = due(instance, communities["red"], "red__nightly_sync", tick, tick)
@@ -191,3 +192,67 @@ def failures(instance: dg.DagsterInstance, community: Community) -> list[str]:
     with dg.build_sensor_context(instance, definitions=build_defs()) as context:
         found, _ = failed_runs(context, community, 0, datetime.now(UTC) + timedelta(hours=13))
     return [run.run_id for run in found]
+
+
+def test_a_community_whose_configuration_is_not_valid_is_left_out_and_alerted(
+    three: Path, instance: dg.DagsterInstance, hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IDEAS_ALERT_WEBHOOK")
+    monkeypatch.setenv("HOOK", hook.address)
+    text = THREE.replace("  api_region: EU\n", "  api_region: EU\n  alert_webhook: {env: HOOK}\n")
+    text = text.replace("schedule_hour: 23", "schedule_hour: 24")
+    (three / "ideas_pipeline.yaml").write_text(text)
+    (three / "initech.yaml").write_text("limits: wrong")
+
+    defs = build_defs()
+
+    assert {key.path[0] for key in defs.resolve_asset_graph().get_all_asset_keys()} == {"acme"}
+    repository = defs.get_repository_def()
+    assert "acme__nightly_sync" in repository.job_names
+    about = {name: str(value.value) for name, value in (repository.metadata or {}).items()}
+    assert "schedule_hour of globex must be" in about["configuration of globex"]
+    assert "initech.yaml, line 1" in about["configuration of in-itech"]
+    daemon = Daemon(instance, "invalid_configuration_alerts")
+    assert daemon.tick() == "Sent: [globex, in-itech] the configuration is wrong (webhook of acme)."
+    assert daemon.tick() == "No alert to send."
+    assert "Dagster has left globex, in-itech out" in hook.texts[0]
+
+    with DefinitionsLoadContext.scoped(DefinitionsLoadContext(DefinitionsLoadType.INITIALIZATION)):
+        loaded = initialize_repository_def_from_pointer(POINTER)
+        in_run = reconstruct_repository_def_from_pointer(POINTER, loaded.repository_load_data)
+        assert in_run.get_job("acme__nightly_sync").tags["ideas_pipeline/community"] == "acme"
+
+
+def test_if_no_configuration_is_valid_every_problem_is_reported(three: Path) -> None:
+    (three / "ideas_pipeline.yaml").write_text(THREE.replace("api_base_url", "api_base_urls"))
+    with pytest.raises(SettingsError, match="api_base_urls is not a setting"):
+        build_defs()
+    (three / "ideas_pipeline.yaml").write_text(THREE.replace("timezone: ", "timezone: Un"))
+    (three / "initech.yaml").write_text("limits: wrong")
+
+    with pytest.raises(SettingsError) as caught:
+        build_defs()
+
+    for part in ("timezone of acme must be", "timezone of globex must be", "initech.yaml, line 1"):
+        assert part in str(caught.value)
+
+
+def test_two_code_locations_share_what_they_include_and_nothing_else(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (three / "ideas_pipeline.yaml").unlink()
+    (three / "common.yaml").write_text(THREE.partition("communities:")[0])
+    for file, names in {"north.yaml": ["oslo", "bergen"], "south.yaml": ["rome"]}.items():
+        lines = "".join(f"  {name}: {{api_base_url: 'https://{name}.example/'}}\n" for name in names)
+        (three / file).write_text(f"include: [common.yaml]\ncommunities:\n{lines}")
+
+    found = {}
+    for file in ("north.yaml", "south.yaml"):
+        monkeypatch.setenv("IDEAS_CONFIG", file)
+        defs = build_defs()
+        keys = defs.resolve_asset_graph().get_all_asset_keys()
+        found[file] = {key.path[0] for key in keys}, {job.name for job in defs.jobs or ()}
+
+    assert found["north.yaml"][0] == {"oslo", "bergen"}
+    assert found["south.yaml"] == ({"rome"}, {"nightly_sync", "weekly_full"})
+    assert "oslo__nightly_sync" in found["north.yaml"][1]
