@@ -30,6 +30,8 @@ _log = logger(__name__)
 # A full sync of a large community takes hours. A run that waits for longer would only meet the next night's run.
 _LONGEST_WAIT = 6 * 3600.0
 _SECONDS_BETWEEN_MESSAGES = 60.0
+_ENDING_SECONDS = 0.1
+_LAST_HEARTBEAT_SECONDS = 10.0
 _HEARTBEATS = 12  # per patience: some of them may be late or lost
 
 _NOW = sa.func.clock_timestamp()
@@ -107,9 +109,10 @@ class RunLockRow:
             yield held.fence
         finally:
             held.ended.set()
-            beating.join(self._patience)
+            beating.join(_LAST_HEARTBEAT_SECONDS)
             self._held = None
-            self._release(held)
+            if not beating.is_alive():  # else it waits for a server that does not answer, and so would this thread
+                self._release(held)
 
     def holder(self) -> str | None:
         """The run that holds the lock, on whatever machine; None if none does."""
@@ -140,8 +143,13 @@ class RunLockRow:
         connection = self._database.own_connection()
         try:
             ends, next_message = time.monotonic() + timeout, 0.0
+            frozen: str | None = None
             while not self._try(connection):
-                if self._end_frozen_holder(connection, say):
+                if ended := self._end_frozen_holder(connection):
+                    if ended != frozen:  # the server takes a moment to end its sessions
+                        say(f"{ended}. This run takes its API account over.")
+                    frozen = ended
+                    time.sleep(_ENDING_SECONDS)
                     continue
                 now = time.monotonic()
                 if now >= ends:
@@ -177,20 +185,17 @@ class RunLockRow:
         with self._database.errors():
             return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self._key))))
 
-    def _end_frozen_holder(self, connection: sa.Connection, say: Callable[[str], None]) -> bool:
-        """End the sessions of a holder that gives no sign of life. Whether there were such sessions."""
+    def _end_frozen_holder(self, connection: sa.Connection) -> str | None:
+        """End the sessions of a holder that gives no sign of life; what to say of it, if there were such sessions."""
         with self._database.errors():
             age = connection.scalar(sa.select(_AGE).where(self._mine))
             if age is None or age < self._patience:
-                return False
+                return None
             who = self._who()
             values = {"account": self._database.account, "age": self._patience}
             if not connection.scalar(_END_SESSIONS, values):
-                return False
-        what = f"{who} has given no sign of life for {duration(float(age))}. This run takes its API account over."
-        _log.warning("%s", what)
-        say(what)
-        return True
+                return None
+        return f"{who} has given no sign of life for {duration(self._patience)}"
 
     def _who(self) -> str:
         row = self._database.execute(sa.select(ACCOUNTS.c.holder, ACCOUNTS.c.held_since).where(self._mine))
