@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _COMMUNITY = "ideas_pipeline.community"
+_COMMAND = re.compile(r"\bideas-pipeline (?:(?:absences|contract|rejects) )?[a-z]+(?:-[a-z]+)*")
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 
@@ -62,6 +64,11 @@ def load_settings() -> Settings:
 def which(settings: Settings) -> dict[str, Any]:
     """The community for the output of ``--json``, if it is one of a file of communities."""
     return {"community": settings.community} if settings.file else {}
+
+
+def for_community(text: str, settings: Settings) -> str:
+    """A text whose commands name the community, if it is one of a file: without that, they can be for another one."""
+    return _COMMAND.sub(rf"\g<0> --community {settings.community}", text) if settings.file else text
 
 
 def check_confirmation(*, as_json: bool, confirmed: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -132,6 +132,11 @@ def look(settings: Settings) -> Seen:
     holder, holder_known = _holder(settings, contract)
     with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
         report = _report(tx, settings, contract, holder, holder_known=holder_known)
+        report = replace(
+            report,
+            summary=options.for_community(report.summary, settings),
+            findings=[replace(one, do=options.for_community(one.do, settings)) for one in report.findings],
+        )
         return Seen(settings.community, place(warehouse.url), contract.order(), holder, report)
 
 

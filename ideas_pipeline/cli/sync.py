@@ -131,7 +131,7 @@ def run(
     if as_json:
         print(json.dumps(options.which(settings) | _shown(result, url), indent=2))
     else:
-        _print(result, url)
+        _print(settings, result, url)
         if for_newcomers and rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
             _print_first_query(url, settings.community)
     if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
@@ -151,7 +151,7 @@ def _shown(result: RunResult, url: sa.URL) -> dict[str, object]:
     }
 
 
-def _print(result: RunResult, url: sa.URL) -> None:
+def _print(settings: Settings, result: RunResult, url: sa.URL) -> None:
     from ideas_pipeline.cli.output import console, place, problem, table
 
     headers = ["stream", "scopes", "requests", "seen", "inserted", "updated", "unchanged", "rejected", "complete?"]
@@ -160,32 +160,34 @@ def _print(result: RunResult, url: sa.URL) -> None:
     ]
     out = console()
     out.print(table(headers, rows))
+
+    def say(text: str) -> None:
+        out.print(options.for_community(text, settings))
+
     for s in result.streams:
         if s.reason:
-            out.print(problem(s.stream, s.verdict, s.reason))
+            say(problem(s.stream, s.verdict, s.reason))
         if s.counts.absent:
-            out.print(
-                f"{s.stream}: {s.counts.absent:,} rows were deleted at the source, and are marked in _deleted_at."
-            )
+            say(f"{s.stream}: {s.counts.absent:,} rows were deleted at the source, and are marked in _deleted_at.")
         if s.counts.held:
             held = f"{s.stream}: {s.counts.held:,} rows are absent, too many at once to be marked as deleted"
-            out.print(f"{held}. Check them: ideas-pipeline absences list")
+            say(f"{held}. Check them: ideas-pipeline absences list")
         if s.counts.rejected:
-            out.print(f"{s.stream}: {s.counts.rejected:,} records were rejected: ideas-pipeline rejects list")
+            say(f"{s.stream}: {s.counts.rejected:,} records were rejected: ideas-pipeline rejects list")
         if s.counts.rejected_embedded:
             what = f"{s.counts.rejected_embedded:,} rows within records could not be typed"
-            out.print(f"{s.stream}: {what}: ideas-pipeline rejects list")
+            say(f"{s.stream}: {what}: ideas-pipeline rejects list")
         if s.counts.rejected_values:
             what = f"{s.counts.rejected_values:,} values could not be typed, and are null in their rows"
-            out.print(f"{s.stream}: {what}: ideas-pipeline rejects list")
+            say(f"{s.stream}: {what}: ideas-pipeline rejects list")
         if s.counts.replaced:
             what = f"{s.counts.replaced:,} characters in the responses were broken, and are \ufffd in the rows"
-            out.print(f"{s.stream}: {what}: the API cut texts, or sends another encoding than it says")
+            say(f"{s.stream}: {what}: the API cut texts, or sends another encoding than it says")
     if result.verdict != "complete":
-        out.print(f"What was read is loaded. Sync again; if the result is {result.verdict} again: ideas-pipeline check")
+        say(f"What was read is loaded. Sync again; if the result is {result.verdict} again: ideas-pipeline check")
     elif not (result.changed or result.counts.rejected or result.counts.rejected_values):
-        out.print("Nothing changed: the warehouse was already up to date.")
-    out.print(f"Warehouse: {place(url)}")
+        say("Nothing changed: the warehouse was already up to date.")
+    say(f"Warehouse: {place(url)}")
 
 
 def _print_first_query(url: sa.URL, community: str) -> None:

@@ -16,9 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from ideas_pipeline.cli.main import COMMANDS, main
+from ideas_pipeline.cli.options import for_community
 from ideas_pipeline.cli.several import Done
 from ideas_pipeline.cli.sync_all import _print as print_all
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import COMMAND, QUICK, environment, ideas_pipeline
@@ -194,6 +196,29 @@ def test_the_rows_of_all_say_what_happened(capsys: pytest.CaptureFixture[str]) -
         "c failed: first second",
         "What needs attention: ideas-pipeline status",
     ]
+
+
+def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
+    (tmp_path / "ideas_pipeline.yaml").write_text("communities: {acme: {client_id: i, client_secret: {env: S}}, b: }\n")
+    shown = ideas_pipeline("status", "--community", "acme", folder=tmp_path, S="secret").stdout
+    assert shown.startswith("Nothing was synced yet. Run: ideas-pipeline sync --community acme\n")
+    shown = ideas_pipeline("status", "--all", folder=tmp_path, S="secret").stdout
+    assert "acme: Nothing was synced yet. Run: ideas-pipeline sync --community acme\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Check them: ideas-pipeline absences list", "Check them: ideas-pipeline absences list --community acme"),
+        ("Run `ideas-pipeline sync`; if it stays,", "Run `ideas-pipeline sync --community acme`; if it stays,"),
+        ("ideas-pipeline sync --full.", "ideas-pipeline sync --community acme --full."),
+        ("ideas-pipeline grant-analyst ada", "ideas-pipeline grant-analyst --community acme ada"),
+    ],
+)
+def test_the_commands_in_a_text_get_the_community(text: str, expected: str) -> None:
+    settings = Settings(community="acme")
+    assert for_community(text, settings) == text
+    assert for_community(text, settings.read_from(Path("ideas_pipeline.yaml"), {})) == expected
 
 
 # Those that are for no configured community.
