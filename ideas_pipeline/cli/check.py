@@ -54,10 +54,10 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
 
     settings = options.load_settings()
     if settings.simulated:
+        missing, do = options.without_client(settings)
         raise SettingsError(
-            f"there is no API to check: {settings.named('client_id')} and {settings.named('client_secret')} are not"
-            " set. Run `ideas-pipeline init`, or run `ideas-pipeline simulate` in another terminal and paste the lines"
-            " that it prints."
+            f"there is no API to check: {missing}. {do}, or run `ideas-pipeline simulate` in another terminal and paste"
+            " the lines that it prints."
         )
     override = contract or settings.contract
     expected = load_fitting_contract(override)

@@ -71,9 +71,10 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     settings = options.load_settings()
     exchanges = [exchange for source in sources for exchange in read_file(source)]
     if not exchanges and (settings.simulated or not requests):
+        missing, do = options.without_client(settings)
         raise SettingsError(
-            f"There is nothing to look at: {settings.named('client_id')} and {settings.named('client_secret')} are not"
-            " set, and there is no --from. Run `ideas-pipeline init`, or name a file that shows the API with --from."
+            f"There is nothing to look at: {missing}, and there is no --from. {do}, or name a file that shows the API"
+            " with --from."
         )
     file = file or settings.contract or _default_file(settings)
     before = write.present_text(file)

@@ -71,6 +71,14 @@ def for_community(text: str, settings: Settings) -> str:
     return _COMMAND.sub(rf"\g<0> --community {settings.community}", text) if settings.file else text
 
 
+def without_client(settings: Settings) -> tuple[str, str]:
+    """What is missing for a community without an API client, and what to do, each the begin of a sentence."""
+    if settings.file is None:
+        return "IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET are not set", "Run `ideas-pipeline init`"
+    where = f"{settings.community} in {settings.file}"
+    return f"client_id and client_secret of {where} are not set", f"Write them at {where}"
+
+
 def check_confirmation(*, as_json: bool, confirmed: bool) -> None:
     """Raise UsageError if the command must ask for confirmation, but its output is for a machine."""
     if as_json and not confirmed:

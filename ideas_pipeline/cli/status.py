@@ -166,12 +166,16 @@ def _report(
     running = is_running(known.unfinished, holder=holder, holder_known=holder_known, now=now)
     if not (known.streams or known.unfinished or holder):
         # In another folder than that of .env, an empty warehouse must not be taken for one's own.
-        do = _NOT_CONFIGURED if settings.simulated else "Run: ideas-pipeline sync"
+        do = _not_configured(settings) if settings.simulated else "Run: ideas-pipeline sync"
         return Report(now, "empty", f"Nothing was synced yet. {do}", [], [], known, running)
     findings = community_findings(tx, contract, expectations_of(settings), known, running=running, now=now)
     notes = list(_notes(known, settings.timezone, holder, running=running, now=now))
     verdict, summary = _verdict(contract.order(), findings, known, now)
     return Report(now, verdict, summary, findings, notes, known, running)
+
+
+def _not_configured(settings: Settings) -> str:
+    return _NOT_CONFIGURED if settings.file is None else f"{'. '.join(options.without_client(settings))}."
 
 
 def _verdict(streams: Sequence[str], findings: list[Finding], known: State, now: datetime) -> tuple[str, str]:

@@ -82,10 +82,8 @@ def configured() -> tuple[Settings, Contract]:
 
     settings = options.load_settings()
     if settings.simulated:
-        raise SettingsError(
-            f"{settings.named('client_id')} and {settings.named('client_secret')} are not set. "
-            "Run `ideas-pipeline init`, or `ideas-pipeline demo` for a simulated community."
-        )
+        missing, do = options.without_client(settings)
+        raise SettingsError(f"{missing}. {do}, or run `ideas-pipeline demo` for a simulated community.")
     return settings, load_fitting_contract(settings.contract)
 
 

@@ -206,6 +206,14 @@ def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
     assert "acme: Nothing was synced yet. Run: ideas-pipeline sync --community acme\n" in shown
 
 
+@pytest.mark.parametrize("command", ["sync", "check", "fit", "status"])
+def test_without_an_api_client_the_place_in_the_file_is_named(command: str, tmp_path: Path) -> None:
+    (tmp_path / "ideas_pipeline.yaml").write_text("communities: {acme: }\n")
+    done = ideas_pipeline(command, folder=tmp_path)
+    assert "client_id and client_secret of acme in ideas_pipeline.yaml are not set" in done.stdout + done.stderr
+    assert "Write them at acme in ideas_pipeline.yaml" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
