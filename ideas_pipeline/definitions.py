@@ -14,18 +14,12 @@ import dagster as dg
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 
-from ideas_pipeline.defs.alert_sensors import alert_sensors, invalid_sensor
-from ideas_pipeline.defs.assets import community_assets
-from ideas_pipeline.defs.checks import community_checks
+from ideas_pipeline.defs.alert_sensors import invalid_sensor
+from ideas_pipeline.defs.community import community_defs
 from ideas_pipeline.defs.configuration import Community, Loaded, Snapshot, as_text, load
-from ideas_pipeline.defs.freshness import freshness_sensor
-from ideas_pipeline.defs.jobs import job_names, jobs, of, schedules
-from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
-from ideas_pipeline.defs.marts import following, marts, report
+from ideas_pipeline.defs.jobs import job_names
 from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.defs.run_repository import CommunityAtATime
-from ideas_pipeline.defs.second_try import second_try_schedules
-from ideas_pipeline.defs.specs import SIMULATED
 from ideas_pipeline.logs import logger
 
 _KEY = "ideas_pipeline/configuration"
@@ -57,7 +51,7 @@ def _built_from(
     opened = {**resources(communities), **(resource_overrides or {})}
     # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
     common: dict[str, Any] = {"resources": opened, "executor": dg.in_process_executor}
-    parts = [_community_defs(community, loaded, common) for community in communities]
+    parts = [community_defs(community, loaded, common) for community in communities]
     return dg.Definitions(
         assets=[asset for part in parts for asset in part.assets or ()],
         asset_checks=[check for part in parts for check in part.asset_checks or ()],
@@ -69,28 +63,6 @@ def _built_from(
         ],
         **common,
         metadata=_about(communities, invalid),
-    )
-
-
-def _community_defs(community: Community, loaded: Loaded, common: dict[str, Any]) -> dg.Definitions:
-    if community.settings.simulated:
-        logger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
-        *sources(community),
-        *community_assets(community),
-        *([idea_history(community)] if WRITER in community.contract.streams else []),
-        marts(community),
-        report(community),
-    ]
-    checks = community_checks(community)
-    own = dg.Definitions(assets=assets, asset_checks=checks, jobs=jobs(community), **common)
-    return dg.Definitions(
-        assets=assets,
-        asset_checks=checks,
-        # Resolved here: Dagster would look for the assets of each job among those of all communities.
-        jobs=[own.resolve_job_def(name) for name in of(community)],
-        schedules=[*schedules(community), *second_try_schedules(community)],
-        sensors=[following(community), freshness_sensor(community), *alert_sensors(community, loaded)],
     )
 
 

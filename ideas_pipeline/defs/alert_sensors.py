@@ -28,18 +28,18 @@ _OFF = "No alert is sent: set IDEAS_ALERT_WEBHOOK, or IDEAS_SMTP_URL and IDEAS_A
 T = TypeVar("T")
 
 
-def alert_sensors(community: Community, loaded: Loaded) -> list[dg.SensorDefinition]:
+def alert_sensors(community: Community, loaded: Loaded | None) -> list[dg.SensorDefinition]:
     """The sensors. They run from the start if an address for alerts is configured.
 
     Args:
         community: the community.
-        loaded: what the definitions are built from.
+        loaded: what the definitions are built from; None if that cannot be compared with our files.
     """
     to = outlets(community.settings)
     return [
         _failure_sensor(community, to),
         _staleness_sensor(community, to),
-        _configuration_sensor(community, loaded, to),
+        *([_configuration_sensor(community, loaded, to)] if loaded else []),
     ]
 
 

@@ -137,6 +137,11 @@ def load() -> tuple[list[Community], dict[str, str]]:
     return communities, {name: str(error) for name, error in errors.items()}
 
 
+def community_of(settings: Settings) -> Community:
+    """The community of settings that come from elsewhere. Raises ContractError."""
+    return _community(settings, load_fitting_contract(settings.contract), is_alone=False, shared={})
+
+
 def as_text(communities: Sequence[Community]) -> str:
     """The configuration as a text, without secrets. Contracts that are alike are in it once."""
     contracts: dict[str, str] = {}

@@ -115,9 +115,9 @@ def test_a_run_builds_the_definitions_of_its_community_alone(three: Path, monkey
         monkeypatch.delenv("GLOBEX_ID")
         (three / "initech.yaml").write_text("limits: wrong")
         built: list[str] = []
-        build = definitions._community_defs
+        build = definitions.community_defs
         monkeypatch.setattr(
-            definitions, "_community_defs", lambda one, *rest: (built.append(one.name), build(one, *rest))[1]
+            definitions, "community_defs", lambda one, *rest: (built.append(one.name), build(one, *rest))[1]
         )
 
         in_run = reconstruct_repository_def_from_pointer(POINTER, loaded.repository_load_data)
