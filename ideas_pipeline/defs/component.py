@@ -40,9 +40,11 @@ class IdeasCommunity(dg.Component):
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
-        given = attributes.model_dump(exclude_unset=True) if attributes else {}
-        try:
-            settings = Settings.model_validate(context.resolution_context.resolve_value(given))
+        given = context.resolution_context.resolve_value(
+            attributes.model_dump(exclude_unset=True) if attributes else {}
+        )
+        try:  # two communities in one state folder would overwrite each other's tokens
+            settings = Settings.model_validate({"state_dir": f".ideas/{given.get('community')}", **given})
         except ValidationError as error:
             wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
             known = Settings.model_fields

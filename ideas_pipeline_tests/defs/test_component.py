@@ -33,7 +33,7 @@ def acme(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
         monkeypatch.delenv(f"IDEAS_{name}")
     monkeypatch.setenv("ACME_ID", simulator.client_id)
     monkeypatch.setenv("ACME_SECRET", simulator.client_secret)
-    return {"community": "acme", "api_base_url": simulator.base_url, "state_dir": ".ideas/acme", **ACCOUNT}
+    return {"community": "acme", "api_base_url": simulator.base_url, **ACCOUNT}
 
 
 def written(project: DefsFolderSandbox, *communities: dict[str, Any]) -> dg.Definitions:
@@ -49,7 +49,7 @@ def written(project: DefsFolderSandbox, *communities: dict[str, Any]) -> dg.Defi
 def test_two_communities_of_a_project_share_the_resource_and_one_runs(
     project: DefsFolderSandbox, acme: dict[str, Any], instance: dg.DagsterInstance
 ) -> None:
-    globex = {**acme, "community": "globex", "state_dir": ".ideas/globex", "timezone": "Europe/Madrid"}
+    globex = {**acme, "community": "globex", "timezone": "Europe/Madrid"}
 
     defs = written(project, acme, globex)
 
@@ -61,6 +61,8 @@ def test_two_communities_of_a_project_share_the_resource_and_one_runs(
         instance=instance, asset_selection=[dg.AssetKey(["acme", "challenges"])]
     )
     assert done.success
+    assert Path(".ideas/acme/warehouse.db").exists()
+    assert not Path(".ideas/globex").exists()
 
 
 @pytest.mark.parametrize(
