@@ -33,7 +33,7 @@ demo: $(READY)
 # More processes than a small machine has cores, because some tests wait, for Dagster's daemon, for example. Tests of one
 # file share its fixtures, so one process runs them.
 test: $(DEV)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
