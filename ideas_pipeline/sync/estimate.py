@@ -17,7 +17,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 # A run of fewer requests does not show how fast the API responds.
 _TELLING = 20
 # Assumed seconds from a request to its response, without such a run.
-RESPONSE_SECONDS = 0.3
+_RESPONSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +148,24 @@ def pages_of(spec: Stream, rows: int) -> int:
 def _time(costs: list[StreamCost], paces: dict[str, float | None], limits: Limits) -> tuple[float, str]:
     """Seconds, and what decides them: the slowest of the contract's limits and the API's own pace."""
     requests = sum(c.requests for c in costs)
-    assumed = RESPONSE_SECONDS / limits.concurrency
-    responded = sum(c.requests * (paces[c.stream] or assumed) for c in costs)
-    if any(paces.values()):
-        return time_of(requests, responded, "as fast as the API responded in the last runs", limits)
-    reason = f"{limits.concurrency} at a time, if a response takes {RESPONSE_SECONDS:g} seconds"
-    return time_of(requests, responded, reason, limits)
+    if not any(paces.values()):
+        return assumed_time(requests, limits)
+    responded = sum(c.requests * (paces[c.stream] or _assumed_pace(limits)) for c in costs)
+    return _slowest(requests, responded, "as fast as the API responded in the last runs", limits)
 
 
-def time_of(requests: int, responded: float, because: str, limits: Limits) -> tuple[float, str]:
+def assumed_time(requests: int, limits: Limits) -> tuple[float, str]:
+    """Seconds that requests to an API of unknown pace take, and what decides them, in words."""
+    because = f"{limits.concurrency} at a time, if a response takes {_RESPONSE_SECONDS:g} seconds"
+    return _slowest(requests, requests * _assumed_pace(limits), because, limits)
+
+
+def _assumed_pace(limits: Limits) -> float:
+    """Seconds per request."""
+    return _RESPONSE_SECONDS / limits.concurrency
+
+
+def _slowest(requests: int, responded: float, because: str, limits: Limits) -> tuple[float, str]:
     """How long requests take, and what decides that.
 
     Args:

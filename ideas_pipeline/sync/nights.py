@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from ideas_pipeline.contract.model import Contract, Limits, Stream
+from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.probe.step import Size
-from ideas_pipeline.sync.estimate import RESPONSE_SECONDS, pages_of, time_of, two_sweeps
+from ideas_pipeline.sync.estimate import assumed_time, pages_of, two_sweeps
 
 _HOURS = 24
 
@@ -65,14 +65,10 @@ def estimate_nights(contract: Contract, sizes: Mapping[str, Size], verify_days: 
     if per_night is not None and always + share > per_night:
         share = max(per_night - always, 0)
         within = ceil(in_turn / share) if share else None
-    return Nights(_work(first, limits), _work(always + share, limits), within)
+    quiet = always + share
+    return Nights(Work(first, *assumed_time(first, limits)), Work(quiet, *assumed_time(quiet, limits)), within)
 
 
 def _shows_changes(spec: Stream) -> bool:
     """Whether the parents of the stream's lists show that a list has not changed."""
     return bool(spec.each and spec.each.changed_when)
-
-
-def _work(requests: int, limits: Limits) -> Work:
-    pace = f"{limits.concurrency} at a time, if a response takes {RESPONSE_SECONDS:g} seconds"
-    return Work(requests, *time_of(requests, requests * RESPONSE_SECONDS / limits.concurrency, pace, limits))
