@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ideas_pipeline.probe.step import Step
     from ideas_pipeline.settings import Settings
-    from ideas_pipeline.sync.nights import Nights
+    from ideas_pipeline.sync.nights import SyncCosts
 
 # A person waits for the check, so an API that cannot be reached is reported soon.
 _ATTEMPTS, _SECONDS = 2, 60
@@ -70,16 +70,16 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
     sizes = {step.name: step.size for step in steps if step.size}
-    nights = estimate_nights(expected, sizes, settings.verify_days)
+    costs = estimate_nights(expected, sizes, settings.verify_days)
     if as_json:
         shown = options.which(settings) | _as_json(steps, assumed, confirmed, base_url, code)
-        shown["estimate"] = asdict(nights) if nights else None
+        shown["estimate"] = asdict(costs) if costs else None
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         _print(console(), steps, verbose)
         _print_assumed(console(), assumed, confirmed, verbose)
-        if nights:
-            _print_estimate(console(), nights, settings)
+        if costs:
+            _print_estimate(console(), costs, settings)
     raise click.exceptions.Exit(code)
 
 
@@ -176,17 +176,17 @@ def _print_assumed(out: Console, assumed: list[str], confirmed: list[str], verbo
                 out.print(f"  {place}", soft_wrap=True)
 
 
-def _print_estimate(out: Console, nights: Nights, settings: Settings) -> None:
+def _print_estimate(out: Console, costs: SyncCosts, settings: Settings) -> None:
     from ideas_pipeline.times import duration
 
     out.print()
     out.print("Estimated from first pages and the counts of parents:")
-    for what, work in (("The first sync", nights.first), ("A night without a change", nights.quiet)):
+    for what, work in (("The first sync", costs.first), ("A night without a change", costs.quiet)):
         out.print(f"  {what}: about {work.requests:,} requests and {duration(work.seconds)} ({work.because}).")
     name = settings.named("verify_days")
-    if nights.verified_within == settings.verify_days:
+    if costs.verified_within == settings.verify_days:
         out.print(f"  Every list is read again within {settings.verify_days} nights ({name}).")
         return
-    within = f"within {nights.verified_within:,} nights" if nights.verified_within else "never"
+    within = f"within {costs.verified_within:,} nights" if costs.verified_within else "never"
     out.print(f"  Every list is read again {within}, not within {settings.verify_days} ({name}):")
     out.print("  the contract's limit of requests per hour allows no more. One list of all rows needs fewer requests.")

@@ -23,7 +23,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Nights:
+class SyncCosts:
     """What syncs cost.
 
     Attributes:
@@ -37,7 +37,7 @@ class Nights:
     verified_within: int | None
 
 
-def estimate_nights(contract: Contract, sizes: Mapping[str, Size], verify_days: int) -> Nights | None:
+def estimate_nights(contract: Contract, sizes: Mapping[str, Size], verify_days: int) -> SyncCosts | None:
     """Estimate the cost of a first sync and of a quiet night.
 
     Args:
@@ -66,7 +66,7 @@ def estimate_nights(contract: Contract, sizes: Mapping[str, Size], verify_days: 
         share = max(per_night - always, 0)
         within = ceil(in_turn / share) if share else None
     quiet = always + share
-    return Nights(Work(first, *assumed_time(first, limits)), Work(quiet, *assumed_time(quiet, limits)), within)
+    return SyncCosts(Work(first, *assumed_time(first, limits)), Work(quiet, *assumed_time(quiet, limits)), within)
 
 
 def _shows_changes(spec: Stream) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.probe.step import Size
-from ideas_pipeline.sync.nights import Nights, estimate_nights
+from ideas_pipeline.sync.nights import SyncCosts, estimate_nights
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 
 # 20 challenges, 2,000 ideas, 10,000 comments, 30,000 votes, 3,000 users, pages of 100.
@@ -28,7 +28,7 @@ def limited(**limits: Any) -> Contract:
     )
 
 
-def estimated(contract: Contract, sizes: Mapping[str, Size] = SIZES, days: int = 14) -> Nights:
+def estimated(contract: Contract, sizes: Mapping[str, Size] = SIZES, days: int = 14) -> SyncCosts:
     nights = estimate_nights(contract, sizes, days)
     assert nights is not None
     return nights
