@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations`: Dagster needs the type of `context` itself, not its name as a string.
 from datetime import UTC, datetime
-from functools import partial
 
 import dagster as dg
 
@@ -28,7 +27,7 @@ FULL = {"ideas_pipeline/mode": "full"}
 
 
 def community_assets(community: Community) -> list[dg.AssetsDefinition]:
-    """The assets of the community's streams, each after the streams that tell its lists."""
+    """The assets of the community's streams, each after the streams that name its lists."""
     return [_stream_asset(community, stream) for stream in community.contract.order()]
 
 
@@ -102,11 +101,7 @@ def _stream_spec(community: Community, stream: str, *, has_days: bool) -> dg.Ass
         kinds=["api"],
         metadata={
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
-            **{
-                name: community.once(name, partial(column_schema, TABLES[table], parts[table]))
-                for table in embedded
-                for name in [f"columns of {table}"]
-            },
+            **{f"columns of {name}": column_schema(community, TABLES[name], parts[name]) for name in embedded},
         },
     )
 

@@ -66,10 +66,7 @@ def asset_spec(
         tags=tags(settings),
         metadata={
             "dagster/table_name": table.name,
-            "dagster/column_schema": community.once(
-                f"columns of {table.name}",
-                lambda: column_schema(table, lineage.deps_by_column if lineage else {}),
-            ),
+            "dagster/column_schema": column_schema(community, table, lineage.deps_by_column if lineage else {}),
             **own,
         },
         **more,
@@ -91,9 +88,14 @@ def tags(settings: Settings) -> dict[str, str]:
     return {"ideas_pipeline/simulated": "true"} if settings.simulated else {}
 
 
-def column_schema(table: sa.Table, made_of: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:
+def column_schema(
+    community: Community, table: sa.Table, made_of: Mapping[str, Sequence[dg.TableColumnDep]]
+) -> dg.TableSchema:
     """The columns of a table. ``made_of``: what each column is made of."""
-    return dg.TableSchema(columns=[_column(c, made_of.get(c.name, ())) for c in table.columns])
+    return community.once(
+        f"columns of {table.name}",
+        lambda: dg.TableSchema(columns=[_column(c, made_of.get(c.name, ())) for c in table.columns]),
+    )
 
 
 def _column(column: sa.Column[Any], made_of: Sequence[dg.TableColumnDep]) -> dg.TableColumn:
