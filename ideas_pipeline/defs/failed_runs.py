@@ -10,7 +10,7 @@ import dagster as dg
 from ideas_pipeline.alerts.messages import FailedRun
 from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.failures import FINDINGS
-from ideas_pipeline.defs.jobs import of
+from ideas_pipeline.defs.jobs import names_of_jobs
 from ideas_pipeline.defs.second_try import DAGSTER_RETRIES, second_try_of
 
 _AT_ONCE = 50
@@ -80,7 +80,7 @@ def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun, community:
 def _runs_community(run: dg.DagsterRun, community: Community) -> bool:
     """Whether the run is one of the community's jobs, or one of selected assets, some of which are the community's."""
     if not run.job_name.startswith(_SELECTED_ASSETS):
-        return run.job_name in of(community)
+        return run.job_name in names_of_jobs(community)
     keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
     return any(key.path[0] == community.name for key in keys)
 

@@ -24,8 +24,8 @@ COMMUNITY = "ideas_pipeline/community"
 
 def jobs(community: Community) -> list[UnresolvedAssetJobDefinition]:
     """The two jobs. They differ in one tag, which makes a run read every scope.
-    Each run has the community and the version of its
-    configuration as tags.
+
+    Each run has the community and the version of its configuration as tags.
     """
     tags = {COMMUNITY: community.name, "ideas_pipeline/configuration": community.version}
     tables = [*community.contract.order(), *MARTS, REPORT]
@@ -47,7 +47,7 @@ def jobs(community: Community) -> list[UnresolvedAssetJobDefinition]:
 
 
 def schedules(community: Community) -> list[dg.ScheduleDefinition]:
-    """The schedules at IDEAS_SCHEDULE_HOUR: the weekly job on IDEAS_FULL_WEEKDAY, the nightly one on other days."""
+    """The schedules at the configured time: the weekly job on IDEAS_FULL_WEEKDAY, the nightly one on other days."""
     settings = community.settings
     weekdays = get_args(Weekday)  # in cron's order: Sunday is 0
     full = weekdays.index(settings.full_weekday)
@@ -77,6 +77,6 @@ def job_names(community: str, *, is_alone: bool) -> list[str]:
     return [thing_name(community, job, is_alone=is_alone) for job in (NIGHTLY, WEEKLY)]
 
 
-def of(community: Community) -> list[str]:
+def names_of_jobs(community: Community) -> list[str]:
     """The names of the community's jobs."""
     return job_names(community.name, is_alone=community.is_alone)

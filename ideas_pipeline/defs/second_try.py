@@ -8,7 +8,7 @@ import dagster as dg
 
 from ideas_pipeline.app import open_warehouse
 from ideas_pipeline.defs.configuration import Community
-from ideas_pipeline.defs.jobs import COMMUNITY, of
+from ideas_pipeline.defs.jobs import COMMUNITY, names_of_jobs
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.times import at_clock_time, clock_time_between, on_the_clock
@@ -33,7 +33,7 @@ _SCHEDULED = "dagster/schedule_name"
 
 def second_try_schedules(community: Community) -> list[dg.ScheduleDefinition]:
     """One schedule per job, enabled by default. It skips unless a scheduled run has failed."""
-    return [_second_try(community, job) for job in of(community)]
+    return [_second_try(community, job) for job in names_of_jobs(community)]
 
 
 def _second_try(community: Community, job: str) -> dg.ScheduleDefinition:
@@ -137,7 +137,7 @@ def _why_not(instance: dg.DagsterInstance, community: Community, run: dg.Dagster
         return f"{subject} did not fail."
     if RETRY_OF in run.tags:
         return f"{subject} was the second try itself."
-    if run.job_name not in of(community) or _SCHEDULED not in run.tags:
+    if run.job_name not in names_of_jobs(community) or _SCHEDULED not in run.tags:
         return f"{subject} was not started by a schedule."
     if run.tags.get(DAGSTER_RETRIES) == "true":
         return f"Dagster itself starts the run {run.run_id} again."
@@ -165,7 +165,7 @@ def _latest(instance: dg.DagsterInstance, community: Community) -> dg.RunRecord 
     """The most recently created run of either job of the community; None if there is none."""
     newest = [
         record
-        for job in of(community)
+        for job in names_of_jobs(community)
         for record in instance.get_run_records(dg.RunsFilter(job_name=job), limit=_RUNS)
         # A community that is alone in another code location has jobs of the same names. Older runs have no such tag.
         if record.dagster_run.tags.get(COMMUNITY, community.name) == community.name
