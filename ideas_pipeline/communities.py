@@ -63,29 +63,6 @@ def load_communities() -> dict[str, Settings]:
     return found
 
 
-def sound_communities() -> tuple[dict[str, Settings], dict[str, SettingsError]]:
-    """The settings of every community without a problem, by name, and what is wrong with each other one.
-
-    Raises:
-        SettingsError: a problem concerns all communities, or there is no file and the only one has a problem.
-    """
-    written = read_env_file()
-    file = config_file(written)
-    if file is None:
-        settings = from_environment(written)
-        return {settings.community: settings}, {}
-    communities, variables = _read(file)
-    found, problems = _load(file, communities, variables)
-    if of_all := [sentence for concerned, sentence in problems if not concerned]:
-        raise SettingsError(*of_all)
-    unsound = {
-        name: SettingsError(*sentences)
-        for name in communities
-        if (sentences := [sentence for concerned, sentence in problems if name in concerned])
-    }
-    return {name: settings for name, settings in found.items() if name not in unsound}, unsound
-
-
 def load_settings(community: str | None = None) -> Settings:
     """The settings of one community.
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from ideas_pipeline.communities import load_settings, sound_communities
+from ideas_pipeline.communities import each_community, load_settings
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ContractError, SettingsError
 from ideas_pipeline.settings import Settings, read_env_file
@@ -107,10 +107,9 @@ def load() -> tuple[list[Community], dict[str, str]]:
         SettingsError: a problem concerns all communities, or none is valid.
         ContractError: the contract of the only community is invalid.
     """
-    found, unsound = sound_communities()
-    names = [*found, *unsound]
+    each = each_community()
     words: dict[str, str] = {}
-    for name in names:
+    for name in each:
         other = words.setdefault(_without_dashes(name).casefold(), name)
         if other != name:
             raise SettingsError(
@@ -119,8 +118,11 @@ def load() -> tuple[list[Community], dict[str, str]]:
     contracts: dict[Path | None, Contract] = {}
     shared: dict[str, dict[str, Any]] = {}
     communities = []
-    errors: dict[str, SettingsError | ContractError] = {**unsound}
-    for name, settings in found.items():
+    errors: dict[str, SettingsError | ContractError] = {}
+    for name, settings in each.items():
+        if isinstance(settings, SettingsError):
+            errors[name] = settings
+            continue
         try:
             if settings.contract not in contracts:
                 contracts[settings.contract] = load_fitting_contract(settings.contract)
@@ -129,9 +131,9 @@ def load() -> tuple[list[Community], dict[str, str]]:
             continue
         contract = contracts[settings.contract]
         alike = shared.setdefault(_contract_text(contract), {})
-        communities.append(_community(settings, contract, is_alone=len(names) == 1, shared=alike))
-    if errors and len(names) == 1:
-        raise errors[names[0]]
+        communities.append(_community(settings, contract, is_alone=len(each) == 1, shared=alike))
+    if errors and len(each) == 1:
+        raise next(iter(errors.values()))
     if errors and not communities:
         raise SettingsError(*map(str, errors.values()))
     return communities, {name: str(error) for name, error in errors.items()}
