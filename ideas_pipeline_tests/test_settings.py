@@ -9,7 +9,7 @@ import pytest
 from ideas_pipeline.communities import load_settings
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import SettingsError
-from ideas_pipeline.settings import Settings, variable
+from ideas_pipeline.settings import SAFE_TO_SHOW, Settings, variable
 from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.processes import run
 
@@ -170,6 +170,12 @@ def test_an_unknown_name_in_the_file_is_an_error_and_in_the_environment_another_
     assert load_settings().community == "community"
     write_env("IDEAS_OF_MARCH=1\n")
     assert "IDEAS_OF_MARCH in .env is not a setting" in problem()
+
+
+def test_a_setting_that_no_repr_shows_is_quoted_in_no_error_either():
+    known = Settings.model_fields.items()
+    hidden = {name for name, field in known if not field.repr or "SecretStr" in str(field.annotation)}
+    assert hidden == Settings.model_fields.keys() - SAFE_TO_SHOW
 
 
 def test_no_secret_is_in_a_repr_or_an_error(monkeypatch):

@@ -21,24 +21,13 @@ from pydantic import SecretStr
 from ideas_pipeline.communities import each_community, load_settings
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ContractError, SettingsError
-from ideas_pipeline.settings import Settings, read_env_file
+from ideas_pipeline.settings import SAFE_TO_SHOW, Settings, read_env_file
 from ideas_pipeline.sync.contract_fit import load_fitting_contract
 from ideas_pipeline.sync.finding import Finding
 
-# What must not get into Dagster's database. Of these, the text has the names of their variables.
-_SECRETS = {
-    "client_id",
-    "client_secret",
-    "warehouse_url",
-    "token_store",
-    "token_key",
-    "callback_path",
-    "pii_key",
-    "alert_webhook",
-    "smtp_url",
-    "alert_emails",
-    "alert_from",
-}
+# What must not get into Dagster's database. Of these, the text has the names of their variables. The URL and the owner
+# are in it: errors must not quote what somebody typed there by mistake, but a valid value is not a secret.
+_SECRETS = Settings.model_fields.keys() - SAFE_TO_SHOW - {"api_base_url", "owner"}
 # The settings of `make demo`, so that the UI shows the same warehouse.
 _DEMO: dict[str, Any] = {"community": "demo", "state_dir": Path(".demo")}
 _VERSION_LENGTH = 12
