@@ -36,18 +36,25 @@ def build_defs(resource_overrides: Mapping[str, dg.ResourceDefinition] | None = 
         ContractError: likewise for the contract.
     """
     communities, invalid = load()
-    return _built_from(communities, invalid, resource_overrides)
+    return _built_from(communities, invalid, Loaded(communities), resource_overrides)
 
 
 def _built_from(
     communities: Sequence[Community],
     invalid: Mapping[str, str],
+    loaded: Loaded | None,
     resource_overrides: Mapping[str, dg.ResourceDefinition] | None = None,
 ) -> dg.Definitions:
-    """Build the objects of the communities. ``invalid``: those that are left out, and why."""
+    """Build the objects of the communities.
+
+    Args:
+        communities: the communities.
+        invalid: those that are left out, and why.
+        loaded: what the sensors compare with the files; None in a run, which evaluates no sensor.
+        resource_overrides: resources that replace the configured ones of the same name.
+    """
     for name, problem in invalid.items():
         logger(__name__).error(f"{name} is left out, because its configuration is not valid: {problem}")
-    loaded = Loaded(communities)
     opened = {**resources(communities), **(resource_overrides or {})}
     # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
     common: dict[str, Any] = {"resources": opened, "executor": dg.in_process_executor}
@@ -70,8 +77,8 @@ def _about(communities: Sequence[Community], invalid: Mapping[str, str]) -> dict
     """What the UI shows of the code location."""
     one = communities[0]
     if not one.is_alone:
-        found = {f"configuration of {one.name}": one.version for one in communities}
-        return {**found, **{f"configuration of {name}": f"not valid: {why}" for name, why in invalid.items()}}
+        versions = {f"configuration of {community.name}": community.version for community in communities}
+        return versions | {f"configuration of {name}": f"not valid: {why}" for name, why in invalid.items()}
     return {"community": one.name, "simulated": one.settings.simulated, "configuration": one.version}
 
 
@@ -86,7 +93,7 @@ def defs() -> dg.Definitions:
             return cast("dg.Definitions", _of_run(Snapshot(known[_KEY])))
         communities, invalid = load()
         context.add_to_pending_reconstruction_metadata(_KEY, as_text(communities))
-        return _built_from(communities, invalid)
+        return _built_from(communities, invalid, Loaded(communities))
 
 
 @contextmanager
@@ -103,11 +110,11 @@ def _without_garbage_collection() -> Iterator[None]:
 def _of_run(snapshot: Snapshot) -> dg.Definitions | dg.RepositoryDefinition:
     """What a run process needs, from the configuration that its definitions were built from."""
     if snapshot.is_alone:
-        return _built_from(snapshot.communities(), {})
+        return _built_from(snapshot.communities(), {}, None)
     return dg.RepositoryDefinition(
         SINGLETON_REPOSITORY_NAME,
         repository_data=CommunityAtATime(
             {job: name for name in snapshot.names for job in job_names(name, is_alone=False)},
-            lambda *names: _built_from(snapshot.communities(*names), {}),
+            lambda *names: _built_from(snapshot.communities(*names), {}, None),
         ),
     )

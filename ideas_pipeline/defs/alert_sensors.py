@@ -33,7 +33,7 @@ def alert_sensors(community: Community, loaded: Loaded | None) -> list[dg.Sensor
 
     Args:
         community: the community.
-        loaded: what the definitions are built from; None if that cannot be compared with our files.
+        loaded: what the definitions are built from; None if that is not compared with our files.
     """
     to = outlets(community.settings)
     return [

@@ -24,7 +24,7 @@ def community_defs(community: Community, loaded: Loaded | None, common: dict[str
 
     Args:
         community: the community.
-        loaded: what all definitions are built from; None if they are built from something else than our files.
+        loaded: what all definitions are built from; None if that is not compared with our files.
         common: the resources and the executor, as arguments of ``dg.Definitions``.
     """
     if community.settings.simulated:

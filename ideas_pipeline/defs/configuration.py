@@ -186,17 +186,14 @@ class Snapshot:
 
 
 class Loaded:
-    """What the definitions are built from, to compare it with what the files say by now."""
+    """What the definitions are built from, to compare it with what the files say by now. Raises SettingsError."""
 
     def __init__(self, communities: Sequence[Community]) -> None:
         self._versions = {one.settings.community: one.version for one in communities}
         self._names = sorted(
             {name for one in communities for field in _SECRETS if (name := one.settings.variable_of(field))}
         )
-        try:
-            self._env = read_env_file(*self._names)
-        except SettingsError:  # in a run, which uses what was loaded before
-            self._env = {}
+        self._env = read_env_file(*self._names)
 
     def finding(self, settings: Settings) -> Finding | None:
         """The finding that the configuration of a community was changed since; None if it was not."""
