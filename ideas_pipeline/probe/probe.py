@@ -96,7 +96,7 @@ def size_of(
     """About how many lists and rows a stream has, from first pages.
 
     Args:
-        contract: says which rows tell the stream's lists, and how long these are by them.
+        contract: which rows name the stream's lists, and declare how long these are.
         stream: the stream.
         first_list: how many records the list that was read has; None if that is unknown.
         seen: the rows of the first pages.
@@ -110,17 +110,17 @@ def size_of(
     if each is None:
         return None if first_list is None else Size(1, first_list)
     filled = contract.tables()
+    tables = [source.split(".")[0] for source in each.of]
     lists = 0.0
-    for source in each.of:
-        table = source.split(".")[0]
+    for table in tables:
         parent = filled[table]
         if parent not in sizes or not seen.get(parent):
             return None
         lists += sizes[parent].lists * sizes[parent].rows * len(seen.get(table, [])) / len(seen[parent])
-    rows = [row for source in each.of for row in seen.get(source.split(".")[0], [])]
-    declared = [_number(row[each.declared]) for row in rows if each.declared and row.get(each.declared) is not None]
     if spec.reads == "one":
         return Size(lists, 1)
+    rows = [row for table in tables for row in seen.get(table, [])]
+    declared = [_number(row[each.declared]) for row in rows if each.declared and row.get(each.declared) is not None]
     if declared:
         return Size(lists, sum(declared) / len(declared))
     return None if first_list is None else Size(lists, first_list)
