@@ -1,6 +1,4 @@
-"""Sensors that send alerts: when a run failed, and when a community was not complete for too long, and when
-its configuration was changed.
-"""
+"""Sensors that send alerts: about failed runs, communities that were not complete for too long, and configurations."""
 
 # Without `from __future__ import annotations`: Dagster reads the type of `context` and does not evaluate a text.
 import json

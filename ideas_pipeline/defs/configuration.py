@@ -59,7 +59,7 @@ class Community:
         """Something that depends on the contract alone, made once for all communities that have it.
 
         Args:
-            what: the name of it.
+            what: its name.
             make: makes it.
         """
         if what not in self.shared:

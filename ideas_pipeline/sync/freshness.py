@@ -24,8 +24,8 @@ class Nights:
 
     Attributes:
         timezone: the name of the time zone.
-        hour: the hour of IDEAS_SCHEDULE_HOUR.
-        minute: the minute of it.
+        hour: IDEAS_SCHEDULE_HOUR.
+        minute: IDEAS_SCHEDULE_MINUTE.
     """
 
     timezone: str
