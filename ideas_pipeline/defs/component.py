@@ -43,8 +43,9 @@ class IdeasCommunity(dg.Component):
         given = context.resolution_context.resolve_value(
             attributes.model_dump(exclude_unset=True) if attributes else {}
         )
+        name = given.get("community", Settings.model_fields["community"].default)
         try:  # two communities in one state folder would overwrite each other's tokens
-            settings = Settings.model_validate({"state_dir": f".ideas/{given.get('community')}", **given})
+            settings = Settings.model_validate({"state_dir": f".ideas/{name}", **given})
         except ValidationError as error:
             wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
             known = Settings.model_fields

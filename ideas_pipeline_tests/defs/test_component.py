@@ -79,10 +79,10 @@ def test_a_wrong_attribute_is_named_and_no_value_is(
     with pytest.raises(Exception, match="Error while loading component acme") as caught:
         written(project, {**acme, **attributes})
 
-    said = "".join(messages(caught.value))
-    assert sentence in said
-    assert "canary" not in said
-    assert acme["api_base_url"] not in said
+    text = "".join(messages(caught.value))
+    assert sentence in text
+    assert "canary" not in text
+    assert acme["api_base_url"] not in text
 
 
 def messages(error: BaseException | None) -> Iterator[str]:
@@ -90,6 +90,18 @@ def messages(error: BaseException | None) -> Iterator[str]:
     while error:
         yield str(error)
         error = error.__cause__
+
+
+def test_a_community_without_a_name_keeps_its_state_under_the_default_one(
+    project: DefsFolderSandbox, acme: dict[str, Any]
+) -> None:
+    contents = {"type": TYPE, "attributes": {name: value for name, value in acme.items() if name != "community"}}
+    path = project.scaffold_component(IdeasCommunity, defs_path="nameless", defs_yaml_contents=contents)
+
+    with project.load_component_and_build_defs(path) as (component, _):
+        assert isinstance(component, IdeasCommunity)
+        assert component.settings.community == "community"
+        assert component.settings.state_dir == Path(".ideas/community")
 
 
 def test_the_attributes_are_the_settings() -> None:
