@@ -48,6 +48,10 @@ _END_SESSIONS = sa.text("""
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity JOIN _accounts ON application_name = session
 WHERE account = :account AND pid <> pg_backend_pid() AND heartbeat_at < clock_timestamp() - make_interval(secs => :age)
 """)
+_END_SESSION = sa.text("""
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE pid = :server AND application_name = current_setting('application_name')
+""")
 
 
 @dataclass
@@ -60,6 +64,7 @@ class _Held:
         fence: the fencing number.
         thread: the thread that took it.
         beaten: a moment before the last heartbeat was written (``time.monotonic``).
+        is_locked: False until the session that replaces a broken one has taken the lock.
         lost: why the lock was lost.
         ended: set when the run ends.
     """
@@ -69,6 +74,7 @@ class _Held:
     fence: int
     thread: int
     beaten: float
+    is_locked: bool = True
     lost: str | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -225,10 +231,13 @@ class RunLockRow:
             server = held.connection.scalar(beat)
         if server is None:
             held.lost = self._taken_over()
-        elif server != held.server:
+            return
+        if server != held.server:
             held.lost = _pooled().message
-        else:
-            held.beaten = sent
+            return
+        held.beaten = sent
+        if not held.is_locked:
+            held.is_locked = self._try(held.connection)
 
     def _again(self, held: _Held) -> None:
         """Take the lock again after its connection broke, unless another run has taken it meanwhile."""
@@ -237,16 +246,12 @@ class RunLockRow:
             connection = self._database.own_connection()
         except IdeasApiError:
             return  # the next attempt may succeed; `check` lets no request through meanwhile
-        held.connection = connection
+        held.is_locked, held.connection = False, connection
         with suppress(IdeasApiError, sa.exc.SQLAlchemyError):
+            # The server may not have noticed that the connection broke: the lock would stay with the old session.
+            connection.execute(_END_SESSION, {"server": held.server})
             held.server = connection.scalar(sa.select(sa.func.pg_backend_pid())) or 0
-            if self._try(connection):
-                self._heartbeat(held)
-                return
-            # The server may not have noticed yet that the old session ended.
-            row = self._database.execute(sa.select(ACCOUNTS.c.fence).where(self._mine))
-            if row is None or row.fence != held.fence:
-                held.lost = self._taken_over()
+            self._heartbeat(held)  # if the old session has not ended yet, a later heartbeat takes the lock
 
     def _taken_over(self) -> str:
         return (

@@ -150,6 +150,37 @@ def test_a_run_takes_its_lock_again_if_its_connection_breaks(hosts: Hosts) -> No
     assert lock.holder() is None
 
 
+def test_a_run_takes_its_lock_again_once_another_session_gives_it_up(hosts: Hosts) -> None:
+    lock = the_run_lock(hosts, patience=1.2)
+    other = lock._database.own_connection()
+    with lock.hold("ours", print), ThreadPoolExecutor(1) as pool:
+        first = lock._held.server if lock._held else 0
+        waiting = pool.submit(other.execute, sa.select(sa.func.pg_advisory_lock(lock._key)))
+        until(lambda: hosts.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")[0] == 1)
+        end_session(lock)
+        waiting.result(20)
+        until(lambda: lock._held is not None and lock._held.server not in (0, first))
+        lock.check()
+        other.close()
+        until(lambda: lock.holder() is not None)
+        lock.check()
+
+
+def test_a_run_ends_its_old_session_if_the_server_has_not_noticed_that_its_connection_broke(hosts: Hosts) -> None:
+    lock = the_run_lock(hosts, patience=1.2)
+    broken = lock._database.own_connection()
+    broken.close()
+    with lock.hold("ours", print):
+        held = lock._held
+        assert held is not None
+        old, held.connection = held.connection, broken
+        until(lambda: held.connection is not broken and held.is_locked)
+        with pytest.raises(sa.exc.OperationalError):
+            old.execute(sa.text("SELECT 1"))
+        assert lock.holder() is not None
+    assert lock.holder() is None
+
+
 def test_a_run_that_lost_its_lock_while_its_connection_was_broken_stops(hosts: Hosts) -> None:
     lock = the_run_lock(hosts, patience=1.2)
     with lock.hold("ours", print):
