@@ -81,7 +81,7 @@ def note(tx: Transaction, archive: Archive) -> bool:
         noted = sa.update(ARCHIVES).where(tx.owns(ARCHIVES), ARCHIVES.c.archive == id_)
         tx.execute(noted.values(place=archive.place))
         return bool(known[id_] < so_far)
-    # Before there was this table, one machine had the only archive, and every erasure reached it.
+    # Before this table existed, one machine had the only archive, and every erasure reached it.
     is_clean = archive.is_empty or not known
     row = {
         "community": tx.community,
@@ -94,16 +94,15 @@ def note(tx: Transaction, archive: Archive) -> bool:
     return not is_clean and so_far > 0
 
 
-def freed(tx: Transaction, archive: Archive, so_far: int) -> None:
-    """Note that an archive was freed from the people of the first ``so_far`` erasures. Raises OSError."""
-    tx.execute(sa.update(ARCHIVES).where(tx.owns(ARCHIVES), ARCHIVES.c.archive == archive.id).values(erasures=so_far))
+def note_freed(warehouse: Warehouse, archive: Archive, so_far: int) -> None:
+    """Note that an archive was freed from the people of the first ``so_far`` erasures.
 
-
-def all_freed(warehouse: Warehouse, archive: Archive | None) -> None:
-    """Note that this machine's archive was freed from everybody who was erased so far. Raises WarehouseError."""
-    if archive and archive.folder.is_dir():
-        with suppress(OSError), warehouse.writing() as tx:
-            freed(tx, archive, erasures(tx))
+    Raises OSError, WarehouseError.
+    """
+    if (id_ := archive.id) is not None:
+        with warehouse.writing() as tx:
+            noted = sa.update(ARCHIVES).where(tx.owns(ARCHIVES), ARCHIVES.c.archive == id_)
+            tx.execute(noted.values(erasures=so_far))
 
 
 def elsewhere(warehouse: Warehouse, archive: Archive | None) -> list[str]:

@@ -191,8 +191,7 @@ class Privacy:
             if is_behind:
                 self._apply_list(warehouse, again=False)
                 self._rewrite()
-                with warehouse.writing() as tx:
-                    archives.freed(tx, self._archive, so_far)
+                archives.note_freed(warehouse, self._archive, so_far)
         except (ArchiveInUse, OSError) as error:
             return [f"The archive of this machine can still hold people who were erased elsewhere: {_what(error)}"]
         return []
@@ -242,13 +241,18 @@ class Privacy:
             self._apply_list(warehouse, again=False)
         return len(people)
 
-    def _apply_list(self, warehouse: Warehouse, *, again: bool) -> None:
+    def _merge_list_of(self, warehouse: Warehouse) -> list[Suppressed]:
+        """Add the people on the warehouse's list to the list of this machine. Returns the warehouse's."""
         self._erased.refresh()
         with warehouse.reading() as tx:
             there = suppression.listed(tx, self._key)
-        known = {(e.surrogate, e.at): e for e in self._erased.entries()}
-        if any(known.get((e.surrogate, e.at)) is None for e in there):
+        known = {(e.surrogate, e.at) for e in self._erased.entries()}
+        if any((e.surrogate, e.at) not in known for e in there):
             self._erased.merge(there)
+        return there
+
+    def _apply_list(self, warehouse: Warehouse, *, again: bool) -> None:
+        there = self._merge_list_of(warehouse)
         applied = {(e.surrogate, e.at) for e in there}
         missing = [e for e in self._erased.entries() if (e.surrogate, e.at) not in applied]
         if missing or (again and self._erased):
@@ -351,9 +355,9 @@ class Privacy:
         if is_surrogate(person):
             raise PrivacyError(f"{person} stands for a person who is erased already.")
         words = self._words(warehouse, person) | words_of(self._key, also_known_as)
+        # Others can have erased people on other machines since ``begin``: the archive is freed from them, too.
+        before = len(self._merge_list_of(warehouse))
         known = self._erased.entry_of(self._key.surrogate(self._community, person))
-        with warehouse.reading() as tx:
-            before = archives.erasures(tx)  # the same erasure once more does not have to reach every machine again
         entry = self._erased.add(person, words, texts=texts)
         rows = self._erase_rows(warehouse, [entry], "erase")
         is_known = known is not None and (known.texts, known.words) == (entry.texts, entry.words)
@@ -366,7 +370,10 @@ class Privacy:
         except (ArchiveInUse, OSError) as error:
             left.append(f"The archive still holds the person: {_what(error)} Then run the same command again.")
         else:
-            archives.all_freed(warehouse, self._archive)
+            if self._archive:
+                with suppress(OSError):
+                    archives.note_freed(warehouse, self._archive, before + 1)
+        # The same erasure once more does not have to reach every machine again.
         left += archives.left_elsewhere(warehouse, self._archive, before if is_known else None)
         return Erasure(entry.surrogate, rows, pages, tuple(left))
 

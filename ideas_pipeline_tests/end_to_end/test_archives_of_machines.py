@@ -96,6 +96,23 @@ def test_an_erasure_names_the_archives_that_it_cannot_reach_until_they_are_freed
     assert two.erase(person).left == ()
 
 
+def test_a_person_who_is_erased_elsewhere_during_an_erasure_is_not_forgotten(
+    simulator: Simulator, postgresql_url: str, tmp_path: Path
+) -> None:
+    person, other = list(simulator.tables["users"])[:2]
+    one, two = (machine(simulator, postgresql_url, tmp_path / name) for name in ("one", "two"))
+    one.sync()
+    two.sync()
+    privacy = privacy_of(one.settings, CONTRACT)
+    with open_warehouse(one.settings) as warehouse:
+        privacy.begin(warehouse)
+        two.erase(other)  # while the operator is asked for a confirmation
+        privacy.erase(warehouse, person)
+    one.sync()
+    assert not one.holds(person)
+    assert not one.holds(other)
+
+
 def test_one_machine_rewrites_nothing_twice_and_a_removed_archive_is_not_another_machine(
     simulator: Simulator, sqlite_url: str, tmp_path: Path
 ) -> None:
