@@ -264,6 +264,7 @@ class RunLockRow:
         with suppress(sa.exc.SQLAlchemyError):  # the server frees the lock of a session that ends
             ours = sa.update(ACCOUNTS).where(self._mine, ACCOUNTS.c.fence == held.fence)
             held.connection.execute(ours.values(**free))
+            held.connection.execute(sa.select(sa.func.pg_advisory_unlock(self._key)))
         close_quietly(held.connection)
 
 
