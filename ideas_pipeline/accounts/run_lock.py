@@ -35,6 +35,8 @@ _LAST_HEARTBEAT_SECONDS = 10.0
 _HEARTBEATS = 12  # per patience: some of them may be late or lost
 
 _NOW = sa.func.clock_timestamp()
+# A fencing number is at least the time, so that it is higher than the earlier ones even if `_accounts` was lost since.
+_MILLISECONDS = sa.cast(sa.func.extract("epoch", _NOW) * 1000, sa.BigInteger)
 _AGE = sa.func.extract("epoch", _NOW - ACCOUNTS.c.heartbeat_at)
 _IS_HELD = sa.text("""
 SELECT EXISTS (
@@ -174,7 +176,7 @@ class RunLockRow:
                 named = f"{what} (process {os.getpid()} on {socket.gethostname()}"
                 row = connection.execute(
                     taken.values(
-                        fence=ACCOUNTS.c.fence + 1,
+                        fence=sa.func.greatest(ACCOUNTS.c.fence + 1, _MILLISECONDS),
                         holder=named,
                         session=sa.func.current_setting("application_name"),
                         held_since=_NOW,
