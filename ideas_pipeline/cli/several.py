@@ -77,13 +77,13 @@ def run(command: Sequence[str], communities: Sequence[str], at_once: int, say: C
                 while waiting and len(running) < at_once:
                     running.append(_start(selector, command, waiting.popleft()))
                 for key, _ in selector.select():
-                    one, kept = key.data
+                    one, kept, pipe = key.data
                     if chunk := os.read(key.fd, _CHUNK):
                         kept += chunk
                         _say_lines(one, say)
                         continue
-                    selector.unregister(key.fileobj)
-                    key.fileobj.close()  # type: ignore[union-attr]  # a Connection, as registered in _start
+                    selector.unregister(pipe)
+                    pipe.close()
                     one.open -= 1
                     if not one.open:
                         running.remove(one)
@@ -103,7 +103,7 @@ def _start(selector: selectors.BaseSelector, command: Sequence[str], community: 
     one = _Running(community, process, time.monotonic())
     for (ours, other), kept in zip(pipes, (one.output, one.errors), strict=True):
         other.close()  # so that the end of the process is noticed
-        selector.register(ours, selectors.EVENT_READ, (one, kept))
+        selector.register(ours, selectors.EVENT_READ, (one, kept, ours))
     return one
 
 
@@ -113,9 +113,8 @@ def _be(arguments: Sequence[str], output: Connection, errors: Connection) -> Non
 
     os.dup2(output.fileno(), 1)
     os.dup2(errors.fileno(), 2)
-    # They stay open until the process ends, so no block closes them.
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - see above
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - see above
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
     main(arguments, prog_name="ideas-pipeline")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +23,9 @@ def sync_all(command: Sequence[str], at_once: int, *, as_json: bool) -> int:
         at_once: the most communities at a time.
         as_json: print the result as JSON.
     """
-    from ideas_pipeline import app  # noqa: F401 - imported once, before the processes are copied from this one
     from ideas_pipeline.communities import community_names
 
+    importlib.import_module("ideas_pipeline.app")  # once, before the processes are copied from this one
     done = several.run(command, community_names(), at_once, say)
     code = next(code for code in _VERDICTS if any(one.exit_code == code for one in done))
     if as_json:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from ideas_pipeline import private_file
 from ideas_pipeline.accounts import budget as budget_module
 from ideas_pipeline.accounts.budget import BudgetRow
-from ideas_pipeline.accounts.home import DatabaseHome
+from ideas_pipeline.accounts.home import AccountRow, DatabaseHome
 from ideas_pipeline.accounts.run_lock import RunLockRow
 from ideas_pipeline.errors import AuthenticationError, RunLockLost, SettingsError, Unavailable
 from ideas_pipeline.ideas_api.account_files import FileHome
@@ -127,9 +127,8 @@ def test_a_session_that_was_ended_writes_no_tokens(hosts: Hosts) -> None:
 
 def the_run_lock(hosts: Hosts, patience: float) -> RunLockRow:
     store = hosts.store(1, patience=patience)
-    lock = store._run_lock  # type: ignore[attr-defined]  # its state is looked at
-    assert isinstance(lock, RunLockRow)
-    return lock
+    assert isinstance(store, AccountRow)
+    return store._run_lock
 
 
 def end_session(lock: RunLockRow) -> None:

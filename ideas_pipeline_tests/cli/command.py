@@ -48,9 +48,8 @@ def command(arguments: tuple[str, ...], folder: Path, files: tuple[Path, Path, P
         opened = os.open(file, os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY)
         os.dup2(opened, number)
         os.close(opened)
-    # They stay open until the process ends, so no block closes them.
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115 - see above
-    sys.stderr = open(2, "w", closefd=False, buffering=1)  # noqa: SIM115 - see above
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False, buffering=1)
     main(arguments, prog_name="ideas-pipeline")
 
 
