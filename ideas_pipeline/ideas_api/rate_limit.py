@@ -47,18 +47,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait(self, longest: float) -> float | None:
-        """Reserve one request, and wait for its moment.
-
-        Args:
-            longest: the longest acceptable wait, in seconds.
-
-        Returns:
-            None if the request may be sent now. Otherwise the seconds until the next free moment, more than
-            ``longest``: then nothing was reserved, and this call did not wait.
-
-        Raises:
-            ContractError: the file cannot be used.
-        """
+        """See ``RequestBudget.wait``. Raises ContractError if the file cannot be used."""
         if not self._gap and self._per_hour is None:
             return None
         with self._lock, _opened(self._file) as file:
