@@ -47,7 +47,7 @@ _Problem = tuple[set[str], str]
 
 
 def load_communities() -> dict[str, Settings]:
-    """The settings of every community by name, in the file's order; of one community if there is no file.
+    """The settings of every community by name, in the file's order; without the file, of one community.
 
     Raises:
         SettingsError: with every problem that was found. No message contains the value of a secret.
@@ -79,8 +79,8 @@ def load_settings(community: str | None = None) -> Settings:
         settings = from_environment(written)
         if community not in (None, settings.community):
             raise SettingsError(
-                f"There is no community {community}: there is no {FILE}, and {COMMUNITY} is {settings.community}. "
-                f"Write {community} into that file: ideas-pipeline init --community {community}"
+                f"The community {community} is not configured: {FILE} does not exist, and {COMMUNITY} is"
+                f" {settings.community}. Write {community} into that file: ideas-pipeline init --community {community}"
             )
         return settings
     communities, variables = _read(file)
@@ -181,7 +181,7 @@ def _picked(name: str | None, known: list[str], file: Path) -> str:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"There is no community {name} in {file}.{meant} It has {listed}.")
+        raise SettingsError(f"{file} has no community {name}.{meant} It has {listed}.")
     return name
 
 
@@ -295,8 +295,8 @@ def _unused(file: Path, communities: Mapping[str, GivenCommunity], variables: Ma
         name = variable(key)
         if name in unnamed:
             yield (
-                f"{name} is set, but has no effect, because there is {file}. Write there, under defaults: or at a"
-                f" community, {key}: {{env: {name}}}, or its value; or remove the variable."
+                f"{name} is set, but has no effect, because {file} does not name it. Write there, under defaults: or"
+                f" at a community, {key}: {{env: {name}}}, or its value; or remove the variable."
             )
 
 

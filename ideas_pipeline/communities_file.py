@@ -197,7 +197,7 @@ def _is_secret(key: str, value: Json) -> bool:
         return True
     if key == "smtp_url":
         return "@" in str(value)
-    # SQLite's path is no place for a password, and can have an @.
+    # The path of SQLite has no password, and can have an @.
     return not url.scheme.startswith("sqlite") and (":" in url.netloc.rpartition("@")[0] or bool(url.query))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -26,6 +27,20 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of ours in the environment."""
+    for name in [name for name in os.environ if name.startswith("IDEAS_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def empty_folder(no_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and no setting of ours in the environment."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def pytest_configure() -> None:

@@ -37,16 +37,11 @@ communities:
 VARIABLES = {"ACME_ID": "a", "ACME_SECRET": "canary-a", "GLOBEX_ID": "g", "GLOBEX_SECRET": "canary-g"}
 
 
-@pytest.fixture(autouse=True)
-def _an_empty_folder_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("IDEAS_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> None:
+def two(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(TWO)
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
@@ -139,7 +134,7 @@ def test_with_several_communities_one_must_be_named(monkeypatch):
         "ideas_pipeline.yaml has several communities: acme, globex. "
         "Say which one: --community acme, or set IDEAS_COMMUNITY."
     )
-    assert problem("glovex").startswith("There is no community glovex in ideas_pipeline.yaml. Did you mean globex?")
+    assert problem("glovex").startswith("ideas_pipeline.yaml has no community glovex. Did you mean globex?")
     monkeypatch.setenv("IDEAS_COMMUNITY", "globex")
     assert load_settings().community == "globex"
     assert load_settings("acme").community == "acme"
@@ -151,7 +146,7 @@ def test_without_the_file_everything_is_as_before():
     settings = load_settings("solo")
     assert settings == load_settings() == load_communities()["solo"]
     assert (settings.timezone, settings.state_dir, settings.schedule_minute) == ("Europe/Oslo", Path(".ideas"), 0)
-    assert problem("acme").startswith("There is no community acme: there is no ideas_pipeline.yaml")
+    assert problem("acme").startswith("The community acme is not configured: ideas_pipeline.yaml does not exist")
 
 
 @pytest.mark.usefixtures("two")
@@ -271,8 +266,8 @@ def test_a_variable_that_the_file_does_not_name_is_never_ignored_silently(monkey
     assert load_settings().client_id == "i"
     monkeypatch.setenv("ideas_pii_name", "drop")
     assert problem() == (
-        "IDEAS_PII_NAME is set, but has no effect, because there is ideas_pipeline.yaml. Write there, under defaults: "
-        "or at a community, pii_name: {env: IDEAS_PII_NAME}, or its value; or remove the variable."
+        "IDEAS_PII_NAME is set, but has no effect, because ideas_pipeline.yaml does not name it. Write there, under "
+        "defaults: or at a community, pii_name: {env: IDEAS_PII_NAME}, or its value; or remove the variable."
     )
 
 

@@ -56,7 +56,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     if settings.simulated:
         missing, do = options.without_client(settings)
         raise SettingsError(
-            f"there is no API to check: {missing}. {do}, or run `ideas-pipeline simulate` in another terminal and paste"
+            f"no API can be checked: {missing}. {do}, or run `ideas-pipeline simulate` in another terminal and paste"
             " the lines that it prints."
         )
     override = contract or settings.contract

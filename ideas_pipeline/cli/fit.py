@@ -73,7 +73,7 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     if not exchanges and (settings.simulated or not requests):
         missing, do = options.without_client(settings)
         raise SettingsError(
-            f"There is nothing to look at: {missing}, and there is no --from. {do}, or name a file that shows the API"
+            f"There is nothing to look at: {missing}, and --from names no file. {do}, or name a file that shows the API"
             " with --from."
         )
     file = file or settings.contract or _default_file(settings)

@@ -82,7 +82,7 @@ class Communities:
     def of(self, community: str) -> OpenCommunity:
         """One community. Raises SettingsError if the configuration has none of that name."""
         if community not in self._by_name:
-            raise SettingsError(f"There is no community {community}. There is {', '.join(self._by_name)}.")
+            raise SettingsError(f"The configuration has no community {community}. It has {', '.join(self._by_name)}.")
         return self._by_name[community]
 
     def close(self) -> None:
