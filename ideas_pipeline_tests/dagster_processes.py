@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 import requests
 
-from ideas_pipeline_tests.processes import ROOT, started
+from ideas_pipeline_tests.processes import ROOT, free_port, started
 
 DAGSTER = [sys.executable, "-m", "dagster"]
 WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
@@ -35,9 +34,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 @contextmanager
 def dagster_dev(folder: Path, **variables: str) -> Iterator[str]:
     """``dagster dev`` as ``make dev`` starts it, in ``folder``; its GraphQL address. It logs to ``dev.log``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (folder / "dev.log").open("w") as log:
         command = [*DAGSTER, "dev", *WORKSPACE, "-h", "127.0.0.1", "-p", str(port)]
         with started(command, cwd=folder, env=environment(folder, **variables), stdout=log, stderr=STDOUT):

@@ -6,6 +6,7 @@ import atexit
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -184,3 +185,10 @@ def _note(what: str, group: int) -> None:
         atexit.register(_guardian.communicate)
     assert _guardian.stdin is not None
     print(what, group, file=_guardian.stdin, flush=True)
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -16,43 +15,35 @@ from ideas_pipeline_tests.dagster_processes import DAGSTER, WORKSPACE, environme
 from ideas_pipeline_tests.processes import run
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("IDEAS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def _validate(folder: Path, **variables: str) -> CompletedProcess[str]:
     return run([*DAGSTER, "definitions", "validate", *WORKSPACE], cwd=folder, env=environment(folder, **variables))
 
 
-def test_the_definitions_are_valid_without_any_configuration(folder: Path) -> None:
-    done = _validate(folder)
+def test_the_definitions_are_valid_without_any_configuration(empty_folder: Path) -> None:
+    done = _validate(empty_folder)
 
     assert done.returncode == 0, done.stderr
     assert "Validation successful for code location ideas_pipeline" in done.stderr + done.stdout
 
 
-def test_a_wrong_setting_is_reported_where_the_location_loads(folder: Path) -> None:
-    done = _validate(folder, IDEAS_TIMEZONE="Nowhere/Else")
+def test_a_wrong_setting_is_reported_where_the_location_loads(empty_folder: Path) -> None:
+    done = _validate(empty_folder, IDEAS_TIMEZONE="Nowhere/Else")
 
     assert done.returncode != 0
     assert "IDEAS_TIMEZONE must be the name of a time zone" in done.stderr + done.stdout
 
 
-def test_a_wrong_contract_is_reported_where_the_location_loads(folder: Path) -> None:
-    (folder / "mine.yaml").write_text("limits: {concurrency: many}", encoding="utf-8")
+def test_a_wrong_contract_is_reported_where_the_location_loads(empty_folder: Path) -> None:
+    (empty_folder / "mine.yaml").write_text("limits: {concurrency: many}", encoding="utf-8")
 
-    done = _validate(folder, IDEAS_CONTRACT="mine.yaml")
+    done = _validate(empty_folder, IDEAS_CONTRACT="mine.yaml")
 
     assert done.returncode != 0
     assert "mine.yaml" in done.stderr + done.stdout
     assert "limits.concurrency" in done.stderr + done.stdout
 
 
-def test_credentials_without_a_region_are_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_without_a_region_are_reported(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDEAS_CLIENT_ID", "me")
     monkeypatch.setenv("IDEAS_CLIENT_SECRET", "canary-secret")
 
@@ -62,17 +53,17 @@ def test_credentials_without_a_region_are_reported(folder: Path, monkeypatch: py
     assert "canary-secret" not in str(caught.value)
 
 
-def test_credentials_of_the_environment_are_not_blanked_by_the_file_that_init_wrote(folder: Path) -> None:
-    ideas_pipeline("init", "--community", "acme", "--region", "EU", folder=folder)
+def test_credentials_of_the_environment_are_not_blanked_by_the_file_that_init_wrote(empty_folder: Path) -> None:
+    ideas_pipeline("init", "--community", "acme", "--region", "EU", folder=empty_folder)
 
-    done = _validate(folder, IDEAS_CLIENT_ID="me", IDEAS_CLIENT_SECRET="canary-secret")
+    done = _validate(empty_folder, IDEAS_CLIENT_ID="me", IDEAS_CLIENT_SECRET="canary-secret")
 
     assert done.returncode == 0, done.stderr
     assert "Loaded environment variables from .env" in done.stderr + done.stdout
     assert "Simulated" not in done.stderr + done.stdout
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("empty_folder")
 def test_resources_can_be_replaced() -> None:
     mine = dg.ResourceDefinition.none_resource()
 

@@ -48,20 +48,13 @@ def block(heading: str, has: str) -> str:
     return str(found)
 
 
-@pytest.fixture
-def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("IDEAS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.usefixtures("unconfigured")
+@pytest.mark.usefixtures("empty_folder")
 def test_the_guide_names_every_check_and_no_other() -> None:
     checks = build_defs().resolve_asset_graph().asset_check_keys
     assert rows(OPERATIONS, "Checks") == {key.name for key in checks}
 
 
-@pytest.mark.usefixtures("unconfigured")
+@pytest.mark.usefixtures("empty_folder")
 def test_the_guide_names_every_job_schedule_and_sensor() -> None:
     defs = build_defs()
     things = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]

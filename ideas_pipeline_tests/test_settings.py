@@ -13,13 +13,7 @@ from ideas_pipeline.settings import SAFE_TO_SHOW, Settings, variable
 from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.processes import run
 
-
-@pytest.fixture(autouse=True)
-def _an_empty_folder_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in list(os.environ):
-        if name.startswith("IDEAS_"):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 
 def write_env(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
+
+from ideas_pipeline_tests.processes import free_port
 
 USER, PASSWORD = "canary-user@example.com", "canary/p@ss:#1"
 USER_AND_PASSWORD = "canary-user%40example.com:canary%2Fp%40ss%3A%231"
@@ -110,9 +111,7 @@ def mail_server(
     def authenticated(_server: Any, _session: Any, _envelope: Any, _mechanism: Any, given: Any) -> AuthResult:
         return AuthResult(success=(given.login.decode(), given.password.decode()) == (USER, PASSWORD), handled=False)
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        server.port = probe.getsockname()[1]
+    server.port = free_port()
     controller = Controller(
         server,
         # Every address of this machine, so that it can also be spoken to as if it were another one.

@@ -14,6 +14,7 @@ from ideas_pipeline.alerts import mail
 from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline_tests.alerts.servers import USER_AND_PASSWORD, mail_server
+from ideas_pipeline_tests.processes import free_port
 
 ALERT = Alert("[acme] nightly_sync failed", "Comments: none of 30 lists – at all.\n\nDo this.")
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # that is what is tested
@@ -141,8 +142,4 @@ def test_a_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_server_that_is_not_there_is_a_sentence() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    assert "cannot be reached" in refusal(f"smtp://127.0.0.1:{port}")
+    assert "cannot be reached" in refusal(f"smtp://127.0.0.1:{free_port()}")

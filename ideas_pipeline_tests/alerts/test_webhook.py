@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import traceback
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ from ideas_pipeline.alerts import webhook
 from ideas_pipeline.alerts.messages import Alert
 from ideas_pipeline.errors import NotDelivered
 from ideas_pipeline_tests.alerts.servers import WebhookServer, webhook_server
+from ideas_pipeline_tests.processes import free_port
 
 ALERT = Alert("[acme] nightly_sync failed", "comments: <!channel> 3 & more\n\nDo this.")
 
@@ -60,11 +60,7 @@ def test_a_webhook_that_hangs_is_given_up(server: WebhookServer, monkeypatch: py
 
 
 def test_a_webhook_that_is_not_there_is_a_sentence() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    assert "cannot be reached" in refusal(f"http://127.0.0.1:{port}/services/canary-webhook")
+    assert "cannot be reached" in refusal(f"http://127.0.0.1:{free_port()}/services/canary-webhook")
 
 
 def test_the_address_is_in_no_log(server: WebhookServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -60,17 +60,15 @@ def measure(communities: int) -> dict[str, float]:
 
 def main(counts: list[str]) -> None:
     """Measure each number of communities in a process of its own, and print a table."""
+    # The process that measures has to import the program itself.
+    from ideas_pipeline_tests.cli.command import environment
+
     for count in counts or ["1", "3", "40"]:
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-W", "ignore", "-m", __spec__.name, "measure", count]
-            done = subprocess.run(command, cwd=folder, check=True, capture_output=True, env=_environment(), text=True)
+            done = subprocess.run(command, cwd=folder, check=True, capture_output=True, env=environment(), text=True)
         figures = json.loads(done.stdout.splitlines()[-1])
         print(f"{count} communities: {', '.join(f'{name} {figure:.2f}' for name, figure in figures.items())}")
-
-
-def _environment() -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")}
-    return own | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import stat
 
 import pytest
@@ -11,6 +10,8 @@ from ideas_pipeline.settings import Settings
 from ideas_pipeline_tests.cli.command import COMMAND, environment, ideas_pipeline
 from ideas_pipeline_tests.cli.terminal import dialogue
 from ideas_pipeline_tests.processes import run
+
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 def test_it_writes_a_file_for_its_owner_alone_and_says_where_the_credentials_come_from(tmp_path):
@@ -121,10 +122,3 @@ def test_on_a_terminal_it_asks_and_does_not_show_the_secret(tmp_path, monkeypatc
 
 def test_no_option_would_leave_the_secret_in_the_shells_history():
     assert not [p.name for p in init.params if p.name and "secret" in p.name]
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_ours(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("IDEAS_"):
-            monkeypatch.delenv(name)

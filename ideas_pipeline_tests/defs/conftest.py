@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +13,8 @@ from ideas_pipeline_tests.end_to_end.pipeline import small_village
 
 
 @pytest.fixture
-def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def unconfigured(no_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder and no setting of ours in the environment."""
-    for name in [name for name in os.environ if name.startswith("IDEAS_")]:
-        monkeypatch.delenv(name)
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import STDOUT
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -18,8 +15,9 @@ import yaml
 from dagster_docker import DockerRunLauncher
 from dagster_postgres import PostgresRunStorage
 
+from ideas_pipeline_tests.cli.command import environment
 from ideas_pipeline_tests.dagster_processes import loaded, until
-from ideas_pipeline_tests.processes import ROOT, run, started
+from ideas_pipeline_tests.processes import ROOT, free_port, run, started
 
 COMPOSE = ROOT / "deploy" / "compose"
 SERVICES = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
@@ -120,12 +118,4 @@ def command(words: Sequence[str]) -> list[str]:
 
 
 def variables(home: Path) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_")}
-    return ours | {"DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT), "IDEAS_STATE_DIR": str(home / "state")}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: Any = probe.getsockname()[1]
-    return int(port)
+    return environment(DAGSTER_HOME=str(home), IDEAS_STATE_DIR=str(home / "state"))

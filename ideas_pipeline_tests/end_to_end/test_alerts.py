@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,7 @@ TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $se
 
 
 @pytest.fixture
-def simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    for name in [name for name in os.environ if name.startswith("IDEAS_")]:
-        monkeypatch.delenv(name)
+def simulator(no_settings: None) -> Iterator[Simulator]:
     with Simulator(load_contract(None), small_village(1)) as running:
         running.faults.add(Fault(kind="status", status=403, stream="challenges", times=None))
         yield running

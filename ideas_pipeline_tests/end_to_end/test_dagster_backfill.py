@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -36,9 +35,7 @@ MARKED = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ...
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("IDEAS_")]:
-        monkeypatch.delenv(name)
+def folder(no_settings: None, tmp_path: Path) -> Path:
     return tmp_path
 
 

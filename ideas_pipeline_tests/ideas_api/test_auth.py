@@ -19,6 +19,7 @@ from ideas_pipeline.ideas_api.callback import ListenerSettings
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving
+from ideas_pipeline_tests.processes import free_port
 
 
 def test_a_call_logs_in_once_and_carries_the_header(store: Path) -> None:
@@ -69,7 +70,7 @@ def test_the_whole_flow_can_be_sent_as_the_contract_says(store: Path) -> None:
 
 
 def test_a_code_that_is_sent_to_the_endpoint_is_received(store: Path) -> None:
-    port = _free_port()
+    port = free_port()
     with serving(ScriptedAuth(endpoint=f"http://127.0.0.1:{port}/ideas/callback")) as server:
         listener = ListenerSettings(port=port, path="/ideas/callback", seconds=10)
         assert Caller(server.base_url, store, listener).call() == {"path": "/v2/ideas"}
@@ -140,12 +141,6 @@ def test_no_secret_reaches_a_log_an_error_or_a_repr(store: Path, caplog: pytest.
     assert any("/v2/auth/code" in record.getMessage() for record in caplog.records), "the canary needs a mine"
     everything = caplog.text + described + " ".join(str(p) for p in store.parent.iterdir())
     assert "canary" not in everything.replace(str(store.parent), "")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_response_that_states_no_error_has_the_token(store: Path) -> None:
