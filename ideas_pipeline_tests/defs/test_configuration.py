@@ -7,15 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.definitions_load_context import (
-    DefinitionsLoadContext,
-    DefinitionsLoadType,
-)
-from dagster._core.definitions.reconstruct import (
-    initialize_repository_def_from_pointer,
-    reconstruct_repository_def_from_pointer,
-)
 from dagster._core.definitions.repository_definition import RepositoryDefinition
 
 from ideas_pipeline.communities import load_settings
@@ -23,9 +14,9 @@ from ideas_pipeline.defs.configuration import Loaded, Snapshot, as_text, load
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
-from ideas_pipeline_tests.defs.alerting import Daemon
+from ideas_pipeline_tests.defs.alerting import Daemon, the_community
+from ideas_pipeline_tests.defs.code_server import code_server, in_run
 
-POINTER = ModuleCodePointer("ideas_pipeline.definitions", "defs", None)
 BROKEN = "limits: {concurrency: many}"
 
 
@@ -41,8 +32,8 @@ def contract(simulator: Simulator, unconfigured: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def loaded(contract: Path) -> Iterator[RepositoryDefinition]:
     """The definitions as a code server loads them."""
-    with DefinitionsLoadContext.scoped(DefinitionsLoadContext(DefinitionsLoadType.INITIALIZATION)):
-        yield initialize_repository_def_from_pointer(POINTER)
+    with code_server() as repository:
+        yield repository
 
 
 def test_a_run_does_not_see_what_was_changed_after_the_definitions_were_loaded(
@@ -52,10 +43,8 @@ def test_a_run_does_not_see_what_was_changed_after_the_definitions_were_loaded(
     Path(".env").write_text("IDEAS_SCHEDULE_HOUR 5\n")
     monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "noon")
 
-    in_run = reconstruct_repository_def_from_pointer(POINTER, loaded.repository_load_data)
-    done = in_run.get_job("nightly_sync").execute_in_process(
-        instance=instance, asset_selection=[dg.AssetKey(["acme", "challenges"])]
-    )
+    job = in_run(loaded).get_job("nightly_sync")
+    done = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["acme", "challenges"])])
 
     assert done.success
     assert done.get_step_success_events()
@@ -69,11 +58,11 @@ def test_what_dagster_keeps_of_the_configuration_has_no_secret(
 ) -> None:
     monkeypatch.setenv("IDEAS_WAREHOUSE_URL", "postgresql+psycopg://ann:canary@db.example/ideas")
     monkeypatch.setenv("IDEAS_PII_KEY", "canary-canary-canary")
-    before, _ = load()
+    one = the_community()
+    text = as_text([one])
 
-    (after,) = Snapshot(as_text(before)).communities()
+    (after,) = Snapshot(text).communities()
 
-    (one,) = before
     assert after.settings.model_dump() == one.settings.model_dump()
     assert after.contract == one.contract
     assert after.version == one.version
@@ -82,24 +71,20 @@ def test_what_dagster_keeps_of_the_configuration_has_no_secret(
         assert secret not in kept
     monkeypatch.delenv("IDEAS_PII_KEY")
     with pytest.raises(SettingsError, match="IDEAS_PII_KEY was set when Dagster loaded the settings of acme"):
-        Snapshot(as_text(before)).communities()
+        Snapshot(text).communities()
 
 
 def test_the_version_follows_contract_and_settings_and_not_the_secrets(
     contract: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def version() -> str:
-        (one,), _ = load()
-        return one.version
-
-    first = version()
+    first = the_community().version
     monkeypatch.setenv("IDEAS_CLIENT_SECRET", "another-secret")
-    assert version() == first
+    assert the_community().version == first
     contract.write_text("limits: {requests_per_second: null, concurrency: 4}")
-    second = version()
+    second = the_community().version
     assert second != first
     monkeypatch.setenv("IDEAS_SCHEDULE_HOUR", "5")
-    assert version() not in (first, second)
+    assert the_community().version not in (first, second)
 
 
 def test_a_changed_configuration_is_a_finding_whether_it_is_valid_or_not(contract: Path, unconfigured: Path) -> None:

@@ -9,12 +9,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.code_pointer import ModuleCodePointer
-from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
-from dagster._core.definitions.reconstruct import (
-    initialize_repository_def_from_pointer,
-    reconstruct_repository_def_from_pointer,
-)
 
 from ideas_pipeline import definitions
 from ideas_pipeline.contract.load import load_contract
@@ -29,8 +23,8 @@ from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.alerts.servers import WebhookServer
 from ideas_pipeline_tests.defs.alerting import Daemon, next_tick
+from ideas_pipeline_tests.defs.code_server import code_server, in_run
 
-POINTER = ModuleCodePointer("ideas_pipeline.definitions", "defs", None)
 THREE = """\
 defaults:
   api_region: EU
@@ -110,8 +104,7 @@ def test_names_that_differ_in_a_dash_only_are_refused(three: Path) -> None:
 def test_a_run_builds_the_definitions_of_its_community_alone(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (three / "ideas_pipeline.yaml").write_text(THREE.replace("schedule_hour: 23", "client_id: {env: GLOBEX_ID}"))
     monkeypatch.setenv("GLOBEX_ID", "globex")
-    with DefinitionsLoadContext.scoped(DefinitionsLoadContext(DefinitionsLoadType.INITIALIZATION)):
-        loaded = initialize_repository_def_from_pointer(POINTER)
+    with code_server() as loaded:
         monkeypatch.delenv("GLOBEX_ID")
         (three / "initech.yaml").write_text("limits: wrong")
         built: list[str] = []
@@ -120,14 +113,14 @@ def test_a_run_builds_the_definitions_of_its_community_alone(three: Path, monkey
             definitions, "community_defs", lambda one, *rest: (built.append(one.name), build(one, *rest))[1]
         )
 
-        in_run = reconstruct_repository_def_from_pointer(POINTER, loaded.repository_load_data)
-        job = in_run.get_job("in_itech__weekly_full")
+        repository = in_run(loaded)
+        job = repository.get_job("in_itech__weekly_full")
 
         assert built == ["in-itech"]
         assert {key.path[0] for key in job.asset_layer.executable_asset_keys} == {"in-itech"}
-        assert in_run.has_job("acme__nightly_sync")
+        assert repository.has_job("acme__nightly_sync")
         with pytest.raises(SettingsError, match="GLOBEX_ID was set when Dagster loaded the settings of globex"):
-            in_run.get_job("globex__nightly_sync")
+            repository.get_job("globex__nightly_sync")
 
 
 @pytest.fixture
@@ -217,10 +210,8 @@ def test_a_community_whose_configuration_is_not_valid_is_left_out_and_alerted(
     assert daemon.tick() == "No alert to send."
     assert "Dagster has left globex, in-itech out" in hook.texts[0]
 
-    with DefinitionsLoadContext.scoped(DefinitionsLoadContext(DefinitionsLoadType.INITIALIZATION)):
-        loaded = initialize_repository_def_from_pointer(POINTER)
-        in_run = reconstruct_repository_def_from_pointer(POINTER, loaded.repository_load_data)
-        assert in_run.get_job("acme__nightly_sync").tags["ideas_pipeline/community"] == "acme"
+    with code_server() as loaded:
+        assert in_run(loaded).get_job("acme__nightly_sync").tags["ideas_pipeline/community"] == "acme"
 
 
 def test_if_no_configuration_is_valid_every_problem_is_reported(three: Path) -> None:
