@@ -27,7 +27,7 @@ OF_USE = [Unavailable, RateLimited]
 
 
 @pytest.mark.parametrize("kind", [*OF_NO_USE, *OF_USE])
-def test_a_stream_is_tried_again_only_where_that_can_help(kind: type[IdeasApiError]) -> None:
+def test_a_stream_is_tried_again_only_if_that_can_help(kind: type[IdeasApiError]) -> None:
     error = kind("it failed")
     result = StreamResult("ideas", "failed", error.reason, retryable=is_retryable(error), error=error)
     failure = stream_failure(result, {})
