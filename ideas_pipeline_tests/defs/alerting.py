@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import (
     InstigatorState,
@@ -15,9 +16,11 @@ from dagster._core.scheduler.instigation import (
     ScheduleInstigatorData,
 )
 
+from ideas_pipeline.alerts.messages import FailedRun
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.configuration import Community, load
+from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.tables.bookkeeping import WAREHOUSE
 from ideas_pipeline.warehouse.runs import RunStart, finish_run, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -36,11 +39,15 @@ class Daemon:
 
     def tick(self) -> str:
         """Run a tick, and return its message in the UI."""
+        return str(self.evaluate().skip_message)
+
+    def evaluate(self) -> SensorExecutionData:
+        """Run a tick, and return all that the sensor asks for."""
         defs = build_defs()
         with dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=defs) as context:
             done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)
         self.cursor = done.cursor
-        return str(done.skip_message)
+        return done
 
 
 def nights_begin_now(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +83,12 @@ def proven(hours_ago: float) -> None:
             call_writing(warehouse, start_stream, run_id, stream, at)
             call_writing(warehouse, finish_stream, run_id, stream, at, "complete", None)
         call_writing(warehouse, finish_run, run_id, "complete", None, at)
+
+
+def reported(instance: dg.DagsterInstance, community: Community, at: datetime) -> list[FailedRun]:
+    """The failed runs that are reported for a community at a time, if none was before."""
+    with dg.build_sensor_context(instance, definitions=build_defs()) as context:
+        return failed_runs(context, community, 0, at)[0]
 
 
 def the_community() -> Community:

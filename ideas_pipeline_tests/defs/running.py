@@ -25,18 +25,25 @@ def nightly_sync(
 
 def days(instance: dg.DagsterInstance, first: date, last: date, *streams: str) -> dg.ExecuteInProcessResult:
     """One run for the days from ``first`` to ``last`` of some streams of the community ``acme``, as a backfill has."""
-    return (
-        build_defs()
-        .resolve_job_def("nightly_sync")
-        .execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            asset_selection=[dg.AssetKey(["acme", stream]) for stream in streams],
-            tags={
-                "dagster/asset_partition_range_start": first.isoformat(),
-                "dagster/asset_partition_range_end": last.isoformat(),
-            },
-        )
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+    }
+    return some_assets(instance, *streams, tags=tags)
+
+
+def some_assets(
+    instance: dg.DagsterInstance,
+    *assets: str,
+    community: str = "acme",
+    job: str = "nightly_sync",
+    tags: Mapping[str, str] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """A run of some assets of a community by a job, which has these tags beside its own."""
+    defs = build_defs()
+    keys = [dg.AssetKey([community, asset]) for asset in assets]
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance, raise_on_error=False, asset_selection=keys, tags=dict(tags or {})
     )
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from ideas_pipeline.alerts import webhook
 from ideas_pipeline.definitions import build_defs
-from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import MailServer, WebhookServer, mail_server
@@ -23,8 +22,10 @@ from ideas_pipeline_tests.defs.alerting import (
     next_tick,
     nights_begin_now,
     proven,
+    reported,
     the_community,
 )
+from ideas_pipeline_tests.defs.running import some_assets
 
 
 @pytest.fixture
@@ -52,16 +53,7 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
 def a_failed_run(simulator: Simulator, instance: dg.DagsterInstance, status: int = 403, **tags: str) -> None:
     """Of challenges alone, which is soon over."""
     simulator.faults.add(Fault(kind="status", status=status, stream="challenges", times=None))
-    ran = (
-        build_defs()
-        .resolve_job_def("nightly_sync")
-        .execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            asset_selection=[dg.AssetKey(["acme", "challenges"])],
-            tags={f"dagster/{name}": value for name, value in tags.items()},
-        )
-    )
+    ran = some_assets(instance, "challenges", tags={f"dagster/{name}": value for name, value in tags.items()})
     assert not ran.success
     simulator.faults.clear()
 
@@ -157,9 +149,8 @@ def test_a_night_that_is_found_too_late_to_be_tried_again_is_reported(
     Path(os.environ["IDEAS_CONTRACT"]).write_text("limits: {requests_per_second: null, attempts: 1}")
     a_failed_run(simulator, instance, 500, schedule_name="nightly_sync_schedule")
     tick = next_tick(instance)
-    with dg.build_sensor_context(instance) as context:
-        assert failed_runs(context, the_community(), 0, tick + timedelta(minutes=30))[0] == []
-        ((failure,), _) = failed_runs(context, the_community(), 0, tick + timedelta(minutes=31))
+    assert reported(instance, the_community(), tick + timedelta(minutes=30)) == []
+    (failure,) = reported(instance, the_community(), tick + timedelta(minutes=31))
 
     assert failure.name == "nightly_sync"
 

@@ -26,10 +26,7 @@ class Night(Daemon):
 
     def evaluated(self) -> dict[str, bool]:
         """Run a tick; each evaluation by its stream."""
-        defs = build_defs()
-        with dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=defs) as context:
-            done = defs.get_repository_def().get_sensor_def(self.sensor).evaluate_tick(context)
-        self.cursor = done.cursor
+        done = self.evaluate()
         for event in done.asset_events:
             self.instance.report_runless_asset_event(event)
         return {

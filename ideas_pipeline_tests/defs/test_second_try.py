@@ -16,6 +16,7 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.defs.alerting import next_tick, nights_begin_now, the_community
+from ideas_pipeline_tests.defs.running import some_assets
 
 SCHEDULED = {"dagster/schedule_name": "nightly_sync_schedule"}
 REFUSED = Fault(kind="status", status=403, stream="challenges", times=None)
@@ -44,17 +45,12 @@ def ran(
     instance: dg.DagsterInstance, job: str = "nightly_sync", *, assets: Sequence[str] = ("challenges",), **tags: str
 ) -> dg.DagsterRun:
     """A run of some of the assets, as the schedule starts it."""
-    result = (
-        build_defs()
-        .resolve_job_def(job)
-        .execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            asset_selection=[dg.AssetKey(["acme", asset]) for asset in assets],
-            tags={**SCHEDULED, **tags},
-        )
-    )
-    run = instance.get_run_by_id(result.run_id)
+    result = some_assets(instance, *assets, job=job, tags={**SCHEDULED, **tags})
+    return recorded(instance, result.run_id)
+
+
+def recorded(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    run = instance.get_run_by_id(run_id)
     assert run is not None
     return run
 
@@ -196,10 +192,7 @@ def test_a_run_that_dagster_starts_again_by_itself_is_left_to_it(instance: dg.Da
 def test_a_run_that_a_person_started_is_that_person_s(simulator: Simulator, instance: dg.DagsterInstance) -> None:
     simulator.faults.add(BUSY)
     ran(instance)
-    job = build_defs().resolve_job_def("nightly_sync")
-    by_hand = job.execute_in_process(
-        instance=instance, raise_on_error=False, asset_selection=[dg.AssetKey(["acme", "challenges"])]
-    )
+    by_hand = some_assets(instance, "challenges")
 
     assert not awaits_second_try(instance, recorded(instance, by_hand.run_id))
     # Nor is the scheduled run tried again, because a run has started since.
@@ -236,12 +229,6 @@ def test_the_schedules_run_from_the_start_and_look_each_hour_until_the_tables_ar
         assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 22,23,0,1,2,3 * * *", "Europe/Madrid")
         assert tick_data.run_requests == []
         assert tick_data.skip_message == f"{job} was not the last job to run."
-
-
-def recorded(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    return run
 
 
 def test_a_run_of_a_community_in_another_code_location_does_not_count(

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from ideas_pipeline.definitions import build_defs
-from ideas_pipeline.defs.failed_runs import failed_runs
 from ideas_pipeline.defs.second_try import due
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import WebhookServer
@@ -19,6 +18,7 @@ from ideas_pipeline_tests.defs.alerting import (
     Daemon,
     next_tick,
     nights_begin_now,
+    reported,
     stop_schedule,
     the_community,
 )
@@ -80,7 +80,4 @@ def test_an_alert_that_arrives_late_does_not_tell_of_a_night_that_was_tried_agai
     instance.report_run_failed(nights("nightly_sync"))
     nights("nightly_sync")
 
-    with dg.build_sensor_context(instance) as context:
-        found, _ = failed_runs(context, the_community(), 0, datetime.now(UTC) + timedelta(hours=13))
-
-    assert found == []
+    assert reported(instance, the_community(), datetime.now(UTC) + timedelta(hours=13)) == []

@@ -13,8 +13,7 @@ import pytest
 from ideas_pipeline import definitions
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
-from ideas_pipeline.defs.configuration import Community, load
-from ideas_pipeline.defs.failed_runs import failed_runs
+from ideas_pipeline.defs.configuration import load
 from ideas_pipeline.defs.second_try import due
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.simulator.community import generate
@@ -22,8 +21,9 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.alerts.servers import WebhookServer
-from ideas_pipeline_tests.defs.alerting import Daemon, next_tick
+from ideas_pipeline_tests.defs.alerting import Daemon, next_tick, reported
 from ideas_pipeline_tests.defs.code_server import code_server, in_run
+from ideas_pipeline_tests.defs.running import some_assets
 
 THREE = """\
 defaults:
@@ -144,16 +144,9 @@ def two(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
 
 def night(instance: dg.DagsterInstance, community: str) -> dg.ExecuteInProcessResult:
     """The first table of a community, as its schedule syncs it."""
-    return (
-        build_defs()
-        .resolve_job_def(f"{community}__nightly_sync")
-        .execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            asset_selection=[dg.AssetKey([community, "challenges"])],
-            tags={"dagster/schedule_name": f"{community}__nightly_sync_schedule"},
-        )
-    )
+    job = f"{community}__nightly_sync"
+    tags = {"dagster/schedule_name": f"{job}_schedule"}
+    return some_assets(instance, "challenges", community=community, job=job, tags=tags)
 
 
 def test_a_red_community_leaves_the_other_green(
@@ -176,15 +169,9 @@ def test_a_red_community_leaves_the_other_green(
     skipped = due(instance, communities["green"], "green__nightly_sync", tick, tick)
     assert isinstance(skipped, dg.SkipReason)
     assert "did not fail" in str(skipped.skip_message)
-    assert failures(instance, communities["green"]) == []
-    assert failures(instance, communities["red"]) == [red_run.run_id]
-
-
-def failures(instance: dg.DagsterInstance, community: Community) -> list[str]:
-    """The failed runs that are alerted for a community, once no second try can come any more."""
-    with dg.build_sensor_context(instance, definitions=build_defs()) as context:
-        found, _ = failed_runs(context, community, 0, datetime.now(UTC) + timedelta(hours=13))
-    return [run.run_id for run in found]
+    later = datetime.now(UTC) + timedelta(hours=13)  # no second try can come any more
+    assert reported(instance, communities["green"], later) == []
+    assert [run.run_id for run in reported(instance, communities["red"], later)] == [red_run.run_id]
 
 
 def test_a_community_whose_configuration_is_not_valid_is_left_out_and_alerted(
