@@ -6,7 +6,7 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 import click
@@ -46,8 +46,14 @@ class Misconfigured(Failed):
     exit_code = 2
 
 
-def failure(error: BaseException) -> Failed:
-    """Turn ``error`` into a sentence with an exit code. IDEAS_DEBUG=1 adds the traceback. Known secrets are masked."""
+def failure(error: BaseException, secrets: Iterable[str] | None = None) -> Failed:
+    """Turn ``error`` into a sentence with an exit code. IDEAS_DEBUG=1 adds the traceback.
+
+    Args:
+        error: the error.
+        secrets: those to mask. None reads the settings of all communities to find them: whoever turns several errors
+            into sentences passes them.
+    """
     kind = Misconfigured if isinstance(error, CONFIGURATION_ERRORS) else Failed
     if isinstance(error, KeyboardInterrupt):
         return kind("stopped. What was loaded is kept; the next sync reads the rest.")
@@ -62,24 +68,22 @@ def failure(error: BaseException) -> Failed:
         message = f"an unexpected {type(error).__name__}. Set IDEAS_DEBUG=1 to see where it comes from."
     if os.environ.get("IDEAS_DEBUG"):
         message = "".join(traceback.format_exception(error)) + message
-    return kind(_masked(message))
-
-
-def _masked(message: str) -> str:
-    for secret in sorted(_secrets(), key=len, reverse=True):
+    for secret in sorted(_secrets() if secrets is None else secrets, key=len, reverse=True):
         message = message.replace(secret, "***")
-    return message
+    return kind(message)
 
 
 def _secrets() -> set[str]:
     """The secrets in force, as far as they can be read: an error here must not hide the one being reported."""
-    found: set[str] = set()
     try:
-        for settings in valid_communities():
-            found |= set(_secrets_of(settings))
-    except Exception:  # noqa: BLE001, S110 - the error that is being reported matters more
-        pass
-    return found - {""}
+        return secrets_of(valid_communities())
+    except Exception:  # noqa: BLE001 - the error that is being reported matters more
+        return set()
+
+
+def secrets_of(communities: Iterable[Settings]) -> set[str]:
+    """The secrets in the settings of communities, and the tokens in their token files."""
+    return {secret for settings in communities for secret in _secrets_of(settings)} - {""}
 
 
 def _secrets_of(settings: Settings) -> Iterator[str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ideas_pipeline.cli import options
 from ideas_pipeline.cli.lines import say, write
 from ideas_pipeline.errors import SettingsError, WarehouseError
-from ideas_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from ideas_pipeline.settings import Settings
 
 
 @click.command()
@@ -44,28 +47,37 @@ def report(file: Path | None, every: bool) -> None:
         settings = options.load_settings()
         _write(settings, file or settings.report)
         if file is None and settings.file:
-            _write_front_page(settings, [one for one in each_community().values() if isinstance(one, Settings)])
+            _write_front_page(settings, _valid(each_community()))
         return
-    communities = each_community()
-    valid = [one for one in communities.values() if isinstance(one, Settings)]
-    codes = [_tried(name, partial(_write_own, one)) for name, one in communities.items()]
+    raise click.exceptions.Exit(_write_all(each_community()))
+
+
+def _valid(communities: Mapping[str, Settings | SettingsError]) -> list[Settings]:
+    return [one for one in communities.values() if not isinstance(one, SettingsError)]
+
+
+def _write_all(communities: Mapping[str, Settings | SettingsError]) -> int:
+    """Write every report, then the front pages. Return 0, or the exit code of one that cannot be written."""
+    from ideas_pipeline.cli.failures import secrets_of
+
+    valid = _valid(communities)
+    tried = partial(_tried, secrets=secrets_of(valid))
+    codes = [tried(name, partial(_write_own, one)) for name, one in communities.items()]
     warehouses = {one.warehouse_url.get_secret_value(): one for one in valid}.values()
-    codes += [_tried("front page", partial(_write_front_page, one, valid)) for one in warehouses]
-    raise click.exceptions.Exit(min((code for code in codes if code), default=0))
+    codes += [tried("front page", partial(_write_front_page, one, valid)) for one in warehouses]
+    return min((code for code in codes if code), default=0)
 
 
-def _tried(name: str, act: Callable[[], None]) -> int:
+def _tried(name: str, act: Callable[[], None], secrets: Collection[str]) -> int:
     """Write one of several pages. Return the exit code, after saying what is wrong."""
     from ideas_pipeline.cli.failures import Failed, failure
 
     try:
         act()
-    except Failed as error:
-        say(f"{name}: {error.message}")
-        return error.exit_code
-    except (SettingsError, WarehouseError) as error:
-        say(f"{name}: {failure(error).message}")
-        return failure(error).exit_code
+    except (SettingsError, WarehouseError, Failed) as error:
+        failed = error if isinstance(error, Failed) else failure(error, secrets)
+        say(f"{name}: {failed.message}")
+        return failed.exit_code
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ideas_pipeline.cli.failures import Failed, failure
+from ideas_pipeline.cli.failures import Failed, failure, secrets_of
 from ideas_pipeline.cli.status import COLOURS, Seen, grouped, look, plain
 from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 
@@ -18,14 +18,16 @@ def status_all(*, as_json: bool) -> int:
     """Print the state of every community. Return 0, or the exit code of one that cannot be shown."""
     from ideas_pipeline.communities import each_community
 
+    configured = each_community()
+    secrets = secrets_of(one for one in configured.values() if not isinstance(one, SettingsError))
     seen: dict[str, Seen | Failed] = {}
-    for name, settings in each_community().items():
+    for name, settings in configured.items():
         try:
             if isinstance(settings, SettingsError):
                 raise settings
             seen[name] = look(settings)
         except (SettingsError, IdeasApiError, WarehouseError) as error:
-            seen[name] = failure(error)
+            seen[name] = failure(error, secrets)
     verdict = next(word for word in _ORDER if any(_verdict(one) == word for one in seen.values()))
     if as_json:
         communities = [

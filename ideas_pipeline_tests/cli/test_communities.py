@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ideas_pipeline import communities_file
 from ideas_pipeline.cli.main import COMMANDS, main
 from ideas_pipeline.cli.options import for_community
 from ideas_pipeline.cli.several import Done
@@ -204,6 +205,24 @@ def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
     assert shown.startswith("Nothing was synced yet. Run: ideas-pipeline sync --community acme\n")
     shown = ideas_pipeline("status", "--all", folder=tmp_path, S="secret").stdout
     assert "acme: Nothing was synced yet. Run: ideas-pipeline sync --community acme\n" in shown
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_the_settings_are_read_once_however_many_communities_fail(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    broken = "{state_dir: file, client_id: i, client_secret: {env: S}}"
+    Path("ideas_pipeline.yaml").write_text(f"communities: {{a: {broken}, b: {broken}, c: {broken}}}\n")
+    Path("file").touch()
+    monkeypatch.setenv("S", "secret")
+    reads = []
+    monkeypatch.setattr(
+        communities_file, "read", lambda file, read=communities_file.read: reads.append(file) or read(file)
+    )
+    done = CliRunner().invoke(main, [command, "--all"])
+    assert (done.exit_code, len(reads)) == (2, 1), done.output
+    assert all(f"{name}: " in done.output for name in "abc")
 
 
 @pytest.mark.parametrize("command", ["sync", "check", "fit", "status"])
