@@ -22,11 +22,10 @@ from ideas_pipeline.setting_types import WAREHOUSE
 from ideas_pipeline.settings import (
     CONFIG,
     ENV_FILE,
-    SAFE_TO_SHOW,
     Settings,
     contradictions,
     from_environment,
-    instead,
+    invalid_values,
     read_env_file,
     variable,
 )
@@ -246,18 +245,13 @@ def _from_folder(key: str, value: Any, folder: Path) -> Any:
 
 
 def _sentences(error: ValidationError, given: GivenCommunity, values: Mapping[str, Any]) -> Iterator[str]:
-    for problem in error.errors(include_url=False, include_context=False):
-        # The default of a setting depends on one that is invalid itself: that one is reported.
-        if problem["type"] == "default_factory_not_called":
-            continue
-        key = str(problem["loc"][0])
+    for key, kind, rest in invalid_values(error):
         one = given.values.get(key)
-        where = given.place if one is None else one.place
-        shown = instead(problem["input"]) if key in SAFE_TO_SHOW else ""
-        if problem["type"] == "string_type" and isinstance(values.get(key), int | float):
-            shown += " (text that looks like a number or true needs quotes)"
+        place = given.place if one is None else one.place
+        is_number = kind == "string_type" and isinstance(values.get(key), int | float)
+        quotes = " (text that looks like a number or true needs quotes)" if is_number else ""
         origin = f" Correct {one.source}." if one and one.variable else ""
-        yield f"{where}: {key} of {given.name} must be {Settings.model_fields[key].description}{shown}.{origin}"
+        yield f"{place}: {key} of {given.name} {rest}{quotes}.{origin}"
 
 
 def _minute(name: str) -> int:

@@ -204,7 +204,7 @@ class Settings(BaseModel):
             if region.casefold() == self.api_region.casefold():
                 return url.rstrip("/") + "/"
         raise SettingsError(
-            f"{self.named('api_region')} is not a region of the contract{instead(self.api_region)}. Use {known}."
+            f"{self.named('api_region')} is not a region of the contract{_instead(self.api_region)}. Use {known}."
         )
 
 
@@ -271,7 +271,9 @@ def from_environment(written: Mapping[str, str]) -> Settings:
     try:
         settings = _Environment(**_by_field(written))
     except ValidationError as error:
-        problems += [f"{sentence} Correct it in {_place(name, written)}." for name, sentence in _sentences(error)]
+        for field, _, rest in invalid_values(error):
+            name = variable(field)
+            problems.append(f"{name} {rest}. Correct it in {_place(name, written)}.")
         raise SettingsError(*problems) from None
     problems += contradictions(settings, variable)
     if problems:
@@ -296,7 +298,7 @@ def check_values(values: Mapping[str, str]) -> None:
     try:
         Settings.model_validate(_by_field(values))
     except ValidationError as error:
-        raise SettingsError(*(sentence for _, sentence in _sentences(error))) from None
+        raise SettingsError(*(f"{variable(field)} {rest}." for field, _, rest in invalid_values(error))) from None
 
 
 def _by_field(values: Mapping[str, str]) -> dict[str, Any]:
@@ -357,17 +359,17 @@ def _key_missing(name: Callable[[str], str]) -> str:
     )
 
 
-def _sentences(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """For each problem, the variable and a sentence."""
+def invalid_values(error: ValidationError) -> Iterator[tuple[str, str, str]]:
+    """For each invalid value its field, pydantic's type of the error, and the rest of a sentence: "must be …"."""
     for problem in error.errors(include_url=False, include_context=False):
         # The default of a field depends on a field that is invalid itself: that one is reported.
         if problem["type"] != "default_factory_not_called":
             field = str(problem["loc"][0])
-            shown = instead(problem["input"]) if field in SAFE_TO_SHOW else ""
-            yield variable(field), f"{variable(field)} must be {Settings.model_fields[field].description}{shown}."
+            shown = _instead(problem["input"]) if field in SAFE_TO_SHOW else ""
+            yield field, problem["type"], f"must be {Settings.model_fields[field].description}{shown}"
 
 
-def instead(value: object) -> str:
+def _instead(value: object) -> str:
     """The end of a sentence that refuses a value: with the value, unless it could be a secret in the wrong place."""
     return f", not {value!r}" if _PLAIN_VALUE.fullmatch(str(value)) else ""
 
