@@ -45,23 +45,6 @@ _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(.+)",
 _Problem = tuple[set[str], str]
 
 
-def load_communities() -> dict[str, Settings]:
-    """The settings of every community by name, in the file's order; without the file, of one community.
-
-    Raises:
-        SettingsError: with every problem that was found. No message contains the value of a secret.
-    """
-    written = read_env_file()
-    file = config_file(written)
-    if file is None:
-        settings = from_environment(written)
-        return {settings.community: settings}
-    found, problems = _load(file, *_read(file))
-    if problems:
-        raise SettingsError(*(sentence for _, sentence in problems))
-    return found
-
-
 def load_settings(community: str | None = None) -> Settings:
     """The settings of one community.
 
@@ -91,10 +74,11 @@ def load_settings(community: str | None = None) -> Settings:
 
 
 def each_community() -> dict[str, Settings | SettingsError]:
-    """Every community by name: its settings, or what is wrong with them.
+    """Every community by name, in the file's order: its settings, or what is wrong with them.
 
     Raises:
-        SettingsError: ``.env`` or the file cannot be read, or has a mistake that concerns all communities.
+        SettingsError: ``.env`` or the file cannot be read, or has a mistake that concerns all communities; or without
+            the file, the only community has a problem.
     """
     written = read_env_file()
     file = config_file(written)
@@ -133,10 +117,13 @@ def sharing_warehouse(settings: Settings, communities: Iterable[Settings]) -> li
 
 def is_one_chosen(community: str | None) -> bool:
     """Whether one community is meant: it is named here or in IDEAS_COMMUNITY, or it is the only one."""
-    written = read_env_file()
-    if community or config_file(written) is None or os.environ.get(COMMUNITY) or written.get(COMMUNITY):
+    from ideas_pipeline.communities_file import read
+
+    if community or os.environ.get(COMMUNITY):
         return True
-    return len(community_names()) == 1
+    written = read_env_file()
+    file = config_file(written)
+    return file is None or bool(written.get(COMMUNITY)) or len(read(file)) == 1
 
 
 def config_file(written: Mapping[str, str]) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ideas_pipeline.communities import load_communities, load_settings
+from ideas_pipeline.communities import each_community, load_settings
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.settings import Settings
@@ -50,6 +50,15 @@ def two(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def write(text: str, file: str = "ideas_pipeline.yaml") -> None:
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     Path(file).write_text(text, encoding="utf-8")
+
+
+def load_communities() -> dict[str, Settings]:
+    """The settings of every community. Raises SettingsError with every problem, each of them once."""
+    communities = each_community()
+    errors = [one for one in communities.values() if isinstance(one, SettingsError)]
+    if errors:
+        raise SettingsError(*dict.fromkeys(sentence for error in errors for sentence in error.problems))
+    return {name: one for name, one in communities.items() if isinstance(one, Settings)}
 
 
 def problem(community: str | None = None, *, of_all: bool = False) -> str:

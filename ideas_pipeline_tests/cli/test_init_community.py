@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ideas_pipeline.cli.main import main
-from ideas_pipeline.communities import load_communities, load_settings
+from ideas_pipeline.communities import each_community, load_settings
 
 FILE = Path("ideas_pipeline.yaml")
 # Someone's own way to write YAML, with comments in all places.
@@ -58,7 +58,7 @@ def test_a_community_is_added_and_every_comment_stays(monkeypatch):
     assert "'Europe/Madrid'" in text
     assert stat.S_IMODE(FILE.stat().st_mode) == 0o640
     set_secrets(monkeypatch, "ACME", "BIG_GLOBEX")
-    communities = load_communities()
+    communities = each_community()
     assert list(communities) == ["acme", "big-globex"]
     assert (communities["big-globex"].api_region, communities["big-globex"].timezone) == ("US", "Europe/Madrid")
 
@@ -99,7 +99,7 @@ def test_the_community_of_env_is_taken_over_with_every_setting(monkeypatch):
     done = init("--community", "globex", "--region", "EU", "--add")
     assert done.exit_code == 0, done.output
     set_secrets(monkeypatch, "GLOBEX")
-    communities = load_communities()
+    communities = each_community()
     assert list(communities) == ["acme", "globex"]
     assert communities["acme"].model_dump() == before.model_dump()
     assert load_settings() == communities["acme"]  # IDEAS_COMMUNITY in .env picks it
