@@ -92,7 +92,8 @@ def fit(file: Path | None, sources: tuple[Path, ...], requests: int, dry_run: bo
     _print(draft, file, (before, after), dry_run=dry_run, as_json=as_json)
     if not as_json and not dry_run and (before or after):
         click.echo()
-        lines.write(f"Next: {_to_set(settings, file)}, then run: ideas-pipeline check{_of(settings)}")
+        next_steps = f"Next: {_to_set(settings, file)}, then run: ideas-pipeline check"
+        lines.write(options.for_community(next_steps, settings))
     raise click.exceptions.Exit(3 if draft.open_questions() else 0)
 
 
@@ -110,10 +111,6 @@ def _to_set(settings: Settings, file: Path) -> str:
     except ValueError:
         named = file.resolve()
     return f"write `contract: {named}` at {settings.community} in {settings.file}"
-
-
-def _of(settings: Settings) -> str:
-    return "" if settings.file is None else f" --community {settings.community}"
 
 
 def _infer(draft: Draft, settings: Settings, exchanges: Sequence[Exchange], requests: int) -> None:
