@@ -45,7 +45,8 @@ def list_(as_json: bool) -> None:
     """
     from ideas_pipeline.cli.output import console, table
 
-    with _held() as (_, _, found):
+    settings = options.load_settings()
+    with _held(settings) as (_, found):
         pass
     counts = Counter((row.stream, row.scope, row.because) for row in found)
     if as_json:
@@ -58,7 +59,8 @@ def list_(as_json: bool) -> None:
         return
     out.print(table(("stream", "scope", "rows", "reason"), _lines(counts)))
     out.print("Held rows count as live. If the API's account lost rights, restore them and sync: the rows come back.")
-    out.print("If the rows were deleted:  ideas-pipeline absences confirm --stream STREAM")
+    confirm_them = "If the rows were deleted:  ideas-pipeline absences confirm --stream STREAM"
+    out.print(options.for_community(confirm_them, settings))
 
 
 def _lines(counts: Counter[tuple[str, str, str]]) -> list[tuple[str, str, int, str]]:
@@ -102,10 +104,11 @@ def confirm(stream: str | None, scope: str | None, ids: Sequence[str], dry_run: 
     if scope is not None and stream is None:
         raise click.UsageError("--scope needs --stream: scopes of different streams can have the same id.")
     options.check_confirmation(as_json=as_json, confirmed=yes or dry_run)
-    contract = load_contract(options.load_settings().contract)
+    settings = options.load_settings()
+    contract = load_contract(settings.contract)
     if stream is not None:
         options.check_names([stream], contract.tables(), "--stream")
-    with _held() as (settings, warehouse, found):
+    with _held(settings) as (warehouse, found):
         chosen = [
             row
             for row in found
@@ -144,12 +147,11 @@ def _in_words(counts: Counter[str]) -> str:
 
 
 @contextmanager
-def _held() -> Iterator[tuple[Settings, Warehouse, list[Held]]]:
+def _held(settings: Settings) -> Iterator[tuple[Warehouse, list[Held]]]:
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.warehouse.absences import held
 
-    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             found = held(tx)
-        yield settings, warehouse, found
+        yield warehouse, found

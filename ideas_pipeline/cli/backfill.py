@@ -71,7 +71,7 @@ def _print_cost(settings: Settings, contract: Contract, window: Window, streams:
         cost = estimate(warehouse, contract, window, streams)
     if as_json:
         shown = {"from": window.start, "to": window.end, "requests": cost.requests} | asdict(cost)
-        print(json.dumps(shown, indent=2, default=datetime.isoformat))
+        print(json.dumps(options.which(settings) | shown, indent=2, default=datetime.isoformat))
         return
     out = console()
     out.print(_in_words(window, settings.timezone))
@@ -85,7 +85,8 @@ def _print_cost(settings: Settings, contract: Contract, window: Window, streams:
     if guessed := sum(s.lists - s.known for s in cost.streams):
         out.print(f"{guessed:,} scopes were never swept: estimated from the counts of their parents.")
     if not any(s.lists for s in cost.streams):
-        out.print("The warehouse knows no scopes yet. First run: ideas-pipeline sync")
+        first = "The warehouse knows no scopes yet. First run: ideas-pipeline sync"
+        out.print(options.for_community(first, settings))
 
 
 def _in_words(window: Window, zone: str) -> str:

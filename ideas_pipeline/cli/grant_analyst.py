@@ -45,7 +45,7 @@ def grant_analyst(name: str, as_json: bool) -> None:
         with warehouse.writing() as tx:
             granted = grants.grant_analyst(tx, name, password, TABLES)
     if as_json:
-        print(json.dumps(asdict(granted), indent=2))
+        print(json.dumps(options.which(settings) | asdict(granted), indent=2))
         return
     done = "was created. It can read" if granted.created else "can read"
     write(f"The role {name} {done} {len(granted.readable)} tables, and those that a later version adds.")

@@ -45,7 +45,8 @@ def list_(table: str | None, as_json: bool) -> None:
     from ideas_pipeline.cli.output import console
     from ideas_pipeline.cli.output import table as table_of
 
-    with _stored_rejects(table) as (_, _, found):
+    settings = options.load_settings()
+    with _stored_rejects(settings, table) as (_, found):
         pass
     rows = [
         (_name(reject), reject.column or "", reject.reason, f"{reject.first_seen_at:%Y-%m-%d %H:%M}")
@@ -61,8 +62,11 @@ def list_(table: str | None, as_json: bool) -> None:
         out.print("There are no rejected values or records.")
         return
     out.print(table_of(("record", "column", "what is wrong with it", "first seen (UTC)"), rows))
-    out.print("Without a column, the whole record was rejected. To see one:  ideas-pipeline rejects show RECORD")
-    out.print("After correcting the contract:  ideas-pipeline rejects retry")
+    for line in (
+        "Without a column, the whole record was rejected. To see one:  ideas-pipeline rejects show RECORD",
+        "After correcting the contract:  ideas-pipeline rejects retry",
+    ):
+        out.print(options.for_community(line, settings))
 
 
 @rejects.command()
@@ -74,7 +78,7 @@ def show(records: Sequence[str]) -> None:
     \b
     Example:  ideas-pipeline rejects show ideas:4711
     """
-    with _stored_rejects(None) as (_, _, found):
+    with _stored_rejects(options.load_settings()) as (_, found):
         by_name: dict[str, list[StoredReject]] = {}
         for reject in found:
             by_name.setdefault(_name(reject), []).append(reject)
@@ -127,9 +131,10 @@ def retry(table: str | None, as_json: bool) -> None:
     from ideas_pipeline.contract.load import load_contract
     from ideas_pipeline.sync.contract_fit import check_fit
 
-    contract = load_contract(options.load_settings().contract)
+    settings = options.load_settings()
+    contract = load_contract(settings.contract)
     check_fit(contract)
-    with _stored_rejects(table) as (settings, warehouse, found):
+    with _stored_rejects(settings, table) as (warehouse, found):
         with progress() as shown:
             results = retry_rejects(settings, contract, warehouse, found, shown)
         if any(result.loaded for result in results):
@@ -142,23 +147,23 @@ def retry(table: str | None, as_json: bool) -> None:
         rows = [(result.table, result.loaded, result.left) for result in results]
         console().print(table_of(("table", "loaded", "left"), rows))
         if any(result.left for result in results):
-            console().print("What is left has the new reason: ideas-pipeline rejects list")
+            left = "What is left has the new reason: ideas-pipeline rejects list"
+            console().print(options.for_community(left, settings))
     raise click.exceptions.Exit(3 if any(result.left for result in results) else 0)
 
 
 @contextmanager
-def _stored_rejects(table: str | None) -> Iterator[tuple[Settings, Warehouse, list[StoredReject]]]:
+def _stored_rejects(settings: Settings, table: str | None = None) -> Iterator[tuple[Warehouse, list[StoredReject]]]:
     from ideas_pipeline.app import open_warehouse
     from ideas_pipeline.tables.community import TABLES
     from ideas_pipeline.warehouse.rejects import stored_rejects
 
     if table is not None:
         options.check_names([table], TABLES, "--table")
-    settings = options.load_settings()
     with open_warehouse(settings) as warehouse:
         with warehouse.reading() as tx:
             found = stored_rejects(tx, table)
-        yield settings, warehouse, found
+        yield warehouse, found
 
 
 def _name(reject: StoredReject) -> str:

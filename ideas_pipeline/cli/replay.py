@@ -102,6 +102,6 @@ def _print(settings: Settings, result: RunResult, *, as_json: bool) -> None:
     out.print(table((*_SHOWN, "complete?"), rows))
     for s in result.streams:
         if s.reason:
-            out.print(problem(s.stream, s.verdict, s.reason))
+            out.print(options.for_community(problem(s.stream, s.verdict, s.reason), settings))
     if result.verdict == "complete" and not result.changed:
         out.print("Nothing changed: the tables are already as the contract says.")

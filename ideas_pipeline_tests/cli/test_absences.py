@@ -59,6 +59,13 @@ def test_the_list_counts_held_rows_by_stream_list_and_reason(folder):
     assert "absences confirm --stream STREAM" in shown.stdout
 
 
+def test_the_command_that_confirms_is_for_the_same_community_as_the_list(folder):
+    (folder / ".env").write_text("IDEAS_COMMUNITY=other\n")
+    (folder / "ideas_pipeline.yaml").write_text(f"communities: {{{COMMUNITY}: {{state_dir: .ideas}}, other: }}\n")
+    done = ideas_pipeline("absences", "list", "--community", COMMUNITY, folder=folder)
+    assert f"absences confirm --community {COMMUNITY} --stream STREAM" in done.stdout, done.stderr
+
+
 def test_a_dry_run_says_what_would_be_marked_and_changes_nothing(folder):
     done = ideas_pipeline("absences", "confirm", "--stream", "ideas", "--dry-run", folder=folder)
     assert (done.returncode, done.stdout) == (0, "3 of ideas would be marked as deleted. Nothing was changed.\n")

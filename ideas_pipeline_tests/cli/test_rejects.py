@@ -73,6 +73,14 @@ def test_the_list_says_what_is_wrong_and_nothing_that_a_record_holds(folder):
     assert "n/a" not in done.stdout
 
 
+def test_the_commands_below_the_list_are_for_the_same_community(folder):
+    (folder / ".env").write_text("IDEAS_COMMUNITY=other\n")
+    (folder / "ideas_pipeline.yaml").write_text(f"communities: {{{COMMUNITY}: {{state_dir: .ideas}}, other: }}\n")
+    done = ideas_pipeline("rejects", "list", "--community", COMMUNITY, folder=folder)
+    assert f"rejects show --community {COMMUNITY} RECORD" in done.stdout, done.stderr
+    assert f"rejects retry --community {COMMUNITY}\n" in done.stdout
+
+
 def test_a_record_whose_key_says_who_somebody_is_has_a_name_that_does_not(folder):
     names = [row["record"] for row in listed(folder)]
     assert sorted(name.split(":")[0] for name in names) == ["comments", "ideas", "users", "votes"]
