@@ -280,21 +280,20 @@ def building(engine: sa.Engine, community: str) -> Iterator[sa.Connection]:
         with writing(engine, community) as connection:
             yield connection
         return
-    key = advisory_key("marts", community)
     with translated(engine, "written"), engine.connect() as connection:
-        # Locks of the session: a transaction that waited for a lock would not see what was committed meanwhile.
-        connection.execute(sa.select(sa.func.pg_advisory_lock_shared(_ADVISORY_LOCK)))
-        connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
-        connection.commit()
         try:
+            # Locks of the session: a transaction that waited for a lock would not see what was committed meanwhile.
+            connection.execute(sa.select(sa.func.pg_advisory_lock_shared(_ADVISORY_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_lock(advisory_key("marts", community))))
+            connection.commit()
             with connection.begin():
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 yield connection
         finally:
             # The server frees the locks of a session that ends.
             with suppress(sa.exc.SQLAlchemyError):
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
-                connection.execute(sa.select(sa.func.pg_advisory_unlock_shared(_ADVISORY_LOCK)))
+                connection.rollback()
+                connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
                 connection.commit()
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 import sqlalchemy as sa
 
+from ideas_pipeline.errors import WarehouseError
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.load import load as load_in
 from ideas_pipeline.warehouse.scopes import live_ids
@@ -129,6 +130,22 @@ def test_marts_are_built_from_one_instant_and_no_writer_waits_for_that(postgresq
         with pytest.raises(KeyError), warehouse.building():
             raise KeyError
         assert _counted_by_builder(warehouse, count) == 3, "an error frees the locks"
+
+
+def test_a_builder_that_is_cancelled_while_it_waits_leaves_no_lock(postgresql_url: str) -> None:
+    cancel = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with (
+        Warehouse.open(postgresql_url, "other") as other,
+        ThreadPoolExecutor(1) as pool,
+        Warehouse.open(postgresql_url, COMMUNITY) as warehouse,
+    ):
+        with warehouse.building() as builder:
+            waiting = pool.submit(_counted_by_builder, warehouse, sa.text("SELECT 1"))
+            while not builder.scalar(sa.text(cancel)):
+                pass
+            with pytest.raises(WarehouseError):
+                waiting.result(10)
+        pool.submit(_change_tables, other).result(10)
 
 
 def _counted_by_builder(warehouse: Warehouse, count: sa.TextClause) -> int:
