@@ -12,9 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from ideas_pipeline.errors import AuthenticationError, SettingsError, Unavailable, WarehouseMisconfigured
-from ideas_pipeline.library_errors import is_of_a_library
 from ideas_pipeline.warehouse.database import make_engine
-from ideas_pipeline.warehouse.database_errors import described
+from ideas_pipeline.warehouse.database_errors import described, is_of_database
 
 ACCOUNTS = sa.Table(
     "_accounts",
@@ -102,12 +101,10 @@ class AccountDatabase:
         """Raise errors of the database as AuthenticationError if a person must act, else as Unavailable."""
         try:
             yield
-        except (AuthenticationError, Unavailable):
-            raise
+        except WarehouseMisconfigured as error:
+            raise AuthenticationError(f"the account store cannot be used: {str(error).rstrip('.')}") from None
         except Exception as error:
-            if isinstance(error, WarehouseMisconfigured):
-                raise AuthenticationError(f"the account store cannot be used: {str(error).rstrip('.')}") from None
-            if not isinstance(error, self._engine.dialect.loaded_dbapi.Error) and not is_of_a_library(error):
+            if not is_of_database(self._engine, error):
                 raise
             kind, place, what, advice = described(self._engine, error)
             failure = AuthenticationError if issubclass(kind, WarehouseMisconfigured) else Unavailable

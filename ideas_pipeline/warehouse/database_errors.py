@@ -74,10 +74,15 @@ def translated(engine: sa.Engine, done: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # The driver's own errors come from bulk loads, which use the driver directly.
-        if not isinstance(error, engine.dialect.loaded_dbapi.Error) and not is_of_a_library(error):
+        if not is_of_database(engine, error):
             raise
         raise warehouse_error(engine, done, error) from None
+
+
+def is_of_database(engine: sa.Engine, error: BaseException) -> bool:
+    """Whether ``error`` is of the database's driver, or of one of the libraries that lead to it."""
+    # The driver's own errors come from bulk loads, which use the driver directly.
+    return isinstance(error, engine.dialect.loaded_dbapi.Error) or is_of_a_library(error)
 
 
 def warehouse_error(engine: sa.Engine, done: str, error: BaseException) -> WarehouseError:
