@@ -20,16 +20,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.accounts.database import ACCOUNTS, AccountDatabase, close_quietly
-from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RunLockLost, Unavailable
+from ideas_pipeline.errors import AuthenticationError, IdeasApiError, RunLockLost
+from ideas_pipeline.ideas_api.run_lock import LONGEST_WAIT, SECONDS_BETWEEN_MESSAGES, not_released, waiting_for
 from ideas_pipeline.logs import logger
 from ideas_pipeline.times import duration
 from ideas_pipeline.warehouse.database import advisory_key
 
 _log = logger(__name__)
 
-# A full sync of a large community takes hours. A run that waits for longer would only meet the next night's run.
-_LONGEST_WAIT = 6 * 3600.0
-_SECONDS_BETWEEN_MESSAGES = 60.0
 _ENDING_SECONDS = 0.1
 _LAST_HEARTBEAT_SECONDS = 10.0
 _HEARTBEATS = 12  # per patience: some of them may be late or lost
@@ -97,7 +95,7 @@ class RunLockRow:
         self._held: _Held | None = None
 
     @contextmanager
-    def hold(self, what: str, say: Callable[[str], None], timeout: float = _LONGEST_WAIT) -> Iterator[int]:
+    def hold(self, what: str, say: Callable[[str], None], timeout: float = LONGEST_WAIT) -> Iterator[int]:
         """Hold the lock, and yield its fencing number. See ``AccountStore.run_lock``.
 
         A thread that holds the lock may take it again.
@@ -161,13 +159,10 @@ class RunLockRow:
                     continue
                 now = time.monotonic()
                 if now >= ends:
-                    raise Unavailable(
-                        f"this API account is used by {self._who()}, and was not released within {duration(timeout)}",
-                        hint="If that run hangs, stop it. The next run reads what is missing.",
-                    )
+                    raise not_released(self._who(), timeout)
                 if now >= next_message:
-                    say(f"Waiting: this API account is used by {self._who()}. One run at a time uses an account.")
-                    next_message = now + _SECONDS_BETWEEN_MESSAGES
+                    say(waiting_for(self._who()))
+                    next_message = now + SECONDS_BETWEEN_MESSAGES
                 time.sleep(min(0.5, self._patience / _HEARTBEATS))
             sent = time.monotonic()
             with self._database.errors():
@@ -194,7 +189,7 @@ class RunLockRow:
             return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self._key))))
 
     def _end_frozen_holder(self, connection: sa.Connection) -> str | None:
-        """End the sessions of a holder that gives no sign of life; what to say of it, if there were such sessions."""
+        """End the sessions of a holder that gives no sign of life. A clause about it; None if it had no sessions."""
         with self._database.errors():
             age = connection.scalar(sa.select(_AGE).where(self._mine))
             if age is None or age < self._patience:

@@ -13,14 +13,11 @@ import sqlalchemy as sa
 from ideas_pipeline import private_file
 from ideas_pipeline.accounts.database import ACCOUNTS, AccountDatabase, close_quietly
 from ideas_pipeline.accounts.keys import TokenKeys
-from ideas_pipeline.ideas_api.account_store import Tokens, tokens_from
+from ideas_pipeline.ideas_api.account_store import LONGEST_WAIT, Tokens, tokens_from
 from ideas_pipeline.logs import logger
 from ideas_pipeline.warehouse.database import advisory_key
 
 _log = logger(__name__)
-
-# Longer than a login with all its retries: a process that holds the lock for longer hangs.
-_LONGEST_WAIT = "1800s"
 
 
 class TokenRow:
@@ -65,7 +62,7 @@ class TokenRow:
         try:
             with self._database.errors():
                 # A commit is on the server's disk when it returns: a spent refresh token must not come back.
-                settings = {"synchronous_commit": "on", "lock_timeout": _LONGEST_WAIT}
+                settings = {"synchronous_commit": "on", "lock_timeout": f"{LONGEST_WAIT:.0f}s"}
                 for name, value in settings.items():
                     connection.execute(sa.select(sa.func.set_config(name, value, False)))
                 connection.execute(sa.select(sa.func.pg_advisory_lock(key)))

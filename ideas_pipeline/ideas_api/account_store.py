@@ -13,6 +13,10 @@ from typing import Protocol
 
 from ideas_pipeline.contract.model import Limits
 
+# How long to wait for the lock of the tokens, in seconds. Longer than a login with all its retries: a process that
+# holds the lock for longer hangs.
+LONGEST_WAIT = 1800.0
+
 
 @dataclass(frozen=True)
 class Tokens:

@@ -17,14 +17,14 @@ from ideas_pipeline.errors import AuthenticationError, Unavailable
 from ideas_pipeline.times import duration
 
 # A full sync of a large community takes hours. A run that waits for longer would only meet the next night's run.
-_LONGEST_WAIT = 6 * 3600.0
+LONGEST_WAIT = 6 * 3600.0
+SECONDS_BETWEEN_MESSAGES = 60.0
 _POLL = 0.2
-_SECONDS_BETWEEN_MESSAGES = 60.0
 
 
 @contextmanager
 def run_lock(
-    folder: Path, account: str, what: str, say: Callable[[str], None], *, timeout: float = _LONGEST_WAIT
+    folder: Path, account: str, what: str, say: Callable[[str], None], *, timeout: float = LONGEST_WAIT
 ) -> Iterator[None]:
     """Hold the run lock of an API account. Other runs, of this process or another, wait for it.
 
@@ -76,6 +76,19 @@ def run_lock_holder(folder: Path, account: str) -> str | None:
         return _who(holder)
 
 
+def waiting_for(holder: str) -> str:
+    """The sentence about a run that waits for the lock."""
+    return f"Waiting: this API account is used by {holder}. One run at a time uses an account."
+
+
+def not_released(holder: str, timeout: float) -> Unavailable:
+    """The error for a run that has waited ``timeout`` seconds for the lock."""
+    return Unavailable(
+        f"this API account is used by {holder}, and was not released within {duration(timeout)}",
+        hint="If that run hangs, stop it. The next run reads what is missing.",
+    )
+
+
 def _files(folder: Path, account: str) -> tuple[Path, Path]:
     """The lock file, and the file that names its holder."""
     path = folder / f"account-{account[:16]}.lock"
@@ -91,12 +104,9 @@ def _acquire(lock: FileLock, holder: Path, say: Callable[[str], None], timeout: 
             return
         left = ends - time.monotonic()
         if left <= 0:
-            raise Unavailable(
-                f"this API account is used by {_who(holder)}, and was not released within {duration(timeout)}",
-                hint="If that run hangs, stop it. The next run reads what is missing.",
-            )
-        say(f"Waiting: this API account is used by {_who(holder)}. One run at a time uses an account.")
-        wait = min(_SECONDS_BETWEEN_MESSAGES, left)
+            raise not_released(_who(holder), timeout)
+        say(waiting_for(_who(holder)))
+        wait = min(SECONDS_BETWEEN_MESSAGES, left)
 
 
 def _write_holder(holder: Path, what: str) -> None:

@@ -12,14 +12,12 @@ from filelock import Timeout
 
 from ideas_pipeline import private_file
 from ideas_pipeline.errors import AuthenticationError
-from ideas_pipeline.ideas_api.account_store import Tokens, tokens_from
+from ideas_pipeline.ideas_api.account_store import LONGEST_WAIT, Tokens, tokens_from
 from ideas_pipeline.logs import logger
 from ideas_pipeline.times import duration
 
 _log = logger(__name__)
 
-# Longer than a login with all its retries: a process that holds the lock for longer hangs.
-_LONGEST_WAIT = 1800.0
 _POLL = 0.01
 
 
@@ -62,10 +60,10 @@ class TokenFile:
         lock = private_file.lock(self.path.with_name(f"{self.path.name}.lock"), poll_interval=_POLL)
         try:
             private_file.make_folder(self.path.parent)
-            lock.acquire(timeout=_LONGEST_WAIT)
+            lock.acquire(timeout=LONGEST_WAIT)
         except Timeout:
             raise AuthenticationError(
-                f"another process has held {self.path}.lock for {duration(_LONGEST_WAIT)}",
+                f"another process has held {self.path}.lock for {duration(LONGEST_WAIT)}",
                 hint="Look for a run that hangs, and stop it.",
             ) from None
         except OSError as error:
