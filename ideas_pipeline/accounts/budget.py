@@ -109,7 +109,8 @@ class BudgetRow:
     def _away(self, longest: float) -> float:
         """Seconds until a reserved moment; if they are more than ``longest``, nothing was reserved."""
         while self._moments and self._moments[0] < time.monotonic() - self._gap:
-            self._moments.popleft()  # whoever it was for gave up; used later, it would come on top of others
+            # The thread that it was for has given up. Used now, it would come on top of the moments after it.
+            self._moments.popleft()
         if not self._moments:
             wanted = max(1, min(self._block, self._waiting, self._per_hour or self._block))
             row = self._database.execute(

@@ -126,11 +126,13 @@ class RunLockRow:
         return self._who() if row and row[0] else None
 
     def check(self) -> None:
-        """Check that this process has not lost the lock, if it took it. Asks the database after a long silence only.
+        """Check that this process has not lost the lock, if it took it.
+
+        It asks the database only if no heartbeat was written for a long time.
 
         Raises:
             RunLockLost: another run has taken the lock over.
-            Unavailable: that cannot be known.
+            Unavailable: the database cannot be asked.
         """
         held = self._held
         if held is None:

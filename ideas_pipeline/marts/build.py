@@ -97,13 +97,14 @@ def refresh_marts(tx: Transaction, timezone: str, as_of: datetime | None = None)
     context = _context(tx, timezone, as_of or now)
     to_refresh, to_compare = _prepare(tx.connection)
     for community, zone in (to_refresh | to_compare).items():
-        other = Transaction(tx.connection, community)
         if community == tx.community:
             continue
+        other = Transaction(tx.connection, community)
+        of_other = _context(other, zone, now)
         if community in to_refresh:
-            _refresh(other, _context(other, zone, now), now)
+            _refresh(other, of_other, now)
         else:
-            communities.write_row(other, _context(other, zone, now))
+            communities.write_row(other, of_other)
     return _refresh(tx, context, now)
 
 
@@ -134,7 +135,7 @@ def _refresh(tx: Transaction, context: BuildContext, now: datetime) -> dict[str,
 
 
 def refresh(warehouse: Warehouse, timezone: str, *, everything: bool = False) -> dict[str, int]:
-    """Rebuild the community's marts in a transaction of its own, for which nobody who writes the tables waits.
+    """Rebuild the community's marts in a transaction of its own, which does not block those who write the tables.
 
     If the marts' tables have to be created or changed, as after an upgrade, all writers wait, and the rows of the other
     communities in these marts are rebuilt, too.
@@ -250,8 +251,8 @@ def _prepare(connection: sa.Connection) -> tuple[dict[str, str], dict[str, str]]
     """Create the marts' tables and update their comments. A table with other columns is dropped first.
 
     Returns:
-        The communities that have lost rows of ``MARTS`` by that, each with the time zone of its marts; likewise those
-        that have no row of ``mart_communities``, because it is new.
+        The communities that have lost rows of ``MARTS`` because of that, each with the time zone of its marts; and
+        those that have no row of ``mart_communities``, because it is new.
     """
     missing, other = _other_shapes(connection)
     changed = BUILT_MARTS.c.mart.in_([table.name for table in (*missing, *other)])

@@ -74,8 +74,7 @@ class Places:
         if headers.pop("Link", None) is not None and hidden is not None:
             headers["Link"] = f'<{hidden}>; rel="next"'
         page = replace(page, headers=dict(headers))
-        paths = (*getattr(paging, "next", ()), *getattr(paging, "cursor", ()))
-        changed = hidden is not None and _put(document, paths, hidden)
+        changed = hidden is not None and _put(document, _place_of_next(paging), hidden)
         records = self._contract.streams[page.stream].records
         if isinstance(document, dict) and "@body" not in records:
             changed |= _drop_other_places(document, (), {tuple(path.split(".")) for path in records})
@@ -86,6 +85,16 @@ class Places:
             return place
         digest = hashlib.blake2b(place.encode(errors="surrogatepass"), key=self._key, digest_size=16).hexdigest()
         return f"{origin}/?page=hidden-{digest}" if isinstance(paging, NextLinkPaging) else f"hidden-{digest}"
+
+
+def _place_of_next(paging: CursorPaging | NextLinkPaging | NoPaging) -> Paths:
+    match paging:
+        case CursorPaging():
+            return paging.cursor
+        case NextLinkPaging():
+            return paging.next
+        case NoPaging():
+            return ()
 
 
 def _origin(address: str) -> str:

@@ -30,8 +30,8 @@ _GROWN = """
 # Seconds: how long a writer waits for another writer, and how long to wait for a connection.
 _WRITER_WAITS = 300
 _CONNECTING_WAITS = 10
-# The advisory lock of a PostgreSQL database, which writers share, and changes of tables have alone. Earlier versions
-# took it for every transaction that writes. The number is arbitrary.
+# The advisory lock of a PostgreSQL database: shared by writers, exclusive for changes of tables. Earlier versions took
+# it for every transaction that writes. The number is arbitrary.
 _ADVISORY_LOCK = 4_922_716_035
 
 
@@ -253,8 +253,8 @@ def writing(engine: sa.Engine, community: str | None = None) -> Iterator[sa.Conn
     Args:
         engine: the database.
         community: whose rows are written: writers of other communities do not wait for it. None if tables are changed,
-            or the rows of several communities: then it waits for all writers, and all wait for it. On SQLite there is
-            one writer per file.
+            or the rows of several communities: then it waits for all writers, and all wait for it. A SQLite file has
+            one writer.
     """
     with translated(engine, "written"), engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
@@ -273,8 +273,8 @@ def writing(engine: sa.Engine, community: str | None = None) -> Iterator[sa.Conn
 def building(engine: sa.Engine, community: str) -> Iterator[sa.Connection]:
     """Open a transaction for building a community's marts, which sees the tables as of one instant.
 
-    On PostgreSQL, writers of the tables do not wait for it: it only keeps other builders of the same marts out. Do not
-    open a transaction for writing meanwhile.
+    On PostgreSQL, it does not block those who write the tables, only other builders of the same marts. Do not open a
+    transaction for writing meanwhile.
     """
     if engine.dialect.name != "postgresql":
         with writing(engine, community) as connection:
@@ -320,5 +320,5 @@ def refresh(connection: sa.Connection, table: sa.Table) -> None:
         return
     name = connection.dialect.identifier_preparer.format_table(table)
     if connection.scalar(sa.text(_GROWN), {"name": name}):
-        # If a writer of another community analyses it just now, there is nothing to wait for.
+        # If a writer of another community is analysing the table, its result will do.
         connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {name}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -33,7 +34,7 @@ class Fence:
 
 def end_sessions_before(tx: Transaction, fence: Fence) -> None:
     """End the sessions of an earlier run that has not ended: a frozen one can hold the writer's lock."""
-    earlier = tx.execute(sa.select(FENCES).where(tx.owns(FENCES))).first()
+    earlier = _newest(tx)
     if (
         _is_postgresql(tx)
         and earlier
@@ -46,7 +47,7 @@ def end_sessions_before(tx: Transaction, fence: Fence) -> None:
 
 def take(tx: Transaction, fence: Fence) -> None:
     """Note that a run begins. Raises WarehouseError if a later one has begun."""
-    earlier = tx.execute(sa.select(FENCES).where(tx.owns(FENCES))).first()
+    earlier = _newest(tx)
     if earlier and earlier.account == fence.account and earlier.fence > fence.number:
         raise _taken_over(tx)
     session = tx.scalar(sa.text("SELECT current_setting('application_name')")) if _is_postgresql(tx) else None
@@ -63,7 +64,7 @@ def take(tx: Transaction, fence: Fence) -> None:
 
 def check(tx: Transaction, fence: Fence) -> None:
     """Raise WarehouseError if a later run has begun."""
-    newest = tx.execute(sa.select(FENCES.c.account, FENCES.c.fence).where(tx.owns(FENCES))).first()
+    newest = _newest(tx)
     if newest is None or (newest.account, newest.fence) != (fence.account, fence.number):
         raise _taken_over(tx)
 
@@ -71,6 +72,10 @@ def check(tx: Transaction, fence: Fence) -> None:
 def release(tx: Transaction) -> None:
     """Note that the run has ended."""
     tx.execute(sa.update(FENCES).where(tx.owns(FENCES)).values(session=None))
+
+
+def _newest(tx: Transaction) -> sa.Row[Any] | None:
+    return tx.execute(sa.select(FENCES).where(tx.owns(FENCES))).first()
 
 
 def _is_postgresql(tx: Transaction) -> bool:

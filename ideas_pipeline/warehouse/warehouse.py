@@ -95,14 +95,14 @@ class Warehouse:
     def building(self) -> Iterator[Transaction]:
         """Open a transaction for building the community's marts, which sees the tables as of one instant.
 
-        On PostgreSQL, nobody who writes the tables waits for it. Raises WarehouseError.
+        On PostgreSQL, it does not block those who write the tables. Raises WarehouseError.
         """
         with building(self.engine, self.community) as connection:
             yield Transaction(connection, self.community)
 
     @contextmanager
     def changing_tables(self) -> Iterator[Transaction]:
-        """Open a transaction that may change tables: writers and builders of all communities wait.
+        """Open a transaction that may change tables. Meanwhile, writers and builders of all communities wait.
 
         Raises WarehouseError.
         """

@@ -191,7 +191,7 @@ def test_a_holder_that_wakes_after_its_lock_was_taken_writes_nothing(postgresql_
     assert store.tokens.read() == newer
     assert f"process {process} on " in sentences[-1]
     takes_over = [one for one in sentences if "has given no sign of life for 1 second. This run takes" in one]
-    assert takes_over == sentences[-1:], "it is said once"
+    assert takes_over == sentences[-1:], "only one sentence is about it"
 
 
 def test_runs_go_on_after_the_row_of_the_account_was_lost(postgresql_url: str, tmp_path: Path) -> None:

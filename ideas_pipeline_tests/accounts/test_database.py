@@ -1,4 +1,4 @@
-"""What only the database of account states has: keys, the upgrade from files, sessions that end."""
+"""Account states in the database only: keys, the upgrade from files, sessions that end."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_above_fifty_per_second_one_statement_reserves_for_all_who_wait(
     assert sorted(waits) == pytest.approx([0.005 * number for number in range(10)], abs=0.0001)
 
 
-# -- where it is
+# -- the table and the URL
 
 
 def test_the_table_can_be_there_before_the_warehouse_and_with_it(hosts: Hosts, postgresql_url: str) -> None:

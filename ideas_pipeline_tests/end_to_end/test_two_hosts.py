@@ -1,4 +1,4 @@
-"""Two machines without a common disk sync one community: settings, login, run lock and budget by the database."""
+"""Two machines without a common disk sync one community: settings, and a login that they share in the database."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_what_the_database_needs_is_asked_for(
 
 
 @pytest.mark.parametrize("key", ["short", "ä" * 44, KEY[:-2], f"{KEY},"])
-def test_a_key_that_is_none_is_refused_without_being_shown(
+def test_a_key_that_is_not_a_fernet_key_is_refused_without_being_shown(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

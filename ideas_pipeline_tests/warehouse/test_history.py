@@ -147,7 +147,7 @@ def test_a_stage_of_the_same_id_in_another_challenge_is_another_stage(warehouse:
     assert [row["challenge_id"] for row in stages] == ["c1", "c2"]
 
 
-def test_a_deleted_idea_ends_and_a_revived_one_begins_anew(warehouse: Warehouse) -> None:
+def test_a_deleted_idea_ends_and_a_revived_one_begins_again(warehouse: Warehouse) -> None:
     see(warehouse, 1, idea("1"), idea("2"), labels={"1": {"l1": "Hot"}})
     miss(warehouse, 2, "1")
     assert past(warehouse, "challenge") == [("c1", night(1), night(2))]

@@ -35,7 +35,7 @@ def test_a_run_is_noted_when_it_starts_and_when_it_ends(warehouse: Warehouse) ->
     assert (row["verdict"], row["reason"], row["finished_at"]) == ("incomplete", "votes: the total moved", night(2))
 
 
-def test_a_stream_started_again_in_a_run_begins_anew(warehouse: Warehouse) -> None:
+def test_a_stream_started_again_in_a_run_begins_again(warehouse: Warehouse) -> None:
     for _ in range(2):
         call_writing(warehouse, start_stream, "night-1", "ideas", night(1))
         [row] = held(warehouse, SYNC_STREAMS)

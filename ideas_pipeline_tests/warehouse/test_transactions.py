@@ -133,7 +133,10 @@ def test_marts_are_built_from_one_instant_and_no_writer_waits_for_that(postgresq
 
 
 def test_a_builder_that_is_cancelled_while_it_waits_leaves_no_lock(postgresql_url: str) -> None:
-    cancel = "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    cancel = (
+        "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     with (
         Warehouse.open(postgresql_url, "other") as other,
         ThreadPoolExecutor(1) as pool,
