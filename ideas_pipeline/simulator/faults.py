@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import struct
 import threading
@@ -27,6 +28,7 @@ Kind = Literal[
     "redirect",  # 302 to ``location``
     "cut_short",  # half of the body that Content-Length announces, then the connection closes
     "truncated_json",  # half of the body, with the matching Content-Length
+    "truncated_gzip",  # half of the body compressed with gzip, with the matching Content-Length
     "bom",  # a byte order mark before the body
     "slow_body",  # the body in two halves, ``seconds`` apart
     "list_cut",  # pages from ``page`` on are empty, although the total counts all rows
@@ -37,7 +39,8 @@ Kind = Literal[
     "poison_text",  # a record has a NUL character and a lone surrogate in a text
 ]
 _REPLACES_RESPONSE = {"status", "reset", "html", "error_body", "empty_body", "redirect"}
-_DAMAGES_BODY = {"cut_short", "truncated_json", "bom", "slow_body"}
+_SENT_IN_PARTS = {"cut_short", "slow_body"}
+_DAMAGES_BODY = {"truncated_json", "truncated_gzip", "bom"} | _SENT_IN_PARTS
 _LOGIN_PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 
 
@@ -180,21 +183,18 @@ def retry_after(fault: Fault) -> str:
 async def send(request: web.BaseRequest, response: Response, faults: list[Fault]) -> web.StreamResponse:
     """Send ``response``, its body damaged as ``faults`` say."""
     fault = next((f for f in faults if f.kind in _DAMAGES_BODY), None)
-    body = response.body
-    if fault and fault.kind == "bom" and body:
-        body = b"\xef\xbb\xbf" + body
-    if fault and fault.kind == "truncated_json":
-        body = body[: len(body) // 2]
     if response.status == 0:
         return web.Response()  # The connection was reset: nobody receives it.
-    if fault is None or fault.kind in ("bom", "truncated_json"):
+    if fault is None or fault.kind not in _SENT_IN_PARTS:
+        compressed = fault is not None and fault.kind == "truncated_gzip"
         return web.Response(
             status=response.status,
-            body=body,
-            headers=response.headers,
+            body=_damaged(response.body, fault.kind) if fault else response.body,
+            headers=response.headers | ({"Content-Encoding": "gzip"} if compressed else {}),
             content_type=response.content_type,
             charset="utf-8",
         )
+    body = response.body
     stream = web.StreamResponse(status=response.status, headers=response.headers)
     stream.content_type = response.content_type
     stream.content_length = len(body)
@@ -209,3 +209,14 @@ async def send(request: web.BaseRequest, response: Response, faults: list[Fault]
         await stream.write(body[len(body) // 2 :])
         await stream.write_eof()
     return stream
+
+
+def _damaged(body: bytes, kind: Kind) -> bytes:
+    match kind:
+        case "bom":
+            return b"\xef\xbb\xbf" + body if body else body
+        case "truncated_gzip":
+            compressed = gzip.compress(body)
+            return compressed[: len(compressed) // 2]
+        case _:
+            return body[: len(body) // 2]

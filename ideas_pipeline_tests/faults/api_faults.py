@@ -50,6 +50,7 @@ PASSING = [
     ApiFault("the connection is reset, once", _in_stream("reset", ONCE)),
     ApiFault("the body breaks off, once", _in_stream("cut_short", ONCE)),
     ApiFault("the body is half a JSON text, once", _in_stream("truncated_json", ONCE)),
+    ApiFault("the body is half a gzip stream, once", _in_stream("truncated_gzip", ONCE)),
     ApiFault("the body drips beyond the read timeout, once", _in_stream("slow_body", ONCE, seconds=1.5)),
     ApiFault("a login page in HTML with status 200, once", _in_stream("html", ONCE)),
     ApiFault("an empty body with status 200, once", _in_stream("empty_body", ONCE)),
@@ -117,6 +118,12 @@ LASTING = [
         _in_stream("status", ALWAYS, status=429, retry_after="seconds"),
         "failed",
         "(HTTP 429)",
+    ),
+    ApiFault(
+        "the body is half a gzip stream, always",
+        _in_stream("truncated_gzip", ALWAYS),
+        "failed",
+        f"{_NO_RESPONSE}the body is not valid JSON or was truncated",
     ),
     ApiFault(
         "a login page in HTML, always",

@@ -98,6 +98,14 @@ def test_a_truncated_body_is_not_valid_json(sim: Simulator, caller: Caller) -> N
     assert caller.get("challenges").content == whole[: len(whole) // 2]
 
 
+def test_a_truncated_gzip_stream_is_a_part_of_the_body(sim: Simulator, caller: Caller) -> None:
+    whole = caller.get("challenges").content
+    sim.faults.add(Fault(kind="truncated_gzip"))
+    part = caller.get("challenges").content
+    assert part == whole[: len(part)]
+    assert len(part) < len(whole)
+
+
 def test_other_bodies_come_with_status_200(sim: Simulator, caller: Caller) -> None:
     whole = caller.get("challenges").content
     for kind in ("html", "error_body", "empty_body", "bom", "slow_body"):
