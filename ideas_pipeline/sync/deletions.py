@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ideas_pipeline.errors import IdeasApiError
@@ -32,6 +33,7 @@ from ideas_pipeline.warehouse.merge import Deletion
 from ideas_pipeline.warehouse.scopes import (
     declared_before,
     declared_in,
+    forget_complete,
     live_counts,
     live_ids,
     note_contradictions,
@@ -40,9 +42,13 @@ from ideas_pipeline.warehouse.scopes import (
 _HIDDEN_BY_RIGHTS = (
     "rows that the API no longer lists: deleted, or hidden from its account? They are kept until an operator confirms"
 )
-# Homes that are swept once more to see whether their rows are still there.
+# If records of a stream do not move, one that appears in another list is probably another record with the same id, and
+# every list may have some: at most so many homes are swept once more per run.
 _MOST_HOMES = 20
 _MAY_HAVE_MOVED = "absent rows may have moved to a list that could not be read; they were kept"
+_MAY_COME_FROM = (
+    "records may have moved from lists that this run did not read; their rows stay where they were until then"
+)
 
 
 def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
@@ -62,6 +68,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     settle_homes(run, stream, tally, homes)
     with warehouse.writing() as tx:
         note_contradictions(tx, stream, homes.contradictions(tally.complete))
+        forget_complete(tx, stream, homes.undecided.keys() & tally.complete)
         forget_absences(tx, stream, homes.listed_elsewhere)
         note_orphans(tx, stream, spec.listed_by, run.run_id, run.options.clock())
         noted = absences(tx, stream)
@@ -156,11 +163,12 @@ def _contradicted(
 def settle_homes(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     """Move the rows whose present home lacks them, and keep the others where they are.
 
-    A complete sweep of the present home decides. Homes whose sweep does not tell are swept once more, up to a limit.
+    A complete sweep of the present home decides. Homes whose sweep does not tell are swept once more. If that does not
+    tell either, the row stays until the next run, which reads the lists again that brought its record.
     """
     one_list = homes.chosen is not None and homes.swept is not None and homes.swept.verdict == "complete"
     doubtful = [] if one_list else [w.present for i, w in homes.waiting.items() if _may_be_there(tally, homes, i, w)]
-    again = _sweep_again(run, stream, tally, homes, sorted(set(doubtful))[:_MOST_HOMES])
+    again = _sweep_again(run, stream, tally, homes, _chosen_homes(run, homes, sorted(set(doubtful))), homes.waiting)
     rows = Rows()
     for id_, waiting in homes.waiting.items():
         present, found = waiting.present, again.get(waiting.present)
@@ -170,13 +178,26 @@ def settle_homes(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             homes.settled.add(id_)
             home, record = next((h, r) for h, r in reversed(waiting.versions.items()) if h != present)
             rows.add([record], home)
-        else:
+            continue
+        if is_complete and lacks is not None:
             homes.twice.update(home for home in waiting.versions if home != present)
-            kept = waiting.versions.get(present) or (found or {}).get(id_) or homes.at_home(waiting)
-            if kept:
-                rows.add([kept], present)
+        else:
+            homes.undecided.update(waiting.lists)
+        kept = waiting.versions.get(present) or (found or {}).get(id_) or homes.at_home(waiting)
+        if kept:
+            rows.add([kept], present)
     if rows.records:
         load_batch(run, stream, rows, [], tally)
+    if homes.undecided.keys() & tally.complete:  # other lists have their own reason
+        tally.doubt(_MAY_COME_FROM, retryable=True)
+
+
+def _chosen_homes(run: Run, homes: Homes, doubtful: Sequence[str]) -> Sequence[str]:
+    """Those of the ``doubtful`` homes that this run sweeps once more: all, or on each day the next ones."""
+    if (homes.moves and homes.chosen is None) or len(doubtful) <= _MOST_HOMES:
+        return doubtful
+    first = run.options.clock().toordinal() * _MOST_HOMES % len(doubtful)
+    return [*doubtful[first:], *doubtful[:first]][:_MOST_HOMES]
 
 
 def _may_be_there(tally: Tally, homes: Homes, id_: str, waiting: Waiting) -> bool:
@@ -185,26 +206,25 @@ def _may_be_there(tally: Tally, homes: Homes, id_: str, waiting: Waiting) -> boo
 
 
 def _sweep_again(
-    run: Run, stream: str, tally: Tally, homes: Homes, scopes: Sequence[str]
+    run: Run, stream: str, tally: Tally, homes: Homes, scopes: Sequence[str], wanted: Container[str]
 ) -> dict[str, dict[str, Record]]:
-    """The records that belong to ``scopes``, by scope and id, for those that a new sweep finds complete."""
-    found: dict[str, dict[str, Record]] = {scope: {} for scope in scopes}
-    try:
+    """The ``wanted`` records that belong to ``scopes``, by scope and id, for those that a new sweep finds complete."""
+    seen: dict[str, dict[str, Record]] = {scope: {} for scope in scopes}
+    found: dict[str, dict[str, Record]] = {}
+    # Scopes that were complete before an error that ends all requests are found all the same.
+    with suppress(IdeasApiError):
         for got in fetch(
             (swept_scope(run, stream, scope) for scope in scopes),
             lambda scope, position: run.source.page(stream, scope, position, parents=homes.parents),
             concurrency=run.source.contract.limits.concurrency,
         ):
             scope = got.swept.scope
-            found[scope] |= {homes.key(r): r for r in got.records if homes.home(r) == scope}
+            seen[scope] |= {id_: r for r in got.records if homes.home(r) == scope and (id_ := homes.key(r)) in wanted}
             if got.finished:
                 tally.counts += Counts(requests=got.swept.requests)
-                if got.swept.verdict != "complete":
-                    del found[scope]
-                else:  # what an earlier sweep saw and the last one did not is not there any more
-                    found[scope] = {id_: r for id_, r in found[scope].items() if str(r.columns["id"]) in got.swept.ids}
-    except IdeasApiError:
-        return {}
+                if got.swept.verdict == "complete":
+                    # What an earlier sweep saw and the last one did not is not there any more.
+                    found[scope] = {id_: r for id_, r in seen[scope].items() if str(r.columns["id"]) in got.swept.ids}
     return found
 
 
@@ -222,7 +242,7 @@ def _search_moved(run: Run, stream: str, tally: Tally, homes: Homes, noted: Mapp
         parents_complete = all(_has_no_new_parent(run, parent) for parent in run.source.contract.depends_on(stream))
     except IdeasApiError:
         return False
-    again = _sweep_again(run, stream, tally, homes, sorted(scopes))
+    again = _sweep_again(run, stream, tally, homes, sorted(scopes), noted)
     settled = parents_complete and scopes <= tally.complete and scopes <= again.keys()
     found = Rows()
     for id_, absence in noted.items():

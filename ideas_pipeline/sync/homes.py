@@ -24,7 +24,8 @@ from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import clean_text
 
-# Records that wait in memory until it is known where they belong. Beyond this limit, rows keep their present home.
+# Records that wait in memory until it is known where they belong. Beyond this limit, rows keep their present home until
+# the next run.
 _MOST_WAITING = 10_000
 # Fewer records than this can be the same in two lists by chance.
 _FEWEST = 2
@@ -49,10 +50,12 @@ class Waiting:
     Attributes:
         present: the home of the row in the warehouse.
         versions: the record as each home has it.
+        lists: the scopes whose lists brought it.
     """
 
     present: str
     versions: dict[str, Record] = field(default_factory=dict)
+    lists: set[str] = field(default_factory=set)
 
 
 class Homes:
@@ -72,6 +75,7 @@ class Homes:
         waiting: the records that wait, by id.
         settled: ids that may move to the home that the run found.
         twice: by scope, the number of its records that are also in the list of their present home.
+        undecided: by scope, the number of its records whose present home this run has not read completely.
     """
 
     def __init__(self, stream: str, spec: Stream, parents: Container[str]) -> None:
@@ -83,6 +87,7 @@ class Homes:
         self.waiting: dict[str, Waiting] = {}
         self.settled: set[str] = set()
         self.twice: Counter[str] = Counter()
+        self.undecided: Counter[str] = Counter()
         self._spec = spec
         self._stream = stream
         self._first: dict[str, str] = {}
@@ -179,23 +184,26 @@ class Homes:
             elif known[1] == scope:
                 chosen[f"{key}\0{number}"] = record, scope
             elif self.home(record) != (home := self.home(known[0])):
-                self._keep(key, home, record)
+                self._keep(key, home, record, scope)
             elif known[1] != home and scope == home:
                 chosen[key] = record, scope
         return iter(chosen.values())
 
-    def wait(self, staying: Mapping[str, str], records: Iterable[Record]) -> None:
+    def wait(self, staying: Mapping[str, str], rows: Iterable[tuple[Record, str]]) -> None:
         """Keep the records whose rows stay where they are: ``staying`` has the home of each row by id."""
         if staying:
-            for record in records:
+            for record, scope in rows:
                 if (key := self.key(record)) in staying:
-                    self._keep(key, staying[key], record)
+                    self._keep(key, staying[key], record, scope)
 
-    def _keep(self, key: str, present: str, record: Record) -> None:
-        if key in self.waiting or len(self.waiting) < _MOST_WAITING:
-            waiting = self.waiting.setdefault(key, Waiting(present))
-            waiting.present = present
-            waiting.versions[self.home(record)] = record
+    def _keep(self, key: str, present: str, record: Record, scope: str) -> None:
+        if key not in self.waiting and len(self.waiting) >= _MOST_WAITING:
+            self.undecided[scope] += 1
+            return
+        waiting = self.waiting.setdefault(key, Waiting(present))
+        waiting.present = present
+        waiting.versions[self.home(record)] = record
+        waiting.lists.add(scope)
 
     def at_home(self, waiting: Waiting) -> Record | None:
         """The record of a list that stands for all, as the present home would have it; None if lists differ."""
@@ -252,6 +260,8 @@ class Homes:
             found.setdefault(scope, []).append(f"{count} of its records name a {self.column} that is not known")
         for scope, count in self.twice.items():
             found.setdefault(scope, []).append(f"{count} of its records are also in another list")
+        for scope, count in self.undecided.items():
+            found.setdefault(scope, []).append(f"{count} of its records may have moved from lists that were not read")
         among = set(scopes)
         return {scope: "; ".join(parts) for scope, parts in found.items() if scope in among}
 

@@ -126,7 +126,7 @@ def load_rows(
         loaded = load(tx, replace(made, scopes=tuple(reads)))
 
     if homes:
-        homes.wait(loaded.staying, rows.records)
+        homes.wait(loaded.staying, zip(rows.records, rows.scopes, strict=True))
     tally.counts += Counts(embedded=loaded.embedded)
     for scope, counts in loaded.counts.items():
         tally.counts += counts

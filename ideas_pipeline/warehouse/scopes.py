@@ -104,6 +104,16 @@ def note_contradictions(tx: Transaction, stream: str, found: Mapping[str, str]) 
         )
 
 
+def forget_complete(tx: Transaction, stream: str, scopes: Collection[str]) -> None:
+    """Forget that ``scopes`` were ever complete: the next run reads them from the start."""
+    if scopes:
+        forgotten = staging_ids("forgotten")
+        stage_ids(tx.connection, forgotten, scopes)
+        these = sa.and_(tx.owns(SCOPES), SCOPES.c.stream == stream, SCOPES.c.scope.in_(sa.select(forgotten.c.id)))
+        tx.execute(sa.update(SCOPES).where(these).values(fingerprint=None, completed_at=None))
+        forgotten.drop(tx.connection, checkfirst=False)
+
+
 def contradictions(tx: Transaction, stream: str) -> dict[str, int]:
     """What contradicted other lists in the last complete sweeps of a stream, with the number of scopes."""
     what = SCOPES.c.contradiction

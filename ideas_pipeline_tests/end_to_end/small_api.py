@@ -21,7 +21,7 @@ from ideas_pipeline_tests.end_to_end.pipeline import contract_with, sync_with
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, ScriptedServer, serving
 
 Record = dict[str, Any]
-Lists = Mapping[str, Sequence[Record] | Callable[[str], Sequence[Record]]]
+Lists = Mapping[str, Sequence[Record] | Callable[[str], Sequence[Record] | Answer]]
 
 LOGIN = {"auth_code": "c", "access_token": "a", "refresh_token": "r", "expires_in": 3600}
 
@@ -30,7 +30,7 @@ LOGIN = {"auth_code": "c", "access_token": "a", "refresh_token": "r", "expires_i
 def small_api(lists: Lists) -> Iterator[ScriptedServer]:
     """Serve lists by path, page by page with their total. A path can be a pattern, whose group the list is made of.
 
-    Lists of streams that are not among them are empty.
+    Lists of streams that are not among them are empty. What is an answer already is sent as it is.
     """
 
     def answer(request: Received) -> Answer:
@@ -40,6 +40,8 @@ def small_api(lists: Lists) -> Iterator[ScriptedServer]:
         if path == "users/me":
             return Answer(status=404)
         rows = _rows(lists, path)
+        if isinstance(rows, Answer):
+            return rows
         page, size = int(request.query.get("page", 1)), int(request.query.get("per_page", 100))
         return Answer(body={"data": rows[(page - 1) * size : page * size], "total": len(rows)})
 
@@ -47,10 +49,10 @@ def small_api(lists: Lists) -> Iterator[ScriptedServer]:
         yield server
 
 
-def _rows(lists: Lists, path: str) -> list[Record]:
+def _rows(lists: Lists, path: str) -> Sequence[Record] | Answer:
     for pattern, rows in lists.items():
         if found := re.fullmatch(pattern, path):
-            return list(rows(found[1]) if callable(rows) else rows)
+            return rows(found[1]) if callable(rows) else rows
     return []
 
 
