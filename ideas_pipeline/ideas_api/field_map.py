@@ -59,6 +59,9 @@ class Record:
     state: str | None = None
 
 
+Outline = Callable[[Json, str | None, int], Record]
+
+
 class Mapper(Protocol):
     """Maps a record to columns: the record, its key in a keyed map, its index from 0, the scope, and its parents."""
 
@@ -161,6 +164,29 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     return record_of
 
 
+def outline(contract: Contract, stream: str) -> Outline | None:
+    """A function that maps of a record only what completeness needs: its id, and the times that show a list's order.
+
+    Its arguments are the record, its key in a keyed map, and its index. An id is text if the API sent text or a number.
+
+    Returns:
+        None if the stream's ids are composite, or it reads one record at a time.
+    """
+    spec = contract.streams[stream]
+    if all_ids_are_composite(spec) or spec.reads != "list":
+        return None
+    names = [name for name in ("id", "created_at", "updated_at") if name in spec.fields]
+    columns_of = _columns_map(contract, {name: spec.fields[name] for name in names})
+
+    def outline_of(value: Json, key: str | None, index: int) -> Record:
+        columns = columns_of(value, key, index)
+        if type(columns.get("id")) in (int, float):
+            columns["id"] = id_text(columns["id"])
+        return Record(columns, {})
+
+    return outline_of
+
+
 def _id_named(value: Json) -> str | None:
     """The id in a column that names a row; None for anything that is not an id."""
     return clean_text(text) if type(value) in (str, int, float) and (text := id_text(value)) else None
@@ -211,18 +237,31 @@ def _item_map(
     contract: Contract, fields: Mapping[str, FieldSource], elsewhere: list[str]
 ) -> Callable[[Json, str | None, int], Record]:
     """A function (value, key, index) -> Record. ``elsewhere``: paths that others read, so they are not ``extra``."""
-    plan = [
-        (name, _candidates(source.paths), _nones(contract.none_values + source.none)) for name, source in fields.items()
-    ]
+    columns_of = _columns_map(contract, fields)
     paths = [path for source in fields.values() for path in source.paths]
-    uses_place = any(path.startswith("@") for path in paths)
     tree = _read_tree(paths + elsewhere)
     read_whole = frozenset(name for name, below in tree.items() if below is True)
     not_stored = frozenset(name.lower() for name in contract.not_stored)
 
     def record_of(value: Json, key: str | None, index: int) -> Record:
         record = value if isinstance(value, dict) else {}
-        source = record
+        extra = {} if record.keys() <= read_whole else _left(record, tree, not_stored, 0)
+        return Record(columns_of(value, key, index), extra)
+
+    return record_of
+
+
+def _columns_map(
+    contract: Contract, fields: Mapping[str, FieldSource]
+) -> Callable[[Json, str | None, int], dict[str, Json]]:
+    """A function (value, key, index) -> the value by column."""
+    plan = [
+        (name, _candidates(source.paths), _nones(contract.none_values + source.none)) for name, source in fields.items()
+    ]
+    uses_place = any(path.startswith("@") for source in fields.values() for path in source.paths)
+
+    def columns_of(value: Json, key: str | None, index: int) -> dict[str, Json]:
+        source = record = value if isinstance(value, dict) else {}
         if uses_place:
             source = record | {"@value": value, "@body": value, "@index": index}
             if key is not None:
@@ -244,10 +283,9 @@ def _item_map(
                     continue
                 columns[column] = found
                 break
-        extra = {} if record.keys() <= read_whole else _left(record, tree, not_stored, 0)
-        return Record(columns, extra)
+        return columns
 
-    return record_of
+    return columns_of
 
 
 def _candidates(paths: Paths) -> _Candidates:

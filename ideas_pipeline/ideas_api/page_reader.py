@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from functools import cached_property
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import says_error, stated_error
-from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Record, field_map, present, records_in
+from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Outline, Record, field_map, outline, present, records_in
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
@@ -42,6 +42,10 @@ class PageReader:
     def _unnests(self) -> dict[str, Unnest | None]:
         return {name: unnest(self._contract, name, mapper) for name, mapper in self._mappers.items()}
 
+    @cached_property
+    def _outlines(self) -> dict[str, Outline | None]:
+        return {name: outline(self._contract, name) for name in self._contract.streams}
+
     def page(
         self,
         stream: str,
@@ -49,6 +53,7 @@ class PageReader:
         position: Position,
         response: Response,
         parents: Container[str] = frozenset(),
+        seen: Collection[str] = (),
     ) -> Page:
         """The page at ``position``, mapped to columns.
 
@@ -58,6 +63,7 @@ class PageReader:
             position: where the page begins.
             response: the API's response, live or archived.
             parents: the parents that are known: a record that names one of them belongs to it.
+            seen: the ids of records that need not be mapped again: their id and times are enough.
 
         Raises:
             NotFound: the API answered 404 or 410 to the first page.
@@ -72,7 +78,13 @@ class PageReader:
         except (NotFound, UnexpectedResponse) as error:
             raise error.at(stream, scope) from None
         mapper = self._mappers[stream]
-        records = [mapper(record, key, index, scope, parents) for index, (key, record) in enumerate(found)]
+        outlines = self._outlines_of(stream, found) if seen else {}
+        records = [
+            known
+            if (known := outlines.get(index)) and known.columns["id"] in seen
+            else mapper(record, key, index, scope, parents)
+            for index, (key, record) in enumerate(found)
+        ]
         tell_apart(records, self._contract.streams[stream])
         nested: list[Record] = []
         if inside := self._unnests[stream]:
@@ -100,6 +112,15 @@ class PageReader:
         found = self._found(stream, response)
         total = pagination.total_of(self._contract.streams[stream].paging.total, response.body, response.headers)
         return len(found), total, self._next(stream, position, len(found), response)
+
+    def _outlines_of(self, stream: str, found: Found) -> dict[int, Record]:
+        """The outlines of records by index; empty if they are not enough to tell the records apart."""
+        outline_of = self._outlines[stream]
+        if outline_of is None:
+            return {}
+        outlines = {index: outline_of(record, key, index) for index, (key, record) in enumerate(found)}
+        ids = [each.columns.get("id") for each in outlines.values()]
+        return outlines if all(type(id_) is str for id_ in ids) and len(set(ids)) == len(ids) else {}
 
     def _found(self, stream: str, response: Response) -> Found:
         spec = self._contract.streams[stream]

@@ -126,6 +126,14 @@ class SweptScope:
         """Whether an earlier sweep had seen a record that is not in ``ids``."""
         return not (self._seen.keys() <= self.ids and self._nested <= self.ids)
 
+    @property
+    def seen(self) -> Collection[str]:
+        """During a second or later sweep, the ids of all records so far: only others are handed on. Else empty.
+
+        Threads may search it while pages are taken.
+        """
+        return self._seen if self._earlier else ()
+
     def start(self) -> list[Position]:
         """Start a sweep and return the positions to request."""
         self.started_at = self.started_at or datetime.now(UTC)

@@ -215,7 +215,7 @@ def _sweep_again(
     with suppress(IdeasApiError):
         for got in fetch(
             (swept_scope(run, stream, scope) for scope in scopes),
-            lambda scope, position: run.source.page(stream, scope, position, parents=homes.parents),
+            lambda swept, position: run.source.page(stream, swept.scope, position, parents=homes.parents),
             concurrency=run.source.contract.limits.concurrency,
         ):
             scope = got.swept.scope
@@ -265,7 +265,7 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
     verdict = None
     for got in fetch(
         [swept_scope(run, parent, "")],
-        lambda scope, position: run.source.page(parent, scope, position),
+        lambda swept, position: run.source.page(parent, swept.scope, position),
         concurrency=1,
     ):
         seen |= got.swept.ids

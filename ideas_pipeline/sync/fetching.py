@@ -43,7 +43,7 @@ class Fetched:
 
 
 def fetch(
-    scopes: Iterable[SweptScope], page: Callable[[str, Position], Page], *, concurrency: int
+    scopes: Iterable[SweptScope], page: Callable[[SweptScope, Position], Page], *, concurrency: int
 ) -> Iterator[Fetched]:
     """Sweep scopes, and yield their records in the order in which pages come.
 
@@ -66,7 +66,7 @@ def fetch(
     with ThreadPoolExecutor(concurrency, thread_name_prefix="fetch") as pool:
 
         def request(swept: SweptScope, position: Position) -> None:
-            future = pool.submit(page, swept.scope, position)
+            future = pool.submit(page, swept, position)
             future.add_done_callback(lambda f: done.put((swept, f)))
 
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.writer import Writer
@@ -83,6 +83,7 @@ class Source:
         position: Position,
         bounds: Bounds = ALL,
         parents: Container[str] = frozenset(),
+        seen: Collection[str] = (),
     ) -> Page:
         """One page of a scope, as it may be stored.
 
@@ -92,6 +93,7 @@ class Source:
             position: where the page begins (see ``pagination``).
             bounds: request only the records of this time range, if the contract knows how to ask for one.
             parents: the parents that are known: a record that names one of them belongs to it.
+            seen: the ids of records that came before, which need only their id and times.
 
         Raises:
             IdeasApiError: with the stream and the scope; NotFound if the API answers 404 or 410.
@@ -99,7 +101,7 @@ class Source:
         answer = self.client.request(stream, scope, position, bounds)
         if self._archive:
             self._archive.add(stream, scope, position, not bounds.open, answer)
-        page = self._reader.page(stream, scope, position, answer, parents)
+        page = self._reader.page(stream, scope, position, answer, parents, seen)
         return self.privacy.apply(stream, page)
 
     def probe(self, stream: str) -> Page:

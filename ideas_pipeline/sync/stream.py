@@ -126,10 +126,11 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     since = time.monotonic()
     with ThreadPoolExecutor(1, thread_name_prefix="load") as loader:
 
-        def page(scope: str, position: Position) -> Page:
-            if not homes.is_needed(scope):
+        def page(swept: SweptScope, position: Position) -> Page:
+            if not homes.is_needed(swept.scope):
                 raise NotNeeded("the list of another scope holds the same records").after(requests=0)
-            return run.source.page(stream, scope, position, scopes[scope].bounds, homes.parents)
+            bounds = scopes[swept.scope].bounds
+            return run.source.page(stream, swept.scope, position, bounds, homes.parents, swept.seen)
 
         def flush() -> None:
             nonlocal rows, finished, loading, since

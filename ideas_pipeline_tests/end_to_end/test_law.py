@@ -125,7 +125,7 @@ def read(simulator: Simulator, client: IdeasApi, story: Story) -> SweptScope:
     reading = SweptScope("", client.contract.streams["users"].paging, sweeps=5)
     brought = [
         record.columns["id"]
-        for got in fetch([reading], lambda scope, position: source.page("users", scope, position), concurrency=4)
+        for got in fetch([reading], lambda swept, position: source.page("users", swept.scope, position), concurrency=4)
         for record in got.records
     ]
     assert len(brought) == len(set(brought))
