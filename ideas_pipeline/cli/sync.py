@@ -125,12 +125,12 @@ def run(
             rebuild_marts(settings, warehouse)
         url = warehouse.url
         with warehouse.reading() as tx:
-            rows_there = any(s.rows for s in status(tx))
+            rows_there = for_newcomers and any(s.rows for s in status(tx))
     if as_json:
         print(json.dumps(options.which(settings) | _shown(result, url), indent=2))
     else:
         _print(settings, result, url)
-        if for_newcomers and rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
+        if rows_there and url.get_backend_name() in DIALECTS and not isinstance(mode, Window):
             _print_first_query(url, settings.community)
     if any(isinstance(s.error, CONFIGURATION_ERRORS) for s in result.streams):
         return Misconfigured.exit_code
