@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from ideas_pipeline.contract.model import Contract, Embedded, FieldSource
@@ -50,6 +51,8 @@ class Record:
         named: the parent that the record itself names, if it names one. The record belongs to it if it is known.
         state: a digest of its content if its id does not identify it: the id was made up, or another record of the page
             has it, too.
+        repeats: set if another record with its id came before it in the same sweep. If one of both was edited after
+            this moment (timezone-aware), they may be one record that changed while its list was read.
     """
 
     columns: dict[str, Json]
@@ -57,6 +60,7 @@ class Record:
     embedded: dict[str, list[Record]] = field(default_factory=dict)
     named: str | None = None
     state: str | None = None
+    repeats: datetime | None = None
 
 
 Outline = Callable[[Json, str | None, int], Record]

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -67,10 +68,17 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """``frame``: one row per record that could be typed, in the order given. ``rejects``: other records, and values."""
+    """The result of typing.
+
+    Attributes:
+        frame: one row per record that could be typed, in the order given.
+        rejects: other records, and values.
+        superseded: the positions of records that were edited while their list was read, as they were before.
+    """
 
     frame: pd.DataFrame
     rejects: list[RejectedRow]
+    superseded: Set[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,12 @@ class SourceFormat:
 
 
 def typed(
-    table: sa.Table, rows: Sequence[Row], extras: Sequence[Row], scopes: Sequence[str], source: SourceFormat
+    table: sa.Table,
+    rows: Sequence[Row],
+    extras: Sequence[Row],
+    scopes: Sequence[str],
+    source: SourceFormat,
+    repeated_since: Mapping[int, datetime] = MappingProxyType({}),
 ) -> Typed:
     """Type records for ``table``.
 
@@ -101,8 +114,8 @@ def typed(
     Neither changes anything for its neighbours.
 
     If a key comes more than once in a scope with different content, the newest record counts, by ``updated_at`` and
-    ``created_at``, and the others are rejects; the order in which they come does not matter. If it comes in several
-    scopes, the last record counts.
+    ``created_at``, and the others are rejects; the order in which they come does not matter. What a record was before
+    it was edited while its list was read is not a reject. If it comes in several scopes, the last record counts.
 
     Args:
         table: the table that the records are for.
@@ -110,6 +123,8 @@ def typed(
         extras: per record, its unmapped fields.
         scopes: per record, the scope that it was read in.
         source: how the API writes the records.
+        repeated_since: by position, the moment since which an edit explains that a record has the key of another one;
+            timezone-aware.
 
     Returns:
         A frame with the table's own columns (without ``community``), then ``_extra`` (JSON text with sorted names, or
@@ -146,8 +161,13 @@ def typed(
         for name, column in hashed.items()
         if name not in source.places
     }
-    kept, repeated = _kept(
-        record_keys, scopes, values, differing | {"_extra": compared}, lambda n: json_text(_payload(rows[n], extras[n]))
+    kept, repeated, superseded = _kept(
+        record_keys,
+        scopes,
+        values,
+        differing | {"_extra": compared},
+        lambda n: json_text(_payload(rows[n], extras[n])),
+        {n: _plain(moment) for n, moment in repeated_since.items()},
     )
     codes = {n: reason.code for n, reason in (dict.fromkeys(without_key, RecordReason.NO_KEY) | repeated).items()}
 
@@ -184,7 +204,7 @@ def typed(
     }
     whole = pa.table(arrays)
     chosen = whole if len(kept) == len(rows) else whole.take(pa.array(sorted(kept), pa.int64()))
-    return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), result)
+    return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), result, superseded)
 
 
 def _kept(
@@ -193,7 +213,8 @@ def _kept(
     values: Mapping[str, Values],
     compared: Mapping[str, list[Any]],
     received: Callable[[int], str],
-) -> tuple[Set[int], dict[int, RecordReason]]:
+    repeated_since: Mapping[int, int],
+) -> tuple[Set[int], dict[int, RecordReason], Set[int]]:
     """Choose one record per key.
 
     Args:
@@ -203,20 +224,22 @@ def _kept(
         compared: the values, by column, in which different records differ.
         received: a record as it was received. It decides which one stands for records that are equal, but written
             differently (1 and "1").
+        repeated_since: by position, the moment since which an edit explains that the record has the key of another one.
 
     Returns:
-        The positions of the chosen records; and by position, why others are rejected.
+        The positions of the chosen records; by position, why others are rejected; and those of superseded records.
     """
     last = {key: position for position, key in enumerate(keys) if key is not None}
     kept = set(last.values())
     if len(kept) == sum(key is not None for key in keys):
-        return kept, {}
+        return kept, {}, set()
     same: dict[tuple[str, str], list[int]] = {}
     for position, key in enumerate(keys):
         if key is not None and scopes[position] == scopes[last[key]]:
             same.setdefault((key, scopes[position]), []).append(position)
     times = [values[name].plain for name in _STATES if name in values]
     reasons: dict[int, RecordReason] = {}
+    superseded: set[int] = set()
     for positions in same.values():
         if len(positions) == 1:
             continue
@@ -231,8 +254,11 @@ def _kept(
         kept.add(newest)
         older = {hashes[n]: n for n in ordered if hashes[n] != hashes[newest]}
         for n in older.values():
-            reasons[n] = RecordReason.OLDER if moments[n] < moments[newest] else RecordReason.UNDATED
-    return kept, reasons
+            if moments[newest][0] >= min(repeated_since.get(m, math.inf) for m in (n, newest)):
+                superseded.update(m for m in positions if hashes[m] == hashes[n])
+            else:
+                reasons[n] = RecordReason.OLDER if moments[n] < moments[newest] else RecordReason.UNDATED
+    return kept, reasons, superseded
 
 
 def row_hash(table: sa.Table, row: Row, extra: Row, volatile: Collection[str]) -> str:

@@ -13,17 +13,40 @@ from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.records.timestamps import TimeFormat
 from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
 from ideas_pipeline.sync.homes import parent_listed_by
-from ideas_pipeline.tables.columns import parent_of
+from ideas_pipeline.tables.columns import own_columns, parent_of
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.warehouse.batch import Batch, Reject
+from ideas_pipeline.text import clean_text
+from ideas_pipeline.times import utc
+from ideas_pipeline.warehouse.batch import Batch, Counts, Reject
+from ideas_pipeline.warehouse.merge import live_rows
+from ideas_pipeline.warehouse.rejects import repeated_ids
+from ideas_pipeline.warehouse.warehouse import Warehouse
+
+# If a list has more records with the id of another one, its key is wrong, and they do not all fit into memory.
+_MOST_HELD_BACK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRow:
+    """A row that an earlier batch of the run has counted, with its hash, and whether that batch wrote it."""
+
+    row_hash: str
+    is_written: bool
 
 
 @dataclass(slots=True)
 class Rows:
-    """Records of one stream as the reader made them, each with its scope."""
+    """Records of one stream as the reader made them, each with its scope.
+
+    Attributes:
+        records: the records.
+        scopes: the scope of each.
+        earlier: the rows of the warehouse that the first records were made of (see ``with_earlier``).
+    """
 
     records: list[Record] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
+    earlier: list[EarlierRow] = field(default_factory=list)
 
     @classmethod
     def of(cls, rows: Iterable[tuple[Record, str]]) -> Rows:
@@ -82,7 +105,7 @@ def batch(about: About, rows: Rows) -> Batch:
     taken = main.frame if about.window is None or no_cursor else _within(main.frame, spec.cursor, about.window)
     frames: dict[str, pd.DataFrame] = {stream: taken}
     stated: dict[str, list[str]] = {}
-    lost = {r.position for r in main.rejects if r.column is None}
+    lost = {r.position for r in main.rejects if r.column is None} | main.superseded
     loaded = set(taken["id"])
     # A value is rejected only if its row is loaded: a window leaves out others.
     rejects = [_reject(about, stream, rows, r) for r in main.rejects if r.column is None or r.id in loaded]
@@ -116,6 +139,7 @@ def batch(about: About, rows: Rows) -> Batch:
         frames=frames,
         stated=stated,
         rejects=tuple(rejects),
+        counted_before=_counted_before(rows, taken) if rows.earlier else {},
         listed_by=spec.listed_by,
         # A record that did not come in the list of its parent names the parent itself, and may name another one.
         moves=parent_listed_by(stream, spec) is None or bool(spec.each and spec.each.moves),
@@ -127,6 +151,60 @@ def batch(about: About, rows: Rows) -> Batch:
             **{table: frozenset(embedded.volatile) for table, embedded in spec.embedded.items()},
         },
     )
+
+
+def hold_back(
+    warehouse: Warehouse, stream: str, scope: str, records: list[Record]
+) -> tuple[list[Record], list[Record]]:
+    """Divide records of a scope that is still being read into those to load and those that wait until it is finished.
+
+    Records wait if the scope had several of their id when it was last read. Loaded one by one, each would overwrite
+    the other every night.
+    """
+    if not any(record.state for record in records):
+        return records, []
+    with warehouse.reading() as tx:
+        ids = repeated_ids(tx, stream, scope, _MOST_HELD_BACK)
+    waits = [clean_text(str(record.columns.get("id"))) in ids for record in records]
+    return (
+        [record for record, wait in zip(records, waits, strict=True) if not wait],
+        [record for record, wait in zip(records, waits, strict=True) if wait],
+    )
+
+
+def with_earlier(warehouse: Warehouse, stream: str, run_id: str, rows: Rows) -> Rows:
+    """Put rows before ``rows`` that earlier batches have loaded, if records of this one have the ids of theirs.
+
+    Otherwise the last batch would overwrite what the others brought. A record whose id came first in this batch has no
+    such row: what the warehouse has of it is what it was before the run.
+    """
+    if not any(record.repeats for record in rows.records):
+        return rows
+    pairs = list(zip(rows.records, rows.scopes, strict=True))
+    repeated = {(str(record.columns["id"]), scope) for record, scope in pairs if record.repeats}
+    repeated -= {(str(record.columns.get("id")), scope) for record, scope in pairs if not record.repeats}
+    scope_of = {clean_text(id_): scope for id_, scope in repeated}
+    table = TABLES[stream]
+    before = Rows()
+    with warehouse.reading() as tx:
+        for row in live_rows(tx, table, list(scope_of)):
+            columns = {c.name: row[c.name] for c in own_columns(table) if row[c.name] is not None}
+            moments = {name: utc(value).isoformat() for name, value in columns.items() if isinstance(value, datetime)}
+            before.records.append(Record(columns | moments, dict(row["_extra"] or {})))
+            before.scopes.append(scope_of[row["id"]])
+            before.earlier.append(EarlierRow(row["_row_hash"], row["_run_id"] == run_id))
+    return Rows([*before.records, *rows.records], [*before.scopes, *rows.scopes], before.earlier)
+
+
+def _counted_before(rows: Rows, taken: pd.DataFrame) -> dict[str, Counts]:
+    """What to take back of the counts of each scope: an earlier row was counted, and the batch counts it again."""
+    hashes = dict(zip(taken["id"], taken["_row_hash"], strict=True))
+    counted: dict[str, Counts] = {}
+    for record, scope, row in zip(rows.records, rows.scopes, rows.earlier, strict=False):
+        if (now := hashes.get(record.columns["id"])) is not None:
+            is_update = row.is_written and now != row.row_hash
+            counted[scope] = counted.get(scope, Counts()) + Counts(updated=is_update, unchanged=not is_update)
+    return counted
 
 
 def untyped(stream: str, rejects: Sequence[Reject]) -> set[str]:
@@ -200,4 +278,5 @@ def _typed(about: About, table: str, fields: Fields, rows: Rows, volatile: Seque
                 vanished=about.vanished.get(table, ()),
                 places=[name for name, source in fields.items() if "@index" in source.paths],
             ),
+            {n: record.repeats for n, record in enumerate(rows.records) if record.repeats},
         )

@@ -35,6 +35,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.numbered_sweep import NumberedSweep
 from ideas_pipeline.sync.sweep import Expected, Sweep
+from ideas_pipeline.times import LATEST_PLAN
 
 Verdict = Literal["complete", "incomplete", "not_found"]
 
@@ -193,6 +194,7 @@ class SweptScope:
         """The records of a page that no sweep has seen before, and the ids of all its records."""
         fresh: list[Record] = []
         ids: list[str] = []
+        here: set[str] = set()
         for record in page.records:
             key = record.columns.get("id")
             if key is None:
@@ -200,8 +202,12 @@ class SweptScope:
                     fresh.append(record)
                 continue
             text = str(key)
-            if record.state is not None and self._states.setdefault(text, record.state) != record.state:
-                text = f"{text}\n{record.state}"  # another record with the same id: it counts, but gets no row
+            if record.state is not None:
+                is_repeated = text in here  # no edit explains two in one response
+                here.add(text)
+                if self._states.setdefault(text, record.state) != record.state:
+                    record.repeats = LATEST_PLAN if is_repeated else self.started_at
+                    text = f"{text}\n{record.state}"  # another record with the same id: it counts, but gets no row
             if text not in self._seen:
                 self._seen[text] = text
                 fresh.append(record)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ideas_pipeline.sync.batching import About, Rows, batch, shared, untyped, watermarks
+from ideas_pipeline.sync.batching import About, Rows, batch, shared, untyped, watermarks, with_earlier
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.homes import Homes
@@ -114,7 +114,9 @@ def load_rows(
         rows = Rows.of(homes.once(zip(rows.records, rows.scopes, strict=True)))
         about = replace(about, settled=frozenset(homes.settled) if homes.column else None)
     tally.drift.observe(rows.records)
-    made = batch(replace(about, vanished=tally.drift.vanished()), rows)
+    made = batch(
+        replace(about, vanished=tally.drift.vanished()), with_earlier(warehouse, about.stream, about.run_id, rows)
+    )
     if homes:
         made = replace(made, named=homes.named_in(rows.records))
     tally.untyped |= untyped(about.stream, made.rejects)

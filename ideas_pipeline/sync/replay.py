@@ -2,8 +2,7 @@
 
 Of each scope the records of the newest complete sweep are loaded, and over them what later, incomplete sweeps brought.
 Records are read newest first, and the first of each id is kept: nothing older than what the warehouse has is loaded. A
-record that can move is loaded in the scope in which it was seen last. A scope whose latest sweep is not archived is
-not loaded at all.
+record that can move is loaded in the scope that showed it last; a scope whose latest sweep is not archived, not at all.
 """
 
 from __future__ import annotations
@@ -298,6 +297,7 @@ class ArchivedStream:
                     sweep, states = seen.setdefault(str(id_), (held.sweep_of[ref], set()))
                     if states and (record.state is None or record.state in states or sweep != held.sweep_of[ref]):
                         continue
+                    record.repeats = datetime.fromtimestamp(ref.received_at, UTC) if states else None
                     states.add(record.state)
                 records.append(record)
             if page and records:

@@ -11,7 +11,7 @@ from datetime import datetime
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
-from ideas_pipeline.sync.batching import Rows
+from ideas_pipeline.sync.batching import Rows, hold_back
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.deletions import forget_other_lists, judge_absences
 from ideas_pipeline.sync.drift import Drift
@@ -121,6 +121,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     scopes = tally.plan.scopes
     rows, finished = Rows(), list[SweptScope]()
     unfinished: dict[str, list[Record]] = {}
+    held_back: dict[str, list[Record]] = {}
     waiting = 0
     loading: Future[None] | None = None
     since = time.monotonic()
@@ -149,6 +150,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
                 homes.observe(scope, got.records)
                 if not homes.is_needed(scope):
                     waiting -= len(unfinished.pop(scope, ()))
+                    held_back.pop(scope, None)
                     if got.finished:
                         tally.abandoned[scope] = got.swept.requests
                     continue
@@ -157,14 +159,16 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
                 waiting += len(records)
                 if got.finished:
                     waiting -= len(unfinished[scope])
-                    rows.add(unfinished.pop(scope), scope)
+                    rows.add(held_back.pop(scope, []) + unfinished.pop(scope), scope)
                     finished.append(got.swept)
                     if scope == homes.sample:
                         homes.swept = got.swept
                     run.progress.scope_done(stream, len(got.swept.ids), got.swept.requests)
                 if waiting >= UNFINISHED_RECORDS:
                     for open_scope, records in unfinished.items():
-                        rows.add(records, open_scope)
+                        to_load, to_hold = hold_back(run.warehouse, stream, open_scope, records)
+                        rows.add(to_load, open_scope)
+                        held_back.setdefault(open_scope, []).extend(to_hold)
                     unfinished, waiting = {}, 0
                 size = max(len(rows.records) / BATCH_RECORDS, len(finished) / BATCH_SCOPES)
                 is_due = size >= 1 or time.monotonic() - since > _BATCH_SECONDS

@@ -128,6 +128,8 @@ def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, 
     counts = {}
     for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *records, *values, *embedded]):
         inserted, updated, unchanged = merged.get(scope, (0, 0, 0))
+        if before := batch.counted_before.get(scope):
+            updated, unchanged = updated - before.updated, unchanged - before.unchanged
         counts[scope] = Counts(
             seen=inserted + updated + unchanged + records[scope],
             inserted=inserted,

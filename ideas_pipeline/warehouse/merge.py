@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import Transaction
+
+_IDS_AT_ONCE = 500
 
 
 def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
@@ -57,6 +60,13 @@ def elsewhere(tx: Transaction, table: sa.Table, staged: sa.Table) -> dict[str, E
         .where(sa.exists().where(tx.live(above), above.c.id == own))
     )
     return {id_: Elsewhere(scope, home) for id_, scope, home in rows}
+
+
+def live_rows(tx: Transaction, table: sa.Table, ids: Sequence[str]) -> Iterator[sa.RowMapping]:
+    """The live rows with these ids."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = table.c.id.in_(ids[start : start + _IDS_AT_ONCE])
+        yield from tx.execute(sa.select(table).where(tx.live(table), some)).mappings()
 
 
 def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:

@@ -14,7 +14,7 @@ from ideas_pipeline.late.frames import pd
 from ideas_pipeline.tables.bookkeeping import REJECTED_RECORDS
 from ideas_pipeline.tables.columns import own_keys
 from ideas_pipeline.tables.community import TABLES
-from ideas_pipeline.tables.reject_reasons import sentence
+from ideas_pipeline.tables.reject_reasons import RecordReason, sentence
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch, Reject
 from ideas_pipeline.warehouse.database import Transaction
@@ -105,6 +105,14 @@ def live_and_rejected(tx: Transaction, tables: Collection[str]) -> dict[str, Rej
         live = sa.select(sa.func.count()).select_from(table).where(tx.live(table))
         found[name] = RejectedOf(tx.execute(live).scalar_one(), int(rejected), int(all_ - rejected))
     return found
+
+
+def repeated_ids(tx: Transaction, table: str, scope: str, most: int) -> set[str]:
+    """The ids of which a scope had several records when it was last read; none if more than ``most`` were rejected."""
+    codes = [reason.code for reason in (RecordReason.OLDER, RecordReason.UNDATED)]
+    of_scope = sa.and_(tx.owns(REJECTED_RECORDS), _R.table_name == table, _R.scope == scope, _R.reason_code.in_(codes))
+    keys = tx.scalars(sa.select(_R.record_key).where(of_scope).limit(most + 1)).all()
+    return {values_of(key)[0] for key in keys} if len(keys) <= most else set()
 
 
 def delete_retried(tx: Transaction, run_id: str, tables: Collection[str], scopes: Iterable[str]) -> None:

@@ -43,7 +43,8 @@ def small_api(lists: Lists) -> Iterator[ScriptedServer]:
         if isinstance(rows, Answer):
             return rows
         page, size = int(request.query.get("page", 1)), int(request.query.get("per_page", 100))
-        return Answer(body={"data": rows[(page - 1) * size : page * size], "total": len(rows)})
+        start = int(request.query.get("offset", (page - 1) * size))
+        return Answer(body={"data": rows[start : start + size], "total": len(rows)})
 
     with serving(answer) as server:
         yield server
