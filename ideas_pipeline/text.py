@@ -1,4 +1,4 @@
-"""Text and JSON that every database engine can store."""
+"""Text: what every database engine can store, JSON as text, and numbers of things in sentences."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class TooDeep(ValueError):
 
 class Repeated(list[Json]):
     """The different values of a name that came more than once in one JSON map: nobody knows which of them is meant."""
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 row``, ``1,234 rows``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def clean_text(text: str) -> str:

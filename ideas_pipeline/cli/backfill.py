@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ideas_pipeline.cli import options
+from ideas_pipeline.text import counted
 
 if TYPE_CHECKING:
     from ideas_pipeline.contract.model import Contract
@@ -80,10 +81,10 @@ def _print_cost(settings: Settings, contract: Contract, window: Window, streams:
     if any(s.asked_for == "everything" for s in cost.streams):
         out.print("If everything is requested, the contract has no since and until for the stream: all of it is read,")
         out.print("and records of other days are dropped.")
-    out.print(f"About {cost.requests:,} requests and {duration(cost.seconds)}: {cost.because}.")
+    out.print(f"About {counted(cost.requests, 'request')} and {duration(cost.seconds)}: {cost.because}.")
     out.print("Estimated from the last sweep of each scope, without new scopes and retries.")
     if guessed := sum(s.lists - s.known for s in cost.streams):
-        out.print(f"{guessed:,} scopes were never swept: estimated from the counts of their parents.")
+        out.print(f"Never swept: {counted(guessed, 'scope')}, estimated from the counts of their parents.")
     if not any(s.lists for s in cost.streams):
         first = "The warehouse knows no scopes yet. First run: ideas-pipeline sync"
         out.print(options.for_community(first, settings))

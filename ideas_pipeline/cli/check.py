@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ideas_pipeline.cli import options
+from ideas_pipeline.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,11 +183,11 @@ def _print_estimate(out: Console, costs: SyncCosts, settings: Settings) -> None:
     out.print()
     out.print("Estimated from first pages and the counts of parents:")
     for what, work in (("The first sync", costs.first), ("A night without a change", costs.quiet)):
-        out.print(f"  {what}: about {work.requests:,} requests and {duration(work.seconds)} ({work.because}).")
+        out.print(f"  {what}: about {counted(work.requests, 'request')} and {duration(work.seconds)} ({work.because}).")
     name = settings.named("verify_days")
     if costs.verified_within == settings.verify_days:
-        out.print(f"  Every list is read again within {settings.verify_days} nights ({name}).")
+        out.print(f"  Every list is read again within {counted(settings.verify_days, 'night')} ({name}).")
         return
-    within = f"within {costs.verified_within:,} nights" if costs.verified_within else "never"
+    within = f"within {counted(costs.verified_within, 'night')}" if costs.verified_within else "never"
     out.print(f"  Every list is read again {within}, not within {settings.verify_days} ({name}):")
     out.print("  the contract's limit of requests per hour allows no more. One list of all rows needs fewer requests.")

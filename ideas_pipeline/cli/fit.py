@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ideas_pipeline.cli import lines, options
+from ideas_pipeline.text import counted
 
 if TYPE_CHECKING:
     from ideas_pipeline.fit.draft import Draft, Question
@@ -208,14 +209,14 @@ def _print(draft: Draft, file: Path, texts: tuple[str, str], *, dry_run: bool, a
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    count = f"{len(draft.lines):,} value{'' if len(draft.lines) == 1 else 's'}"
+    count = counted(len(draft.lines), "value")
     if dry_run:
         click.echo(write.difference(before, after, file) or f"{file} needs no change.")
     elif after != before:
-        lines.write(f"Wrote {count} to {file}, each with what was seen. {len(draft.confirmed):,} others are confirmed.")
+        lines.write(f"Wrote {count} to {file}, each with what was seen. Confirmed: {len(draft.confirmed):,}.")
     else:
         subject = file if before else "The default contract"
-        lines.write(f"{subject} needs no change: {len(draft.confirmed):,} values are confirmed.")
+        lines.write(f"{subject} needs no change. Confirmed: {counted(len(draft.confirmed), 'value')}.")
     for note in draft.notes:
         lines.write(f"Note: {note}.")
     if questions:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ideas_pipeline.cli.lines import say
+from ideas_pipeline.text import counted
 from ideas_pipeline.visible import visible
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class _Lines:
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes[stream], self._done[stream] = scopes, 0
-        self._say(f"{stream}: reading {_count(scopes, 'scope')}")
+        self._say(f"{stream}: reading {counted(scopes, 'scope')}")
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         self._done[stream] += 1
@@ -146,13 +147,9 @@ class _Lines:
             self._say(f"{stream}: {self._done[stream]:,} of {self._scopes[stream]:,} scopes read")
 
     def stream_finished(self, result: StreamResult) -> None:
-        requests = _count(result.counts.requests, "request")
+        requests = counted(result.counts.requests, "request")
         self._say(f"{result.stream}: {result.verdict}, {result.counts.seen:,} seen in {requests}")
 
     def _say(self, line: str) -> None:
         self._written_at = time.monotonic()
         say(line)
-
-
-def _count(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ideas_pipeline.cli import options
+from ideas_pipeline.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,7 +208,7 @@ def _notes(known: State, timezone: str, holder: str | None, *, running: bool, no
     if last := known.last_sync:
         took = duration((last.finished_at - last.started_at).total_seconds())
         what = "full sync" if last.mode == "full" else "sync"
-        yield f"Last {what}: {clock(last.started_at)}, {took}, {last.requests:,} requests, {last.verdict}."
+        yield f"Last {what}: {clock(last.started_at)}, {took}, {counted(last.requests, 'request')}, {last.verdict}."
 
 
 def _print(seen: Seen) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ideas_pipeline.cli import options
+from ideas_pipeline.text import counted
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -166,21 +167,21 @@ def _print(settings: Settings, result: RunResult, url: sa.URL) -> None:
         if s.reason:
             say(problem(s.stream, s.verdict, s.reason))
         if s.counts.absent:
-            say(f"{s.stream}: {s.counts.absent:,} rows were deleted at the source, and are marked in _deleted_at.")
+            say(f"{s.stream}: deleted at the source, and marked in _deleted_at: {counted(s.counts.absent, 'row')}.")
         if s.counts.held:
-            held = f"{s.stream}: {s.counts.held:,} rows are absent, too many at once to be marked as deleted"
+            held = f"{s.stream}: absent, and too many at once to be marked as deleted: {counted(s.counts.held, 'row')}"
             say(f"{held}. Check them: ideas-pipeline absences list")
         if s.counts.rejected:
-            say(f"{s.stream}: {s.counts.rejected:,} records were rejected: ideas-pipeline rejects list")
+            say(f"{s.stream}: rejected: {counted(s.counts.rejected, 'record')}. See: ideas-pipeline rejects list")
         if s.counts.rejected_embedded:
-            what = f"{s.counts.rejected_embedded:,} rows within records could not be typed"
-            say(f"{s.stream}: {what}: ideas-pipeline rejects list")
+            what = f"could not be typed: {counted(s.counts.rejected_embedded, 'row')} within records"
+            say(f"{s.stream}: {what}. See: ideas-pipeline rejects list")
         if s.counts.rejected_values:
-            what = f"{s.counts.rejected_values:,} values could not be typed, and are null in their rows"
-            say(f"{s.stream}: {what}: ideas-pipeline rejects list")
+            what = f"could not be typed, and null in the row: {counted(s.counts.rejected_values, 'value')}"
+            say(f"{s.stream}: {what}. See: ideas-pipeline rejects list")
         if s.counts.replaced:
-            what = f"{s.counts.replaced:,} characters in the responses were broken, and are \ufffd in the rows"
-            say(f"{s.stream}: {what}: the API cut texts, or sends another encoding than it says")
+            what = f"broken in the responses, and \ufffd in the rows: {counted(s.counts.replaced, 'character')}"
+            say(f"{s.stream}: {what}. The API cut texts, or sends another encoding than it says.")
     if result.verdict != "complete":
         say(f"What was read is loaded. Sync again; if the result is {result.verdict} again: ideas-pipeline check")
     elif not (result.changed or result.counts.rejected or result.counts.rejected_values):

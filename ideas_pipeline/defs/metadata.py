@@ -15,6 +15,7 @@ from ideas_pipeline.sync.list_findings import scopes_are_people
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.text import counted
 from ideas_pipeline.visible import unlinked, visible
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.quality import incomplete_scopes, reject_reasons
@@ -111,18 +112,21 @@ class LoggedProgress:
 
     def stream_started(self, stream: str, scopes: int) -> None:
         self._scopes, self._logged_at = scopes, time.monotonic()
-        self._log.info(f"{stream}: {scopes:,} scopes to read.")
+        self._log.info(f"{stream}: {counted(scopes, 'scope')} to read.")
 
     def scope_done(self, stream: str, rows: int, requests: int) -> None:
         self._done += 1
         self._rows += rows
         if time.monotonic() - self._logged_at >= _SECONDS:
             self._logged_at = time.monotonic()
-            self._log.info(f"{stream}: {self._done:,} of {self._scopes:,} scopes read, {self._rows:,} records.")
+            self._log.info(
+                f"{stream}: {self._done:,} of {counted(self._scopes, 'scope')} read, {counted(self._rows, 'record')}."
+            )
 
     def stream_finished(self, result: StreamResult) -> None:
         counts = result.counts
-        self._log.info(f"{result.stream}: {result.verdict}, {counts.seen:,} records in {counts.requests:,} requests.")
+        seen, requests = counted(counts.seen, "record"), counted(counts.requests, "request")
+        self._log.info(f"{result.stream}: {result.verdict}, {seen} in {requests}.")
 
 
 def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> dict[str, dg.MetadataValue]:
@@ -134,7 +138,7 @@ def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> di
         rows = [(one.scope, one.reason, one.declared, one.total, one.seen) for one in named]
         which = f"stream = '{stream}' AND run_id = '{run_id}' AND verdict = 'incomplete'"
         query = _query("scope, reason, declared, total_last, seen", "_sync_scopes", tx.community, which)
-        shown["incomplete scopes"] = _shown(f"{len(scopes):,} scopes", _SCOPE, rows, query)
+        shown["incomplete scopes"] = _shown(counted(len(scopes), "scope"), _SCOPE, rows, query)
     tables = [stream, *contract.streams[stream].embedded]
     reasons = reject_reasons(tx, tables)
     if reasons:
@@ -143,7 +147,7 @@ def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> di
             "table_name, record_key, column_name, reason", "_rejected_records", tx.community, f"table_name IN ({names})"
         )
         shown["rejects"] = _shown(
-            f"{sum(reasons.values()):,} rejects (also in `ideas-pipeline rejects list`)",
+            f"{counted(sum(reasons.values()), 'reject')} (also in `ideas-pipeline rejects list`)",
             ("reason", "rejects"),
             list(reasons.items())[:_SHOWN],
             query,

@@ -15,6 +15,7 @@ from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.probe.guess import fits, is_same_kind, is_time, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
+from ideas_pipeline.text import counted
 
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[0-9A-Fa-f]{1,6});")
 
@@ -211,16 +212,17 @@ class _Missing:
 
 def _note_missing(step: Step, missing: _Missing, count: int) -> None:
     """Note a field that none of ``count`` records has."""
+    absent = f"{missing.what} is in none of {counted(count, 'record')}"
     if not missing.removable or count < ENOUGH:
-        step.note(f"{missing.what} is in none of {count} records, which does not prove that the API never sends it")
+        step.note(f"{absent}, which does not prove that the API never sends it")
     elif missing.beside:
         fields = ", ".join(missing.beside[:_MOST_NAMED])
         step.differ(
-            f"{missing.what} is in none of {count} records, but the API sends others of the same kind: {fields}. If it "
+            f"{absent}, but the API sends others of the same kind: {fields}. If it "
             f"is one of them, write its path at {missing.place} in the contract; otherwise write null there"
         )
     else:
-        step.differ(f"{missing.what} is in none of {count} records", place=missing.place, to=None)
+        step.differ(absent, place=missing.place, to=None)
 
 
 def _fixed(source: FieldSource, path: str) -> Json:

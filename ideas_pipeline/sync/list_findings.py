@@ -11,6 +11,7 @@ from ideas_pipeline.sync.finding import SHOWN, Finding, listed
 from ideas_pipeline.sync.homes import IGNORED, one_list
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.text import counted
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.absences import contradicted
 from ideas_pipeline.warehouse.database import Transaction
@@ -52,7 +53,8 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
     elif last.verdict == "failed":
         what = f"The last sync failed: {reason}."
     else:
-        what = f"The last sync is incomplete: {reason}. Complete: {last.scopes_complete:,} of {last.scopes:,} scopes."
+        complete = f"{last.scopes_complete:,} of {counted(last.scopes, 'scope')}"
+        what = f"The last sync is incomplete: {reason}. Complete: {complete}."
     shown = [] if scopes_are_people(contract, stream) else [scope for scope in last.incomplete if scope][:SHOWN]
     if shown:
         what += f" Scopes: {', '.join(shown)}{' …' if len(last.incomplete) > len(shown) else ''}."
@@ -84,7 +86,7 @@ def mass_absence(tx: Transaction, stream: str, tables: list[str]) -> Finding | N
         "mass_absence",
         stream,
         "error",
-        f"{rows:,} rows of {', '.join(names)} are absent and held: {'; '.join(reasons[:SHOWN])}{more}.",
+        f"Absent and held: {counted(rows, 'row')} of {', '.join(names)} ({'; '.join(reasons[:SHOWN])}{more}).",
         "Until this is settled, they count as live.",
         "See `ideas-pipeline absences list`. If the API's account lost rights, restore them and sync again. If the "
         f"rows are really deleted: {confirm}.",
@@ -102,7 +104,7 @@ def hidden_changes(last: quality.LastRun | None, contract: Contract, stream: str
         "hidden_changes",
         stream,
         "warning",
-        f"{last.hidden_changes:,} scopes had changed although their parents did not show it ({columns}).",
+        f"Changed although the parent did not show it ({columns}): {counted(last.hidden_changes, 'scope')}.",
         f"This run therefore read every scope, and the table is right now. In other nights such changes can be "
         f"up to {verify_days} nights late.",
         f"If it goes on, add to streams.{stream}.each.changed_when in the contract what does change, or set it to [] "
@@ -125,7 +127,8 @@ def late_verification(
         "verification",
         stream,
         "warning",
-        f"{late:,} scopes were last complete more than {verify_days} days ago, the oldest {(now - oldest).days:,}.",
+        f"Last complete more than {counted(verify_days, 'day')} ago: {counted(late, 'scope')}, the oldest "
+        f"{(now - oldest).days:,} days ago.",
         "Changes that their parents do not show, such as deletions, can be missing for that long.",
         "Are nights missed or interrupted, or is the limit of requests per hour too low (`ideas-pipeline check` "
         "estimates that)? `ideas-pipeline sync --full` reads every scope; if nights cannot, raise IDEAS_VERIFY_DAYS.",

@@ -177,7 +177,7 @@ def test_held_rows_and_rejects_need_a_person(community: Community) -> None:
     shown = community.status()
 
     assert shown.startswith("Attention: 2 things need you. 1. comments: The last sync is incomplete: 15 of 60 rows")
-    assert "2. comments: 15 rows of comments are absent and held: too many." in shown
+    assert "2. comments: Absent and held: 15 rows of comments (too many)." in shown
     assert "See `ideas-pipeline absences list`." in shown
     assert "3. Warning: ideas: Rejected records: 4 (ideas: no number (3), idea_labels" in shown
     assert "See `ideas-pipeline rejects list`;" in shown
@@ -218,9 +218,7 @@ def test_hidden_changes_are_warnings_and_all_is_well(community: Community) -> No
     shown = community.status()
 
     assert ", 3 minutes, 1,250 requests, complete." in shown
-    assert (
-        "UTC). 2 warnings. 1. Warning: comments: 3 scopes had changed although their parents did not show it" in shown
-    )
+    assert "UTC). 2 warnings. 1. Warning: comments: Changed although the parent did not show it (" in shown
 
 
 def test_another_community_in_the_same_warehouse_is_another_matter(community: Community) -> None:

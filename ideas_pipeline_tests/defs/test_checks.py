@@ -109,7 +109,7 @@ def test_many_labels_missing_at_once_are_held_and_the_ideas_check_says_how_to_co
     check = checks(nightly_sync(instance))["ideas mass_absence"]
 
     assert check.metadata["held"].value == missing
-    assert "rows of idea_labels are absent and held" in check.description
+    assert "Absent and held: " in check.description
     assert "`ideas-pipeline absences confirm --stream idea_labels`" in check.description
 
 

@@ -105,7 +105,8 @@ def test_changes_that_parents_did_not_announce_are_a_warning_with_the_setting_th
 
     assert finding.severity == "warning"
     text = finding.text
-    assert text.startswith("3 scopes had changed although their parents did not show it (")
+    assert text.startswith("Changed although the parent did not show it (")
+    assert "): 3 scopes." in text
     assert "up to 14 nights late" in text
     assert "streams.comments.each.changed_when" in text
 
@@ -123,8 +124,8 @@ def test_scopes_that_nights_did_not_verify_in_time_are_counted_with_the_age_of_t
         return found["verification"].what if "verification" in found else None
 
     assert late(days=16) is None
-    assert late(days=16.5) == "1 scopes were last complete more than 14 days ago, the oldest 16."
-    assert late(days=40) == "2 scopes were last complete more than 14 days ago, the oldest 40."
+    assert late(days=16.5) == "Last complete more than 14 days ago: 1 scope, the oldest 16 days ago."
+    assert late(days=40) == "Last complete more than 14 days ago: 2 scopes, the oldest 40 days ago."
 
 
 def test_counts_that_differ_from_the_declared_ones_are_a_warning_with_the_query_that_names_them(
