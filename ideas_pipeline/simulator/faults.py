@@ -35,6 +35,8 @@ Kind = Literal[
     "page_twice",  # the previous page again (the first page stays)
     "wrong_total",  # the total is off by ``off_by``
     "repeat_cursor",  # the cursor or link to the next page leads to this page
+    "unknown_cursor",  # the cursor or link to the next page has one that no list issued: its page is refused
+    "foreign_page",  # pages from the second on are those of another list, as if its cursor had been issued
     "poison_value",  # a record has a field that cannot be typed
     "poison_text",  # a record has a NUL character and a lone surrogate in a text
 ]

@@ -108,6 +108,8 @@ class Lists:
             page, following = [], None
         elif "page_twice" in by_kind:
             page = places[max(0, start - size) : max(0, start - size) + size]
+        elif "foreign_page" in by_kind and start:
+            page = self._of_another_list(name, stream, scope)[start : start + size]
         else:
             page = places[start : start + size]
         if "repeat_cursor" in by_kind:
@@ -119,7 +121,7 @@ class Lists:
         wrong = by_kind.get("wrong_total")
         if start == 0 or self._quirks.total != "first page":
             self._add_total(stream, len(keys) + (wrong.off_by if wrong else 0), extras, headers)
-        self._add_next(stream, scope, following, url, extras, headers)
+        self._add_next(stream, "?" if "unknown_cursor" in by_kind else scope, following, url, extras, headers)
         if not keys:
             return self._empty(stream, extras, headers)
         return Response(200, _body(stream, self._list(name, shown, faults), extras), headers)
@@ -164,6 +166,12 @@ class Lists:
             parents = list(of_parents)
             keys += of_parents[parents[parents.index(scope) - 1]][::3] if len(parents) > 1 else []
         return self._ordered(name, self._outer(name, stream, keys))
+
+    def _of_another_list(self, name: str, stream: Stream, scope: str) -> list[str | None]:
+        """The keys of the longest list beside this one; none if the stream is one list."""
+        lists = self._index.keys(name, stream.each.placeholder) if stream.each else {}
+        others = [keys for of, keys in lists.items() if of != scope]
+        return [*max(others, key=len, default=[])]
 
     def _outer(self, name: str, stream: Stream, keys: list[str]) -> list[str]:
         """The keys of the records that do not stand inside another one of the list."""

@@ -24,6 +24,8 @@ class ApiFault:
         says: a part of the reason; empty if the stream has none.
         streams: those that can meet it.
         meets_login: whether the run has to log in.
+        has_cursors: whether the API pages by cursors, without totals.
+        is_said_twice: whether the next run, which makes the warehouse true, is not complete for the same reason.
     """
 
     title: str
@@ -32,6 +34,8 @@ class ApiFault:
     says: str = ""
     streams: Sequence[str] = STREAMS
     meets_login: bool = False
+    has_cursors: bool = False
+    is_said_twice: bool = False
 
 
 def _in_stream(kind: Any, times: int | None, **options: Any) -> Callable[[str, str], list[Fault]]:
@@ -40,6 +44,11 @@ def _in_stream(kind: Any, times: int | None, **options: Any) -> Callable[[str, s
 
 def _in_scope(kind: Any, **options: Any) -> Callable[[str, str], list[Fault]]:
     return lambda stream, scope: [Fault(kind=kind, stream=stream, scope=scope, times=ALWAYS, **options)]
+
+
+def _on_second_page(kind: Any) -> Callable[[str, str], list[Fault]]:
+    """Once, at the second request of a list, which is for its second page."""
+    return lambda stream, scope: [Fault(kind=kind, stream=stream, scope=scope, every=2)]
 
 
 def _in_login(path: str, status: int, times: int | None) -> Callable[[str, str], list[Fault]]:
@@ -67,8 +76,8 @@ PASSING = [
     ApiFault("a value that cannot be typed", _in_stream("poison_value", ALWAYS)),
 ]
 LISTS = [
-    ApiFault("pages from the second on are empty, once", _in_stream("list_cut", ONCE)),
-    ApiFault("the previous page comes again, once", _in_stream("page_twice", ONCE)),
+    ApiFault("pages from the second on are empty, once", _on_second_page("list_cut")),
+    ApiFault("the previous page comes again, once", _on_second_page("page_twice")),
     ApiFault("a total that is off by one, once", _in_stream("wrong_total", ONCE)),
     ApiFault(
         "pages from the second on are empty, always",
@@ -162,4 +171,41 @@ LASTING = [
     ApiFault("404 for one list", _in_scope("status", status=404), "incomplete", "there is nothing at", PER_PARENT),
     ApiFault("500 for one list", _in_scope("status", status=500), "incomplete", _NO_RESPONSE, PER_PARENT),
 ]
-API_FAULTS = [*PASSING, *LISTS, *LASTING]
+_NOT_UNIQUE = "records of this list have the ids of records of another"
+_WITH_PAGES = ("users", "ideas", "comments")
+CURSORS = [
+    ApiFault("a cursor leads to its own page, once", _on_second_page("repeat_cursor"), has_cursors=True),
+    ApiFault(
+        "a cursor leads to a page of another list, once",
+        _on_second_page("foreign_page"),
+        "incomplete",
+        _NOT_UNIQUE,
+        ("comments",),
+        has_cursors=True,
+    ),
+    ApiFault(
+        "every cursor leads to its own page",
+        _in_stream("repeat_cursor", ALWAYS),
+        "incomplete",
+        "a page or cursor repeated",
+        has_cursors=True,
+    ),
+    ApiFault(
+        "every cursor leads to a page of another list",
+        _in_stream("foreign_page", ALWAYS),
+        "incomplete",
+        _NOT_UNIQUE,
+        ("comments",),
+        has_cursors=True,
+        is_said_twice=True,
+    ),
+    ApiFault(
+        "the API does not know a cursor that it named",
+        lambda stream, scope: [Fault(kind="unknown_cursor", stream=stream, scope=scope)],
+        "incomplete",
+        "the API does not accept",
+        _WITH_PAGES,
+        has_cursors=True,
+    ),
+]
+API_FAULTS = [*PASSING, *LISTS, *CURSORS, *LASTING]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ideas_pipeline_tests.faults.api_faults import LASTING, LISTS, PASSING, STREAMS, ApiFault
+from ideas_pipeline_tests.faults.api_faults import CURSORS, LASTING, LISTS, PASSING, STREAMS, ApiFault
 from ideas_pipeline_tests.faults.machine_faults import MACHINE_FAULTS
 from ideas_pipeline_tests.processes import ROOT
 
@@ -23,12 +23,21 @@ def document() -> str:
         _INTRODUCTION,
         "## Faults of the API that pass or cost nothing\n",
         "The stream is complete in the same run.\n",
-        *_lines("| fault | streams |", [f"| {f.title} | {_streams(f)} |" for f in [*PASSING, *LISTS] if not f.says]),
+        *_lines(
+            "| fault | streams |",
+            [f"| {f.title} | {_streams(f)} |" for f in [*PASSING, *LISTS, *CURSORS] if not f.says],
+        ),
         "\n## Faults of the API that last for the whole run\n",
         *_lines(
             "| fault | streams | the stream is | the reason contains |",
-            [f"| {f.title} | {_streams(f)} | {f.ends} | {f.says.strip()} |" for f in [*LISTS, *LASTING] if f.says],
+            [
+                f"| {f.title} | {_streams(f)} | {f.ends} | {f.says.strip()} |"
+                for f in [*LISTS, *CURSORS, *LASTING]
+                if f.says
+            ],
         ),
+        "\nIf every cursor leads to another list, rows move to the list that shows them. The next run moves them back, "
+        "and still says so.",
         "\n## Faults of the machine and the database\n",
         *_lines(
             "| fault | exit code | the message contains |",

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
@@ -179,14 +180,36 @@ def test_an_invalid_rule_is_refused_with_the_reason(sim: Simulator) -> None:
     assert requests.post(control, data="{").status_code == 400
 
 
-def test_a_cursor_is_repeated() -> None:
-    contract = load_contract(None)
-    cursor = {"style": "cursor", "cursor": ["next"], "size": 10}
-    users = contract.streams["users"].model_dump(by_alias=True) | {"paging": cursor}
-    streams = contract.model_dump(by_alias=True)["streams"] | {"users": users}
-    looping = contract.model_validate(contract.model_dump(by_alias=True) | {"streams": streams})
-    with Simulator(looping, TABLES) as sim:
-        caller = Caller(sim)
-        second = caller.get("users").json()["next"]
-        sim.faults.add(Fault(kind="repeat_cursor"))
-        assert caller.get("users", cursor=second).json()["next"] == second
+@pytest.fixture
+def cursors() -> Iterator[Simulator]:
+    """Pages of two records that name a cursor to the next page."""
+    contract = load_contract(None).model_dump(by_alias=True)
+    paging = {"style": "cursor", "cursor": ["next"], "size": 2}
+    streams = {name: stream | {"paging": paging} for name, stream in contract["streams"].items()}
+    with Simulator(Contract.model_validate(contract | {"streams": streams}), TABLES) as simulator:
+        yield simulator
+
+
+def test_a_cursor_is_repeated(cursors: Simulator) -> None:
+    caller = Caller(cursors)
+    second = caller.get("users").json()["next"]
+    cursors.faults.add(Fault(kind="repeat_cursor"))
+    assert caller.get("users", cursor=second).json()["next"] == second
+
+
+def test_a_cursor_is_not_known(cursors: Simulator) -> None:
+    caller = Caller(cursors)
+    cursors.faults.add(Fault(kind="unknown_cursor"))
+    assert caller.get("users", cursor=caller.get("users").json()["next"]).status_code == 400
+
+
+def test_a_cursor_leads_to_another_list(cursors: Simulator) -> None:
+    caller = Caller(cursors)
+    first = caller.get("challenges/501/ideas").json()
+    cursors.faults.add(Fault(kind="foreign_page", times=None))
+    records = load_contract(None).streams["ideas"].records[0]
+    second = caller.get("challenges/501/ideas", cursor=first["next"]).json()[records]
+    of_501 = {key for key, row in TABLES["ideas"].items() if row["challenge_id"] == "501"}
+    assert second
+    assert not of_501 & {str(idea["id"]) for idea in second}
+    assert caller.get("challenges/501/ideas").json() == first
