@@ -128,6 +128,7 @@ class Stream(Model):
     ``probe``: for one long list. A nightly run first requests one page, and reads the list only if that page shows a
     change: with ``total``, another total than that of the last sweep; with the parameters that put the newest records
     first, a record that is not known yet. The list is read whole at the latest after IDEAS_VERIFY_DAYS.
+    ``not_found_is_empty``: the API answers 404 or 410 for a list without records, instead of an empty list.
     ``hidden_by_rights``: records disappear when the account loses rights, so absences are held for an operator.
     """
 
@@ -147,6 +148,7 @@ class Stream(Model):
     until: Bound | None = None
     lookback: int = Field(default=3600, ge=0)
     probe: Literal["total"] | Annotated[dict[str, str | int | bool], Field(min_length=1)] | None = None
+    not_found_is_empty: bool = False
     hidden_by_rights: bool = False
     nested: Paths = ()
     paging: Paging
@@ -166,6 +168,8 @@ class Stream(Model):
             raise ValueError("a stream that reads one record at a time needs each: the ids to read")
         if self.reads == "one" and self.paging.style != "none":
             raise ValueError("a single record has no pages: set paging.style to none")
+        if self.reads == "one" and self.not_found_is_empty:
+            raise ValueError("a single record that is not found does not exist: remove not_found_is_empty")
         if "id" not in self.fields and not self.key:
             raise ValueError("a record needs an id: map the column id, or name the columns of a composite id in key")
         if self.probe and (self.each or self.since):

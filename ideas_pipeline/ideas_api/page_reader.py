@@ -14,7 +14,7 @@ from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import says_error, stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Outline, Record, field_map, outline, present, records_in
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
-from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
+from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, NOT_FOUND, Page, Position
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
 from ideas_pipeline.ideas_api.responses import Response
 
@@ -66,11 +66,14 @@ class PageReader:
             seen: the ids of records that need not be mapped again: their id and times are enough.
 
         Raises:
-            NotFound: the API answered 404 or 410 to the first page.
+            NotFound: the API answered 404 or 410 to the first page, and the contract does not call that an empty list.
             UnexpectedResponse: the response is not as the contract describes it. Both errors name stream and scope.
         """
-        paging = self._contract.streams[stream].paging
-        if response.status in BEYOND_THE_END and pagination.may_be_beyond(paging, position):
+        spec = self._contract.streams[stream]
+        paging = spec.paging
+        is_first = position == pagination.first(paging)
+        is_empty = spec.not_found_is_empty and is_first and response.status in NOT_FOUND
+        if is_empty or (response.status in BEYOND_THE_END and pagination.may_be_beyond(paging, position)):
             return Page([], None, None, response.requests, response.received_at, position, refused=response.status)
         try:
             response.found()
@@ -85,7 +88,7 @@ class PageReader:
             else mapper(record, key, index, scope, parents)
             for index, (key, record) in enumerate(found)
         ]
-        tell_apart(records, self._contract.streams[stream])
+        tell_apart(records, spec)
         nested: list[Record] = []
         if inside := self._unnests[stream]:
             for (_, record), mapped in zip(found, records, strict=True):

@@ -62,7 +62,8 @@ class Page:
         requests: how many requests were sent for it.
         received_at: seconds since 1970, by this machine's clock.
         position: where it begins.
-        refused: the status if the API refused the page, as many do beyond the last one; such a page has no records.
+        refused: the status if the API refused the page, as many do beyond the last one, or as a list without records;
+            such a page has no records.
         broken: why the next page cannot be requested although there is one.
         nested: records inside the page's records, by column. They belong to the scope, and to no place in the list.
     """
@@ -86,6 +87,8 @@ class Page:
 # How web frameworks answer a request for a page beyond the last one: Django REST framework and Drupal with 404,
 # WordPress with 400, others with 410, 416 (RFC 9110 section 15.5.17) or 422.
 BEYOND_THE_END = frozenset({400, 404, 410, 416, 422})
+# The statuses of NotFound.
+NOT_FOUND = frozenset({404, 410})
 
 
 # No list is longer, whatever the API claims, and databases can store the number.

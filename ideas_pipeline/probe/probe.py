@@ -50,7 +50,7 @@ def _streams(contract: Contract, api: IdeasApi) -> Iterator[Step]:
         each = contract.streams[stream].each
         scopes = scopes_of(contract, stream, seen) if each else [""]
         if scopes:
-            step, records = check_stream(api, stream, scopes)
+            step, records = check_stream(api, stream, scopes, _uncounted(contract, stream, seen))
             remember(seen, stream, records)
             step.size = size_of(contract, stream, step.first_list, seen, sizes)
             if step.size:
@@ -88,6 +88,17 @@ def scopes_of(contract: Contract, stream: str, seen: Seen) -> list[str]:
             if isinstance(value, str | int) and not isinstance(value, bool):
                 found.setdefault(str(value), _number(row.get(each.declared or "")))
     return sorted(found, key=lambda scope: -found[scope])
+
+
+def _uncounted(contract: Contract, stream: str, seen: Seen) -> list[str]:
+    """The scopes whose parents do not say how many records they have."""
+    each = contract.streams[stream].each
+    counted = set()
+    if each and each.declared:
+        for source in each.of:
+            table, column = source.split(".")
+            counted |= {str(row.get(column)) for row in seen.get(table, []) if row.get(each.declared) is not None}
+    return [scope for scope in scopes_of(contract, stream, seen) if scope not in counted]
 
 
 def size_of(

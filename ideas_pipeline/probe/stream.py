@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.error_bodies import says_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, field_map, present, records_in
 from ideas_pipeline.ideas_api.responses import Response
+from ideas_pipeline.probe.empty_lists import check_empty_lists
 from ideas_pipeline.probe.fields import Items, check_fields
 from ideas_pipeline.probe.guess import likely_records
 from ideas_pipeline.probe.paging import check_paging, differ_in_paging
@@ -20,17 +21,21 @@ from ideas_pipeline.probe.parents import check_parents
 from ideas_pipeline.probe.step import Step, fixed
 from ideas_pipeline.probe.target import Target
 
-# The largest number of scopes to request until one of them has a record.
+# The largest number of scopes to request until one of them has a record, and until one of them is there at all.
 _MOST_SCOPES = 3
+_MOST_UNCOUNTED = 10
 
 
-def check_stream(api: IdeasApi, stream: str, scopes: Sequence[str]) -> tuple[Step, list[Record]]:
+def check_stream(
+    api: IdeasApi, stream: str, scopes: Sequence[str], uncounted: Collection[str] = ()
+) -> tuple[Step, list[Record]]:
     """Compare the first page of a stream with the contract.
 
     Args:
         api: the client with the contract to compare.
         stream: the stream.
         scopes: its scopes, probably long ones first; ``[""]`` if the stream has a single list.
+        uncounted: those whose parents do not say how many records they have.
 
     Returns:
         What was found, and the records as the fixed contract maps them.
@@ -38,29 +43,34 @@ def check_stream(api: IdeasApi, stream: str, scopes: Sequence[str]) -> tuple[Ste
     step = Step(stream)
     records: list[Record] = []
     try:
-        records = _compare(step, api, stream, scopes)
+        records = _compare(step, api, stream, scopes, uncounted)
     except IdeasApiError as error:
         step.fail(error)
     return step, records
 
 
-def _compare(step: Step, api: IdeasApi, stream: str, scopes: Sequence[str]) -> list[Record]:
+def _compare(step: Step, api: IdeasApi, stream: str, scopes: Sequence[str], uncounted: Collection[str]) -> list[Record]:
     is_list = api.contract.streams[stream].reads == "list"
-    tried: list[str] = []
+    tried: dict[str, str] = {}
     found: list[tuple[Target, Response, Items]] = []
-    for number, scope in enumerate(scopes[:_MOST_SCOPES], start=1):
+    # A list without records may be answered 404, and if nothing counts them, the first lists may all be empty.
+    most = min(len(scopes), _MOST_UNCOUNTED if uncounted and is_list else _MOST_SCOPES)
+    for number, scope in enumerate(scopes[:most], start=1):
+        if number > _MOST_SCOPES and len(tried) < number - 1:
+            break
         target = Target(api, stream, scope)
         try:
             target, response = _first_response(step, target)
         except NotFound as error:
-            tried.append(error.message.removeprefix("there is nothing at "))
-            if number < min(len(scopes), _MOST_SCOPES) or found:
+            tried[scope] = error.message.removeprefix("there is nothing at ")
+            if number < most or found:
                 continue  # A scope that was listed a moment ago may be deleted, or hidden from this account.
             raise NotFound(
-                f"there is nothing at {' or '.join(tried)}",
+                f"there is nothing at {' or '.join([*tried.values()][:_MOST_SCOPES])}",
                 status=error.status,
                 hint=f"Correct streams.{stream}.path in the contract: it is {api.contract.streams[stream].path}, below "
-                f"{api.base_url}. Or these lists were deleted, or are hidden from this account.",
+                f"{api.base_url}. Or these lists were deleted, or are hidden from this account, or are empty (see "
+                "not_found_is_empty in docs/contract.md).",
             ) from None
         target, items = _records(step, target, response)
         api = target.api
@@ -82,6 +92,8 @@ def _compare(step: Step, api: IdeasApi, stream: str, scopes: Sequence[str]) -> l
         step.first_list = _length(target, response, items)
         check_paging(step, target, response)
         check_parents(step, target, [record for _, record in items], scopes)
+        if target.spec.each:
+            check_empty_lists(step, target, tried, uncounted)
     return _mapped(step, api, stream, [(target.scope, items) for target, _, items in found])
 
 

@@ -31,6 +31,7 @@ from typing import Literal
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotFound, is_retryable
+from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.numbered_sweep import NumberedSweep
@@ -67,6 +68,8 @@ class SweptScope:
         received: number of records received, repeated ones included.
         sweeps: number of sweeps started.
         ids: the ids of the scope if it is complete.
+        not_found: whether the API does not find the list, which stands for an empty one, and its parent does not say
+            that it is empty.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class SweptScope:
         self.received = 0
         self.sweeps = 0
         self.ids: set[str] = set()
+        self.not_found = False
         self._paging = paging
         self._declared_before = declared_before
         self._single = single
@@ -151,6 +155,8 @@ class SweptScope:
         self.received += len(page.every)
         fresh, ids = self._note(page)
         fresh += self._note_nested(page)
+        if page.refused is not None and page.position == pagination.first(self._paging):
+            self.not_found = not self._is_declared_empty()
         follow = sweep.take(page, ids)
         if self.verdict:
             return fresh, []

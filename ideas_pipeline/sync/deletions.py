@@ -139,11 +139,13 @@ def _contradicted(
 ) -> dict[str, str]:
     """What contradicts the absences that this run noticed, by scope.
 
-    The parent still counts the rows that the list lacks, or the lists contradict each other. A count that always
-    differed is not a contradiction; one that did not fall with the rows is.
+    The parent still counts the rows that the list lacks, the lists contradict each other, or the API does not find the
+    list, as if its parent were hidden. A count that always differed is not a contradiction; one that did not fall with
+    the rows is.
     """
     new = Counter(absence.scope for absence in absent.values() if absence.run_id == run.run_id)
-    found = {s: w for s, w in homes.contradictions(tally.complete).items() if s in new}
+    found = dict.fromkeys(new.keys() & tally.not_found, "the API answers 404 or 410 for a list that had rows")
+    found |= {s: w for s, w in homes.contradictions(tally.complete).items() if s in new}
     spec = run.source.contract.streams[stream]
     if not new or not spec.each or not spec.each.declared:
         return found

@@ -36,6 +36,7 @@ class Tally:
         untyped: scopes with a record whose id could not be typed.
         watermarks: by scope, the latest moment in the column of ``since``.
         homes: where its records belong; None if whoever reads them knows.
+        not_found: the scopes that the API does not find, which stands for an empty list.
         abandoned: the scopes whose sweep was broken off because another list has their records, with their requests.
     """
 
@@ -49,6 +50,7 @@ class Tally:
     untyped: set[str] = field(default_factory=set)
     watermarks: dict[str, datetime] = field(default_factory=dict)
     homes: Homes | None = None
+    not_found: set[str] = field(default_factory=set)
     abandoned: dict[str, int] = field(default_factory=dict)
 
     def doubt(self, reason: str, *, retryable: bool = False) -> None:
@@ -71,6 +73,7 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
         return
     run.source.privacy.readmit(run.warehouse)
     at = run.options.clock()
+    tally.not_found |= {swept.scope for swept in finished if swept.not_found}
     about = About(
         contract=run.source.contract,
         stream=stream,

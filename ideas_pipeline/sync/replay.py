@@ -22,7 +22,7 @@ from ideas_pipeline.errors import IdeasApiError, NotArchived, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.json_body import Parsed, parse
 from ideas_pipeline.ideas_api.page_reader import PageReader
-from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.ideas_api.pagination import NOT_FOUND, Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.batching import About, Rows
@@ -131,7 +131,7 @@ def _replay_stream(run: ArchiveRun, archive: ArchiveReader, stream: str) -> Stre
 def load_archived(
     run: ArchiveRun, archived: ArchivedStream, scopes: Collection[str], tally: Tally, *, recorded: bool = True
 ) -> dict[str, Verdict]:
-    """Load archived records, as far as they are archived.
+    """Load archived records, as far as they are archived. Raises WarehouseError if they cannot be written.
 
     Args:
         run: where they go, and how.
@@ -142,9 +142,6 @@ def load_archived(
 
     Returns:
         The verdict of each scope.
-
-    Raises:
-        WarehouseError: the records cannot be written.
     """
     stream = archived.stream
     verdicts: dict[str, Verdict] = {}
@@ -261,9 +258,11 @@ class ArchivedStream:
             return ArchivedScope("incomplete", "the archive does not hold this list; a sync reads it")
         if self._is_outdated(scope, sweeps):
             return ArchivedScope("incomplete", "the archive lacks the latest sweep of this list; a sync reads it")
-        newest = list(sweeps[-1].pages.values())[-1]
+        newest = next(reversed(sweeps[-1].pages.values()))
         if self._spec.reads == "one" and newest.status >= 400:
             return ArchivedScope("not_found", "it did not exist when it was last requested")
+        if self._spec.not_found_is_empty and {ref.status for ref in sweeps[-1].pages.values()} <= NOT_FOUND:
+            return ArchivedScope("complete")
         reason: str | None = None
         pages: list[tuple[Position, PageRef]] = []
         for sweep in reversed(sweeps):

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
+import sqlalchemy as sa
+
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
@@ -21,6 +23,7 @@ from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.planning import plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -76,6 +79,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         tally.drift.note(run.run_id, run.options.clock())  # also if the stream failed: these fields did come
         if not error:
             judge_absences(run, stream, tally, homes)
+            _doubt_lists_never_found(run, stream, tally)
     tally.counts += Counts(retries=run.source.client.retries - retries, replaced=run.source.client.replaced - replaced)
     result = stream_result(stream, tally, error=error)
     record_stream(run.warehouse, run.run_id, result, run.options.clock())
@@ -105,6 +109,18 @@ def _doubt_incomplete_parents(run: Run, stream: str, tally: Tally) -> None:
         problems = incomplete_streams(tx, parents, run.run_id)
     for parent, problem in problems.items():
         tally.doubt(f"its lists come from {parent}, which {problem}")
+
+
+def _doubt_lists_never_found(run: Run, stream: str, tally: Tally) -> None:
+    """If the API finds none of the stream's lists, and never did, the path can be wrong."""
+    if tally.not_found and tally.complete <= tally.not_found:
+        with run.warehouse.reading() as tx:
+            has_row = tx.scalar(sa.select(TABLES[stream].c.id).where(tx.owns(TABLES[stream])).limit(1)) is not None
+        if not has_row:
+            tally.doubt(
+                f"the API answers 404 or 410 for each of its lists, and never had one: check streams.{stream}.path in "
+                "the contract, or remove the stream"
+            )
 
 
 def _scopes_to_sweep(run: Run, stream: str, tally: Tally, homes: Homes) -> Iterator[SweptScope]:
