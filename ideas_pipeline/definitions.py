@@ -18,6 +18,7 @@ from ideas_pipeline.defs.alert_sensors import invalid_sensor
 from ideas_pipeline.defs.community import community_defs
 from ideas_pipeline.defs.configuration import Community, Loaded, Snapshot, as_text, load
 from ideas_pipeline.defs.jobs import job_names
+from ideas_pipeline.defs.lost_runs import lost_runs_sensors
 from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.defs.run_repository import CommunityAtATime
 from ideas_pipeline.logs import logger
@@ -55,7 +56,7 @@ def _built_from(
     """
     for name, problem in invalid.items():
         logger(__name__).error(f"{name} is left out, because its configuration is not valid: {problem}")
-    opened = {**resources(communities), **(resource_overrides or {})}
+    opened = {**resources(communities, is_watched=True), **(resource_overrides or {})}
     # One process per step would cost seconds and a login per step; a sync has its own concurrency anyway.
     common: dict[str, Any] = {"resources": opened, "executor": dg.in_process_executor}
     parts = [community_defs(community, loaded, common) for community in communities]
@@ -67,6 +68,7 @@ def _built_from(
         sensors=[
             *(sensor for part in parts for sensor in part.sensors or ()),
             *([invalid_sensor(communities, invalid)] if invalid else []),
+            *lost_runs_sensors(communities),
         ],
         **common,
         metadata=_about(communities, invalid),

@@ -1,4 +1,4 @@
-"""The database of account states: its table, its sessions and its errors."""
+"""The database of account states: its tables, its sessions and its errors."""
 
 from __future__ import annotations
 
@@ -38,23 +38,35 @@ ACCOUNTS = sa.Table(
     # Every request updates its row: with free space in the page, no index has to change.
     postgresql_with={"fillfactor": 50},
 )
-# The advisory lock under which the table is created. The number is arbitrary.
+HEARTBEATS = sa.Table(
+    "_heartbeats",
+    ACCOUNTS.metadata,
+    sa.Column("run_id", sa.Text, primary_key=True, comment="The id of a run of Dagster."),
+    sa.Column("beats", sa.BigInteger, nullable=False, comment="How many heartbeats the run's process has written."),
+    sa.Column("process", sa.Text, nullable=False, comment="The run's process, and its machine."),
+    sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False, comment="When the last one was written."),
+    sa.Column(
+        "given_up_at", sa.DateTime(timezone=True), comment="When the silent run was given up; null if it was not."
+    ),
+    comment="One row per run of Dagster: the heartbeats of its process. All moments are the database's.",
+)
+# The advisory lock under which a table is created. The number is arbitrary.
 _CREATING = 4_922_716_036
 
 
-class AccountDatabase:
-    """Sessions of one process with the database, for one account. Every statement is a transaction of its own.
+class SharedDatabase:
+    """Sessions of one process with the database, for one table. Every statement is a transaction of its own.
 
     Args:
         url: the URL of a PostgreSQL database.
-        account: the account's fingerprint.
+        table: the table, which is created if necessary.
 
     Raises:
         SettingsError: the URL cannot be used.
     """
 
-    def __init__(self, url: str, account: str) -> None:
-        self.account = account
+    def __init__(self, url: str, table: sa.Table) -> None:
+        self._table = table
         try:
             self._engine = make_engine(url, secrets.token_hex(8)).execution_options(isolation_level="AUTOCOMMIT")
         except WarehouseMisconfigured as error:
@@ -70,7 +82,7 @@ class AccountDatabase:
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
-        """A connection from the pool. The account has a row. Raises AuthenticationError, Unavailable."""
+        """A connection from the pool. Raises AuthenticationError, Unavailable."""
         with self.errors(), self._engine.connect() as connection:
             self._prepare(connection)
             yield connection
@@ -111,15 +123,36 @@ class AccountDatabase:
             raise failure(f"the account store {place} cannot be used: {what}", hint=advice) from None
 
     def _prepare(self, connection: sa.Connection) -> None:
-        """Create the table and the account's row, once."""
+        """Create the table and what must be in it, once."""
         with self._lock:
             if self._is_ready:
                 return
-            if connection.scalar(sa.select(sa.func.to_regclass(ACCOUNTS.name))) is None:
-                _create(connection)
-            row = postgresql.insert(ACCOUNTS).values(account=self.account).on_conflict_do_nothing()
-            connection.execute(row)
+            if connection.scalar(sa.select(sa.func.to_regclass(self._table.name))) is None:
+                _create(connection, self._table)
+            self._fill(connection)
             self._is_ready = True
+
+    def _fill(self, connection: sa.Connection) -> None:
+        """Write the rows that must be in the table."""
+
+
+class AccountDatabase(SharedDatabase):
+    """Sessions of one process with the database, for one account, which has a row. See ``SharedDatabase``.
+
+    Args:
+        url: the URL of a PostgreSQL database.
+        account: the account's fingerprint.
+
+    Raises:
+        SettingsError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str, account: str) -> None:
+        super().__init__(url, ACCOUNTS)
+        self.account = account
+
+    def _fill(self, connection: sa.Connection) -> None:
+        connection.execute(postgresql.insert(ACCOUNTS).values(account=self.account).on_conflict_do_nothing())
 
 
 def close_quietly(connection: sa.Connection) -> None:
@@ -128,9 +161,9 @@ def close_quietly(connection: sa.Connection) -> None:
         connection.close()
 
 
-def _create(connection: sa.Connection) -> None:
+def _create(connection: sa.Connection, table: sa.Table) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_lock(_CREATING)))
     try:
-        ACCOUNTS.metadata.create_all(connection)
+        table.create(connection, checkfirst=True)
     finally:
         connection.execute(sa.select(sa.func.pg_advisory_unlock(_CREATING)))

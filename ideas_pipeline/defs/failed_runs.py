@@ -63,18 +63,19 @@ def failed_runs(
 
 
 def _is_ours(context: dg.SensorEvaluationContext, run: dg.DagsterRun, community: Community) -> bool:
-    """Whether the run is one of the community.
+    """Whether the run is one of the community."""
+    return is_here(context, run) and (community.is_alone or _runs_community(run, community))
 
-    It must be one of this code location, or of Dagster's command line, whose runs have none.
-    """
+
+def is_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
+    """Whether the run is one of this code location, or of Dagster's command line, whose runs have none."""
     origin = run.remote_job_origin
     here = context.code_location_origin
-    is_here = (
+    return (
         origin is None
         or here is None
         or origin.repository_origin.code_location_origin.location_name == here.location_name
     )
-    return is_here and (community.is_alone or _runs_community(run, community))
 
 
 def _runs_community(run: dg.DagsterRun, community: Community) -> bool:

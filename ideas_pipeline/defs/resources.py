@@ -11,6 +11,7 @@ import dagster as dg
 
 from ideas_pipeline.app import Pipeline, open_client, open_warehouse
 from ideas_pipeline.defs.configuration import Community
+from ideas_pipeline.defs.heartbeats import watched
 from ideas_pipeline.errors import SettingsError
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.settings import Settings
@@ -90,16 +91,26 @@ class Communities:
         self._opened.close()
 
 
-def resources(configured: Sequence[Community]) -> dict[str, dg.ResourceDefinition]:
-    """The resource by its name. Raises SettingsError if neither region nor base URL of a community is set."""
+def resources(configured: Sequence[Community], *, is_watched: bool = False) -> dict[str, dg.ResourceDefinition]:
+    """The resource by its name.
+
+    Args:
+        configured: the communities.
+        is_watched: whether a run writes heartbeats while the resource is open. That must be the whole run, as it is if
+            one process executes all its steps.
+
+    Raises:
+        SettingsError: neither region nor base URL of a community is set.
+    """
 
     @dg.resource(description="\n\n".join(_described(one) for one in configured))
-    def communities(_: dg.InitResourceContext) -> Iterator[Communities]:
-        opened = Communities(configured)
-        try:
+    def communities(context: dg.InitResourceContext) -> Iterator[Communities]:
+        with ExitStack() as stack:
+            if is_watched and context.run:
+                stack.enter_context(watched(configured, context.run.run_id))
+            opened = Communities(configured)
+            stack.callback(opened.close)
             yield opened
-        finally:
-            opened.close()
 
     return {COMMUNITIES: communities}
 

@@ -21,8 +21,8 @@ from ideas_pipeline.warehouse.grants import share
 
 # Engines that report column types as they were declared, so that they can be compared.
 _COMPARABLE = {"sqlite", "postgresql"}
-# The package `accounts` creates it, in whatever database IDEAS_TOKEN_STORE names; it can be there first.
-_TABLES_OF_ACCOUNTS = {"_accounts"}
+# The package `accounts` creates them, in whatever database IDEAS_TOKEN_STORE names; they can be there first.
+_TABLES_OF_ACCOUNTS = {"_accounts", "_heartbeats"}
 _REASON_OF_EARLIER_VERSIONS = "an earlier version could not type it; `ideas-pipeline rejects retry` says why"
 
 
