@@ -204,7 +204,7 @@ class Settings(BaseModel):
             if region.casefold() == self.api_region.casefold():
                 return url.rstrip("/") + "/"
         raise SettingsError(
-            f"{self.named('api_region')} is not a region of the contract{_instead(self.api_region)}. Use {known}."
+            f"{self.named('api_region')} must be a region of the contract ({known}){_instead(self.api_region)}."
         )
 
 
