@@ -25,7 +25,9 @@ from ideas_pipeline.warehouse.absences import (
     forget_absences,
     hold_absences,
     note_orphans,
+    note_unlisted,
     undecided,
+    unlisted,
 )
 from ideas_pipeline.warehouse.batch import Counts, too_many
 from ideas_pipeline.warehouse.database import Transaction
@@ -71,6 +73,10 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         forget_complete(tx, stream, homes.undecided.keys() & tally.complete)
         forget_absences(tx, stream, homes.listed_elsewhere)
         note_orphans(tx, stream, spec.listed_by, run.run_id, run.options.clock())
+        # A row whose list is not known is absent if no list has it.
+        every_list = tally.plan.parents <= tally.complete and not tally.reasons and not tally.untyped
+        in_no_list = homes.unlisted if tally.plan.parents and every_list else set()
+        note_unlisted(tx, stream, in_no_list, run.run_id, run.options.clock())
         noted = absences(tx, stream)
     if homes.moves and homes.chosen is None and any(not absence.held_because for absence in noted.values()):
         settled = _search_moved(run, stream, tally, homes, noted)
@@ -87,7 +93,10 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             id_: absence.scope
             for id_, absence in noted.items()
             if id_ in orphans
-            or (not absence.held_because and (absence.scope in tally.complete or id_ in tally.complete))
+            or (
+                not absence.held_because
+                and (absence.scope in tally.complete or id_ in tally.complete or id_ in in_no_list)
+            )
         }
         waiting = _contradicted(tx, run, stream, tally, homes, {i: noted[i] for i in absent})
         contradict_absences(tx, stream, waiting)
@@ -128,7 +137,8 @@ def forget_other_lists(run: Run, stream: str, scopes: Collection[str]) -> None:
         return
     with run.warehouse.reading() as tx:
         noted = undecided(tx, stream)
-    others = [id_ for id_, absence in noted.items() if absence.scope not in scopes]
+        listed_nowhere = unlisted(tx, stream, spec.listed_by) if noted else set()
+    others = [id_ for id_, absence in noted.items() if absence.scope not in scopes and id_ not in listed_nowhere]
     if others:
         with run.warehouse.writing() as tx:
             forget_absences(tx, stream, others)

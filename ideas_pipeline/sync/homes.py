@@ -75,6 +75,7 @@ class Homes:
         waiting: the records that wait, by id.
         settled: ids that may move to the home that the run found.
         twice: by scope, the number of its records that are also in the list of their present home.
+        unlisted: the ids of rows that belong in no list that is known, as long as no list brought them.
         undecided: by scope, the number of its records whose present home this run has not read completely.
     """
 
@@ -87,6 +88,7 @@ class Homes:
         self.waiting: dict[str, Waiting] = {}
         self.settled: set[str] = set()
         self.twice: Counter[str] = Counter()
+        self.unlisted: set[str] = set()
         self.undecided: Counter[str] = Counter()
         self._spec = spec
         self._stream = stream
@@ -103,6 +105,8 @@ class Homes:
 
     def observe(self, scope: str, records: Sequence[Record]) -> None:
         """Note new records of a scope."""
+        if self.unlisted:
+            self.unlisted.difference_update(map(self.key, records))
         if self.column is None:
             return
         is_first = scope not in self._started and bool(records)

@@ -24,6 +24,7 @@ from ideas_pipeline.sync.planning import plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
 from ideas_pipeline.tables.community import TABLES
+from ideas_pipeline.warehouse.absences import unlisted
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -66,6 +67,9 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         planned = replace(planned, scopes={}, skipped=1)
     forget_other_lists(run, stream, planned.parents)
     homes = Homes(stream, contract.streams[stream], planned.parents)
+    if run.mode.moves_state and not planned.skipped:
+        with run.warehouse.reading() as tx:
+            homes.unlisted = unlisted(tx, stream, contract.streams[stream].listed_by)
     tally = Tally(Drift(run.warehouse, contract, stream), planned, homes=homes)
     tally.counts += Counts(requests=probed.requests)
     _doubt_incomplete_parents(run, stream, tally)

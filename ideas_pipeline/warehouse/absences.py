@@ -74,6 +74,36 @@ def note_orphans(tx: Transaction, stream: str, listed_by: str | None, run_id: st
     )
 
 
+def unlisted(tx: Transaction, stream: str, listed_by: str | None) -> set[str]:
+    """The ids of live rows of which it is not known in which list they belong, because their parent is not known.
+
+    Only lists that are not those of the parent itself have such rows: the list of a challenge has comments on ideas
+    that the API does not show.
+    """
+    table = TABLES[stream]
+    if listed_by is None or listed_by in table.c:
+        return set()
+    return set(tx.scalars(sa.select(table.c.id).where(tx.live(table), scope_of(table, listed_by).is_(None))))
+
+
+def note_unlisted(tx: Transaction, stream: str, ids: Collection[str], run_id: str, at: datetime) -> None:
+    """Add an absence for each of these rows, without a scope.
+
+    Args:
+        tx: A write transaction.
+        stream: The stream of the rows.
+        ids: Their ids.
+        run_id: The current run.
+        at: The current time; timezone-aware.
+    """
+    if ids:
+        staged = staging_ids("unlisted")
+        stage_ids(tx.connection, staged, ids)
+        rows = sa.select(TABLES[stream]).where(TABLES[stream].c.id.in_(sa.select(staged.c.id)))
+        _note(tx, stream, rows, sa.literal(""), run_id, utc(at))
+        staged.drop(tx.connection, checkfirst=False)
+
+
 def _orphans(tx: Transaction, table: sa.Table, listed_by: str | None) -> Iterator[sa.Select[tuple[Any, ...]]]:
     """The rows whose parent is deleted; and those in the list of a deleted row, which is not read any more."""
     owners = {parent[0]: parent[1] for parent in [parent_of(table)] if parent}
