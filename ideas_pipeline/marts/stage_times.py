@@ -51,7 +51,7 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             sa.func.max(s.unseen).label("unseen"),
         )
         .group_by(s.challenge_id, s.stage_id, s.idea_id)
-        .subquery()
+        .cte("by_idea")
     )
     of_stage = ("challenge_id", "stage_id")
     times = percentiles(by_idea, of_stage, "lasted", {"median": 50, "p90": 90})
