@@ -101,7 +101,8 @@ class Source:
         answer = self.client.request(stream, scope, position, bounds)
         if self._archive:
             self._archive.add(stream, scope, position, not bounds.open, answer)
-        page = self._reader.page(stream, scope, position, answer, parents, seen)
+        # Accounts are mapped whole each time: somebody who was erased meanwhile is recognised by names and addresses.
+        page = self._reader.page(stream, scope, position, answer, parents, () if stream == "users" else seen)
         return self.privacy.apply(stream, page)
 
     def probe(self, stream: str) -> Page:
