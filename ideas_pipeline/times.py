@@ -18,6 +18,8 @@ LATEST_PLAN = datetime(2200, 1, 1, tzinfo=UTC)
 TOMORROW = timedelta(days=1)
 
 _MINUTE = timedelta(minutes=1)
+# The clocks of two machines may differ by this much.
+CLOCKS_DIFFER = _MINUTE
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 

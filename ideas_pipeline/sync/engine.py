@@ -28,6 +28,7 @@ from ideas_pipeline.sync.run import (
 )
 from ideas_pipeline.sync.source import Source
 from ideas_pipeline.sync.stream import sync_stream
+from ideas_pipeline.times import CLOCKS_DIFFER, clock
 from ideas_pipeline.warehouse import runs
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.runs import RunStart
@@ -88,6 +89,7 @@ def sync_community(
         )
         runs.start_run(tx, start)
     run = Run(source, warehouse, run_id, mode, options, goal, distrust, progress or Silence())
+    _note_clock(run, started)
     results: list[StreamResult] = []
     with noting_stop(warehouse, run_id, options.clock):
         for sentence in privacy.begin(warehouse):
@@ -109,6 +111,18 @@ def sync_community(
         for result in results:
             prune_sweeps(warehouse, result.stream, started - _SWEEPS_KEPT)
     return RunResult(run_id, worst([r.verdict for r in results]), results)
+
+
+def _note_clock(run: Run, at: datetime) -> None:
+    """Say so if an earlier run is dated after ``at``: the machine's clock is wrong now, or was then."""
+    with run.warehouse.reading() as tx:
+        ahead = runs.run_ahead(tx, at + CLOCKS_DIFFER)
+    if ahead:
+        other, began = ahead
+        run.progress.noted(
+            f"It is {clock(at)} by this machine's clock, and the run {other} began {clock(began)}: the clock is wrong "
+            "now, or was wrong then. Lists that are dated in the future are read again. Check the clock (timedatectl)."
+        )
 
 
 @contextmanager

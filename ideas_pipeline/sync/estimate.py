@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ideas_pipeline.contract.model import Contract, Limits, Stream
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api.pagination import Bounds
-from ideas_pipeline.sync.planning import ScopePlan, plan, window_bounds
+from ideas_pipeline.sync.planning import ScopePlan, Times, plan, window_bounds
 from ideas_pipeline.sync.run import Window
 from ideas_pipeline.warehouse.counts import last_pace, pages_by_scope, rows_by_scope
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -73,7 +73,8 @@ def estimate(warehouse: Warehouse, contract: Contract, window: Window, streams: 
 
 def _stream_cost(warehouse: Warehouse, contract: Contract, window: Window, stream: str) -> StreamCost:
     spec = contract.streams[stream]
-    scopes = plan(warehouse, stream, spec, window, goal_since=datetime.now(UTC)).scopes.values()
+    now = datetime.now(UTC)
+    scopes = plan(warehouse, stream, spec, window, Times(now, now)).scopes.values()
     bounds = window_bounds(spec, window)
     asked_for = {
         (True, True): "the window",

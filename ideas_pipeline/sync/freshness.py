@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from ideas_pipeline.sync.finding import Finding
-from ideas_pipeline.times import at_clock_time, clock, on_the_clock
+from ideas_pipeline.times import CLOCKS_DIFFER, at_clock_time, clock, on_the_clock
 
 FRESHNESS = "freshness"
 # How long a night may take, on the clock.
@@ -67,12 +67,23 @@ def last_night(nights: Nights, now: datetime) -> Night:
 def not_fresh(stream: str, synced_at: datetime | None, nights: Nights, now: datetime) -> Finding | None:
     """The finding that a stream was not synced in its last night; None if it was, or if it never was synced at all.
 
+    A sync that ended in the future is a finding, too: a wrong clock must not make a stream fresh for years.
+
     Args:
         stream: the stream.
         synced_at: when its last sync ended that loaded something; timezone-aware.
         nights: the nights of the community.
         now: timezone-aware.
     """
+    if synced_at is not None and synced_at > now + CLOCKS_DIFFER:
+        return Finding(
+            FRESHNESS,
+            stream,
+            "warning",
+            f"The last sync of {stream} ended {clock(synced_at)}, and it is {clock(now)} by this machine's clock.",
+            "Whether the stream was synced in its last night cannot be known until then.",
+            "Check the clocks of this machine and of those that sync (timedatectl).",
+        )
     night = last_night(nights, now)
     if synced_at is None or synced_at >= night.start:
         return None

@@ -37,6 +37,19 @@ class ScopePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Moments by which a run plans. Both are timezone-aware.
+
+    Attributes:
+        goal_since: for a full run, see ``full_goal`` in ``warehouse/runs.py``; otherwise when the run began.
+        now: the present.
+    """
+
+    goal_since: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run reads of a stream.
 
@@ -58,8 +71,7 @@ def plan(
     stream: str,
     spec: Stream,
     mode: Mode,
-    *,
-    goal_since: datetime,
+    times: Times,
     verify_days: int = VERIFY_DAYS,
 ) -> Plan:
     """Decide which scopes of a stream a run reads. The scopes come from the parents' rows in the warehouse.
@@ -69,12 +81,13 @@ def plan(
         stream: the stream.
         spec: the stream in the contract.
         mode: what the run sets out to read.
-        goal_since: for a full run, see ``full_goal`` in ``warehouse/runs.py``; otherwise when the run began.
+        times: the moments by which the run plans.
         verify_days: every scope is verified again within so many nightly runs.
     """
+    goal_since = times.goal_since
     parents = _parents(warehouse, spec)
     with warehouse.reading() as tx:
-        states = scope_states(tx, stream)
+        states = {scope: _until(state, times.now) for scope, state in scope_states(tx, stream).items()}
     scopes = [
         ScopePlan(
             scope,
@@ -139,6 +152,12 @@ def _incremental(
 
 def _by_name(scopes: Iterable[ScopePlan]) -> dict[str, ScopePlan]:
     return {scope.scope: scope for scope in scopes}
+
+
+def _until(state: ScopeState, now: datetime) -> ScopeState:
+    """The state without moments in the future, as a run leaves them whose clock was ahead: they would hide changes."""
+    complete_at, watermark = (at if at is None or at <= now else None for at in (state.completed_at, state.watermark))
+    return replace(state, completed_at=complete_at, watermark=watermark)
 
 
 def _last_complete(state: ScopeState) -> datetime:

@@ -20,7 +20,7 @@ from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
-from ideas_pipeline.sync.planning import plan
+from ideas_pipeline.sync.planning import Times, plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
 from ideas_pipeline.tables.community import TABLES
@@ -59,8 +59,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         stream,
         contract.streams[stream],
         mode,
-        goal_since=run.goal_since,
-        verify_days=run.options.verify_days,
+        Times(run.goal_since, run.options.clock()),
+        run.options.verify_days,
     )
     probed = probe(run, stream) if isinstance(mode, Incremental) else Probed(unchanged=False)
     if probed.unchanged:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
-from ideas_pipeline.times import utc
+from ideas_pipeline.times import CLOCKS_DIFFER, utc
 from ideas_pipeline.warehouse import embedded, history
 from ideas_pipeline.warehouse.batch import Batch
 from ideas_pipeline.warehouse.database import Transaction
@@ -25,7 +25,8 @@ def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
 
     Rows whose id is in ``seen`` are no longer absent. A live row is absent if its scope is judged (see
     ``ScopeRead.judged``) and its id is not in ``seen``, or if it is a single record that the API did not find. In a
-    judged scope, a row that another run changed after the first sweep of the batch started does not count as absent.
+    judged scope, a row that another run changed after the first sweep of the batch started does not count as absent,
+    unless that is in the future: then the clock of that run was wrong.
 
     Args:
         tx: A write transaction.
@@ -38,7 +39,10 @@ def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
     judged = [read for read in batch.scopes if read.judged]
     began = min((read.started_at for read in judged if read.started_at), default=None)
     unseen = ~sa.exists().where(seen.c.id == table.c.id)
-    known = sa.or_(table.c._changed_at <= utc(began), table.c._run_id == batch.run_id) if began else sa.true()
+    changed_at, future = table.c._changed_at, utc(batch.at) + CLOCKS_DIFFER
+    known: sa.ColumnElement[bool] = sa.true()
+    if began:
+        known = sa.or_(changed_at <= utc(began), changed_at > future, table.c._run_id == batch.run_id)
     not_found = [read.scope for read in batch.scopes if read.verdict == "not_found"]
     # Two statements: SQLite uses no index for either condition if they are joined by OR.
     if judged:

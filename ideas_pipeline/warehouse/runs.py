@@ -82,12 +82,13 @@ def full_goal(tx: Transaction, run_id: str, at: datetime) -> datetime:
     """Time since which a scope must be complete to count as read by the full run ``run_id``, which starts ``at``.
 
     It is the start of the run itself. If the previous full run was interrupted, it is that run's goal, so that this
-    run resumes the other.
+    run resumes the other. A run that is dated in the future is not resumed: its clock was wrong.
     """
     runs = SYNC_RUNS.c
     last = tx.execute(
         sa.select(runs.run_id, runs.verdict, runs.goal_since)
         .where(tx.owns(SYNC_RUNS), runs.mode == "full", runs.goal_since.is_not(None))
+        .where(sa.or_(runs.started_at <= utc(at), runs.run_id == run_id))
         .order_by(runs.started_at.desc())
         .limit(1)
     ).first()
@@ -96,6 +97,14 @@ def full_goal(tx: Transaction, run_id: str, at: datetime) -> datetime:
     goal = utc(last.goal_since)
     interrupted = last.verdict in ("running", "failed") and at - goal < GOAL_LASTS
     return goal if interrupted or last.run_id == run_id else at
+
+
+def run_ahead(tx: Transaction, at: datetime) -> tuple[str, datetime] | None:
+    """The run with the latest start, and that start in UTC, if it lies after ``at``; None if no run began later."""
+    runs = SYNC_RUNS.c
+    query = sa.select(runs.run_id, runs.started_at).where(tx.owns(SYNC_RUNS), runs.started_at > utc(at))
+    row = tx.execute(query.order_by(runs.started_at.desc()).limit(1)).first()
+    return row and (row.run_id, utc(row.started_at))
 
 
 def finish_run(

@@ -16,6 +16,19 @@ to the source**.
 `make test` tries a sample of the faults of the API, `make soak` each of them on each stream, on SQLite and PostgreSQL.
 """
 
+_CLOCKS = """
+## A clock that is wrong
+
+The wall clock of the machine may be set forward or back, by hours or years, between two runs or while one reads
+(`faults/test_clocks.py`): no row is lost, no deletion is hidden, tokens and request budget hold. A list, a full run or
+a watermark that is dated in the future proves nothing: the next run reads it again, and says that an earlier run is
+dated in the future. The finding `freshness` says so, too. The run lock does not depend on the wall clock.
+
+What a wrong clock does all the same: rows and history keep the times at which they were seen by that clock, and later
+times of an idea's history follow them. A clock that is ahead removes archived pages and old rows of `_sync_scopes`
+early, and lets a run count as the second of the two, a day apart, that must miss a deleted account before it is erased.
+"""
+
 
 def document() -> str:
     """The page."""
@@ -45,7 +58,8 @@ def document() -> str:
         ),
         "\nTwo nightly runs and a backfill that begin at the same moment wait for each other, and all succeed.",
         "A process that is killed at any moment has its own tests (`end_to_end/test_kills.py`).",
-        "Not tried: a clock that is set back while a run reads, and a database server that is away for hours.",
+        "Not tried: a database server that is away for hours.",
+        _CLOCKS.rstrip(),
     ]
     return "\n".join(parts) + "\n"
 

@@ -114,3 +114,13 @@ def test_a_missed_night_in_which_summer_time_begins_is_not_fresh() -> None:
     assert "not synced in the night from 2026-03-29 01:00 to 07:00 (Europe/Berlin)" in finding.text
     assert not_fresh("ideas", synced, where, now - _MINUTE) is None
     assert not_fresh("ideas", None, where, now) is None
+
+
+def test_a_sync_that_ended_in_the_future_makes_nothing_fresh() -> None:
+    where, now = Nights("UTC", 1), datetime(2026, 3, 29, 8, 0, tzinfo=UTC)
+
+    assert not_fresh("ideas", now + _MINUTE, where, now) is None  # the clocks of two machines
+    finding = not_fresh("ideas", datetime(2028, 3, 29, 2, 0, tzinfo=UTC), where, now)
+
+    assert finding is not None
+    assert "ended 2028-03-29 02:00 UTC, and it is 2026-03-29 08:00 UTC by this machine's clock" in finding.text
