@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -14,6 +15,7 @@ Json = Any
 # Engines differ on NUL and lone surrogates: some refuse them, some truncate the text there.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
 class TooDeep(ValueError):
@@ -27,6 +29,14 @@ class Repeated(list[Json]):
 def counted(number: int, thing: str) -> str:
     """``1 row``, ``1,234 rows``."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def decode_entities(text: str) -> str:
+    """Replace HTML entities (``&amp;``, ``&#39;``) by the characters that they stand for, each once.
+
+    An entity ends with a semicolon: ``html.unescape`` alone also finds ``&copy`` in the address ``?a=1&copy=2``.
+    """
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text
 
 
 def clean_text(text: str) -> str:

@@ -33,12 +33,14 @@ class FieldSource(Model):
     ``epoch``: the unit of numbers that count from 1970 (UTC); without it, the unit in which a number is a time between
     1995 and 2199.
     ``no_times``: the times that mean "none" in this column, instead of those of the contract.
+    ``entities``: the API escapes texts as in HTML, and ``R&amp;D`` stands for ``R&D``.
     """
 
     paths: Paths
     none: tuple[Json, ...] = ()
     epoch: Literal["seconds", "milliseconds", "microseconds", "nanoseconds"] | None = None
     no_times: NoTimes | None = None
+    entities: bool = False
 
 
 def _field_source(value: Any) -> Any:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.fit.draft import Draft, Inferred
 from ideas_pipeline.fit.matching import Known, Table, is_below, may_be, score_of, seen_in, unit_at
-from ideas_pipeline.probe.fields import ENOUGH
+from ideas_pipeline.probe.fields import ENOUGH, are_escaped
 from ideas_pipeline.probe.guess import assigned
 from ideas_pipeline.probe.shapes import NOTHING
+from ideas_pipeline.tables.columns import is_prose
 from ideas_pipeline.tables.community import TABLES
 
 _SURE = 0.8
@@ -78,6 +79,10 @@ def _confirm(draft: Draft, table: Table, column: str, path: str) -> None:
     if column.endswith("_at") and unit and stated and unit != stated:
         reason = f"the numbers {seen_in(table.records, path)} are times in {unit}"
         draft.propose(Inferred((*table.place, "fields", column), {"epoch": unit}, reason))
+    elif not table.fields[column].entities and _is_escaped(table, column, path):
+        value = {"paths": list(table.fields[column].paths), "entities": True}
+        reason = f"{seen_in(table.records, path)}, with HTML entities such as &amp;"
+        draft.propose(Inferred((*table.place, "fields", column), value, reason))
     else:
         draft.confirm((*table.place, "fields", column), seen_in(table.records, path))
 
@@ -92,10 +97,17 @@ def _line(table: Table, column: str, path: str) -> Inferred:
     unit = unit_at(table, column, path) if column.endswith("_at") else None
     if unit and source.epoch not in (unit, None):
         value = {"paths": value, "epoch": unit}
+    elif _is_escaped(table, column, path):
+        value = {"paths": value, "entities": True}
     elif source.none or source.epoch or source.no_times is not None:
         value = {"paths": value}
     seen = seen_in(table.records, path)
     return Inferred((*table.place, "fields", column), value, seen if table.values[path] else f"{seen}, always empty")
+
+
+def _is_escaped(table: Table, column: str, path: str) -> bool:
+    """Whether the texts of a column are escaped as in HTML, and can be decoded."""
+    return is_prose(TABLES[table.name].c[column]) and are_escaped(table.values.get(path, ()))
 
 
 def _ask_for_rest(draft: Draft, table: Table, missing: Sequence[str], known: Known) -> None:

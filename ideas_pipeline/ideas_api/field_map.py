@@ -22,7 +22,7 @@ from ideas_pipeline.ideas_api.composite_ids import (
     set_composite_ids,
     state_of,
 )
-from ideas_pipeline.text import Repeated, clean_text
+from ideas_pipeline.text import Repeated, clean_text, decode_entities
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
@@ -263,6 +263,7 @@ def _columns_map(
         (name, _candidates(source.paths), _nones(contract.none_values + source.none)) for name, source in fields.items()
     ]
     uses_place = any(path.startswith("@") for source in fields.values() for path in source.paths)
+    escaped = [name for name, source in fields.items() if source.entities]
 
     def columns_of(value: Json, key: str | None, index: int) -> dict[str, Json]:
         source = record = value if isinstance(value, dict) else {}
@@ -287,6 +288,9 @@ def _columns_map(
                     continue
                 columns[column] = found
                 break
+        for column in escaped:
+            if isinstance(text := columns.get(column), str):
+                columns[column] = decode_entities(text)
         return columns
 
     return columns_of

@@ -15,9 +15,12 @@ from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.probe.guess import fits, is_same_kind, is_time, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
+from ideas_pipeline.tables.columns import is_prose
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import counted
 
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[0-9A-Fa-f]{1,6});")
+_ENTITIES = "texts have HTML entities such as &amp;, and no HTML tags"
 
 # Fewer records do not show that a field is never sent.
 ENOUGH = 10
@@ -168,19 +171,33 @@ def _check_items(step: Step, mapped: _FieldMap, items: Items, not_stored: frozen
             _note_missing(step, _Missing(f"{table}.{column}, at {paths},", at, removable, beside), len(items))
         elif any(present(s, source.paths) is not None for s in sources):
             step.confirm(at)
-    _note_entities(step, mapped, [c for c in fields if c not in missing], sources)
+    _find_entities(step, mapped, [c for c in fields if c not in (*missing, *near)], sources)
     _ask_for_zone(step, mapped, {c: _kinds_at(f.paths, kinds, sources) for c, f in fields.items() if c not in missing})
 
 
-def _note_entities(step: Step, mapped: _FieldMap, columns: Sequence[str], sources: Sequence[Json]) -> None:
-    """Note columns whose texts have HTML entities but no tags: plain texts that the API escaped."""
-    texts = {c: [text for s in sources if isinstance(text := present(s, mapped.fields[c].paths), str)] for c in columns}
-    escaped = [c for c, found in texts.items() if any(map(_ENTITY.search, found)) and "<" not in "".join(found)]
-    if escaped:
+def _find_entities(step: Step, mapped: _FieldMap, columns: Sequence[str], sources: Sequence[Json]) -> None:
+    """Propose to decode columns whose texts are escaped, and note those that must stay as they are sent."""
+    kept = []
+    for column in columns:
+        source = mapped.fields[column]
+        if source.entities or not are_escaped(present(s, source.paths) for s in sources):
+            continue
+        if is_prose(TABLES[mapped.table].c[column]):
+            to = {"paths": list(source.paths), "entities": True}
+            step.differ(f"{mapped.table}.{column}: {_ENTITIES}", place=f"{mapped.place}.fields.{column}", to=to)
+        else:
+            kept.append(column)
+    if kept:
         step.note(
-            f"{mapped.table}: texts have HTML entities such as &amp; ({', '.join(escaped)}). They are stored as they "
-            "are sent, so decode them in queries that show them"
+            f"{mapped.table}: {_ENTITIES} ({', '.join(kept)}). They are stored as they are sent, so decode them in "
+            "queries that show them"
         )
+
+
+def are_escaped(values: Iterable[Json]) -> bool:
+    """Whether texts have HTML entities but no tags: they are plain texts that the API escaped."""
+    texts = [value for value in values if isinstance(value, str)]
+    return any(map(_ENTITY.search, texts)) and "<" not in "".join(texts)
 
 
 def _ask_for_zone(step: Step, mapped: _FieldMap, kinds: Kinds) -> None:
@@ -227,7 +244,7 @@ def _note_missing(step: Step, missing: _Missing, count: int) -> None:
 
 def _fixed(source: FieldSource, path: str) -> Json:
     """The value to write for a column, so that its other rules stay."""
-    return {"paths": path} if source.none or source.epoch else path
+    return {"paths": path} if source.none or source.epoch or source.entities else path
 
 
 def _source(key: str | None, item: Json) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from ideas_pipeline.contract.mistakes import suggestion
 from ideas_pipeline.contract.model import Contract, Each, Embedded, Fields, Stream
 from ideas_pipeline.contract.types import Mistake, Steps
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
-from ideas_pipeline.tables.columns import kind, own_columns, own_keys, parent_of
+from ideas_pipeline.tables.columns import is_prose, kind, own_columns, own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES, scope_of
 
 _DEFAULT_CURSOR = Stream.model_fields["cursor"].default
@@ -203,6 +203,11 @@ def _unknown_columns(at: Steps, fields: Fields, table: sa.Table) -> Iterator[Mis
         if name in table.columns and kind(table.c[name]) != "timestamp":
             for word in {"epoch", "no_times"} & source.model_fields_set:
                 yield Mistake((*at, name, word), f"acts on times only, and {table.name}.{name} holds none")
+        if source.entities and name in table.columns and not is_prose(table.c[name]):
+            what = (
+                f"is wrong: {table.name}.{name} is not a text, or names a row or a person and must stay as it is sent"
+            )
+            yield Mistake((*at, name, "entities"), what)
 
 
 def _unknown_column(at: Steps, name: str, table: sa.Table) -> Iterator[Mistake]:

@@ -119,6 +119,19 @@ def parent_of(table: sa.Table) -> tuple[str, str] | None:
     return next(((c.name, c.info["parent"]) for c in table.columns if c.info["parent"]), None)
 
 
+def is_prose(column: sa.Column[Any]) -> bool:
+    """Whether a column is a text by which neither a row nor a person is recognised, so that it can be rewritten.
+
+    Erased people are recognised by their names as the API sends them, and an attachment without an id by its filename.
+    """
+    return (
+        kind(column) == "text"
+        and not column.primary_key
+        and pii(column) in (None, "free_text")
+        and (column.table.name, column.name) != ("idea_attachments", "filename")
+    )
+
+
 def is_live(table: sa.Table, community: str) -> sa.ColumnElement[bool]:
     """Condition for the community's rows that are not marked deleted."""
     return sa.and_(table.c.community == community, table.c._deleted_at.is_(None))

@@ -79,3 +79,14 @@ def test_other_things_inside_a_comment_are_not_taken_for_comments(replies: Any, 
     records = [{"id": n, "text": "Text", "created": TEXTS[n], "answered": replies} for n in range(12)]
     file.write_text(json.dumps({"data": records}))
     assert ("streams", "comments", "nested") not in fitted_from(file).lines
+
+
+@pytest.mark.parametrize("field", ["title", "headline"])
+def test_texts_that_are_escaped_without_being_html_are_to_be_decoded(field: str, tmp_path: Path) -> None:
+    file = tmp_path / "ideas.json"
+    file.write_text(
+        json.dumps({"data": [{"id": n, field: f"R&amp;D {n}", "body": f"<p>B &amp; {n}</p>"} for n in range(12)]})
+    )
+    fields = fitted_from(file).contract.streams["ideas"].fields
+    assert [name for name, source in fields.items() if source.entities] == ["title"]
+    assert field in fields["title"].paths

@@ -285,3 +285,21 @@ def test_embedded_rows_belong_to_the_composite_id():
 def test_the_self_references_are_those_of_the_tables():
     found = {t.name: c.name for t in TABLES.values() for c in t.columns if c.info["references"] == t.name}
     assert found == SELF_REFERENCES
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("R&amp;D", "R&D"),
+        ("&lt;b&gt; &quot;it&#39;s&#x27; &nbsp;&euro;", "<b> \"it's' \xa0€"),
+        ("&amp;amp;", "&amp;"),
+        ("?a=1&copy=2 AT&T &unknown; &", "?a=1&copy=2 AT&T &unknown; &"),
+        ("&#0;&#x110000;&#9999999;", "\ufffd\ufffd\ufffd"),
+        (None, None),
+        (7, 7),
+    ],
+)
+def test_entities_are_decoded_once_where_the_contract_says_so(sent: Any, stored: Any) -> None:
+    contract = contract_with({"streams": {"ideas": {"fields": {"title": {"paths": ["title"], "entities": True}}}}})
+    columns = field_map(contract, "ideas")({"id": 1, "title": sent, "body": "R&amp;D"}, None, 0, "7").columns
+    assert (columns["title"], columns["body"]) == (stored, "R&amp;D")

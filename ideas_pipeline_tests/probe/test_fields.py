@@ -35,9 +35,20 @@ def test_names_in_a_map_that_may_be_those_of_people_are_not_shown():
     assert kinds_of(records) == {"likes.*": {"number"}, "by_id": {"map by key"}}
 
 
-def test_texts_that_are_escaped_without_being_html_are_noted():
+def test_texts_that_are_escaped_without_being_html_are_to_be_decoded():
     step = Step("ideas")
     records = [{"id": n, "title": "R&amp;D", "body": "<p>R&amp;D</p>", "status": "a & b"} for n in range(3)]
     check_fields(step, CONTRACT, "ideas", [(None, record) for record in records])
+    mended = fixed(CONTRACT, step.fix)
+    assert [name for name, source in mended.streams["ideas"].fields.items() if source.entities] == ["title"]
+    assert mended.streams["ideas"].fields["title"].paths == CONTRACT.streams["ideas"].fields["title"].paths
+    again = Step("ideas")
+    check_fields(again, mended, "ideas", [(None, record) for record in records])
+    assert not any("entities" in sentence for sentence in (*again.differs, *again.notes))
+
+
+def test_names_of_people_that_are_escaped_are_noted():
+    step = Step("users")
+    check_fields(step, CONTRACT, "users", [(None, {"id": 1, "display_name": "O&#39;Brien"})])
     [note] = [note for note in step.notes if "HTML entities" in note]
-    assert "(title)" in note
+    assert "(display_name)" in note

@@ -52,6 +52,10 @@ def test_the_default_contract_maps_every_column_of_every_table():
             "idea_labels.fields.name.epoch acts on times only, and idea_labels.name holds none",
         ),
         (
+            "users: {fields: {display_name: {paths: name, entities: true}}}",
+            "users.fields.display_name.entities is wrong: users.display_name is not a text, or names a row or a person",
+        ),
+        (
             "users: {fields: {joined_at: {paths: joined, no_times: [never]}}}",
             "'never' is neither a day such as 0001-01-01 nor a time such as 1970-01-01 00:00:00",
         ),
