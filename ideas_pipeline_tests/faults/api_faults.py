@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ideas_pipeline.simulator.faults import Fault
+from ideas_pipeline.simulator.truth import Tables
 
 STREAMS = ("challenges", "users", "ideas", "comments", "votes")
 PER_PARENT = ("ideas", "comments", "votes")
 ONCE, ALWAYS = 1, None
+_PARENT = {"ideas": "challenge_id", "comments": "idea_id", "votes": "idea_id"}
 
 
 @dataclass(frozen=True)
@@ -209,3 +212,11 @@ CURSORS = [
     ),
 ]
 API_FAULTS = [*PASSING, *LISTS, *CURSORS, *LASTING]
+
+
+def some_scope(tables: Tables, name: str) -> str:
+    """The scope of the longest list; empty if the stream is one list."""
+    if name not in _PARENT:
+        return ""
+    ((scope, _),) = Counter(str(row[_PARENT[name]]) for row in tables[name].values()).most_common(1)
+    return scope

@@ -29,6 +29,23 @@ times of an idea's history follow them. A clock that is ahead removes archived p
 early, and lets a run count as the second of the two, a day apart, that must miss a deleted account before it is erased.
 """
 
+_NIGHTS = """## Nights without end
+
+`make soak` runs 500 nights, and 200 with random faults of the API, a day apart, in one process
+(`end_to_end/test_soak.py`). What the rules keep is complete after 90 days; from then on, memory, file descriptors,
+threads, the archive and `_sync_scopes` must not grow. What grows for ever is one row of `_sync_runs` and five of
+`_sync_streams` per night, and the history of what changed. Measured on 27 November 2026, on SQLite:
+
+| night | memory | descriptors | threads | archive | rows of `_sync_scopes` | `warehouse.db` |
+|---|---|---|---|---|---|---|
+| 50 | 206 MiB | 14 | 5 | 600 KiB | 493 | 600 KiB |
+| 100 | 208 MiB | 14 | 5 | 604 KiB | 865 | 720 KiB |
+| 200 | 207 MiB | 14 | 5 | 604 KiB | 866 | 836 KiB |
+| 300 | 216 MiB | 14 | 5 | 600 KiB | 844 | 944 KiB |
+| 400 | 208 MiB | 14 | 5 | 608 KiB | 866 | 1,056 KiB |
+| 500 | 208 MiB | 14 | 5 | 604 KiB | 869 | 1,156 KiB |
+"""
+
 
 def document() -> str:
     """The page."""
@@ -59,7 +76,8 @@ def document() -> str:
         "\nTwo nightly runs and a backfill that begin at the same moment wait for each other, and all succeed.",
         "A process that is killed at any moment has its own tests (`end_to_end/test_kills.py`).",
         "Not tried: a database server that is away for hours.",
-        _CLOCKS.rstrip(),
+        _CLOCKS,
+        _NIGHTS.rstrip(),
     ]
     return "\n".join(parts) + "\n"
 

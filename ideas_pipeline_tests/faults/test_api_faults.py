@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from ideas_pipeline.simulator.truth import Tables, drop_votes
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream, sync
 from ideas_pipeline_tests.end_to_end.truth import actual, assert_true_to, expected
-from ideas_pipeline_tests.faults.api_faults import API_FAULTS, ApiFault
+from ideas_pipeline_tests.faults.api_faults import API_FAULTS, ApiFault, some_scope
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 ENGINES = ("sqlite", "postgresql")
@@ -30,7 +29,6 @@ _STREAMS = contract_with({}).streams
 CONTRACT = contract_with({"limits": _QUICK, "streams": {name: {"paging": {"size": 3}} for name in _STREAMS}})
 _CURSOR = {"!": {"style": "cursor", "cursor": ["next"], "size": 3}}
 CURSOR_CONTRACT = contract_with({"limits": _QUICK, "streams": {name: {"paging": _CURSOR} for name in _STREAMS}})
-_PARENT = {"ideas": "challenge_id", "comments": "idea_id", "votes": "idea_id"}
 _COMBINATIONS = [(fault, name, engine) for fault in API_FAULTS for name in fault.streams for engine in ENGINES]
 if "IDEAS_SOAK" not in os.environ:
     _COMBINATIONS = random.Random(os.environ.get("FAULTS_SEED", "1")).sample(_COMBINATIONS, 12)
@@ -84,11 +82,3 @@ def take_back_a_vote(tables: Tables) -> None:
     last = tables["votes"][next(reversed(tables["votes"]))]
     drop_votes(tables, lambda row: row is last)
     declare_counts(tables)
-
-
-def some_scope(tables: Tables, name: str) -> str:
-    """The scope of the longest list; empty if the stream is one list."""
-    if name not in _PARENT:
-        return ""
-    ((scope, _),) = Counter(str(row[_PARENT[name]]) for row in tables[name].values()).most_common(1)
-    return scope
