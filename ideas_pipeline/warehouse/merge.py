@@ -155,19 +155,19 @@ def _differs(table: sa.Table, staged: sa.Table, batch: Batch) -> sa.ColumnElemen
         compared = [c for c in _values(staged) if c.name not in {"_row_hash", *vanished, *volatile, *extra}]
         changed = sa.and_(changed, sa.or_(*(table.c[c.name].is_distinct_from(c) for c in compared)))
     differs = sa.or_(changed, table.c._deleted_at.is_not(None))
-    return sa.and_(differs, ~_went_with_parent(table)) if table.name == batch.stream else differs
+    return sa.and_(differs, ~_went_with_parent(table, staged)) if table.name == batch.stream else differs
 
 
-def _went_with_parent(table: sa.Table) -> sa.ColumnElement[bool]:
-    """Condition: a row was deleted with its parent, which is still deleted.
+def _went_with_parent(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
+    """Condition: a row was deleted with its parent, and comes again with a parent that is deleted.
 
-    Such a row can still come in a list that is not that of its parent. It stays as it is until its parent comes back.
+    It can still come in a list that is not that of its parent. It stays as it is until its parent comes back.
     """
     parent = parent_of(table)
     if parent is None:
         return sa.false()
     above = TABLES[parent[1]]
-    is_parent = sa.and_(above.c.community == table.c.community, above.c.id == table.c[parent[0]])
+    is_parent = sa.and_(above.c.community == table.c.community, above.c.id == staged.c[parent[0]])
     return sa.and_(
         table.c._deleted_at.is_not(None),
         table.c._deleted_because == "parent_gone",

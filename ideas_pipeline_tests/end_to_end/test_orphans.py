@@ -66,6 +66,23 @@ def test_the_comments_of_an_idea_that_gets_hidden_change_once(warehouse: Warehou
         assert column(warehouse, "comments.body") == {str(c["id"]): c["body"] for c in forum.comments}
 
 
+def test_a_comment_of_a_deleted_idea_that_comes_under_another_idea_is_back(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    forum = Forum()
+    forum.ideas.append(HIDDEN)
+    with small_api(forum.lists) as server:
+        read(server, warehouse, tmp_path, OF_CHALLENGES)
+        forum.ideas.remove(HIDDEN)
+        for _ in range(2):
+            read(server, warehouse, tmp_path, OF_CHALLENGES)
+        assert len(column(warehouse, "comments.body")) == 3
+        for comment in forum.comments:
+            comment["idea_id"] = 1
+        read(server, warehouse, tmp_path, OF_CHALLENGES)
+        assert column(warehouse, "comments.idea_id") == {str(n): "1" for n in range(1, 7)}
+
+
 def test_a_comment_that_comes_again_before_the_second_run_stays(warehouse: Warehouse, tmp_path: Path) -> None:
     forum = Forum()
     with small_api(forum.lists) as server:
