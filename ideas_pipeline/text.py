@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
+from html import unescape
+from html.entities import html5
 from typing import Any
 
 import orjson
@@ -34,9 +35,14 @@ def counted(number: int, thing: str) -> str:
 def decode_entities(text: str) -> str:
     """Replace HTML entities (``&amp;``, ``&#39;``) by the characters that they stand for, each once.
 
-    An entity ends with a semicolon: ``html.unescape`` alone also finds ``&copy`` in the address ``?a=1&copy=2``.
+    ``html.unescape`` alone would also find ``&copy`` in ``?a=1&copy=2`` and in ``&copyright;``.
     """
-    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text
+    return _ENTITY.sub(_decoded, text) if "&" in text else text
+
+
+def _decoded(entity: re.Match[str]) -> str:
+    is_known = entity[0][1] == "#" or entity[0][1:] in html5
+    return unescape(entity[0]) if is_known else entity[0]
 
 
 def clean_text(text: str) -> str:

@@ -293,7 +293,7 @@ def test_the_self_references_are_those_of_the_tables():
         ("R&amp;D", "R&D"),
         ("&lt;b&gt; &quot;it&#39;s&#x27; &nbsp;&euro;", "<b> \"it's' \xa0€"),
         ("&amp;amp;", "&amp;"),
-        ("?a=1&copy=2 AT&T &unknown; &", "?a=1&copy=2 AT&T &unknown; &"),
+        ("?a=1&copy=2 AT&T &copyright; &", "?a=1&copy=2 AT&T &copyright; &"),
         ("&#0;&#x110000;&#9999999;", "\ufffd\ufffd\ufffd"),
         (None, None),
         (7, 7),
