@@ -75,6 +75,8 @@ def document() -> str:
         ),
         "\nTwo nightly runs and a backfill that begin at the same moment wait for each other, and all succeed.",
         "A process that is killed at any moment has its own tests (`end_to_end/test_kills.py`).",
+        "If PostgreSQL crashes and starts again while a run reads, the run goes on and is complete; if it does so in",
+        "the mart build, the marts stay as they were (`faults/test_database_restarts.py`).",
         "Not tried: a database server that is away for hours.",
         _CLOCKS,
         _NIGHTS.rstrip(),

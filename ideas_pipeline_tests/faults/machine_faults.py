@@ -20,6 +20,7 @@ class MachineFault:
     says: str
 
 
+_UNREACHABLE = "Check that the server runs and can be reached from here."
 MACHINE_FAULTS = {
     "warehouse": MachineFault(
         "the disk of a SQLite warehouse is full", 1, "database or disk is full. Check the free space."
@@ -37,6 +38,8 @@ MACHINE_FAULTS = {
     "cut": MachineFault(
         "PostgreSQL ends connections",
         1,
-        "Check that the server runs and can be reached from here.",
+        _UNREACHABLE,
     ),
+    "crash in a merge": MachineFault("PostgreSQL crashes and starts again while a run merges", 1, _UNREACHABLE),
+    "crash in the marts": MachineFault("PostgreSQL crashes and starts again in the mart build", 1, _UNREACHABLE),
 }
