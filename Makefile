@@ -18,7 +18,8 @@ SIZES ?= S
 help:
 	@echo 'make demo         sync two simulated communities into .demo/warehouse.db, and report on them'
 	@echo 'make test         run every test'
-	@echo 'make soak         200 kills on each engine, every fault, new combinations, many stories, 700 nights in one process'
+	@echo 'make soak         200 kills on each engine, every fault, new combinations, many stories, 700 nights in one process,'
+	@echo '                 three communities on Celery workers'
 	@echo 'make dev          open the Dagster UI'
 	@echo 'make bench        measure first syncs and nights beside dlt and a bare script (SIZES="S L 2L": large ones, too)'
 	@echo 'make lint         check format, style, types and layers'
@@ -39,7 +40,8 @@ soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py \
 		ideas_pipeline_tests/end_to_end/test_dialects.py ideas_pipeline_tests/end_to_end/test_soak.py \
-		ideas_pipeline_tests/faults
+		ideas_pipeline_tests/faults \
+		ideas_pipeline_tests/deploy/test_celery.py
 
 dev: $(READY)
 	@mkdir -p .dagster && cp deploy/dagster.yaml .dagster/

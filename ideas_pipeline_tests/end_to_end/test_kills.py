@@ -42,8 +42,9 @@ KILLS = int(os.environ.get("IDEAS_KILLS", "10"))
 class Reader(threading.Thread):
     """Looks at the warehouse all the while, each time at one committed state, and notes whatever is not whole."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pause: float) -> None:
         super().__init__(daemon=True)
+        self._pause = pause
         engine = sa.create_engine(url)
         self._engine = engine if engine.dialect.name == "sqlite" else self._at_one_instant(engine)
         self._ends = threading.Event()
@@ -65,7 +66,7 @@ class Reader(threading.Thread):
                     connection.scalar(sa.select(sa.func.max(SYNC_SCOPES.c.swept_at)).select_from(SYNC_SCOPES))
                 )
             self.looks += 1
-            time.sleep(0.03)
+            time.sleep(self._pause)
 
     def end(self) -> None:
         self._ends.set()
@@ -74,8 +75,8 @@ class Reader(threading.Thread):
 
 
 @contextmanager
-def reader(url: str) -> Iterator[Reader]:
-    running = Reader(url)
+def reader(url: str, pause: float = 0.03) -> Iterator[Reader]:
+    running = Reader(url, pause)
     running.start()
     try:
         yield running
