@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,8 +124,9 @@ def load() -> tuple[list[Community], dict[str, str]]:
         communities.append(_community(settings, contract, is_alone=len(each) == 1, shared=alike))
     if errors and len(each) == 1:
         raise next(iter(errors.values()))
-    if errors and not communities:
-        raise SettingsError(*map(str, errors.values()))
+    if errors and not communities:  # a sentence about two of them is a problem of both
+        problems = [e.problems if isinstance(e, SettingsError) else (str(e),) for e in errors.values()]
+        raise SettingsError(*dict.fromkeys(chain.from_iterable(problems)))
     return communities, {name: str(error) for name, error in errors.items()}
 
 

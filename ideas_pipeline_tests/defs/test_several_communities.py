@@ -215,6 +215,18 @@ def test_if_no_configuration_is_valid_every_problem_is_reported(three: Path) -> 
         assert part in str(caught.value)
 
 
+def test_a_problem_of_two_communities_is_reported_once(three: Path) -> None:
+    one_host = "{api_base_url: https://one.example/"
+    (three / "ideas_pipeline.yaml").write_text(
+        f"{THREE[: THREE.index('  acme')]}  acme: {one_host}}}\n  globex: {one_host}}}\n"
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        build_defs()
+
+    assert str(caught.value).count("acme and globex use the same API account") == 1
+
+
 def test_two_code_locations_share_what_they_include_and_nothing_else(
     three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
