@@ -67,7 +67,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         planned = replace(planned, scopes={}, skipped=1)
     forget_other_lists(run, stream, planned.parents)
     homes = Homes(stream, contract.streams[stream], planned.parents)
-    if run.mode.moves_state and not planned.skipped:
+    reads_all = not planned.skipped and all(scope.bounds.open for scope in planned.scopes.values())
+    if run.mode.moves_state and reads_all:
         with run.warehouse.reading() as tx:
             homes.unlisted = unlisted(tx, stream, contract.streams[stream].listed_by)
     tally = Tally(Drift(run.warehouse, contract, stream), planned, homes=homes)

@@ -7,13 +7,20 @@ from pathlib import Path
 from ideas_pipeline.sync.run import Full, Incremental
 from ideas_pipeline.warehouse.quality import broken_references
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.end_to_end.pipeline import stream
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
 from ideas_pipeline_tests.end_to_end.small_api import Record, column, read, small_api
 from ideas_pipeline_tests.end_to_end.test_lists_of_other_parents import OF_CHALLENGES
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 IDEA = {"id": 1, "title": "I1"}
 HIDDEN = {"id": 2, "title": "I2"}
+
+
+OF_CHALLENGES_SINCE = {
+    "path": "challenges/{challenge_id}/comments",
+    "each": {"!": {"of": ["challenges.id"], "placeholder": "challenge_id"}},
+    "since": {"parameter": "updated_since", "column": "updated_at"},
+}
 
 
 class Forum:
@@ -81,6 +88,22 @@ def test_a_comment_of_a_deleted_idea_that_comes_under_another_idea_is_back(
             comment["idea_id"] = 1
         read(server, warehouse, tmp_path, OF_CHALLENGES)
         assert column(warehouse, "comments.idea_id") == {str(n): "1" for n in range(1, 7)}
+
+
+def test_lists_that_are_read_since_a_moment_do_not_show_which_rows_are_absent(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    forum = Forum()
+    for comment in forum.comments:
+        comment["updated_at"] = "2025-01-01T00:00:00Z"
+    contract = contract_with({"streams": {"comments": OF_CHALLENGES_SINCE}})
+    with small_api(forum.lists) as server:
+        read(server, warehouse, tmp_path, contract)
+        forum.comments.clear()  # nothing has changed since
+        for _ in range(3):
+            result = stream(read(server, warehouse, tmp_path, contract, mode=Incremental()), "comments")
+            assert (result.verdict, result.counts.absent) == ("complete", 0)
+        assert len(column(warehouse, "comments.body")) == 6
 
 
 def test_a_comment_that_comes_again_before_the_second_run_stays(warehouse: Warehouse, tmp_path: Path) -> None:
