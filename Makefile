@@ -40,7 +40,7 @@ soak: $(DEV)
 	@IDEAS_KILLS=200 IDEAS_SOAK=30 $(BIN)/python -m pytest -n 2 --timeout 3600 \
 		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py \
 		ideas_pipeline_tests/end_to_end/test_dialects.py ideas_pipeline_tests/end_to_end/test_soak.py \
-		ideas_pipeline_tests/faults \
+		ideas_pipeline_tests/faults ideas_pipeline_tests/test_fuzzing.py \
 		ideas_pipeline_tests/deploy/test_celery.py
 
 dev: $(READY)
