@@ -254,7 +254,8 @@ def _kept(
         kept.add(newest)
         older = {hashes[n]: n for n in ordered if hashes[n] != hashes[newest]}
         for n in older.values():
-            if moments[newest][0] >= min(repeated_since.get(m, math.inf) for m in (n, newest)):
+            since = min(repeated_since.get(m, math.inf) for m in (n, newest))
+            if moments[newest][:1] >= (since,):  # empty if the table has no time
                 superseded.update(m for m in positions if hashes[m] == hashes[n])
             else:
                 reasons[n] = RecordReason.OLDER if moments[n] < moments[newest] else RecordReason.UNDATED
