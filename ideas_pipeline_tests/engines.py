@@ -15,6 +15,9 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.processes import group_ends
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
+# For a test whose behaviour does not depend on the engine: the fixture ``warehouse`` is SQLite alone.
+on_sqlite = pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
+
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[sa.URL]:

@@ -21,6 +21,7 @@ from ideas_pipeline_tests.end_to_end.test_contradictions import warnings
 from ideas_pipeline_tests.end_to_end.test_replay import archive
 from ideas_pipeline_tests.end_to_end.test_replay import sync as archived_sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.engines import on_sqlite
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
@@ -68,6 +69,7 @@ def test_a_list_that_is_not_found_is_an_empty_one_if_the_contract_says_so(
         assert column(warehouse, "comments.body") == {"1a": "a", "1b": "b", "3c": "c"}
 
 
+@on_sqlite
 def test_without_the_word_the_list_is_incomplete(warehouse: Warehouse, tmp_path: Path) -> None:
     result = Talk().read(warehouse, tmp_path, contract={"not_found_is_empty": False})
     assert (result.verdict, "(HTTP 404)" in str(result.reason)) == ("incomplete", True)
@@ -88,6 +90,7 @@ def test_rows_that_are_known_are_deleted_only_when_a_second_run_does_not_find_th
     assert "contradictions" not in warnings(warehouse, "comments")
 
 
+@on_sqlite
 def test_rows_whose_list_is_found_again_stay(warehouse: Warehouse, tmp_path: Path) -> None:
     talk = Talk()
     talk.read(warehouse, tmp_path)
@@ -100,6 +103,7 @@ def test_rows_whose_list_is_found_again_stay(warehouse: Warehouse, tmp_path: Pat
     assert column(warehouse, "comments.body") == {"1a": "a", "1b": "b", "3c": "c"}
 
 
+@on_sqlite
 def test_a_count_that_fell_to_zero_is_the_second_witness(warehouse: Warehouse, tmp_path: Path) -> None:
     talk = Talk()
     talk.ideas[0]["comment_count"] = 2
@@ -108,6 +112,7 @@ def test_a_count_that_fell_to_zero_is_the_second_witness(warehouse: Warehouse, t
     assert talk.read(warehouse, tmp_path).counts.absent == 2
 
 
+@on_sqlite
 def test_if_no_list_was_ever_found_the_path_is_doubted(warehouse: Warehouse, tmp_path: Path) -> None:
     talk = Talk()
     talk.comments = {idea: [] for idea in talk.comments}
@@ -118,6 +123,7 @@ def test_if_no_list_was_ever_found_the_path_is_doubted(warehouse: Warehouse, tmp
     assert talk.read(warehouse, tmp_path).verdict == "complete"
 
 
+@on_sqlite
 def test_the_warehouse_is_true_to_such_an_api_and_so_is_a_replay(warehouse: Warehouse, tmp_path: Path) -> None:
     contract = contract_with({"streams": {"comments": WORD | {"each": {"declared": None}}}})
     with Simulator(contract, small_village(), quirks=Quirks(empty_list="404")) as simulator:

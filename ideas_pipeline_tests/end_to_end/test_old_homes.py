@@ -13,10 +13,11 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
 from ideas_pipeline_tests.end_to_end.small_api import Record, column, read, small_api
 from ideas_pipeline_tests.end_to_end.test_contradictions import moves, warnings
+from ideas_pipeline_tests.engines import on_sqlite
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer
 
 # More than fit into any limit of lists, and than a night verifies.
-MANY = 60
+MANY = 45
 MERGED = MANY + 1
 # A challenge shows when it changed, but not which ideas left it.
 CONTRACT = contract_with({"streams": {"ideas": {"each": {"changed_when": ["updated_at"], "declared": None}}}})
@@ -60,6 +61,7 @@ def test_ideas_that_moved_from_many_lists_are_moved(warehouse: Warehouse, tmp_pa
     assert "contradictions" not in warnings(warehouse, "ideas")
 
 
+@on_sqlite
 def test_a_record_whose_old_list_cannot_be_read_moves_in_the_run_that_can_read_it(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -67,7 +69,7 @@ def test_a_record_whose_old_list_cannot_be_read_moves_in_the_run_that_can_read_i
     with small_api(community.lists) as server:
         read(server, warehouse, tmp_path, CONTRACT)
         community.merge()
-        community.refused = {58, 59, 60}
+        community.refused = {43, 44, 45}
         result = stream(read(server, warehouse, tmp_path, CONTRACT, mode=Incremental()), "ideas")
         assert (result.verdict, result.retryable) == ("incomplete", True)
         assert UNREAD in str(result.reason)
@@ -84,10 +86,11 @@ def test_a_record_whose_old_list_cannot_be_read_moves_in_the_run_that_can_read_i
         assert "contradictions" not in warnings(warehouse, "ideas")
 
 
+@on_sqlite
 def test_records_that_do_not_fit_into_memory_move_in_the_following_runs(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync_homes, "_MOST_WAITING", MANY // 2)
+    monkeypatch.setattr(sync_homes, "_MOST_WAITING", MANY // 2 + 1)
     community = Merging()
     with small_api(community.lists) as server:
         read(server, warehouse, tmp_path, CONTRACT)
@@ -98,6 +101,7 @@ def test_records_that_do_not_fit_into_memory_move_in_the_following_runs(
     assert moves(warehouse) == MANY
 
 
+@on_sqlite
 def test_comments_that_moved_from_many_ideas_are_moved_over_several_runs(warehouse: Warehouse, tmp_path: Path) -> None:
     ideas: list[Record] = [{"id": n, "title": f"I{n}", "comment_count": 1} for n in range(1, MERGED + 1)]
     posts = [{"id": n, "idea_id": n, "body": f"B{n}"} for n in range(1, MERGED)]

@@ -10,6 +10,7 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
 from ideas_pipeline_tests.end_to_end.small_api import Record, column, read, small_api
 from ideas_pipeline_tests.end_to_end.test_lists_of_other_parents import OF_CHALLENGES
+from ideas_pipeline_tests.engines import on_sqlite
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 IDEA = {"id": 1, "title": "I1"}
@@ -73,6 +74,7 @@ def test_the_comments_of_an_idea_that_gets_hidden_change_once(warehouse: Warehou
         assert column(warehouse, "comments.body") == {str(c["id"]): c["body"] for c in forum.comments}
 
 
+@on_sqlite
 def test_a_comment_of_a_deleted_idea_that_comes_under_another_idea_is_back(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -90,6 +92,7 @@ def test_a_comment_of_a_deleted_idea_that_comes_under_another_idea_is_back(
         assert column(warehouse, "comments.idea_id") == {str(n): "1" for n in range(1, 7)}
 
 
+@on_sqlite
 def test_lists_that_are_read_since_a_moment_do_not_show_which_rows_are_absent(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -106,6 +109,7 @@ def test_lists_that_are_read_since_a_moment_do_not_show_which_rows_are_absent(
         assert len(column(warehouse, "comments.body")) == 6
 
 
+@on_sqlite
 def test_a_comment_that_comes_again_before_the_second_run_stays(warehouse: Warehouse, tmp_path: Path) -> None:
     forum = Forum()
     with small_api(forum.lists) as server:

@@ -18,6 +18,7 @@ from ideas_pipeline.warehouse.rejects import StoredReject, stored_rejects
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
 from ideas_pipeline_tests.end_to_end.small_api import Record, column, read, small_api
+from ideas_pipeline_tests.engines import on_sqlite
 from ideas_pipeline_tests.warehouse.calls import call_reading
 
 Votes = list[Record] | Callable[[str], list[Record]]
@@ -82,6 +83,7 @@ def test_the_newest_vote_counts_and_the_other_one_is_a_reject(
     assert (reject.reason, reject.payload["value"]) == ("another record of this list has the same key, and is newer", 1)
 
 
+@on_sqlite
 def test_which_of_two_votes_without_times_counts_depends_on_no_order(
     a_batch_per_page: None, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -97,6 +99,7 @@ def test_which_of_two_votes_without_times_counts_depends_on_no_order(
     assert numbers(counts) == (8, 0, 0, 7, 1)
 
 
+@on_sqlite
 def test_a_third_vote_with_the_key_is_compared_with_the_newest_one(
     a_batch_per_page: None, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -108,6 +111,7 @@ def test_a_third_vote_with_the_key_is_compared_with_the_newest_one(
     assert numbers(reads(tmp_path, warehouse, votes)) == (9, 0, 0, 7, 2)
 
 
+@on_sqlite
 def test_if_the_newest_vote_is_deleted_the_other_one_counts(
     a_batch_per_page: None, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -116,6 +120,7 @@ def test_if_the_newest_vote_is_deleted_the_other_one_counts(
     assert (column(warehouse, "votes.value")['["1","1"]'], rejects(warehouse)) == (1, [])
 
 
+@on_sqlite
 def test_a_vote_that_is_edited_between_two_windows_that_show_it_is_no_reject(
     in_batches: None, warehouse: Warehouse, tmp_path: Path
 ) -> None:
