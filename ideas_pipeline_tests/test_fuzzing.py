@@ -1,6 +1,6 @@
 """Whatever operators write and servers send: a result or an error of ours, no lost neighbour, each record counted.
 
-With IDEAS_SOAK, each test tries 20,000 examples, of contracts 2,000. Values of records, timestamps among them, have
+With IDEAS_SOAK, each test tries 20,000 examples, of contracts 1,000. Values of records, timestamps among them, have
 laws of their own (``records/test_typed.py``, ``records/test_timestamps.py``).
 """
 
@@ -33,7 +33,7 @@ from ideas_pipeline_tests.records.rows import loaded, typed_rows
 
 SOAK = "IDEAS_SOAK" in os.environ
 many = settings(max_examples=20_000 if SOAK else 40)
-some = settings(max_examples=2_000 if SOAK else 25)
+some = settings(max_examples=1_000 if SOAK else 25)
 
 CONTRACT = contract_with({})
 LINKED = paged({"style": "next_link", "size": 3})
