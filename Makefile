@@ -41,7 +41,7 @@ soak: $(DEV)
 		ideas_pipeline_tests/end_to_end/test_kills.py ideas_pipeline_tests/end_to_end/test_living_community.py \
 		ideas_pipeline_tests/end_to_end/test_dialects.py ideas_pipeline_tests/end_to_end/test_soak.py \
 		ideas_pipeline_tests/faults ideas_pipeline_tests/test_fuzzing.py \
-		ideas_pipeline_tests/deploy/test_celery.py
+		ideas_pipeline_tests/deploy/test_celery.py ideas_pipeline_tests/end_to_end/test_dagster_communities.py
 
 dev: $(READY)
 	@mkdir -p .dagster && cp deploy/dagster.yaml .dagster/

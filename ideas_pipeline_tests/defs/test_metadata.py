@@ -27,7 +27,7 @@ def test_lists_that_are_incomplete_are_shown_with_the_query_for_all_of_them(
 
     shown = metadata(nightly_sync(instance))["votes"]["incomplete scopes"]
 
-    assert str(shown).startswith("1 scopes. All of them:")
+    assert str(shown).startswith("1 scope. All of them:")
     assert f"| {first} | the API's total is " in str(shown)
     assert [row[0] for row in queried(shown, unconfigured)] == [first]
 
