@@ -120,6 +120,10 @@ class AccessDenied(IdeasApiError):
     """The account may not read this: 403, or another refusal that a new token does not change."""
 
 
+# The statuses of NotFound.
+NOT_FOUND = frozenset({404, 410})
+
+
 class NotFound(IdeasApiError):
     """404 or 410: it does not exist, or this account may not know that it does."""
 

@@ -19,6 +19,11 @@ from ideas_pipeline_tests.processes import ROOT, free_port, started
 DAGSTER = [sys.executable, "-m", "dagster"]
 WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
 
+REPOSITORY = {"repositoryLocationName": "ideas_pipeline", "repositoryName": "__repository__"}
+LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
+    launchRun(executionParams: {selector: $selector, mode: "default"}) {
+        ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
     loadStatus locationOrLoadError { ... on RepositoryLocation { name } ... on PythonError { message } } } } } }"""
 
@@ -67,3 +72,20 @@ def loaded(ui: str) -> list[Any]:
         return found if found and found[0]["loadStatus"] == "LOADED" else None
 
     return [entry["locationOrLoadError"] for entry in until(entries)]
+
+
+def launch(ui: str, job: str) -> str:
+    """Starts a job, and returns the id of its run."""
+    run_id: str = ask(ui, LAUNCH, selector=REPOSITORY | {"pipelineName": job})["launchRun"]["run"]["runId"]
+    return run_id
+
+
+def end_of(ui: str, run_id: str) -> str:
+    """Waits until a run has ended, and returns its status."""
+
+    def ended() -> str | None:
+        status: str = ask(ui, STATUS, id=run_id)["runOrError"]["status"]
+        return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+    status: str = until(ended)
+    return status

@@ -13,6 +13,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from ideas_pipeline.errors import (
+    NOT_FOUND,
     AccessDenied,
     IdeasApiError,
     NotFound,
@@ -115,7 +116,7 @@ def refusal(status: int, method: str, path: str) -> IdeasApiError:
     """
     if status == 403:
         return access_denied(path, status)
-    if status in (404, 410):
+    if status in NOT_FOUND:
         return NotFound(
             f"there is nothing at {path}",
             status=status,

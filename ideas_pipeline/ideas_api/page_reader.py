@@ -9,12 +9,12 @@ from http import HTTPStatus
 from ideas_pipeline.contract.model import Contract, Stream
 from ideas_pipeline.contract.paging import NextLinkPaging
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.errors import NotFound, UnexpectedResponse
+from ideas_pipeline.errors import NOT_FOUND, NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import says_error, stated_error
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Outline, Record, field_map, outline, present, records_in
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
-from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, NOT_FOUND, Page, Position
+from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
 from ideas_pipeline.ideas_api.responses import Response
 
@@ -81,10 +81,10 @@ class PageReader:
         except (NotFound, UnexpectedResponse) as error:
             raise error.at(stream, scope) from None
         mapper = self._mappers[stream]
-        outlines = self._outlines_of(stream, found) if seen else {}
+        outlines = self._outlines_of(stream, found) if seen else []
         records = [
-            known
-            if (known := outlines.get(index)) and known.columns["id"] in seen
+            outlines[index]
+            if outlines and outlines[index].columns["id"] in seen
             else mapper(record, key, index, scope, parents)
             for index, (key, record) in enumerate(found)
         ]
@@ -116,14 +116,14 @@ class PageReader:
         total = pagination.total_of(self._contract.streams[stream].paging.total, response.body, response.headers)
         return len(found), total, self._next(stream, position, len(found), response)
 
-    def _outlines_of(self, stream: str, found: Found) -> dict[int, Record]:
-        """The outlines of records by index; empty if they are not enough to tell the records apart."""
+    def _outlines_of(self, stream: str, found: Found) -> list[Record]:
+        """The outlines of records; empty if they are not enough to tell the records apart."""
         outline_of = self._outlines[stream]
         if outline_of is None:
-            return {}
-        outlines = {index: outline_of(record, key, index) for index, (key, record) in enumerate(found)}
-        ids = [each.columns.get("id") for each in outlines.values()]
-        return outlines if all(type(id_) is str for id_ in ids) and len(set(ids)) == len(ids) else {}
+            return []
+        outlines = [outline_of(record, key, index) for index, (key, record) in enumerate(found)]
+        ids = [each.columns.get("id") for each in outlines]
+        return outlines if all(type(id_) is str for id_ in ids) and len(set(ids)) == len(ids) else []
 
     def _found(self, stream: str, response: Response) -> Found:
         spec = self._contract.streams[stream]

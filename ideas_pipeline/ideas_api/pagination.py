@@ -87,9 +87,6 @@ class Page:
 # How web frameworks answer a request for a page beyond the last one: Django REST framework and Drupal with 404,
 # WordPress with 400, others with 410, 416 (RFC 9110 section 15.5.17) or 422.
 BEYOND_THE_END = frozenset({400, 404, 410, 416, 422})
-# The statuses of NotFound.
-NOT_FOUND = frozenset({404, 410})
-
 
 # No list is longer, whatever the API claims, and databases can store the number.
 LARGEST_TOTAL = 10**15

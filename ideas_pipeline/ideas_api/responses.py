@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import requests.utils
 
-from ideas_pipeline.errors import ContractError
+from ideas_pipeline.errors import NOT_FOUND, ContractError
 from ideas_pipeline.ideas_api.http_errors import RetryableError, nested_too_deeply, refusal
 from ideas_pipeline.ideas_api.json_body import NestedTooDeeply, Parsed, parse
 from ideas_pipeline.ideas_api.urls import same_host
@@ -57,7 +57,7 @@ class Response:
 
     def found(self) -> Response:
         """Return self, or raise NotFound for a 404 or 410."""
-        if self.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        if self.status in NOT_FOUND:
             raise refusal(self.status, "GET", urlsplit(self.url).path).after(self.requests)
         return self
 

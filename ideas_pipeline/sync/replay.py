@@ -18,11 +18,11 @@ from requests.structures import CaseInsensitiveDict
 from ideas_pipeline.archive.reader import ArchiveReader, PageRef, Sweep
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
-from ideas_pipeline.errors import IdeasApiError, NotArchived, UnexpectedResponse, WarehouseError
+from ideas_pipeline.errors import NOT_FOUND, IdeasApiError, NotArchived, UnexpectedResponse, WarehouseError
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.json_body import Parsed, parse
 from ideas_pipeline.ideas_api.page_reader import PageReader
-from ideas_pipeline.ideas_api.pagination import NOT_FOUND, Page, Position
+from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.batching import About, Rows

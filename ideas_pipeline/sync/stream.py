@@ -8,8 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import Page, Position
@@ -23,10 +21,10 @@ from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.planning import Times, plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
-from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.absences import unlisted
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
+from ideas_pipeline.warehouse.scopes import has_rows
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 # A batch is loaded when it holds so many records or finished scopes, or after so many seconds, and the loader is free:
@@ -120,8 +118,8 @@ def _doubt_lists_never_found(run: Run, stream: str, tally: Tally) -> None:
     """If the API finds none of the stream's lists, and never did, the path can be wrong."""
     if tally.not_found and tally.complete <= tally.not_found:
         with run.warehouse.reading() as tx:
-            has_row = tx.scalar(sa.select(TABLES[stream].c.id).where(tx.owns(TABLES[stream])).limit(1)) is not None
-        if not has_row:
+            ever_had_rows = has_rows(tx, stream)
+        if not ever_had_rows:
             tally.doubt(
                 f"the API answers 404 or 410 for each of its lists, and never had one: check streams.{stream}.path in "
                 "the contract, or remove the stream"

@@ -219,6 +219,12 @@ def parent_values(tx: Transaction, source: str, columns: Sequence[str]) -> dict[
     return {row["_of"]: {c: row[c] for c in columns} for row in rows}
 
 
+def has_rows(tx: Transaction, stream: str) -> bool:
+    """Whether the stream has, or ever had, a row."""
+    table = TABLES[stream]
+    return tx.scalar(sa.select(table.c.id).where(tx.owns(table)).limit(1)) is not None
+
+
 def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: str = "") -> set[str]:
     """The ids of the stream's live rows in ``scope``; of all if the stream is one list (see ``scope_of``)."""
     table = TABLES[stream]

@@ -1,8 +1,9 @@
-"""What the tests of both sensors need: a daemon that ticks them, and a warehouse that was complete."""
+"""What the tests of sensors need: a daemon that ticks them, and a warehouse that was complete."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -27,6 +28,14 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.warehouse.calls import call_writing
 
 FAILURE, STALENESS = "failure_alerts", "staleness_alerts"
+
+
+def dagster_home(folder: Path, run_retries: str) -> Path:
+    """A new folder of a Dagster instance that starts failed runs again as ``run_retries`` says."""
+    home = folder / "dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(f"telemetry: {{enabled: false}}\nrun_retries: {run_retries}\n")
+    return home
 
 
 class Daemon:

@@ -19,6 +19,7 @@ from ideas_pipeline_tests.defs.alerting import (
     FAILURE,
     STALENESS,
     Daemon,
+    dagster_home,
     next_tick,
     nights_begin_now,
     proven,
@@ -30,10 +31,7 @@ from ideas_pipeline_tests.defs.running import some_assets
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\nrun_retries: {enabled: true}\n")
-    return folder
+    return dagster_home(tmp_path, "{enabled: true}")
 
 
 @pytest.fixture

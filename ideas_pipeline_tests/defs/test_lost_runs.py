@@ -18,7 +18,7 @@ from ideas_pipeline.errors import Unavailable
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.accounts.hosts import KEY
-from ideas_pipeline_tests.defs.alerting import Daemon
+from ideas_pipeline_tests.defs.alerting import Daemon, dagster_home
 from ideas_pipeline_tests.defs.running import some_assets
 from ideas_pipeline_tests.processes import forked
 
@@ -27,10 +27,7 @@ ENOUGH = lost_runs._SIGHTINGS
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\nrun_retries: {enabled: true, max_retries: 1}\n")
-    return folder
+    return dagster_home(tmp_path, "{enabled: true, max_retries: 1}")
 
 
 @pytest.fixture

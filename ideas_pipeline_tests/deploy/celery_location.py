@@ -11,7 +11,7 @@ from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.lost_runs import lost_runs_sensors
 
 heartbeats.PATIENCE = 8.0
-marts.FOLLOWS = None  # type: ignore[assignment]  # the job builds marts and report, and no run of their own
+marts.FOLLOWS = None  # the job builds marts and report, and no run of their own
 
 
 def _sensors(communities: Sequence[Community]) -> list[dg.SensorDefinition]:

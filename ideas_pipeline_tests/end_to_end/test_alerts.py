@@ -12,13 +12,9 @@ from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.alerts.servers import webhook_server
-from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, loaded, until
+from ideas_pipeline_tests.dagster_processes import REPOSITORY, ask, dagster_dev, launch, loaded, until
 from ideas_pipeline_tests.end_to_end.pipeline import small_village
 
-LOCATION = {"repositoryLocationName": "ideas_pipeline", "repositoryName": "__repository__"}
-LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
-    launchRun(executionParams: {selector: $selector, mode: "default"}) {
-        ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
     sensorState { status ticks(limit: 20) { status skipReason } } } } }"""
 
@@ -45,14 +41,14 @@ def test_an_alert_that_hangs_is_sent_at_a_later_tick_and_no_secret_is_left_behin
             loaded(ui)
 
             def ticks() -> Any:
-                sensor = ask(ui, TICKS, selector=LOCATION | {"sensorName": "failure_alerts"})["sensorOrError"]
+                sensor = ask(ui, TICKS, selector=REPOSITORY | {"sensorName": "failure_alerts"})["sensorOrError"]
                 assert sensor["sensorState"]["status"] == "RUNNING"
                 return [
                     tick["skipReason"] or "" for tick in sensor["sensorState"]["ticks"] if tick["status"] != "STARTED"
                 ]
 
             until(ticks)
-            ask(ui, LAUNCH, selector=LOCATION | {"pipelineName": "nightly_sync"})
+            launch(ui, "nightly_sync")
             until(lambda: [tick for tick in ticks() if "the webhook did not answer" in tick])
             assert hook.texts == []
             hook.status = 200

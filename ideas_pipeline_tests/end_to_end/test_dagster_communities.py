@@ -21,17 +21,13 @@ from ideas_pipeline.simulator.community import generate
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
-from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, loaded, until
+from ideas_pipeline_tests.dagster_processes import dagster_dev, end_of, launch, loaded
 
 QUICK: dict[str, Any] = {"limits": {"requests_per_second": None, "attempts": 1}}
 FLAT = {"comments": {"path": "comments", "each": None}, "votes": {"path": "votes", "each": None}}
 OFFSETS = {"paging": {"style": "offset", "offset_parameter": "offset", "size_parameter": "limit", "size": 50}}
 STREAMS = {"acme": {}, "globex": FLAT, "initech": {"users": OFFSETS}}
 ZONES = {"acme": "Europe/Madrid", "globex": "America/New_York", "initech": "Australia/Sydney"}
-LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
-    launchRun(executionParams: {selector: $selector, mode: "default"}) {
-        ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif("IDEAS_SOAK" not in os.environ, reason="in make soak only")]
 expect.set_options(timeout=120_000)
@@ -71,7 +67,8 @@ def test_the_graph_shows_three_communities_and_one_that_fails_leaves_the_others_
 ) -> None:
     with dagster_dev(tmp_path) as address:
         assert loaded(address) == [{"name": "ideas_pipeline"}]
-        ended = dict(zip(communities, nights(address, list(communities)), strict=True))
+        nights = {name: launch(address, f"{name}__nightly_sync") for name in communities}
+        ended = {name: end_of(address, run) for name, run in nights.items()}
         with chromium() as browser:
             page = browser.new_page(viewport={"width": 1600, "height": 1000})
             page.goto(address.removesuffix("graphql") + "asset-groups")
@@ -86,21 +83,3 @@ def test_the_graph_shows_three_communities_and_one_that_fails_leaves_the_others_
         for table in ("challenges", "ideas", "comments", "votes"):
             rows = dict(connection.exec_driver_sql(f"SELECT community, count(*) FROM {table} GROUP BY 1").all())
             assert rows == {name: len(communities[name].tables[table]) for name in ("acme", "globex")}
-
-
-def nights(address: str, names: list[str]) -> list[str]:
-    """How the nightly job of each community ended, all of them started at once."""
-    ids = []
-    for name in names:
-        selector = {
-            "repositoryLocationName": "ideas_pipeline",
-            "repositoryName": "__repository__",
-            "pipelineName": f"{name}__nightly_sync",
-        }
-        ids.append(ask(address, LAUNCH, selector=selector)["launchRun"]["run"]["runId"])
-
-    def status(run: str) -> str | None:
-        found: str = ask(address, STATUS, id=run)["runOrError"]["status"]
-        return found if found in ("SUCCESS", "FAILURE", "CANCELED") else None
-
-    return [until(lambda run=run: status(run)) for run in ids]

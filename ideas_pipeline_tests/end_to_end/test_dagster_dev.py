@@ -11,11 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
-from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, loaded, until
+from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, end_of, launch, loaded, until
 
-LAUNCH = """mutation($selector: JobOrPipelineSelector!) {
-    launchRun(executionParams: {selector: $selector, mode: "default"}) {
-        ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
     status assetMaterializations { assetKey { path } } } } }"""
 CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
@@ -51,18 +48,9 @@ def graphql(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def nightly(graphql: str) -> Any:
     """The run of the nightly job, which has synced the simulated community once."""
-    selector = {
-        "repositoryLocationName": "ideas_pipeline",
-        "repositoryName": "__repository__",
-        "pipelineName": "nightly_sync",
-    }
-    run = ask(graphql, LAUNCH, selector=selector)["launchRun"]["run"]["runId"]
-
-    def ended() -> Any:
-        found = ask(graphql, RUN, id=run)["runOrError"]
-        return found if found["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
-
-    return until(ended)
+    run = launch(graphql, "nightly_sync")
+    end_of(graphql, run)
+    return ask(graphql, RUN, id=run)["runOrError"]
 
 
 @pytest.fixture(scope="module")

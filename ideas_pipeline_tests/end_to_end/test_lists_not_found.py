@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ideas_pipeline.ideas_api.pagination import NOT_FOUND
+from ideas_pipeline.errors import NOT_FOUND
 from ideas_pipeline.probe.probe import check
 from ideas_pipeline.probe.step import Step
 from ideas_pipeline.simulator.shape import Quirks
