@@ -89,6 +89,8 @@ class _Commands(click.Group):
                 return super().invoke(ctx)
             finally:
                 sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError:
+            raise  # its message is our own help, with its line feeds
         except click.ClickException as error:
             vars(error)["message"] = visible(error.message)  # click never changes it, so its type says that it is final
             raise

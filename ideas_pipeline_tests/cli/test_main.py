@@ -107,6 +107,13 @@ def test_a_command_does_the_same_in_a_process_that_imports_nothing_in_advance(ar
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("group", ["", "contract", "rejects", "absences"])
+def test_commands_that_have_commands_show_their_help_when_called_alone(group):
+    alone = CliRunner().invoke(main, group.split(), prog_name="ideas-pipeline")
+    asked_for = CliRunner().invoke(main, [*group.split(), "--help"], prog_name="ideas-pipeline")
+    assert (alone.output.strip(), alone.exit_code) == (asked_for.output.strip(), 2)
+
+
 def test_an_unknown_command_is_a_usage_error(tmp_path):
     done = ideas_pipeline("snyc", folder=tmp_path)
     assert done.returncode == 2
