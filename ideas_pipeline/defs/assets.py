@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster needs the type of `context` itself, not its name as a string.
 from datetime import UTC, datetime
+from functools import cache
 
 import dagster as dg
 
@@ -43,15 +44,12 @@ def _stream_asset(community: Community, stream: str) -> dg.AssetsDefinition:
     before["api"] = source_key(settings, stream)
     name = step_name(settings, stream)
 
-    @dg.op(name=f"{name}__wait", ins={parent: dg.In(dg.Nothing) for parent in before}, out=dg.Out(dg.Nothing))
-    def wait() -> None:
-        """Wait for the tables that tell which lists exist."""
-
+    wait = _wait_op(tuple(before))
     graph = dg.GraphDefinition(
         name=name,
         node_defs=[wait, _sync_op(f"{name}__sync", settings, contract, stream, has_days=has_days)],
         dependencies={
-            dg.NodeInvocation(f"{name}__wait", alias="wait"): {},
+            dg.NodeInvocation(wait.name, alias="wait"): {},
             dg.NodeInvocation(f"{name}__sync", alias="sync"): {"before": dg.DependencyDefinition("wait")},
         },
         input_mappings=[
@@ -104,6 +102,21 @@ def _stream_spec(community: Community, stream: str, *, has_days: bool) -> dg.Ass
             **{f"columns of {name}": column_schema(community, TABLES[name], parts[name]) for name in embedded},
         },
     )
+
+
+@cache
+def _wait_op(parents: tuple[str, ...]) -> dg.OpDefinition:
+    """One for all communities and streams that wait for the same."""
+
+    @dg.op(
+        name="__".join(["wait_for", *parents]),
+        ins={parent: dg.In(dg.Nothing) for parent in parents},
+        out=dg.Out(dg.Nothing),
+    )
+    def wait() -> None:
+        """Wait for the tables that tell which lists exist."""
+
+    return wait
 
 
 def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, has_days: bool) -> dg.OpDefinition:

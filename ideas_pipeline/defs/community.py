@@ -11,7 +11,7 @@ from ideas_pipeline.defs.assets import community_assets
 from ideas_pipeline.defs.checks import community_checks
 from ideas_pipeline.defs.configuration import Community, Loaded
 from ideas_pipeline.defs.freshness import freshness_sensor
-from ideas_pipeline.defs.jobs import jobs, names_of_jobs, schedules
+from ideas_pipeline.defs.jobs import NIGHTLY, nightly, schedules, weekly
 from ideas_pipeline.defs.lineage import WRITER, idea_history, sources
 from ideas_pipeline.defs.marts import following, marts, report
 from ideas_pipeline.defs.second_try import second_try_schedules
@@ -37,12 +37,13 @@ def community_defs(community: Community, loaded: Loaded | None, common: dict[str
         report(community),
     ]
     checks = community_checks(community)
-    own = dg.Definitions(assets=assets, asset_checks=checks, jobs=jobs(community), **common)
+    # Resolved here: Dagster would look for the assets of each job among those of all communities.
+    own = dg.Definitions(assets=assets, asset_checks=checks, jobs=[nightly(community)], **common)
+    every_night = own.resolve_job_def(community.named(NIGHTLY))
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        # Resolved here: Dagster would look for the assets of each job among those of all communities.
-        jobs=[own.resolve_job_def(name) for name in names_of_jobs(community)],
+        jobs=[every_night, weekly(community, every_night)],
         schedules=[*schedules(community), *second_try_schedules(community)],
         sensors=[following(community), freshness_sensor(community), *alert_sensors(community, loaded)],
     )

@@ -10,11 +10,10 @@ import dagster as dg
 from ideas_pipeline.alerts.messages import FailedRun
 from ideas_pipeline.defs.configuration import Community
 from ideas_pipeline.defs.failures import FINDINGS
-from ideas_pipeline.defs.jobs import names_of_jobs
+from ideas_pipeline.defs.jobs import SELECTED_ASSETS, names_of_jobs
 from ideas_pipeline.defs.second_try import DAGSTER_RETRIES, second_try_of
 
 _AT_ONCE = 50
-_SELECTED_ASSETS = "__ASSET_JOB"
 
 
 def newest_failure(instance: dg.DagsterInstance) -> int:
@@ -80,7 +79,7 @@ def is_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
 
 def _runs_community(run: dg.DagsterRun, community: Community) -> bool:
     """Whether the run is one of the community's jobs, or one of selected assets, some of which are the community's."""
-    if not run.job_name.startswith(_SELECTED_ASSETS):
+    if not run.job_name.startswith(SELECTED_ASSETS):
         return run.job_name in names_of_jobs(community)
     keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
     return any(key.path[0] == community.name for key in keys)
@@ -89,7 +88,7 @@ def _runs_community(run: dg.DagsterRun, community: Community) -> bool:
 def _failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, at: datetime) -> FailedRun:
     return FailedRun(
         run_id=run.run_id,
-        name="a run of selected assets" if run.job_name.startswith(_SELECTED_ASSETS) else run.job_name,
+        name="a run of selected assets" if run.job_name.startswith(SELECTED_ASSETS) else run.job_name,
         at=at,
         # Streams that fail for the same reason give it once.
         reasons=list(dict.fromkeys(_reasons(instance, run.run_id))),

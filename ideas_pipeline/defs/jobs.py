@@ -18,32 +18,39 @@ if TYPE_CHECKING:  # it has no public name
 
 NIGHTLY = "nightly_sync"
 WEEKLY = "weekly_full"
+# Dagster's own job, of which a run of selected assets, such as a backfill, is a subset.
+SELECTED_ASSETS = "__ASSET_JOB"
 # Tag of a run of either job: the community. Another code location may have jobs of the same names.
 COMMUNITY = "ideas_pipeline/community"
 
 
-def jobs(community: Community) -> list[UnresolvedAssetJobDefinition]:
-    """The two jobs. They differ in one tag, which makes a run read every scope.
-
-    Each run has the community and the version of its configuration as tags.
-    """
-    tags = {COMMUNITY: community.name, "ideas_pipeline/configuration": community.version}
+def nightly(community: Community) -> UnresolvedAssetJobDefinition:
+    """The nightly job. Each run has the community and the version of its configuration as tags."""
     tables = [*community.contract.order(), *MARTS, REPORT]
-    selection = dg.AssetSelection.assets(*(asset_key(community.settings, table) for table in tables))
-    return [
-        dg.define_asset_job(
-            community.named(NIGHTLY),
-            selection=selection,
-            tags=tags,
-            description="Reads what may have changed, and updates and checks the tables, the marts and the report.",
-        ),
-        dg.define_asset_job(
-            community.named(WEEKLY),
-            selection=selection,
-            tags=tags | FULL,
-            description="Reads every scope, and updates and checks the tables, the marts and the report.",
-        ),
-    ]
+    return dg.define_asset_job(
+        community.named(NIGHTLY),
+        selection=dg.AssetSelection.assets(*(asset_key(community.settings, table) for table in tables)),
+        tags={COMMUNITY: community.name, "ideas_pipeline/configuration": community.version},
+        description="Reads what may have changed, and updates and checks the tables, the marts and the report.",
+    )
+
+
+def weekly(community: Community, resolved: dg.JobDefinition) -> dg.JobDefinition:
+    """The weekly job. It has the steps of the nightly one; a tag makes a run read every scope.
+
+    Args:
+        community: the community.
+        resolved: the nightly job. To resolve the same selection again would take as long as for that job.
+    """
+    return resolved.graph.to_job(
+        name=community.named(WEEKLY),
+        description="Reads every scope, and updates and checks the tables, the marts and the report.",
+        tags={**resolved.tags, **FULL},
+        resource_defs=resolved.resource_defs,
+        executor_def=resolved.executor_def,
+        partitions_def=resolved.partitions_def,
+        asset_layer=resolved.asset_layer,
+    )
 
 
 def schedules(community: Community) -> list[dg.ScheduleDefinition]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -101,17 +102,26 @@ def test_names_that_differ_in_a_dash_only_are_refused(three: Path) -> None:
         build_defs()
 
 
-def test_a_run_builds_the_definitions_of_its_community_alone(three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The communities whose definitions are built from now on."""
+    names: list[str] = []
+    build = definitions.community_defs
+    monkeypatch.setattr(
+        definitions, "community_defs", lambda one, *rest: (names.append(one.name), build(one, *rest))[1]
+    )
+    return names
+
+
+def test_a_run_builds_the_definitions_of_its_community_alone(
+    three: Path, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (three / "ideas_pipeline.yaml").write_text(THREE.replace("schedule_hour: 23", "client_id: {env: GLOBEX_ID}"))
     monkeypatch.setenv("GLOBEX_ID", "globex")
     with code_server() as loaded:
         monkeypatch.delenv("GLOBEX_ID")
         (three / "initech.yaml").write_text("limits: wrong")
-        built: list[str] = []
-        build = definitions.community_defs
-        monkeypatch.setattr(
-            definitions, "community_defs", lambda one, *rest: (built.append(one.name), build(one, *rest))[1]
-        )
+        built.clear()
 
         repository = in_run(loaded)
         job = repository.get_job("in_itech__weekly_full")
@@ -121,6 +131,44 @@ def test_a_run_builds_the_definitions_of_its_community_alone(three: Path, monkey
         assert repository.has_job("acme__nightly_sync")
         with pytest.raises(SettingsError, match="GLOBEX_ID was set when Dagster loaded the settings of globex"):
             repository.get_job("globex__nightly_sync")
+
+
+def test_a_run_of_selected_assets_builds_the_definitions_of_their_communities_alone(
+    three: Path, built: list[str]
+) -> None:
+    ideas, votes = dg.AssetKey(["acme", "ideas"]), dg.AssetKey(["globex", "votes"])
+    references = dg.AssetCheckKey(dg.AssetKey(["in-itech", "users"]), "referential_integrity")
+    with code_server() as loaded:
+        whole = loaded.get_maybe_subset_job_def("__ASSET_JOB", asset_selection={ideas, votes})
+        built.clear()
+
+        def run(**selected: set[Any]) -> dg.JobDefinition:
+            repository = in_run(loaded)
+            repository.get_job("__ASSET_JOB").get_subset()  # as a run process does, before it knows the selection
+            assert built == []
+            return repository.get_maybe_subset_job_def("__ASSET_JOB", **selected)
+
+        one = run(asset_selection={ideas}, asset_check_selection=set())
+        assert one.asset_layer.executable_asset_keys == {ideas}
+        assert taken(built) == ["acme"]
+        checks = run(asset_selection=set(), asset_check_selection={references})
+        assert checks.asset_layer.asset_graph.asset_check_keys >= {references}
+        assert taken(built) == ["in-itech"]
+        two = run(asset_selection={ideas, votes})
+        assert taken(built) == ["acme", "globex"]
+        # The steps are those of the plan that the code server made for the run.
+        assert two.get_job_snapshot().node_defs_snapshot == whole.get_job_snapshot().node_defs_snapshot
+        assert two.get_job_snapshot().dep_structure_snapshot == whole.get_job_snapshot().dep_structure_snapshot
+        everything = in_run(loaded).get_job("__ASSET_JOB")
+        assert {key.path[0] for key in everything.asset_layer.executable_asset_keys} == set(NAMES)
+        assert taken(built) == NAMES
+
+
+def taken(names: list[str]) -> list[str]:
+    """The names, which are forgotten."""
+    found = names.copy()
+    names.clear()
+    return found
 
 
 @pytest.fixture
