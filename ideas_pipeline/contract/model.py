@@ -127,9 +127,9 @@ class Stream(Model):
     ``cursor``: the column that assigns a record to a day, for backfills.
     ``since``, ``until``: parameters that filter by time. The last ``lookback`` seconds are read again each time. A
     backfill uses only filters on the ``cursor``. Lists that are read since a moment are also read whole now and then.
-    ``probe``: for one long list. A nightly run first requests one page, and reads the list only if that page shows a
-    change: with ``total``, another total than that of the last sweep; with the parameters that put the newest records
-    first, a record that is not known yet. The list is read whole at the latest after IDEAS_VERIFY_DAYS.
+    ``probe``: for one long list. A nightly run first requests the pages where new records are: with ``total``, those at
+    both ends of the list, if the total is another one; with the parameters that put the newest records first, those at
+    its head. The list is read only if they do not explain the total, and at the latest after IDEAS_VERIFY_DAYS.
     ``not_found_is_empty``: the API answers 404 or 410 for a list without records, instead of an empty list.
     ``hidden_by_rights``: records disappear when the account loses rights, so absences are held for an operator.
     """

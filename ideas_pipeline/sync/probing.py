@@ -1,60 +1,116 @@
-"""One request that shows whether a long list has to be read (``Stream.probe`` of the contract)."""
+"""A few requests that show whether a long list has to be read (``Stream.probe`` of the contract)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
+from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError
-from ideas_pipeline.ideas_api.pagination import Page
+from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.warehouse.absences import undecided
-from ideas_pipeline.warehouse.scopes import LastSweep, last_sweeps, live_ids, scope_states
+from ideas_pipeline.warehouse.scopes import changed_since, last_sweeps, live_ids, scope_states
+
+# If more pages than this have new records, the list is read.
+_MOST_PAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Whether the list can be skipped, and the number of requests that it took to find out."""
+    """What the requests showed.
 
-    unchanged: bool
+    Attributes:
+        is_explained: whether the list need not be read: since it was last complete, it only gained records that the
+            warehouse has by now, or that are in ``gained``.
+        requests: how many requests it took to find out.
+        gained: records that are not in the warehouse.
+    """
+
+    is_explained: bool
     requests: int = 0
+    gained: tuple[Record, ...] = ()
 
 
 def probe(run: Run, stream: str) -> Probed:
-    """Find out with one request whether a list is unchanged since it was last complete.
+    """Find out with a few requests what a list gained since it was last complete, and whether that is all.
 
     Nothing is requested if the list must be read anyway: if its last sweep was not complete, if it was last complete
-    more than ``verify_days`` ago, or if it has an absent row that no run has decided yet.
+    more than ``verify_days`` ago, if it has an absent row that no run has decided yet, or if its total proves nothing
+    because it did not count the records.
 
     Args:
         run: an incremental run.
         stream: a stream that is one list.
     """
-    if run.source.contract.streams[stream].probe is None:
-        return Probed(unchanged=False)
+    spec = run.source.contract.streams[stream]
+    if spec.probe is None:
+        return Probed(is_explained=False)
     with run.warehouse.reading() as tx:
         last, state = last_sweeps(tx, stream).get(""), scope_states(tx, stream).get("")
         has_undecided = bool(undecided(tx, stream))
+        known = live_ids(tx, stream)
+        loaded_since = changed_since(tx, stream, state.completed_at) if state and state.completed_at else 0
     long_ago = run.options.clock() - timedelta(days=run.options.verify_days)
     is_recent = state is not None and state.completed_at is not None and state.completed_at > long_ago
     if has_undecided or not is_recent or last is None or last.verdict != "complete":
-        return Probed(unchanged=False)
+        return Probed(is_explained=False)
+    if spec.probe == "total" and (last.total is None or last.total != last.rows):
+        return Probed(is_explained=False)
+    requests = 0
+    gained: dict[str, Record] = {}
     try:
-        page = run.source.probe(stream)
+        for page in islice(_ends(run, stream, known), _MOST_PAGES):
+            requests += page.requests
+            news = _unknown(page, known)
+            gained |= news
+            if page.broken or page.refused or not page.records or "None" in news:
+                break
+            if page.total is None:
+                is_explained = spec.probe != "total" and not news
+            else:
+                is_explained = last.total is not None and page.total == last.total + loaded_since + len(gained)
+            if is_explained:
+                return Probed(is_explained=True, requests=requests, gained=tuple(gained.values()))
     except IdeasApiError as error:
-        return Probed(unchanged=False, requests=error.requests)
-    return Probed(_shows_nothing_new(run, stream, page, last), page.requests)
+        requests += error.requests
+    return Probed(is_explained=False, requests=requests)
 
 
-def _shows_nothing_new(run: Run, stream: str, page: Page, last: LastSweep) -> bool:
-    """Whether the page has the total of the last sweep, if it has one, and only records that are known."""
-    if page.broken or page.refused:
-        return False
-    by_total = run.source.contract.streams[stream].probe == "total"
-    if by_total and (page.total is None or last.total != last.rows):
-        return False  # a total that did not count the records proves nothing
-    if page.total is not None and page.total != last.total:
-        return False
-    with run.warehouse.reading() as tx:
-        known = live_ids(tx, stream)
-    return bool(page.records) and all(str(record.columns.get("id")) in known for record in page.records)
+def _ends(run: Run, stream: str, known: Collection[str]) -> Iterator[Page]:
+    """The pages from the head of the list up to one without new records; then likewise from its end.
+
+    Those at its end are left out if the head has new records, or if the contract's parameters put the newest there.
+    """
+    spec = run.source.contract.streams[stream]
+    head = page = run.source.probe(stream, pagination.first(spec.paging), known)
+    yield page
+    while page.next is not None and _unknown(page, known):
+        page = run.source.probe(stream, page.next, known)
+        yield page
+    if page is head and spec.probe == "total":
+        for position in _from_the_end(spec.paging, head):
+            page = run.source.probe(stream, position, known)
+            yield page
+            if not _unknown(page, known):
+                return
+
+
+def _from_the_end(paging: AnyPaging, head: Page) -> Iterator[Position]:
+    """The positions of the pages after the first one, the last one first; none if pages have no numbers."""
+    held = len(head.records)
+    if head.total is None or not held:
+        return
+    for index in range(head.total - 1, held - 1, -held):
+        if isinstance(paging, PagePaging):
+            yield pagination.page_at(paging, index, held)
+        elif isinstance(paging, OffsetPaging):
+            yield max(index - held + 1, 0)
+
+
+def _unknown(page: Page, known: Collection[str]) -> dict[str, Record]:
+    return {id_: record for record in page.records if (id_ := str(record.columns.get("id"))) not in known}

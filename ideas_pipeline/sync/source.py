@@ -7,7 +7,6 @@ from collections.abc import Collection, Container
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.json_body import charset_of
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
@@ -105,16 +104,19 @@ class Source:
         page = self._reader.page(stream, scope, position, answer, parents, () if stream == "users" else seen)
         return self.privacy.apply(stream, page)
 
-    def probe(self, stream: str) -> Page:
-        """The page that shows whether the one list of a stream has changed (see ``Stream.probe``).
+    def probe(self, stream: str, position: Position, known: Container[str]) -> Page:
+        """A page that shows whether the one list of a stream has changed (see ``Stream.probe``).
 
-        It is not archived, because a replay would take it for a sweep of the list.
+        It is archived if it has a record whose id is not ``known``, and as a part of the list: a replay would take it
+        for a sweep otherwise.
 
         Raises:
             IdeasApiError: with the stream.
         """
         spec = self.contract.streams[stream]
-        position = pagination.first(spec.paging)
         also = spec.probe if isinstance(spec.probe, dict) else {}
         answer = self.client.request(stream, "", position, also=also)
-        return self.privacy.apply(stream, self._reader.page(stream, "", position, answer))
+        page = self.privacy.apply(stream, self._reader.page(stream, "", position, answer))
+        if self._archive and any(str(record.columns.get("id")) not in known for record in page.records):
+            self._archive.add(stream, "", position, True, answer)
+        return page

@@ -60,8 +60,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
         Times(run.goal_since, run.options.clock()),
         run.options.verify_days,
     )
-    probed = probe(run, stream) if isinstance(mode, Incremental) else Probed(unchanged=False)
-    if probed.unchanged:
+    probed = probe(run, stream) if isinstance(mode, Incremental) else Probed(is_explained=False)
+    if probed.is_explained:
         planned = replace(planned, scopes={}, skipped=1)
     forget_other_lists(run, stream, planned.parents)
     homes = Homes(stream, contract.streams[stream], planned.parents)
@@ -75,6 +75,8 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     run.progress.stream_started(stream, len(planned.scopes))
     error: IdeasApiError | None = None
     try:
+        if probed.is_explained:
+            load_batch(run, stream, Rows.of((record, "") for record in probed.gained), [], tally)
         _read_and_load(run, stream, tally, homes)
     except IdeasApiError as failure:
         error = failure

@@ -234,6 +234,12 @@ def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: 
     return set(tx.scalars(query))
 
 
+def changed_since(tx: Transaction, stream: str, moment: datetime) -> int:
+    """The number of the stream's live rows that a run wrote after ``moment``, which is timezone-aware."""
+    table = TABLES[stream]
+    return int(tx.scalar(sa.select(sa.func.count()).where(tx.live(table), table.c["_changed_at"] > moment)))
+
+
 def live_counts(tx: Transaction, stream: str, listed_by: str | None = None) -> dict[str, int]:
     """Number of live rows of a stream, per scope (see ``scope_of``)."""
     table = TABLES[stream]
