@@ -29,7 +29,7 @@ from ideas_pipeline.marts.build import refresh
 from ideas_pipeline.marts.dialect import DIALECTS
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.setting_types import Policy
-from ideas_pipeline.settings import Settings, variable
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.engine import new_run_id, sync_community
 from ideas_pipeline.sync.findings import Expectations
 from ideas_pipeline.sync.freshness import Nights
@@ -126,7 +126,7 @@ def _check_state(settings: Settings) -> None:
             raise SettingsError(
                 f"Other users may write to the folder {folder}, so they could replace the files in it. Correct that:"
                 f" chmod go-w {shlex.quote(str(folder))} (and chown, if it belongs to another user). To keep the folder"
-                f" shared, name a new folder inside it with {variable(name)}: it is created for its owner alone."
+                f" shared, name a new folder inside it with {settings.named(name)}: it is created for its owner alone."
             )
     default = settings.state_dir / "warehouse.db"
     if settings.warehouse_url.get_secret_value() == f"sqlite:///{default}" and default.is_symlink():

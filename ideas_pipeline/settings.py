@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 PREFIX = "IDEAS_"
 ENV_FILE = Path(".env")
+# A variable, or the beginning of several: IDEAS_PII_….
+_VARIABLE = re.compile(rf"\b{PREFIX}([A-Z_]+)")
 CONFIG = "IDEAS_CONFIG"
 _OTHER_NAMES = {CONFIG, "IDEAS_DEBUG"}  # read by communities.py and by the command line
 
@@ -152,6 +154,19 @@ class Settings(BaseModel):
     def named(self, field: str) -> str:
         """What messages call a setting: its variable, or its key and community if it is read from a file."""
         return variable(field) if self._file is None else f"{field} of {self.community} in {self._file}"
+
+    def worded(self, text: str) -> str:
+        """A text that names settings by their variables, with their keys instead if they are read from a file."""
+        if self._file is None:
+            return text
+        place = iter([f" of {self.community} in {self._file}"])  # said once
+
+        def key(found: re.Match[str]) -> str:
+            name = found[1].lower()
+            is_one = name.endswith("_") or (name in Settings.model_fields and name != "community")
+            return f"{name}{next(place, '')}" if is_one else found[0]
+
+        return _VARIABLE.sub(key, text)
 
     @property
     def simulated(self) -> bool:

@@ -67,6 +67,8 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
     with console(sys.stderr).status("Checking the API …"):
         quick = expected.model_copy(update={"limits": limits})
         steps = list(probe.check(quick, lambda c: open_client(settings, c)))
+    for step in steps:
+        step.hint = step.hint and settings.worded(step.hint)
     assumed = load.assumed(override)
     confirmed = [place for place in assumed if any(place in step.confirmed for step in steps)]
     code = _exit_code(steps)
@@ -77,7 +79,7 @@ def check(contract: Path | None, verbose: bool, as_json: bool) -> None:
         shown["estimate"] = asdict(costs) if costs else None
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        _print(console(), steps, verbose)
+        _print(console(), settings, steps, verbose=verbose)
         _print_assumed(console(), assumed, confirmed, verbose)
         if costs:
             _print_estimate(console(), costs, settings)
@@ -111,7 +113,7 @@ def _as_json(
     }
 
 
-def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
+def _print(out: Console, settings: Settings, steps: Sequence[Step], *, verbose: bool) -> None:
     from ideas_pipeline.cli.output import table
     from ideas_pipeline.contract.yaml_file import to_yaml
     from ideas_pipeline.probe.step import all_fixes
@@ -131,7 +133,7 @@ def _print(out: Console, steps: Sequence[Step], verbose: bool) -> None:
     _print_lists(out, steps)
     if fix := all_fixes(steps):
         out.print()
-        out.print("Add these lines to your contract file (IDEAS_CONTRACT), then run the check again.")
+        out.print(settings.worded("Add these lines to your contract file (IDEAS_CONTRACT), then run the check again."))
         out.print("Null removes a field from the contract; delete that line if your API sends the field sometimes.")
         out.print()
         for line in to_yaml(fix).splitlines():

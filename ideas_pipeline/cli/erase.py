@@ -55,7 +55,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
     privacy = privacy_of(settings, load_contract(settings.contract))
     with open_warehouse(settings) as warehouse:
         for sentence in privacy.begin(warehouse):
-            say(sentence)
+            say(settings.worded(sentence))
         person = user if address is None else privacy.person_with(warehouse, address)
         if person is None:
             raise Failed(
@@ -83,7 +83,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
         _print(erasure.rows)
         click.echo(f"Erased. {erasure.surrogate} stands for the person now. Archived pages changed: {erasure.pages:,}.")
         for sentence in erasure.left:
-            say(sentence)
+            say(settings.worded(sentence))
     if erasure.left:
         raise click.exceptions.Exit(_INCOMPLETE)
 

@@ -13,6 +13,7 @@ import click
 from pydantic import SecretStr
 
 from ideas_pipeline import private_file
+from ideas_pipeline.cli.options import load_settings
 from ideas_pipeline.communities import valid_communities
 from ideas_pipeline.errors import (
     AuthenticationError,
@@ -25,7 +26,7 @@ from ideas_pipeline.errors import (
 )
 from ideas_pipeline.library_errors import is_of_a_library, library_failure
 from ideas_pipeline.setting_types import split_keys
-from ideas_pipeline.settings import Settings
+from ideas_pipeline.settings import PREFIX, Settings
 from ideas_pipeline.visible import visible
 
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
@@ -46,13 +47,16 @@ class Misconfigured(Failed):
     exit_code = 2
 
 
-def failure(error: BaseException, secrets: Iterable[str] | None = None) -> Failed:
+def failure(
+    error: BaseException, secrets: Iterable[str] | None = None, settings: Settings | SettingsError | None = None
+) -> Failed:
     """Turn ``error`` into a sentence with an exit code. IDEAS_DEBUG=1 adds the traceback.
 
     Args:
         error: the error.
         secrets: those to mask. None reads the settings of all communities to find them: whoever turns several errors
             into sentences passes them.
+        settings: those of the community that has the error. None means the chosen community.
     """
     kind = Misconfigured if isinstance(error, CONFIGURATION_ERRORS) else Failed
     if isinstance(error, KeyboardInterrupt):
@@ -66,11 +70,22 @@ def failure(error: BaseException, secrets: Iterable[str] | None = None) -> Faile
     else:
         # An unforeseen error can quote the data being read, so its message is shown only in debug mode.
         message = f"an unexpected {type(error).__name__}. Set IDEAS_DEBUG=1 to see where it comes from."
+    message = worded(message, settings)
     if os.environ.get("IDEAS_DEBUG"):
         message = "".join(traceback.format_exception(error)) + message
     for secret in sorted(_secrets() if secrets is None else secrets, key=len, reverse=True):
         message = message.replace(secret, "***")
     return kind(message)
+
+
+def worded(message: str, settings: Settings | SettingsError | None = None) -> str:
+    """A message that names settings as a person wrote them. ``settings``: as for ``failure``."""
+    if PREFIX not in message or isinstance(settings, SettingsError):
+        return message
+    try:
+        return (settings or load_settings()).worded(message)
+    except SettingsError:  # the message is about these settings, and names them by itself
+        return message
 
 
 def _secrets() -> set[str]:

@@ -92,7 +92,10 @@ class _Commands(click.Group):
         except click.exceptions.NoArgsIsHelpError:
             raise  # its message is our own help, with its line feeds
         except click.ClickException as error:
-            vars(error)["message"] = visible(error.message)  # click never changes it, so its type says that it is final
+            from ideas_pipeline.cli.failures import worded
+
+            # Click never changes the message, so its type says that it is final.
+            vars(error)["message"] = worded(visible(error.message))
             raise
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click handles them; a closed pipe is not a failure: its reader has seen enough

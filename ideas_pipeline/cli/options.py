@@ -67,8 +67,8 @@ def which(settings: Settings) -> dict[str, Any]:
 
 
 def for_community(text: str, settings: Settings) -> str:
-    """A text whose commands name the community, if it is one of a file: without that, they can be for another one."""
-    return _COMMAND.sub(rf"\g<0> --community {settings.community}", text) if settings.file else text
+    """A text for a community of a file: it names the file's keys, and in commands the community, not another one."""
+    return settings.worded(_COMMAND.sub(rf"\g<0> --community {settings.community}", text)) if settings.file else text
 
 
 def without_client(settings: Settings) -> tuple[str, str]:

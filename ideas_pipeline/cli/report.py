@@ -62,20 +62,20 @@ def _write_all(communities: Mapping[str, Settings | SettingsError]) -> int:
 
     valid = _valid(communities)
     tried = partial(_tried, secrets=secrets_of(valid))
-    codes = [tried(name, partial(_write_own, one)) for name, one in communities.items()]
+    codes = [tried(name, partial(_write_own, one), settings=one) for name, one in communities.items()]
     warehouses = {one.warehouse_url.get_secret_value(): one for one in valid}.values()
-    codes += [tried("front page", partial(_write_front_page, one, valid)) for one in warehouses]
+    codes += [tried("front page", partial(_write_front_page, one, valid), settings=one) for one in warehouses]
     return min((code for code in codes if code), default=0)
 
 
-def _tried(name: str, act: Callable[[], None], secrets: Collection[str]) -> int:
+def _tried(name: str, act: Callable[[], None], secrets: Collection[str], settings: Settings | SettingsError) -> int:
     """Write one of several pages. Return the exit code, after saying what is wrong."""
     from ideas_pipeline.cli.failures import Failed, failure
 
     try:
         act()
     except (SettingsError, WarehouseError, Failed) as error:
-        failed = error if isinstance(error, Failed) else failure(error, secrets)
+        failed = error if isinstance(error, Failed) else failure(error, secrets, settings)
         say(f"{name}: {failed.message}")
         return failed.exit_code
     return 0

@@ -136,7 +136,10 @@ def look(settings: Settings) -> Seen:
         report = replace(
             report,
             summary=options.for_community(report.summary, settings),
-            findings=[replace(one, do=options.for_community(one.do, settings)) for one in report.findings],
+            findings=[
+                replace(one, what=settings.worded(one.what), do=options.for_community(one.do, settings))
+                for one in report.findings
+            ],
         )
         return Seen(settings.community, place(warehouse.url), contract.order(), holder, report)
 

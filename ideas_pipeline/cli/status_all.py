@@ -27,7 +27,7 @@ def status_all(*, as_json: bool) -> int:
                 raise settings
             seen[name] = look(settings)
         except (SettingsError, IdeasApiError, WarehouseError) as error:
-            seen[name] = failure(error, secrets)
+            seen[name] = failure(error, secrets, settings)
     verdict = next(word for word in _ORDER if any(_verdict(one) == word for one in seen.values()))
     if as_json:
         communities = [

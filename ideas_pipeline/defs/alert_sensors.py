@@ -47,12 +47,12 @@ def _failure_sensor(community: Community, to: Mapping[str, Outlet]) -> dg.Sensor
     # Not Dagster's own run_failure_sensor: that one goes on to the next failure when an alert could not be sent.
     @dg.sensor(
         name=community.named("failure_alerts"),
-        description=_description("Sends an alert when a run has failed and gets no second try.", to),
+        description=_description("Sends an alert when a run has failed and gets no second try.", to, settings),
         default_status=_status(to),
     )
     def failure_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if not to:
-            return dg.SensorResult(skip_reason=_OFF)
+            return dg.SensorResult(skip_reason=settings.worded(_OFF))
 
         def news(place: int | None) -> tuple[Alert | None, int]:
             if place is None:
@@ -74,13 +74,13 @@ def _staleness_sensor(community: Community, to: Mapping[str, Outlet]) -> dg.Sens
 
     @dg.sensor(
         name=community.named("staleness_alerts"),
-        description=_description(what, to),
+        description=_description(what, to, settings),
         default_status=_status(to),
         minimum_interval_seconds=_OVERDUE_SECONDS,
     )
     def staleness_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         if not to:
-            return dg.SensorResult(skip_reason=_OFF)
+            return dg.SensorResult(skip_reason=settings.worded(_OFF))
         now = datetime.now(UTC)
         with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
             known = community_findings.state(tx)
@@ -107,6 +107,7 @@ def _configuration_sensor(community: Community, loaded: Loaded, to: Mapping[str,
             "Says whether contract and settings were changed since Dagster loaded them, and are valid. Sends an alert "
             "once per change.",
             to,
+            community.settings,
         ),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=_CONFIGURATION_SECONDS,
@@ -116,7 +117,7 @@ def _configuration_sensor(community: Community, loaded: Loaded, to: Mapping[str,
         if finding is None and not context.cursor:
             return dg.SkipReason("What Dagster loaded is what the files say.")
         if not to:
-            return dg.SkipReason(visible(finding.text) if finding else _OFF)
+            return dg.SkipReason(visible(finding.text) if finding else community.settings.worded(_OFF))
 
         def news(sent: str | None) -> tuple[Alert | None, str | None]:
             if finding is None:
@@ -200,12 +201,12 @@ def _complete(settings: Settings, streams: list[str]) -> str:
         with open_warehouse(settings) as warehouse, warehouse.reading() as tx:
             found = last_complete(tx)
     except WarehouseError as error:
-        return f"When everything was last complete is unknown: {error}"
+        return settings.worded(f"When everything was last complete is unknown: {error}")
     return community_findings.last_complete_in_words(streams, found, datetime.now(UTC))
 
 
-def _description(what: str, to: Mapping[str, Outlet]) -> str:
-    return f"{what} By {' and '.join(to)}." if to else f"{what} **{_OFF}**"
+def _description(what: str, to: Mapping[str, Outlet], settings: Settings) -> str:
+    return f"{what} By {' and '.join(to)}." if to else f"{what} **{settings.worded(_OFF)}**"
 
 
 def _status(to: Mapping[str, Outlet]) -> dg.DefaultSensorStatus:

@@ -132,7 +132,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         window = window_of_run(context) if has_days else None
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         began = datetime.now(UTC)
-        with expected_errors_as_failures():
+        with expected_errors_as_failures(settings):
             pipeline = communities.of(settings.community).pipeline()
             run = run_sync(
                 pipeline,
@@ -167,7 +167,7 @@ def _shown(
         for mart in marts_built(settings, warehouse):
             context.log_event(mart)
     if result.verdict == "failed":
-        raise stream_failure(result, shown)
+        raise stream_failure(result, shown, settings)
     context.log_event(source_read(settings, result))
     if stream == WRITER:
         with warehouse.reading() as tx:

@@ -54,14 +54,14 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
         specs=[dg.AssetCheckSpec(code, asset=key, description=text) for code, text in about.items()],
     )
     def sync_checks(communities: dg.ResourceParam[Communities]) -> Iterator[dg.AssetCheckResult]:
-        with expected_errors_as_failures(), communities.of(settings.community).warehouse.reading() as tx:
+        with expected_errors_as_failures(settings), communities.of(settings.community).warehouse.reading() as tx:
             now = datetime.now(UTC)
             found = stream_findings(tx, contract, stream, expectations_of(settings), now)
             late = not_fresh(stream, last_loaded(tx).get(stream), nights_of(settings), now)
-        yield from (_result(code, [*found, *([late] if late else [])]) for code in about)
+        yield from (_result(settings, code, [*found, *([late] if late else [])]) for code in about)
         # Dagster calls a run a success whatever its checks say: an error must turn it red.
         if errors := [finding for finding in found if finding.severity == "error"]:
-            raise checks_failed(errors)
+            raise checks_failed(errors, settings)
 
     return sync_checks
 
@@ -77,13 +77,13 @@ def _reference_check(community: Community, stream: str) -> dg.AssetChecksDefinit
         additional_deps=[asset_key(settings, name) for name in named],
     )
     def referential_integrity(communities: dg.ResourceParam[Communities]) -> dg.AssetCheckResult:
-        with expected_errors_as_failures(), communities.of(settings.community).warehouse.reading() as tx:
-            return _result(REFERENCES, reference_findings(tx, contract, stream))
+        with expected_errors_as_failures(settings), communities.of(settings.community).warehouse.reading() as tx:
+            return _result(settings, REFERENCES, reference_findings(tx, contract, stream))
 
     return referential_integrity
 
 
-def _result(code: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
+def _result(settings: Settings, code: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
     finding = next((finding for finding in findings if finding.code == code), None)
     if finding is None:
         return dg.AssetCheckResult(passed=True, check_name=code)
@@ -92,6 +92,6 @@ def _result(code: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
         passed=finding.severity == "note",
         check_name=code,
         severity=dg.AssetCheckSeverity.ERROR if finding.severity == "error" else dg.AssetCheckSeverity.WARN,
-        description=visible(finding.text),
+        description=settings.worded(visible(finding.text)),
         metadata={**finding.numbers, **which},
     )

@@ -28,7 +28,8 @@ def community_defs(community: Community, loaded: Loaded | None, common: dict[str
         common: the resources and the executor, as arguments of ``dg.Definitions``.
     """
     if community.settings.simulated:
-        logger(__name__).warning(f"{SIMULATED} Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
+        to_set = community.settings.worded("Set IDEAS_CLIENT_ID and IDEAS_CLIENT_SECRET for a real one.")
+        logger(__name__).warning(f"{SIMULATED} {to_set}")
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
         *sources(community),
         *community_assets(community),

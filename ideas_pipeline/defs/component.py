@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
@@ -12,11 +14,15 @@ from ideas_pipeline.defs.community import community_defs
 from ideas_pipeline.defs.configuration import Community, community_of
 from ideas_pipeline.defs.resources import resources
 from ideas_pipeline.errors import SettingsError
-from ideas_pipeline.settings import Settings, contradictions
+from ideas_pipeline.settings import Settings, contradictions, invalid_values
 
 # Every community of the project, for the one resource that they share: Dagster allows one of each name.
 _COMMUNITIES: list[Community] = []
 _OPENED = resources(_COMMUNITIES)
+
+
+# A value that is a variable of the environment: {{ env.ACME_CLIENT_SECRET }}.
+_VARIABLE = re.compile(r"\s*\{\{\s*env\.(\w+)\s*\}\}\s*")
 
 
 class IdeasCommunity(dg.Component):
@@ -44,13 +50,14 @@ class IdeasCommunity(dg.Component):
             attributes.model_dump(exclude_unset=True) if attributes else {}
         )
         name = given.get("community", Settings.model_fields["community"].default)
+        file = _file(context)
         try:  # two communities in one state folder would overwrite each other's tokens
             settings = Settings.model_validate({"state_dir": f".ideas/{name}", **given})
         except ValidationError as error:
-            wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
-            known = Settings.model_fields
-            raise SettingsError(*(f"{name} must be {known[name].description}." for name in wrong)) from None
-        if problems := list(contradictions(settings, str)):
+            wrong = {key: rest for key, _, rest in invalid_values(error)}
+            raise SettingsError(*(f"{key} of {name} in {file} {rest}." for key, rest in wrong.items())) from None
+        settings = settings.read_from(file, _variables(attributes))
+        if problems := list(contradictions(settings, settings.named)):
             raise SettingsError(*problems)
         return cls(settings)
 
@@ -59,3 +66,16 @@ class IdeasCommunity(dg.Component):
         _COMMUNITIES.append(community)
         own = community_defs(community, None, {"resources": _OPENED, "executor": dg.in_process_executor})
         return dg.Definitions.merge(own, dg.Definitions(resources=_OPENED))
+
+
+def _file(context: dg.ComponentLoadContext) -> Path:
+    """The component's file, relative to the working folder if it is in there."""
+    file = context.path / "defs.yaml" if context.path.is_dir() else context.path
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
+def _variables(attributes: BaseModel | None) -> dict[str, str]:
+    """The attributes that are variables of the environment, each with the variable's name."""
+    written = attributes.model_dump(exclude_unset=True) if attributes else {}
+    found = {name: _VARIABLE.fullmatch(value) for name, value in written.items() if isinstance(value, str)}
+    return {name: match[1] for name, match in found.items() if match}

@@ -117,7 +117,7 @@ def load() -> tuple[list[Community], dict[str, str]]:
             if settings.contract not in contracts:
                 contracts[settings.contract] = load_fitting_contract(settings.contract)
         except ContractError as error:
-            errors[name] = error
+            errors[name] = SettingsError(settings.worded(str(error))) if settings.file else error
             continue
         contract = contracts[settings.contract]
         alike = shared.setdefault(_contract_text(contract), {})
@@ -131,8 +131,12 @@ def load() -> tuple[list[Community], dict[str, str]]:
 
 
 def community_of(settings: Settings) -> Community:
-    """The community of settings that come from elsewhere. Raises ContractError."""
-    return _community(settings, load_fitting_contract(settings.contract), is_alone=False, shared={})
+    """The community of settings that come from elsewhere. Raises SettingsError if its contract is not valid."""
+    try:
+        contract = load_fitting_contract(settings.contract)
+    except ContractError as error:
+        raise SettingsError(settings.worded(str(error))) from None
+    return _community(settings, contract, is_alone=False, shared={})
 
 
 def as_text(communities: Sequence[Community]) -> str:
@@ -211,7 +215,7 @@ class Loaded:
                 CODE,
                 None,
                 "error",
-                f"The configuration was changed since Dagster loaded it, and is not valid: {error}",
+                settings.worded(f"The configuration was changed since Dagster loaded it, and is not valid: {error}"),
                 f"{means} After a restart, Dagster could not load it, and no night would run.",
                 "Correct it; `ideas-pipeline contract validate` checks it.",
             )

@@ -10,6 +10,7 @@ import dagster as dg
 
 from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError, is_retryable
 from ideas_pipeline.library_errors import as_warehouse_errors
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.visible import visible
@@ -18,7 +19,7 @@ from ideas_pipeline.visible import visible
 FINDINGS = "findings"
 
 
-def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
+def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue], settings: Settings) -> dg.Failure:
     """The failure of a stream's sync. ``metadata``: the counts of what it read and loaded before."""
     what = str(result.error)
     if result.error is None:
@@ -27,12 +28,13 @@ def stream_failure(result: StreamResult, metadata: dict[str, dg.MetadataValue]) 
             f"{str(result.reason).rstrip('.')}. What came is loaded, the rest is as old as before. "
             "Sync again; if it stays, run `ideas-pipeline check`."
         )
-    return _failure(what, metadata, allow_retries=bool(result.retryable))
+    return _failure(settings.worded(what), metadata, allow_retries=bool(result.retryable))
 
 
-def checks_failed(errors: Sequence[Finding]) -> dg.Failure:
+def checks_failed(errors: Sequence[Finding], settings: Settings) -> dg.Failure:
     """The failure of a step whose checks found errors. The step is not retried: it would find the same again."""
-    return dg.Failure("\n".join(visible(e.text) for e in errors), {FINDINGS: len(errors)}, allow_retries=False)
+    what = "\n".join(settings.worded(visible(e.text)) for e in errors)
+    return dg.Failure(what, {FINDINGS: len(errors)}, allow_retries=False)
 
 
 def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue]) -> dg.Failure:
@@ -44,23 +46,26 @@ def days_not_marked(result: StreamResult, metadata: dict[str, dg.MetadataValue])
     return _failure(what, metadata, allow_retries=False)
 
 
-def report_not_written(path: Path, error: OSError) -> dg.Failure:
+def report_not_written(path: Path, error: OSError, settings: Settings) -> dg.Failure:
     """The failure to write the report's file: a full disk or a missing permission, which no sync can correct."""
-    return _failure(
+    what = (
         f"The report {path} cannot be written: {error.strerror}. Check the folder of IDEAS_STATE_DIR (its permissions, "
-        "the free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed.",
-        allow_retries=False,
+        "the free space), then materialize the report alone, or run `ideas-pipeline report`: no sync is needed."
     )
+    return _failure(settings.worded(what), allow_retries=False)
 
 
 @contextmanager
-def expected_errors_as_failures() -> Iterator[None]:
-    """Turn every expected error in the block into a dg.Failure with its sentence, without the traceback."""
+def expected_errors_as_failures(settings: Settings) -> Iterator[None]:
+    """Turn every expected error in the block into a dg.Failure with its sentence, without the traceback.
+
+    ``settings``: those of the community.
+    """
     try:
         with as_warehouse_errors():
             yield
     except (IdeasApiError, SettingsError, WarehouseError) as error:
-        raise _failure(str(error), allow_retries=is_retryable(error)) from None
+        raise _failure(settings.worded(str(error)), allow_retries=is_retryable(error)) from None
 
 
 def _failure(what: str, metadata: dict[str, dg.MetadataValue] | None = None, *, allow_retries: bool) -> dg.Failure:

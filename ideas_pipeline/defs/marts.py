@@ -44,7 +44,7 @@ def marts(community: Community) -> dg.AssetsDefinition:
     )
     def build(communities: dg.ResourceParam[Communities]) -> Iterator[dg.MaterializeResult[None]]:
         """Rebuild those of the analysts' tables whose sources have changed."""
-        with expected_errors_as_failures():
+        with expected_errors_as_failures(settings):
             built = marts_built(settings, communities.of(settings.community).warehouse)
         for mart in built:
             yield dg.MaterializeResult(asset_key=mart.asset_key, metadata=mart.metadata)
@@ -120,11 +120,11 @@ def report(community: Community) -> dg.AssetsDefinition:
         from ideas_pipeline.report.page import write_report  # slow to import: only a run of this step needs charts
 
         path = settings.report.absolute()
-        with expected_errors_as_failures():
+        with expected_errors_as_failures(settings):
             try:
                 size = write_report(communities.of(settings.community).warehouse, path)
             except OSError as error:
-                raise report_not_written(path, error) from None
+                raise report_not_written(path, error, settings) from None
         return dg.MaterializeResult(
             metadata={"report": dg.MetadataValue.path(str(path)), "size_bytes": dg.MetadataValue.int(size)}
         )

@@ -80,7 +80,7 @@ def due(
     if latest.end_time is None:
         return dg.SkipReason(f"The run {run.run_id} has not ended.")
     if reason := _why_not(instance, community, run):
-        return dg.SkipReason(visible(reason))
+        return dg.SkipReason(community.settings.worded(visible(reason)))
     if tick_after(community.settings, datetime.fromtimestamp(latest.end_time, UTC)) != tick:
         return dg.SkipReason(f"The run {run.run_id} did not fail in the hour before this tick.")
     if now - tick > _GRACE:

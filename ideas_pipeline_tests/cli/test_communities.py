@@ -207,6 +207,25 @@ def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
     assert "acme: Nothing was synced yet. Run: ideas-pipeline sync --community acme\n" in shown
 
 
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (["contract", "validate"], "Correct contract of acme in ideas_pipeline.yaml"),
+        (["erase", "--email", "no@example.com", "--yes"], "only if pii_email of acme in ideas_pipeline.yaml is keep"),
+        (["replay"], "unless archive_days of acme in ideas_pipeline.yaml is 0"),
+    ],
+)
+def test_a_message_names_the_setting_as_the_file_does(command: list[str], place: str, tmp_path: Path) -> None:
+    contract = ", contract: none.yaml" if command[0] == "contract" else ""
+    account = f"client_id: x, client_secret: {{env: ACME_SECRET}}, api_region: EU{contract}"
+    (tmp_path / "ideas_pipeline.yaml").write_text(f"communities: {{acme: {{{account}}}, globex: {{}}}}")
+
+    done = ideas_pipeline(*command, "--community", "acme", folder=tmp_path, ACME_SECRET="canary")
+
+    assert place in done.stderr
+    assert "IDEAS_" not in done.stderr
+
+
 @pytest.mark.parametrize("command", ["status", "report"])
 def test_the_settings_are_read_once_however_many_communities_fail(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -69,18 +69,27 @@ def test_two_communities_of_a_project_share_the_resource_and_one_runs(
     ("attributes", "sentence"),
     [
         ({"shedule_hour": 3}, "shedule_hour"),
-        ({"client_id": None}, "client_id is not set, but its counterpart is"),
-        ({"timezone": "canary"}, "timezone must be the name of a time zone"),
+        ({"client_id": None}, "client_id of acme in defs/acme/defs.yaml is not set, but its counterpart is"),
+        ({"timezone": "canary-1"}, "timezone of acme in defs/acme/defs.yaml must be the name of a time zone"),
+        (
+            {"verify_days": 0},
+            "verify_days of acme in defs/acme/defs.yaml must be a whole number of days greater than 0, not 0",
+        ),
+        ({"api_base_url": None}, "api_region of acme in defs/acme/defs.yaml is not set. Set it to the region"),
+        ({"api_base_url": None, "api_region": "EX"}, "api_region of acme in defs/acme/defs.yaml must be a region of"),
+        ({"contract": "none.yaml"}, "Correct contract of acme in defs/acme/defs.yaml"),
+        ({"token_store": "warehouse", "token_key": None}, "token_key of acme in defs/acme/defs.yaml, which encrypts"),
     ],
 )
 def test_a_wrong_attribute_is_named_and_no_value_is(
     project: DefsFolderSandbox, acme: dict[str, Any], attributes: dict[str, Any], sentence: str
 ) -> None:
-    with pytest.raises(Exception, match="Error while loading component acme") as caught:
+    with pytest.raises(Exception, match=r"Error while (loading component|building definitions for) acme") as caught:
         written(project, {**acme, **attributes})
 
     text = "".join(messages(caught.value))
-    assert sentence in text
+    assert sentence in text.replace(str(project.defs_folder_path.parent) + "/", "")
+    assert "IDEAS_" not in text
     assert "canary" not in text
     assert acme["api_base_url"] not in text
 
@@ -102,6 +111,24 @@ def test_a_community_without_a_name_keeps_its_state_under_the_default_one(
         assert isinstance(component, IdeasCommunity)
         assert component.settings.community == "community"
         assert component.settings.state_dir == Path(".ideas/community")
+
+
+def test_a_community_without_an_api_client_is_simulated_under_its_own_name(
+    project: DefsFolderSandbox, unconfigured: Path
+) -> None:
+    defs = written(project, {"community": "acme"}, {"community": "globex"})
+
+    assert {key.path[0] for key in defs.resolve_asset_graph().get_all_asset_keys()} == {"acme", "globex"}
+
+
+def test_the_ui_shows_the_variables_that_the_attributes_name(project: DefsFolderSandbox, acme: dict[str, Any]) -> None:
+    contents = {"type": TYPE, "attributes": acme}
+    path = project.scaffold_component(IdeasCommunity, defs_path="acme", defs_yaml_contents=contents)
+
+    with project.load_component_and_build_defs(path) as (component, _):
+        assert isinstance(component, IdeasCommunity)
+        assert component.settings.variable_of("client_secret") == "ACME_SECRET"
+        assert component.settings.variable_of("api_base_url") is None
 
 
 def test_the_attributes_are_the_settings() -> None:

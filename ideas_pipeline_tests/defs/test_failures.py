@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -17,11 +19,13 @@ from ideas_pipeline.errors import (
     WarehouseMisconfigured,
     is_retryable,
 )
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.warehouse.batch import Counts
 
+SETTINGS = Settings()
 OF_NO_USE = [AuthenticationError, AccessDenied, ContractError, RequestRefused]
 OF_USE = [Unavailable, RateLimited]
 
@@ -30,7 +34,7 @@ OF_USE = [Unavailable, RateLimited]
 def test_a_stream_is_tried_again_only_if_that_can_help(kind: type[IdeasApiError]) -> None:
     error = kind("it failed")
     result = StreamResult("ideas", "failed", error.reason, retryable=is_retryable(error), error=error)
-    failure = stream_failure(result, {})
+    failure = stream_failure(result, {}, SETTINGS)
 
     assert failure.description == "it failed."
     assert failure.allow_retries is (kind in OF_USE)
@@ -38,7 +42,7 @@ def test_a_stream_is_tried_again_only_if_that_can_help(kind: type[IdeasApiError]
 
 def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> None:
     result = StreamResult("ideas", "failed", "the API says 9 records, 8 came", True, Counts(scopes=3))
-    failure = stream_failure(result, {})
+    failure = stream_failure(result, {}, SETTINGS)
 
     assert failure.description.startswith("ideas: none of its 3 scopes is complete: the API says 9 records, 8 came.")
     assert "`ideas-pipeline check`" in failure.description
@@ -49,7 +53,7 @@ def test_a_stream_whose_lists_are_all_refused_is_not_tried_again() -> None:
     refused, busy = AccessDenied("this account may not read it", status=403), Unavailable("no answer", status=503)
 
     result = StreamResult("ideas", "failed", "refused", False, Counts(scopes=3))
-    assert not stream_failure(result, {}).allow_retries
+    assert not stream_failure(result, {}, SETTINGS).allow_retries
     assert [failed_reading(error).retryable for error in (refused, busy)] == [False, True]
 
 
@@ -63,7 +67,7 @@ def failed_reading(error: IdeasApiError) -> SweptScope:
 def test_findings_fail_their_run_in_their_own_words() -> None:
     errors = [Finding(code, "ideas", "error", f"{code} failed.", "It matters.", "Do it.") for code in ("one", "two")]
 
-    failure = checks_failed(errors)
+    failure = checks_failed(errors, SETTINGS)
 
     assert failure.description == "one failed. It matters. Do it.\ntwo failed. It matters. Do it."
     assert failure.allow_retries is False  # the step itself would only find the same again
@@ -79,7 +83,7 @@ def test_findings_fail_their_run_in_their_own_words() -> None:
     ],
 )
 def test_an_expected_error_becomes_its_sentence_without_the_traceback(error: Exception, retries: bool) -> None:
-    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures():
+    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(SETTINGS):
         raise error
 
     assert caught.value.description == str(error)
@@ -87,6 +91,19 @@ def test_an_expected_error_becomes_its_sentence_without_the_traceback(error: Exc
     assert caught.value.__suppress_context__
 
 
+def test_a_failure_names_the_settings_as_their_file_does() -> None:
+    of_acme = Settings(community="acme").read_from(Path("communities.yaml"), {})
+    why = "Set IDEAS_API_REGION or IDEAS_API_BASE_URL. IDEAS_COMMUNITY and IDEAS_CONFIG stay, IDEAS_PII_… does not"
+
+    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(of_acme):
+        raise Unavailable(why)
+
+    assert caught.value.description == (
+        "Set api_region of acme in communities.yaml or api_base_url. IDEAS_COMMUNITY and IDEAS_CONFIG stay, pii_… does"
+        " not."
+    )
+
+
 def test_an_unexpected_error_is_left_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), expected_errors_as_failures():
+    with pytest.raises(ZeroDivisionError), expected_errors_as_failures(SETTINGS):
         raise ZeroDivisionError

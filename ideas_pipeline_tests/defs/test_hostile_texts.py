@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
 from ideas_pipeline.defs.metadata import LoggedProgress, as_table
 from ideas_pipeline.errors import Unavailable
+from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.visible import visible
 from ideas_pipeline_tests.test_visible import ANY_TEXT, is_plain
@@ -54,10 +55,10 @@ def test_progress_in_the_log_of_a_run_is_a_line(text):
 
 @given(ANY_TEXT)
 def test_the_description_of_a_failure_is_a_line(text):
-    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures():
+    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(Settings()):
         raise Unavailable(text)
     assert is_plain(str(caught.value.description))
     failed = checks_failed(
-        [Finding("completeness", "ideas", "error", text), Finding("rejects", "ideas", "error", text)]
+        [Finding("completeness", "ideas", "error", text), Finding("rejects", "ideas", "error", text)], Settings()
     )
     assert str(failed.description).count("\n") == 1
