@@ -173,3 +173,13 @@ def id_text(value: Json) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value)
+
+
+def is_bare_id(value: Json) -> bool:
+    """Whether a value at the place of an object is the object's id: a number, or a text with a digit and no space.
+
+    A text without a digit can be a person's name, and 0 and false stand for no object.
+    """
+    if isinstance(value, str):
+        return len(value.split()) == 1 and any(map(str.isdigit, value)) and "@" not in value
+    return type(value) is int and value > 0

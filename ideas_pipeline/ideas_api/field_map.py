@@ -17,11 +17,13 @@ from ideas_pipeline.ideas_api.composite_ids import (
     anonymous_id,
     composite_id,
     id_text,
+    is_bare_id,
     parent_key,
     path_values,
     set_composite_ids,
     state_of,
 )
+from ideas_pipeline.ideas_api.envelopes import unwrapped
 from ideas_pipeline.text import Repeated, clean_text, decode_entities
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
@@ -92,21 +94,18 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
 
     Args:
         body: the response's JSON.
-        paths: where the records are: a list, a map of objects, or one object. Null and empty values have no records.
+        paths: where the records are: a list, perhaps in an envelope, a map of objects, or one object. Null and empty
+            values have no records.
 
     Raises:
         UnexpectedResponse: no path is present, or the value there is of another kind.
     """
     found = present(body, paths)
-    if found is MISSING or not (found is None or isinstance(found, list | dict)):
-        where = " or ".join(paths)
-        what = (
-            f"there is nothing at {where} in {_shape(body)}" if found is MISSING else f"at {where} is {_shape(found)}"
-        )
-        raise UnexpectedResponse(
-            f"the response has no list of records where the contract expects it: {what}",
-            hint="Set the stream's records to the path of the list.",
-        )
+    if found is MISSING:
+        raise no_list(paths, body, "there is nothing at {} in")
+    if not (found is None or isinstance(found, list | dict)):
+        raise no_list(paths, found)
+    found = unwrapped(found)
     if not found:
         return []
     if isinstance(found, list):
@@ -114,6 +113,15 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
     if all(isinstance(record, dict) for record in found.values()):
         return list(found.items())
     return [(None, found)]
+
+
+def no_list(paths: Paths, found: Json, what: str = "at {} is") -> UnexpectedResponse:
+    """The error for a response without a list at ``paths``, where ``found`` is."""
+    return UnexpectedResponse(
+        "the response has no list of records where the contract expects it: "
+        f"{what.format(' or '.join(paths))} {_shape(found)}",
+        hint="Set the stream's records to the path of the list.",
+    )
 
 
 def field_map(contract: Contract, stream: str) -> Mapper:
@@ -214,6 +222,7 @@ def _embedded_map(contract: Contract, spec: Embedded) -> Callable[[Json, Json], 
 
     def rows_of(stated: Json, parent: Json) -> Json:
         pairs: list[tuple[str | None, Json]]
+        stated = unwrapped(stated)
         if stated is None or stated in nones.get(type(stated), ()):
             pairs = []
         elif isinstance(stated, list):
@@ -279,6 +288,8 @@ def _columns_map(
                 for step in below:
                     if found.__class__ is dict and found:
                         found = found.get(step, MISSING)
+                    elif step == "id" and is_bare_id(found):
+                        break  # "author": 7 is "author": {"id": 7}
                     elif found is not MISSING and found.__class__ is not Repeated:
                         found = None  # "author": null and "author": [] mean no author
                 if found is MISSING:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
+from ideas_pipeline.ideas_api.envelopes import unwrapped
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Record, present
 
 Unnest = Callable[[Json, Record, str, Container[str]], list[Record]]
@@ -24,7 +25,7 @@ def nested_items(record: Json, paths: Paths, id_paths: Paths) -> list[tuple[str,
     """
     found = []
     for path in paths:
-        items = present(record, (path,))
+        items = unwrapped(present(record, (path,)))
         if isinstance(items, dict) and items and all(isinstance(item, dict) for item in items.values()):
             items = list(items.values())
         if isinstance(items, list) and all(

@@ -12,7 +12,17 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import NOT_FOUND, NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.error_bodies import says_error, stated_error
-from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Outline, Record, field_map, outline, present, records_in
+from ideas_pipeline.ideas_api.field_map import (
+    MISSING,
+    Mapper,
+    Outline,
+    Record,
+    field_map,
+    no_list,
+    outline,
+    present,
+    records_in,
+)
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
@@ -136,6 +146,9 @@ class PageReader:
                 f"the page has {len(found):,} records, and {most:,} are the most",
                 hint="Lower the page size in the stream's paging, or raise limits.page_records in the contract.",
             )
+        lone = present(response.body, spec.records) if [key for key, _ in found] == [None] else None
+        if spec.reads == "list" and _is_no_record(spec, lone):
+            raise no_list(spec.records, lone)
         if spec.reads == "one" and len(found) > 1:
             raise UnexpectedResponse(
                 f"the response has {len(found)} records instead of one", hint="Check reads and records in the contract."
@@ -173,3 +186,12 @@ def says_none(spec: Stream, response: Response) -> bool:
         return True
     left_out = present(response.body, spec.records) is MISSING
     return left_out and pagination.total_of(spec.paging.total, response.body, response.headers) == 0
+
+
+def _is_no_record(spec: Stream, value: Json) -> bool:
+    """Whether a value is a map without anything that could identify a record, but with lists or maps in it."""
+    names = [name for name in ("id", *spec.key) if name in spec.fields]
+    paths = tuple(path for name in names for path in spec.fields[name].paths)
+    if not isinstance(value, dict) or any(path.startswith("@") for path in paths):
+        return False
+    return present(value, paths) is MISSING and any(isinstance(below, dict | list) for below in value.values())

@@ -34,6 +34,10 @@ def overridden(tmp_path: Path, text: str) -> Any:
         ({"data": None, "ideas": [{"id": 1}]}, [(None, {"id": 1})]),
         ({"data": {"12": {"id": 12}, "15": {"id": 15}}}, [("12", {"id": 12}), ("15", {"id": 15})]),
         ({"data": {"id": 1, "title": "t"}}, [(None, {"id": 1, "title": "t"})]),
+        ({"data": {"items": [{"id": 1}], "page": 1}}, [(None, {"id": 1})]),
+        ({"data": {"edges": [{"node": {"id": 1}}], "pageInfo": {}}}, [(None, {"id": 1})]),
+        ({"data": {"id": 1, "items": [{"id": 2}]}}, [(None, {"id": 1, "items": [{"id": 2}]})]),
+        ({"data": {"items": [], "total": 0}}, []),
         ({"data": [3, "x"]}, [(None, 3), (None, "x")]),
         ({"data": []}, []),
         ({"data": {}}, []),
@@ -86,6 +90,23 @@ def test_zero_false_and_empty_are_not_the_same():
 def test_an_empty_list_in_place_of_an_object_means_none():
     record = mapped("ideas", {"id": 1, "author": [], "stage": []})
     assert (record.columns["author_id"], record.columns["stage_id"], record.extra) == (None, None, {})
+
+
+@pytest.mark.parametrize(
+    ("author", "author_id"),
+    [
+        (7, 7),
+        ("u7", "u7"),
+        ("7", "7"),
+        ("Ann", None),
+        ("Ann 2", None),
+        ("ann2@example.com", None),
+        (0, None),
+        (True, None),
+    ],
+)
+def test_a_bare_id_can_stand_for_an_object_but_no_name_for_an_id(author: Any, author_id: Any) -> None:
+    assert mapped("ideas", {"id": 1, "author": author}).columns["author_id"] == author_id
 
 
 def test_every_record_gets_its_scope_and_an_id_that_is_text():
@@ -187,6 +208,11 @@ def test_deeply_nested_json_is_cut():
         ({"3": {"label": "Colour?", "answer": ["red"]}}, [("3", ["red"])]),
         ({"colour": "red", "size": 5}, [("colour", "red"), ("size", 5)]),
         ({"question_id": 3, "value": "yes"}, [(3, "yes")]),
+        ({"data": [{"question_id": 3, "value": "yes"}], "total": 1}, [(3, "yes")]),
+        ({"nodes": [{"question_id": 3, "value": "yes"}]}, [(3, "yes")]),
+        ({"edges": [{"node": {"question_id": 3, "value": "yes"}}], "pageInfo": {"hasNextPage": False}}, [(3, "yes")]),
+        ({"items": [], "totalCount": 0}, []),
+        ({"items": ["a", "b"], "colour": "red"}, [("items", ["a", "b"]), ("colour", "red")]),
         ([None], []),
         ([], []),
         ({}, []),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.ideas_api.responses import Response
@@ -82,3 +83,8 @@ def test_a_record_that_came_before_is_not_mapped_again(seen: set[str], columns: 
     (found,) = page(CONTRACTS[0], "comments", {"data": [record]}, seen).records
 
     assert (found.columns["id"], len(found.columns), bool(found.extra)) == ("12", columns, not seen)
+
+
+def test_a_map_that_no_id_identifies_is_no_record() -> None:
+    with pytest.raises(UnexpectedResponse, match="at data or comments or items is a map of list, theme"):
+        page(CONTRACTS[0], "comments", {"data": {"list": {"1": {"id": 1}}, "theme": "dark"}}, set())
