@@ -54,7 +54,8 @@ class Embedded(Model):
     """A list or keyed map inside a record that becomes rows of a table of its own.
 
     ``parent_key``: the column of this table that gets the record's id.
-    ``paths``: a record without any of them keeps its rows; an empty list means that there are none.
+    ``paths``: an empty list means that there are no rows. A record without any of them keeps its rows, unless the API
+    leaves out empty lists: then no record of a run has an empty one, and some have items.
     ``volatile``: as in a stream.
     """
 

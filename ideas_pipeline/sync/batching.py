@@ -75,6 +75,7 @@ class About:
         mass_absence_percent: if more embedded rows than this share are absent at once, they are held.
         window: take only records whose cursor lies in [start, end); timezone-aware.
         vanished: by table, the columns that the API no longer sends.
+        left_out: the embedded tables whose lists the API leaves out of a record if they are empty.
         settled: the ids of rows that may move to another home; None if all may.
     """
 
@@ -85,6 +86,7 @@ class About:
     mass_absence_percent: float = 100
     window: tuple[datetime, datetime] | None = None
     vanished: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
     settled: frozenset[str] | None = None
 
 
@@ -111,17 +113,18 @@ def batch(about: About, rows: Rows) -> Batch:
     rejects = [_reject(about, stream, rows, r) for r in main.rejects if r.column is None or r.id in loaded]
     # Of a record that came twice (an idea seen in two challenges) the last one is loaded, with its embedded rows.
     last = {str(r.columns.get("id")): n for n, r in enumerate(rows.records) if n not in lost}
-    parents = [(rows.records[n], rows.scopes[n]) for id_, n in last.items() if id_ in loaded]
+    parents = [(rows.records[n], rows.scopes[n], n) for id_, n in last.items() if id_ in loaded]
     for table, embedded in spec.embedded.items():
         items = Rows()
         owners: list[str] = []
         stating: dict[str, None] = {}
-        for record, scope in parents:
-            if table in record.embedded:
+        for record, scope, position in parents:
+            came = position >= len(rows.earlier)  # a row of the warehouse has no lists
+            if table in record.embedded or (came and table in about.left_out):
                 owner = str(record.columns["id"])
                 stating[owner] = None
-                items.add(record.embedded[table], scope)
-                owners += [owner] * len(record.embedded[table])
+                items.add(record.embedded.get(table, []), scope)
+                owners += [owner] * len(record.embedded.get(table, ()))
         if not stating:
             continue
         result = _typed(about, table, embedded.fields, items, embedded.volatile)

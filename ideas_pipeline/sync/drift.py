@@ -3,6 +3,9 @@
 If a record lacks a field, either it has no value, or the API no longer sends the field. One record cannot tell which,
 but a run can: if all of its records so far lack a field that nearly all had before, the field has vanished. Its value
 is then unknown, and the rows keep the value that they have. Otherwise the value is null.
+
+A list inside a record that is left out tells as little, unless the API leaves out empty lists: then some of the run's
+records have the list, some lack it, and none has it without items.
 """
 
 from __future__ import annotations
@@ -72,11 +75,14 @@ class Drift:
         known = [f for f in known if not f.is_mapped or f.field in self._mapped[f.table]]
         self._known = {table: {f.field: f for f in known if f.table == table} for table in self._tables}
         self._seen = {table: _Seen() for table in self._tables}
+        self._empty: set[str] = set()
 
     def observe(self, records: Sequence[Record]) -> None:
         """Count the fields of the stream's records."""
         for table in self._tables:
             rows = self._rows(records, table)
+            if any(record.embedded.get(table) == [] for record in records):
+                self._empty.add(table)
             if table in ABOUT_A_PERSON:
                 rows = _not_erased(rows, table)
             _count(rows, self._mapped[table], self._known[table], self._seen[table])
@@ -84,6 +90,10 @@ class Drift:
     def vanished(self) -> dict[str, frozenset[str]]:
         """The columns that vanished, by table: no record of this run has them, and that is hardly chance."""
         return {table: frozenset(self._vanished(table)) for table in self._tables}
+
+    def leaves_out(self) -> frozenset[str]:
+        """The embedded tables whose lists the API leaves out of a record if they are empty."""
+        return frozenset(table for table in self._tables[1:] if self._seen[table].records and table not in self._empty)
 
     def note(self, run_id: str, at: datetime) -> None:
         """Note what is new, at the end of the stream; without news, write nothing. Raises WarehouseError."""

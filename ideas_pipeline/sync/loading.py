@@ -104,7 +104,7 @@ def load_rows(
 
     Args:
         warehouse: where they go.
-        about: what they are loaded for; the vanished columns are taken from the tally.
+        about: what they are loaded for; the vanished columns and lists are taken from the tally.
         rows: the records.
         tally: what the stream has read and written so far; the batch is added to it.
         finished: called once, when all records are typed: the scopes whose last records are among them.
@@ -117,9 +117,8 @@ def load_rows(
         rows = Rows.of(homes.once(zip(rows.records, rows.scopes, strict=True)))
         about = replace(about, settled=frozenset(homes.settled) if homes.column else None)
     tally.drift.observe(rows.records)
-    made = batch(
-        replace(about, vanished=tally.drift.vanished()), with_earlier(warehouse, about.stream, about.run_id, rows)
-    )
+    about = replace(about, vanished=tally.drift.vanished(), left_out=tally.drift.leaves_out())
+    made = batch(about, with_earlier(warehouse, about.stream, about.run_id, rows))
     if homes:
         made = replace(made, named=homes.named_in(rows.records))
     tally.untyped |= untyped(about.stream, made.rejects)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def run(
         rows.add([record_of(record, None, index, "c1") for index, record in enumerate(records)], "c1")
         drift.observe(rows.records)
         about = About(contract, stream, f"night-{on}", night(on), window=window, vanished=drift.vanished())
-        made = batch(about, rows)
+        made = batch(replace(about, left_out=drift.leaves_out()), rows)
         counts.append(load_batch(warehouse, made).counts.get("c1", Counts()))
     drift.note(f"night-{on}", night(on))
     return counts
@@ -306,3 +307,28 @@ def test_names_without_end_fill_no_table_and_leave_the_known_ones_counted(wareho
     assert len(noted) <= 1000
     assert noted["_extra.more"].missing_since is None
     assert noted["title"].missing_since is None
+
+
+def with_labels(count: int, **names: str) -> list[dict[str, Any]]:
+    """Ideas, of which ``_3="ab"`` gives idea 3 the labels a and b. Other ideas lack the list."""
+    return [
+        idea | ({"labels": [{"id": name} for name in names[of]]} if (of := f"_{idea['id']}") in names else {})
+        for idea in without(ideas(count), "labels")
+    ]
+
+
+def labelled(warehouse: Warehouse) -> set[tuple[str, str]]:
+    return {(row["idea_id"], row["label_id"]) for row in held(warehouse, "idea_labels") if row["_deleted_at"] is None}
+
+
+def test_a_list_that_is_left_out_is_empty_if_no_record_has_an_empty_one(warehouse: Warehouse) -> None:
+    run(warehouse, 1, with_labels(4, _1="ab", _2="c"))
+    run(warehouse, 2, with_labels(4, _1="a"))
+    assert labelled(warehouse) == {("1", "a")}
+
+
+@pytest.mark.parametrize("others", [{}, {"_1": "ab", "_3": ""}], ids=["none has one", "one has an empty one"])
+def test_a_list_that_is_left_out_otherwise_tells_nothing(warehouse: Warehouse, others: dict[str, str]) -> None:
+    run(warehouse, 1, with_labels(4, _1="ab", _2="c"))
+    run(warehouse, 2, with_labels(4, **others))
+    assert labelled(warehouse) == {("1", "a"), ("1", "b"), ("2", "c")}
