@@ -102,7 +102,8 @@ class SweptScope:
         self._limit = sweeps
         self._most_pages = pages
         whole = known or frozenset
-        self._expected = Expected(cache(lambda: frozenset(whole())), declared if known else None, edited)
+        ids = cache(lambda: frozenset(whole()))
+        self._expected = Expected(ids, declared if known else None, edited, is_only_list=bool(known) and not scope)
         self._seen: dict[str, str] = {}
         self._states: dict[str, str] = {}
         self._nested: set[str] = set()

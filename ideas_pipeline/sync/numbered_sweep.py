@@ -164,7 +164,7 @@ class NumberedSweep(Sweep):
     def _note_contradictions(self, page: Page, ids: list[str], news: set[str], *, is_window: bool) -> None:
         if is_window and len(news) < len(ids) and self._step == self.held and not self.probed:
             self.moved.add(came_twice(ids, news))
-        self._stale = self._stale + 1 if is_window and ids and not news and not self.probed else 0
+        self._stale = self._stale + 1 if is_window and not news and not self.probed else 0
         if self._stale > STALE_PAGES:
             self.doubts.add("pages brought nothing new and did not end")
             self._ended = True
@@ -185,6 +185,17 @@ class NumberedSweep(Sweep):
         full = self.held if len(windows) > 1 else max(self.held, self._asked)
         return bool(windows) and len(windows[max(windows)]) >= full
 
+    def _may_count_a_page(self) -> bool:
+        """Whether the total may be the number of records on the page, as some APIs send it, and not of the list.
+
+        The parent declares more. Of a list without a parent, the warehouse has more, or nothing yet.
+        """
+        if self.pages > 1 or not 0 < self.held < self._asked:
+            return False
+        if self.expected.declared is not None:
+            return self.expected.declared > self.count
+        return self.expected.is_only_list and not (0 < len(self.expected.ids()) <= self.count)
+
     def _next_windows(self) -> list[Position]:
         total = self.total
         if total is not None and self._barren < BARREN_PAGES and not self._ended:
@@ -204,7 +215,7 @@ class NumberedSweep(Sweep):
                 if refused or self._barren >= min(BARREN_PAGES, -(-(total - self.count) // self.held)):
                     self._ended = True
                     return []
-            elif not self._last_is_full() or (self.probed and not length):
+            elif not (self._last_is_full() or self._may_count_a_page()) or (self.probed and not length):
                 self._ended = True
                 return []
             else:

@@ -27,11 +27,13 @@ class Expected:
         ids: called when needed: the ids of its live rows in the warehouse.
         declared: the number of records that its parent declares; None if it declares none.
         edited: the column with the time of a record's last edit, if there is one.
+        is_only_list: whether it is the stream's only list, so that no parent declares its records.
     """
 
     ids: Callable[[], Collection[str]]
     declared: int | None = None
     edited: str | None = None
+    is_only_list: bool = False
 
     def unseen(self, seen: set[str]) -> int:
         """How many live rows of the warehouse were not seen."""
@@ -140,7 +142,7 @@ class Sweep:
                 return []
             self.probed = True
             return self._request([page.next])
-        self._stale = self._stale + 1 if ids and not news else 0
+        self._stale = self._stale + 1 if page.records and not news else 0
         self._barren = 0 if page.records else self._barren + 1
         if self._stale >= STALE_PAGES or self._barren >= BARREN_PAGES:
             self.doubts.add("pages brought nothing new and did not end")

@@ -123,6 +123,39 @@ def test_a_check_does_not_call_the_path_wrong_because_of_a_page_beyond_the_end(t
         assert not [sentence for sentence in step.differs if "page" in sentence]
 
 
+@pytest.mark.parametrize("paging", [{}, {"style": "offset"}], ids=["page", "offset"])
+def test_a_total_that_counts_the_records_of_the_page_ends_no_list(
+    paging: dict[str, Any], sqlite: Warehouse, tmp_path: Path
+) -> None:
+    held = list(range(1, 9))
+
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        page = people(*numbered({**query, "per_page": "3"}, held))
+        return Answer(body={"data": page, "total": len(page)})
+
+    own_size = {"total": {"body": "total"}, "size": 100} | paging
+    for _ in "first night", "second night":
+        assert synced(lists, sqlite, tmp_path, own_size).verdict == "complete"
+        assert live(sqlite) == set(held)
+        held.pop(1)
+
+
+@pytest.mark.parametrize("paging", [{}, {"style": "cursor", "cursor": "next"}], ids=["page", "cursor"])
+def test_pages_whose_records_have_no_id_do_not_go_on_for_ever(
+    paging: dict[str, Any], sqlite: Warehouse, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        asked.append(path)
+        return Answer(body={"data": [{"name": "a notice"}], "next": str(len(asked))})
+
+    result = synced(lists, sqlite, tmp_path, paging)
+
+    assert result.verdict != "complete"
+    assert len(asked) < 20
+
+
 def test_an_empty_page_in_the_middle_hides_nobody_after_it(warehouse: Warehouse, tmp_path: Path) -> None:
     hidden: set[int] = set()
 
