@@ -6,16 +6,27 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from ideas_pipeline.tables.community import METADATA
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _WAIT_SECONDS = 10
+
+# The columns of which PostgreSQL keeps statistics, with their types.
+_QUOTED_COLUMNS = """
+SELECT tablename, pg_stats.attname,
+    format_type(atttypid, atttypmod) || coalesce(' COLLATE ' || quote_ident(collname), '')
+FROM pg_stats
+JOIN pg_attribute ON attrelid = to_regclass(quote_ident(tablename)) AND pg_attribute.attname = pg_stats.attname
+LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+WHERE schemaname = current_schema()
+"""
 
 
 def compact(warehouse: Warehouse, tables: Collection[str]) -> str | None:
     """Rewrite the database's files without what ``tables`` held before, for all communities in the database.
 
-    SQLite: the whole file and its log. PostgreSQL: these tables and their statistics, each locked meanwhile; the
-    server's own log (WAL) and backups are the administrator's responsibility.
+    SQLite: the whole file and its log. PostgreSQL: these tables, each locked meanwhile, and the statistics of all
+    tables, which quote values; the server's own log (WAL) and backups are the administrator's responsibility.
 
     Returns:
         None, or a sentence that says why it could not be done and what to do. The rows themselves are blank anyway.
@@ -50,11 +61,29 @@ def _postgresql(engine: sa.Engine, tables: Collection[str]) -> str | None:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(f"SET lock_timeout = '{_WAIT_SECONDS}s'")
             for table in sorted(tables):
-                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {quote(table)}")
+                connection.exec_driver_sql(f"VACUUM (FULL) {quote(table)}")
+            _renew_statistics(connection)
             connection.invalidate()
     except sa.exc.DBAPIError as error:
         return _later(str(error.orig).splitlines()[0])
     return None
+
+
+def _renew_statistics(connection: sa.Connection) -> None:
+    """Replace PostgreSQL's statistics of the pipeline's tables: a table can have lost its person before the erasure.
+
+    ANALYZE keeps the statistics of a table that is empty now. ALTER COLUMN drops them, although the type stays.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    columns: dict[str, list[str]] = {}
+    for table, column, kind in connection.execute(sa.text(_QUOTED_COLUMNS)):
+        if table in METADATA.tables or table.startswith("mart_"):
+            columns.setdefault(table, []).append(f"ALTER COLUMN {quote(column)} TYPE {kind}")
+    for table, changes in sorted(columns.items()):
+        if connection.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {quote(table)})")):  # noqa: S608 - it is quoted
+            connection.exec_driver_sql(f"ANALYZE {quote(table)}")
+        else:
+            connection.exec_driver_sql(f"ALTER TABLE {quote(table)} {', '.join(changes)}")
 
 
 def _later(why: str) -> str:

@@ -98,6 +98,13 @@ def night(
         return sync_with(api, warehouse, run_id=run_id, privacy=privacy, archive=archive, **options)
 
 
+def analyze(warehouse: Warehouse) -> None:
+    """Make PostgreSQL take statistics, which quote values: otherwise autovacuum does so at a moment of its own."""
+    if warehouse.engine.dialect.name == "postgresql":
+        with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+
 def days_later(days: float) -> Callable[[], datetime]:
     """A clock for a run that takes place some days from now."""
     return lambda: datetime.now(UTC) + timedelta(days=days)

@@ -27,6 +27,7 @@ from ideas_pipeline_tests.end_to_end.erasing import (
     NEEDLES,
     PEOPLE_COLUMNS,
     PERSON,
+    analyze,
     backup,
     days_later,
     everything,
@@ -130,6 +131,7 @@ def test_whom_the_source_deleted_is_erased_and_readmitted_if_it_was_not_a_deleti
     contract = contract_with({})
     with simulated(contract) as running:
         night(running, warehouse, tmp_path)
+        analyze(warehouse)  # of rows that name the person, and do not when the person is erased
         with running.changing() as tables:
             account = tables["users"].pop(PERSON)
             member = next(r["author_id"] for r in tables["ideas"].values() if r["author_id"] in tables["users"])
