@@ -30,6 +30,8 @@ _GROWN = """
 # Seconds: how long a writer waits for another writer, and how long to wait for a connection.
 _WRITER_WAITS = 300
 _CONNECTING_WAITS = 10
+# The network finds out within two minutes that the machine of a PostgreSQL server is gone, and another has its address.
+_KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 # The advisory lock of a PostgreSQL database: shared by writers, exclusive for changes of tables. Earlier versions took
 # it for every transaction that writes. The number is arbitrary.
 _ADVISORY_LOCK = 4_922_716_035
@@ -143,7 +145,13 @@ def _postgresql(url: sa.URL, session: str | None) -> sa.Engine:
     named = url.query.get("application_name", "ideas_pipeline")
     name = {"application_name": f"{str(named)[:40]} {session}"} if session else {}
     # The encoding is set here, too: with one that Python does not know, no statement could be sent at all.
-    engine = _other(url, connect_timeout=_CONNECTING_WAITS, client_encoding="UTF8", **name)
+    engine = _other(url, connect_timeout=_CONNECTING_WAITS, client_encoding="UTF8", **name, **_KEEPALIVES)
+    if engine.dialect.driver == "psycopg":
+        from ideas_pipeline.warehouse.silence import ImpatientConnection  # psycopg is an extra
+
+        @sa.event.listens_for(engine, "do_connect")
+        def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+            return ImpatientConnection.connect(*arguments, **options)
 
     @sa.event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy's own listener reads the server's version
     def _set_up(connection: Any, _record: Any) -> None:

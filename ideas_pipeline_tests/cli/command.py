@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,15 +27,18 @@ def environment(**variables: str) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(ROOT)} | variables
 
 
-def ideas_pipeline(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def ideas_pipeline(
+    *arguments: str, folder: Path, be: Callable[..., None] | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Runs ``ideas-pipeline ARGUMENTS`` in ``folder`` with these variables and no other of ours.
 
     The process is forked from one that has imported the program. Tests of how a process starts run ``COMMAND`` instead.
+    ``be``: what it is instead of ``command``, with its arguments.
     """
     with tempfile.TemporaryDirectory() as name:
         out, err = Path(name, "out"), Path(name, "err")
         files = (Path(os.devnull), out, err)
-        with forked(command, arguments, folder, files, environment=environment(**variables)) as process:
+        with forked(be or command, arguments, folder, files, environment=environment(**variables)) as process:
             process.join(_SECONDS)
         assert process.exitcode is not None, f"{arguments} has not ended after {_SECONDS} seconds"
         return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), err.read_text())

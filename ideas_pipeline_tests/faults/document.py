@@ -77,7 +77,9 @@ def document() -> str:
         "A process that is killed at any moment has its own tests (`end_to_end/test_kills.py`).",
         "If PostgreSQL crashes and starts again while a run reads, the run goes on and is complete; if it does so in",
         "the mart build, the marts stay as they were (`faults/test_database_restarts.py`).",
-        "Not tried: a database server that is away for hours.",
+        "A server that is frozen, or whose machine is gone, is as silent as one at work on a long statement. So a run",
+        "waits for a statement as long as the server answers anybody, which it tries every minute, and gives up after",
+        "ten minutes without an answer. A server that is down ends the run at once.",
         _CLOCKS,
         _NIGHTS.rstrip(),
     ]

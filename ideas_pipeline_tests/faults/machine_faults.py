@@ -42,4 +42,5 @@ MACHINE_FAULTS = {
     ),
     "crash in a merge": MachineFault("PostgreSQL crashes and starts again while a run merges", 1, _UNREACHABLE),
     "crash in the marts": MachineFault("PostgreSQL crashes and starts again in the mart build", 1, _UNREACHABLE),
+    "away": MachineFault("PostgreSQL stops, or is frozen, for longer than a run waits", 1, _UNREACHABLE),
 }
