@@ -9,7 +9,7 @@ import dagster as dg
 from ideas_pipeline.app import Pipeline, nights_of, run_sync
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.configuration import Community
-from ideas_pipeline.defs.failures import days_not_marked, expected_errors_as_failures, stream_failure
+from ideas_pipeline.defs.failures import days_not_marked, errors_as_failures, stream_failure
 from ideas_pipeline.defs.lineage import WRITER, column_lineage, history_written, source_key, source_read
 from ideas_pipeline.defs.marts import marts_built
 from ideas_pipeline.defs.metadata import LoggedProgress, counts, details, loaded
@@ -132,7 +132,7 @@ def _sync_op(name: str, settings: Settings, contract: Contract, stream: str, *, 
         window = window_of_run(context) if has_days else None
         whole = Full() if FULL.items() <= context.run.tags.items() else Incremental()
         began = datetime.now(UTC)
-        with expected_errors_as_failures(settings):
+        with errors_as_failures(settings):
             pipeline = communities.of(settings.community).pipeline()
             run = run_sync(
                 pipeline,

@@ -10,7 +10,7 @@ import dagster as dg
 from ideas_pipeline.app import expectations_of, nights_of
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.defs.configuration import Community
-from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
+from ideas_pipeline.defs.failures import checks_failed, errors_as_failures
 from ideas_pipeline.defs.metadata import as_query
 from ideas_pipeline.defs.resources import Communities
 from ideas_pipeline.defs.specs import asset_key, step_name
@@ -54,7 +54,7 @@ def _sync_checks(settings: Settings, contract: Contract, stream: str) -> dg.Asse
         specs=[dg.AssetCheckSpec(code, asset=key, description=text) for code, text in about.items()],
     )
     def sync_checks(communities: dg.ResourceParam[Communities]) -> Iterator[dg.AssetCheckResult]:
-        with expected_errors_as_failures(settings), communities.of(settings.community).warehouse.reading() as tx:
+        with errors_as_failures(settings), communities.of(settings.community).warehouse.reading() as tx:
             now = datetime.now(UTC)
             found = stream_findings(tx, contract, stream, expectations_of(settings), now)
             late = not_fresh(stream, last_loaded(tx).get(stream), nights_of(settings), now)
@@ -77,7 +77,7 @@ def _reference_check(community: Community, stream: str) -> dg.AssetChecksDefinit
         additional_deps=[asset_key(settings, name) for name in named],
     )
     def referential_integrity(communities: dg.ResourceParam[Communities]) -> dg.AssetCheckResult:
-        with expected_errors_as_failures(settings), communities.of(settings.community).warehouse.reading() as tx:
+        with errors_as_failures(settings), communities.of(settings.community).warehouse.reading() as tx:
             return _result(settings, REFERENCES, reference_findings(tx, contract, stream))
 
     return referential_integrity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from ideas_pipeline.sync.finding import Finding
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.visible import visible
 
+_PROGRAM = Path(__file__).parents[1]
 # Metadata of a failure that only repeats findings: each of them is recorded as a check as well.
 FINDINGS = "findings"
 
@@ -56,8 +58,11 @@ def report_not_written(path: Path, error: OSError, settings: Settings) -> dg.Fai
 
 
 @contextmanager
-def expected_errors_as_failures(settings: Settings) -> Iterator[None]:
-    """Turn every expected error in the block into a dg.Failure with its sentence, without the traceback.
+def errors_as_failures(settings: Settings) -> Iterator[None]:
+    """Turn every error in the block into a dg.Failure with a sentence, without the traceback.
+
+    The words of an unexpected error can quote a row, and Dagster keeps them where no erasure reaches: its type and the
+    place in our code are enough to find it.
 
     ``settings``: those of the community.
     """
@@ -66,6 +71,17 @@ def expected_errors_as_failures(settings: Settings) -> Iterator[None]:
             yield
     except (IdeasApiError, SettingsError, WarehouseError) as error:
         raise _failure(settings.worded(str(error)), allow_retries=is_retryable(error)) from None
+    except Exception as error:
+        if isinstance(error, dg.Failure | dg.DagsterError):
+            raise
+        raise _failure(_unexpected(error), allow_retries=True) from None
+
+
+def _unexpected(error: Exception) -> str:
+    """An error that is a fault of the program: its type, and where in the program it was raised."""
+    calls = [(Path(call.filename), call.lineno) for call in traceback.extract_tb(error.__traceback__)]
+    ours = [f"{file.relative_to(_PROGRAM)}:{line}" for file, line in calls if file.is_relative_to(_PROGRAM)]
+    return f"An unexpected {type(error).__name__} at {' < '.join(reversed(ours))}. Report this sentence."
 
 
 def _failure(what: str, metadata: dict[str, dg.MetadataValue] | None = None, *, allow_retries: bool) -> dg.Failure:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from ideas_pipeline.defs.configuration import Community
-from ideas_pipeline.defs.failures import expected_errors_as_failures, report_not_written
+from ideas_pipeline.defs.failures import errors_as_failures, report_not_written
 from ideas_pipeline.defs.lineage import table_column
 from ideas_pipeline.defs.metadata import preview
 from ideas_pipeline.defs.resources import Communities
@@ -44,7 +44,7 @@ def marts(community: Community) -> dg.AssetsDefinition:
     )
     def build(communities: dg.ResourceParam[Communities]) -> Iterator[dg.MaterializeResult[None]]:
         """Rebuild those of the analysts' tables whose sources have changed."""
-        with expected_errors_as_failures(settings):
+        with errors_as_failures(settings):
             built = marts_built(settings, communities.of(settings.community).warehouse)
         for mart in built:
             yield dg.MaterializeResult(asset_key=mart.asset_key, metadata=mart.metadata)
@@ -120,7 +120,7 @@ def report(community: Community) -> dg.AssetsDefinition:
         from ideas_pipeline.report.page import write_report  # slow to import: only a run of this step needs charts
 
         path = settings.report.absolute()
-        with expected_errors_as_failures(settings):
+        with errors_as_failures(settings):
             try:
                 size = write_report(communities.of(settings.community).warehouse, path)
             except OSError as error:

@@ -11,7 +11,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.sync.list_findings import scopes_are_people
+from ideas_pipeline.ideas_api.composite_ids import names_people
 from ideas_pipeline.sync.run import StreamResult
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
@@ -134,7 +134,7 @@ def details(tx: Transaction, contract: Contract, stream: str, run_id: str) -> di
     shown: dict[str, dg.MetadataValue] = {}
     scopes = incomplete_scopes(tx, stream, run_id)
     if scopes:
-        named = [] if scopes_are_people(contract, stream) else scopes[:_SHOWN]
+        named = [] if names_people(contract, stream) else scopes[:_SHOWN]
         rows = [(one.scope, one.reason, one.declared, one.total, one.seen) for one in named]
         which = f"stream = '{stream}' AND run_id = '{run_id}' AND verdict = 'incomplete'"
         query = _query("scope, reason, declared, total_last, seen", "_sync_scopes", tx.community, which)

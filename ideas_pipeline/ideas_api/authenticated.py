@@ -203,4 +203,4 @@ class AuthenticatedTransport:
         raise access_denied(self._path(call), response.status)
 
     def _path(self, call: _Call) -> str:
-        return urlsplit(self._transport.url(call.path_or_url)).path
+        return call.parameters.shown or urlsplit(self._transport.url(call.path_or_url)).path

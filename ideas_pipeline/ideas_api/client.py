@@ -26,11 +26,11 @@ from ideas_pipeline.ideas_api.account_store import AccountHome, AccountStore
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.authenticated import AuthenticatedTransport
 from ideas_pipeline.ideas_api.callback import ListenerSettings
-from ideas_pipeline.ideas_api.composite_ids import path_values
+from ideas_pipeline.ideas_api.composite_ids import names_people, path_values, shown_scope
 from ideas_pipeline.ideas_api.field_map import present
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Position
 from ideas_pipeline.ideas_api.responses import Response
-from ideas_pipeline.ideas_api.transport import NO_PARAMETERS, Parameters, Transport
+from ideas_pipeline.ideas_api.transport import Parameters, Transport
 from ideas_pipeline.ideas_api.urls import checked_base_url, stays_in_place
 
 
@@ -154,7 +154,7 @@ class IdeasApi:
                 headers={},
                 body=None,
                 text="",
-                url=self.transport.url(path),
+                url=self.transport.url(parameters.shown or path),
                 requests=failure.requests,
                 received_at=time.time(),
             )
@@ -165,15 +165,16 @@ class IdeasApi:
             failure = UnexpectedResponse(  # the address came from the API, so the other lists are not affected
                 f"the next page's link cannot be followed: {failure.message}", status=failure.status, hint=failure.hint
             ).after(failure.requests)
-        raise failure.at(stream, scope)
+        raise failure.at(stream, shown_scope(self.contract, stream, scope))
 
     def _address(
         self, stream: str, scope: str, position: Position, bounds: Bounds, also: Mapping[str, str | int | bool]
     ) -> tuple[str, Parameters]:
         """The path or URL of a page, and its parameters. Raises NotFound."""
         spec = self.contract.streams[stream]
+        shown = spec.path if names_people(self.contract, stream) else None
         if spec.paging.style == "next_link" and position != "":
-            return str(position), NO_PARAMETERS
+            return str(position), Parameters(shown=shown)
         in_path = _placeholders(spec.path)
         values = pagination.placeholders(spec.paging, position)
         named = pagination.parameters(spec.paging, position)
@@ -182,14 +183,14 @@ class IdeasApi:
             raise UnexpectedResponse(
                 "the API's id, or cursor, cannot be a part of a URL's path: it would lead to another list",
                 stream=stream,
-                scope=scope,
+                scope=shown_scope(self.contract, stream, scope),
                 hint="Report it to the vendor.",
             )
         path = spec.path.format(**{name: quote(str(values[name]), safe="") for name in in_path})
         zone = self.contract.stream_timezone(stream)
         sent = dict(spec.parameters) | pagination.bound_parameters(spec, bounds, zone)
         sent |= {n: v for n, v in named.items() if not _travels_in_path(spec, n, in_path)} | dict(also)
-        return path, Parameters(sent, spec.send_as)
+        return path, Parameters(sent, spec.send_as, shown)
 
     def _scope_in_path(self, stream: str, scope: str) -> dict[str, str]:
         try:
@@ -198,7 +199,7 @@ class IdeasApi:
             raise NotFound(
                 "the parent's id was composed before the contract's key was changed",
                 stream=stream,
-                scope=scope,
+                scope=shown_scope(self.contract, stream, scope),
                 hint="Run a full sync, then mark the rows with the old ids as deleted: ideas-pipeline absences confirm",
             ) from None
 

@@ -23,6 +23,9 @@ SELF_REFERENCES = {"comments": "parent_comment_id"}
 # The column in which a record names its person. A test compares this with the tables.
 PEOPLE = {"ideas": "author_id", "comments": "author_id", "votes": "user_id"}
 
+# The columns that hold a person's id, in any table. A test compares them with the tables.
+_OF_PEOPLE = frozenset({"author_id", "user_id"})
+
 # What never changes in a record, and contains no personal data: it identifies a record whose person is unknown.
 _LASTING = ("_at", "_id", "type", "value")
 _PASSING = ("_count", "updated_at")
@@ -32,6 +35,24 @@ _BY_CONTENT = "~"
 def all_ids_are_composite(spec: Stream) -> bool:
     """Whether the API's own ids are not unique within the community."""
     return "id" in spec.key
+
+
+def names_people(contract: Contract, stream: str) -> bool:
+    """Whether the scopes of a stream are ids of people, or contain them: no error, log line or message shows these."""
+    each = contract.streams[stream].each
+    for source in each.of if each else ():
+        table, column = source.split(".")
+        if (table, column) == ("users", "id") or column in _OF_PEOPLE:
+            return True
+        named = contract.streams.get(table if column == "id" else f"{column.removesuffix('_id')}s")
+        if named and not _OF_PEOPLE.isdisjoint(named.key):
+            return True
+    return False
+
+
+def shown_scope(contract: Contract, stream: str, scope: str) -> str:
+    """The scope as errors may show it: empty if it is, or contains, a person's id."""
+    return "" if names_people(contract, stream) else scope
 
 
 def composite_id(columns: dict[str, Json], key: tuple[str, ...], placeholder: str | None) -> str | None:

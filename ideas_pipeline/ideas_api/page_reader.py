@@ -11,6 +11,7 @@ from ideas_pipeline.contract.paging import NextLinkPaging
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import NOT_FOUND, NotFound, UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.composite_ids import shown_scope
 from ideas_pipeline.ideas_api.error_bodies import says_error, stated_error
 from ideas_pipeline.ideas_api.field_map import (
     MISSING,
@@ -89,7 +90,7 @@ class PageReader:
             response.found()
             found = self._found(stream, response)
         except (NotFound, UnexpectedResponse) as error:
-            raise error.at(stream, scope) from None
+            raise error.at(stream, shown_scope(self._contract, stream, scope)) from None
         mapper = self._mappers[stream]
         outlines = self._outlines_of(stream, found) if seen else []
         records = [

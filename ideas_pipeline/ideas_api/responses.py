@@ -94,18 +94,19 @@ def is_web_page(content: bytes) -> bool:
     return content[:200].lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
 
-def redirect_target(response: requests.Response, method: str, url: str) -> str:
+def redirect_target(response: requests.Response, method: str, url: str, path: str) -> str:
     """The URL to which a redirect leads.
 
     Args:
         response: the redirect.
         method: the method of the request.
         url: the URL of the request.
+        path: its path, as errors may show it.
 
     Raises:
         ContractError: the redirect leads nowhere or to another host, or the request is not a GET.
     """
-    status, path = response.status_code, urlsplit(url).path
+    status = response.status_code
     hint = "Check the base URL (the right region?) and the path in the contract."
     if method != "GET":
         raise ContractError(f"the API redirects {method} {path}", status=status, hint=hint)

@@ -61,10 +61,14 @@ _spread = wait_random(0, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of a request, and whether they go into the query, a form or a JSON body."""
+    """The parameters of a request, and whether they go into the query, a form or a JSON body.
+
+    ``shown``: what errors and log lines show instead of the request's path, if a person's id is in that.
+    """
 
     values: Mapping[str, Any] = field(repr=False, default_factory=dict)
     send_as: SendAs = "query"
+    shown: str | None = None
 
 
 NO_PARAMETERS = Parameters()
@@ -78,6 +82,7 @@ class _Call:
     lenient: bool
     idempotent: bool
     ends: float
+    shown: str | None = None
     requests: int = 0
 
     def redirect(self, url: str) -> None:
@@ -99,7 +104,7 @@ class _Call:
     @property
     def path(self) -> str:
         """The part of the URL that errors and log lines may show."""
-        return urlsplit(self.url).path
+        return self.shown or urlsplit(self.url).path
 
 
 class Transport:
@@ -198,6 +203,7 @@ class Transport:
             lenient=lenient,
             idempotent=idempotent,
             ends=time.monotonic() + self._limits.deadline,
+            shown=parameters.shown,
         )
         try:
             response = self._retrying(self._attempt, call)
@@ -251,7 +257,7 @@ class Transport:
                     raise
                 self._concurrency.succeeded()
                 return checked
-            call.redirect(redirect_target(response, call.prepared.method or "", call.url))
+            call.redirect(redirect_target(response, call.prepared.method or "", call.url, call.path))
         raise ContractError(
             f"too many redirects: more than {_MOST_REDIRECTS}, the last one from {call.path}",
             status=response.status_code,

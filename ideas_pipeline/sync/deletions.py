@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.ideas_api.composite_ids import names_people
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.batching import Rows
 from ideas_pipeline.sync.fetching import fetch
@@ -102,7 +103,8 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         contradict_absences(tx, stream, waiting)
         distrust = run.distrust or (_HIDDEN_BY_RIGHTS if spec.hidden_by_rights else None)
         live = live_counts(tx, stream, spec.listed_by) if absent else {}
-        judgement = judge(absent, reasons, live, run.options.mass_absence_percent, distrust)
+        named = not names_people(run.source.contract, stream)
+        judgement = judge(absent, reasons, live, run.options.mass_absence_percent, distrust, named=named)
         for because, ids in judgement.held.items():
             hold_absences(tx, stream, ids, because)
         # The parent of a row can have moved to the list of another challenge after this run had read the parents.
@@ -306,6 +308,8 @@ def judge(
     live: Mapping[str, int],
     percent: float,
     distrust: str | None,
+    *,
+    named: bool = True,
 ) -> Judgement:
     """Decide which absent rows were deleted.
 
@@ -317,6 +321,7 @@ def judge(
         percent: if more than this share of the stream or of one scope is absent at once, and at least 20 rows are, the
             rows are held.
         distrust: why no unexplained absence can be believed; None if it can. Such rows are held.
+        named: whether reasons may name a scope.
     """
     judgement = Judgement()
     for reason, ids in explained.items():
@@ -334,7 +339,8 @@ def judge(
         by_scope[scope].append(id_)
     for scope, count in sorted(Counter(rest.values()).items()):
         if too_many(count, live.get(scope, 0), percent):
-            judgement.held[_reason(count, live.get(scope, 0), f"list {scope}", percent)] = by_scope[scope]
+            because = _reason(count, live.get(scope, 0), f"list {scope}" if named else "a list", percent)
+            judgement.held.setdefault(because, []).extend(by_scope[scope])
         else:
             judgement.deleted.setdefault("gone", []).extend(by_scope[scope])
     return judgement

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
+from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES, names_people
 from ideas_pipeline.sync.finding import SHOWN, Finding, listed
 from ideas_pipeline.sync.homes import IGNORED, one_list
-from ideas_pipeline.tables.columns import pii
-from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import counted
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.absences import contradicted
@@ -20,13 +18,6 @@ from ideas_pipeline.warehouse.scopes import contradictions, verified_before
 # A scope can be verified that much later than promised, for example because a night was missed.
 _LATE = timedelta(days=2)
 _SYNC = "Run `ideas-pipeline sync`"
-
-
-def scopes_are_people(contract: Contract, stream: str) -> bool:
-    """Whether a person's id names each scope of the stream: such ids do not belong into logs and messages."""
-    each = contract.streams[stream].each
-    sources = [source.split(".") for source in each.of] if each else []
-    return any(pii(TABLES[table].c[column]) == "person_id" for table, column in sources)
 
 
 def completeness(last: quality.LastRun | None, contract: Contract, stream: str, *, held: bool) -> Finding:
@@ -55,7 +46,7 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
     else:
         complete = f"{last.scopes_complete:,} of {counted(last.scopes, 'scope')}"
         what = f"The last sync is incomplete: {reason}. Complete: {complete}."
-    shown = [] if scopes_are_people(contract, stream) else [scope for scope in last.incomplete if scope][:SHOWN]
+    shown = [] if names_people(contract, stream) else [scope for scope in last.incomplete if scope][:SHOWN]
     if shown:
         what += f" Scopes: {', '.join(shown)}{' …' if len(last.incomplete) > len(shown) else ''}."
     do = "Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."

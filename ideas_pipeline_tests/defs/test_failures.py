@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from ideas_pipeline.contract.paging import NoPaging
-from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures, stream_failure
+from ideas_pipeline.defs.failures import checks_failed, errors_as_failures, stream_failure
 from ideas_pipeline.errors import (
     AccessDenied,
     AuthenticationError,
@@ -83,7 +84,7 @@ def test_findings_fail_their_run_in_their_own_words() -> None:
     ],
 )
 def test_an_expected_error_becomes_its_sentence_without_the_traceback(error: Exception, retries: bool) -> None:
-    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(SETTINGS):
+    with pytest.raises(dg.Failure) as caught, errors_as_failures(SETTINGS):
         raise error
 
     assert caught.value.description == str(error)
@@ -95,7 +96,7 @@ def test_a_failure_names_the_settings_as_their_file_does() -> None:
     of_acme = Settings(community="acme").read_from(Path("communities.yaml"), {})
     why = "Set IDEAS_API_REGION or IDEAS_API_BASE_URL. IDEAS_COMMUNITY and IDEAS_CONFIG stay, IDEAS_PII_… does not"
 
-    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(of_acme):
+    with pytest.raises(dg.Failure) as caught, errors_as_failures(of_acme):
         raise Unavailable(why)
 
     assert caught.value.description == (
@@ -104,6 +105,18 @@ def test_a_failure_names_the_settings_as_their_file_does() -> None:
     )
 
 
-def test_an_unexpected_error_is_left_as_it_is() -> None:
-    with pytest.raises(ZeroDivisionError), expected_errors_as_failures(SETTINGS):
-        raise ZeroDivisionError
+def test_an_unexpected_error_is_its_type_and_its_place_and_not_its_words() -> None:
+    with pytest.raises(dg.Failure) as caught, errors_as_failures(SETTINGS):
+        Counts.columns({"Ann Lee": 4711})  # type: ignore[arg-type]
+
+    assert caught.value.description is not None
+    assert re.match(r"An unexpected \w+ at warehouse/batch.py:\d+ < defs/failures.py:\d+\.", caught.value.description)
+    assert "Ann" not in caught.value.description
+    assert caught.value.allow_retries
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("error", [dg.Failure("as it is"), dg.DagsterInvariantViolationError("as it is")])
+def test_an_error_of_dagster_is_left_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error), match="as it is"), errors_as_failures(SETTINGS):
+        raise error

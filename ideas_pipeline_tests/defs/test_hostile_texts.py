@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ideas_pipeline.defs.failures import checks_failed, expected_errors_as_failures
+from ideas_pipeline.defs.failures import checks_failed, errors_as_failures
 from ideas_pipeline.defs.metadata import LoggedProgress, as_table
 from ideas_pipeline.errors import Unavailable
 from ideas_pipeline.settings import Settings
@@ -55,7 +55,7 @@ def test_progress_in_the_log_of_a_run_is_a_line(text):
 
 @given(ANY_TEXT)
 def test_the_description_of_a_failure_is_a_line(text):
-    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(Settings()):
+    with pytest.raises(dg.Failure) as caught, errors_as_failures(Settings()):
         raise Unavailable(text)
     assert is_plain(str(caught.value.description))
     failed = checks_failed(

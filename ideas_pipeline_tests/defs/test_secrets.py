@@ -15,6 +15,9 @@ from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline_tests import processes
 from ideas_pipeline_tests.accounts.hosts import KEY
+from ideas_pipeline_tests.cli.command import settings_of
+from ideas_pipeline_tests.defs.running import some_assets
+from ideas_pipeline_tests.end_to_end.erasing import NEEDLES, PERSON, people_one_by_one, simulated
 from ideas_pipeline_tests.processes import ROOT
 
 PASSWORD = "canary-password"
@@ -56,6 +59,32 @@ def test_no_secret_and_no_person_gets_into_what_dagster_keeps_of_a_run(
     assert len(written) > 10
     for text in written | names:
         assert text.encode() not in kept
+
+
+def test_no_person_whose_list_cannot_be_read_gets_into_the_log_of_a_run(
+    unconfigured: Path,
+    tmp_path: Path,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    contract = people_one_by_one()
+    (tmp_path / "contract.yaml").write_text(contract.model_dump_json(by_alias=True))
+    monkeypatch.setenv("IDEAS_CONTRACT", str(tmp_path / "contract.yaml"))
+    with simulated(contract) as running:
+        for name, value in settings_of(running).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("IDEAS_COMMUNITY", "acme")
+        assert some_assets(instance, "challenges", "ideas").success
+        for status in (404, 500):
+            running.faults.clear()
+            running.faults.add(Fault(kind="status", status=status, stream="users", scope=PERSON, times=None))
+            some_assets(instance, "users")
+    logs = [entry for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
+    kept = "".join(map(dg.serialize_value, logs)) + repr(capfd.readouterr())
+    assert "no usable response after 3 attempts" in kept  # the search looks where the run left its traces
+    for needle in NEEDLES:
+        assert needle not in kept
 
 
 def test_no_secret_is_in_what_the_location_tells_the_ui(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.page_reader import PageReader
+from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, limits, serving
 
@@ -52,6 +55,27 @@ def test_every_error_names_the_stream_and_the_scope(store: Path, status: int, ki
     assert (error.stream, error.scope, error.status) == ("votes", "12", status)
     assert str(error).startswith("votes 12: ")
     assert error.__context__ is None
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 410, 429, 500])
+def test_no_error_and_no_log_line_names_a_person_by_the_list_that_was_read(
+    status: int, store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    each = {"of": ["ideas.author_id"], "placeholder": "user_id"}
+    one = {"path": "users/{user_id}", "reads": "one", "each": each, "paging": {"!": {"style": "none"}}}
+    contract = contract_with({"streams": {"users": one}, "limits": {"attempts": 2, "deadline": 2}})
+    api = ScriptedAuth()
+    api.instead["users/ann%20lee"] = lambda _: Answer(status)
+    with serving(api) as server, caplog.at_level(logging.INFO):
+        home = FileHome(store, store.parent)
+        people = IdeasApi.connect(contract, server.base_url, Credentials(CLIENT_ID, CLIENT_SECRET), home)
+        people.request("challenges", "", pagination.first(contract.streams["challenges"].paging))
+        with pytest.raises(IdeasApiError) as caught:
+            PageReader(contract).page("users", "ann lee", "", people.request("users", "ann lee", ""))
+    error = caught.value
+    assert str(error).startswith("users: ")
+    shown = repr((str(error), error.reason, error.args, vars(error), caplog.text))
+    assert "ann" not in shown.replace("canary", "")
 
 
 def test_a_failed_login_names_the_stream_and_the_scope_that_needed_it(store: Path) -> None:

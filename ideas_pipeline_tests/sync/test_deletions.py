@@ -44,6 +44,14 @@ def test_the_rows_of_one_list_are_held_and_those_of_another_are_deleted() -> Non
     assert ids == sorted(rows(25, "b"))
 
 
+def test_a_reason_does_not_name_a_list_that_is_a_person() -> None:
+    absent = rows(25, "ann") | rows(25, "bob")
+    found = judge(absent, {}, {"ann": 40, "bob": 40, "c": 900}, 10, None, named=False)
+    ((because, ids),) = found.held.items()
+    assert because.startswith("25 of 40 rows of a list are absent at once")
+    assert ids == sorted(absent)
+
+
 def test_the_live_rows_of_all_lists_count_for_the_stream() -> None:
     absent = {**rows(10, "a"), **rows(10, "b"), **rows(10, "c")}
     live = dict.fromkeys("abc", 50)

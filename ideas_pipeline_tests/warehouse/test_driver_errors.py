@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.cli.failures import failure
 from ideas_pipeline.contract.load import load_contract
-from ideas_pipeline.defs.failures import expected_errors_as_failures
+from ideas_pipeline.defs.failures import errors_as_failures
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.library_errors import as_warehouse_errors
@@ -197,7 +197,7 @@ def _cast(*_: object, **__: object) -> object:
 
 
 def test_dagster_shows_the_sentence_for_a_library_even_where_nothing_caught_it() -> None:
-    with pytest.raises(dg.Failure) as caught, expected_errors_as_failures(Settings()):
+    with pytest.raises(dg.Failure) as caught, errors_as_failures(Settings()):
         _cast()
     assert "(pyarrow.ArrowInvalid)" in str(caught.value.description)
     assert NAME not in str(caught.value.description)
