@@ -165,6 +165,7 @@ def test_a_row_that_the_second_run_sees_again_was_never_deleted(thread: Lists, w
         (5, 4, "123", 0),  # it fell by less
         (7, 6, "1234", 1),  # it always counted two more
         (7, 7, "1234", 0),
+        (7, 7, "12346", 1),  # one came and one went
         (3, 3, "1234", 1),  # it counts fewer than there are
         (5, 5, "12346", 1),  # one came and one went
         (5, 6, "12346", 0),  # one came, and none went by the count
@@ -406,6 +407,20 @@ def test_absent_rows_wait_if_a_list_had_not_been_read_before_the_search(communit
     assert names(warehouse, "ideas") == "abcxyz"
 
 
+def test_lists_below_lists_are_searched_without_asking_for_new_ones(warehouse: Warehouse, tmp_path: Path) -> None:
+    moving = {"limits": {"concurrency": 1}, "streams": {"comments": {"each": {"moves": True}}}}
+    lists = Lists(warehouse, tmp_path, contract_with(moving))
+    load(warehouse, "ideas", [{"id": i, "challenge_id": "c1", "_scope": "c1"} for i in "ab"], on=1)
+    lists.lists["comments", "a"], lists.lists["comments", "b"] = rows("123"), rows("45")
+    lists.night(1, "comments")
+    lists.lists["comments", "a"] = rows("12")
+    asked: list[tuple[str, str]] = []
+    lists.before_page = lambda *which: asked.append(which)
+    assert lists.night(2, "comments").counts.absent == 1
+    assert asked == [("comments", "a"), ("comments", "b")] * 2
+    assert names(warehouse, "comments") == "1245"
+
+
 def test_absent_rows_wait_if_the_api_has_a_list_that_is_new(community: Lists, warehouse: Warehouse) -> None:
     leaves_unseen(community, "c3", lambda: community.lists.update({("challenges", ""): rows(["c1", "c2", "c3"])}))
     result = community.night(2, "ideas")
@@ -485,6 +500,22 @@ def test_a_row_whose_home_cannot_be_read_stays_and_the_lists_that_brought_it_are
     quiet.lists["ideas", "c3"] = home[1:]
     result = quiet.night(3, "challenges", "ideas", mode=Incremental())
     assert (result.verdict, homes(warehouse)["p"]) == ("complete", "c2")
+
+
+def test_of_records_that_move_every_home_is_read_again(warehouse: Warehouse, tmp_path: Path) -> None:
+    each = {"changed_when": ["idea_count"]}
+    lists = Lists(warehouse, tmp_path, contract_with({"streams": {"ideas": {"each": each}}}))
+    challenges = [f"c{number}" for number in range(40)]
+    lists.lists["challenges", ""] = [{"id": c, "idea_count": 1} for c in challenges]
+    for challenge in challenges:
+        lists.lists["ideas", challenge] = rows([f"idea of {challenge}"])
+    lists.night(1, "challenges", "ideas")
+    for challenge in challenges[1:]:
+        lists.lists["ideas", challenge] = []
+    lists.lists["challenges", ""] = [{"id": c, "idea_count": 40 if c == "c0" else 1} for c in challenges]
+    lists.lists["ideas", "c0"] = rows(f"idea of {challenge}" for challenge in challenges)
+    assert lists.night(2, "challenges", "ideas", mode=Incremental()).verdict == "complete"
+    assert set(homes(warehouse).values()) == {"c0"}
 
 
 def test_of_records_that_do_not_move_so_many_homes_are_read_again_and_in_other_nights_the_others(
