@@ -14,7 +14,7 @@ from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 from ideas_pipeline.privacy.redact import id_text
-from ideas_pipeline.privacy.suppression import SuppressionList
+from ideas_pipeline.privacy.suppression import SuppressionList, forms
 from ideas_pipeline.tables.bookkeeping import SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
@@ -31,7 +31,9 @@ _BETWEEN_WITNESSES = timedelta(days=1)
 def words_of(key: Key, values: Iterable[object]) -> set[str]:
     """Names and addresses as the suppression list holds them: hashed. A value that is a hash stays as it is."""
     texts = [v for v in values if isinstance(v, str) and len(v.strip()) >= _SHORTEST]
-    return {key.word(text) for text in texts} | {text for text in texts if _HASH.fullmatch(text)}
+    return {key.word(form) for text in texts for form in forms(text)} | {
+        text for text in texts if _HASH.fullmatch(text)
+    }
 
 
 def note_account_changes(erased: SuppressionList, page: Page) -> dict[str, str]:

@@ -24,11 +24,12 @@ from ideas_pipeline.privacy.stored_rows import (
     update_rows,
 )
 from ideas_pipeline.records.typed import row_hash
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, FIELDS, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.columns import own_columns, own_keys, parent_of, pii
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.database import Transaction
+from ideas_pipeline.warehouse.fields import EXTRA
 from ideas_pipeline.warehouse.rejects import key_of, record_key_of
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
@@ -148,6 +149,7 @@ def erase_from_bookkeeping(
     for table in (ABSENCES, SCOPES, SYNC_SCOPES):
         changed[table.name] += _lists(tx, table, redactor)
     changed[ABSENCES.name] += _parts(tx, redactor, without_texts)
+    changed[FIELDS.name] = _fields(tx, redactor)
     return changed
 
 
@@ -169,6 +171,16 @@ def _rejects(tx: Transaction, redactor: Redactor, without_texts: Mapping[str, Se
         return row | {"record_key": record_key_of(key, column), "value": value, "payload": payload}
 
     return rewrite_rows(tx, REJECTED_RECORDS, erased)
+
+
+def _fields(tx: Transaction, redactor: Redactor) -> int:
+    """Delete the names of unmapped fields that name a person: an API can use ids or names as names."""
+    unmapped = FIELDS.c.field.startswith(EXTRA, autoescape=True)
+    names = tx.scalars(sa.select(FIELDS.c.field).distinct().where(tx.owns(FIELDS), unmapped))
+    people = [field for field in names if (name := {field.removeprefix(EXTRA): None}) != redactor.json(name)]
+    for field in people:
+        tx.execute(sa.delete(FIELDS).where(tx.owns(FIELDS), FIELDS.c.field == field))
+    return len(people)
 
 
 def _key(redactor: Redactor, table: str, key: str, scope: str, payload: Mapping[str, Any]) -> str:

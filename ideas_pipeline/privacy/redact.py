@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import sqlalchemy as sa
@@ -38,6 +40,10 @@ _ABOUT_WHO = re.compile(
     r"|(display|full|first|last|given|family|nick|user|real)_?name|name|avatar(_.*)?|picture|photo|bio",
     re.IGNORECASE,
 )
+# What stands between the parts of a link, an address or another reference.
+_DELIMITERS = re.compile(r"""[/?&=#:;,|<>(){}\[\]"']+|^@""")
+_MAILBOX = re.compile(r"\s*([^<>]*?)\s*<([^<>\s]+)>\s*")
+_HAS_SPACE = re.compile(r"\s")
 _SAYS_NOTHING = {"id", "_id", "uid", "uuid", "pk", "key"}
 
 
@@ -183,9 +189,25 @@ class Redactor:
             return self._left_of_map(value, name, read)
         if isinstance(value, list):
             return [kept for item in value if (kept := self._left(item, name, read)) is not MISSING]
-        if isinstance(value, str) and self.erased.is_word(value):
+        if isinstance(value, str) and (self.erased.is_word(value.removeprefix("@")) or self._refers_to_someone(value)):
             return MISSING
         return self._someone(value, name) or value
+
+    def _refers_to_someone(self, text: str) -> bool:
+        """Whether a text without spaces, such as a link, contains an id or an address; or is ``Name <address>``."""
+        if mailbox := _MAILBOX.fullmatch(text):
+            return any(map(self.erased.is_word, mailbox.groups()))
+        if _HAS_SPACE.search(text):
+            return False
+        parts = _DELIMITERS.split(unquote(text))
+        for before, part in pairwise(["", *parts]):
+            # The ids of other things are numbers, too.
+            is_id = len(part) >= _SHORT and (not part.isdecimal() or _ABOUT_WHO.fullmatch(before))
+            if (is_id and len(parts) > 1 and self._someone(part, before)) or (
+                "@" in part and self.erased.is_word(part)
+            ):
+                return True
+        return False
 
     def _left_of_map(self, value: dict[str, Json], name: str, read: Mapping[int, Set[str]]) -> Json:
         if id(value) not in read:
@@ -206,10 +228,8 @@ class Redactor:
 
     def _someone(self, value: Json, name: str) -> str | None:
         """The surrogate, if ``value`` is the id of an erased person."""
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return None
-        text = str(value)
-        if len(text) > 255 or (len(text) < _SHORT and not personal.is_id_of_who(name)):
+        text = id_text(value)
+        if text is None or len(text) > 255 or (len(text) < _SHORT and not personal.is_id_of_who(name)):
             return None
         return self.erased.surrogate(text)
 

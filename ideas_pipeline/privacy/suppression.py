@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from ideas_pipeline import private_file
 from ideas_pipeline.errors import PrivacyError
 from ideas_pipeline.privacy.key import Key, is_hash, is_surrogate
 from ideas_pipeline.tables.bookkeeping import ERASURES
+from ideas_pipeline.text import decode_entities
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.database import Transaction
 
@@ -52,6 +54,11 @@ class Suppressed:
     @property
     def in_force(self) -> bool:
         return self.because != "there again"
+
+
+def forms(text: str) -> set[str]:
+    """A name as it is, and as it is without HTML entities and with composed letters: one ``á``, not ``a`` and ``´``."""
+    return {text, unicodedata.normalize("NFC", decode_entities(text))}
 
 
 class SuppressionList:
@@ -107,7 +114,9 @@ class SuppressionList:
 
     def is_word(self, text: str) -> bool:
         """Whether ``text`` is exactly a name or an address of an erased person."""
-        return bool(self._words) and 0 < len(text) <= _LONGEST_WORD and self._word(text) in self._words
+        if not self._words or not 0 < len(text) <= _LONGEST_WORD:
+            return False
+        return any(self._word(form) in self._words for form in forms(text))
 
     def _word(self, text: str) -> str:
         """The hash of a text as the list has it. A policy may have hashed the text already."""

@@ -63,7 +63,9 @@ def community() -> Tables:
     tables["user_answers"]["q"] = {"user_id": PERSON, "question_id": "team", "label": "Team?", "value": f"{NAME}s"}
     first, second, *_ = tables["ideas"].values()
     first["last_commenter"] = {"id": PERSON, "full_name": NAME, "mail_of": email_of(PERSON)}
+    first[PERSON] = {"times": 2}
     second["posted_for_name"] = NAME.upper()
+    second["last_link"] = f"https://c.example/users/{PERSON}?tab=ideas"
     second["seen_by"] = [{"uid": PERSON, "at": 1}, {"uid": "someone-else", "at": 2}]
     votes = list(tables["votes"].values())
     assert any(v["user_id"] == PERSON for v in votes)

@@ -143,7 +143,7 @@ def test_whom_the_source_deleted_is_erased_and_readmitted_if_it_was_not_a_deleti
                         if table == "idea_coauthors":
                             del tables[table][key]
             for idea in tables["ideas"].values():
-                for name in ("last_commenter", "posted_for_name", "seen_by"):
+                for name in ("last_commenter", "posted_for_name", "seen_by", "last_link", PERSON):
                     idea.pop(name, None)
         for too_early in (0, 0.9):
             night(running, warehouse, tmp_path, clock=days_later(too_early))

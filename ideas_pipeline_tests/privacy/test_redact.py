@@ -4,9 +4,12 @@ import json
 
 import pytest
 
-from ideas_pipeline_tests.privacy.people import erased, record, redactor, surrogate
+from ideas_pipeline.privacy.account_changes import words_of
+from ideas_pipeline_tests.privacy.people import KEY, erased, list_in, record, redactor, surrogate
 
 ANN = "person-4711"
+LEFT = {"other": "https://c.example/users/person-1"}
+SENT = {"sent": ["Bob <bob@x.example>"]}
 
 
 @pytest.fixture
@@ -73,8 +76,20 @@ def test_everybody_else_is_left_alone(rows):
         ({"sent": ["ann@people.example", "bob"]}, {"sent": ["bob"]}),
         ({"seen": {ANN: {"times": 2}}}, {"seen": {surrogate(ANN): {"times": 2}}}),
         ({"deep": [[{"who": {"uid": ANN, "city": "Rome"}}]]}, {"deep": [[{"who": {"uid": surrogate(ANN)}}]]}),
+        ({ANN: 1}, {surrogate(ANN): 1}),
+        (
+            {"link": f"https://c.example/users/{ANN}/badge.png?size=2", "other": "https://c.example/users/person-1"},
+            LEFT,
+        ),
+        ({"link": f"https://c.example/?user={ANN}#top", "other": "https://c.example/users/person-1"}, LEFT),
+        ({"link": f"gid://ideas/User/{ANN}", "other": "https://c.example/users/person-1"}, LEFT),
+        ({"mention": f"@{ANN}", "mentions": ["@Ann Lee", "@Bob"]}, {"mentions": ["@Bob"]}),
+        ({"contact": "mailto:ann@people.example", "sent": ["Ann <ann@people.example>", "Bob <bob@x.example>"]}, SENT),
+        (
+            {"raw": f'{{"by":"{ANN}"}}', "text": f"about {ANN}, as somebody wrote"},
+            {"text": f"about {ANN}, as somebody wrote"},
+        ),
     ],
-    ids=["map with the id", "map with the name", "name", "address in a list", "map by id", "deep inside"],
 )
 def test_copies_of_a_person_in_fields_that_nobody_maps_are_found(rows, extra, left):
     idea = record(extra, id="5", author_id="person-1")
@@ -89,6 +104,23 @@ def test_beside_an_erased_persons_id_fields_about_the_person_go_though_they_say_
     other = record({"user_name": "Bob", "avatar": "https://x"}, id="2", user_id="person-1")
     rows.record("votes", other)
     assert other.extra == {"user_name": "Bob", "avatar": "https://x"}
+
+
+@pytest.mark.parametrize("copy", ["Zoe\u0308 Lee", "Zo&euml; Lee", "zo\u00eb\u00a0lee"])
+def test_a_name_is_found_however_its_letters_are_written(tmp_path, copy):
+    for listed in ("Zo\u00eb Lee", copy):
+        people = list_in(tmp_path)
+        people.add(ANN, words_of(KEY, [listed]))
+        idea = record({"shown_name": copy, "karma": 1}, id="5")
+        redactor(people).record("ideas", idea)
+        assert idea.extra == {"karma": 1}
+
+
+def test_an_id_that_is_a_number_is_found_as_a_number_and_in_links_to_people(tmp_path):
+    rows = redactor(erased(tmp_path, "4711234"))
+    links = {"of_ann": "https://c.example/users/4711234", "of_an_idea": "https://c.example/ideas/4711234"}
+    found = rows.json({"last_author": {"id": 4711234.0}, **links})
+    assert found == {"last_author": {"id": surrogate("4711234")}, "of_an_idea": links["of_an_idea"]}
 
 
 @pytest.mark.parametrize(
