@@ -27,11 +27,13 @@ ODD = {
     "default_transaction_isolation": "serializable",
     "default_transaction_read_only": "on",
     "default_transaction_deferrable": "on",
-    "statement_timeout": "50",
-    "lock_timeout": "1",
-    "idle_in_transaction_session_timeout": "20",
-    "idle_session_timeout": "20",
+    # A slow machine takes a while to connect and to send the first statement.
+    "statement_timeout": "2s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "2s",
+    "idle_session_timeout": "2s",
 }
+TIMEOUTS = [name for name in ODD if name.endswith("_timeout")]
 Administer = Callable[[str], Sequence[sa.Row[tuple[object, ...]]]]
 
 
@@ -65,6 +67,8 @@ def test_no_default_of_a_role_or_a_database_changes_what_is_stored(
     for name, value in ODD.items():
         administer(f"ALTER {whose} postgres SET {name} = '{value}'")
     assert rows_of(postgresql_url) == rows_of(sqlite_url)
+    with Warehouse.open(postgresql_url, COMMUNITY) as warehouse, warehouse.reading() as tx:
+        assert {name: tx.scalar(sa.text(f"SHOW {name}")) for name in TIMEOUTS} == dict.fromkeys(TIMEOUTS, "0")
 
 
 def test_a_session_keeps_its_settings_after_a_rollback_and_in_every_connection(
