@@ -65,11 +65,11 @@ def until(answered: Callable[[], Any]) -> Any:
 
 
 def loaded(ui: str) -> list[Any]:
-    """Waits until the location is loaded, and says what it is."""
+    """Waits until all locations are loaded, and says what they are."""
 
     def entries() -> Any:
         found = ask(ui, LOCATIONS)["workspaceOrError"]["locationEntries"]
-        return found if found and found[0]["loadStatus"] == "LOADED" else None
+        return found if found and all(one["loadStatus"] == "LOADED" for one in found) else None
 
     return [entry["locationOrLoadError"] for entry in until(entries)]
 

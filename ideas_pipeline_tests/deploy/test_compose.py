@@ -16,11 +16,12 @@ from dagster_docker import DockerRunLauncher
 from dagster_postgres import PostgresRunStorage
 
 from ideas_pipeline_tests.cli.command import environment
-from ideas_pipeline_tests.dagster_processes import loaded, until
+from ideas_pipeline_tests.dagster_processes import ask, loaded, until
 from ideas_pipeline_tests.processes import ROOT, free_port, run, started
 
 COMPOSE = ROOT / "deploy" / "compose"
 SERVICES = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+JOBS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
 INSTANCE = yaml.safe_load((COMPOSE / "dagster.yaml").read_text())
 
 
@@ -69,13 +70,20 @@ def test_containers_of_runs_see_what_the_services_see() -> None:
 
 
 @pytest.mark.slow
-def test_its_commands_start_a_code_server_a_webserver_and_a_daemon(home: Path) -> None:
-    """The code server loads the simulated community; the webserver and the daemon ask it, and run no code of ours."""
-    code, web = free_port(), free_port()
+def test_its_commands_start_code_servers_a_webserver_and_a_daemon(home: Path) -> None:
+    """The code server loads the simulated community; the webserver and the daemon ask it, and run no code of ours.
+
+    A second code server has a file of communities of its own, as docs/communities.md splits many.
+    """
+    code, south, web = free_port(), free_port(), free_port()
     workspace = (
         (COMPOSE / "workspace.yaml").read_text().replace("host: code, port: 4000", f"host: 127.0.0.1, port: {code}")
     )
-    (home / "workspace.yaml").write_text(workspace)
+    (home / "workspace.yaml").write_text(
+        f"{workspace}  - grpc_server: {{host: 127.0.0.1, port: {south}, location_name: south}}\n"
+    )
+    (home / "south.yaml").write_text("include: [common.yaml]\ncommunities: {rome: , oslo: }\n")
+    (home / "common.yaml").write_text("defaults: {timezone: Europe/Rome}\n")
     places = {
         "4000": str(code),
         "3000": str(web),
@@ -83,12 +91,21 @@ def test_its_commands_start_a_code_server_a_webserver_and_a_daemon(home: Path) -
         "/dagster/workspace.yaml": str(home / "workspace.yaml"),
     }
     with ExitStack() as stack:
+        of_south = places | {"4000": str(south)}
+        stack.enter_context(service("code", home, of_south, IDEAS_CONFIG="south.yaml", IDEAS_STATE_DIR=""))
         for name in ("code", "webserver", "daemon"):
             stack.enter_context(service(name, home, places))
             if name == "code":
                 check = [places.get(word, word) for word in health_check_of_the_image()]
                 until(lambda check=check: run(command(check), cwd=home, env=variables(home)).returncode == 0)
-        assert loaded(f"http://127.0.0.1:{web}/graphql") == [{"name": "ideas_pipeline"}]
+        ui = f"http://127.0.0.1:{web}/graphql"
+        assert loaded(ui) == [{"name": "ideas_pipeline"}, {"name": "south"}]
+        locations = ask(ui, JOBS)["repositoriesOrError"]["nodes"]
+        jobs = {one["location"]["name"]: {job["name"] for job in one["jobs"]} - {"__ASSET_JOB"} for one in locations}
+        assert jobs == {
+            "ideas_pipeline": {"nightly_sync", "weekly_full"},
+            "south": {f"{name}__{job}" for name in ("rome", "oslo") for job in ("nightly_sync", "weekly_full")},
+        }
         alive = SERVICES["daemon"]["healthcheck"]["test"][1:]
         until(lambda: run(command(alive), cwd=home, env=variables(home)).returncode == 0)
 
@@ -102,12 +119,12 @@ def health_check_of_the_image() -> list[str]:
 
 
 @contextmanager
-def service(name: str, home: Path, places: dict[str, str]) -> Iterator[None]:
-    """A service of compose.yaml as a process, in other places."""
+def service(name: str, home: Path, places: dict[str, str], **more: str) -> Iterator[None]:
+    """A service of compose.yaml as a process, in other places. ``more``: variables that it has beside its own."""
     words = [places.get(word, word) for word in SERVICES[name]["command"]]
     with (
-        (home / f"{name}.log").open("w") as log,
-        started(command(words), cwd=home, env=variables(home), stdout=log, stderr=STDOUT),
+        (home / f"{name}.log").open("a") as log,
+        started(command(words), cwd=home, env=variables(home) | more, stdout=log, stderr=STDOUT),
     ):
         yield
 
