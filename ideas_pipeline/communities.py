@@ -186,6 +186,7 @@ def _load(
         except SettingsError as error:
             problems += [({name}, sentence) for sentence in error.problems]
     problems += _clashes(found)
+    problems += _renamed(communities, found)
     if len(found) == len(communities):
         problems += [(set(), sentence) for sentence in _left_behind(communities, found)]
     return found, problems
@@ -265,6 +266,23 @@ def _left_behind(communities: Mapping[str, GivenCommunity], found: Mapping[str, 
                 f" {', '.join(there)}. None in the file uses it, so its tokens and its list of erased people would not"
                 f" be found. Write `state_dir: .ideas` at that community, under the name that it had in {COMMUNITY}."
                 " If it is not needed any more, move the folder away."
+            )
+
+
+def _renamed(communities: Mapping[str, GivenCommunity], found: Mapping[str, Settings]) -> Iterator[_Problem]:
+    """Problems with a new community, if another one has left a list of erased people and may have had its place."""
+    new = [name for name, settings in found.items() if not settings.simulated and not settings.state_dir.exists()]
+    if not new:
+        return
+    used = {settings.state_dir.resolve() for settings in found.values()}
+    folders = {given.folder / ".ideas": None for given in communities.values()}
+    for file in [file for folder in folders for file in sorted(folder.glob("*/suppressed.json"))]:
+        if file.parent.name not in communities and file.parent.resolve() not in used:
+            yield (
+                set(new),
+                f"{file} lists people who were erased from {file.parent.name}, which is not configured any more. If"
+                f" {' or '.join(new)} is another name for it, write the old one again: under a new name, these people"
+                " would be read again. If not, move that folder away.",
             )
 
 
