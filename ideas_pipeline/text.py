@@ -84,3 +84,12 @@ def json_text(value: Json) -> str:
         return json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     except RecursionError:
         raise TooDeep("is nested too deeply") from None
+
+
+def in_one_line(message: str) -> str:
+    """The lines of a message as one: a line that begins a sentence ends the one before it."""
+    joined = ""
+    for line in map(str.strip, message.splitlines()):
+        ends = not joined or joined.endswith((".", ":", "!", "?")) or not line[:1].isupper()
+        joined += f"{'' if ends else '.'} {line}"
+    return joined.strip()

@@ -13,7 +13,7 @@ import click
 from pydantic import SecretStr
 
 from ideas_pipeline import private_file
-from ideas_pipeline.cli.options import load_settings
+from ideas_pipeline.cli.options import for_community, load_settings
 from ideas_pipeline.communities import valid_communities
 from ideas_pipeline.errors import (
     AuthenticationError,
@@ -29,6 +29,7 @@ from ideas_pipeline.setting_types import split_keys
 from ideas_pipeline.settings import PREFIX, Settings
 from ideas_pipeline.visible import visible
 
+_PROGRAM = "ideas-pipeline "
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
 CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError, WarehouseMisconfigured)
 # The user and password of a URL end at its last @: an unescaped password can contain others.
@@ -79,11 +80,14 @@ def failure(
 
 
 def worded(message: str, settings: Settings | SettingsError | None = None) -> str:
-    """A message that names settings as a person wrote them. ``settings``: as for ``failure``."""
-    if PREFIX not in message or isinstance(settings, SettingsError):
+    """A message that names settings as a person wrote them, and commands for the community.
+
+    ``settings``: as for ``failure``.
+    """
+    if not (PREFIX in message or _PROGRAM in message) or isinstance(settings, SettingsError):
         return message
     try:
-        return (settings or load_settings()).worded(message)
+        return for_community(message, settings or load_settings())
     except SettingsError:  # the message is about these settings, and names them by itself
         return message
 

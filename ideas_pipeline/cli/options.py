@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _COMMUNITY = "ideas_pipeline.community"
-_COMMAND = re.compile(r"\bideas-pipeline (?:(?:absences|contract|rejects) )?[a-z]+(?:-[a-z]+)*")
+# A command that is for one community, and does not name it yet.
+_COMMAND = re.compile(
+    r"\bideas-pipeline (?!demo|simulate)(?:(?:absences|contract|rejects) )?[a-z]+(?:-[a-z]+)*\b(?! --community)"
+)
 
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ideas_pipeline.cli.failures import Failed, failure, secrets_of
 from ideas_pipeline.cli.status import COLOURS, Seen, grouped, look, plain
 from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
+from ideas_pipeline.text import in_one_line
 
 # The worst first.
 _ORDER = ("error", "attention", "running", "empty", "well")
@@ -94,7 +95,7 @@ def _row(name: str, one: Seen | Failed) -> tuple[object, ...]:
 def _lines(one: Seen | Failed) -> list[str]:
     """The most important thing to do, and what is running."""
     if isinstance(one, Failed):
-        return [" ".join(one.message.splitlines())]
+        return [in_one_line(one.message)]
     if one.report.verdict == "empty":
         return [one.report.summary]
     lines = [f"Running: {one.holder}."] if one.holder else []

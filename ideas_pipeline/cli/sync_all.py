@@ -42,6 +42,7 @@ def _shown(one: several.Done) -> dict[str, Any]:
 
 def _print(done: Sequence[several.Done]) -> None:
     from ideas_pipeline.cli.output import console, problem, table
+    from ideas_pipeline.text import in_one_line
     from ideas_pipeline.times import duration
 
     out = console()
@@ -56,6 +57,6 @@ def _print(done: Sequence[several.Done]) -> None:
             if s["reason"]:
                 out.print(f"{one.community}: {problem(s['stream'], s['verdict'], s['reason'])}")
         if one.error:
-            out.print(f"{one.community} failed: {' '.join(one.error.splitlines())}")
+            out.print(f"{one.community} failed: {in_one_line(one.error)}")
     if any(one.exit_code for one in done):
         out.print("What needs attention: ideas-pipeline status")

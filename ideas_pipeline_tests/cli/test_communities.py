@@ -23,6 +23,7 @@ from ideas_pipeline.cli.sync_all import _print as print_all
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline.text import in_one_line
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import COMMAND, QUICK, environment, ideas_pipeline
 from ideas_pipeline_tests.end_to_end.pipeline import village
@@ -199,6 +200,12 @@ def test_the_rows_of_all_say_what_happened(capsys: pytest.CaptureFixture[str]) -
     ]
 
 
+def test_a_message_of_several_lines_becomes_one_of_sentences() -> None:
+    assert in_one_line("it is wrong:\n  a.yaml, line 1: no text\nCorrect it, then run it.") == (
+        "it is wrong: a.yaml, line 1: no text. Correct it, then run it."
+    )
+
+
 def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
     (tmp_path / "ideas_pipeline.yaml").write_text("communities: {acme: {client_id: i, client_secret: {env: S}}, b: }\n")
     shown = ideas_pipeline("status", "--community", "acme", folder=tmp_path, S="secret").stdout
@@ -211,12 +218,15 @@ def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
     ("command", "place"),
     [
         (["contract", "validate"], "Correct contract of acme in ideas_pipeline.yaml"),
+        (["sync"], "limits should be a map of names and values, but is text"),
+        (["sync"], "then run: ideas-pipeline contract validate --community acme"),
         (["erase", "--email", "no@example.com", "--yes"], "only if pii_email of acme in ideas_pipeline.yaml is keep"),
         (["replay"], "unless archive_days of acme in ideas_pipeline.yaml is 0"),
     ],
 )
 def test_a_message_names_the_setting_as_the_file_does(command: list[str], place: str, tmp_path: Path) -> None:
-    contract = ", contract: none.yaml" if command[0] == "contract" else ""
+    contract = {"contract": ", contract: none.yaml", "sync": ", contract: bad.yaml"}.get(command[0], "")
+    (tmp_path / "bad.yaml").write_text("limits: wrong")
     account = f"client_id: x, client_secret: {{env: ACME_SECRET}}, api_region: EU{contract}"
     (tmp_path / "ideas_pipeline.yaml").write_text(f"communities: {{acme: {{{account}}}, globex: {{}}}}")
 
@@ -256,6 +266,8 @@ def test_without_an_api_client_the_place_in_the_file_is_named(command: str, tmp_
     ("text", "expected"),
     [
         ("Check them: ideas-pipeline absences list", "Check them: ideas-pipeline absences list --community acme"),
+        ("Or `ideas-pipeline demo`.", "Or `ideas-pipeline demo`."),
+        ("Run: ideas-pipeline sync --community acme", "Run: ideas-pipeline sync --community acme"),
         ("Run `ideas-pipeline sync`; if it stays,", "Run `ideas-pipeline sync --community acme`; if it stays,"),
         ("ideas-pipeline sync --full.", "ideas-pipeline sync --community acme --full."),
         ("ideas-pipeline grant-analyst ada", "ideas-pipeline grant-analyst --community acme ada"),
