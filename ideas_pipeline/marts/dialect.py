@@ -32,15 +32,24 @@ def every_row(table: sa.Table, context: BuildContext) -> Column:
 
 def day_of(moment: Column, context: BuildContext) -> Column:
     """The day of ``moment`` in the context's time zone."""
+    # Not PostgreSQL's timezone(name, moment): for CET it finds an abbreviation, which has no daylight saving time, and
+    # its server can have other rules for a zone than this machine, or not know it.
+    return _day_in(_offsets(context.timezone, context.as_of.year + 1), moment, context)
+
+
+def _day_in(offsets: Sequence[tuple[datetime, int]], moment: Column, context: BuildContext) -> Column:
+    """The day of ``moment`` by ``offsets`` from UTC, of which it finds the right one by bisection."""
+    if len(offsets) == 1:
+        return _day_at(moment, offsets[0][1], context)
+    middle = len(offsets) // 2
+    earlier, later = (_day_in(half, moment, context) for half in (offsets[:middle], offsets[middle:]))
+    return sa.case((moment >= offsets[middle][0], later), else_=earlier)
+
+
+def _day_at(moment: Column, offset: int, context: BuildContext) -> Column:
+    """The day of ``moment`` where the clocks are ``offset`` seconds ahead of UTC."""
     if context.dialect == "postgresql":
-        return sa.cast(sa.func.timezone(context.timezone, moment), sa.Date)
-    now, *before = reversed(_offsets(context.timezone, context.as_of.year + 1))
-    # Latest first: most rows are recent, and CASE stops at the first condition that holds.
-    cases = [(moment >= since, _sqlite_day(moment, offset)) for since, offset in (now, *before)]
-    return sa.case(*cases, else_=_sqlite_day(moment, (before or [now])[-1][1]))
-
-
-def _sqlite_day(moment: Column, offset: int) -> Column:
+        return sa.cast(sa.func.timezone("UTC", moment) + timedelta(seconds=offset), sa.Date)
     return sa.func.date(_whole_second(moment), f"{offset:+d} seconds", type_=sa.Date)
 
 
