@@ -11,7 +11,7 @@ from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
 from ideas_pipeline.report.charts import Panel, over_time
 from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.formatting import number
+from ideas_pipeline.report.formatting import number, people
 
 _COUNTED = ("ideas", "comments", "votes")
 
@@ -49,7 +49,7 @@ _UNITS = (
 def section(figures: Figures) -> Section:
     days = figures.daily_activity
     if not days:
-        return Section("activity", "Activity over time", "There is no activity yet.")
+        return Section("activity", "Activity over time", "There is no activity with a known time yet.")
     unit = next(unit for unit in _UNITS if len(days) <= unit.up_to_days)
     meaning = (
         f"Ideas submitted, comments written and votes cast per {unit.name}, from {days[0].day} to {days[-1].day}. "
@@ -59,9 +59,10 @@ def section(figures: Figures) -> Section:
         starting = "Weeks start on Monday. " if unit.name == "week" else ""
         meaning += f" {starting}The first and the last {unit.name} may be incomplete."
     spans = {first: list(rows) for first, rows in groupby(days, key=lambda row: unit.first_day(row.day))}
-    return Section(
-        "activity", "Activity over time", meaning, charts=[_contributions(spans, unit), _active(spans, unit)]
-    )
+    charts = [_contributions(spans, unit)]
+    if figures.names_contributors:
+        charts.append(_active(spans, unit))
+    return Section("activity", "Activity over time", meaning, charts=charts)
 
 
 def _contributions(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
@@ -101,7 +102,7 @@ def _active(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
     active = [rows[-1].active_28d for rows in spans.values()]
     ends = [rows[-1].day for rows in spans.values()]
     most = max(active)
-    summary = f"{number(active[-1])} people were active in the {ACTIVE_DAYS} days up to {ends[-1]}. "
+    summary = f"Active in the {ACTIVE_DAYS} days up to {ends[-1]}: {people(active[-1])}. "
     summary += f"The maximum was {number(most)}, on {ends[active.index(most)]}."
     narrow, wide = over_time(
         [Panel(f"People active in the previous {ACTIVE_DAYS} days", active, "line")],
@@ -109,8 +110,8 @@ def _active(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
         unit.form,
     )
     rows = [
-        [str(end), number(people), number(of[-1].registered)]
-        for end, people, of in zip(ends, active, spans.values(), strict=True)
+        [str(end), number(now), number(of[-1].registered)]
+        for end, now, of in zip(ends, active, spans.values(), strict=True)
     ]
     return Chart(
         "Active people",

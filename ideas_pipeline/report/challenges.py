@@ -17,12 +17,11 @@ def by_contributors(figures: Figures) -> Rows:
 
 def section(figures: Figures) -> Section:
     ranked = by_contributors(figures)
-    if not any(row.contributors for row in ranked):
-        empty = f"Nobody has contributed to the {count(len(ranked), 'challenge')} yet." if ranked else ""
+    if not any(row.ideas or row.contributors for row in ranked):
+        empty = f"There are no ideas in the community's {count(len(ranked), 'challenge')} yet." if ranked else ""
         return Section("challenges", "Top challenges", empty or "There are no challenges yet.")
     top = [row for row in ranked[:_TOP] if row.contributors]
-    title_of, timezone, first = figures.challenge, figures.timezone, top[0]
-    drawn = bars([Bar(title_of(row.challenge_id), row.contributors, people(row.contributors)) for row in top])
+    title_of, timezone, first = figures.challenge, figures.timezone, ranked[0]
     table = limited_table(
         "Challenges by number of contributors",
         [
@@ -52,6 +51,10 @@ def section(figures: Figures) -> Section:
         ],
         "mart_challenges",
     )
+    if not top:
+        meaning = "The source does not say who contributed. Ideas, comments and votes are the current ones."
+        return Section("challenges", "Top challenges", meaning, tables=[table])
+    drawn = bars([Bar(title_of(row.challenge_id), row.contributors, people(row.contributors)) for row in top])
     return Section(
         "challenges",
         "Top challenges",

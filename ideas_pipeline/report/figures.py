@@ -72,6 +72,11 @@ class Figures:
         """The day of ``as_of``, in the marts' time zone."""
         return self.as_of.astimezone(ZoneInfo(self.timezone)).date()
 
+    @property
+    def names_contributors(self) -> bool:
+        """Whether any contribution with a known time has a person."""
+        return any(row.active_28d for row in self.daily_activity)
+
     def challenge(self, id_: str) -> str:
         """The title to show for a challenge, even if it is not among ``challenges``."""
         return clean_title(self._titles.get(id_), f"Challenge {id_}")

@@ -11,6 +11,7 @@ from ideas_pipeline.report.figures import Figures, Rows
 from ideas_pipeline.report.formatting import count, number, people, percent
 
 _QUIET = timedelta(days=7)
+_EXCLUDED = "Removed ideas and banned people are excluded everywhere except under Moderation."
 _SUMMED = {
     "new_contributors": ("New contributors", "People who contributed for the first time"),
     "ideas": ("Ideas", "Ideas submitted"),
@@ -21,25 +22,25 @@ _SUMMED = {
 
 def section(figures: Figures) -> Section:
     days = figures.daily_activity
-    if not days:
-        return Section(
-            "glance",
-            "At a glance",
-            "Nobody has contributed yet. Figures appear here with the first idea, comment or vote.",
-        )
     undated = sum(row.undated for row in figures.challenges)
+    if not days:
+        return Section("glance", "At a glance", f"{_nothing(undated)} {_EXCLUDED}")
     period, before = days[-ACTIVE_DAYS:], days[-2 * ACTIVE_DAYS : -ACTIVE_DAYS]
     meaning = f"The {count(len(period), 'day')} from {period[0].day} to {period[-1].day}, the last day with activity"
+    if len(period) == 1:
+        meaning = f"The only day with activity, {period[0].day}"
     if len(before) == ACTIVE_DAYS:
         meaning += f", compared with the {ACTIVE_DAYS} days before. "
     else:
         before = ()
         meaning += f". A comparison needs {2 * ACTIVE_DAYS} days of data. "
-    meaning += "Removed ideas and banned people are excluded everywhere except under Moderation."
+    meaning += _EXCLUDED
     if undated:
         meaning += f" {count(undated, 'contribution')} without a known time cannot be assigned to a day."
-    numbers = _people(period, before, figures.declared.undated)
+    numbers = _people(period, before, figures.declared.undated) if figures.names_contributors else []
     for column, (name, what) in _SUMMED.items():
+        if column == "new_contributors" and not figures.names_contributors:
+            continue
         total = _sum(period, column)
         change = _change(total, _sum(before, column)) if before else ""
         numbers.append(
@@ -54,9 +55,15 @@ def section(figures: Figures) -> Section:
         "glance",
         "At a glance",
         meaning,
-        notice=f"{_quiet(figures)} {unlisted_notice(figures)}".strip(),
+        notice=" ".join(filter(None, (_quiet(figures), unlisted_notice(figures), _nobody(figures)))),
         numbers=numbers,
     )
+
+
+def _nothing(undated: int) -> str:
+    if undated:
+        return f"No contribution has a known time: {count(undated, 'contribution')} cannot be assigned to a day."
+    return "There are no contributions yet. Figures appear here with the first idea, comment or vote."
 
 
 def _quiet(figures: Figures) -> str:
@@ -70,12 +77,17 @@ def _quiet(figures: Figures) -> str:
     )
 
 
+def _nobody(figures: Figures) -> str:
+    """A warning if no contribution has a person, or an empty text."""
+    return "" if figures.names_contributors else "The source does not say who contributed, so people are not counted."
+
+
 def _people(period: Rows, before: Rows, undated: int) -> list[Number]:
     now = period[-1]
     active = Number(
         "Active people",
         number(now.active_28d),
-        "Distinct people who submitted an idea, commented or voted.",
+        "Distinct people who submitted an idea, commented or voted. Contributions without a person are excluded.",
         _change(now.active_28d, before[-1].active_28d) if before else "",
     )
     share = now.participation_rate

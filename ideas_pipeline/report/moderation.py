@@ -31,8 +31,8 @@ def section(figures: Figures) -> Section:
     if any(row.comments for row in rows) and not _is_reported(rows, "removed_comments"):
         unknown.append("which comments were removed")
     meaning = (
-        f"All {count(ideas, 'idea')} of the community, including those that the other sections exclude. An idea can be "
-        "in several rows. “Published after a wait” means a minute or more after submission."
+        f"All ideas of the community ({number(ideas)}), including those that the other sections exclude. An idea can "
+        "be in several rows. “Published after a wait” means a minute or more after submission."
     )
     if unknown:
         meaning += f" The source does not report {joined(unknown)}, so these figures are not shown."

@@ -20,7 +20,7 @@ _LEVELS = {
 
 def engagement(figures: Figures) -> Section:
     if not figures.engagement:
-        return Section("engagement", "Engagement levels", "There are no people yet.")
+        return Section("engagement", "Engagement levels", "No people are known yet.")
     on = {row.engagement_level: row.people for row in figures.engagement}
     everybody = figures.engagement[0].of_people
     # Contributors are on the first three levels, which are shown even if they are empty.
@@ -31,12 +31,12 @@ def engagement(figures: Figures) -> Section:
     return Section(
         "engagement",
         "Engagement levels",
-        f"The {people(everybody)} who are registered or have contributed, by everything that they have ever done. "
+        f"Everybody who is registered or has contributed ({people(everybody)}), by everything that they ever did. "
         f"Each person has one level: {'; '.join(f'{name.lower()}: {what}' for name, what, _ in named)}.",
         charts=[
             Chart(
                 "People by level",
-                f"{number(contributed)} of {people(everybody)} ({percent(contributed / everybody)}) have contributed. "
+                f"Of {people(everybody)}, {number(contributed)} ({percent(contributed / everybody)}) contributed. "
                 f"The largest group: {most[0].lower()} ({most[1]}), {share_of(most[2], everybody)}.",
                 *drawn,
                 Table(
@@ -53,7 +53,7 @@ def engagement(figures: Figures) -> Section:
 def concentration(figures: Figures) -> Section:
     tops = [row for row in figures.concentration if row.top_percent < 100]
     if not tops:
-        return Section("concentration", "Concentration", "Nobody has contributed yet.")
+        return Section("concentration", "Concentration", "Nobody who contributed is known yet.")
     tenth = next(row for row in tops if row.top_percent == 10)
     drawn = bars(
         [Bar(f"Top {row.top_percent} %: {people(row.people)}", row.share, percent(row.share)) for row in tops], whole=1
@@ -61,8 +61,8 @@ def concentration(figures: Figures) -> Section:
     return Section(
         "concentration",
         "Concentration",
-        f"The share of all {count(tenth.of_contributions, 'contribution')} (comments, votes, and ideas, which count "
-        f"for each author) that comes from the most active of the {people(tenth.of_people)} who contributed. "
+        f"Of {count(tenth.of_contributions, 'contribution')} (comments, votes, and ideas, which count for each author) "
+        f"the share that comes from the most active of the {people(tenth.of_people)} who contributed. "
         "Contributions without a person are excluded.",
         charts=[
             Chart(

@@ -66,9 +66,8 @@ def section(figures: Figures) -> Section:
         charts=[
             Chart(
                 "Ideas by the time to their first response",
-                f"{number(within_a_week)} of {count(ideas, 'idea')} ({share_of(within_a_week, ideas)}) were "
-                f"answered within a week; {number(found[_NONE_YET])} ({share_of(found[_NONE_YET], ideas)}) have no "
-                "response yet.",
+                f"Of {count(ideas, 'idea')}, {number(within_a_week)} ({share_of(within_a_week, ideas)}) got a response "
+                f"within a week, and {number(found[_NONE_YET])} ({share_of(found[_NONE_YET], ideas)}) none yet.",
                 *drawn,
                 Table(
                     "Ideas by the time to their first response",

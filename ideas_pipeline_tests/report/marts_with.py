@@ -64,5 +64,5 @@ def figures(url: str, as_of: datetime = AS_OF, /, tables: Mapping[str, Rows] | N
 
 
 def days(count: int, last: date = LAST_DAY, **each: int) -> list[dict[str, Any]]:
-    """Rows of daily activity for ``count`` days up to ``last``, all with the same values."""
-    return [{"day": last - timedelta(days=back), **each} for back in range(count - 1, -1, -1)]
+    """Rows of daily activity for ``count`` days up to ``last``, all with the same values; one person was active."""
+    return [{"day": last - timedelta(days=back), "active_28d": 1, **each} for back in range(count - 1, -1, -1)]

@@ -72,7 +72,20 @@ def test_a_community_younger_than_two_periods_has_no_comparison(sqlite_url):
 
 def test_a_first_day_is_a_period_of_one_day(sqlite_url):
     section = glance.section(figures(sqlite_url, daily_activity=days(1, ideas=1)))
-    assert "The 1\N{NO-BREAK SPACE}day from 2026-03-31 to 2026-03-31" in section.meaning
+    assert section.meaning.startswith("The only day with activity, 2026-03-31. ")
+
+
+def test_without_any_person_people_are_not_counted(sqlite_url):
+    found = figures(sqlite_url, daily_activity=days(56, ideas=1, active_28d=0), challenges=[{"challenge_id": "1"}])
+    section = glance.section(found)
+    assert [number.name for number in section.numbers] == ["Ideas", "Comments", "Votes"]
+    assert section.notice == "The source does not say who contributed, so people are not counted."
+
+
+def test_contributions_without_a_known_time_are_there(sqlite_url):
+    section = glance.section(figures(sqlite_url, challenges=[{"challenge_id": "1", "ideas": 3, "undated": 3}]))
+    assert section.meaning.startswith("No contribution has a known time: 3\N{NO-BREAK SPACE}contributions cannot")
+    assert section.numbers == ()
 
 
 def test_figures_older_than_a_week_cause_a_warning(sqlite_url):

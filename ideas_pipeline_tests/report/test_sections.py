@@ -61,6 +61,22 @@ def test_challenges_are_sorted_by_contributors(sqlite_url):
     assert plain(section.meaning).count("÷ the 50 people registered now") == 1
 
 
+def test_challenges_are_listed_if_nobody_is_known_to_have_contributed(sqlite_url):
+    ideas = [a_challenge(1, ideas=2), a_challenge(2, ideas=3, comments=1)]
+    section = challenges.section(figures(sqlite_url, challenges=ideas))
+    assert section.charts == ()
+    assert [row[:5] for row in cells(section.tables[0])] == [
+        ["Question 2", "0", "–", "3", "1"],
+        ["Question 1", "0", "–", "2", "0"],
+    ]
+    assert "does not say who contributed" in section.meaning
+
+
+def test_a_challenge_without_ideas_has_a_text(sqlite_url):
+    section = challenges.section(figures(sqlite_url, challenges=[a_challenge(3)]))
+    assert plain(section.meaning) == "There are no ideas in the community's 1 challenge yet."
+
+
 def test_a_funnel_shows_each_stage_with_its_denominators(sqlite_url):
     times = [{"challenge_id": "1", "stage_id": "s0", "median_seconds": 5 * 86400}]
     section = funnels.section(
@@ -150,7 +166,7 @@ def test_engagement_levels_have_meanings_and_denominators(sqlite_url):
         ["Feedbackers", "only comments or votes", "0", "0 %"],
         ["Viewers", "no contribution, but a visit", "6", "60.0 %"],
     ]
-    assert plain(chart.summary).startswith("4 of 10 people (40.0 %) have contributed.")
+    assert plain(chart.summary).startswith("Of 10 people, 4 (40.0 %) contributed.")
     assert "feedbackers: only comments or votes" in section.meaning, "the words are explained where they are drawn"
 
 
