@@ -21,7 +21,7 @@ from ideas_pipeline.privacy.key import is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT, drop_words, has_texts, names_its_person
 from ideas_pipeline.privacy.suppression import SuppressionList
 from ideas_pipeline.tables.columns import own_columns, parent_of, pii
-from ideas_pipeline.tables.community import BANNED, TABLES
+from ideas_pipeline.tables.community import TABLES, means_banned
 
 Json = Any
 
@@ -241,7 +241,7 @@ class Redactor:
         columns.update({c.name: None for c in own_columns(TABLES[table]) if c.name not in KEPT[table]})
         if table == "users":
             # Counts leave out what banned people did, so the row must still say that they are banned.
-            columns["status"] = status if status in BANNED else "erased"
+            columns["status"] = status if means_banned(status) else "erased"
         extra.clear()
 
     def _erase_texts(self, table: str, columns: dict[str, Json]) -> None:

@@ -16,7 +16,7 @@ from ideas_pipeline.privacy.page_json import document_of, with_document
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON, KNOWN_BY_TEXT
 from ideas_pipeline.privacy.redact import KEPT, Redactor, author_column, is_about_who, text_columns
 from ideas_pipeline.privacy.unmapped import says_no_words
-from ideas_pipeline.tables.community import BANNED
+from ideas_pipeline.tables.community import means_banned
 
 Json = Any
 
@@ -69,7 +69,7 @@ class ArchivedPages:
         who = self._row(stream, record, spec.fields, read, lists)
         if who is not None and stream in ABOUT_A_PERSON:
             kept = {path: present(record, (path,)) for c in KEPT[stream] for path in _paths(spec.fields, c)}
-            kept |= {p: s for p in _paths(spec.fields, "status") if (s := present(record, (p,))) in BANNED}
+            kept |= {p: s for p in _paths(spec.fields, "status") if means_banned(s := present(record, (p,)))}
             record.clear()
             for path, value in kept.items():
                 if value is not MISSING:

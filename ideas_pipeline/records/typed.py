@@ -18,7 +18,7 @@ from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.late.frames import pd
 from ideas_pipeline.records.kinds import Values, convert
 from ideas_pipeline.records.timestamps import TimeFormat
-from ideas_pipeline.tables.columns import kind, own_columns, own_keys, pii
+from ideas_pipeline.tables.columns import kind, known_values, known_word, own_columns, own_keys, pii
 from ideas_pipeline.tables.reject_reasons import Reason, RecordReason, sentence
 from ideas_pipeline.text import TooDeep, clean_text, json_text
 from ideas_pipeline.times import utc
@@ -138,7 +138,7 @@ def typed(
 
     def read(column: sa.Column[Any]) -> Values:
         values = [row.get(column.name) for row in rows]
-        return convert(kind(column), values, source.times.get(column.name, source.time))
+        return _in_known_words(column, convert(kind(column), values, source.times.get(column.name, source.time)))
 
     values = {str(column.name): read(column) for column in columns}
     hashed = {
@@ -205,6 +205,17 @@ def typed(
     whole = pa.table(arrays)
     chosen = whole if len(kept) == len(rows) else whole.take(pa.array(sorted(kept), pa.int64()))
     return Typed(chosen.to_pandas(types_mapper=pd.ArrowDtype), result, superseded)
+
+
+def _in_known_words(column: sa.Column[Any], values: Values) -> Values:
+    """Spell the known values of the column as the marts and queries do."""
+    words = known_values(column)
+    others = set(values.plain).difference(words, [None]) if words else set()
+    if not others:
+        return values
+    meant = {text: known_word(column, text) for text in others}
+    plain = [meant.get(text, text) for text in values.plain]
+    return Values(plain, pa.array(plain, pa.string()), values.reasons)
 
 
 def _kept(

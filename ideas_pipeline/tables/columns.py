@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -51,7 +52,8 @@ def column(
         required: Whether null is refused.
         parent: The table (key: community, id) of the parent that a row cannot exist without, as an idea in a challenge.
         references: The table of a row that this row names and may outlive, as the author of an idea.
-        values: The known values. Others are loaded, too, and reported.
+        values: The known values, in whatever case and with whatever separators they are sent. Others are loaded, too,
+            and reported.
         planned: Whether the time is one that people set, and not one at which something happened: it can be far ahead.
     """
     return sa.Column(
@@ -102,6 +104,20 @@ def pii(column: sa.Column[Any]) -> Pii | None:
 def known_values(column: sa.Column[Any]) -> tuple[str, ...]:
     """The known values of a column; empty if any value is valid."""
     return cast("tuple[str, ...]", column.info["values"])
+
+
+def known_word(column: sa.Column[Any], text: str) -> str:
+    """The known value that ``text`` spells: ``closed_comments`` for ``Closed comments``. ``text`` if there is none."""
+    return _by_letters(known_values(column)).get(_letters(text), text)
+
+
+@cache
+def _by_letters(words: tuple[str, ...]) -> dict[str, str]:
+    return {_letters(word): word for word in words}
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 def own_columns(table: sa.Table) -> list[sa.Column[Any]]:

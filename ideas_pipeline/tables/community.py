@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.tables.columns import column, parent_of
+from ideas_pipeline.tables.columns import column, known_word, parent_of
 
 BANNED = ("banned", "removed")
 
@@ -310,6 +310,11 @@ sa.Index("ix_comments_idea", COMMENTS.c.community, COMMENTS.c.idea_id)
 sa.Index("ix_votes_idea", VOTES.c.community, VOTES.c.idea_id)
 
 TABLES: dict[str, sa.Table] = dict(METADATA.tables)
+
+
+def means_banned(status: object) -> bool:
+    """Whether a person's status, as it is sent or stored, is one of ``BANNED``."""
+    return isinstance(status, str) and known_word(USERS.c.status, status) in BANNED
 
 
 def scope_of(table: sa.Table, placeholder: str | None) -> sa.ColumnElement[str]:

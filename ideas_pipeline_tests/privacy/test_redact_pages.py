@@ -94,7 +94,9 @@ def test_a_page_that_is_a_single_text_is_dropped_if_it_names_the_person(tmp_path
     assert pages.page(other) is other
 
 
-@pytest.mark.parametrize(("status", "kept"), [("banned", {"status": "banned"}), ("active", {})])
+@pytest.mark.parametrize(
+    ("status", "kept"), [("banned", {"status": "banned"}), ("Banned", {"status": "Banned"}), ("active", {})]
+)
 def test_that_a_person_is_banned_is_kept_as_counts_leave_out_what_the_banned_did(cleaned, status, kept):
     found = cleaned("users", {"data": [{"id": ANN, "name": "Ann Lee", "status": status}]})
     assert found == {"data": [{"id": surrogate(ANN)} | kept]}

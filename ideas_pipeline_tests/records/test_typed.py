@@ -59,6 +59,26 @@ def test_a_value_that_fails_is_null_in_its_row_and_a_reject_of_its_own():
     assert value.payload == created_at.payload == {"id": 2, "idea_id": "9", "user_id": 7}
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "sent", "stored"),
+    [
+        ("ideas", "moderation_status", "Removed", "removed"),
+        ("ideas", "moderation_status", " Closed comments ", "closed_comments"),
+        ("ideas", "moderation_status", "CLOSED-COMMENTS", "closed_comments"),
+        ("users", "status", "BANNED", "banned"),
+        ("votes", "voting_type", "thumbsUp", "thumbs_up"),
+        ("votes", "voting_type", "Claps", "Claps"),
+        ("ideas", "status", "Removed", "Removed"),
+    ],
+)
+def test_known_values_are_recognised_in_any_case_and_with_any_separators(table, column, sent, stored):
+    assert [row[column] for row in loaded(typed_rows(table, {"id": 1, column: sent}, {"id": 2}))] == [stored, None]
+
+
+def test_a_known_value_that_is_spelled_differently_is_no_change():
+    assert row_hash(moderation_status="Closed comments") == row_hash(moderation_status="closed_comments")
+
+
 def test_a_record_without_its_key_is_a_reject_with_a_fingerprint():
     result = typed_rows("idea_labels", {"idea_id": "1", "name": "Won"}, {"idea_id": "1", "name": "Lost"})
     assert [reject.reason for reject in result.rejects] == ["label_id is missing, and is part of the key"] * 2
