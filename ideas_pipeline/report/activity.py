@@ -11,9 +11,9 @@ from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
 from ideas_pipeline.report.charts import Panel, over_time
 from ideas_pipeline.report.elements import Chart, Section, Table
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.formatting import number, people
+from ideas_pipeline.report.formatting import joined, number, people
 
-_COUNTED = ("ideas", "comments", "votes")
+_COUNTED = {"ideas": "ideas submitted", "comments": "comments written", "votes": "votes cast"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +51,26 @@ def section(figures: Figures) -> Section:
     if not days:
         return Section("activity", "Activity over time", "There is no activity with a known time yet.")
     unit = next(unit for unit in _UNITS if len(days) <= unit.up_to_days)
+    counted = [name for name in _COUNTED if name not in figures.without_times]
+    done = joined([_COUNTED[name] for name in counted])
     meaning = (
-        f"Ideas submitted, comments written and votes cast per {unit.name}, from {days[0].day} to {days[-1].day}. "
+        f"{done.capitalize()} per {unit.name}, from {days[0].day} to {days[-1].day}. "
         "Votes and comments that the start of a stage cleared later are counted on their day."
     )
     if unit.name != "day":
         starting = "Weeks start on Monday. " if unit.name == "week" else ""
         meaning += f" {starting}The first and the last {unit.name} may be incomplete."
+    if figures.without_times:
+        meaning += f" Without a known time, and therefore not shown: all {joined(figures.without_times)}."
     spans = {first: list(rows) for first, rows in groupby(days, key=lambda row: unit.first_day(row.day))}
-    charts = [_contributions(spans, unit)]
+    charts = [_contributions(spans, unit, counted)]
     if figures.names_contributors:
         charts.append(_active(spans, unit))
     return Section("activity", "Activity over time", meaning, charts=charts)
 
 
-def _contributions(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
-    sums = {name: [sum(getattr(row, name) for row in rows) for rows in spans.values()] for name in _COUNTED}
+def _contributions(spans: Mapping[date, Rows], unit: _Unit, counted: list[str]) -> Chart:
+    sums = {name: [sum(getattr(row, name) for row in rows) for rows in spans.values()] for name in counted}
     new = [sum(row.new_contributors for row in rows) for rows in spans.values()]
     totals = []
     for name, values in sums.items():
@@ -82,17 +86,17 @@ def _contributions(spans: Mapping[date, Rows], unit: _Unit) -> Chart:
         unit.form,
     )
     rows = [
-        [f"{first:{unit.form}}", *(number(sums[name][at]) for name in _COUNTED), number(new[at])]
+        [f"{first:{unit.form}}", *(number(sums[name][at]) for name in counted), number(new[at])]
         for at, first in enumerate(spans)
     ]
     return Chart(
-        f"Ideas, comments and votes per {unit.name}",
+        f"{joined(counted).capitalize()} per {unit.name}",
         f"Totals: {'; '.join(totals)}.",
         narrow,
         wide,
         Table(
             f"Contributions per {unit.name}, and people who contributed for the first time",
-            [unit.name.capitalize(), "Ideas", "Comments", "Votes", "New contributors"],
+            [unit.name.capitalize(), *(name.capitalize() for name in counted), "New contributors"],
             rows,
         ),
     )

@@ -158,10 +158,10 @@ def _over_time(panels: Sequence[Panel], spans: Sequence[tuple[date, date]], form
         ]
         # Only the last panel has dates.
         dates = alt.Axis(format=form, tickCount=ticks, title=None, grid=False, labels=panel is panels[-1])
-        # Without any values, 0 is still at the bottom.
-        scale, ticked = alt.Scale(domainMin=0), {"tickCount": 3, "tickMinStep": 1}
-        if not any(panel.values):
-            scale, ticked = alt.Scale(domain=[0, 1]), {"values": [0]}
+        scale, ticked = alt.Scale(domainMin=0), {"tickCount": 3}
+        if (most := max(panel.values)) < 3:
+            # Vega would have ticks at halves, which it writes as 1 and 2. Without any values, 0 is still at the bottom.
+            scale, ticked = alt.Scale(domain=[0, max(most, 1)]), {"values": [*range(most + 1)]}
         counts = alt.Axis(format=",d", title=None, minExtent=_COUNTS, maxExtent=_COUNTS, **ticked)
         y = alt.Y("value:Q", axis=counts, scale=scale)
         chart = alt.Chart(alt.InlineData(values=values))

@@ -77,6 +77,16 @@ class Figures:
         """Whether any contribution with a known time has a person."""
         return any(row.active_28d for row in self.daily_activity)
 
+    @property
+    def without_times(self) -> list[str]:
+        """Which of ideas, comments and votes exist, but without a single known time."""
+        return [
+            kind
+            for kind in ("ideas", "comments", "votes")
+            if any(getattr(row, kind) for row in self.challenges)
+            and not any(getattr(row, kind) for row in self.daily_activity)
+        ]
+
     def challenge(self, id_: str) -> str:
         """The title to show for a challenge, even if it is not among ``challenges``."""
         return clean_title(self._titles.get(id_), f"Challenge {id_}")

@@ -8,7 +8,7 @@ from ideas_pipeline.marts.daily_activity import ACTIVE_DAYS
 from ideas_pipeline.report.completeness import unlisted_notice
 from ideas_pipeline.report.elements import Number, Section
 from ideas_pipeline.report.figures import Figures, Rows
-from ideas_pipeline.report.formatting import count, number, people, percent
+from ideas_pipeline.report.formatting import NONE, count, number, people, percent
 
 _QUIET = timedelta(days=7)
 _EXCLUDED = "Removed ideas and banned people are excluded everywhere except under Moderation."
@@ -40,6 +40,9 @@ def section(figures: Figures) -> Section:
     numbers = _people(period, before, figures.declared.undated) if figures.names_contributors else []
     for column, (name, what) in _SUMMED.items():
         if column == "new_contributors" and not figures.names_contributors:
+            continue
+        if column in figures.without_times:
+            numbers.append(Number(name, NONE, f"{what}. When is not known."))
             continue
         total = _sum(period, column)
         change = _change(total, _sum(before, column)) if before else ""

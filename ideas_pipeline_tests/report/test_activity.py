@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from ideas_pipeline.report import activity
 from ideas_pipeline_tests.report.marts_with import days, figures
 
@@ -28,6 +32,27 @@ def test_longer_periods_are_shown_by_month(sqlite_url):
     _, (done, _) = shown(sqlite_url, daily_activity=days(3650, votes=100))
     assert len(done.rows) == 120
     assert done.rows[-2:] == [["2026-02", "0", "0", "2,800", "0"], ["2026-03", "0", "0", "3,100", "0"]]
+
+
+def test_what_has_no_known_time_at_all_is_not_shown_as_zero(sqlite_url):
+    challenges = [{"challenge_id": "1", "votes": 9, "ideas": 10}]
+    section, (done, _) = shown(sqlite_url, daily_activity=days(10, ideas=1), challenges=challenges)
+    assert done.headers == ["Day", "Ideas", "Comments", "New contributors"]
+    assert section.charts[0].title == "Ideas and comments per day"
+    assert section.charts[0].summary == "Totals: ideas 10, most on 2026-03-22 (1); comments 0."
+    assert section.meaning.startswith("Ideas submitted and comments written per day, from")
+    assert section.meaning.endswith("Without a known time, and therefore not shown: all votes.")
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 7, 1000])
+def test_an_axis_has_each_number_once(sqlite_url, most):
+    rows = days(10)
+    rows[4]["ideas"] = most
+    section, _ = shown(sqlite_url, daily_activity=rows)
+    first, *_ = section.charts[0].wide.split(">Ideas per day<")
+    numbers = re.findall(r"<text[^>]*>([\d,]+)</text>", first)
+    assert numbers[0] == "0"
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_the_summary_has_totals_and_the_busiest_days(sqlite_url):

@@ -82,6 +82,14 @@ def test_without_any_person_people_are_not_counted(sqlite_url):
     assert section.notice == "The source does not say who contributed, so people are not counted."
 
 
+def test_what_has_no_known_time_at_all_is_unknown_and_not_zero(sqlite_url):
+    found = figures(sqlite_url, daily_activity=days(56, ideas=1), challenges=[{"challenge_id": "1", "votes": 9}])
+    numbers = {number.name: number for number in glance.section(found).numbers}
+    assert (numbers["Votes"].value, numbers["Votes"].change) == ("–", "")
+    assert numbers["Votes"].meaning == "Votes cast, of all types. When is not known."
+    assert (numbers["Comments"].value, numbers["Ideas"].value) == ("0", "28")
+
+
 def test_contributions_without_a_known_time_are_there(sqlite_url):
     section = glance.section(figures(sqlite_url, challenges=[{"challenge_id": "1", "ideas": 3, "undated": 3}]))
     assert section.meaning.startswith("No contribution has a known time: 3\N{NO-BREAK SPACE}contributions cannot")
