@@ -23,7 +23,9 @@ TABLE = mart_table(
     column("voters", "integer", "Distinct people who voted.", required=True),
     column("ideas", "integer", "Ideas with a vote.", required=True),
     column("votes_against", "integer", "Votes with a value below 0.", required=True),
-    column("value_sum", "number", "Sum of the values."),
+    column(
+        "value_sum", "number", "Sum of the values. One beyond a billion is a mistake of the source and is left out."
+    ),
     column("value_average", "number", "value_sum ÷ votes with a value."),
 )
 

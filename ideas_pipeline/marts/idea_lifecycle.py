@@ -17,7 +17,8 @@ from ideas_pipeline.tables.community import USERS
 TABLE = mart_table(
     "mart_idea_lifecycle",
     "One row per idea that exists and is not removed. Titles are in ideas. A response is a comment by someone other "
-    "than the idea's author and co-authors, even if the start of a stage cleared it later.",
+    "than the idea's author and co-authors, even if the start of a stage cleared it later. A comment without a person "
+    "is one, too, unless the source says that an author of the idea wrote it.",
     column("idea_id", "id", "The idea.", key=True, references="ideas"),
     column("challenge_id", "id", "The challenge it is in now.", references="challenges"),
     column("stage_id", "id", "The stage it is in now."),

@@ -87,9 +87,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         | {"created_at": "2026-01-14 09:00"},
         {"id": "v2", "idea_id": "101", "user_id": "cem", "voting_type": "thumbs", "value": -1}
         | {"created_at": "2026-02-14 09:00"},
-        {"id": "v3", "idea_id": "103", "user_id": "ben", "voting_type": "stars", "value": 4}
+        {"id": "v3", "idea_id": "103", "user_id": "ben", "voting_type": "stars", "value": 2.2}
         | {"created_at": "2026-03-20 09:00"},
-        {"id": "v4", "idea_id": "103", "user_id": None, "voting_type": "stars", "value": 3}
+        {"id": "v4", "idea_id": "103", "user_id": None, "voting_type": "stars", "value": 1.1}
         | {"created_at": "2026-04-02 09:00"},
         {"id": "v5", "idea_id": "103", "user_id": "eve", "voting_type": "stars", "value": 1}
         | {"created_at": "2026-03-21 09:00"},

@@ -58,7 +58,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     ],
     "10_time_to_publication": [("Waste less", 2, 1, 0, 72, 0), ("A better first week", 1, 1, 10, 10, 0)],
     "11_votes_by_type": [
-        ("A better first week", "stars", 2, 1, 1, 0, 7, 3.5),
+        ("A better first week", "stars", 2, 1, 1, 0, 3.3, 1.65),
         ("Waste less", "thumbs", 2, 2, 1, 1, 0, 0),
     ],
     "12_participation_by_profile_answer": [("Leeds", 2, 2, 100, 8), ("Lyon", 2, 1, 50, 2)],
