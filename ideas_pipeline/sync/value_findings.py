@@ -119,7 +119,8 @@ def unknown_words(tx: Transaction, stream: str, tables: list[str]) -> Finding | 
         stream,
         "warning",
         f"Unknown values, loaded as they came: {shown}.",
-        "A query that lists the known values leaves these rows out.",
+        "A query that lists the known values leaves these rows out. The marts count them, even if such a word means "
+        "that an idea or a comment was removed, or that a person is banned.",
         "Look up what they mean in the community, and add them to such queries.",
         {"unknown": sum(count for values in unknown.values() for count in values.values())},
     )

@@ -233,6 +233,7 @@ def test_values_that_nobody_knew_are_a_warning_that_names_them(warehouse: Wareho
     finding = findings(warehouse)["unknown_values"]
     assert finding.severity == "warning"
     assert "ideas.approval_status: parked (2)" in finding.text
+    assert "The marts count them, even if such a word means that an idea" in finding.text
 
 
 @pytest.mark.parametrize(
