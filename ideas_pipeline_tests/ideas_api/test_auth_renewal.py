@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from ideas_pipeline.errors import (
     AuthenticationError,
     RateLimited,
+    Unavailable,
 )
 from ideas_pipeline.ideas_api.auth import Auth, Credentials
 from ideas_pipeline.ideas_api.token_file import TokenFile
@@ -110,6 +112,90 @@ def test_a_rate_limited_refresh_keeps_its_refresh_token(store: Path) -> None:
         api.instead.clear()
         caller.call()
     assert api.count["auth/code"] == 1
+
+
+def test_a_rate_limited_exchange_of_a_code_is_not_tried_again_with_another_code(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth"] = lambda _: Answer(429, headers={"Retry-After": "3000"})
+    with serving(api) as server, pytest.raises(RateLimited, match="Try again after"):
+        Caller(server.base_url, store).call()
+    assert (api.count["auth/code"], api.count["auth"]) == (1, 1)
+
+
+def test_a_code_whose_exchange_never_gets_a_response_is_replaced_once(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth"] = lambda _: Answer(reset=True)
+    with serving(api) as server, pytest.raises(Unavailable):
+        Caller(server.base_url, store).call()
+    assert (api.count["auth/code"], api.count["auth"]) == (2, 2)
+
+
+def test_discarded_tokens_are_not_used_and_not_refreshed_by_the_next_run(store: Path) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        caller.auth.discard()
+        assert not store.exists(), "there is nothing to discard yet"
+        caller.call()
+        caller.auth.discard()
+        stored = caller.auth.stored()
+        assert stored is not None
+        assert (stored.access_token, stored.refresh_token, stored.expires_at) == ("canary-access-1", "", 0)
+        Caller(server.base_url, store).call()
+    assert (api.count["auth/refresh"], api.count["auth/code"]) == (0, 2)
+
+
+def test_a_failed_renewal_is_tried_again_by_the_next_call(store: Path) -> None:
+    api = ScriptedAuth()
+    api.instead["auth/code"] = lambda _: Answer(400) if api.count["auth/code"] == 1 else None
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        with pytest.raises(AuthenticationError):
+            caller.call()
+        assert caller.call() == {"path": "/v2/ideas"}
+
+
+def test_a_token_is_current_until_it_is_renewed_and_untried_only_if_it_came_from_an_earlier_run(store: Path) -> None:
+    with serving(ScriptedAuth()) as server:
+        auth = Caller(server.base_url, store).auth
+        assert not auth.is_current("canary-access-1")
+        _, first = auth.header()
+        assert (auth.is_current(first), auth.is_untried(first)) == (True, False)
+        auth.renew(first)
+        _, second = auth.header()
+        assert second != first
+        assert (auth.is_current(first), auth.is_current(second)) == (False, True)
+        later = Caller(server.base_url, store).auth
+        assert later.header()[1] == second
+        later.accepted(first)
+        assert later.is_untried(second), "another token was accepted"
+        later.accepted(second)
+        assert not later.is_untried(second)
+
+
+def test_renewing_a_token_that_was_replaced_already_costs_nothing(store: Path) -> None:
+    api = ScriptedAuth()
+    with serving(api) as server:
+        auth = Caller(server.base_url, store).auth
+        _, first = auth.header()
+        auth.renew(first)
+        auth.renew(first)
+        elsewhere = Caller(server.base_url, store).auth
+        elsewhere.renew(first)
+        assert auth.header()[1] == elsewhere.header()[1] != first
+    assert (api.count["auth/refresh"], api.count["auth/code"]) == (1, 1)
+
+
+def test_an_exclusive_token_is_new_and_is_everybodys_afterwards_even_if_the_block_raises(store: Path) -> None:
+    with serving(ScriptedAuth()) as server:
+        auth = Caller(server.base_url, store).auth
+        _, first = auth.header()
+        with suppress(KeyError), auth.exclusive_token() as (header, token):
+            assert header == {"Authorization": f"Bearer {token}"}
+            assert auth.is_current(first)
+            raise KeyError
+        assert token != first
+        assert auth.header() == ({"Authorization": f"Bearer {token}"}, token)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"access_token": 1}', "\x00", "[" * 100_000])
