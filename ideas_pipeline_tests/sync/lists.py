@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Container, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.errors import IdeasApiError, Unavailable
 from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
@@ -21,10 +23,13 @@ from ideas_pipeline.warehouse.absences import Absence, absences
 from ideas_pipeline.warehouse.runs import RunStart, finish_stream, start_run, start_stream
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.warehouse.batches import night
+from ideas_pipeline_tests.warehouse.batches import held, live, load, night
 from ideas_pipeline_tests.warehouse.calls import call_reading, call_writing
 
 ADDRESS = "https://api.example.com/v2/"
+NO_ANSWER = Unavailable("no answer")
+LISTED = {"c1": "abc", "c2": "xyz"}
+HOMES = {id_: scope for scope, ids in LISTED.items() for id_ in ids}
 
 
 class Lists(Source):
@@ -99,3 +104,30 @@ class Lists(Source):
 def rows(ids: Iterable[object], **columns: Any) -> list[dict[str, Any]]:
     """Records with these ids, and the same values in other columns."""
     return [{"id": str(id_), **columns} for id_ in ids]
+
+
+@pytest.fixture
+def community(warehouse: Warehouse, tmp_path: Path) -> Lists:
+    """Two challenges with three ideas each, which the first night has read."""
+    lists = Lists(warehouse, tmp_path)
+    lists.lists["challenges", ""] = rows(["c1", "c2"])
+    for scope, ids in LISTED.items():
+        lists.lists["ideas", scope] = rows(ids)
+    assert lists.night(1, "challenges", "ideas").verdict == "complete"
+    return lists
+
+
+def counted(warehouse: Warehouse, on: int, **comment_counts: int) -> None:
+    """The ideas, each with the number of comments that it says it has, as night ``on`` read them."""
+    ideas = [{"id": i, "challenge_id": "c1", "_scope": "c1", "comment_count": n} for i, n in comment_counts.items()]
+    load(warehouse, "ideas", ideas, on=on)
+
+
+def names(warehouse: Warehouse, table: str) -> str:
+    """The ids of the live rows."""
+    return "".join(id_ for (id_,) in live(warehouse, table))
+
+
+def homes(warehouse: Warehouse) -> dict[str, str]:
+    """The challenge of each live idea."""
+    return {row["id"]: row["challenge_id"] for row in held(warehouse, "ideas") if row["_deleted_at"] is None}
