@@ -377,25 +377,22 @@ def test_state_from_before_the_file_is_never_left_behind_silently():
     assert load_settings("globex").state_dir == Path(".ideas/globex")
 
 
-def test_a_community_that_may_have_been_renamed_is_not_read_before_somebody_looks_at_its_erased_people():
+def test_a_community_that_may_have_been_renamed_is_not_read_before_somebody_looks_at_its_erased_people(monkeypatch):
     text = "defaults: {client_id: x, client_secret: {env: A_SECRET}}\ncommunities: {acme: {api_region: EU}, globex: }"
-    os.environ["A_SECRET"] = "canary"
-    try:
-        write(text)
-        write("kept", ".ideas/acme/suppressed.json")
-        write("kept", ".ideas/globex/suppressed.json")
-        assert len(load_communities()) == 2
-        write(text.replace("globex", "initech"))
-        assert load_settings("acme").community == "acme"
-        with pytest.raises(SettingsError, match=r"erased from globex.* If initech is another name for it"):
-            load_settings("initech")
-        write(text.replace("globex:", "initech: {state_dir: .ideas/globex}"))  # somebody has decided
-        assert load_settings("initech").community == "initech"
-        write(text.replace("globex", "initech"))
-        Path(".ideas/initech").mkdir()  # somebody has read it under its own name before
-        assert load_settings("initech").community == "initech"
-    finally:
-        del os.environ["A_SECRET"]
+    monkeypatch.setenv("A_SECRET", "canary")
+    write(text)
+    write("kept", ".ideas/acme/suppressed.json")
+    write("kept", ".ideas/globex/suppressed.json")
+    assert len(load_communities()) == 2
+    write(text.replace("globex", "initech"))
+    assert load_settings("acme").community == "acme"
+    with pytest.raises(SettingsError, match=r"erased from globex.* If initech is another name for it"):
+        load_settings("initech")
+    write(text.replace("globex:", "initech: {state_dir: .ideas/globex}"))  # somebody has decided
+    assert load_settings("initech").community == "initech"
+    write(text.replace("globex", "initech"))
+    Path(".ideas/initech").mkdir()  # somebody has read it under its own name before
+    assert load_settings("initech").community == "initech"
 
 
 def test_without_the_file_no_parser_of_yaml_is_imported():
