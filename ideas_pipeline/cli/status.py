@@ -107,7 +107,7 @@ def status(every: bool, as_json: bool) -> None:
     Examples:  ideas-pipeline status
                ideas-pipeline status --json
     """
-    from ideas_pipeline.communities import is_one_chosen
+    from ideas_pipeline.communities import community_names, is_one_chosen
 
     chosen = options.chosen_community()
     if every and chosen:
@@ -119,8 +119,12 @@ def status(every: bool, as_json: bool) -> None:
     seen = look(options.load_settings())
     if as_json:
         print(json.dumps(seen.as_json(), indent=2, default=plain))
-    else:
-        _print(seen)
+        return
+    _print(seen)
+    if chosen is None and len(community_names()) > 1:  # IDEAS_COMMUNITY has chosen, perhaps long ago, in .env
+        from ideas_pipeline.cli.output import console
+
+        console().print("The other communities: ideas-pipeline status --all")
 
 
 def look(settings: Settings) -> Seen:

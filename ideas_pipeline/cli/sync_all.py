@@ -59,4 +59,4 @@ def _print(done: Sequence[several.Done]) -> None:
         if one.error:
             out.print(f"{one.community} failed: {in_one_line(one.error)}")
     if any(one.exit_code for one in done):
-        out.print("What needs attention: ideas-pipeline status")
+        out.print("What needs attention: ideas-pipeline status --all")

@@ -142,6 +142,7 @@ def _one_community_is_shown_alone(installation: Installation) -> None:
     chosen = installation.variables | {"IDEAS_COMMUNITY": "umbrella"}
     done = ideas_pipeline("status", folder=installation.folder, **chosen)
     assert (done.returncode, "Community umbrella in umbrella.db" in done.stdout) == (0, True)
+    assert done.stdout.endswith("\nThe other communities: ideas-pipeline status --all\n")
     done = ideas_pipeline("marts", "--community", "globex", "--json", folder=installation.folder, **chosen)
     assert json.loads(done.stdout)["community"] == "globex"
     done = ideas_pipeline("report", "--community", "acme", folder=installation.folder, **chosen)
@@ -196,7 +197,7 @@ def test_the_rows_of_all_say_what_happened(capsys: pytest.CaptureFixture[str]) -
         "c failed – – – – – 1 second",
         "b: votes is incomplete: the list moved.",
         "c failed: first second",
-        "What needs attention: ideas-pipeline status",
+        "What needs attention: ideas-pipeline status --all",
     ]
 
 
