@@ -284,8 +284,10 @@ def _names(place: str, known: Sequence[str]) -> list[str]:
 
 def _beside(*paths: str, names: Sequence[str]) -> list[str]:
     """Paths with these names beside the paths of the login, and with the first name below them."""
-    folders = dict.fromkeys(path.rpartition("/")[0] or path for path in paths)
-    return [f"{folder}/{name}" for name in names for folder in folders] + [f"{path}/{names[0]}" for path in paths]
+    folders = dict.fromkeys(path.rpartition("/")[0] for path in paths)
+    at_root = [path for path in paths if "/" not in path]
+    beside = [f"{folder}/{name}".lstrip("/") for name in names for folder in (*folders, *at_root)]
+    return beside + [f"{path}/{names[0]}" for path in paths]
 
 
 def _propose(draft: Draft, route: str, request: LoginRequest, places: Mapping[str, str], answer: Exchange) -> None:

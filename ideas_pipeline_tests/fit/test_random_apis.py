@@ -46,3 +46,10 @@ def test_a_sync_with_the_contract_that_it_wrote_is_true_to_the_community(tmp_pat
             result = sync(simulator, warehouse, tmp_path, contract=draft.contract)
             assert result.verdict == "complete", result
             assert_true_to(warehouse.engine, COMMUNITY, api.contract, simulator.visible())
+
+
+def test_a_login_without_a_folder_is_found_as_well(tmp_path: Path) -> None:
+    api = random_api(8)  # it has authorize, token, refresh and verify below its address
+    with RandomSimulator(api) as simulator:
+        done = dialogue(api, simulator, tmp_path, visit=True)
+    assert done.typed == set()
