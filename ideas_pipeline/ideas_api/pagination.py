@@ -93,6 +93,8 @@ LARGEST_TOTAL = 10**15
 _MOST_DIGITS = 100
 
 _NUMBER = re.compile(r"\d+(?:@\d+)?")
+# How APIs write that no page follows, besides null and an empty text: Redis and Twitter send the cursor 0.
+_NO_PAGE = frozenset(("0", "-1", "null", "none", "nil", "undefined", "false"))
 
 
 def first(paging: AnyPaging) -> Position:
@@ -230,7 +232,7 @@ def following(
             return number_and_size(position)[0] + count if count else None
         case CursorPaging():
             cursor = present(body, paging.cursor)
-            return None if cursor is MISSING or cursor in (None, "", False) else str(cursor)
+            return None if _is_none(cursor) else str(cursor)
         case NextLinkPaging():
             return _next_link(paging, body, headers, url)
         case NoPaging():
@@ -238,8 +240,8 @@ def following(
 
 
 def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], url: str) -> str | None:
-    link = present(body, paging.next) if paging.next else _link_header(headers.get("Link", ""))
-    if link is MISSING or link in (None, "", False):
+    link = _href(present(body, paging.next)) if paging.next else _link_header(headers.get("Link", ""))
+    if _is_none(link):
         return None
     try:
         target = same_host(urljoin(url, str(link)), url)
@@ -253,6 +255,21 @@ def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], u
             hint="It was not followed because the access token would go there. Check the region or the base URL.",
         )
     return target
+
+
+def _is_none(following: Json) -> bool:
+    """Whether a cursor or link says that no page follows. None leads to 0 or -1, where lists begin."""
+    return following is MISSING or not following or str(following).lower() in _NO_PAGE
+
+
+def _href(link: Json) -> Json:
+    """The URL of a link that is a map (HAL), or the one called ``next`` in a list of maps (Spring, FHIR)."""
+    if isinstance(link, list):
+        link = next(
+            (each for each in link if isinstance(each, dict) and "next" in (each.get("rel"), each.get("relation"))),
+            None,
+        )
+    return next((link[name] for name in ("href", "url") if name in link), None) if isinstance(link, dict) else link
 
 
 def _link_header(value: str) -> str | None:

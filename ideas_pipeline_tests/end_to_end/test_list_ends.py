@@ -156,6 +156,36 @@ def test_pages_whose_records_have_no_id_do_not_go_on_for_ever(
     assert len(asked) < 20
 
 
+@pytest.mark.parametrize("end", [None, "", False, 0, "0", -1, "-1", "null", "None", "undefined"])
+def test_the_last_cursor_can_say_in_many_ways_that_it_is_the_last(end: Any, sqlite: Warehouse, tmp_path: Path) -> None:
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        start = int(query.get("cursor", 0))
+        return Answer(body={"data": people(*range(start + 1, start + 4)), "next": start + 3 if start < 3 else end})
+
+    result = synced(lists, sqlite, tmp_path, {"style": "cursor", "cursor": "next"})
+
+    assert (result.verdict, live(sqlite)) == ("complete", set(range(1, 7)))
+
+
+@pytest.mark.parametrize(
+    ("path", "links"),
+    [
+        ("links", lambda link: {"links": [{"rel": "self", "href": "?page=1"}, *([link] if link else [])]}),
+        ("_links.next", lambda link: {"_links": {"next": link} if link else {}}),
+    ],
+    ids=["list", "HAL"],
+)
+def test_the_next_link_can_be_a_map(path: str, links: Any, sqlite: Warehouse, tmp_path: Path) -> None:
+    def lists(_: str, query: Mapping[str, str]) -> Answer:
+        page = int(query.get("page", 1))
+        link = {"rel": "next", "href": f"?page={page + 1}"} if page < 3 else None
+        return Answer(body={"data": people(*numbered(query | {"per_page": "3"}, list(range(1, 9)))), **links(link)})
+
+    result = synced(lists, sqlite, tmp_path, {"style": "next_link", "next": path})
+
+    assert (result.verdict, live(sqlite)) == ("complete", set(range(1, 9)))
+
+
 def test_an_empty_page_in_the_middle_hides_nobody_after_it(warehouse: Warehouse, tmp_path: Path) -> None:
     hidden: set[int] = set()
 
