@@ -319,7 +319,7 @@ def judge(
             cleared them. They were deleted.
         live: the number of live rows per scope.
         percent: if more than this share of the stream or of one scope is absent at once, and at least 20 rows are, the
-            rows are held.
+            rows are held. So are all rows of a stream's only list if nothing is left of it.
         distrust: why no unexplained absence can be believed; None if it can. Such rows are held.
         named: whether reasons may name a scope.
     """
@@ -331,7 +331,8 @@ def judge(
     if not rest:
         return judgement
     total = sum(live.values())
-    if distrust or too_many(len(rest), total, percent):
+    is_empty = live.keys() == {""} and 1 < len(rest) == total
+    if distrust or is_empty or too_many(len(rest), total, percent):
         judgement.held[distrust or _reason(len(rest), total, "the stream", percent)] = sorted(rest)
         return judgement
     by_scope: dict[str, list[str]] = defaultdict(list)

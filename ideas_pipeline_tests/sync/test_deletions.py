@@ -73,3 +73,10 @@ def test_what_something_else_explains_is_deleted_however_much_it_is() -> None:
 def test_distrust_holds_what_nothing_explains() -> None:
     found = judge(rows(3), {"parent_gone": {"001"}}, {"": 1_000}, 10, DISTRUST)
     assert found == Judgement(deleted={"parent_gone": ["001"]}, held={DISTRUST: ["000", "002"]})
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_an_only_list_that_is_suddenly_empty_is_held_however_short_it_was(count: int) -> None:
+    assert judge(rows(count), {}, {"": count}, 10, None).deleted == {}
+    assert judge(rows(count - 1), {}, {"": count}, 10, None).held == {}
+    assert judge(dict.fromkeys(rows(count), "a"), {}, {"a": count}, 10, None).held == {}
