@@ -14,6 +14,7 @@ from ideas_pipeline.contract.model import Contract, Fields, Stream
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.envelopes import unwrapped
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.ideas_api.page_reader import is_error_body
@@ -108,6 +109,7 @@ class _Description:
         listed = present(document, spec.records)
         if isinstance(listed, dict) and records and records[0][0] is not None:
             self._described(listed).fields |= dict.fromkeys(listed)  # a map of records by id
+        self._unwrapped(listed)
         for _, record in records:
             if isinstance(record, dict):
                 self._record(spec, record)
@@ -121,7 +123,7 @@ class _Description:
         id_paths = _plain(spec.fields["id"].paths) if "id" in spec.fields else ()
         for path, items in nested_items(record, spec.nested, id_paths):
             self._mark(record, path, None)
-            listed = present(record, (path,))
+            listed = self._unwrapped(present(record, (path,)))
             if isinstance(listed, dict):
                 self._described(listed).fields |= dict.fromkeys(listed)
             for item in items:
@@ -156,6 +158,7 @@ class _Description:
         of_values = _strictest(_kind(table, c) for c, source in fields.items() if VALUE in source.paths)
         stated = present(record, (path,))
         self._mark(record, path, None if isinstance(stated, dict | list) else of_values)
+        stated = self._unwrapped(stated)
         items: Iterable[Json] = ()
         if isinstance(stated, list):
             items = stated
@@ -171,6 +174,16 @@ class _Description:
         for item in items:
             if isinstance(item, dict):
                 self._row(table, item, fields)
+
+    def _unwrapped(self, stated: Json) -> Json:
+        """The list inside an envelope. What else the envelope holds says nothing of people."""
+        items = unwrapped(stated)
+        if items is not stated:
+            self._described(stated).fields |= dict.fromkeys(stated)
+            for edge in stated.get("edges", ()):
+                if isinstance(edge, dict):
+                    self._described(edge).fields |= dict.fromkeys(edge)
+        return items
 
     def _mark(self, at: Json, path: str, kind: Kind) -> None:
         """Note what is at ``path``, and the maps on the way to it."""

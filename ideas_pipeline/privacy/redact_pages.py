@@ -9,6 +9,7 @@ from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.contract.model import Contract, Embedded, Fields
 from ideas_pipeline.contract.types import Paths
 from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.envelopes import unwrapped
 from ideas_pipeline.ideas_api.field_map import MISSING, present, records_in
 from ideas_pipeline.ideas_api.nesting import nested_items
 from ideas_pipeline.privacy.key import is_surrogate
@@ -101,6 +102,7 @@ class ArchivedPages:
         stated = present(record, (path,))
         if without_texts and text_columns(table) and stated is not MISSING:
             _put(record, path, stated := self._without_texts(table, embedded.fields, stated))
+        stated = unwrapped(stated)
         plain = {c for c, s in embedded.fields.items() if "@value" in s.paths} & self._redactor.people.pointers[
             table
         ].keys()
@@ -147,6 +149,7 @@ class ArchivedPages:
         """An embedded list without its texts. Its items keep their places, or a replay would see them as absent."""
         first = next(iter(fields.values())).paths if fields else ()
         naming = tuple(path for path in first if not path.startswith("@"))
+        stated = unwrapped(stated)
         if isinstance(stated, dict) and not all(isinstance(item, dict) for item in stated.values()):
             if present(stated, naming) is not MISSING:
                 stated = [stated]  # it is the only one

@@ -20,6 +20,7 @@ from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api.account_files import FileHome
 from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
+from ideas_pipeline.ideas_api.envelopes import unwrapped
 from ideas_pipeline.privacy.page_places import Places
 from ideas_pipeline.privacy.policy_pages import PolicyPages
 from ideas_pipeline.privacy.privacy import Privacy
@@ -206,6 +207,23 @@ def test_an_error_message_is_not_archived(policy: Policy) -> None:
     assert cleaned({"error": f"no {MAIL}"}, policy) is None
     assert cleaned({"error": {"message": MAIL}, "data": []}, policy) is None
     assert cleaned({"error": None, "data": [{"id": 1}], "by": MAIL}, policy) is not None
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"data": [{"question_id": "1", "value": TEXT}], "total": 1},
+        {"edges": [{"node": {"question_id": "1", "value": TEXT}, "cursor": "1"}]},
+    ],
+    ids=["data", "edges"],
+)
+def test_a_list_in_an_envelope_is_held_to_the_policy_and_can_be_read_again(answers: dict[str, Any]) -> None:
+    document = {"data": {"items": [{"id": 1, "answers": answers}], "page": 1}}
+    kept = PolicyPages(contract_with({}), Cleaner(DROP, KEY)).page(page(orjson.dumps(document), stream="ideas"))
+    assert kept is not None
+    assert TEXT.encode() not in kept.body
+    (idea,) = unwrapped(orjson.loads(kept.body)["data"])
+    assert "'question_id': '1'" in repr(unwrapped(idea["answers"]))
 
 
 def test_texts_in_lists_and_beside_the_records_are_texts() -> None:

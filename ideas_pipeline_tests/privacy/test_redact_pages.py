@@ -63,6 +63,30 @@ def test_plain_lists_and_maps_by_id_are_found(cleaned):
     assert found == {"data": {surrogate(ANN): {"id": surrogate(ANN)}, "person-1": {"id": "person-1"}}}
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda people: {"data": people, "total": 2},
+        lambda people: {"nodes": people},
+        lambda people: {"edges": [{"node": each} for each in people], "pageInfo": {"hasNextPage": False}},
+    ],
+    ids=["data", "nodes", "edges"],
+)
+def test_a_person_in_an_envelope_becomes_the_surrogate(cleaned, wrap):
+    ideas = {"data": [{"id": "5", "coauthors": wrap([{"id": ANN, "name": "Ann"}, {"id": "person-1"}])}]}
+    assert cleaned("ideas", ideas) == {
+        "data": [{"id": "5", "coauthors": wrap([{"id": surrogate(ANN)}, {"id": "person-1"}])}]
+    }
+    answers = {"data": [{"id": "5", "author": {"id": ANN}, "answers": wrap([{"question_id": "1", "value": "Yes"}])}]}
+    (idea,) = cleaned("ideas", answers, texts=True)["data"]
+    assert idea["answers"] == [{"question_id": "1", "value": None}]
+
+
+def test_a_person_who_is_named_by_a_bare_id_becomes_the_surrogate(cleaned):
+    found = cleaned("ideas", {"data": [{"id": "5", "author": ANN}, {"id": "6", "author": "person-1"}]})
+    assert found == {"data": [{"id": "5", "author": surrogate(ANN)}, {"id": "6", "author": "person-1"}]}
+
+
 def test_texts_are_removed_if_that_was_asked_for(cleaned):
     comment = {"id": "9", "author_id": ANN, "body": "Yes"}
     assert cleaned("comments", {"data": [comment]})["data"][0]["body"] == "Yes"
