@@ -9,7 +9,7 @@ read, so that window contains it. And it is not after the last window, which was
 (`Overlapping windows` in docs/architecture.md.)
 
 The order is checked: if two windows show two rows in a different order, the list is sorted by something that changes,
-and nothing is proven here.
+and nothing is proven here. Neither is it if every page shows the same row, because these pages are not contiguous.
 """
 
 from __future__ import annotations
@@ -64,9 +64,14 @@ class Chain:
         return max(0, after + (size // 2 if reached else -(size // 2)) * tries)
 
     def complete(self) -> bool:
-        """Whether all neighbours are linked and all windows show their rows in one order."""
+        """Whether all neighbours are linked, all windows show their rows in one order, and none of these is pinned."""
         links = pairwise(sorted(self.windows))
-        return bool(self.windows) and all(self.linked(*pair) for pair in links) and in_one_order(self.all())
+        linked = bool(self.windows) and all(self.linked(*pair) for pair in links)
+        return linked and not self._has_pinned_rows() and in_one_order(self.all())
+
+    def _has_pinned_rows(self) -> bool:
+        """Whether a row is in all of at least three windows. It then links pages that may have gaps between them."""
+        return len(self.windows) > 2 and bool(set.intersection(*map(set, self.windows.values())))
 
     def all(self) -> list[list[str]]:
         """All windows, whatever they are for."""

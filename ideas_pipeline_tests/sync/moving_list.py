@@ -52,6 +52,7 @@ class MovingList:
     cursor_at_the_end: str | None = None  # "same": the page's own cursor; "new": one that was never sent before
     edited: dict[str, str] = field(default_factory=dict)
     nested: dict[str, str] = field(default_factory=dict)  # the record inside a record
+    pinned: str | None = None  # a record at the head of every page, besides the page's own
     replay: dict[int, int] = field(default_factory=dict)  # start → start that is served in its place
 
     def watch(self) -> None:
@@ -84,6 +85,8 @@ class MovingList:
         shown = [key for key in self.ids[start:end] if key not in self.hidden]
         if self.truncate_after is not None and start >= self.truncate_after:
             shown = []
+        if self.pinned and shown:
+            shown = [self.pinned, *(key for key in shown if key != self.pinned)]
         total = (len(self.ids) if self.claimed_total is None else self.claimed_total) if self.totals else None
         return Page(
             records=[

@@ -91,6 +91,22 @@ def test_edits_that_move_unread_records_to_the_head_hide_none_of_them(a_day: int
     assert (reading.verdict, reading.ids) == ("complete", set(keys))
 
 
+@pytest.mark.parametrize("style", NUMBERED)
+@pytest.mark.parametrize("a_page", [1, 2])
+def test_a_record_on_every_page_links_none_of_them(a_page: int, style: str) -> None:
+    """Some APIs repeat a pinned record at the head of each page."""
+    moving = MovingList(ids(200), WITHOUT_TOTAL[style].model_copy(update={"size": 10}), totals=False, pinned="r0")
+    moving.watch()
+
+    def delete_rows_already_read(m: MovingList) -> None:
+        for _ in range(a_page):
+            m.delete(1)
+
+    reading = SweptScope("s", moving.paging, sweeps=3)
+    read(moving, reading, between=delete_rows_already_read)
+    assert reading.verdict == "incomplete" or moving.lived <= reading.ids
+
+
 def test_records_that_are_seen_to_change_their_order_prove_nothing_by_overlap() -> None:
     moving = MovingList(ids(40), WITHOUT_TOTAL["offset"], totals=False)
     pages = iter(range(1000))
