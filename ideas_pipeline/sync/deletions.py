@@ -319,7 +319,8 @@ def judge(
             cleared them. They were deleted.
         live: the number of live rows per scope.
         percent: if more than this share of the stream or of one scope is absent at once, and at least 20 rows are, the
-            rows are held. So are all rows of a stream's only list if nothing is left of it.
+            rows are held. So are all rows of a stream if nothing is left of it, but for those of one parent alone: an
+            API that has lost a session can answer with empty lists.
         distrust: why no unexplained absence can be believed; None if it can. Such rows are held.
         named: whether reasons may name a scope.
     """
@@ -331,7 +332,7 @@ def judge(
     if not rest:
         return judgement
     total = sum(live.values())
-    is_empty = live.keys() == {""} and 1 < len(rest) == total
+    is_empty = 1 < len(rest) == total and (live.keys() == {""} or len(set(rest.values())) > 1)
     if distrust or is_empty or too_many(len(rest), total, percent):
         judgement.held[distrust or _reason(len(rest), total, "the stream", percent)] = sorted(rest)
         return judgement

@@ -24,7 +24,7 @@ def test_a_few_rows_are_deleted() -> None:
 
 @pytest.mark.parametrize(
     ("count", "live", "held"),
-    [(19, 19, False), (20, 199, True), (20, 200, False), (21, 200, True), (20, 20, True), (500, 100_000, False)],
+    [(19, 20, False), (20, 199, True), (20, 200, False), (21, 200, True), (20, 20, True), (500, 100_000, False)],
 )
 def test_rows_are_held_if_they_are_twenty_and_more_than_the_percentage(count: int, live: int, held: bool) -> None:
     absent = rows(count)
@@ -80,3 +80,10 @@ def test_an_only_list_that_is_suddenly_empty_is_held_however_short_it_was(count:
     assert judge(rows(count), {}, {"": count}, 10, None).deleted == {}
     assert judge(rows(count - 1), {}, {"": count}, 10, None).held == {}
     assert judge(dict.fromkeys(rows(count), "a"), {}, {"a": count}, 10, None).held == {}
+
+
+def test_all_lists_of_a_stream_that_are_suddenly_empty_are_held_however_few_rows_they_had() -> None:
+    absent = {"001": "a", "002": "a", "003": "b"}
+    assert judge(absent, {}, {"a": 2, "b": 1}, 10, None).deleted == {}
+    assert judge(absent, {}, {"a": 2, "b": 2}, 10, None).held == {}
+    assert judge(absent, {"parent_gone": {"003"}}, {"a": 2, "b": 1}, 10, None).held == {}
