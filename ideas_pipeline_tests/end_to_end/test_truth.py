@@ -159,7 +159,8 @@ def test_people_can_be_read_one_at_a_time_from_ids_seen_elsewhere(warehouse: War
 def fewest_requests(contract: Contract, tables: dict[str, Any], *, known: bool = False) -> int:
     """One request a page, and one beyond a last page that is full, as a total is not taken at its word.
 
-    A list of several pages is read twice, unless it holds just what is known.
+    A list of several pages is read twice, unless it holds just what is known. An only list that ends with a short first
+    page is asked for one more, unless it is known, as its total may count that page.
     """
     total = 0
     for name, spec in contract.streams.items():
@@ -174,7 +175,8 @@ def fewest_requests(contract: Contract, tables: dict[str, Any], *, known: bool =
         for count in lists.values():
             size = getattr(spec.paging, "size", count + 1)
             pages = max(1, -(-count // size))
-            requests = pages + (count > 0 and count % size == 0)
+            may_count_a_page = not spec.each and not known and 0 < count < size
+            requests = pages + (count > 0 and count % size == 0) + may_count_a_page
             total += requests if pages == 1 or known else 2 * requests
     return total
 
