@@ -132,6 +132,7 @@ class Stream(Model):
     both ends of the list, if the total is another one; with the parameters that put the newest records first, those at
     its head. The list is read only if they do not explain the total, and at the latest after IDEAS_VERIFY_DAYS.
     ``not_found_is_empty``: the API answers 404 or 410 for a list without records, instead of an empty list.
+    ``deleted``: paths at which a record that is still listed says that it is deleted: ``is_deleted``, ``deleted_at``.
     ``hidden_by_rights``: records disappear when the account loses rights, so absences are held for an operator.
     """
 
@@ -152,6 +153,7 @@ class Stream(Model):
     lookback: int = Field(default=3600, ge=0)
     probe: Literal["total"] | Annotated[dict[str, str | int | bool], Field(min_length=1)] | None = None
     not_found_is_empty: bool = False
+    deleted: Paths = ()
     hidden_by_rights: bool = False
     nested: Paths = ()
     paging: Paging

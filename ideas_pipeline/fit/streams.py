@@ -10,6 +10,7 @@ from ideas_pipeline.fit.embedded import fit_embedded
 from ideas_pipeline.fit.fields import fit_table
 from ideas_pipeline.fit.matching import Known, seen_in, table_of
 from ideas_pipeline.ideas_api.field_map import MISSING, field_map, present
+from ideas_pipeline.probe.deleted import deletion_flags
 from ideas_pipeline.probe.fields import nested_lists
 from ideas_pipeline.probe.probe import Seen, remember
 
@@ -74,6 +75,10 @@ def fit_fields(draft: Draft, stream: str, records: Sequence[Json], known: Known)
     lists = fit_embedded(draft, stream, records, known)
     table = table_of(draft.contract, place, spec.fields, records)
     table.taken.update(lists)
+    if flags := deletion_flags(draft.contract, records):
+        table.taken.update(flags)
+        if not spec.deleted:
+            draft.propose(Inferred((*place, "deleted"), flags, seen_in(records, flags[0])))
     if spec.each:
         # The scope names the parent, so a record need not.
         table.optional = frozenset({spec.each.placeholder})

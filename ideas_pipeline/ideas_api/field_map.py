@@ -23,6 +23,7 @@ from ideas_pipeline.ideas_api.composite_ids import (
     set_composite_ids,
     state_of,
 )
+from ideas_pipeline.ideas_api.deleted import says_deleted
 from ideas_pipeline.ideas_api.envelopes import unwrapped
 from ideas_pipeline.text import Repeated, clean_text, decode_entities
 
@@ -55,6 +56,7 @@ class Record:
             has it, too.
         repeats: set if another record with its id came before it in the same sweep. If one of both was edited after
             this moment (timezone-aware), they may be one record that changed while its list was read.
+        deleted: whether the record says that it is deleted.
     """
 
     columns: dict[str, Json]
@@ -63,6 +65,7 @@ class Record:
     named: str | None = None
     state: str | None = None
     repeats: datetime | None = None
+    deleted: bool = False
 
 
 Outline = Callable[[Json, str | None, int], Record]
@@ -134,7 +137,9 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     page can still have one id: see ``repeated_ids``.
     """
     spec = contract.streams[stream]
-    item = _item_map(contract, spec.fields, [path for e in spec.embedded.values() for path in e.paths])
+    item = _item_map(
+        contract, spec.fields, [*spec.deleted, *(path for e in spec.embedded.values() for path in e.paths)]
+    )
     embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
     is_list = spec.reads == "list"
     placeholder = spec.listed_by
@@ -147,6 +152,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     ) -> Record:
         mapped = item(record, key, index)
         columns = mapped.columns
+        mapped.deleted = bool(spec.deleted) and says_deleted(present(record, spec.deleted), contract.no_times)
         if placeholder is not None:
             named = mapped.named = _id_named(columns.get(placeholder))
             columns[placeholder] = scope

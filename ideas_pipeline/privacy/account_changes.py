@@ -41,6 +41,7 @@ def note_account_changes(erased: SuppressionList, page: Page) -> dict[str, str]:
 
     An account with the address of a person who asked for erasure, under another id, is the same person: it is listed,
     too. An account that was erased because the source had deleted it, and that is there again, is taken off the list.
+    One that the source lists as deleted is not there again.
     A person who had an account deleted and opened another one is not kept out under the new id.
 
     Returns:
@@ -59,7 +60,7 @@ def note_account_changes(erased: SuppressionList, page: Page) -> dict[str, str]:
             same = erased.asked_as(email) if isinstance(email, str) and erased.is_word(email) else None
             if same:
                 erased.add(person, words, texts=same.texts)
-        elif entry.because != "asked" and page.received_at > entry.at.timestamp():
+        elif entry.because != "asked" and not record.deleted and page.received_at > entry.at.timestamp():
             erased.merge([replace(entry, because="there again", at=datetime.now(UTC), words=frozenset())])
         elif not words <= entry.words:
             erased.merge([replace(entry, words=entry.words | words)])

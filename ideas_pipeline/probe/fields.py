@@ -12,6 +12,7 @@ from ideas_pipeline.contract.types import Json
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.ideas_api.nesting import nested_items
+from ideas_pipeline.probe.deleted import deletion_flags
 from ideas_pipeline.probe.guess import fits, is_same_kind, is_time, nearest, nearest_list
 from ideas_pipeline.probe.shapes import NOTHING, Kinds, is_keyed, kinds_of
 from ideas_pipeline.probe.step import Step
@@ -70,7 +71,8 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
     if nested:
         sentence = f"{', '.join(nested)} holds lists of {stream} inside {stream}: they are not read"
         step.differ(sentence, place=f"streams.{stream}.nested", to=[*spec.nested, *nested])
-    elsewhere = (*spec.nested, *nested, *(path for paths, _ in lists.values() for path in paths))
+    flags = _flags(step, contract, stream, items)
+    elsewhere = (*spec.nested, *nested, *flags, *(path for paths, _ in lists.values() for path in paths))
     needed = frozenset({"id", *spec.key, *used})
     zone = contract.stream_timezone(stream)
     # The path fills this column, so records need not name their parent.
@@ -84,6 +86,20 @@ def check_fields(step: Step, contract: Contract, stream: str, items: Items) -> N
             place, first = f"streams.{stream}.embedded.{table}", next(iter(each.fields), "")
             mapped = _FieldMap(place, table, each.fields, frozenset({first}), zone, prefix=f"{paths[0]}[].")
             _check_items(step, mapped, rows, not_stored)
+
+
+def _flags(step: Step, contract: Contract, stream: str, items: Items) -> Sequence[str]:
+    """The paths at which records say that they are deleted. Proposes to read them."""
+    place, known = f"streams.{stream}.deleted", contract.streams[stream].deleted
+    records = [record for _, record in items]
+    if known:
+        if any(present(record, known) is not MISSING for record in records):
+            step.confirm(place)
+        return known
+    if found := deletion_flags(contract, records):
+        sentence = f"records say by {' and '.join(found)} whether they are deleted, and it is not read"
+        step.differ(sentence, place=place, to=found)
+    return found
 
 
 def nested_lists(contract: Contract, stream: str, records: Sequence[Json]) -> list[str]:

@@ -142,6 +142,7 @@ def batch(about: About, rows: Rows) -> Batch:
         frames=frames,
         stated=stated,
         rejects=tuple(rejects),
+        flagged=frozenset(id_ for id_, n in last.items() if rows.records[n].deleted),
         counted_before=_counted_before(rows, taken) if rows.earlier else {},
         listed_by=spec.listed_by,
         # A record that did not come in the list of its parent names the parent itself, and may name another one.

@@ -26,7 +26,7 @@ from ideas_pipeline.warehouse.absences import (
     forget_absences,
     hold_absences,
     note_orphans,
-    note_unlisted,
+    note_rows,
     undecided,
     unlisted,
 )
@@ -77,7 +77,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         # A row whose list is not known is absent if no list has it.
         every_list = tally.plan.parents <= tally.complete and not tally.reasons and not tally.untyped
         in_no_list = homes.unlisted if tally.plan.parents and every_list else set()
-        note_unlisted(tx, stream, in_no_list, run.run_id, run.options.clock())
+        note_rows(tx, stream, spec.listed_by, in_no_list, run.run_id, run.options.clock())
         noted = absences(tx, stream)
     if homes.moves and homes.chosen is None and any(not absence.held_because for absence in noted.values()):
         settled = _search_moved(run, stream, tally, homes, noted)
@@ -275,7 +275,7 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
     spec = run.source.contract.streams[parent]
     if spec.each or spec.reads == "one":
         return True
-    seen: set[str] = set()
+    seen, flagged = set[str](), set[str]()
     verdict = None
     for got in fetch(
         [swept_scope(run, parent, "")],
@@ -283,10 +283,11 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
         concurrency=1,
     ):
         seen |= got.swept.ids
+        flagged |= {str(record.columns["id"]) for record in got.records if record.deleted}
         verdict = got.swept.verdict
     with run.warehouse.reading() as tx:
         known = live_ids(tx, parent)
-    return verdict == "complete" and seen <= known
+    return verdict == "complete" and seen - flagged <= known
 
 
 @dataclass(frozen=True, slots=True)

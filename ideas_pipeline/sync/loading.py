@@ -116,7 +116,7 @@ def load_rows(
     if homes:
         rows = Rows.of(homes.once(zip(rows.records, rows.scopes, strict=True)))
         about = replace(about, settled=frozenset(homes.settled) if homes.column else None)
-    tally.drift.observe(rows.records)
+    tally.drift.observe([record for record in rows.records if not record.deleted])
     about = replace(about, vanished=tally.drift.vanished(), left_out=tally.drift.leaves_out())
     made = batch(about, with_earlier(warehouse, about.stream, about.run_id, rows))
     if homes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -14,7 +14,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.run import Run
 from ideas_pipeline.warehouse.absences import undecided
-from ideas_pipeline.warehouse.scopes import changed_since, last_sweeps, live_ids, scope_states
+from ideas_pipeline.warehouse.scopes import changed_since, deleted_ids, last_sweeps, live_ids, scope_states
 
 # If more pages than this have new records, the list is read.
 _MOST_PAGES = 10
@@ -36,6 +36,14 @@ class Probed:
     gained: tuple[Record, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The ids of the rows that are live, and of those that are not: deleted records bring no news of these."""
+
+    live: set[str]
+    deleted: set[str]
+
+
 def probe(run: Run, stream: str) -> Probed:
     """Find out with a few requests what a list gained since it was last complete, and whether that is all.
 
@@ -53,7 +61,7 @@ def probe(run: Run, stream: str) -> Probed:
     with run.warehouse.reading() as tx:
         last, state = last_sweeps(tx, stream).get(""), scope_states(tx, stream).get("")
         has_undecided = bool(undecided(tx, stream))
-        known = live_ids(tx, stream)
+        known = _Known(live_ids(tx, stream), deleted_ids(tx, stream) if spec.deleted else set())
         loaded_since = changed_since(tx, stream, state.completed_at) if state and state.completed_at else 0
     long_ago = run.options.clock() - timedelta(days=run.options.verify_days)
     is_recent = state is not None and state.completed_at is not None and state.completed_at > long_ago
@@ -81,20 +89,20 @@ def probe(run: Run, stream: str) -> Probed:
     return Probed(is_explained=False, requests=requests)
 
 
-def _ends(run: Run, stream: str, known: Collection[str]) -> Iterator[Page]:
+def _ends(run: Run, stream: str, known: _Known) -> Iterator[Page]:
     """The pages from the head of the list up to one without new records; then likewise from its end.
 
     Those at its end are left out if the head has new records, or if the contract's parameters put the newest there.
     """
     spec = run.source.contract.streams[stream]
-    head = page = run.source.probe(stream, pagination.first(spec.paging), known)
+    head = page = run.source.probe(stream, pagination.first(spec.paging), known.live)
     yield page
     while page.next is not None and _unknown(page, known):
-        page = run.source.probe(stream, page.next, known)
+        page = run.source.probe(stream, page.next, known.live)
         yield page
     if page is head and spec.probe == "total":
         for position in _from_the_end(spec.paging, head):
-            page = run.source.probe(stream, position, known)
+            page = run.source.probe(stream, position, known.live)
             yield page
             if not _unknown(page, known):
                 return
@@ -112,5 +120,6 @@ def _from_the_end(paging: AnyPaging, head: Page) -> Iterator[Position]:
             yield max(index - held + 1, 0)
 
 
-def _unknown(page: Page, known: Collection[str]) -> dict[str, Record]:
-    return {id_: record for record in page.records if (id_ := str(record.columns.get("id"))) not in known}
+def _unknown(page: Page, known: _Known) -> dict[str, Record]:
+    ids = [(str(record.columns.get("id")), record) for record in page.records]
+    return {i: r for i, r in ids if i not in known.live and not (r.deleted and i in known.deleted)}

@@ -37,12 +37,13 @@ def _table(name: str, meaning: str, *columns: sa.Column[Any]) -> sa.Table:
         column(
             "_deleted_at",
             "timestamp",
-            "When a complete sweep showed that the row is absent from the source; null while it exists there.",
+            "When the source no longer listed the row, or listed it as deleted; null while it exists there.",
         ),
         column(
             "_deleted_because",
             "text",
-            "Why it is marked deleted: gone, parent_gone, cleared (by the start of a stage), or gone (confirmed).",
+            "Why it is marked deleted: gone, flagged (by the source itself), parent_gone, cleared (by the start of a "
+            "stage), or gone (confirmed).",
         ),
         column(
             "_row_hash",

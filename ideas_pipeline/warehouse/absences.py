@@ -90,21 +90,15 @@ def unlisted(tx: Transaction, stream: str, listed_by: str | None) -> set[str]:
     return set(tx.scalars(sa.select(table.c.id).where(tx.live(table), scope_of(table, listed_by).is_(None))))
 
 
-def note_unlisted(tx: Transaction, stream: str, ids: Collection[str], run_id: str, at: datetime) -> None:
-    """Add an absence for each of these rows, without a scope.
-
-    Args:
-        tx: A write transaction.
-        stream: The stream of the rows.
-        ids: Their ids.
-        run_id: The current run.
-        at: The current time; timezone-aware.
-    """
+def note_rows(
+    tx: Transaction, stream: str, listed_by: str | None, ids: Collection[str], run_id: str, at: datetime
+) -> None:
+    """Add an absence for each live row among ``ids``: in its scope (see ``scope_of``), if that is known."""
     if ids:
-        staged = staging_ids("unlisted")
+        table, staged = TABLES[stream], staging_ids("to_note")
         stage_ids(tx.connection, staged, ids)
-        rows = sa.select(TABLES[stream]).where(TABLES[stream].c.id.in_(sa.select(staged.c.id)))
-        _note(tx, stream, rows, sa.literal(""), run_id, utc(at))
+        rows = sa.select(table).where(table.c.id.in_(sa.select(staged.c.id)))
+        _note(tx, stream, rows, scope_of(table, listed_by), run_id, utc(at))
         staged.drop(tx.connection, checkfirst=False)
 
 

@@ -171,6 +171,7 @@ class Batch:
         settled: The ids of rows that may move to another home. Other rows whose parent differs from that of their live
             row are not written. None: every row may move.
         named: The ids of records that name their parent themselves: another home does not mean that ids are shared.
+        flagged: The ids of records that say that they are deleted.
         counted_before: By scope, the rows in the frame that an earlier batch has counted, by what this one counts.
     """
 
@@ -188,6 +189,7 @@ class Batch:
     volatile: Mapping[str, frozenset[str]] = field(default_factory=dict)
     settled: frozenset[str] | None = None
     named: frozenset[str] = frozenset()
+    flagged: frozenset[str] = frozenset()
     counted_before: Mapping[str, Counts] = field(default_factory=dict)
 
 

@@ -18,6 +18,7 @@ from ideas_pipeline.warehouse.absences import forget_lists_below, note_absences
 from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
+from ideas_pipeline.warehouse.flagged import find_flagged, mark_flagged
 from ideas_pipeline.warehouse.merge import Elsewhere, count, elsewhere, merge
 from ideas_pipeline.warehouse.rejects import update_rejects
 from ideas_pipeline.warehouse.scopes import update_scope_states
@@ -45,7 +46,12 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     if staying:
         _leave_out(tx, stream, staged, stated, staying)
     doubled = {} if batch.moves else _doubled(batch, others)
-    counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch))
+    # What a list of another parent says of an id may be about another record.
+    flags = batch.flagged - (others.keys() - (batch.settled or frozenset()))
+    flagged = find_flagged(tx, TABLES[stream], staged[stream], flags)
+    if flagged.known:
+        _leave_out(tx, stream, staged, stated, flagged.known)
+    counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch), Counter(flagged.known.values()))
     forget_lists_below(tx, stream, staged[stream])
     embedded, embedded_held = 0, dict[str, int]()
     for name in names:
@@ -55,6 +61,8 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
         marked, held = mark_absent(tx, TABLES[name], staged[name], parents, batch)
         embedded += marked
         embedded_held |= {name: held} if held else {}
+    for scope, absent in mark_flagged(tx, batch, flagged.to_mark).items():
+        counts[scope] = replace(counts.get(scope, Counts()), absent=absent)
     if stream == "ideas":
         history.record(tx, sa.select(staged[stream].c.id), batch.run_id, at)
     update_rejects(tx, batch)
@@ -119,15 +127,20 @@ def _seen(batch: Batch) -> Iterator[str]:
         yield from present
 
 
-def _counts(batch: Batch, merged: dict[str, tuple[int, int, int]]) -> dict[str, Counts]:
-    """Counts of each scope, from the merge and the rejects."""
+def _counts(
+    batch: Batch, merged: dict[str, tuple[int, int, int]], left_as_they_are: Mapping[str, int]
+) -> dict[str, Counts]:
+    """Counts of each scope, from the merge, the rejects, and the rows that are not merged."""
     records, values, embedded = Counter[str](), Counter[str](), Counter[str]()
     for reject in batch.rejects:
         of = values if reject.column is not None else records if reject.table == batch.stream else embedded
         of[reject.scope] += 1
     counts = {}
-    for scope in dict.fromkeys([*(read.scope for read in batch.scopes), *merged, *records, *values, *embedded]):
+    for scope in dict.fromkeys(
+        [*(read.scope for read in batch.scopes), *merged, *left_as_they_are, *records, *values, *embedded]
+    ):
         inserted, updated, unchanged = merged.get(scope, (0, 0, 0))
+        unchanged += left_as_they_are.get(scope, 0)
         if before := batch.counted_before.get(scope):
             updated, unchanged = updated - before.updated, unchanged - before.unchanged
         counts[scope] = Counts(
@@ -179,7 +192,7 @@ def _record_scopes(tx: Transaction, batch: Batch, counts: dict[str, Counts]) -> 
                 "unchanged": of_scope.unchanged,
                 "rejected": of_scope.rejected,
                 "rejected_values": of_scope.rejected_values,
-                "absent": 0,
+                "absent": of_scope.absent,
             }
         )
     copy(tx.connection, SYNC_SCOPES, pa.Table.from_pylist(rows, schema=arrow_schema(SYNC_SCOPES)))

@@ -70,7 +70,7 @@ def update_scope_states(tx: Transaction, batch: Batch, counts: Mapping[str, Coun
     for read in reads:
         known = before.get(read.scope)
         total = read.counts + counts[read.scope]
-        changed = total.inserted + total.updated > 0 or read.scope in absent
+        changed = total.inserted + total.updated + total.absent > 0 or read.scope in absent
         rows.append(
             {
                 "community": tx.community,
@@ -232,6 +232,12 @@ def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: 
     if listed_by is not None:
         query = query.where(is_listed_in(table, tx.community, listed_by, sa.select(sa.literal(scope))))
     return set(tx.scalars(query))
+
+
+def deleted_ids(tx: Transaction, stream: str) -> set[str]:
+    """The ids of the stream's rows that are marked deleted."""
+    table = TABLES[stream]
+    return set(tx.scalars(sa.select(table.c.id).where(tx.owns(table), table.c._deleted_at.is_not(None))))
 
 
 def changed_since(tx: Transaction, stream: str, moment: datetime) -> int:

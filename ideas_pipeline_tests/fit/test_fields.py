@@ -90,3 +90,12 @@ def test_texts_that_are_escaped_without_being_html_are_to_be_decoded(field: str,
     fields = fitted_from(file).contract.streams["ideas"].fields
     assert [name for name, source in fields.items() if source.entities] == ["title"]
     assert field in fields["title"].paths
+
+
+def test_a_field_that_says_whether_a_record_is_deleted_is_proposed(tmp_path: Path) -> None:
+    file = tmp_path / "ideas.json"
+    records = [{"id": n, "title": f"T{n}", "deleted_at": TEXTS[n] if n % 3 == 0 else None} for n in range(12)]
+    file.write_text(json.dumps({"data": records}))
+    stream = fitted_from(file).contract.streams["ideas"]
+    assert stream.deleted == ("deleted_at",)
+    assert not any("deleted_at" in source.paths for source in stream.fields.values())

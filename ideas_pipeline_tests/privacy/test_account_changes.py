@@ -51,6 +51,15 @@ def test_an_account_that_is_there_again_was_not_deleted_at_the_source(tmp_path):
     assert not people.is_word("Ann Lee")
 
 
+def test_an_account_that_is_listed_as_deleted_is_not_there_again(tmp_path):
+    people = list_in(tmp_path)
+    people.add("42", {KEY.word("Ann Lee")}, because="deleted at the source")
+    listed = page(id="42", display_name="Ann Lee")
+    listed.records[0].deleted = True
+    note_account_changes(people, listed)
+    assert people.surrogate("42")
+
+
 def test_whoever_asked_to_be_erased_stays_erased_though_the_account_is_there(tmp_path):
     people = erased(tmp_path, "42")
     note_account_changes(people, page(id="42"))
