@@ -237,6 +237,7 @@ class Contract(Model):
     are written or in UTC. A column can have its own list instead.
     ``not_stored``: names of fields that are kept out of ``_extra`` and of rejected records, at any depth.
     ``error_paths``: a body with a value at one of these paths, and without records, is an error whatever its status.
+        Beside records, it says that the list is incomplete.
     ``timezone``: the zone of timestamps without one.
     """
 

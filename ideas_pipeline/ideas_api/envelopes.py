@@ -14,14 +14,20 @@ _ABOUT = re.compile(
     r"context|count|current(page)?|(end|next)?cursor|first|has(more|next|nextpage)|href|(is)?last|limit|links?"
     r"|maxresults|meta(data)?|next(page)?|object|odata(context|count|nextlink)|offset|pageinfo|pages?(size)?"
     r"|paging|pagination|perpage|prev(ious)?|self|size|start(at)?|total(count|items|pages)?|typename|url"
+    r"|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?|timedout"
 )
+
+
+def plain_name(name: str) -> str:
+    """A name as one word: ``hasNextPage`` and ``has_next_page`` are ``hasnextpage``."""
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
 def unwrapped(value: Json) -> Json:
     """The list inside an envelope; any other value itself. The nodes of GraphQL's edges are the items."""
     if not isinstance(value, dict):
         return value
-    plain = {re.sub(r"[^a-z]", "", name.lower()): below for name, below in value.items()}
+    plain = {plain_name(name): below for name, below in value.items()}
     lists = [name for name, below in plain.items() if _LIST.fullmatch(name) and isinstance(below, list)]
     if len(lists) != 1 or not all(map(_ABOUT.fullmatch, plain.keys() - set(lists))):
         return value

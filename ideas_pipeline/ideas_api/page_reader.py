@@ -26,6 +26,7 @@ from ideas_pipeline.ideas_api.field_map import (
 )
 from ideas_pipeline.ideas_api.nesting import Unnest, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
+from ideas_pipeline.ideas_api.partial import says_partial
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
 from ideas_pipeline.ideas_api.responses import Response
 
@@ -36,7 +37,7 @@ def headers_read(spec: Stream) -> list[str]:
     """The headers of a response that are needed to read it."""
     paging = spec.paging
     names = [paging.total.header] if paging.total and paging.total.header else []
-    return names + (["Link"] if isinstance(paging, NextLinkPaging) and not paging.next else [])
+    return [*names, "Content-Range", *(["Link"] if isinstance(paging, NextLinkPaging) and not paging.next else [])]
 
 
 class PageReader:
@@ -109,8 +110,9 @@ class PageReader:
             following, broken = self._next(stream, position, len(found), response), None
         except UnexpectedResponse as error:  # the records of this page did come
             following, broken = None, error.reason
+        partial = self._partial(stream, position, len(found), following, response)
         requests, at = response.requests, response.received_at
-        return Page(records, total, following, requests, at, position, broken=broken, nested=nested)
+        return Page(records, total, following, requests, at, position, broken=broken, partial=partial, nested=nested)
 
     def outline(self, stream: str, position: Position, response: Response) -> tuple[int, int | None, Position | None]:
         """The number of records in the response, the list's total, and the next position.
@@ -121,11 +123,21 @@ class PageReader:
             response: the API's response, live or archived.
 
         Raises:
-            UnexpectedResponse: the response is not as the contract describes it.
+            UnexpectedResponse: the response is not as the contract describes it, or says that it is partial.
         """
         found = self._found(stream, response)
         total = pagination.total_of(self._contract.streams[stream].paging.total, response.body, response.headers)
-        return len(found), total, self._next(stream, position, len(found), response)
+        following = self._next(stream, position, len(found), response)
+        if partial := self._partial(stream, position, len(found), following, response):
+            raise UnexpectedResponse(partial)
+        return len(found), total, following
+
+    def _partial(
+        self, stream: str, position: Position, count: int, following: Position | None, response: Response
+    ) -> str | None:
+        spec = self._contract.streams[stream]
+        is_last = following is None or pagination.is_short(spec.paging, position, count)
+        return says_partial(self._contract, spec, response, is_last=is_last)
 
     def _outlines_of(self, stream: str, found: Found) -> list[Record]:
         """The outlines of records; empty if they are not enough to tell the records apart."""

@@ -65,6 +65,7 @@ class Page:
         refused: the status if the API refused the page, as many do beyond the last one, or as a list without records;
             such a page has no records.
         broken: why the next page cannot be requested although there is one.
+        partial: why some of its records are missing, if the API says so itself.
         nested: records inside the page's records, by column. They belong to the scope, and to no place in the list.
     """
 
@@ -76,6 +77,7 @@ class Page:
     position: Position = ""
     refused: int | None = None
     broken: str | None = None
+    partial: str | None = None
     nested: list[Record] = field(default_factory=list)
 
     @property
@@ -135,6 +137,13 @@ def number_and_size(position: Position) -> tuple[int, int | None]:
     """A page number, and the page's size if it is not the contract's."""
     number, _, size = str(position).partition("@")
     return int(number), int(size) if size else None
+
+
+def is_short(paging: AnyPaging, position: Position, count: int) -> bool:
+    """Whether a numbered page of ``count`` records has fewer than were asked for, so that it may be the last one."""
+    if not isinstance(paging, PagePaging | OffsetPaging):
+        return False
+    return count < (number_and_size(position)[1] or paging.size)
 
 
 def parameters(paging: AnyPaging, position: Position) -> dict[str, Any]:

@@ -5,9 +5,9 @@ it is swept, and a matching total proves nothing: if a row before the current po
 added, the total stays the same and a live row is skipped. Therefore:
 
 * A sweep is *clean* if it found no contradiction: all pages give the same total, the number of distinct records equals
-  it, and no record, page or cursor was returned twice. If there may be records beyond the total (a next cursor, or a
-  full last page), one more page is requested; if it brings records, the total is a cap or an estimate, and the list is
-  read as one without a total.
+  it, no record, page or cursor was returned twice, and no response calls itself partial. If there may be records beyond
+  the total (a next cursor, or a full last page), one more page is requested; if it brings records, the total is a cap
+  or an estimate, and the list is read as one without a total.
 * A clean sweep completes the scope if earlier sweeps had already seen all of its records. Proof: suppose that a clean
   sweep of n records skipped a row that existed throughout. Then one of the n records was added after the sweep began.
   If an earlier sweep had seen that record, it was removed in between and came back under the same id. Paging cannot
@@ -159,6 +159,8 @@ class SweptScope:
         if page.refused is not None and page.position == pagination.first(self._paging):
             self.not_found = not self._is_declared_empty()
         follow = sweep.take(page, ids)
+        if page.partial:
+            sweep.doubts.add(page.partial)
         if self.verdict:
             return fresh, []
         if page.broken:

@@ -76,7 +76,7 @@ def probe(run: Run, stream: str) -> Probed:
             requests += page.requests
             news = _unknown(page, known)
             gained |= news
-            if page.broken or page.refused or not page.records or "None" in news:
+            if page.broken or page.partial or page.refused or not page.records or "None" in news:
                 break
             if page.total is None:
                 is_explained = spec.probe != "total" and not news

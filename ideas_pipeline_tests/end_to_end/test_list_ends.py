@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,32 @@ def test_fewer_records_than_the_total_are_never_complete(sqlite: Warehouse, tmp_
 
     result = synced(lists, sqlite, tmp_path, {"total": {"body": ["total"]}})
     assert (result.verdict, len(live(sqlite))) == ("incomplete", 7)
+
+
+PARTIAL = {
+    "a flag": (Answer(body={"incomplete_results": True}), "(incomplete_results)"),
+    "206": (Answer(206), "(HTTP 206)"),
+    "an error": (Answer(body={"errors": [{"message": "shard 2 timed out"}]}), "an error beside its records"),
+}
+
+
+@pytest.mark.parametrize(("answer", "says"), PARTIAL.values(), ids=PARTIAL)
+@pytest.mark.parametrize("paging", [{"style": "cursor", "cursor": "next"}, {}], ids=["one response", "pages"])
+def test_nobody_who_is_missing_from_a_partial_response_is_deleted(
+    paging: dict[str, Any], answer: Answer, says: str, sqlite: Warehouse, tmp_path: Path
+) -> None:
+    listed, cut = range(1, 7), list[int]()
+
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        asked = numbered(query, list(listed)) if "page" in query else list(listed)
+        body = {"data": people(*(n for n in asked if n not in cut))}
+        return replace(answer, body=answer.body | body) if cut and asked else Answer(body=body)
+
+    assert synced(lists, sqlite, tmp_path, paging).verdict == "complete"
+    listed, cut = range(1, 8), [6]
+    result = synced(lists, sqlite, tmp_path, paging)
+    assert (result.verdict, live(sqlite)) == ("incomplete", set(range(1, 8)))
+    assert says in str(stream(result, "users").reason)
 
 
 NONE = {
