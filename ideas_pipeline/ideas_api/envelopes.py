@@ -16,6 +16,14 @@ _ABOUT = re.compile(
     r"|paging|pagination|perpage|prev(ious)?|self|size|start(at)?|total(count|items|pages)?|typename|url"
     r"|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?|timedout"
 )
+# What an envelope, or a map in it, says if its list goes on: a flag, a next page, or how many items there are in all.
+_META = re.compile(r"links?|meta(data)?|paging|pagination|page(info)?")
+_MORE = re.compile(r"has(more|next|nextpage)|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?")
+_LAST = re.compile(r"(is)?last")
+_NEXT = re.compile(r"next(cursor|link|page|url)?|odatanextlink")
+_COUNT = re.compile(r"(odata|total)?count|total(items)?")
+# How APIs write that no page follows, besides null and an empty text: Redis and Twitter send the cursor 0.
+NO_PAGE = frozenset(("0", "-1", "null", "none", "nil", "undefined", "false"))
 
 
 def plain_name(name: str) -> str:
@@ -35,3 +43,32 @@ def unwrapped(value: Json) -> Json:
     if lists == ["edges"] and all(isinstance(item, dict) and "node" in item for item in items):
         return [item["node"] for item in items]
     return items
+
+
+def is_cut_short(value: Json, *, by_count: bool = True) -> bool:
+    """Whether the envelope of a list says that the list goes on elsewhere, as GraphQL's connections do.
+
+    Args:
+        value: the envelope. Any other value says nothing.
+        by_count: whether it says so, too, if it counts more items than it has.
+    """
+    items = unwrapped(value)
+    if items is value or not isinstance(value, dict):
+        return False
+    metas = [below for name, below in value.items() if isinstance(below, dict) and _META.fullmatch(plain_name(name))]
+    for name, below in [pair for each in (value, *metas) for pair in each.items()]:
+        if _says_more(plain_name(name), below) or (by_count and _counts_more(plain_name(name), below, len(items))):
+            return True
+    return False
+
+
+def _says_more(name: str, value: Json) -> bool:
+    if _NEXT.fullmatch(name):
+        value = value.get("href") if isinstance(value, dict) else value
+        return bool(value) and str(value).lower() not in NO_PAGE
+    flags = {True: _MORE, False: _LAST}
+    return isinstance(value, bool) and flags[value].fullmatch(name) is not None
+
+
+def _counts_more(name: str, value: Json, count: int) -> bool:
+    return type(value) is int and value > count and _COUNT.fullmatch(name) is not None

@@ -24,7 +24,7 @@ from ideas_pipeline.ideas_api.composite_ids import (
     state_of,
 )
 from ideas_pipeline.ideas_api.deleted import says_deleted
-from ideas_pipeline.ideas_api.envelopes import unwrapped
+from ideas_pipeline.ideas_api.envelopes import is_cut_short, unwrapped
 from ideas_pipeline.text import Repeated, clean_text, decode_entities
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
@@ -51,6 +51,7 @@ class Record:
             whose paths is present is left out.
         extra: the fields that the contract does not map.
         embedded: the embedded rows by table, for the tables whose list is present in the record.
+        cut: the tables whose embedded list says that it goes on elsewhere.
         named: the parent that the record itself names, if it names one. The record belongs to it if it is known.
         state: a digest of its content if its id does not identify it: the id was made up, or another record of the page
             has it, too.
@@ -62,6 +63,7 @@ class Record:
     columns: dict[str, Json]
     extra: dict[str, Json]
     embedded: dict[str, list[Record]] = field(default_factory=dict)
+    cut: frozenset[str] = frozenset()
     named: str | None = None
     state: str | None = None
     repeats: datetime | None = None
@@ -177,6 +179,8 @@ def field_map(contract: Contract, stream: str) -> Mapper:
             rows = MISSING if stated is MISSING else rows_of(stated, columns["id"])
             if rows is not MISSING:
                 mapped.embedded[table] = rows
+                if is_cut_short(stated):
+                    mapped.cut |= {table}
         return mapped
 
     return record_of

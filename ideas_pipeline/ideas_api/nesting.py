@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
-from ideas_pipeline.ideas_api.envelopes import unwrapped
+from ideas_pipeline.ideas_api.envelopes import is_cut_short, unwrapped
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Record, present
 
 Unnest = Callable[[Json, Record, str, Container[str]], list[Record]]
@@ -33,6 +33,27 @@ def nested_items(record: Json, paths: Paths, id_paths: Paths) -> list[tuple[str,
         ):
             found.append((path, items))
     return found
+
+
+def list_cut_short(records: Iterable[Json], paths: Paths) -> str | None:
+    """The path of a list of records inside a record, at any depth, that goes on elsewhere; None if there is none.
+
+    The count of a thread can include deeper answers, so it says nothing of the list.
+
+    Args:
+        records: the records.
+        paths: where the lists can be.
+    """
+    around = list(records)
+    while paths and around:
+        record = around.pop()
+        for path in paths:
+            stated = present(record, (path,))
+            if is_cut_short(stated, by_count=False):
+                return path
+            items = unwrapped(stated)
+            around += items if isinstance(items, list) else items.values() if isinstance(items, dict) else ()
+    return None
 
 
 def unnest(contract: Contract, stream: str, mapper: Mapper) -> Unnest | None:

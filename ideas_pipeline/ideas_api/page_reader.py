@@ -24,7 +24,7 @@ from ideas_pipeline.ideas_api.field_map import (
     present,
     records_in,
 )
-from ideas_pipeline.ideas_api.nesting import Unnest, unnest
+from ideas_pipeline.ideas_api.nesting import Unnest, list_cut_short, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.partial import says_partial
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
@@ -110,7 +110,7 @@ class PageReader:
             following, broken = self._next(stream, position, len(found), response), None
         except UnexpectedResponse as error:  # the records of this page did come
             following, broken = None, error.reason
-        partial = self._partial(stream, position, len(found), following, response)
+        partial = self._partial(stream, position, found, following, response)
         requests, at = response.requests, response.received_at
         return Page(records, total, following, requests, at, position, broken=broken, partial=partial, nested=nested)
 
@@ -128,15 +128,17 @@ class PageReader:
         found = self._found(stream, response)
         total = pagination.total_of(self._contract.streams[stream].paging.total, response.body, response.headers)
         following = self._next(stream, position, len(found), response)
-        if partial := self._partial(stream, position, len(found), following, response):
+        if partial := self._partial(stream, position, found, following, response):
             raise UnexpectedResponse(partial)
         return len(found), total, following
 
     def _partial(
-        self, stream: str, position: Position, count: int, following: Position | None, response: Response
+        self, stream: str, position: Position, found: Found, following: Position | None, response: Response
     ) -> str | None:
         spec = self._contract.streams[stream]
-        is_last = following is None or pagination.is_short(spec.paging, position, count)
+        if path := list_cut_short((record for _, record in found), spec.nested):
+            return f"the API says that {path} in a record is not the whole list"
+        is_last = following is None or pagination.is_short(spec.paging, position, len(found))
         return says_partial(self._contract, spec, response, is_last=is_last)
 
     def _outlines_of(self, stream: str, found: Found) -> list[Record]:

@@ -28,6 +28,7 @@ from ideas_pipeline.contract.paging import (
 )
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import UnexpectedResponse
+from ideas_pipeline.ideas_api.envelopes import NO_PAGE
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 from ideas_pipeline.ideas_api.urls import same_host
 
@@ -95,8 +96,6 @@ LARGEST_TOTAL = 10**15
 _MOST_DIGITS = 100
 
 _NUMBER = re.compile(r"\d+(?:@\d+)?")
-# How APIs write that no page follows, besides null and an empty text: Redis and Twitter send the cursor 0.
-_NO_PAGE = frozenset(("0", "-1", "null", "none", "nil", "undefined", "false"))
 
 
 def first(paging: AnyPaging) -> Position:
@@ -268,7 +267,7 @@ def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], u
 
 def _is_none(following: Json) -> bool:
     """Whether a cursor or link says that no page follows. None leads to 0 or -1, where lists begin."""
-    return following is MISSING or not following or str(following).lower() in _NO_PAGE
+    return following is MISSING or not following or str(following).lower() in NO_PAGE
 
 
 def _href(link: Json) -> Json:

@@ -122,10 +122,11 @@ def batch(about: About, rows: Rows) -> Batch:
             came = position >= len(rows.earlier)  # a row of the warehouse has no lists
             if table in record.embedded or (came and table in about.left_out):
                 owner = str(record.columns["id"])
-                stating[owner] = None
+                if table not in record.cut:
+                    stating[owner] = None
                 items.add(record.embedded.get(table, []), scope)
                 owners += [owner] * len(record.embedded.get(table, ()))
-        if not stating:
+        if not stating and not owners:
             continue
         result = _typed(about, table, embedded.fields, items, embedded.volatile)
         frames[table] = result.frame

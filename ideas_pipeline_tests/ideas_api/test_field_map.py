@@ -52,6 +52,33 @@ def test_a_bare_array_is_at_body():
     assert records_in([{"id": 1}], ("@body",)) == [(None, {"id": 1})]
 
 
+LABELS = [{"id": 1, "name": "one"}, {"id": 2, "name": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("around", "goes_on"),
+    [
+        ({"pageInfo": {"hasNextPage": True, "endCursor": "x"}}, True),
+        ({"pageInfo": {"hasNextPage": False, "endCursor": "x"}}, False),
+        ({"has_more": True}, True),
+        ({"next": "https://ideas.example/v2/ideas/1/labels?page=2"}, True),
+        ({"next": None, "prev": "https://ideas.example/v2/ideas/1/labels"}, False),
+        ({"links": {"next": {"href": "/labels?page=2"}, "self": "/labels"}}, True),
+        ({"next_cursor": "0"}, False),
+        ({"totalCount": 3}, True),
+        ({"meta": {"total": 3, "page": 1}}, True),
+        ({"total": 2, "size": 100, "limit": 50}, False),
+        ({"last": False}, True),
+        ({"last": True, "first": False}, False),
+        ({"truncated": True}, True),
+    ],
+)
+def test_an_embedded_list_says_if_it_goes_on_elsewhere(around: dict[str, Any], goes_on: bool) -> None:
+    record = mapped("ideas", {"id": 1, "labels": {"items": LABELS, **around}})
+    assert [row.columns["label_id"] for row in record.embedded["idea_labels"]] == [1, 2]
+    assert ("idea_labels" in record.cut) is goes_on
+
+
 @pytest.mark.parametrize(
     "body", [{"result": [], "mail@example.com": 1}, [], "text", None, 7, {"data": "secret"}, {"data": False}]
 )
