@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
+from ideas_pipeline.contract.types import Json
+from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.guess import likely_paging, likely_total
@@ -11,7 +15,7 @@ from ideas_pipeline.probe.target import Page, Target
 
 
 def check_paging(step: Step, target: Target, response: Response) -> None:
-    """Compare the paging of one list with the contract, with at most three more requests.
+    """Compare the paging of one list with the contract, with at most four more requests.
 
     Args:
         step: gets what is found.
@@ -29,6 +33,10 @@ def check_paging(step: Step, target: Target, response: Response) -> None:
             sentence = "the contract expects the list in one response, but the response contains only a part of it"
             differ_in_paging(step, target.place("paging"), sentence, page.response)
         return
+    before = records_on_page_0(step, target) if page.total is None else []
+    if before and not any(record in page.records for record in before):
+        step.differ("page 0 has other records: pages are numbered from 0", place=target.place("paging.first"), to=0)
+        return
     count, sized = len(page.records), _requests_a_size(target)
     is_all = page.next is None or page.total == count
     if is_all:
@@ -42,6 +50,23 @@ def check_paging(step: Step, target: Target, response: Response) -> None:
         _check_second_page(step, target, page)
     elif _check_second_page(step, target, page) and sized:
         _check_size(step, target, count)
+
+
+def records_on_page_0(step: Step, target: Target) -> list[Json]:
+    """The records on page 0 of a list whose pages the contract numbers from 1.
+
+    Nothing else shows that they are numbered from 0, if no total does: the first page is missing, and the others agree.
+    Of an API that refuses page 0 there are none. That it fails to serve it is no reason to ask again.
+    """
+    paging = target.spec.paging
+    if not (isinstance(paging, PagePaging) and paging.first == 1):
+        return []
+    limits = target.contract.limits.model_copy(update={"attempts": 1})
+    once = replace(target, api=target.api.with_contract(target.contract.model_copy(update={"limits": limits})))
+    try:
+        return once.page(0, once.request(step, 0)).records
+    except IdeasApiError:
+        return []
 
 
 def differ_in_paging(step: Step, place: str, sentence: str, response: Response) -> None:

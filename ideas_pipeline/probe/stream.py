@@ -16,7 +16,7 @@ from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.empty_lists import check_empty_lists
 from ideas_pipeline.probe.fields import Items, check_fields
 from ideas_pipeline.probe.guess import likely_records
-from ideas_pipeline.probe.paging import check_paging, differ_in_paging
+from ideas_pipeline.probe.paging import check_paging, differ_in_paging, records_on_page_0
 from ideas_pipeline.probe.parents import check_parents
 from ideas_pipeline.probe.step import Step, fixed
 from ideas_pipeline.probe.target import Target
@@ -104,9 +104,9 @@ def _first_response(step: Step, target: Target) -> tuple[Target, Response]:
         response = target.request(step, target.first)
     except RequestRefused as refused:
         return _without_paging(step, target, refused)
-    if isinstance(paging, PagePaging) and paging.first == 1 and _hides_records(target, response):
+    if isinstance(paging, PagePaging) and paging.first == 1 and (why := _hides_records(step, target, response)):
         place = target.place("paging.first")
-        step.differ("page 1 is empty although the total is not 0: pages are numbered from 0", place=place, to=0)
+        step.differ(f"page 1 is empty although {why}: pages are numbered from 0", place=place, to=0)
         target = target.fixed(step.fix)
         response = target.request(step, target.first)
     return target, response
@@ -133,12 +133,17 @@ def _without_paging(step: Step, target: Target, refused: RequestRefused) -> tupl
     return target.fixed(step.fix or unpaged), response
 
 
-def _hides_records(target: Target, response: Response) -> bool:
+def _hides_records(step: Step, target: Target, response: Response) -> str | None:
+    """What shows that the list of an empty page 1 has records; None if nothing does."""
     try:
-        total = pagination.total_of(target.spec.paging.total, response.body, response.headers)
-        return bool(total) and not records_in(response.body, target.spec.records)
+        if target.records(response):
+            return None
     except UnexpectedResponse:
-        return False
+        return None
+    total = pagination.total_of(target.spec.paging.total, response.body, response.headers)
+    if total is None:
+        return "page 0 has records" if records_on_page_0(step, target) else None
+    return "the total is not 0" if total else None
 
 
 def _records(step: Step, target: Target, response: Response) -> tuple[Target, Items]:

@@ -247,6 +247,28 @@ def test_fewer_records_than_the_total_are_never_complete(sqlite: Warehouse, tmp_
     assert (result.verdict, len(live(sqlite))) == ("incomplete", 7)
 
 
+@pytest.mark.parametrize("last", [2, 7], ids=["one page", "three pages"])
+def test_a_check_finds_that_pages_without_a_total_are_numbered_from_0(last: int, tmp_path: Path) -> None:
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        from_1 = {**query, "page": str(int(query.get("page", 0)) + 1)}
+        return Answer(body={"data": people(*numbered(from_1, list(range(1, last + 1))))})
+
+    step = checked(lists, tmp_path, {})
+    assert "pages are numbered from 0" in step.differs[0]
+    assert step.fix["streams"]["users"]["paging"] == {"first": 0}
+
+
+@pytest.mark.parametrize("page_0", ["is page 1", "is empty", "is refused", "fails"])
+def test_a_check_takes_no_page_0_for_the_first_one_that_is_not(page_0: str, tmp_path: Path) -> None:
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        if query.get("page") == "0" and page_0 in ("is refused", "fails"):
+            return Answer(400 if page_0 == "is refused" else 500)
+        first = {**query, "page": "1"} if query.get("page") == "0" and page_0 == "is page 1" else query
+        return Answer(body={"data": people(*numbered(first, list(range(1, 8)))) if first.get("page") != "0" else []})
+
+    assert not [sentence for sentence in checked(lists, tmp_path, {}).differs if "numbered" in sentence]
+
+
 PARTIAL = {
     "a flag": (Answer(body={"incomplete_results": True}), "(incomplete_results)"),
     "206": (Answer(206), "(HTTP 206)"),
