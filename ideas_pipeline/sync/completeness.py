@@ -246,10 +246,14 @@ class SweptScope:
     def _other_size(self, last: NumberedSweep) -> int | None:
         """The page size of the next sweep: another one than that of the last, unless the list stood still.
 
-        A size that leaves a last page with fewer records shows where the list ends.
+        A size that leaves a last page with fewer records shows where the list ends. If a list is one page, shorter than
+        asked for and as long as the limit of an API could be, the same size shows whether the API counts pages by the
+        size that was asked for: then the second page begins beyond the records that the limit cut off the first one.
         """
         if not isinstance(self._paging, PagePaging) or self._paging.size_parameter is None:
             return None
+        if last.clean and last.may_be_capped and last.total is None:
+            return last.held
         if last.clean and (last.size is not None or last.total is not None or len(last.chain.windows) < 2):
             return last.size
         if last.held < 2:

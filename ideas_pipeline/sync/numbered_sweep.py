@@ -18,6 +18,8 @@ _AHEAD = 64
 _BRIDGES, _PAGES_PER_BRIDGE = 3, 10
 # Search indexes count and serve this many records at least, before they stop doing both.
 _SMALLEST_CAP = 1000
+# An API's own limit of records on a page, such as 10, 25 or 50, is a multiple of this.
+_CAPS = 5
 # How many records neighbours have in common if offsets can be chosen, so that a single deletion does not part them.
 # Pages of fewer records than ``_SMALL`` have one in common.
 _OVERLAP, _SMALL = 2, 50
@@ -108,6 +110,11 @@ class NumberedSweep(Sweep):
             and not self._is_in_order_of_edits()
             and self.chain.complete()
         )
+
+    @property
+    def may_be_capped(self) -> bool:
+        """Whether the one page with records may be shorter than asked for because of the API's own limit."""
+        return len(self.chain.windows) == 1 and self.held < self._asked and self.held % _CAPS == 0
 
     def look_at_head(self) -> list[Position]:
         """See ``Sweep.look_at_head``.

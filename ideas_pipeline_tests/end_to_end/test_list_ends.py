@@ -269,6 +269,16 @@ def test_a_check_takes_no_page_0_for_the_first_one_that_is_not(page_0: str, tmp_
     assert not [sentence for sentence in checked(lists, tmp_path, {}).differs if "numbered" in sentence]
 
 
+def test_records_beyond_the_limit_of_a_page_come_though_pages_are_counted_by_the_size_asked_for(
+    sqlite: Warehouse, tmp_path: Path
+) -> None:
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        return Answer(body={"data": people(*numbered(query, list(range(1, 24)))[:10])})
+
+    assert synced(lists, sqlite, tmp_path, {"size": 100}).verdict == "complete"
+    assert live(sqlite) == set(range(1, 24))
+
+
 PARTIAL = {
     "a flag": (Answer(body={"incomplete_results": True}), "(incomplete_results)"),
     "206": (Answer(206), "(HTTP 206)"),
