@@ -50,6 +50,8 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
     if shown:
         what += f" Scopes: {', '.join(shown)}{' …' if len(last.incomplete) > len(shown) else ''}."
     do = "Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."
+    if "the API's total is" in reason:
+        do += f" If its total counts rows that it never sends: streams: {{{stream}: {{paging: {{total: null}}}}}}."
     if held and last.verdict == "incomplete" and last.scopes_complete == last.scopes:
         do = "Settle the held rows (see `mass_absence`)."
     return Finding(

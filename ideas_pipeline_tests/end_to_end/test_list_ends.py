@@ -245,6 +245,10 @@ def test_fewer_records_than_the_total_are_never_complete(sqlite: Warehouse, tmp_
 
     result = synced(lists, sqlite, tmp_path, {"total": {"body": ["total"]}})
     assert (result.verdict, len(live(sqlite))) == ("incomplete", 7)
+    with sqlite.reading() as tx:
+        found = stream_findings(tx, users_paged({}), "users", Expectations("UTC", 14, 36), datetime.now(UTC))
+    (finding,) = (f for f in found if f.code == "completeness")
+    assert "{users: {paging: {total: null}}}" in finding.do
 
 
 @pytest.mark.parametrize("last", [2, 7], ids=["one page", "three pages"])
