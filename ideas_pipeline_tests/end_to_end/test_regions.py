@@ -94,7 +94,7 @@ def test_each_region_is_synced_from_its_own_host_over_https(tmp_path: Path) -> N
             apis[region] = api
             ports[f"{host}:443"] = urlsplit(api.base_url).port or 0
             variables[f"{region}_SECRET"] = api.client_secret
-            account = f"client_id: {api.client_id}, client_secret: {{env: {region}_SECRET}}"
+            account = f'client_id: "{api.client_id}", client_secret: {{env: {region}_SECRET}}'
             lines.append(f"  in-{region.lower()}: {{api_region: {region}, {account}}}")
         (tmp_path / "ideas_pipeline.yaml").write_text("\n".join(lines))
         company = stack.enter_context(proxy(ports))
@@ -111,5 +111,5 @@ def test_each_region_is_synced_from_its_own_host_over_https(tmp_path: Path) -> N
             assert company.asked == {f"{host}:443"}
             url = f"sqlite:///{tmp_path}/.ideas/{name}/warehouse.db"
             with Warehouse.open(url, name) as warehouse, warehouse.reading() as tx:
-                rows = set(tx.connection.exec_driver_sql("SELECT id, title FROM challenges").tuples())
+                rows = {tuple(row) for row in tx.connection.exec_driver_sql("SELECT id, title FROM challenges")}
             assert rows == {(str(one["id"]), one["title"]) for one in apis[region].tables["challenges"].values()}

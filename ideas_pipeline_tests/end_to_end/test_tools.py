@@ -195,7 +195,7 @@ def analyst(postgresql_url: str, folder: Path) -> Iterator[dict[str, str]]:
 def test_psql_reads_the_postgresql_warehouse_as_an_analyst(folder: Path, analyst: dict[str, str]) -> None:
     shown = run("sh", lines("psql", "sh"), folder, **analyst)
     assert "Idea 3" in shown
-    assert "When a complete sweep showed that the row is absent from the source" in shown
+    assert "When the source no longer listed the row" in shown
     exported = pd.read_csv(folder / "ideas.csv", dtype={"id": str})
     assert sorted(exported["id"]) == ["1", "2", "3"]
     assert exported["_changed_at"].str.endswith("+00").all()
