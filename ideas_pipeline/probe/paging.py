@@ -56,7 +56,7 @@ def records_on_page_0(step: Step, target: Target) -> list[Json]:
     """The records on page 0 of a list whose pages the contract numbers from 1.
 
     Nothing else shows that they are numbered from 0, if no total does: the first page is missing, and the others agree.
-    Of an API that refuses page 0 there are none. That it fails to serve it is no reason to ask again.
+    None if the API refuses page 0. If it fails to serve that page, it is not asked again.
     """
     paging = target.spec.paging
     if not (isinstance(paging, PagePaging) and paging.first == 1):

@@ -107,7 +107,7 @@ def test_a_failure_names_the_settings_as_their_file_does() -> None:
 
 def test_an_unexpected_error_is_its_type_and_its_place_and_not_its_words() -> None:
     with pytest.raises(dg.Failure) as caught, errors_as_failures(SETTINGS):
-        Counts.columns({"Ann Lee": 4711})  # it is no Counts
+        Counts.columns({"Ann Lee": 4711})  # not a Counts, so it fails
 
     assert caught.value.description is not None
     assert re.match(r"An unexpected \w+ at warehouse/batch.py:\d+ < defs/failures.py:\d+\.", caught.value.description)
