@@ -24,7 +24,7 @@ Any doubt means another sweep, up to a limit. Each record is handed on once, whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from datetime import UTC, datetime
 from functools import cache
 from typing import Literal
@@ -79,7 +79,7 @@ class SweptScope:
         *,
         sweeps: int,
         pages: int = 100_000,
-        known: Callable[[], Collection[str]] | None = frozenset,
+        known: Callable[[], Set[str]] | None = frozenset,
         declared: int | None = None,
         declared_before: Callable[[], int | None] = lambda: None,
         single: bool = False,
@@ -101,8 +101,7 @@ class SweptScope:
         self._single = single
         self._limit = sweeps
         self._most_pages = pages
-        whole = known or frozenset
-        ids = cache(lambda: frozenset(whole()))
+        ids: Callable[[], Set[str]] = cache(known or frozenset)
         self._expected = Expected(ids, declared if known else None, edited, is_only_list=bool(known) and not scope)
         self._seen: dict[str, str] = {}
         self._states: dict[str, str] = {}
@@ -265,9 +264,9 @@ class SweptScope:
         sweep = self._sweep
         sweep.check_totals()
         if sweep.clean and (self._is_one_instant(page) or self._agrees()):
-            return self._complete(sweep.ids | sweep.nested)
+            return self._complete(sweep.ids, sweep.nested)
         if sweep.proves(len(self._seen)):
-            return sweep.look_at_head() or self._complete(self._seen.keys() | self._nested)
+            return sweep.look_at_head() or self._complete(set(self._seen), self._nested)
         if self.sweeps >= self._limit or (not sweep.clean and any(sweep.same_as(e) for e in self._earlier)):
             times = f"{self.sweeps} sweeps" if self.sweeps > 1 else "one sweep"
             doubts = "; ".join(sorted(sweep.doubts | sweep.moved)) or "no earlier sweep confirmed these records"
@@ -276,8 +275,8 @@ class SweptScope:
         self._earlier.append(sweep)
         return self.start()
 
-    def _complete(self, ids: set[str]) -> list[Position]:
-        self.verdict, self.ids = "complete", ids
+    def _complete(self, ids: set[str], nested: set[str]) -> list[Position]:
+        self.verdict, self.ids = "complete", ids | nested if nested else ids  # no copy of a large set
         if self._sweep.capped is not None:
             self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
         return []
@@ -299,5 +298,5 @@ class SweptScope:
         if sweep.total is None:
             return any(e.clean and e.ids == sweep.ids for e in self._earlier)
         if self._earlier:
-            return sweep.ids <= set().union(*(e.ids for e in self._earlier))
-        return sweep.ids | sweep.nested == self._expected.ids()
+            return not sweep.ids.difference(*(e.ids for e in self._earlier))
+        return (sweep.ids | sweep.nested if sweep.nested else sweep.ids) == self._expected.ids()

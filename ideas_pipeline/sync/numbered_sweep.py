@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.sync.sweep import BARREN_PAGES, STALE_PAGES, Expected, Sweep, came_twice
-from ideas_pipeline.sync.windows import Chain, are_sorted
+from ideas_pipeline.sync.windows import Chain, Order
 
 # How many pages are requested side by side at most, whatever total the API claims.
 _AHEAD = 64
@@ -68,7 +68,7 @@ class NumberedSweep(Sweep):
         self._looks_at_head = False
         self._last = _LastWindow()
         self._ends: dict[int, int | None] = {}
-        self._edits: dict[int, list[tuple[Any, ...]]] = {}
+        self._orders = {name: Order() for name in (expected.edited, "created_at", "id") if name and expected.edited}
 
     def start(self) -> list[Position]:
         """The position to request first."""
@@ -183,9 +183,8 @@ class NumberedSweep(Sweep):
     def _add_window(self, index: int, ids: list[str], page: Page) -> None:
         self.chain.windows[index] = ids
         self._ends[index] = page.total
-        if edited := self.expected.edited:
-            columns = [record.columns for record in page.records]
-            self._edits[index] = [(c.get(edited), c.get("created_at"), c.get("id")) for c in columns]
+        for name, order in self._orders.items():
+            order.add([record.columns.get(name) for record in page.records])
 
     def _last_is_full(self) -> bool:
         windows = self.chain.windows
@@ -297,5 +296,5 @@ class NumberedSweep(Sweep):
 
         Each window shows the order of one instant; all windows together do not, if records have moved meanwhile.
         """
-        edited, *fixed = ([[row[place] for row in rows] for rows in self._edits.values()] for place in range(3))
-        return are_sorted(edited) and not any(are_sorted(windows) for windows in fixed)
+        edited, *fixed = [order.shown for order in self._orders.values()] or [False]
+        return edited and not any(fixed)

@@ -5,7 +5,7 @@ Here are lists whose pages name the next one, or that have a single page; ``numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 from ideas_pipeline.ideas_api import pagination
@@ -30,7 +30,7 @@ class Expected:
         is_only_list: whether it is the stream's only list, so that no parent declares its records.
     """
 
-    ids: Callable[[], Collection[str]]
+    ids: Callable[[], Set[str]]
     declared: int | None = None
     edited: str | None = None
     is_only_list: bool = False

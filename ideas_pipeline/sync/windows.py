@@ -105,14 +105,32 @@ def in_one_order(windows: Sequence[Sequence[str]]) -> bool:
     return placed == len(rows)
 
 
-def are_sorted(windows: Sequence[Sequence[Any]]) -> bool:
-    """Whether the values of every window are in ascending order, or those of every window in descending order.
+class Order:
+    """Whether values come in one order: all windows so far in ascending, or all in descending order.
 
-    False if they cannot be compared, or if all are equal.
+    It keeps no values, so that a long list takes no memory.
     """
-    values = [value for window in windows for value in window]
-    kinds = {type(value) for value in values}
-    if len(kinds) > 1 or not kinds <= {int, float, str} or len(set(values)) < 2:
-        return False
-    pairs = [pair for window in windows for pair in pairwise(window)]
-    return all(a <= b for a, b in pairs) or all(a >= b for a, b in pairs)
+
+    def __init__(self) -> None:
+        self._kinds: set[type] = set()
+        self._some: set[Any] = set()
+        self._ascending = self._descending = True
+
+    def add(self, window: list[Any]) -> None:
+        """Add the values of one window, in its order."""
+        if not (self._ascending or self._descending):
+            return
+        self._kinds.update(map(type, window))
+        if len(self._kinds) > 1 or not self._kinds <= {int, float, str}:  # they cannot be compared
+            self._ascending = self._descending = False
+            return
+        ordered = sorted(window)
+        self._ascending = self._ascending and window == ordered
+        self._descending = self._descending and window == ordered[::-1]
+        if len(self._some) < 2:
+            self._some.update(window)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the windows show an order. Values that are all equal show none."""
+        return len(self._some) > 1 and (self._ascending or self._descending)
