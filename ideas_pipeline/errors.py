@@ -19,7 +19,7 @@
     SettingsError                  a variable is missing, misspelled or has an invalid value
     EnvFileError                   ``.env`` cannot be parsed
     ArchiveInUse                   a run holds the archive file that must be rewritten
-    NotDelivered                   an alert could not be sent
+    NotDelivered                   an alert could not be sent, or a report not be copied
 
 Messages are complete sentences: what happened, with the value seen, then what to do. No message contains a secret, a
 token, an auth code, a query string, a response body or a person's data.
@@ -215,4 +215,7 @@ class ArchiveInUse(Exception):
 
 
 class NotDelivered(Exception):
-    """An alert could not be sent. The message contains no address, user or password."""
+    """An alert could not be sent, or a report not be copied.
+
+    The message contains no password and no address of a person.
+    """

@@ -51,6 +51,13 @@ def _is_a_database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _is_a_folder_url(url: str) -> str:
+    parts = urlsplit(url)
+    if "://" not in url or not parts.scheme or parts.password or parts.query or parts.fragment:
+        raise ValueError
+    return url
+
+
 def _is_a_store(place: object) -> object:
     """A file, or as a secret the word ``warehouse`` or the URL of a PostgreSQL database."""
     if not isinstance(place, str):
@@ -117,6 +124,7 @@ AnyPath = Annotated[Path, AfterValidator(_in_full)]
 Zone = Annotated[str, AfterValidator(_is_a_zone)]
 BaseUrl = Annotated[str, AfterValidator(_is_a_base_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_a_database_url)]
+FolderUrl = Annotated[str, AfterValidator(_is_a_folder_url)]
 Store = Annotated[AnyPath | SecretStr, BeforeValidator(_is_a_store)]
 FernetKeys = Annotated[SecretStr, AfterValidator(_are_fernet_keys)]
 Webhook = Annotated[SecretStr, AfterValidator(_is_a_webhook)]

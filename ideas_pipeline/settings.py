@@ -31,6 +31,7 @@ from ideas_pipeline.setting_types import (
     Choice,
     DatabaseUrl,
     FernetKeys,
+    FolderUrl,
     MailServer,
     Name,
     Store,
@@ -104,6 +105,9 @@ class Settings(BaseModel):
         repr=False,
         pattern=r"^(team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7})$",
         description="team:NAME or an e-mail address",
+    )
+    report_url: FolderUrl | None = Field(
+        None, description="the URL of a folder without a password, such as s3://bucket/reports"
     )
     archive_days: int = Field(30, ge=0, description="a whole number of days, or 0 to archive no pages")
     mass_absence_percent: float = Field(10, ge=0, le=100, description="a percentage from 0 to 100")

@@ -100,6 +100,8 @@ def test_other_programs_variables_in_the_file_are_left_alone():
         ("IDEAS_ALERT_EMAILS", "ann@example.com ben@example.com", "in ASCII, separated by commas."),
         ("IDEAS_ALERT_FROM", "the pipeline", "an e-mail address in ASCII."),
         ("IDEAS_ALERT_FROM", "jürgen@example.com", "an e-mail address in ASCII"),
+        ("IDEAS_REPORT_URL", "reports", "the URL of a folder without a password, such as s3://bucket/reports"),
+        ("IDEAS_REPORT_URL", "sftp://me:secret@host/reports", "the URL of a folder without a password"),
         ("IDEAS_WAREHOUSE_URL", "warehouse.db", "a database URL such as sqlite:///path.db"),
     ],
 )

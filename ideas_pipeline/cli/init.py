@@ -81,6 +81,9 @@ _TEMPLATE = """\
 # If a larger share of rows than this is absent at once, the absences are held, and nothing is deleted.
 #IDEAS_MASS_ABSENCE_PERCENT=10
 
+# A folder to which the report is copied, too, such as one of an object store (pip install 'ideas_pipeline[s3]').
+#IDEAS_REPORT_URL=s3://bucket/reports
+
 # Alerts, sent by Dagster's sensors: to a webhook (Slack and others that accept {{"text": …}}), by e-mail, or both.
 # A failed run is reported at once; a stream that was not complete for IDEAS_STALE_HOURS, once a day.
 #IDEAS_ALERT_WEBHOOK=

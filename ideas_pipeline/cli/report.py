@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--output",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write it. [default: report-COMMUNITY.html in IDEAS_STATE_DIR]",
+    help="Where to write it. [default: report-COMMUNITY.html in IDEAS_STATE_DIR, and a copy in IDEAS_REPORT_URL]",
 )
 @click.option("--all", "every", is_flag=True, help="Write the report of every community of ideas_pipeline.yaml.")
 @options.community
@@ -94,6 +94,19 @@ def _write(settings: Settings, file: Path) -> None:
     with open_warehouse(settings) as warehouse, _written_to(file, "report"):
         write_report(warehouse, file)
     write(f"Wrote the report. Open {file} in a browser.")
+    if settings.report_url and file == settings.report:
+        write(f"Copied it to {_copied(settings, settings.report_url)}.")
+
+
+def _copied(settings: Settings, folder: str) -> str:
+    from ideas_pipeline.cli.failures import Failed
+    from ideas_pipeline.errors import NotDelivered
+    from ideas_pipeline.report.publish import publish
+
+    try:
+        return publish(settings.report, folder)
+    except NotDelivered as error:
+        raise Failed(settings.worded(str(error))) from None
 
 
 def _write_front_page(settings: Settings, communities: Sequence[Settings]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError, is_retryable
+from ideas_pipeline.errors import IdeasApiError, NotDelivered, SettingsError, WarehouseError, is_retryable
 from ideas_pipeline.library_errors import as_warehouse_errors
 from ideas_pipeline.settings import Settings
 from ideas_pipeline.sync.finding import Finding
@@ -71,6 +71,8 @@ def errors_as_failures(settings: Settings) -> Iterator[None]:
             yield
     except (IdeasApiError, SettingsError, WarehouseError) as error:
         raise _failure(settings.worded(str(error)), allow_retries=is_retryable(error)) from None
+    except NotDelivered as error:
+        raise _failure(settings.worded(str(error)), allow_retries=True) from None
     except Exception as error:
         if isinstance(error, dg.Failure | dg.DagsterError):
             raise

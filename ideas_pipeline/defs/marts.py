@@ -117,7 +117,9 @@ def report(community: Community) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, communities: dg.ResourceParam[Communities]
     ) -> dg.MaterializeResult[None]:
         """Write the report."""
-        from ideas_pipeline.report.page import write_report  # slow to import: only a run of this step needs charts
+        # Slow to import: only a run of this step needs charts.
+        from ideas_pipeline.report.page import write_report
+        from ideas_pipeline.report.publish import publish
 
         path = settings.report.absolute()
         with errors_as_failures(settings):
@@ -125,8 +127,13 @@ def report(community: Community) -> dg.AssetsDefinition:
                 size = write_report(communities.of(settings.community).warehouse, path)
             except OSError as error:
                 raise report_not_written(path, error, settings) from None
+            copy = publish(path, settings.report_url) if settings.report_url else None
         return dg.MaterializeResult(
-            metadata={"report": dg.MetadataValue.path(str(path)), "size_bytes": dg.MetadataValue.int(size)}
+            metadata={
+                "report": dg.MetadataValue.path(str(path)),
+                "size_bytes": dg.MetadataValue.int(size),
+                **({"copy": dg.MetadataValue.url(copy)} if copy else {}),
+            }
         )
 
     return community_report

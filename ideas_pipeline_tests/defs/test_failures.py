@@ -13,6 +13,7 @@ from ideas_pipeline.errors import (
     AuthenticationError,
     ContractError,
     IdeasApiError,
+    NotDelivered,
     RateLimited,
     RequestRefused,
     Unavailable,
@@ -39,6 +40,13 @@ def test_a_stream_is_tried_again_only_if_that_can_help(kind: type[IdeasApiError]
 
     assert failure.description == "it failed."
     assert failure.allow_retries is (kind in OF_USE)
+
+
+def test_a_report_that_could_not_be_copied_is_written_again() -> None:
+    with pytest.raises(dg.Failure) as caught, errors_as_failures(SETTINGS):
+        raise NotDelivered("The report cannot be copied to s3://bucket: the bucket does not exist.")
+    assert str(caught.value.description).startswith("The report cannot be copied to s3://bucket")
+    assert caught.value.allow_retries
 
 
 def test_a_stream_of_which_no_list_was_proven_says_so_and_is_tried_again() -> None:

@@ -19,9 +19,11 @@ from ideas_pipeline_tests.defs.running import days, failures, metadata, nightly_
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `include_sources`")  # the tester's own
 
 
-def test_a_night_ends_with_the_marts_and_the_report(
-    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path
+def test_a_night_ends_with_the_marts_the_report_and_its_copy(
+    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (shared := unconfigured / "shared").mkdir()
+    monkeypatch.setenv("IDEAS_REPORT_URL", f"file://{shared}")
     night = nightly_sync(instance, what_follows=True)
     assert night.success
     recorded = metadata(night)
@@ -31,6 +33,8 @@ def test_a_night_ends_with_the_marts_and_the_report(
     report = Path(str(recorded["report"]["report"]))
     assert report == unconfigured / ".ideas/report-acme.html"
     assert report.stat().st_size == recorded["report"]["size_bytes"]
+    assert recorded["report"]["copy"] == f"file://{shared}/report-acme.html"
+    assert (shared / "report-acme.html").read_bytes() == report.read_bytes()
 
 
 def test_dagster_is_shown_nobody(simulator: Simulator, instance: dg.DagsterInstance) -> None:
