@@ -53,8 +53,9 @@ def read(file: Path, largest: int, flags: int = os.O_RDONLY) -> bytes:
 
 def read_opened(opened: BinaryIO, file: Path, largest: int) -> bytes:
     """The content of a file of at most ``largest`` bytes that is open. Raises OSError."""
-    content = opened.read(largest + 1)
-    if len(content) > largest:
+    size = os.fstat(opened.fileno()).st_size  # read(largest) would allocate that much memory first
+    content = opened.read() if size <= largest else b""
+    if max(size, len(content)) > largest:
         raise OSError(errno.EFBIG, f"it has more than {largest / _MB:g} MB", str(file))
     return content
 
