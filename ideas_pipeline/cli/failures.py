@@ -29,6 +29,7 @@ from ideas_pipeline.setting_types import split_keys
 from ideas_pipeline.settings import PREFIX, Settings
 from ideas_pipeline.visible import visible
 
+STOPPED = "stopped. What was loaded is kept; the next sync reads the rest."
 _PROGRAM = "ideas-pipeline "
 _FORESEEN_ERRORS = (SettingsError, IdeasApiError, WarehouseError)
 CONFIGURATION_ERRORS = (SettingsError, ContractError, AuthenticationError, WarehouseMisconfigured)
@@ -61,7 +62,7 @@ def failure(
     """
     kind = Misconfigured if isinstance(error, CONFIGURATION_ERRORS) else Failed
     if isinstance(error, KeyboardInterrupt):
-        return kind("stopped. What was loaded is kept; the next sync reads the rest.")
+        return kind(STOPPED)
     if isinstance(error, SettingsError | UnusableContract):
         message = "\n".join(map(visible, error.problems))
     elif isinstance(error, _FORESEEN_ERRORS):

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from ideas_pipeline.cli.failures import STOPPED
+
 # A copy of this process has imported the program already. macOS does not support that for its own libraries.
 if sys.platform == "linux":
     _CONTEXT = multiprocessing.get_context("fork")
@@ -36,6 +38,7 @@ class Done:
         result: what the command printed as JSON; None if it printed nothing.
         error: the sentence that it printed instead; empty if there is none.
         seconds: how long it took.
+        stopped: whether it ended early, or did not begin, because this process was interrupted.
     """
 
     community: str
@@ -43,6 +46,7 @@ class Done:
     result: Mapping[str, Any] | None
     error: str
     seconds: float
+    stopped: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ def run(command: Sequence[str], communities: Sequence[str], at_once: int, say: C
         say: receives each line that a process writes to standard error, with the community's name before it.
 
     Returns:
-        How each ended, in the order of ``communities``.
+        How each ended, in the order of ``communities``. Ctrl-C stops those that run, and no other begins.
     """
     waiting = deque(communities)
     running: list[_Running] = []
@@ -76,21 +80,35 @@ def run(command: Sequence[str], communities: Sequence[str], at_once: int, say: C
             while waiting or running:
                 while waiting and len(running) < at_once:
                     running.append(_start(selector, command, waiting.popleft()))
-                for key, _ in selector.select():
-                    one, kept, pipe = key.data
-                    if chunk := os.read(key.fd, _CHUNK):
-                        kept += chunk
-                        _say_lines(one, say)
-                        continue
-                    selector.unregister(pipe)
-                    pipe.close()
-                    one.open -= 1
-                    if not one.open:
-                        running.remove(one)
-                        done[one.community] = _ended(one)
+                for one in _read(selector, None, say):
+                    running.remove(one)
+                    done[one.community] = _ended(one)
+        except KeyboardInterrupt:  # the terminal sends it to all of them
+            patience = time.monotonic() + _GRACE
+            while running and (left := patience - time.monotonic()) > 0:
+                for one in _read(selector, left, say):
+                    running.remove(one)
+                    done[one.community] = _ended(one)
         finally:
             _stop(running)
-    return [done[name] for name in communities]
+    return [done.get(name) or _stopped(name, begun=name not in waiting) for name in communities]
+
+
+def _read(selector: selectors.BaseSelector, seconds: float | None, say: Callable[[str], None]) -> list[_Running]:
+    """Wait for output of the processes, at most for so many seconds; return those that have closed it."""
+    closed = []
+    for key, _ in selector.select(seconds):
+        one, kept, pipe = key.data
+        if chunk := os.read(key.fd, _CHUNK):
+            kept += chunk
+            _say_lines(one, say)
+            continue
+        selector.unregister(pipe)
+        pipe.close()
+        one.open -= 1
+        if not one.open:
+            closed.append(one)
+    return closed
 
 
 def _start(selector: selectors.BaseSelector, command: Sequence[str], community: str) -> _Running:
@@ -128,6 +146,10 @@ def _say_lines(one: _Running, say: Callable[[str], None]) -> None:
         say(f"{one.community}: {text}")
 
 
+def _stopped(community: str, *, begun: bool) -> Done:
+    return Done(community, 1, None, STOPPED if begun else "stopped before it began.", 0.0, stopped=True)
+
+
 def _ended(one: _Running) -> Done:
     one.process.join()
     code = one.process.exitcode or 0
@@ -139,14 +161,12 @@ def _ended(one: _Running) -> Done:
     error = "\n".join(one.lines[starts[-1] :]).removeprefix(_ERROR) if starts else ""
     if code < 0:  # a signal ended it
         code, error = 1, f"its process was ended by signal {-code}"
-    return Done(one.community, code, result, error, time.monotonic() - one.started_at)
+    return Done(one.community, code, result, error, time.monotonic() - one.started_at, stopped=error == STOPPED)
 
 
 def _stop(running: Sequence[_Running]) -> None:
-    """End what still runs because this process was stopped: Ctrl-C reaches all of them by itself."""
-    patience = time.monotonic() + _GRACE
+    """End what still runs because this process is ending."""
     for one in running:
-        one.process.join(max(0.0, patience - time.monotonic()))
-        if one.process.is_alive():
-            one.process.terminate()
-            one.process.join()
+        one.process.terminate()
+    for one in running:
+        one.process.join()

@@ -59,7 +59,8 @@ def sync(only: Sequence[str], full: bool, every: bool, jobs: int, as_json: bool)
                ideas-pipeline sync --all --jobs 8
 
     With --all, each community has a process of its own, so that one that fails leaves the others alone. The exit code
-    is 1 if any failed, 2 if any is not configured correctly, 3 if any is incomplete; the output says which.
+    is 1 if any failed or was stopped, 2 if any is not configured correctly, 3 if any is incomplete; the output says
+    which.
     """
     from ideas_pipeline.sync.run import Full, Incremental
 

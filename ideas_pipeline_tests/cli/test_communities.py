@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import PIPE, CompletedProcess
 from typing import Any
 
 import click
@@ -158,24 +158,51 @@ def _one_community_is_shown_alone(installation: Installation) -> None:
 
 
 def test_ctrl_c_stops_all_communities(tmp_path: Path) -> None:
+    done = interrupted(tmp_path, {"acme", "globex", "umbrella"}, "sync", "--all")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == STOPPED
+    rows = dict(line.split()[:2] for line in done.stdout.splitlines()[2:6])
+    assert rows == {"acme": "stopped", "globex": "stopped", "umbrella": "stopped", "initech": "failed"}
+
+
+def test_ctrl_c_leaves_the_json_of_what_ended_and_names_what_was_stopped(tmp_path: Path) -> None:
+    done = interrupted(tmp_path, {"globex"}, "sync", "--all", "--jobs", "1", "--json")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, STOPPED)
+    shown = by_name(done.stdout)
+    assert {name: (one["verdict"], one["exit_code"]) for name, one in shown.items()} == {
+        "acme": ("complete", 0),
+        "globex": ("stopped", 1),
+        "umbrella": ("stopped", 1),
+        "initech": ("stopped", 1),
+    }
+    assert json.loads(done.stdout)["verdict"] == "failed"
+    assert [s["verdict"] for s in shown["acme"]["streams"]] == ["complete"] * 5
+    assert shown["globex"]["error"] == STOPPED.removeprefix("Error: ")
+    assert shown["umbrella"]["error"] == "stopped before it began."
+
+
+STOPPED = "Error: stopped. What was loaded is kept; the next sync reads the rest."
+
+
+def interrupted(folder: Path, slow: set[str], *arguments: str) -> CompletedProcess[str]:
+    """The command, to which a terminal sends Ctrl-C as soon as it reads the lists of these slow communities."""
     with ExitStack() as stack:
-        installation = Installation(tmp_path, f"sqlite:///{tmp_path}/w.db", stack)
-        for simulator in installation.apis.values():
-            simulator.latency = 2
-        variables = environment(**installation.variables)
-        with started([*COMMAND, "sync", "--all"], cwd=tmp_path, env=variables, stderr=PIPE, stdout=PIPE) as process:
+        installation = Installation(folder, f"sqlite:///{folder}/w.db", stack)
+        for name in slow:
+            installation.apis[name].latency = 2
+        command, variables = [*COMMAND, *arguments], environment(**installation.variables)
+        with started(command, cwd=folder, env=variables, stderr=PIPE, stdout=PIPE) as process:
             assert process.stderr is not None
-            reading = set()
-            while len(reading) < 3:
+            reading: set[str] = set()
+            while not slow <= reading:
                 line = process.stderr.readline()
                 assert line, "it has ended"
                 community, _, what = line.partition(": ")
                 if "reading" in what:
                     reading.add(community)
             os.killpg(process.pid, signal.SIGINT)
-            _, errors = process.communicate()
-            assert process.returncode == 1
-    assert errors.splitlines()[-1] == "Error: stopped. What was loaded is kept; the next sync reads the rest."
+            output, errors = process.communicate()
+            return CompletedProcess(command, process.returncode, output, errors)
 
 
 def test_the_rows_of_all_say_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
