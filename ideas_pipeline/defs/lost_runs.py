@@ -26,8 +26,8 @@ _SIGHTINGS = 4
 
 def lost_runs_sensors(communities: Sequence[Community]) -> list[dg.SensorDefinition]:
     """The sensor; none if no community keeps its account's state in a database."""
-    urls = of_runs.databases(communities)
-    if not urls:
+    databases = of_runs.databases(communities)
+    if not databases:
         return []
 
     @dg.sensor(
@@ -47,11 +47,11 @@ def lost_runs_sensors(communities: Sequence[Community]) -> list[dg.SensorDefinit
         before: dict[str, list[float]] = json.loads(context.cursor or "{}")
         after: dict[str, list[float]] = {}
         lost, problems = [], []
-        for url in urls:
+        for url, settings in databases.items():
             try:
                 lost += _lost(Heartbeats(url), list(runs), before, after)
             except (IdeasApiError, SettingsError) as error:
-                problems.append(visible(f"Whether runs are alive is unknown: {error}"))
+                problems.append(settings.worded(visible(f"Whether runs are alive is unknown: {error}")))
                 context.log.error(problems[-1])
         for heartbeat in lost:
             _fail(context.instance, heartbeat)

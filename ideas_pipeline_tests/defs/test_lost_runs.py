@@ -127,6 +127,23 @@ def test_ticks_that_cannot_ask_the_database_count_nothing(
     assert "Failed" in daemon.tick()
 
 
+def test_what_is_wrong_with_a_setting_is_said_in_the_words_of_the_file(
+    unconfigured: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {"SECRET": "canary", "KEY": KEY, "PII": "a key for tests alone", "STORE": "postgresql://u:p@q@h/states"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    (unconfigured / "ideas_pipeline.yaml").write_text(
+        "communities: {acme: {api_region: EU, client_id: i, client_secret: {env: SECRET}, token_store: {env: STORE},"
+        " token_key: {env: KEY}, pii_key: {env: PII}}}"
+    )
+    started_run(instance)
+    said = Daemon(instance, lost_runs.NAME).tick()
+    assert said.startswith("Whether runs are alive is unknown: ")
+    assert "token_store of acme in ideas_pipeline.yaml" in said
+    assert "IDEAS_" not in said
+
+
 def test_the_database_s_clock_says_how_long_a_run_was_silent(shared: str, instance: dg.DagsterInstance) -> None:
     daemon, run_id = Daemon(instance, lost_runs.NAME), started_run(instance)
     Heartbeats(shared).beat(run_id)
