@@ -45,7 +45,7 @@ from ideas_pipeline.ideas_api.responses import (
     json_or_none,
     redirect_target,
 )
-from ideas_pipeline.ideas_api.urls import checked_base_url, hide_queries_in_logs, origin
+from ideas_pipeline.ideas_api.urls import checked_base_url, hide_requests_in_logs, origin
 from ideas_pipeline.logs import logger
 
 _log = logger(__name__)
@@ -158,7 +158,7 @@ class Transport:
             before_sleep=self._count_retry,
             retry_error_callback=self._give_up,
         )
-        hide_queries_in_logs()
+        hide_requests_in_logs()
 
     def url(self, path_or_url: str) -> str:
         """The absolute URL. A path is relative to the base URL, with or without a slash in front."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from ideas_pipeline.errors import ContractError
@@ -12,7 +13,11 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _DOTS = frozenset((".", ".."))
 # A value that is still encoded after so many times is not an id.
 _MOST_DECODED = 5
-_LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.poolmanager", "urllib3.util.retry")
+# What urllib3 logs beside URLs: schemes, hosts, methods and the protocol's version.
+_HARMLESS = re.compile(r"[^/?]*|HTTP/[0-9.]+")
+_LOGGERS = tuple(
+    f"urllib3.{name}" for name in ("connectionpool", "connection", "poolmanager", "response", "util.retry")
+)
 
 
 def checked_base_url(url: str) -> str:
@@ -85,21 +90,26 @@ def stays_in_place(value: str) -> bool:
     return False
 
 
-def hide_queries_in_logs() -> None:
-    """Make urllib3 log URLs without their query, which can contain a secret or an auth code."""
+def hide_requests_in_logs() -> None:
+    """Make urllib3 log hosts and statuses alone: paths contain ids of people, queries secrets, and errors headers."""
     for name in _LOGGERS:
         # Adding the same filter again changes nothing.
-        logging.getLogger(name).addFilter(_without_queries)
+        logging.getLogger(name).addFilter(_without_requests)
 
 
-def _without_queries(record: logging.LogRecord) -> bool:
+def _without_requests(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
-        record.args = tuple(_cut(arg) for arg in record.args)
+        record.args = tuple(_may_be_logged(arg) for arg in record.args)
+    record.exc_info = record.exc_text = None
     return True
 
 
-def _cut(arg: object) -> object:
-    return arg if isinstance(arg, int | float) else str(arg).partition("?")[0]
+def _may_be_logged(arg: object) -> object:
+    if arg is None or isinstance(arg, int | float):
+        return arg
+    if not isinstance(arg, str):
+        return type(arg).__name__
+    return arg if _HARMLESS.fullmatch(arg) else "/\N{HORIZONTAL ELLIPSIS}"
 
 
 def _is_this_machine(host: str) -> bool:

@@ -207,6 +207,20 @@ def test_a_request_that_is_not_idempotent_is_retried_if_it_was_not_processed() -
     assert response.requests == 2
 
 
+def test_no_log_line_contains_a_path_or_a_broken_header(caplog: pytest.LogCaptureFixture) -> None:
+    """Paths contain ids of people. urllib3 warns, with a traceback, about headers that it cannot read."""
+    canary = "canary-9f3a"
+    broken = Answer(headers={"Content-Length": "2", "X-One": f"1\r\n no header: {canary}\r\n{canary}"})
+    moved = Answer(302, headers={"Location": f"/v2/people/{canary}/moved?q={canary}"})
+    with caplog.at_level(logging.DEBUG), serving(in_turn(moved, Answer(reset=True), broken)) as server:
+        transport(server).send("GET", "people", Parameters(shown="/people/…"))
+        transport(server).send("GET", f"people/{canary}", Parameters({"q": canary}, shown="/people/…"))
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("urllib3")]
+    assert any('"GET /… HTTP/1.1" 302' in line for line in lines), lines
+    assert any(line.startswith("Failed to parse headers (url=/…): HeaderParsingError") for line in lines), lines
+    assert canary not in caplog.text
+
+
 def test_no_log_line_and_no_exception_contains_the_query_or_a_header(caplog: pytest.LogCaptureFixture) -> None:
     canary = "canary-9f3a"
     broken = in_turn(Answer(500), Answer(reset=True), Answer(body=canary.encode()), Answer(404))
