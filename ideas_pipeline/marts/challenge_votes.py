@@ -17,7 +17,11 @@ TABLE = mart_table(
     "the type (thumbs: sum; thumbs_up: count; stars, scorecard: average; points: sum).",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column(
-        "voting_type", "id", "thumbs, thumbs_up, stars, points, scorecard; unknown if the source has none.", key=True
+        "voting_type",
+        "id",
+        "thumbs, thumbs_up, stars, points, scorecard, as each vote has it; unknown if the vote has none. The types in "
+        "challenges and challenge_stages are those that are set now: a vote can be older.",
+        key=True,
     ),
     column("votes", "integer", "Votes.", required=True),
     column("voters", "integer", "Distinct people who voted.", required=True),

@@ -16,7 +16,8 @@ from ideas_pipeline.times import LATEST_PLAN
 TABLE = mart_table(
     "mart_challenges",
     "One row per challenge: its current content, the people who took part, and shares with their denominators. "
-    "Removed ideas and banned people are excluded (see mart_moderation); votes by type are in mart_challenge_votes.",
+    "Removed ideas and banned people are excluded (see mart_moderation), and so are ideas without a challenge; votes "
+    "by type are in mart_challenge_votes.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("title", "text", "The challenge's title."),
     column("type", "text", "standard, funnel or milestone."),

@@ -51,7 +51,7 @@ TABLE = mart_table(
     column(
         "active_28d",
         "integer",
-        f"People who contributed in the last {ACTIVE_DAYS} days (see mart_contributors.last_contribution_at).",
+        f"People who contributed in the last {ACTIVE_DAYS} days (see mart_daily_activity).",
         required=True,
     ),
     column(
@@ -82,8 +82,6 @@ def _row(tx: Transaction, context: BuildContext) -> dict[str, Any]:
     today = on_the_clock(context.as_of, context.timezone).date()
     since, before = (today - timedelta(days=days) for days in (ACTIVE_DAYS, 2 * ACTIVE_DAYS))
     now, then = _contributions(tx, since, today), _contributions(tx, before, since)
-    first_moment = at_clock_time(datetime.combine(since + timedelta(days=1), time()), context.timezone)
-    is_active = contributors.TABLE.c.last_contribution_at >= literal_moment(first_moment)
     is_registered = people.TABLE.c.status.not_in(NOT_REGISTERED)
     syncs = last_syncs(tx)
     complete = [at for _, at in syncs if at]
@@ -94,7 +92,7 @@ def _row(tx: Transaction, context: BuildContext) -> dict[str, Any]:
         "contributions_28d": now,
         "contributions_28d_before": then,
         "contributions_change": (now - then) / then if then else None,
-        "active_28d": _sum(tx, contributors.TABLE, sa.literal(1), is_active),
+        "active_28d": _active(tx, since, today, context),
         "findings": sum(sync.verdict != "complete" for sync, _ in syncs)
         + _different(tx, ABSENCES, ABSENCES.c.stream, ABSENCES.c.held_because.is_not(None))
         + _different(tx, REJECTED_RECORDS, REJECTED_RECORDS.c.table_name),
@@ -107,6 +105,20 @@ def _contributions(tx: Transaction, after: date, until: date) -> int:
     days = daily_activity.TABLE
     done = days.c.ideas + days.c.comments + days.c.votes
     return _sum(tx, days, done, days.c.day > after, days.c.day <= until)
+
+
+def _active(tx: Transaction, after: date, until: date, context: BuildContext) -> int:
+    days = daily_activity.TABLE
+    on_last_day = tx.scalar(sa.select(days.c.active_28d).where(tx.owns(days), days.c.day == until))
+    if on_last_day is not None:
+        return int(on_last_day)
+    # The days end before, or a clock that is ahead began them later.
+    last = contributors.TABLE.c.last_contribution_at
+    first_moment, end = (
+        literal_moment(at_clock_time(datetime.combine(day + timedelta(days=1), time()), context.timezone))
+        for day in (after, until)
+    )
+    return _sum(tx, contributors.TABLE, sa.literal(1), last >= first_moment, last < end)
 
 
 def _sum(tx: Transaction, table: sa.Table, of: sa.ColumnElement[Any], *which: sa.ColumnElement[bool]) -> int:

@@ -15,7 +15,8 @@ from ideas_pipeline.tables.community import COMMENTS, IDEAS, USERS
 TABLE = mart_table(
     "mart_moderation",
     "One row per challenge with ideas: all ideas of the source, including removed ones and those of banned people. "
-    "0 means none; null means that the source has no such value on any row of the community.",
+    "0 means none; null means that the source has no such value on any row of the community. Ideas without a challenge "
+    "are in no row.",
     column("challenge_id", "id", "The challenge.", key=True, references="challenges"),
     column("ideas", "integer", "Ideas in any state.", required=True),
     column("removed", "integer", "Ideas that a moderator removed; null if no idea has a moderation_status."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ideas_pipeline.marts.build import refresh_marts
 from ideas_pipeline.marts.communities import TABLE
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_STREAMS
+from ideas_pipeline.tables.community import VOTES
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.marts import acme
@@ -67,6 +68,17 @@ def test_the_28_days_are_those_of_the_communitys_time_zone_and_move_without_a_ch
     call_writing(warehouse, refresh_marts, "Pacific/Kiritimati", later)
     row = rows(warehouse)[acme.COMMUNITY]
     assert (row["contributions_28d"], row["contributions_28d_before"], row["active_28d"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("voter", ["cem", "ben"])
+def test_an_act_of_tomorrow_makes_nobody_active_and_hides_nobody_who_is(warehouse: Warehouse, voter: str) -> None:
+    """Clocks may be ahead by a day. cem's last act before is two months old, ben's three weeks."""
+    acme.fill(warehouse.engine)
+    tomorrow = acme.AS_OF + timedelta(hours=20)
+    vote = {"id": "ahead", "idea_id": "101", "user_id": voter, "created_at": tomorrow}
+    insert(warehouse, VOTES, **vote, _first_seen_at=tomorrow, _changed_at=tomorrow, _row_hash="", _run_id="run")
+    call_writing(warehouse, refresh_marts, "UTC", acme.AS_OF)
+    assert rows(warehouse)[acme.COMMUNITY]["active_28d"] == EXPECTED["active_28d"]
 
 
 def test_communities_of_one_warehouse_have_a_row_each(warehouse: Warehouse, other_warehouse: Warehouse) -> None:
