@@ -6,8 +6,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
+from math import floor
 from typing import Any, TypeAlias
 
 from ideas_pipeline.late.arrow import pa, pc
@@ -79,8 +81,8 @@ _PLAIN = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ][0-9]{2}:[0-9]{
 _PLAIN_WITH_ZONE = _PLAIN + r"(Z|[+-][0-9]{2}:[0-9]{2})$"
 _PLAIN_NAIVE = _PLAIN + "$"
 
-# Units of numbers that count from 1970, in microseconds.
-_UNITS: Mapping[str, float] = {"seconds": 1e6, "milliseconds": 1e3, "microseconds": 1, "nanoseconds": 1e-3}
+# Units of numbers that count from 1970, in nanoseconds.
+_UNITS = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 _EARLIEST = (EARLIEST.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
 _LATEST = (LATEST_PLAN.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
 _TOO_LARGE = 1e21
@@ -170,9 +172,9 @@ def _numbers_together(values: Sequence[int | None], written: TimeFormat) -> Mome
     except (pa.ArrowInvalid, OverflowError):
         return _unread(values)
     unit = written.epoch or unit_of(int(numbers.max()))
-    if unit is None or _UNITS[unit] < 1:
+    size = _UNITS[unit] // 1000 if unit else 0
+    if not size:
         return _unread(values)
-    size = int(_UNITS[unit])
     is_likely = (_EARLIEST // size <= numbers) & (numbers < _LATEST // size)
     may_be_day = (numbers >= 10**11) & (numbers < 10**12)  # 202401051015; a likely time has neither 8 nor 14 digits
     return _certain(np.where(is_likely & ~may_be_day, numbers * size, _UNREAD), written)
@@ -251,8 +253,8 @@ def _read(value: Any, epoch: str | None, none: Collection[str]) -> tuple[int | N
             return _read_with_month_name(text, none)
         if not _NUMBER.fullmatch(text) or len(text) > 40:
             raise Unreadable(Reason.UNKNOWN_FORMAT)
-        value = float(text) if "." in text else int(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        value = Decimal(text) if "." in text else int(text)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise Unreadable(Reason.NOT_A_TIME)
     if 0 < value < 1e14 and value == int(value):
         digits = _ISO_BASIC.fullmatch(str(int(value)))
@@ -268,42 +270,39 @@ def _is_basic(found: re.Match[str]) -> bool:
     return int(found["year"]) in _YEARS and 1 <= int(found["month"]) <= 12 and 1 <= int(found["day"]) <= 31
 
 
-def unit_of(number: float) -> str | None:
+def unit_of(number: int | float | Decimal) -> str | None:
     """The unit in which a number that counts from 1970 is a time between 1995 and 2199; None if there is none."""
-    return next((unit for unit in _UNITS if _EARLIEST <= _moment(number, unit) < _LATEST), None)
+    units = _UNITS.items()
+    return next((unit for unit, size in units if _EARLIEST * 1000 // size <= number < _LATEST * 1000 // size), None)
 
 
-def _moment(number: float, unit: str) -> float:
-    """Microseconds since 1970 of a number of units. Integers stay exact, except nanoseconds."""
-    return number * _UNITS[unit] if _UNITS[unit] < 1 else number * int(_UNITS[unit])
-
-
-def _read_number(value: float, epoch: str | None, none: Collection[str]) -> int | None:
+def _read_number(value: int | float | Decimal, epoch: str | None, none: Collection[str]) -> int | None:
     """Microseconds since 1970 of a number; None if it means "no time"."""
-    if not abs(value) < _TOO_LARGE:  # NaN and infinities, too
+    if not -_TOO_LARGE < value < _TOO_LARGE:  # NaN and infinities, too
         raise Unreadable(Reason.OUT_OF_RANGE)
-    likely = epoch or unit_of(value)
-    moments = [_moment(value, unit) for unit in ([likely] if likely else _UNITS)]
+    exact = Decimal(repr(value)) if isinstance(value, float) else value  # with the digits that were sent
+    likely = epoch or unit_of(exact)
+    moments = [floor(exact * _UNITS[unit]) // 1000 for unit in ([likely] if likely else _UNITS)]
     if epoch is None and likely:
-        return None if _means_none(moments[0], none) else round(moments[0])
+        return None if _means_none(moments[0], none) else moments[0]
     if any(_means_none(moment, none) for moment in moments):
         return None
     if epoch is None:
         raise Unreadable(Reason.NO_UNIT)
     if not _FIRST <= moments[0] <= _LAST:
         raise Unreadable(Reason.OUT_OF_RANGE)
-    return round(moments[0])
+    return moments[0]
 
 
-def _means_none(moment: float, none: Collection[str]) -> bool:
+def _means_none(moment: int, none: Collection[str]) -> bool:
     """Whether a moment, in microseconds since 1970 (UTC), is one of ``none``."""
     if not none:
         return False
     if moment == _ZERO_DATE_SECONDS * 1_000_000:
         return _ZERO_DATE in none
-    if moment != round(moment) or not _FIRST <= moment <= _LAST:
+    if not _FIRST <= moment <= _LAST:
         return False
-    text = str(_EPOCH + round(moment) * _MICROSECOND)
+    text = str(_EPOCH + moment * _MICROSECOND)
     return text[:10] in none or text in none
 
 

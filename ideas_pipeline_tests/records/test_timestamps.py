@@ -70,6 +70,27 @@ def test_a_fraction_is_kept_to_the_microsecond():
     assert moment(1706691600.25) == NINE + ".250000"
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        1706691600123456999,
+        "1706691600123456999",
+        "1706691600.123456999",
+        1706691600.1234567,
+        "1706691600123456.9999",
+        "1706691600123.4569999",
+    ],
+)
+def test_a_number_is_exact_to_the_microsecond_as_a_text_is(number):
+    assert moment(number) == NINE + ".123456"
+
+
+def test_numbers_of_nanoseconds_are_as_exact_together_as_alone():
+    numbers = [1706691600000000000 + n * 1000 + 999 for n in range(500)]
+    moments, _ = timestamps(numbers, TimeFormat())
+    assert moments == [1706691600000000 + n for n in range(500)]
+
+
 def test_a_date_is_its_midnight():
     assert moment("2024-01-31") == "2024-01-31T00:00:00"
     assert moment("2024-01-31", "Europe/Madrid") == "2024-01-30T23:00:00"
