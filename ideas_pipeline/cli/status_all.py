@@ -29,7 +29,9 @@ def status_all(*, as_json: bool) -> int:
             seen[name] = look(settings)
         except (SettingsError, IdeasApiError, WarehouseError) as error:
             seen[name] = failure(error, secrets, settings)
-    verdict = next(word for word in _ORDER if any(_verdict(one) == word for one in seen.values()))
+    verdicts = {name: _verdict(one) for name, one in seen.items()}
+    verdict = next(word for word in _ORDER if word in verdicts.values())
+    summary = summary_of(verdicts)
     if as_json:
         communities = [
             {"community": name, "verdict": "error", "exit_code": one.exit_code, "error": one.message}
@@ -37,10 +39,10 @@ def status_all(*, as_json: bool) -> int:
             else one.as_json()
             for name, one in seen.items()
         ]
-        shown = {"verdict": verdict, "summary": _summary(seen, verdict), "communities": communities}
+        shown = {"verdict": verdict, "summary": summary, "communities": communities}
         print(json.dumps(shown, indent=2, default=plain))
     else:
-        _print(seen, verdict)
+        _print(seen, summary, COLOURS.get(verdict, COLOURS["attention"]))
     codes = [one.exit_code for one in seen.values() if isinstance(one, Failed)]
     return min(codes, default=0)
 
@@ -49,21 +51,24 @@ def _verdict(one: Seen | Failed) -> str:
     return "error" if isinstance(one, Failed) else one.report.verdict
 
 
-def _summary(seen: Mapping[str, Seen | Failed], verdict: str) -> str:
-    if verdict == "well":
-        return f"All is well with all {len(seen)} communities."
-    worse = [name for name, one in seen.items() if _verdict(one) in ("error", "attention")]
+def summary_of(verdicts: Mapping[str, str]) -> str:
+    """The verdicts of communities, given by name, as one sentence."""
+    several = len(verdicts) > 1
+    worse = [name for name, verdict in verdicts.items() if verdict in ("error", "attention")]
     if worse:
-        return f"Attention: {len(worse)} of {len(seen)} communities need you: {', '.join(worse)}."
-    waiting = [name for name, one in seen.items() if _verdict(one) != "well"]
-    return f"Not everything of {', '.join(waiting)} is complete yet."
+        who = f"{len(worse)} of {len(verdicts)} communities need you" if several else "one community needs you"
+        return f"Attention: {who}: {', '.join(worse)}."
+    waiting = [name for name, verdict in verdicts.items() if verdict != "well"]
+    if waiting:
+        return f"Not everything of {', '.join(waiting)} is complete yet."
+    return f"All is well with {f'all {len(verdicts)} communities' if several else next(iter(verdicts))}."
 
 
-def _print(seen: Mapping[str, Seen | Failed], verdict: str) -> None:
+def _print(seen: Mapping[str, Seen | Failed], summary: str, colour: str) -> None:
     from ideas_pipeline.cli.output import as_text, console, table
 
     out = console()
-    out.print(as_text(_summary(seen, verdict), COLOURS.get(verdict, COLOURS["attention"])))
+    out.print(as_text(summary, colour))
     headers = ("community", "state", "last complete (UTC)", "rows", "errors", "warnings")
     out.print(table(headers, [_row(name, one) for name, one in seen.items()]))
     for name, one in seen.items():

@@ -19,6 +19,7 @@ from ideas_pipeline import communities_file
 from ideas_pipeline.cli.main import COMMANDS, main
 from ideas_pipeline.cli.options import for_community
 from ideas_pipeline.cli.several import Done
+from ideas_pipeline.cli.status_all import summary_of
 from ideas_pipeline.cli.sync_all import _print as print_all
 from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.settings import Settings
@@ -240,6 +241,19 @@ def test_a_hint_names_the_community_that_it_is_about(tmp_path: Path) -> None:
     assert shown.startswith("Nothing was synced yet. Run: ideas-pipeline sync --community acme\n")
     shown = ideas_pipeline("status", "--all", folder=tmp_path, S="secret").stdout
     assert "acme: Nothing was synced yet. Run: ideas-pipeline sync --community acme\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "summary"),
+    [
+        ({"acme": "well"}, "All is well with acme."),
+        ({"acme": "well", "b": "well"}, "All is well with all 2 communities."),
+        ({"acme": "attention"}, "Attention: one community needs you: acme."),
+        ({"acme": "well", "b": "attention"}, "Attention: 1 of 2 communities need you: b."),
+    ],
+)
+def test_the_summary_of_all_is_a_sentence_for_one_community_too(verdicts: dict[str, str], summary: str) -> None:
+    assert summary_of(verdicts) == summary
 
 
 @pytest.mark.parametrize(
