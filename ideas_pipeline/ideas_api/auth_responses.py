@@ -118,7 +118,8 @@ def expiry(response: Response, paths: tuple[str, ...]) -> float | None:
         seconds = float(value_at(response, paths))
     except (TypeError, ValueError, OverflowError):
         return None
-    if not math.isfinite(seconds):
+    # A token that has expired already is useless: some APIs send 0 for one that does not expire.
+    if not (math.isfinite(seconds) and seconds > 0):
         return None
     return response.received_at + seconds - min(_SKEW_SECONDS, seconds * _SKEW_SHARE)
 

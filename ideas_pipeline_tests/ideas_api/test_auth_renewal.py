@@ -39,6 +39,15 @@ def test_a_refused_token_is_refreshed_and_the_new_pair_replaces_the_old(store: P
     assert api.count["refresh refused"] == 0
 
 
+def test_a_token_that_expires_after_0_seconds_is_used_until_it_is_refused(store: Path) -> None:
+    api = ScriptedAuth(expires_in=0)
+    with serving(api) as server:
+        caller = Caller(server.base_url, store)
+        for _ in range(3):
+            caller.call()
+        assert server.paths() == ["auth/code", "auth", "ideas", "ideas", "ideas"]
+
+
 def test_a_token_is_renewed_before_it_expires(store: Path) -> None:
     with serving(ScriptedAuth(expires_in=100)) as server:
         Caller(server.base_url, store).call()

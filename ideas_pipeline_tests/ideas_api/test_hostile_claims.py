@@ -73,7 +73,8 @@ def test_a_total_is_a_count_that_a_database_can_store(claim: object, total: int 
 
 
 @pytest.mark.parametrize(
-    "seconds", ["1e999", "-1e999", "NaN", "1" + "0" * 400, '"nan"', '"inf"', '"' + "9" * 5000 + '"']
+    "seconds",
+    ["1e999", "-1e999", "NaN", "1" + "0" * 400, '"nan"', '"inf"', '"' + "9" * 5000 + '"', "0", "-5", '"0"'],
 )
 def test_a_token_without_a_usable_expiry_has_none(seconds: str) -> None:
     body = parse(f'{{"expires_in": {seconds}}}'.encode()).value
