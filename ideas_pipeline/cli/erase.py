@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _INCOMPLETE = 3
+_NOTHING = "Nothing is stored of this person"
 
 
 @click.command()
@@ -49,6 +50,8 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
 
     if (user is None) == (email is None):
         raise click.UsageError("Say who: either --user ID or --email ADDRESS.")
+    if not (user or email or "").strip():
+        raise click.UsageError("The id or the address is empty.")
     options.check_confirmation(as_json=as_json, confirmed=yes or dry_run)
     address = click.prompt("E-mail address", hide_input=True, err=True) if email == "-" else email
     settings = options.load_settings()
@@ -81,7 +84,15 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
         print(json.dumps(result, indent=2))
     else:
         _print(erasure.rows)
-        click.echo(f"Erased. {erasure.surrogate} stands for the person now. Archived pages changed: {erasure.pages:,}.")
+        if erasure.rows or erasure.pages:
+            pages = f"Archived pages changed: {erasure.pages:,}."
+            click.echo(f"Erased. {erasure.surrogate} stands for the person now. {pages}")
+        else:
+            spaced = " (it begins or ends with a space)" if person != person.strip() else ""
+            click.echo(
+                f"{_NOTHING}, neither in tables nor in archived pages: is the id right{spaced}? The person is kept out"
+                f" from now on. {erasure.surrogate} stands for the person."
+            )
         for sentence in erasure.left:
             say(settings.worded(sentence))
     if erasure.left:
@@ -91,11 +102,7 @@ def erase(user: str | None, email: str | None, texts: bool, dry_run: bool, as_js
 def _ask(privacy: Privacy, warehouse: Warehouse, person: str, texts: bool) -> None:
     rows = privacy.would_erase(warehouse, person, texts=texts)
     _print(rows)
-    what = (
-        "Erase the person from these rows for ever"
-        if rows
-        else "Nothing is stored of this person. Keep the person out for ever"
-    )
+    what = "Erase the person from these rows for ever" if rows else f"{_NOTHING}. Keep the person out for ever"
     click.confirm(f"{what}?", abort=True)
 
 
@@ -104,7 +111,8 @@ def _print_dry_run(settings: Settings, rows: Mapping[str, int], as_json: bool) -
         print(json.dumps(options.which(settings) | {"rows": dict(rows)}, indent=2))
         return
     _print(rows)
-    click.echo("Nothing was changed. These rows would change; archived pages are not counted.")
+    what = "These rows would change" if rows else f"{_NOTHING} in tables"
+    click.echo(f"Nothing was changed. {what}; archived pages are not counted.")
 
 
 def _print(rows: Mapping[str, int]) -> None:

@@ -42,6 +42,23 @@ def test_an_erased_person_is_gone_and_the_output_says_what_was_erased_and_not_wh
     assert json.loads(again.stdout)["rows"] == {}
 
 
+def test_an_id_that_nobody_has_is_not_reported_as_a_person_who_was_erased(folder):
+    done = ideas_pipeline("erase", "--user", "canary", "--dry-run", folder=folder)
+    assert "Nothing is stored of this person in tables" in done.stdout
+    done = ideas_pipeline("erase", "--user", "canary ", "--yes", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Erased" not in done.stdout
+    assert "is the id right (it begins or ends with a space)? The person is kept out from now on." in done.stdout
+    assert "canary" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("who", [["--user", ""], ["--user", " "], ["--email", ""]])
+def test_a_variable_that_is_not_set_erases_nobody(who, folder):
+    done = ideas_pipeline("erase", *who, "--yes", folder=folder)
+    assert (done.returncode, "The id or the address is empty." in done.stderr) == (2, True)
+    assert not (folder / ".ideas/suppressed.json").exists()
+
+
 def test_without_a_yes_nothing_is_erased(folder):
     person = author(folder)
     done = ideas_pipeline("erase", "--user", person[0], folder=folder)
