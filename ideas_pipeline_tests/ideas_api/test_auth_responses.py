@@ -16,7 +16,9 @@ from ideas_pipeline.errors import (
     NotFound,
     Unavailable,
 )
+from ideas_pipeline.ideas_api.auth_responses import expiry, refresh_token_of, value_at
 from ideas_pipeline.ideas_api.callback import ListenerSettings
+from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline_tests.ideas_api.caller import Caller
 from ideas_pipeline_tests.ideas_api.scripted_auth import ScriptedAuth
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, serving
@@ -73,6 +75,32 @@ def test_a_response_without_a_token_names_the_line_of_the_contract_and_what_it_h
     holds = "result.jwt (a text of 8 characters), result.ttl (a number), result.roles (a list of 1), *.person (null)"
     assert f"the response holds {holds}." in message
     assert "canary" not in message
+
+
+@pytest.mark.parametrize("token", [True, {"a": 1}, ["r"], "zwei\nzeilen", "schlüssel", None])
+def test_what_cannot_be_a_refresh_token_counts_as_none(token: Any) -> None:
+    assert refresh_token_of(holding({"refresh_token": token}), ("refresh_token",)) == ""
+
+
+def test_a_refresh_token_can_be_a_number() -> None:
+    assert refresh_token_of(holding({"refresh_token": 12}), ("refresh_token",)) == "12"
+
+
+def test_the_first_value_that_is_there_and_not_null_counts() -> None:
+    paths = ("token", "data.token", "other")
+    assert value_at(holding({"token": None, "data": {"token": "here"}, "other": "x"}), paths) == "here"
+    assert value_at(holding({"token": None}), paths) is None
+
+
+@pytest.mark.parametrize(("seconds", "renewed_after"), [(1, 0.9), (100, 90.0), ("300", 270.0), (3600, 3570.0)])
+def test_a_token_is_renewed_a_tenth_of_its_life_early_and_half_a_minute_at_most(
+    seconds: object, renewed_after: float
+) -> None:
+    assert expiry(holding({"expires_in": seconds}), ("expires_in",)) == pytest.approx(1_000 + renewed_after)
+
+
+def holding(body: object) -> Response:
+    return Response(200, {}, body, "", "", 1, received_at=1_000.0)
 
 
 def test_a_login_may_bring_no_refresh_token(store: Path) -> None:
