@@ -6,6 +6,7 @@ The command line and Dagster both call it, and nothing else starts a run.
 from __future__ import annotations
 
 import shlex
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -122,11 +123,15 @@ def open_warehouse(settings: Settings) -> Warehouse:
 def _check_state(settings: Settings) -> None:
     """Raise SettingsError if others could replace the tokens, the key or the list of erased people with their own."""
     for folder, name in ((settings.state_dir, "state_dir"), (settings.token_file.parent, "token_store")):
+        if private_file.is_no_folder(folder):
+            raise SettingsError(f"{folder} is not a folder. Name one with {settings.named(name)}.")
         if private_file.is_open_to_others(folder):
+            inside = f"name a new folder inside it with {settings.named(name)}: it is created for its owner alone."
+            close = f"chmod go-w {shlex.quote(str(folder))} (and chown, if it belongs to another user)"
+            is_shared_on_purpose = folder.stat().st_mode & stat.S_ISVTX  # as /tmp is
             raise SettingsError(
-                f"Other users may write to the folder {folder}, so they could replace the files in it. Correct that:"
-                f" chmod go-w {shlex.quote(str(folder))} (and chown, if it belongs to another user). To keep the folder"
-                f" shared, name a new folder inside it with {settings.named(name)}: it is created for its owner alone."
+                f"Other users may write to the folder {folder}, so they could replace the files in it. "
+                + (f"So {inside}" if is_shared_on_purpose else f"Correct that: {close}. To keep it shared, {inside}")
             )
     default = settings.state_dir / "warehouse.db"
     if settings.warehouse_url.get_secret_value() == f"sqlite:///{default}" and default.is_symlink():

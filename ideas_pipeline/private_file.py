@@ -40,6 +40,14 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
 
 
+def is_no_folder(folder: Path) -> bool:
+    """Whether something else than a folder is at ``folder``. False if nothing is, or if that cannot be seen."""
+    try:
+        return not stat.S_ISDIR(folder.stat().st_mode)
+    except OSError:
+        return False
+
+
 def is_open_to_others(folder: Path) -> bool:
     """Whether a user other than this one and root may change ``folder``, by owning it or by its permissions.
 

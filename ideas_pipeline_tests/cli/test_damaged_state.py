@@ -180,6 +180,22 @@ def test_a_folder_of_the_token_store_that_others_may_write_to_is_refused(folder:
     assert "name a new folder inside it with IDEAS_TOKEN_STORE" in done.stderr
 
 
+def test_a_folder_that_is_everybody_s_on_purpose_is_not_to_be_closed(folder: Path) -> None:
+    (folder / ".ideas").chmod(0o1777)  # as /tmp is
+    done = ideas_pipeline("sync", folder=folder)
+    assert (done.returncode, "chmod" in done.stderr) == (2, False)
+    assert "so they could replace the files in it. So name a new folder inside it with IDEAS_STATE_DIR" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "a file"])
+def test_a_state_folder_that_is_no_folder_is_named_and_not_to_be_changed(place: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    client = {"IDEAS_CLIENT_ID": "i", "IDEAS_CLIENT_SECRET": "canary", "IDEAS_API_REGION": "EU"}
+    done = ideas_pipeline("sync", folder=tmp_path, IDEAS_STATE_DIR=place, **client)
+    assert done.returncode == 2
+    assert done.stderr == f"Error: {place} is not a folder. Name one with IDEAS_STATE_DIR.\n"
+
+
 def test_a_state_folder_that_is_a_link_is_used(folder: Path) -> None:
     (folder / ".ideas").rename(folder / "elsewhere")
     (folder / ".ideas").symlink_to("elsewhere")
