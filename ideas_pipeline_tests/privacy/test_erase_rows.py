@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.model import Contract
-from ideas_pipeline.marts.build import build_marts
+from ideas_pipeline.marts.build import MARTS, build_marts
 from ideas_pipeline.privacy.erase_rows import erase_rows
 from ideas_pipeline.privacy.readmit_rows import readmit_rows
 from ideas_pipeline.privacy.redact import People
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, FIELDS, REJECTED_RECORDS, SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.batch import Reject
@@ -235,3 +235,31 @@ def test_whoever_was_banned_stays_out_of_the_marts_when_erased(warehouse, tmp_pa
         assert call_writing(warehouse, build_marts, "UTC")["mart_idea_lifecycle"] == 1
         erase(warehouse, tmp_path)
     assert (only(warehouse, "users")["id"], only(warehouse, "users")["status"]) == (ANONYMOUS, "banned")
+
+
+def test_no_mart_names_the_person_until_it_is_built_again(warehouse, tmp_path):
+    load(warehouse, "ideas", [idea("1", author_id=ANN), idea("2", author_id="person-1")], on=1)
+    call_writing(warehouse, build_marts, "UTC")
+    contributors = MARTS["mart_contributors"].table
+    assert {row["user_id"] for row in held(warehouse, contributors)} == {ANN, "person-1"}
+    assert erase(warehouse, tmp_path) == {"ideas": 1, "mart_contributors": 1}
+    assert {row["user_id"] for row in held(warehouse, contributors)} == {"person-1"}
+
+
+def test_names_of_unmapped_fields_that_name_the_person_are_deleted_and_counted(warehouse, tmp_path):
+    with warehouse.engine.begin() as connection:
+        for field in ("_extra.Ann Lee", f"_extra.{ANN}", "_extra.mood", "title"):
+            row = {"community": COMMUNITY, "table_name": "ideas", "run_id": "r", "field": field, "is_mapped": False}
+            seen = {"records": 1, "of_records": 1, "first_seen_at": AT, "last_seen_at": AT}
+            connection.execute(sa.insert(FIELDS).values(**row, **seen))
+    assert erase(warehouse, tmp_path) == {"_fields": 2}
+    assert {row["field"] for row in held(warehouse, FIELDS)} == {"_extra.mood", "title"}
+
+
+def test_what_is_overwritten_is_gone_from_the_pages_of_sqlite(sqlite_url, tmp_path):
+    with Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
+        load(warehouse, "users", [{"id": ANN, "_scope": "", "display_name": "Ann Lee " * 9}], on=1, scopes=[read("")])
+        erase(warehouse, tmp_path)
+        with warehouse.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert b"Ann Lee" not in Path(str(warehouse.engine.url.database)).read_bytes()

@@ -9,7 +9,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.privacy.redact_pages import ArchivedPages
 from ideas_pipeline_tests.archive.pages import page
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
-from ideas_pipeline_tests.privacy.people import erased, redactor, surrogate
+from ideas_pipeline_tests.privacy.people import KEY, erased, redactor, surrogate
 from ideas_pipeline_tests.privacy.test_erase_rows import people_one_by_one
 
 ANN = "person-4711"
@@ -124,3 +124,47 @@ def test_a_page_that_is_a_single_text_is_dropped_if_it_names_the_person(tmp_path
 def test_that_a_person_is_banned_is_kept_as_counts_leave_out_what_the_banned_did(cleaned, status, kept):
     found = cleaned("users", {"data": [{"id": ANN, "name": "Ann Lee", "status": status}]})
     assert found == {"data": [{"id": surrogate(ANN)} | kept]}
+
+
+def test_a_short_id_is_found_where_the_contract_says_that_it_is_a_persons(tmp_path):
+    """Elsewhere a short number could be anything."""
+    contract = contract_with({})
+    pages = ArchivedPages(contract, redactor(erased(tmp_path, "42"), contract))
+    people = {"data": {"42": {"id": "42", "name": "Ann Lee"}, "43": {"id": "43"}}, "42": 1}
+    kept = pages.page(page(orjson.dumps(people), stream="users"))
+    who = surrogate("42")
+    assert kept
+    assert orjson.loads(kept.body) == {"data": {who: {"id": who}, "43": {"id": "43"}}, "42": 1}
+
+
+@pytest.mark.parametrize("one", [True, False], ids=["the only one", "a list"])
+def test_embedded_texts_are_removed_and_their_places_stay(cleaned, one):
+    answer = {"question_id": "1", "value": "Yes", "seen": 3, "note": "Yes!"}
+    idea = {"id": "5", "author": {"id": ANN}, "answers": answer if one else [answer]}
+    (kept,) = cleaned("ideas", {"data": [idea]}, texts=True)["data"]
+    assert kept["answers"] == [{"question_id": "1", "value": None, "seen": 3}]
+
+
+def test_answers_by_question_lose_their_words_alone(cleaned):
+    idea = {"id": "5", "author": {"id": ANN}, "answers": {"q1": "Yes", "q2": 4, "q3": None}}
+    (kept,) = cleaned("ideas", {"data": [idea]}, texts=True)["data"]
+    assert kept["answers"] == {"q1": "", "q2": 4, "q3": None}
+
+
+def test_an_id_that_is_the_name_of_a_file_becomes_its_hash(cleaned):
+    files = [{"id": "Ann.pdf", "filename": "Ann.pdf"}, {"id": "7", "filename": "plan.pdf"}]
+    idea = {"id": "5", "author": {"id": ANN}, "attachments": files}
+    contract = contract_with(
+        {"streams": {"ideas": {"embedded": {"idea_attachments": {"fields": {"attachment_id": "id"}}}}}}
+    )
+    (kept,) = cleaned("ideas", {"data": [idea]}, contract, texts=True)["data"]
+    assert [(file["id"], file["filename"]) for file in kept["attachments"]] == [
+        (KEY.word("Ann.pdf"), None),
+        ("7", None),
+    ]
+
+
+def test_a_map_on_the_way_to_the_records_is_no_copy_of_a_person(cleaned):
+    contract = contract_with({"streams": {"ideas": {"records": ["result.items"]}}})
+    found = cleaned("ideas", {"result": {"items": [{"id": "5", "title": "Trees"}], "by": "Ann Lee"}}, contract)
+    assert found == {"result": {"items": [{"id": "5", "title": "Trees"}]}}

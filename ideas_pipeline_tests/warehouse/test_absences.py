@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SYNC_SCOPES
+from ideas_pipeline.tables.history import IDEA_HISTORY
 from ideas_pipeline.warehouse.absences import confirm_absences, hold_absences, note_orphans
 from ideas_pipeline.warehouse.batch import Counts
 from ideas_pipeline.warehouse.merge import Deletion
@@ -103,6 +104,14 @@ def test_a_confirmed_absence_marks_the_row_and_its_embedded_rows_and_is_counted(
     assert candidates(warehouse, "ideas") == {}
     absent = {(row["run_id"], row["scope"]): row["absent"] for row in held(warehouse, SYNC_SCOPES)}
     assert absent == {("night-1", "c1"): 0, ("night-1", "c2"): 0, ("night-2", "c1"): 1, ("night-2", "c2"): 1}
+
+
+def test_the_history_of_an_idea_ends_when_its_absence_is_confirmed(warehouse: Warehouse) -> None:
+    load(warehouse, "ideas", [idea("1", status="open"), idea("2", status="open")], on=1)
+    load(warehouse, "ideas", [idea("1", status="open")], on=2)
+    call_writing(warehouse, confirm_absences, "ideas", ["2"], [], Deletion("night-2", night(2)))
+    ends = {(row["idea_id"], row["observed_to"]) for row in held(warehouse, IDEA_HISTORY)}
+    assert ends == {("1", None), ("2", night(2))}
 
 
 def test_only_a_candidate_can_be_confirmed(warehouse: Warehouse) -> None:

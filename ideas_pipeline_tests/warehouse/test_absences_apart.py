@@ -6,6 +6,7 @@ Ids are numbers in many APIs, so communities that share a warehouse, and streams
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -128,6 +129,31 @@ def test_held_absences_are_listed_with_their_reasons_in_order(warehouse: Warehou
     assert {i for i, a in call_reading(warehouse, absences.undecided, "comments").items()} == {"1"}
 
 
+def test_a_stage_that_clears_votes_explains_only_those_of_before_whatever_another_community_read_since(
+    warehouse: Warehouse, other_warehouse: Warehouse
+) -> None:
+    stage = {"challenge_id": "c1", "id": "s", "resets_votes": True, "starts_at": night(2), "_scope": ""}
+    for one, night_of_sweep in ((warehouse, 1), (other_warehouse, 3)):
+        stages = {"challenge_stages": [stage]}
+        load(
+            one, "challenges", [{"id": "c1", "_scope": ""}], on=1, embedded=stages, stated={"challenge_stages": ["c1"]}
+        )
+        load(one, "ideas", [idea("1")], on=1)
+        swept = read("1", swept_at=night(night_of_sweep))
+        load(one, "votes", [{"id": "v", "idea_id": "1", "_scope": "1"}], on=1, scopes=[swept])
+        with one.writing() as tx:
+            tx.execute(sa.insert(SYNC_RUNS), COUNTERS | run(tx.community, "night-1", night(1)))
+        load(one, "votes", [], on=4, scopes=[read("1", swept_at=night(4))])
+    arguments = (absences.explained, "votes", "idea_id", "night-4", night(4))
+    assert call_reading(warehouse, *arguments) == {"cleared": {"v"}}
+    assert call_reading(other_warehouse, *arguments) == {}
+
+
+def run(community: str, run_id: str, at: datetime) -> dict[str, object]:
+    shared = {"source": "the API", "mode": "full", "verdict": "complete", "account_role": None}
+    return shared | {"community": community, "run_id": run_id, "started_at": at}
+
+
 @pytest.mark.parametrize(
     ("runs", "role"),
     [
@@ -146,7 +172,6 @@ def test_the_present_role_is_that_of_the_latest_run_that_read_the_api(
     for one, those in ((warehouse, runs), (other_warehouse, [("full", "complete", "guest")] * 9)):
         with one.writing() as tx:
             for number, (mode, verdict, account_role) in enumerate(those, 1):
-                run = {"run_id": str(number), "mode": mode, "verdict": verdict, "account_role": account_role}
-                run |= {"community": tx.community, "source": "the API", "started_at": night(number)}
-                tx.execute(sa.insert(SYNC_RUNS), COUNTERS | run)
+                this = {"mode": mode, "verdict": verdict, "account_role": account_role}
+                tx.execute(sa.insert(SYNC_RUNS), COUNTERS | run(tx.community, str(number), night(number)) | this)
     assert call_reading(warehouse, absences.present_role) == role
