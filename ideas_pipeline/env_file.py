@@ -43,7 +43,13 @@ def read(file: Path, prefix: str | tuple[str, ...]) -> dict[str, str]:
 def parse(text: str, file: str, prefix: str | tuple[str, ...]) -> dict[str, str]:
     """Read the values of a text by name, as ``read`` does. Errors name ``file``."""
     bindings = list(parse_stream(io.StringIO(text)))
-    if problems := [f"{file}, line {_line(b)}: {what}" for b in bindings for what in _problems(b, prefix)]:
+    problems = [f"{file}, line {_line(b)}: {what}" for b in bindings for what in _problems(b, prefix)]
+    first: dict[str, Binding] = {}
+    for b in bindings:
+        if b.key and first.setdefault(b.key.upper(), b) is not b and b.key.upper().startswith(prefix):
+            line = _line(first[b.key.upper()])
+            problems.append(f"{file}, line {_line(b)}: {b.key} is set twice (first on line {line}); keep one of them.")
+    if problems:
         raise EnvFileError(*problems)
     return {b.key: b.value for b in bindings if b.key and b.value is not None}
 

@@ -216,6 +216,10 @@ def test_a_folder_in_the_place_of_the_file_gets_a_sentence():
         ("# mine\n\nwhat is this\n", "line 3: this is not NAME=value"),
         ("IDEAS_CLIENT_ID\n", "line 1: this is not NAME=value"),
         (
+            "IDEAS_CLIENT_SECRET=canary\n# new\n\nideas_client_secret=canary2\n",
+            "line 4: ideas_client_secret is set twice (first on line 1); keep one of them",
+        ),
+        (
             "IDEAS_COMMUNITY=a\nIDEAS_CLIENT_SECRET='canary\n",
             "line 2: this is not NAME=value, or a quote is not closed",
         ),

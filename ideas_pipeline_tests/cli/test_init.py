@@ -41,7 +41,7 @@ def test_every_setting_is_in_the_file(tmp_path):
 
 
 def test_it_overwrites_a_file_only_on_request(tmp_path):
-    (tmp_path / ".env").write_text("IDEAS_COMMUNITY=mine\n" * 200)
+    (tmp_path / ".env").write_text("IDEAS_COMMUNITY=mine\n" + "# mine\n" * 200)
     (tmp_path / ".env").chmod(0o644)
     refused = ideas_pipeline("init", folder=tmp_path)
     assert refused.returncode == 2
