@@ -120,7 +120,12 @@ def test_texts_are_removed_only_if_that_was_asked_for_with_what_depends_on_them(
     erase(warehouse, tmp_path)
     assert [row["title"] for row in held(warehouse, "ideas")] == ["Trees", "Bees"]
     assert only(warehouse, "idea_answers")["value"] == "Because"
+    comments = [
+        {"id": who, "idea_id": "1", "author_id": who, "body": "Yes", "_scope": "1"} for who in (ANN, "person-1")
+    ]
+    load(warehouse, "comments", comments, on=1)
     erase(warehouse, tmp_path, texts=True)
+    assert {row["id"]: row["body"] for row in held(warehouse, "comments")} == {ANN: None, "person-1": "Yes"}
     assert [row["title"] for row in held(warehouse, "ideas")] == [None, "Bees"]
     assert only(warehouse, "idea_answers")["value"] is None
 

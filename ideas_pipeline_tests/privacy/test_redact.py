@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ideas_pipeline.privacy.account_changes import words_of
+from ideas_pipeline.privacy.redact import id_text
 from ideas_pipeline_tests.privacy.people import KEY, erased, list_in, record, redactor, surrogate
 
 ANN = "person-4711"
@@ -20,6 +21,14 @@ def rows(tmp_path):
 @pytest.fixture
 def short(tmp_path):
     return redactor(erased(tmp_path, "42", "Ann Lee"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "x"), (42, "42"), (42.0, "42"), (1.5, None), (True, None), (None, None), ({"id": 1}, None), ([1], None)],
+)
+def test_an_id_is_a_text_or_a_whole_number(value, text):
+    assert id_text(value) == text
 
 
 def test_a_persons_own_row_keeps_what_counts_need_and_nothing_else(rows):
