@@ -130,6 +130,15 @@ def test_texts_are_removed_only_if_that_was_asked_for_with_what_depends_on_them(
     assert only(warehouse, "idea_answers")["value"] is None
 
 
+def test_an_id_that_is_not_the_name_of_the_file_stays(warehouse, tmp_path):
+    file = {"idea_id": "1", "attachment_id": "7", "filename": "plan.pdf", "_scope": "c1"}
+    ideas = [idea("1", author_id=ANN)]
+    load(warehouse, "ideas", ideas, on=1, embedded={"idea_attachments": [file]}, stated={"idea_attachments": ["1"]})
+    erase(warehouse, tmp_path, texts=True)
+    left = only(warehouse, "idea_attachments")
+    assert (left["attachment_id"], left["filename"]) == ("7", None)
+
+
 def test_two_files_whose_names_have_one_hash_become_one_row(warehouse, tmp_path):
     files = [
         {"idea_id": "1", "attachment_id": name, "filename": name, "_scope": "c1"} for name in ("Photo.jpg", "photo.jpg")
