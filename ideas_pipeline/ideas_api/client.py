@@ -83,6 +83,13 @@ class IdeasApi:
         other.contract = contract
         return other
 
+    def trying_once(self) -> IdeasApi:
+        """A client with the same login that asks once, for a question to which an error is an answer, too."""
+        other = copy.copy(self)
+        other.transport = self.transport.trying_once()
+        other._authenticated = AuthenticatedTransport(self.auth, other.transport)
+        return other
+
     @property
     def base_url(self) -> str:
         return self.transport.base_url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
@@ -159,6 +160,13 @@ class Transport:
             retry_error_callback=self._give_up,
         )
         hide_requests_in_logs()
+
+    def trying_once(self) -> Transport:
+        """The same connections, limits and budget, but no second attempt at a request that the API fails to answer."""
+        other = copy.copy(self)
+        other._limits = self._limits.model_copy(update={"attempts": 1})
+        other._retrying = self._retrying.copy(stop=other._stop, retry_error_callback=other._give_up)
+        return other
 
     def url(self, path_or_url: str) -> str:
         """The absolute URL. A path is relative to the base URL, with or without a slash in front."""

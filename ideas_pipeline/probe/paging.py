@@ -61,8 +61,7 @@ def records_on_page_0(step: Step, target: Target) -> list[Json]:
     paging = target.spec.paging
     if not (isinstance(paging, PagePaging) and paging.first == 1):
         return []
-    limits = target.contract.limits.model_copy(update={"attempts": 1})
-    once = replace(target, api=target.api.with_contract(target.contract.model_copy(update={"limits": limits})))
+    once = replace(target, api=target.api.trying_once())
     try:
         return once.page(0, once.request(step, 0)).records
     except IdeasApiError:

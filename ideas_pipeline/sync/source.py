@@ -104,6 +104,15 @@ class Source:
         page = self._reader.page(stream, scope, position, answer, parents, () if stream == "users" else seen)
         return self.privacy.apply(stream, page)
 
+    def look(self, stream: str, scope: str, position: Position) -> Page:
+        """A page that is only compared with others: requested once, whatever comes, and not archived.
+
+        Raises:
+            IdeasApiError: with the stream and the scope.
+        """
+        answer = self.client.trying_once().request(stream, scope, position)
+        return self.privacy.apply(stream, self._reader.page(stream, scope, position, answer))
+
     def probe(self, stream: str, position: Position, known: Container[str]) -> Page:
         """A page that shows whether the one list of a stream has changed (see ``Stream.probe``).
 

@@ -18,6 +18,7 @@ from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
+from ideas_pipeline.sync.page_zero import PageZero
 from ideas_pipeline.sync.planning import Times, plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
@@ -140,6 +141,7 @@ def _scopes_to_sweep(run: Run, stream: str, tally: Tally, homes: Homes) -> Itera
 def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     """Read the scopes, and load them batch by batch on another thread while the next batch is read."""
     scopes = tally.plan.scopes
+    page_zero = PageZero(run, stream, tally)
     rows, finished = Rows(), list[SweptScope]()
     unfinished: dict[str, list[Record]] = {}
     held_back: dict[str, list[Record]] = {}
@@ -182,6 +184,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
                     waiting -= len(unfinished[scope])
                     rows.add(held_back.pop(scope, []) + unfinished.pop(scope), scope)
                     finished.append(got.swept)
+                    page_zero.consider(got.swept)
                     if scope == homes.sample:
                         homes.swept = got.swept
                     run.progress.scope_done(stream, len(got.swept.ids), got.swept.requests)
@@ -200,6 +203,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             if loading:
                 loading.result()
     load_covered(run, stream, tally, homes)
+    page_zero.look()
 
 
 def stream_result(stream: str, tally: Tally, *, error: IdeasApiError | None = None) -> StreamResult:

@@ -114,6 +114,12 @@ def forget_complete(tx: Transaction, stream: str, scopes: Collection[str]) -> No
         forgotten.drop(tx.connection, checkfirst=False)
 
 
+def was_complete(tx: Transaction, stream: str) -> bool:
+    """Whether any of the stream's scopes was ever complete, and is not forgotten."""
+    query = sa.select(SCOPES.c.scope).where(tx.owns(SCOPES), SCOPES.c.stream == stream)
+    return tx.scalar(query.where(SCOPES.c.completed_at.is_not(None)).limit(1)) is not None
+
+
 def contradictions(tx: Transaction, stream: str) -> dict[str, int]:
     """What contradicted other lists in the last complete sweeps of a stream, with the number of scopes."""
     what = SCOPES.c.contradiction
