@@ -46,6 +46,8 @@ _PLACES = frozenset(
         "type",
     ]
 )
+# Where a sentence for people stands.
+_MESSAGES = frozenset(("message", "messages", "msg", "detail", "details", "reason", "info", "statusmessage"))
 _OK_FLAGS = frozenset(("ok", "success", "successful", "succeeded"))
 _FAILED = frozenset(("error", "fail", "failed", "failure", "unauthorized", "forbidden"))
 # What stands at the place of an error if there is none: ``"errmsg": "ok"`` (WeChat). A code is then 0 or ``"00000"``.
@@ -91,6 +93,20 @@ _ABOUT_RATE = re.compile(
 _MENTIONS_RATE = re.compile(
     r"\brate ?limit|\brequests per (?:second|minute|hour|day)\b|\b(?:retry|try again) (?:after|in)\b"
 )
+# A message beside no records that says why there are none: the account may not see them, or the API is in trouble.
+_ABOUT_FAILURE = re.compile(
+    r"\b(?:access|permission|request) (?:is |was )?(?:denied|refused|forbidden|restricted|rejected)\b"
+    r"|\b(?:no|not|without|insufficient|missing|lacks?|lacking)(?: \w+){0,3} "
+    r"(?:permissions?|privileges?|rights|access)\b"
+    r"|\b(?:forbidden|permission denied|not (?:allowed|permitted|authori[sz]ed|entitled)|must be an? admin\w*)\b"
+    r"|\b(?:under|down for|in|undergoing|scheduled) (?:\w+ )?maintenance\b|\b(?:be )?back (?:soon|shortly|later)\b"
+    r"|\b(?:temporarily|currently|service|server|system) (?:is )?"
+    r"(?:temporarily |currently )?(?:unavailable|overloaded|degraded|busy|down)\b"
+    r"|\b(?:internal|server|database|unexpected|unknown|system|fatal|query) (?:server )?error\b"
+    r"|\b(?:an? )?error (?:has )?occur(?:r?ed)\b|\bsomething went wrong\b|\btimed? ?out\b|\bexception\b"
+    r"|\b(?:failed|unable|could not|cannot|can't) (?:to )?(?:\w+ ){0,2}"
+    r"(?:load|fetch|retrieve|get|read|process|connect)\b"
+)
 
 
 @dataclass(slots=True)
@@ -100,7 +116,8 @@ class StatedError:
     Attributes:
         texts: lower-case words, ``invalidToken`` as ``invalid token``.
         codes: numbers at the places of a code or status.
-        marked: whether the body calls itself an error, for example by ``error`` or ``"success": false``.
+        marked: whether the body calls itself an error, for example by ``error`` or ``"success": false``, or a message
+            says that nothing could be read.
         retry_after: the pause that the body asks for, in seconds; None if it names none.
         has_records: whether the body holds records, so that nothing in it was read.
     """
@@ -170,7 +187,9 @@ def _add(found: StatedError, name: str, value: Json) -> None:
     elif isinstance(value, str):
         text = _words(value)
         found.texts.append(text)
-        if name in ("status", "result", "type") and text in _FAILED:
+        if (name in ("status", "result", "type") and text in _FAILED) or (
+            name in _MESSAGES and _ABOUT_FAILURE.search(text)
+        ):
             found.marked = True
 
 

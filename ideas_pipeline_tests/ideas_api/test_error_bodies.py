@@ -41,3 +41,45 @@ def test_an_error_whose_code_and_message_say_that_there_is_none_is_none(name: st
 @pytest.mark.parametrize("value", ERROR, ids=str)
 def test_an_error_with_any_value_that_says_so_is_one(value: Json) -> None:
     assert stated_error({"error": value, "data": []}, 200).marked
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "You do not have permission to view this resource",
+        "Access denied",
+        "Access to this idea is restricted: insufficient privileges",
+        "Not allowed.",
+        "You must be an administrator to do that",
+        "Service degraded",
+        "The service is temporarily unavailable",
+        "We are back soon",
+        "Down for scheduled maintenance",
+        "Internal Server Error",
+        "An error occurred while processing your request",
+        "Something went wrong",
+        "Failed to load comments",
+        "Query timed out",
+    ],
+)
+@pytest.mark.parametrize("records", [[], None])
+def test_a_message_that_nothing_could_be_read_is_an_error_and_no_empty_list(message: str, records: Json) -> None:
+    assert stated_error({"data": records, "message": message}, 200).marked
+    assert not stated_error({"data": [{"id": 1}], "message": message}, 200).marked
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No comments found",
+        "No results. Try other filters.",
+        "There are no ideas yet, be the first!",
+        "Comments are closed",
+        "Retrieved 0 records",
+        "success",
+        "Request processed",
+        "Nobody has voted",
+    ],
+)
+def test_a_message_that_there_is_nothing_is_no_error(message: str) -> None:
+    assert not stated_error({"data": [], "message": message}, 200).marked
