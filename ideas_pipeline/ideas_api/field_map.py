@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -25,6 +25,7 @@ from ideas_pipeline.ideas_api.composite_ids import (
 )
 from ideas_pipeline.ideas_api.deleted import says_deleted
 from ideas_pipeline.ideas_api.envelopes import is_cut_short, unwrapped
+from ideas_pipeline.ideas_api.references import NO_ROWS, REFERS, KnownRows, plain_references, words_for
 from ideas_pipeline.text import Repeated, clean_text, decode_entities
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
@@ -74,10 +75,10 @@ Outline = Callable[[Json, str | None, int], Record]
 
 
 class Mapper(Protocol):
-    """Maps a record to columns: the record, its key in a keyed map, its index from 0, the scope, and its parents."""
+    """Maps a record to columns: the record, its key in a keyed map, its index from 0, the scope, and the known rows."""
 
     def __call__(
-        self, record: Json, key: str | None, index: int, scope: str, parents: Container[str] = frozenset(), /
+        self, record: Json, key: str | None, index: int, scope: str, known: KnownRows = NO_ROWS, /
     ) -> Record: ...
 
 
@@ -132,36 +133,35 @@ def no_list(paths: Paths, found: Json, what: str = "at {} is") -> UnexpectedResp
 def field_map(contract: Contract, stream: str) -> Mapper:
     """A function that maps the records of ``stream``.
 
-    Its arguments are the record, its key in a keyed map (or None), its index from 0, the scope, and the parents that
-    are known. The column that ``each.placeholder`` names gets the parent that the record itself names, if that one is
+    Its arguments are the record, its key in a keyed map (or None), its index from 0, the scope, and the rows that are
+    known. The column that ``each.placeholder`` names gets the parent that the record itself names, if that one is
     known, and the scope otherwise: an API can ignore the parent in the path. A missing id becomes a composite id of the
     stream's ``key``, or the scope if the stream reads one record at a time. A number as id becomes text. Records of one
     page can still have one id: see ``repeated_ids``.
     """
     spec = contract.streams[stream]
-    item = _item_map(
-        contract, spec.fields, [*spec.deleted, *(path for e in spec.embedded.values() for path in e.paths)]
-    )
+    item = _item_map(contract, spec.fields, [*spec.deleted, *(p for e in spec.embedded.values() for p in e.paths)])
     embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
     is_list = spec.reads == "list"
     placeholder = spec.listed_by
     all_composite = all_ids_are_composite(spec)
     below_composite = bool(parent_key(contract, stream))
     person = PEOPLE.get(stream) if PEOPLE.get(stream) in spec.key else None
+    settle = plain_references(contract, stream, spec.fields.keys() - {placeholder})
+    parents_called = words_for(contract, REFERS.get(placeholder or "", ""))
 
-    def record_of(
-        record: Json, key: str | None, index: int, scope: str, parents: Container[str] = frozenset(), /
-    ) -> Record:
+    def record_of(record: Json, key: str | None, index: int, scope: str, known: KnownRows = NO_ROWS, /) -> Record:
         mapped = item(record, key, index)
         columns = mapped.columns
+        settle(columns, known)
         mapped.deleted = bool(spec.deleted) and says_deleted(present(record, spec.deleted), contract.no_times)
         if placeholder is not None:
             named = mapped.named = _id_named(columns.get(placeholder))
             columns[placeholder] = scope
             if named is not None and below_composite and named == _own_id(contract, stream, scope):
                 mapped.named = scope
-            elif named is not None and named in parents:
-                columns[placeholder] = named
+            elif named is not None and (parent := known.parent(named, parents_called)) is not None:
+                columns[placeholder] = mapped.named = parent
         own_id = columns.get("id")
         if all_composite:
             set_composite_ids(columns, stream, spec.key)

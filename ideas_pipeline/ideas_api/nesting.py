@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.contract.types import Json, Paths
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES
 from ideas_pipeline.ideas_api.envelopes import is_cut_short, unwrapped
 from ideas_pipeline.ideas_api.field_map import MISSING, Mapper, Record, present
+from ideas_pipeline.ideas_api.references import KnownRows
 
-Unnest = Callable[[Json, Record, str, Container[str]], list[Record]]
+Unnest = Callable[[Json, Record, str, KnownRows], list[Record]]
 
 
 def nested_items(record: Json, paths: Paths, id_paths: Paths) -> list[tuple[str, list[Json]]]:
@@ -59,7 +60,7 @@ def list_cut_short(records: Iterable[Json], paths: Paths) -> str | None:
 def unnest(contract: Contract, stream: str, mapper: Mapper) -> Unnest | None:
     """A function that maps the records inside a record of ``stream``; None if the contract knows of none.
 
-    Its arguments are the record, the same record as ``mapper`` maps it, the scope and the known parents. The column in
+    Its arguments are the record, the same record as ``mapper`` maps it, the scope and the known rows. The column in
     which a record names another one of its list gets the record around it, unless the record itself names one.
     """
     spec = contract.streams[stream]
@@ -68,7 +69,7 @@ def unnest(contract: Contract, stream: str, mapper: Mapper) -> Unnest | None:
         return None
     id_paths = tuple(path for path in spec.fields["id"].paths if not path.startswith("@"))
 
-    def inside(record: Json, mapped: Record, scope: str, parents: Container[str]) -> list[Record]:
+    def inside(record: Json, mapped: Record, scope: str, known: KnownRows) -> list[Record]:
         found: list[Record] = []
         around = [(record, mapped)]
         while around:
@@ -76,7 +77,7 @@ def unnest(contract: Contract, stream: str, mapper: Mapper) -> Unnest | None:
             for path, items in nested_items(outer, spec.nested, id_paths):
                 _remove(outer_mapped.extra, path)
                 for index, item in enumerate(items):
-                    inner = mapper(item, None, index, scope, parents)
+                    inner = mapper(item, None, index, scope, known)
                     if inner.columns.get(column) is None:
                         inner.columns[column] = outer_mapped.columns["id"]
                     found.append(inner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection
 from functools import cached_property
 from http import HTTPStatus
 
@@ -27,6 +27,7 @@ from ideas_pipeline.ideas_api.field_map import (
 from ideas_pipeline.ideas_api.nesting import Unnest, list_cut_short, unnest
 from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
 from ideas_pipeline.ideas_api.partial import says_partial
+from ideas_pipeline.ideas_api.references import NO_ROWS, REFERS, KnownRows, Settle, plain_references
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
 from ideas_pipeline.ideas_api.responses import Response
 
@@ -51,6 +52,18 @@ class PageReader:
         return {name: field_map(self._contract, name) for name in self._contract.streams}
 
     @cached_property
+    def _settles(self) -> dict[str, list[tuple[str, Settle]]]:
+        """By stream, the functions that replace links to rows in the embedded tables that name any."""
+        return {
+            name: [
+                (table, plain_references(self._contract, table, each.fields))
+                for table, each in spec.embedded.items()
+                if not REFERS.keys().isdisjoint(each.fields)
+            ]
+            for name, spec in self._contract.streams.items()
+        }
+
+    @cached_property
     def _unnests(self) -> dict[str, Unnest | None]:
         return {name: unnest(self._contract, name, mapper) for name, mapper in self._mappers.items()}
 
@@ -64,7 +77,7 @@ class PageReader:
         scope: str,
         position: Position,
         response: Response,
-        parents: Container[str] = frozenset(),
+        known: KnownRows = NO_ROWS,
         seen: Collection[str] = (),
     ) -> Page:
         """The page at ``position``, mapped to columns.
@@ -74,7 +87,7 @@ class PageReader:
             scope: its scope.
             position: where the page begins.
             response: the API's response, live or archived.
-            parents: the parents that are known: a record that names one of them belongs to it.
+            known: the rows that records can name: a record that names a known parent belongs to it.
             seen: the ids of records that need not be mapped again: their id and times are enough.
 
         Raises:
@@ -97,20 +110,24 @@ class PageReader:
         records = [
             outlines[index]
             if outlines and outlines[index].columns["id"] in seen
-            else mapper(record, key, index, scope, parents)
+            else mapper(record, key, index, scope, known)
             for index, (key, record) in enumerate(found)
         ]
         tell_apart(records, spec)
         nested: list[Record] = []
         if inside := self._unnests[stream]:
             for (_, record), mapped in zip(found, records, strict=True):
-                nested += inside(record, mapped, scope, parents)
+                nested += inside(record, mapped, scope, known)
         total = pagination.total_of(paging.total, response.body, response.headers)
         try:
             following, broken = self._next(stream, position, len(found), response), None
         except UnexpectedResponse as error:  # the records of this page did come
             following, broken = None, error.reason
         partial = self._partial(stream, position, found, following, response)
+        for table, settle in self._settles[stream]:
+            for record in (*records, *nested):
+                for row in record.embedded.get(table, ()):
+                    settle(row.columns, known)
         requests, at = response.requests, response.received_at
         return Page(records, total, following, requests, at, position, broken=broken, partial=partial, nested=nested)
 

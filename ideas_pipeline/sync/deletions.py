@@ -229,7 +229,7 @@ def _sweep_again(
     with suppress(IdeasApiError):
         for got in fetch(
             (swept_scope(run, stream, scope) for scope in scopes),
-            lambda swept, position: run.source.page(stream, swept.scope, position, parents=homes.parents),
+            lambda swept, position: run.source.page(stream, swept.scope, position, known=homes.known),
             concurrency=run.source.contract.limits.concurrency,
         ):
             scope = got.swept.scope

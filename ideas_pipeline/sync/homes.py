@@ -12,13 +12,14 @@ all records, or list one record under two parents. Then the order in which lists
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ideas_pipeline.contract.model import Stream
 from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.composite_ids import id_text, state_of
 from ideas_pipeline.ideas_api.field_map import Record
+from ideas_pipeline.ideas_api.references import KnownRows
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
@@ -66,7 +67,7 @@ class Homes:
     Args:
         stream: the name of the stream.
         spec: the stream in the contract.
-        parents: the parents that are known.
+        known: the rows that records can name, their parents among them.
 
     Attributes:
         column: the column that names a record's parent and gets the scope; None if lists have no parents.
@@ -79,10 +80,10 @@ class Homes:
         undecided: by scope, the number of its records whose present home this run has not read completely.
     """
 
-    def __init__(self, stream: str, spec: Stream, parents: Container[str]) -> None:
+    def __init__(self, stream: str, spec: Stream, known: KnownRows) -> None:
         self.column = parent_listed_by(stream, spec)
         self.moves = bool(self.column and spec.each and spec.each.moves)
-        self.parents = parents
+        self.known = known
         self.chosen: str | None = None
         self.swept: SweptScope | None = None
         self.waiting: dict[str, Waiting] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,9 +11,17 @@ from zoneinfo import ZoneInfo
 
 from ideas_pipeline.contract.model import Bound, Contract, Stream
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
+from ideas_pipeline.ideas_api.references import REFERS, KnownRows, own_id, words_for
 from ideas_pipeline.sync.run import VERIFY_DAYS, Full, Incremental, Mode, Retry, Window
 from ideas_pipeline.warehouse.absences import undecided
-from ideas_pipeline.warehouse.scopes import ScopeState, distinct_values, parent_values, read_in_window, scope_states
+from ideas_pipeline.warehouse.scopes import (
+    ScopeState,
+    any_id,
+    distinct_values,
+    parent_values,
+    read_in_window,
+    scope_states,
+)
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 
@@ -176,6 +184,21 @@ def scopes_of(warehouse: Warehouse, spec: Stream) -> list[str]:
         return [""]
     with warehouse.reading() as tx:
         return distinct_values(tx, spec.each.of)
+
+
+def known_rows(warehouse: Warehouse, contract: Contract, stream: str, parents: Collection[str]) -> KnownRows:
+    """The rows that records of a stream can name.
+
+    Args:
+        warehouse: has a row of each table that shows whether its ids are links.
+        contract: the contract.
+        stream: the stream.
+        parents: the stream's scopes.
+    """
+    with warehouse.reading() as tx:
+        examples = {table: any_id(tx, table) for table in set(REFERS.values()) & contract.tables().keys()}
+    plain = [t for t, id_ in examples.items() if id_ is not None and own_id(id_, words_for(contract, t)) == id_]
+    return KnownRows(parents if contract.streams[stream].each else (), plain)
 
 
 def _parents(warehouse: Warehouse, spec: Stream) -> dict[str, dict[str, Any]]:

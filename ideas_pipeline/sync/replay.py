@@ -23,6 +23,7 @@ from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.json_body import Parsed, parse
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.ideas_api.references import NO_ROWS, KnownRows
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.batching import About, Rows
@@ -31,7 +32,7 @@ from ideas_pipeline.sync.contract_fit import check_fit
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.engine import finish_run, new_run_id, noting_stop
 from ideas_pipeline.sync.loading import Tally, load_rows
-from ideas_pipeline.sync.planning import Plan, ScopePlan, scopes_of
+from ideas_pipeline.sync.planning import Plan, ScopePlan, known_rows, scopes_of
 from ideas_pipeline.sync.run import Progress, RunResult, Silence, StreamResult, worst
 from ideas_pipeline.sync.stream import BATCH_RECORDS, BATCH_SCOPES, UNFINISHED_RECORDS, record_stream, stream_result
 from ideas_pipeline.warehouse.batch import Counts, ScopeRead
@@ -116,12 +117,12 @@ def _replay_stream(run: ArchiveRun, archive: ArchiveReader, stream: str) -> Stre
     with run.warehouse.writing() as tx:
         start_stream(tx, run.run_id, stream, datetime.now(UTC))
     scopes = scopes_of(run.warehouse, run.contract.streams[stream])
-    plan = Plan({scope: ScopePlan(scope) for scope in scopes})
-    tally = Tally(Drift(run.warehouse, run.contract, stream), plan)
+    tally = Tally(Drift(run.warehouse, run.contract, stream), Plan({scope: ScopePlan(scope) for scope in scopes}))
     run.progress.stream_started(stream, len(scopes))
     with run.warehouse.reading() as tx:
         latest = last_sweeps(tx, stream)
-    load_archived(run, ArchivedStream(archive, run.contract, stream, latest, scopes), scopes, tally)
+    known = known_rows(run.warehouse, run.contract, stream, scopes)
+    load_archived(run, ArchivedStream(archive, run.contract, stream, latest, known), scopes, tally)
     result = stream_result(stream, tally)
     record_stream(run.warehouse, run.run_id, result, datetime.now(UTC))
     run.progress.stream_finished(result)
@@ -225,7 +226,7 @@ class ArchivedStream:
         contract: how they are read.
         stream: the stream.
         latest: by scope, the latest sweep that the warehouse has loaded.
-        parents: the parents that are known.
+        known: the rows that records can name.
 
     Raises:
         NotArchived: the archive cannot be read.
@@ -237,14 +238,14 @@ class ArchivedStream:
         contract: Contract,
         stream: str,
         latest: Mapping[str, LastSweep],
-        parents: Collection[str] = (),
+        known: KnownRows = NO_ROWS,
     ) -> None:
         self._archive = archive
         self.stream = stream
         self._spec = contract.streams[stream]
         self._reader = PageReader(contract)
         self._latest = latest
-        self._parents = frozenset(parents)
+        self._known = known
         self._sweeps = archive.sweeps(stream)
         self._homes = self._find_homes() if self._spec.each and self._spec.each.moves else {}
 
@@ -378,7 +379,7 @@ class ArchivedStream:
         if isinstance(paging, PagePaging | OffsetPaging) and not pagination.is_number(position):
             position = pagination.first(paging)  # only its records count
         try:
-            return self._reader.page(self.stream, scope, position, self._response(ref), self._parents)
+            return self._reader.page(self.stream, scope, position, self._response(ref), self._known)
         except UnexpectedResponse:  # the scope is incomplete, and says why
             return None
 

@@ -15,7 +15,7 @@ from ideas_pipeline.archive.reader import ArchiveReader
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.loading import Tally
-from ideas_pipeline.sync.planning import Plan, scopes_of
+from ideas_pipeline.sync.planning import Plan, known_rows, scopes_of
 from ideas_pipeline.sync.replay import ArchivedStream, ArchiveRun, load_archived
 from ideas_pipeline.warehouse.rejects import StoredReject, delete_retried, stored_rejects
 from ideas_pipeline.warehouse.runs import RunStart, finish_run, start_run
@@ -79,7 +79,8 @@ def retry_archived(run: ArchiveRun, archive: ArchiveReader, plan: RetryPlan) -> 
         live = plan.scopes[stream] & set(parents)
         with run.warehouse.reading() as tx:
             latest = last_sweeps(tx, stream)
-        archived = ArchivedStream(archive, run.contract, stream, latest, parents)
+        known = known_rows(run.warehouse, run.contract, stream, parents)
+        archived = ArchivedStream(archive, run.contract, stream, latest, known)
         tally = Tally(Drift(run.warehouse, run.contract, stream), Plan({}))
         verdicts = load_archived(run, archived, sorted(live), tally, recorded=False)
         complete = {scope for scope, verdict in verdicts.items() if verdict == "complete"}

@@ -11,6 +11,7 @@ from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.json_body import charset_of
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.ideas_api.references import NO_ROWS, KnownRows
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.privacy.privacy import Privacy
 
@@ -81,7 +82,7 @@ class Source:
         scope: str,
         position: Position,
         bounds: Bounds = ALL,
-        parents: Container[str] = frozenset(),
+        known: KnownRows = NO_ROWS,
         seen: Collection[str] = (),
     ) -> Page:
         """One page of a scope, as it may be stored.
@@ -91,7 +92,7 @@ class Source:
             scope: its scope.
             position: where the page begins (see ``pagination``).
             bounds: request only the records of this time range, if the contract knows how to ask for one.
-            parents: the parents that are known: a record that names one of them belongs to it.
+            known: the rows that records can name: a record that names a known parent belongs to it.
             seen: the ids of records that came before, which need only their id and times.
 
         Raises:
@@ -101,7 +102,7 @@ class Source:
         if self._archive:
             self._archive.add(stream, scope, position, not bounds.open, answer)
         # Accounts are mapped whole each time: somebody who was erased meanwhile is recognised by names and addresses.
-        page = self._reader.page(stream, scope, position, answer, parents, () if stream == "users" else seen)
+        page = self._reader.page(stream, scope, position, answer, known, () if stream == "users" else seen)
         return self.privacy.apply(stream, page)
 
     def look(self, stream: str, scope: str, position: Position) -> Page:

@@ -19,7 +19,7 @@ from ideas_pipeline.sync.fetching import fetch
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.page_zero import PageZero
-from ideas_pipeline.sync.planning import Times, plan
+from ideas_pipeline.sync.planning import Times, known_rows, plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
 from ideas_pipeline.warehouse.absences import unlisted
@@ -65,7 +65,7 @@ def sync_stream(run: Run, stream: str) -> StreamResult:
     if probed.is_explained:
         planned = replace(planned, scopes={}, skipped=1)
     forget_other_lists(run, stream, planned.parents)
-    homes = Homes(stream, contract.streams[stream], planned.parents)
+    homes = Homes(stream, contract.streams[stream], known_rows(run.warehouse, contract, stream, planned.parents))
     reads_all = not planned.skipped and all(scope.bounds.open for scope in planned.scopes.values())
     if run.mode.moves_state and reads_all:
         with run.warehouse.reading() as tx:
@@ -154,7 +154,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             if not homes.is_needed(swept.scope):
                 raise NotNeeded("the list of another scope holds the same records").after(requests=0)
             bounds = scopes[swept.scope].bounds
-            return run.source.page(stream, swept.scope, position, bounds, homes.parents, swept.seen)
+            return run.source.page(stream, swept.scope, position, bounds, homes.known, swept.seen)
 
         def flush() -> None:
             nonlocal rows, finished, loading, since

@@ -231,6 +231,13 @@ def has_rows(tx: Transaction, stream: str) -> bool:
     return tx.scalar(sa.select(table.c.id).where(tx.owns(table)).limit(1)) is not None
 
 
+def any_id(tx: Transaction, name: str) -> str | None:
+    """The id of any live row of a table with ids; None if it has none."""
+    table = TABLES[name]
+    id_: str | None = tx.scalar(sa.select(table.c.id).where(tx.live(table)).limit(1))
+    return id_
+
+
 def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: str = "") -> set[str]:
     """The ids of the stream's live rows in ``scope``; of all if the stream is one list (see ``scope_of``)."""
     table = TABLES[stream]

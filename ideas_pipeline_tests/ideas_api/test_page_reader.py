@@ -13,6 +13,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import UnexpectedResponse
 from ideas_pipeline.ideas_api.page_reader import PageReader
 from ideas_pipeline.ideas_api.pagination import Page
+from ideas_pipeline.ideas_api.references import KnownRows
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 
@@ -50,7 +51,7 @@ def page(contract: Contract, stream: str, body: Any, seen: set[str]) -> Page:
         requests=1,
         received_at=0.0,
     )
-    return PageReader(contract).page(stream, "7", 1, response, frozenset({"8"}), seen)
+    return PageReader(contract).page(stream, "7", 1, response, KnownRows({"8"}), seen)
 
 
 def seen_by_completeness(page: Page) -> list[Any]:

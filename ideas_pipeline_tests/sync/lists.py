@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ideas_pipeline.ideas_api.auth import Credentials
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
+from ideas_pipeline.ideas_api.references import NO_ROWS, KnownRows
 from ideas_pipeline.privacy.privacy import Privacy
 from ideas_pipeline.sync.run import Full, Mode, Run, Silence, StreamResult, SyncOptions
 from ideas_pipeline.sync.source import Source
@@ -56,7 +57,7 @@ class Lists(Source):
         scope: str,
         position: Position,
         bounds: Bounds = ALL,
-        parents: Container[str] = frozenset(),
+        known: KnownRows = NO_ROWS,
         seen: Collection[str] = (),
     ) -> Page:
         self.before_page(stream, scope)
@@ -65,15 +66,18 @@ class Lists(Source):
             raise rows
         if isinstance(rows, int):
             return Page([], None, None, requests=1, received_at=0, position=position, refused=rows)
-        records = [self._record(stream, scope, dict(row), parents) for row in rows]
+        records = [self._record(stream, scope, dict(row), known) for row in rows]
         return Page(records, len(records), None, requests=1, received_at=0, position=position)
 
-    def _record(self, stream: str, scope: str, row: dict[str, Any], parents: Container[str]) -> Record:
+    def look(self, stream: str, scope: str, position: Position) -> Page:
+        raise NO_ANSWER
+
+    def _record(self, stream: str, scope: str, row: dict[str, Any], known: KnownRows) -> Record:
         spec = self.contract.streams[stream]
         if not spec.each:
             return Record(row, {})
         named = row.get(spec.each.placeholder)
-        belongs_to = named if named in parents else scope
+        belongs_to = named if named in known else scope
         return Record({**row, spec.each.placeholder: belongs_to}, {}, named=named)
 
     def night(
