@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from ideas_pipeline.warehouse.database import Transaction
     from ideas_pipeline.warehouse.status import StreamStatus
 
-COLOURS = {"well": "bold green", "attention": "bold red", "running": "bold yellow", "empty": "bold yellow"}
+COLOURS = {
+    "well": "bold green",
+    "attention": "bold red",
+    **dict.fromkeys(("doubtful", "running", "empty"), "bold yellow"),
+}
 # So that everything fits on one screen, even if each stream has a finding.
 _LENGTH, _LENGTH_OF_MANY = 200, 100
 _NOT_CONFIGURED = (
@@ -39,7 +43,8 @@ class Report:
 
     Attributes:
         now: when it was made; timezone-aware.
-        verdict: ``attention`` if there are errors, ``well``, ``running`` during the first sync, or ``empty``.
+        verdict: ``attention`` if there are errors, ``doubtful`` if warnings say that numbers can be wrong, ``well``,
+            ``running`` during the first sync, or ``empty``.
         summary: the verdict as a sentence.
         findings: errors and warnings.
         notes: good to know.
@@ -196,9 +201,12 @@ def _verdict(streams: Sequence[str], findings: list[Finding], known: State, now:
     if not set(streams) <= known.last_complete.keys():
         return "running", "A first sync is under way: not everything is complete yet."
     since = min(known.last_complete[stream] for stream in streams)
-    first = f"All is well: everything was complete {ago(since, now)} ({clock(since)})."
-    warnings = len(alike)
-    return "well", first + (f" {warnings} warning{'s' if warnings > 1 else ''}." if warnings else "")
+    when = f"{ago(since, now)} ({clock(since)})"
+    if doubts := sum(finding.is_doubt for finding, _ in alike):
+        first = "the first warning" if doubts == 1 else f"the first {doubts} warnings"
+        return "doubtful", f"Complete {when}, but numbers can be wrong: see {first}."
+    warnings = f" {counted(len(alike), 'warning')}." if alike else ""
+    return "well", f"All is well: everything was complete {when}.{warnings}"
 
 
 def _notes(known: State, timezone: str, holder: str | None, *, running: bool, now: datetime) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ideas_pipeline.errors import IdeasApiError, SettingsError, WarehouseError
 from ideas_pipeline.text import in_one_line
 
 # The worst first.
-_ORDER = ("error", "attention", "running", "empty", "well")
+_ORDER = ("error", "attention", "running", "empty", "doubtful", "well")
 _LONGEST = 160
 
 
@@ -58,10 +58,14 @@ def summary_of(verdicts: Mapping[str, str]) -> str:
     if worse:
         who = f"{len(worse)} of {len(verdicts)} communities need you" if several else "one community needs you"
         return f"Attention: {who}: {', '.join(worse)}."
-    waiting = [name for name, verdict in verdicts.items() if verdict != "well"]
+    everything = f"all {len(verdicts)} communities" if several else next(iter(verdicts))
+    waiting = [name for name, verdict in verdicts.items() if verdict in ("running", "empty")]
     if waiting:
         return f"Not everything of {', '.join(waiting)} is complete yet."
-    return f"All is well with {f'all {len(verdicts)} communities' if several else next(iter(verdicts))}."
+    doubtful = [name for name, verdict in verdicts.items() if verdict == "doubtful"]
+    if doubtful:
+        return f"Everything of {everything} is complete, but numbers of {', '.join(doubtful)} can be wrong."
+    return f"All is well with {everything}."
 
 
 def _print(seen: Mapping[str, Seen | Failed], summary: str, colour: str) -> None:
@@ -104,7 +108,7 @@ def _lines(one: Seen | Failed) -> list[str]:
     if one.report.verdict == "empty":
         return [one.report.summary]
     lines = [f"Running: {one.holder}."] if one.holder else []
-    first = next((finding for finding in one.report.findings if finding.severity == "error"), None)
+    first = next((finding for finding in one.report.findings if finding.severity == "error" or finding.is_doubt), None)
     if first is not None:
         of = f"{first.stream}: " if first.stream else ""
         what = first.what if len(first.what) <= _LONGEST else f"{first.what[:_LONGEST].rstrip()} …"

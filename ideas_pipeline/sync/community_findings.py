@@ -134,7 +134,7 @@ def community_findings(
     order: list[Severity] = ["error", "warning"]
     return sorted(
         (finding for finding in found if finding and finding.severity in order),
-        key=lambda finding: order.index(finding.severity),
+        key=lambda finding: (order.index(finding.severity), finding.severity == "warning" and not finding.is_doubt),
     )
 
 

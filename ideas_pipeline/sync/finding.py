@@ -24,6 +24,7 @@ class Finding:
         do: what to do.
         numbers: the numbers behind it, by name.
         query: SQL that lists the rows concerned, for a person to run.
+        is_doubt: whether numbers can be wrong although every list is complete.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Finding:
     do: str = ""
     numbers: Mapping[str, int] = field(default_factory=dict)
     query: str | None = None
+    is_doubt: bool = False
 
     @property
     def text(self) -> str:

@@ -132,6 +132,7 @@ def reference_findings(tx: Transaction, contract: Contract, stream: str) -> list
             "A query that joins these tables leaves such rows out, so its totals are lower than those of one table.",
             "Sync the tables that they name; if it stays, the API's account may not see those rows: check its rights.",
             found,
+            is_doubt=True,
         )
     ]
 

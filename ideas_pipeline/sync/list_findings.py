@@ -158,6 +158,7 @@ def declared_numbers(tx: Transaction, contract: Contract, stream: str) -> Findin
         f"Count rows, and look at some of those that differ, with the query that comes with this finding.{inside}",
         asdict(found),
         quality.differing_parents(tx.community, declaration),
+        is_doubt=True,
     )
 
 
@@ -176,6 +177,7 @@ def contradicting_lists(tx: Transaction, contract: Contract, stream: str) -> Fin
             "They count as live until a complete sweep of another run lacks them as well.",
             "Sync again. If the parents still count them then, the API may hide rows from this account.",
             {"absent": sum(absent.values())},
+            is_doubt=True,
         )
     if not found:
         return None
@@ -194,6 +196,7 @@ def contradicting_lists(tx: Transaction, contract: Contract, stream: str) -> Fin
         f"A record belongs to the {each.placeholder} that it names, and otherwise stays where it was.",
         do,
         {"scopes": scopes},
+        is_doubt=True,
     )
 
 

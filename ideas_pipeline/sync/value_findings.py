@@ -56,6 +56,7 @@ def rejects(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
         means.strip(),
         "See `ideas-pipeline rejects list`; correct the contract's fields, then run `ideas-pipeline rejects retry`.",
         {"rejects": records, "rejected_values": values},
+        is_doubt=True,
     )
 
 

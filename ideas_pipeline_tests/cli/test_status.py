@@ -183,6 +183,26 @@ def test_held_rows_and_rejects_need_a_person(community: Community) -> None:
     assert "See `ideas-pipeline rejects list`;" in shown
 
 
+def test_warnings_that_numbers_can_be_wrong_are_not_well_and_come_first(community: Community) -> None:
+    community.runs(5, hidden=3)
+    community.rejects("ideas", 3)
+
+    shown = community.as_json()
+
+    assert shown["verdict"] == "doubtful"
+    assert shown["summary"].startswith("Complete 5 hours ago (")
+    assert shown["summary"].endswith(" UTC), but numbers can be wrong: see the first warning.")
+    assert [f["code"] for f in shown["findings"]] == ["rejects", "hidden_changes", "hidden_changes"]
+
+
+def test_what_needs_a_person_comes_before_what_doubts_the_numbers(community: Community) -> None:
+    community.runs(29)
+    community.runs(5, "failed", "the API did not answer", "ideas")
+    community.rejects("challenges", 1)
+
+    assert [f["code"] for f in community.as_json()["findings"]][:2] == ["completeness", "rejects"]
+
+
 def test_a_backfill_proves_nothing_of_today_and_disproves_nothing(community: Community) -> None:
     window = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
     community.runs(80)
