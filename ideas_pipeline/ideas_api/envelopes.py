@@ -19,6 +19,7 @@ _ABOUT = re.compile(
 # What an envelope, or a map in it, says if its list goes on: a flag, a next page, or how many items there are in all.
 _META = re.compile(r"links?|meta(data)?|paging|pagination|page(info)?")
 _MORE = re.compile(r"has(more|next|nextpage)|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?")
+_MORE_PAGES = re.compile(r"has(more|next|nextpage)")
 _LAST = re.compile(r"(is)?last")
 _NEXT = re.compile(r"next(cursor|link|page|url)?|odatanextlink")
 _COUNT = re.compile(r"(odata|total)?count|total(items)?")
@@ -43,6 +44,21 @@ def unwrapped(value: Json) -> Json:
     if lists == ["edges"] and all(isinstance(item, dict) and "node" in item for item in items):
         return [item["node"] for item in items]
     return items
+
+
+def says_last(body: Json, path: str) -> bool:
+    """Whether a flag beside a cursor says that no page follows: Stripe, Zendesk and GraphQL send a cursor all the same.
+
+    Args:
+        body: the response.
+        path: where the cursor is.
+    """
+    at = body
+    for step in ("", *path.split(".")[:-1]):
+        at = at.get(step) if step and isinstance(at, dict) else at
+        if isinstance(at, dict) and any(v is False and _MORE_PAGES.fullmatch(plain_name(n)) for n, v in at.items()):
+            return True
+    return False
 
 
 def is_cut_short(value: Json, *, by_count: bool = True) -> bool:

@@ -109,7 +109,7 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
     found = present(body, paths)
     if found is MISSING:
         raise no_list(paths, body, "there is nothing at {} in")
-    if not (found is None or isinstance(found, list | dict)):
+    if not (found in (None, "") or isinstance(found, list | dict)):
         raise no_list(paths, found)
     found = unwrapped(found)
     if not found:
@@ -296,6 +296,8 @@ def _columns_map(
             for name, below in candidates:
                 found = get(name, MISSING)
                 for step in below:
+                    if found.__class__ is list and found:
+                        found = found[0]  # the first of several authors
                     if found.__class__ is dict and found:
                         found = found.get(step, MISSING)
                     elif step == "id" and is_bare_id(found):

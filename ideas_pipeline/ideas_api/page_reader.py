@@ -203,7 +203,7 @@ class PageReader:
 
 def is_error_body(contract: Contract, spec: Stream, body: Json, status: int) -> bool:
     """Whether a response of a stream is an error message instead of records."""
-    if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, [], {}):
+    if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, "", [], {}):
         return False
     error = present(body, contract.error_paths)
     return (error is not MISSING and says_error(error)) or stated_error(body, status).marked

@@ -28,7 +28,7 @@ from ideas_pipeline.contract.paging import (
 )
 from ideas_pipeline.contract.types import Json
 from ideas_pipeline.errors import UnexpectedResponse
-from ideas_pipeline.ideas_api.envelopes import NO_PAGE
+from ideas_pipeline.ideas_api.envelopes import NO_PAGE, says_last
 from ideas_pipeline.ideas_api.field_map import MISSING, Record, present
 from ideas_pipeline.ideas_api.urls import same_host
 
@@ -240,7 +240,8 @@ def following(
             return number_and_size(position)[0] + count if count else None
         case CursorPaging():
             cursor = present(body, paging.cursor)
-            return None if _is_none(cursor) else str(cursor)
+            is_last = any(says_last(body, path) for path in paging.cursor)
+            return None if is_last or _is_none(cursor) else str(cursor)
         case NextLinkPaging():
             return _next_link(paging, body, headers, url)
         case NoPaging():

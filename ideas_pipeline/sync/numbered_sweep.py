@@ -18,7 +18,7 @@ _AHEAD = 64
 _BRIDGES, _PAGES_PER_BRIDGE = 3, 10
 # Search indexes count and serve this many records at least, before they stop doing both.
 _SMALLEST_CAP = 1000
-# An API's own limit of records on a page, such as 10, 25 or 50, is a multiple of this.
+# An API's own limit of records on a page, such as 10, 25 or 50, is usually a multiple of this.
 _CAPS = 5
 # How many records neighbours have in common if offsets can be chosen, so that a single deletion does not part them.
 # Pages of fewer records than ``_SMALL`` have one in common.
@@ -114,7 +114,8 @@ class NumberedSweep(Sweep):
     @property
     def may_be_capped(self) -> bool:
         """Whether the one page with records may be shorter than asked for because of the API's own limit."""
-        return len(self.chain.windows) == 1 and self.held < self._asked and self.held % _CAPS == 0
+        usual = self.held % _CAPS == 0 or self.expected.is_only_list or self.expected.undeclared(self.count)
+        return len(self.chain.windows) == 1 and self.held < self._asked and bool(usual)
 
     def look_at_head(self) -> list[Position]:
         """See ``Sweep.look_at_head``.
