@@ -16,7 +16,7 @@ from ideas_pipeline.probe.field_names import known_names, snake
 from ideas_pipeline.probe.guess import LIKE_ENOUGH, likeness
 from ideas_pipeline.probe.shapes import NOTHING, NUMBER, kinds_of
 from ideas_pipeline.records.timestamps import TimeFormat, timestamps, unit_of
-from ideas_pipeline.tables.columns import Kind, kind, known_values
+from ideas_pipeline.tables.columns import Kind, kind, known_values, known_word
 from ideas_pipeline.tables.community import TABLES
 
 Known = Mapping[str, set[str]]
@@ -97,7 +97,7 @@ def score_of(table: Table, column: sa.Column[object], path: str, known: Known) -
         own = {str(v) for v in table.values.get(table.key or "", [])} or known.get("comments", set())
         score += 0.5 if own and mean(str(value) in own for value in values) > 0.5 else 0.0
     if enumeration := known_values(column):
-        share = mean(str(value) in enumeration for value in values)
+        share = mean(known_word(column, str(value)) in enumeration for value in values)
         score += 0.6 if share > 0.8 else -0.3
     if name == "id" and len(values) == len(table.records) > 1:
         texts = [str(value) for value in values]

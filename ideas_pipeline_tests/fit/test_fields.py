@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,10 @@ def test_a_field_that_says_whether_a_record_is_deleted_is_proposed(tmp_path: Pat
     stream = fitted_from(file).contract.streams["ideas"]
     assert stream.deleted == ("deleted_at",)
     assert not any("deleted_at" in source.paths for source in stream.fields.values())
+
+
+@pytest.mark.parametrize("spelled", [str, str.title, str.upper, lambda word: word.replace("_", " ").capitalize()])
+def test_a_status_is_known_by_its_words_however_they_are_spelled(spelled: Callable[[str], str], tmp_path: Path) -> None:
+    words = [spelled(word) for word in ("clear", "closed", "closed_comments", "removed") * 3]
+    draft = ideas(tmp_path, moderation_note=words)
+    assert draft.contract.streams["ideas"].fields["moderation_status"].paths == ("moderation_note",)
