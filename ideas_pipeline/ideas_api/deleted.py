@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from ideas_pipeline.contract.types import Json
 
-_YES = {"true", "t", "yes", "y", "on", "deleted", "removed"}
+_YES = {"true", "t", "yes", "y", "on", "deleted", "removed", "trash", "trashed"}
 
 
 def says_deleted(value: Json, no_times: Container[str]) -> bool:

@@ -24,6 +24,7 @@ Any doubt means another sweep, up to a limit. Each record is handed on once, whe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Set
 from datetime import UTC, datetime
 from functools import cache
@@ -36,7 +37,11 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.numbered_sweep import NumberedSweep
 from ideas_pipeline.sync.sweep import Expected, Sweep
+from ideas_pipeline.text import counted
 from ideas_pipeline.times import LATEST_PLAN
+
+# How the sentence begins that names lists inside records of which the API says that they go on elsewhere.
+GO_ON = "the API sends only a part"
 
 Verdict = Literal["complete", "incomplete", "not_found"]
 
@@ -61,7 +66,8 @@ class SweptScope:
 
     Attributes:
         verdict: None until the scope is finished.
-        reason: why it is not complete; of a complete scope, which claim of the API was not believed.
+        reason: why it is not complete; of a complete scope, which claim of the API was not believed, or which lists
+            inside its records the API says are not whole.
         retryable: whether a later run may complete it.
         started_at: when the first sweep started, in UTC.
         requests: number of requests sent, retries included.
@@ -106,6 +112,7 @@ class SweptScope:
         self._seen: dict[str, str] = {}
         self._states: dict[str, str] = {}
         self._nested: set[str] = set()
+        self._cut: Counter[str] = Counter()
         self._earlier: list[Sweep] = []
         self._sweep = self._next_sweep()
 
@@ -155,6 +162,7 @@ class SweptScope:
         self.received += len(page.every)
         fresh, ids = self._note(page)
         fresh += self._note_nested(page)
+        self._cut.update(table for record in fresh for table in record.cut)
         if page.refused is not None and page.position == pagination.first(self._paging):
             self.not_found = not self._is_declared_empty()
         follow = sweep.take(page, ids)
@@ -279,6 +287,9 @@ class SweptScope:
         self.verdict, self.ids = "complete", ids | nested if nested else ids  # no copy of a large set
         if self._sweep.capped is not None:
             self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
+        elif self._cut:
+            table, count = self._cut.most_common(1)[0]
+            self.reason = f"{GO_ON} of {table} in {counted(count, 'record')}"
         return []
 
     def _is_one_instant(self, page: Page) -> bool:

@@ -14,6 +14,7 @@ from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.sync.drift import suggested_lines
 from ideas_pipeline.sync.finding import Finding, listed
 from ideas_pipeline.sync.list_findings import (
+    always_empty,
     completeness,
     contradicting_lists,
     declaration_of,
@@ -23,6 +24,7 @@ from ideas_pipeline.sync.list_findings import (
     mass_absence,
 )
 from ideas_pipeline.sync.value_findings import (
+    called_deleted,
     odd_times,
     rejects,
     unknown_words,
@@ -59,7 +61,7 @@ def checks(contract: Contract, stream: str) -> dict[str, str]:
         "mass_absence": "No absent row is held for an operator's decision.",
         "rejects": "Every record and every value could be typed.",
         "times": "No time is before 1995 or after tomorrow.",
-        "unmapped_fields": "The API sends no new field without a column.",
+        "unmapped_fields": "The API sends no new field without a column, and none that says that a row is deleted.",
         "unknown_values": "Statuses and types have known values.",
         "vanished_fields": "The API still sends every field that it sent before.",
         "volume": "As many new rows came as in other nights.",
@@ -97,18 +99,19 @@ def stream_findings(
     lines = suggested_lines(contract, known)
     last = quality.last_run(tx, stream)
     held = mass_absence(tx, stream, tables)
+    complete = completeness(last, contract, stream, held=bool(held))
     found = [
-        completeness(last, contract, stream, held=bool(held)),
+        complete if complete.severity == "error" else always_empty(tx, contract, stream) or complete,
         held,
         rejects(tx, stream, tables),
         odd_times(tx, stream, tables, now),
-        unmapped_fields(known, lines, stream, now),
+        called_deleted(tx, contract, stream, known) or unmapped_fields(known, lines, stream, now),
         unknown_words(tx, stream, tables),
         vanished_fields(known, lines, contract, stream),
         volume(stream, list(arrivals(tx, stream, expected.timezone, now).values())),
         hidden_changes(last, contract, stream, expected.verify_days),
         late_verification(tx, contract, stream, expected.verify_days, now),
-        declared_numbers(tx, contract, stream),
+        declared_numbers(tx, contract, stream, is_complete=complete.severity != "error"),
         contradicting_lists(tx, contract, stream),
     ]
     return [finding for finding in found if finding]
@@ -123,14 +126,18 @@ def reference_findings(tx: Transaction, contract: Contract, stream: str) -> list
     if not broken:
         return []
     found = {f"{b.table}.{b.column} → {b.target}": b.rows for b in broken}
+    alike = sum(quality.written_otherwise(tx, b) for b in broken)
+    spelled = f" Ids that differ from a row's only in letter case or blanks: {alike:,} or more." if alike else ""
+    report = " Ids must be written alike in all lists: report it to the vendor." if alike else ""
     return [
         Finding(
             REFERENCES,
             stream,
             "warning",
-            f"References without a row: {listed(found)}.",
+            f"References without a row: {listed(found)}.{spelled}",
             "A query that joins these tables leaves such rows out, so its totals are lower than those of one table.",
-            "Sync the tables that they name; if it stays, the API's account may not see those rows: check its rights.",
+            "Sync the tables that they name; if it stays, the API's account may not see those rows: check its rights."
+            f"{report}",
             found,
             is_doubt=True,
         )

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES, names_people
+from ideas_pipeline.sync.completeness import GO_ON
 from ideas_pipeline.sync.finding import SHOWN, Finding, listed
 from ideas_pipeline.sync.homes import IGNORED, one_list
 from ideas_pipeline.text import counted
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.absences import contradicted
 from ideas_pipeline.warehouse.database import Transaction
-from ideas_pipeline.warehouse.scopes import contradictions, verified_before
+from ideas_pipeline.warehouse.scopes import contradictions, has_rows, last_sweeps, verified_before
 
 # A scope can be verified that much later than promised, for example because a night was missed.
 _LATE = timedelta(days=2)
@@ -29,6 +30,18 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
         what = f"Scopes read and complete: {last.scopes:,}."
         if not last.disbelieved:
             return Finding("completeness", stream, "note", what, numbers=numbers)
+        if last.disbelieved.startswith(GO_ON):
+            return Finding(
+                "completeness",
+                stream,
+                "warning",
+                f"{what} But {last.disbelieved}, by the list's own count or next page.",
+                "Rows of that table can be missing. Those that came once are kept, also if they are gone by now.",
+                "If the API has a parameter that shows more items in such a list, add it to the stream's parameters in "
+                "the contract. If the count includes hidden items, compare some of these records with the community.",
+                numbers,
+                is_doubt=True,
+            )
         return Finding(
             "completeness",
             stream,
@@ -62,6 +75,25 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
         "What was read is loaded. New rows can be missing, and deleted ones can still count.",
         do,
         numbers,
+    )
+
+
+def always_empty(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
+    """A stream that is one list, which is complete and never had a record; None if there is more to it."""
+    if contract.streams[stream].each or has_rows(tx, stream):
+        return None
+    sweep = last_sweeps(tx, stream).get("")
+    if sweep is None or sweep.verdict != "complete":
+        return None
+    return Finding(
+        "completeness",
+        stream,
+        "warning",
+        f"The list of {stream} is empty, and always was.",
+        "The lists that belong to its rows are not read either.",
+        "If the community has any, check the region, what the API's account may see, and the size of a page "
+        "(`ideas-pipeline check`).",
+        is_doubt=True,
     )
 
 
@@ -129,8 +161,11 @@ def late_verification(
     )
 
 
-def declared_numbers(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
-    """The rows that exist against those that their parents declare; None if no column declares them."""
+def declared_numbers(tx: Transaction, contract: Contract, stream: str, *, is_complete: bool) -> Finding | None:
+    """The rows that exist against those that their parents declare; None if no column declares them.
+
+    If the stream is complete (``is_complete``) and has none of them, its lists are probably hidden from the account.
+    """
     declaration = declaration_of(contract, stream)
     if not declaration:
         return None
@@ -149,7 +184,7 @@ def declared_numbers(tx: Transaction, contract: Contract, stream: str) -> Findin
     return Finding(
         "declared_counts",
         stream,
-        "warning",
+        "error" if is_complete and found.declared and not found.there else "warning",
         f"{found.differ:,} of {found.parents:,} {parent} declare another number of {stream} than there are rows: "
         f"{found.declared:,} are declared, {found.there:,} are there ({'; '.join(both)}).",
         f"A query that counts rows and one that adds up {parent}.{declared} differ by that. If the stream is complete, "

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.ideas_api.deleted import says_deleted
+from ideas_pipeline.probe.deleted import DELETED_WORDS, REMOVED, may_flag
 from ideas_pipeline.sync.finding import SHOWN, Finding, listed
+from ideas_pipeline.tables.columns import known_values
+from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.times import EARLIEST
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.fields import EXTRA, Field, unknown_values
 from ideas_pipeline.warehouse.rejects import live_and_rejected
 
+# Columns by which rows are recognised, and which say nothing else.
+_KEYS = {"id", "challenge_id", "idea_id"}
 # A new field is a finding for this long.
 _NEWS = timedelta(days=14)
 # More rejects than this are not odd records: a field's type has changed at the source.
@@ -80,6 +86,45 @@ def odd_times(tx: Transaction, stream: str, tables: list[str], now: datetime) ->
     )
 
 
+def called_deleted(tx: Transaction, contract: Contract, stream: str, known: list[Field]) -> Finding | None:
+    """The live rows whose record says that it is deleted, by a field that is not read; None if there are none.
+
+    Args:
+        tx: a transaction that reads.
+        contract: says which fields are read.
+        stream: the stream.
+        known: the fields of the stream's tables.
+    """
+    spec = contract.streams[stream]
+    if spec.deleted:
+        return None
+    names = [f.field.removeprefix(EXTRA) for f in known if f.table == stream and not f.is_mapped and f.kinds]
+    stated = {name: quality.values_in_extra(tx, stream, name) for name in names if may_flag(name)}
+    status = TABLES[stream].c.get("status")
+    if status is not None and "status" in spec.fields and not {"deleted", REMOVED} & set(known_values(status)):
+        path = spec.fields["status"].paths[0]
+        stated[path] = quality.values_in(tx, stream, "status", [*DELETED_WORDS, REMOVED])
+    found = {
+        name: deleted
+        for name, values in stated.items()
+        if (deleted := sum(count for value, count in values.items() if says_deleted(value, contract.no_times)))
+        and REMOVED not in {str(value).casefold() for value in values}
+    }
+    if not found:
+        return None
+    return Finding(
+        "unmapped_fields",
+        stream,
+        "warning",
+        f"Live rows of {stream} whose records say that they are deleted, by a field that is not read: {listed(found)}.",
+        "They count as live.",
+        f"Add to the contract: streams: {{{stream}: {{deleted: [{', '.join(found)}]}}}}, then run `ideas-pipeline sync "
+        "--full`.",
+        found,
+        is_doubt=True,
+    )
+
+
 def unmapped_fields(
     known: list[Field], lines: dict[tuple[str, str], str], stream: str, now: datetime
 ) -> Finding | None:
@@ -94,6 +139,17 @@ def unmapped_fields(
     unmapped = [f for f in known if not f.is_mapped and not f.missing_since]
     new = [f for f in unmapped if _is_news(f, known, now)]
     numbers = {"unmapped": len(unmapped), "new": len(new)}
+    if unmapped and not any(f.is_mapped and f.kinds and f.field not in _KEYS for f in known if f.table == stream):
+        return Finding(
+            "unmapped_fields",
+            stream,
+            "error",
+            f"The contract maps no field of {stream} but ids. Fields that the API sends: {_names(unmapped)}.",
+            "All other columns of the table are empty.",
+            "Run `ideas-pipeline fit`, or `ideas-pipeline check` for the lines of the contract that map them; then "
+            "`ideas-pipeline sync --full`.",
+            numbers,
+        )
     if not new:
         what = f"No new field. Fields without a column, kept in _extra: {_names(unmapped)}."
         return Finding("unmapped_fields", stream, "note", what, numbers=numbers) if unmapped else None

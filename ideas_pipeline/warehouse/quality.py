@@ -191,6 +191,15 @@ def broken_references(tx: Transaction, tables: Collection[str]) -> list[BrokenRe
     return sorted((BrokenReference(*row) for row in found if row.rows), key=lambda b: (b.table, b.column))
 
 
+def written_otherwise(tx: Transaction, broken: BrokenReference) -> int:
+    """How many ids of the target some of the broken references spell, but for letter case and blanks around them."""
+    column, target = TABLES[broken.table].c[broken.column], TABLES[broken.target]
+    query = sa.select(column).distinct().where(*_is_dangling(tx, column)).limit(_ROWS_LOOKED_AT)
+    named = {id_.strip().lower() for id_ in tx.scalars(query)}
+    same = sa.func.lower(sa.func.trim(target.c.id)).in_(named)
+    return tx.scalar(sa.select(sa.func.count()).where(tx.owns(target), same)) or 0
+
+
 def _references(table: str) -> list[sa.Column[Any]]:
     return [c for c in TABLES[table].columns if _target(c)]
 
@@ -200,16 +209,21 @@ def _target(column: sa.Column[Any]) -> str:
 
 
 def _dangling(tx: Transaction, table: str, column: sa.Column[Any]) -> sa.Select[str, str, str, int]:
-    target = TABLES[_target(column)].alias("target")
-    exists = sa.exists().where(tx.owns(target), target.c.id == column)
-    if column.info["parent"]:
-        exists = exists.where(target.c._deleted_at.is_(None))
     return sa.select(
         sa.literal(table).label("table"),
         sa.literal(column.name).label("column"),
         sa.literal(_target(column)).label("target"),
         sa.func.count().label("rows"),
-    ).where(tx.live(TABLES[table]), column.is_not(None), ~exists)
+    ).where(*_is_dangling(tx, column))
+
+
+def _is_dangling(tx: Transaction, column: sa.Column[Any]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Conditions for the live rows whose reference in ``column`` is broken."""
+    target = TABLES[_target(column)].alias("target")
+    exists = sa.exists().where(tx.owns(target), target.c.id == column)
+    if column.info["parent"]:
+        exists = exists.where(target.c._deleted_at.is_(None))
+    return tx.live(TABLES[column.table.name]), column.is_not(None), ~exists
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +315,20 @@ def unmapped_lists(tx: Transaction, table: str) -> list[str]:
             if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
         }
     )
+
+
+def values_in_extra(tx: Transaction, table: str, field: str) -> dict[Json, int]:
+    """Number of live rows per value of an unmapped field, without null. At most some hundred values are looked at."""
+    value = TABLES[table].c._extra[field].as_string()
+    query = sa.select(value, sa.func.count()).where(tx.live(TABLES[table]), value.is_not(None))
+    return dict(tx.execute(query.group_by(value).limit(_ROWS_LOOKED_AT)).all())
+
+
+def values_in(tx: Transaction, table: str, column: str, words: Collection[str]) -> dict[Json, int]:
+    """Number of live rows per value of a column of texts, for the values that are ``words`` in whatever case."""
+    value = TABLES[table].c[column]
+    query = sa.select(value, sa.func.count()).where(tx.live(TABLES[table]), sa.func.lower(value).in_(words))
+    return dict(tx.execute(query.group_by(value)).all())
 
 
 def _with_fields_below(extra: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.contract.load import load_contract
+from ideas_pipeline.sync.findings import Expectations, stream_findings
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import stream
@@ -35,6 +38,19 @@ def test_labels_that_an_envelope_leaves_out_are_not_deleted(warehouse: Warehouse
         with small_api(lists(labels=embedded)) as server:
             assert read(server, warehouse, tmp_path, mass_absence_percent=100).verdict == "complete"
         assert labels(warehouse) == live
+
+
+def test_a_count_that_is_always_too_high_is_a_finding(warehouse: Warehouse, tmp_path: Path) -> None:
+    every = [{"id": n, "name": f"L{n}"} for n in range(1, 4)]
+    for items, live in ((every, {"1", "2", "3"}), (every[:1], {"1", "2", "3"})):
+        with small_api(lists(labels={"items": items, "total": len(items) + 1})) as server:
+            assert read(server, warehouse, tmp_path, mass_absence_percent=100).verdict == "complete"
+        assert labels(warehouse) == live
+        with warehouse.reading() as tx:
+            found = stream_findings(tx, load_contract(None), "ideas", Expectations("UTC", 14, 36), datetime.now(UTC))
+        told = next(finding for finding in found if finding.code == "completeness")
+        assert (told.severity, told.is_doubt) == ("warning", True)
+        assert "the API sends only a part of idea_labels in 1 record" in told.what
 
 
 def test_replies_that_an_envelope_leaves_out_are_not_deleted(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from ideas_pipeline.probe.deleted import deletion_flags
         ("isDeleted", [False, True]),
         ("deleted", [0, 1]),
         ("is_deleted", ["N", "Y"]),
+        ("status", ["published", "deleted"]),
+        ("state", ["publish", "Trash", None]),
     ],
 )
 def test_fields_that_can_say_that_a_record_is_deleted(name: str, values: list[Any]) -> None:
@@ -32,7 +34,10 @@ def test_fields_that_can_say_that_a_record_is_deleted(name: str, values: list[An
         ("deleted", [{"id": 7}, None]),
         ("deleted_at", ["the last meeting", None]),
         ("is_deleted", [True, True]),  # then nothing would be left
-        ("status", ["deleted", "active"]),
+        ("status", ["active", "closed"]),
+        ("status", ["deleted", "deleted"]),
+        ("moderation_status", ["deleted", "clear"]),
+        ("status", ["deleted", "removed", "clear"]),  # a moderator removes ideas, and they are still there
         ("author", [{"is_deleted": True}, {"is_deleted": False}]),
     ],
 )
