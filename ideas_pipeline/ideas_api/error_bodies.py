@@ -58,7 +58,8 @@ _LONGEST_TEXT = 1000
 
 # 440 and 498 are statuses of IIS and Esri: the session or the token has expired.
 TOKEN_STATUSES = frozenset((401, 440, 498))
-_RATE_STATUSES = frozenset((420, 429))
+# 420 is an old status of Twitter's.
+RATE_STATUSES = frozenset((420, 429))
 
 _OTHER_TOKENS = re.compile(
     r"\b(?:page|cursor|next|continuation|pagination|paging|sync|csrf|xsrf|invite|upload|reset|device) tokens?\b"
@@ -92,6 +93,7 @@ _ABOUT_RATE = re.compile(
 )
 _MENTIONS_RATE = re.compile(
     r"\brate ?limit|\brequests per (?:second|minute|hour|day)\b|\b(?:retry|try again) (?:after|in)\b"
+    r"|\bwait(?: \w+){0,3} (?:seconds?|minutes?)\b"
 )
 # A message beside no records that says why there are none: the account may not see them, or the API is in trouble.
 _ABOUT_FAILURE = re.compile(
@@ -137,7 +139,7 @@ class StatedError:
 
     def about_rate(self, *, loosely: bool) -> bool:
         """Whether the error is a rate limit. ``loosely``: it certainly is an error, so a mention is enough."""
-        if self.codes & _RATE_STATUSES:
+        if self.codes & RATE_STATUSES:
             return True
         loosely = loosely or self.marked
         return any(_ABOUT_RATE.search(text) or (loosely and _MENTIONS_RATE.search(text)) for text in self.texts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from ideas_pipeline.contract.auth import ExpiredToken
-from ideas_pipeline.ideas_api.error_bodies import TOKEN_STATUSES, StatedError
+from ideas_pipeline.ideas_api.error_bodies import RATE_STATUSES, TOKEN_STATUSES, StatedError
 from ideas_pipeline.ideas_api.http_errors import RetryableError
 from ideas_pipeline.ideas_api.responses import LONGEST_PAUSE, http_date, retry_after
 
@@ -86,7 +86,7 @@ def rate_limit_sign(status: int, headers: Mapping[str, str], stated: StatedError
     # A date in Retry-After is read by the clock of the server, which may differ from ours.
     now = http_date(headers.get("Date")) or time.time()
     asked = retry_after(headers.get("Retry-After"), now)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or stated.about_rate(loosely=400 <= status < 500):
+    if status in RATE_STATUSES or stated.about_rate(loosely=400 <= status < 500):
         pause = next((p for p in (asked, stated.retry_after, _until_reset(headers, now)) if p is not None), None)
         return RateLimitSign(pause, certain=True)
     if status >= 500:

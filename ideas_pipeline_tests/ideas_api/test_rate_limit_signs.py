@@ -27,6 +27,8 @@ SIGNS = {
     "400 with words": Answer(400, {"error": "Too many requests, slow down"}),
     "400 with Retry-After": Answer(400, {"error": "no"}, SOON),
     "409 with Retry-After": Answer(409, {}, SOON),
+    "400 that says how long to wait": Answer(400, {"message": "Please wait 1 second before calling again"}),
+    "420 alone": Answer(420, b""),
     "420 of Twitter": Answer(420, {"error": "Enhance your calm"}),
     "200 with words": Answer(200, {"error": {"message": "Rate limit exceeded"}, "data": []}),
     "200 with a message alone": Answer(200, {"message": "You have exceeded your hourly quota"}),
