@@ -51,7 +51,12 @@ def rejects(tx: Transaction, stream: str, tables: list[str]) -> Finding | None:
     )
     what = [f"rejected records: {records:,}"] if records else []
     what += [f"values that could not be typed: {values:,}"] if values else []
-    means = "The records are in no table: a count of rows can be too low." if records else ""
+    means = (
+        "The records are in no table: a count of rows can be too low. While a record without a usable id is listed, no "
+        "row of its list is marked as deleted."
+        if records
+        else ""
+    )
     means += " The rows of the values are loaded, with null there." if values else ""
     sentence = "; ".join(what)
     return Finding(
