@@ -56,8 +56,8 @@ _DEEPEST = 5
 _MOST_VALUES = 60
 _LONGEST_TEXT = 1000
 
-# 440 and 498 are statuses of IIS and Esri: the session or the token has expired.
-TOKEN_STATUSES = frozenset((401, 440, 498))
+# 419, 440 and 498 are statuses of Laravel, IIS and Esri: the session or the token has expired.
+TOKEN_STATUSES = frozenset((401, 419, 440, 498))
 # 420 is an old status of Twitter's.
 RATE_STATUSES = frozenset((420, 429))
 

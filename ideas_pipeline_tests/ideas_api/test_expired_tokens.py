@@ -27,6 +27,7 @@ DIALECTS = {
     ),
     "400 with a code": Answer(400, {"code": 401, "message": "no"}),
     "422 of Flask": Answer(422, {"msg": "Signature has expired"}),
+    "419 of Laravel": Answer(419, {"message": "Page Expired"}),
     "498 of Esri": Answer(498, {}),
     "500 with words": Answer(500, {"error": "jwt expired"}),
     "200 with an error": Answer(200, {"error": "invalid_token", "error_description": "expired"}),
