@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from ideas_pipeline.contract.types import Json
+from ideas_pipeline.contract.types import Json, Paths
 
 _LIST = re.compile(
     r"collection|content|data|edges|elements|entries|items|list|members?|nodes|records|results|rows|values?"
@@ -76,6 +77,36 @@ def is_cut_short(value: Json, *, by_count: bool = True) -> bool:
         if _says_more(plain_name(name), below) or (by_count and _counts_more(plain_name(name), below, len(items))):
             return True
     return False
+
+
+def counts_beside(paths: Paths) -> Callable[[Json, int], bool]:
+    """A function (record, items) -> whether a count beside a list, such as ``labels_count``, exceeds its items.
+
+    Args:
+        paths: where the list is in a record.
+    """
+    places = [(path.split(".")[:-1], _names_of_count(path.rpartition(".")[2])) for path in paths if path[0] != "@"]
+
+    def exceed(record: Json, items: int) -> bool:
+        for way, names in places:
+            at = record
+            for step in way:
+                at = at.get(step) if isinstance(at, dict) else None
+            if isinstance(at, dict) and any(type(at[n]) is int and at[n] > items for n in names & at.keys()):
+                return True
+        return False
+
+    return exceed
+
+
+def _names_of_count(name: str) -> set[str]:
+    """What APIs call the count of a list: for ``labels``, ``label_count``, ``labelsCount``, ``total_labels`` …"""
+    one = f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
+    parts = [(each, word) for each in (name, one) for word in ("count", "total")]
+    after = {f"{each}{joined}" for each, word in parts for joined in (f"_{word}", word.capitalize(), word)}
+    return after | {
+        f"{word}{joined}" for word in ("total", "num") for joined in (f"_{name}", name[:1].upper() + name[1:])
+    }
 
 
 def _says_more(name: str, value: Json) -> bool:

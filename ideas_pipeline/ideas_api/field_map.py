@@ -24,7 +24,7 @@ from ideas_pipeline.ideas_api.composite_ids import (
     state_of,
 )
 from ideas_pipeline.ideas_api.deleted import says_deleted
-from ideas_pipeline.ideas_api.envelopes import is_cut_short, unwrapped
+from ideas_pipeline.ideas_api.envelopes import counts_beside, is_cut_short, unwrapped
 from ideas_pipeline.ideas_api.references import NO_ROWS, REFERS, KnownRows, plain_references, words_for
 from ideas_pipeline.text import Repeated, clean_text, decode_entities
 
@@ -141,7 +141,7 @@ def field_map(contract: Contract, stream: str) -> Mapper:
     """
     spec = contract.streams[stream]
     item = _item_map(contract, spec.fields, [*spec.deleted, *(p for e in spec.embedded.values() for p in e.paths)])
-    embedded = [(name, each, _embedded_map(contract, each)) for name, each in spec.embedded.items()]
+    embedded = [(name, e, _embedded_map(contract, e), counts_beside(e.paths)) for name, e in spec.embedded.items()]
     is_list = spec.reads == "list"
     placeholder = spec.listed_by
     all_composite = all_ids_are_composite(spec)
@@ -174,12 +174,12 @@ def field_map(contract: Contract, stream: str) -> Mapper:
             mapped.state = made and state_of(columns, mapped.extra, spec.volatile)
         elif type(own_id) in (int, float):  # 12 and "12" are the same id
             columns["id"] = id_text(own_id)
-        for table, each, rows_of in embedded:
+        for table, each, rows_of, counts_exceed in embedded:
             stated = present(record, each.paths)
             rows = MISSING if stated is MISSING else rows_of(stated, columns["id"])
             if rows is not MISSING:
                 mapped.embedded[table] = rows
-                if is_cut_short(stated):
+                if is_cut_short(stated) or counts_exceed(record, len(rows)):
                     mapped.cut |= {table}
         return mapped
 

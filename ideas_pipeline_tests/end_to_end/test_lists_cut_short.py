@@ -40,6 +40,15 @@ def test_labels_that_an_envelope_leaves_out_are_not_deleted(warehouse: Warehouse
         assert labels(warehouse) == live
 
 
+def test_labels_that_a_count_beside_them_knows_of_are_not_deleted(warehouse: Warehouse, tmp_path: Path) -> None:
+    every = [{"id": n, "name": f"L{n}"} for n in range(1, 4)]
+    for shown, count, live in ((3, 3, {"1", "2", "3"}), (0, 3, {"1", "2", "3"}), (1, 1, {"1"})):
+        ideas = [{"id": 10, "title": "I", "labels": every[:shown], "labels_count": count}]
+        with small_api(lists() | {"challenges/1/ideas": ideas}) as server:
+            assert read(server, warehouse, tmp_path, mass_absence_percent=100).verdict == "complete"
+        assert labels(warehouse) == live
+
+
 def test_a_count_that_is_always_too_high_is_a_finding(warehouse: Warehouse, tmp_path: Path) -> None:
     every = [{"id": n, "name": f"L{n}"} for n in range(1, 4)]
     for items, live in ((every, {"1", "2", "3"}), (every[:1], {"1", "2", "3"})):
