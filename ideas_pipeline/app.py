@@ -123,7 +123,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
 def _check_state(settings: Settings) -> None:
     """Raise SettingsError if others could replace the tokens, the key or the list of erased people with their own."""
     for folder, name in ((settings.state_dir, "state_dir"), (settings.token_file.parent, "token_store")):
-        if private_file.is_no_folder(folder):
+        if private_file.is_not_a_folder(folder):
             raise SettingsError(f"{folder} is not a folder. Name one with {settings.named(name)}.")
         if private_file.is_open_to_others(folder):
             inside = f"name a new folder inside it with {settings.named(name)}: it is created for its owner alone."

@@ -40,8 +40,8 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
 
 
-def is_no_folder(folder: Path) -> bool:
-    """Whether something else than a folder is at ``folder``. False if nothing is, or if that cannot be seen."""
+def is_not_a_folder(folder: Path) -> bool:
+    """Whether something other than a folder is at ``folder``. False if it does not exist or cannot be examined."""
     try:
         return not stat.S_ISDIR(folder.stat().st_mode)
     except OSError:

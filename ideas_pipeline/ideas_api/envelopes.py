@@ -19,8 +19,8 @@ _ABOUT = re.compile(
 )
 # What an envelope, or a map in it, says if its list goes on: a flag, a next page, or how many items there are in all.
 _META = re.compile(r"links?|meta(data)?|paging|pagination|page(info)?")
-_MORE = re.compile(r"has(more|next|nextpage)|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?")
 _MORE_PAGES = re.compile(r"has(more|next|nextpage)")
+_MORE = re.compile(rf"{_MORE_PAGES.pattern}|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?")
 _LAST = re.compile(r"(is)?last")
 _NEXT = re.compile(r"next(cursor|link|page|url)?|odatanextlink")
 _COUNT = re.compile(r"(odata|total)?count|total(items)?")

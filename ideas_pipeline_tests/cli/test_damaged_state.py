@@ -188,7 +188,7 @@ def test_a_folder_that_is_everybody_s_on_purpose_is_not_to_be_closed(folder: Pat
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "a file"])
-def test_a_state_folder_that_is_no_folder_is_named_and_not_to_be_changed(place: str, tmp_path: Path) -> None:
+def test_a_state_folder_that_is_not_a_folder_is_named_and_not_to_be_changed(place: str, tmp_path: Path) -> None:
     (tmp_path / "a file").touch()
     client = {"IDEAS_CLIENT_ID": "i", "IDEAS_CLIENT_SECRET": "canary", "IDEAS_API_REGION": "EU"}
     done = ideas_pipeline("sync", folder=tmp_path, IDEAS_STATE_DIR=place, **client)

@@ -127,7 +127,7 @@ def test_ticks_that_cannot_ask_the_database_count_nothing(
     assert "Failed" in daemon.tick()
 
 
-def test_what_is_wrong_with_a_setting_is_said_in_the_words_of_the_file(
+def test_a_problem_names_the_setting_as_the_file_does(
     unconfigured: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = {"SECRET": "canary", "KEY": KEY, "PII": "a key for tests alone", "STORE": "postgresql://u:p@q@h/states"}
@@ -138,10 +138,10 @@ def test_what_is_wrong_with_a_setting_is_said_in_the_words_of_the_file(
         " token_key: {env: KEY}, pii_key: {env: PII}}}"
     )
     started_run(instance)
-    said = Daemon(instance, lost_runs.NAME).tick()
-    assert said.startswith("Whether runs are alive is unknown: ")
-    assert "token_store of acme in ideas_pipeline.yaml" in said
-    assert "IDEAS_" not in said
+    message = Daemon(instance, lost_runs.NAME).tick()
+    assert message.startswith("Whether runs are alive is unknown: ")
+    assert "token_store of acme in ideas_pipeline.yaml" in message
+    assert "IDEAS_" not in message
 
 
 def test_the_database_s_clock_says_how_long_a_run_was_silent(shared: str, instance: dg.DagsterInstance) -> None:

@@ -57,9 +57,9 @@ def test_a_count_that_is_always_too_high_is_a_finding(warehouse: Warehouse, tmp_
         assert labels(warehouse) == live
         with warehouse.reading() as tx:
             found = stream_findings(tx, load_contract(None), "ideas", Expectations("UTC", 14, 36), datetime.now(UTC))
-        told = next(finding for finding in found if finding.code == "completeness")
-        assert (told.severity, told.is_doubt) == ("warning", True)
-        assert "the API sends only a part of idea_labels in 1 record" in told.what
+        complete = next(finding for finding in found if finding.code == "completeness")
+        assert (complete.severity, complete.is_doubt) == ("warning", True)
+        assert "the API sends only a part of idea_labels in 1 record" in complete.what
 
 
 def test_replies_that_an_envelope_leaves_out_are_not_deleted(warehouse: Warehouse, tmp_path: Path) -> None:

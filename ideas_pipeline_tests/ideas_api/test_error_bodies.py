@@ -73,7 +73,7 @@ def test_a_message_that_nothing_could_be_read_is_an_error_and_no_empty_list(mess
     [
         "No comments found",
         "No results. Try other filters.",
-        "There are no ideas yet, be the first!",
+        "No ideas yet, be the first!",
         "Comments are closed",
         "Retrieved 0 records",
         "success",

@@ -15,7 +15,7 @@ from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.end_to_end.small_api import read, small_api
 
 
-def told(
+def findings_of(
     warehouse: Warehouse, folder: Path, ideas: list[dict[str, Any]], changes: dict[str, Any] | None = None
 ) -> dict[str, Finding]:
     """By code, the findings about these ideas after a sync."""
@@ -41,11 +41,11 @@ def test_records_that_say_that_they_are_deleted_are_a_finding_with_its_line(
     field: str, values: list[Any], warehouse: Warehouse, tmp_path: Path
 ) -> None:
     ideas = [{"id": n, "title": "I", field: value} for n, value in enumerate(values)]
-    finding = told(warehouse, tmp_path, ideas)["unmapped_fields"]
+    finding = findings_of(warehouse, tmp_path, ideas)["unmapped_fields"]
     assert (finding.severity, finding.is_doubt, finding.numbers) == ("warning", True, {field: 2})
     assert f"streams: {{ideas: {{deleted: [{field}]}}}}" in finding.do
 
-    settled = told(warehouse, tmp_path, ideas, {"deleted": [field]})
+    settled = findings_of(warehouse, tmp_path, ideas, {"deleted": [field]})
     assert not settled.get("unmapped_fields", finding).is_doubt or "unmapped_fields" not in settled
 
 
@@ -54,7 +54,7 @@ def test_records_that_are_not_deleted_are_none(field: str, warehouse: Warehouse,
     ideas = [
         {"id": n, "title": "I", field: {"is_deleted": False, "deleted_at": None}.get(field, "open")} for n in (1, 2)
     ]
-    finding = told(warehouse, tmp_path, ideas).get("unmapped_fields")
+    finding = findings_of(warehouse, tmp_path, ideas).get("unmapped_fields")
     assert finding is None or not finding.is_doubt
 
 
@@ -64,13 +64,13 @@ def test_a_field_that_also_calls_records_removed_is_left_to_people(
 ) -> None:
     """A moderator removes ideas, and they are still there."""
     ideas = [{"id": n, "title": "I", field: word} for n, word in enumerate(("deleted", "removed", "open"))]
-    finding = told(warehouse, tmp_path, ideas).get("unmapped_fields")
+    finding = findings_of(warehouse, tmp_path, ideas).get("unmapped_fields")
     assert finding is None or not finding.is_doubt
 
 
 def test_a_contract_that_maps_nothing_but_ids_is_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
     ideas = [{"id": 1, "type": "ideas", "attributes": {"title": "I", "body": "b"}}]
-    finding = told(warehouse, tmp_path, ideas)["unmapped_fields"]
+    finding = findings_of(warehouse, tmp_path, ideas)["unmapped_fields"]
     assert finding.severity == "error"
     assert "maps no field of ideas but ids" in finding.what
     assert "attributes" in finding.what
@@ -78,5 +78,5 @@ def test_a_contract_that_maps_nothing_but_ids_is_an_error(warehouse: Warehouse, 
 
 def test_declared_rows_none_of_which_came_are_an_error(warehouse: Warehouse, tmp_path: Path) -> None:
     """An API can show an empty list to an account that may not see it."""
-    assert told(warehouse, tmp_path, [])["declared_counts"].severity == "error"
-    assert told(warehouse, tmp_path, [{"id": 1, "title": "I"}])["declared_counts"].severity == "warning"
+    assert findings_of(warehouse, tmp_path, [])["declared_counts"].severity == "error"
+    assert findings_of(warehouse, tmp_path, [{"id": 1, "title": "I"}])["declared_counts"].severity == "warning"
