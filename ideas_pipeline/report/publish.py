@@ -21,7 +21,7 @@ def publish(page: Path, folder: str) -> str:
         The URL of the copy.
 
     Raises:
-        NotDelivered: there is no driver for such a URL, or it could not copy the page.
+        NotDelivered: no driver for such a URL is installed, or the driver could not copy the page.
     """
     import fsspec  # slow to import
 
@@ -35,7 +35,7 @@ def publish(page: Path, folder: str) -> str:
         ) from None
     try:
         system.put_file(str(page), path)
-    except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+    except Exception as error:  # noqa: BLE001 - drivers share no base class: botocore's errors are not OSError
         why = error.strerror or str(error) if isinstance(error, OSError) else named(error)
         raise NotDelivered(
             f"The report cannot be copied to {folder}: {why.rstrip('.')}. Check IDEAS_REPORT_URL, the driver's "

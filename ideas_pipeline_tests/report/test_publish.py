@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -19,6 +20,12 @@ def store() -> Iterator[ObjectStore]:
         yield running
 
 
+def report(folder: Path, url: str, *options: str, **variables: str) -> CompletedProcess[str]:
+    a_warehouse(folder)
+    settings = {"IDEAS_COMMUNITY": COMMUNITY, "IDEAS_REPORT_URL": url}
+    return ideas_pipeline("report", *options, folder=folder, **settings, **variables)
+
+
 def page(folder: Path, text: str) -> Path:
     file = folder / "report-acme.html"
     file.write_text(text)
@@ -26,14 +33,7 @@ def page(folder: Path, text: str) -> Path:
 
 
 def test_a_report_is_also_a_web_page_in_an_object_store(tmp_path: Path, store: ObjectStore) -> None:
-    a_warehouse(tmp_path)
-    done = ideas_pipeline(
-        "report",
-        folder=tmp_path,
-        IDEAS_COMMUNITY=COMMUNITY,
-        IDEAS_REPORT_URL=f"s3://{BUCKET}/reports/",
-        **store.variables,
-    )
+    done = report(tmp_path, f"s3://{BUCKET}/reports/", **store.variables)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"Copied it to s3://{BUCKET}/reports/report-acme.html.\n")
     assert store.object("reports/report-acme.html") == (
@@ -43,32 +43,24 @@ def test_a_report_is_also_a_web_page_in_an_object_store(tmp_path: Path, store: O
 
 
 def test_a_report_for_another_file_is_not_copied(tmp_path: Path) -> None:
-    a_warehouse(tmp_path)
-    done = ideas_pipeline(
-        "report",
-        "--output",
-        "ours.html",
-        folder=tmp_path,
-        IDEAS_COMMUNITY=COMMUNITY,
-        IDEAS_REPORT_URL=f"file://{tmp_path}/shared",
-    )
+    done = report(tmp_path, f"file://{tmp_path}/shared", "--output", "ours.html")
     assert (done.returncode, done.stdout) == (0, "Wrote the report. Open ours.html in a browser.\n")
 
 
 def test_a_bucket_that_does_not_exist_fails_in_a_sentence_without_the_key(tmp_path: Path, store: ObjectStore) -> None:
-    a_warehouse(tmp_path)
-    done = ideas_pipeline(
-        "report",
-        folder=tmp_path,
-        IDEAS_COMMUNITY=COMMUNITY,
-        IDEAS_REPORT_URL="s3://nowhere/reports",
-        **store.variables,
-    )
+    done = report(tmp_path, "s3://nowhere/reports", **store.variables)
     assert done.returncode == 1
     assert "The report cannot be copied to s3://nowhere/reports: The specified bucket does not exist." in done.stderr
     assert "IDEAS_REPORT_URL" in done.stderr
     assert store.variables["AWS_SECRET_ACCESS_KEY"] not in done.stdout + done.stderr
     assert (tmp_path / ".ideas/report-acme.html").exists()
+
+
+def test_an_error_that_only_the_driver_knows_is_a_sentence_with_its_type(tmp_path: Path, store: ObjectStore) -> None:
+    nobody = {"AWS_ENDPOINT_URL": store.variables["AWS_ENDPOINT_URL"], "AWS_EC2_METADATA_DISABLED": "true"}
+    done = report(tmp_path, f"s3://{BUCKET}/reports", HOME=str(tmp_path), **nobody)
+    assert done.returncode == 1
+    assert f"cannot be copied to s3://{BUCKET}/reports: botocore.NoCredentialsError. Check" in done.stderr
 
 
 def test_a_newer_report_replaces_the_one_of_its_name(tmp_path: Path) -> None:
