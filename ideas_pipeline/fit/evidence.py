@@ -11,6 +11,7 @@ from requests.structures import CaseInsensitiveDict
 
 from ideas_pipeline.contract.types import Json, SendAs
 from ideas_pipeline.probe.shapes import FIELD_NAME
+from ideas_pipeline.records.single_times import sure_time
 
 # A path segment that names a record: a number, a long hexadecimal text, a UUID, letters followed by digits, digits
 # among upper and lower case letters, or an e-mail address.
@@ -72,11 +73,11 @@ class Exchange:
 
 
 def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
-    """Every dotted path in ``value`` that leads to a text, number, boolean or null.
+    """Every dotted path in ``value`` that leads to a text, number, boolean, null, or a map that is a time.
 
     Lists are left out, and so is everything below a name that may be a value, such as an e-mail address.
     """
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not sure_time(value):
         for name, below in value.items():
             if FIELD_NAME.fullmatch(name):
                 yield from leaves(below, f"{path}.{name}".removeprefix("."))

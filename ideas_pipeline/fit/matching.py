@@ -15,7 +15,8 @@ from ideas_pipeline.ideas_api.field_map import MISSING, present
 from ideas_pipeline.probe.field_names import known_names, snake
 from ideas_pipeline.probe.guess import LIKE_ENOUGH, likeness
 from ideas_pipeline.probe.shapes import NOTHING, NUMBER, kinds_of
-from ideas_pipeline.records.timestamps import TimeFormat, timestamps, unit_of
+from ideas_pipeline.records.time_format import TimeFormat, unit_of
+from ideas_pipeline.records.timestamps import timestamps
 from ideas_pipeline.tables.columns import Kind, kind, known_values, known_word
 from ideas_pipeline.tables.community import TABLES
 

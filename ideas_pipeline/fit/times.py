@@ -15,7 +15,8 @@ from ideas_pipeline.fit.evidence import Exchange, leaves
 from ideas_pipeline.ideas_api.responses import http_date
 from ideas_pipeline.probe.field_names import snake
 from ideas_pipeline.probe.shapes import kind, kinds_of
-from ideas_pipeline.records.timestamps import TimeFormat, timestamps
+from ideas_pipeline.records.time_format import TimeFormat
+from ideas_pipeline.records.timestamps import timestamps
 
 _PLACE = ("timezone",)
 # Names of the API's current time in a response.
@@ -175,15 +176,13 @@ def _date(exchange: Exchange) -> datetime | None:
 
 
 def _local(value: Json) -> datetime | None:
-    """The local time in a text without a zone."""
-    if not isinstance(value, str) or kind(value) != "time without zone":
-        return None
-    return _moment(value)
+    """The local time in a text or map without a zone."""
+    return _moment(value) if kind(value) == "time without zone" else None
 
 
 def _absolute(value: Json) -> datetime | None:
-    """The moment of a text with a zone, or of a number of seconds or milliseconds since 1970."""
-    if isinstance(value, str) and kind(value) == "time as text" and len(value) > len("2026-01-31"):
+    """The moment of a text or map with a zone, or of a number of seconds or milliseconds since 1970."""
+    if kind(value) == "time as text" and len(value) != len("2026-01-31"):
         return _moment(value)
     if isinstance(value, bool) or not re.fullmatch(r"\d{9,13}(\.\d+)?", str(value)):
         return None
@@ -191,8 +190,8 @@ def _absolute(value: Json) -> datetime | None:
     return datetime.fromtimestamp(number / 1000 if number > 10**11 else number, UTC)
 
 
-def _moment(text: str) -> datetime | None:
-    moments, reasons = timestamps([text], TimeFormat())
+def _moment(value: Json) -> datetime | None:
+    moments, reasons = timestamps([value], TimeFormat())
     if reasons or moments[0] is None:
         return None
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moments[0])

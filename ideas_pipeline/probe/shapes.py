@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from ideas_pipeline.contract.types import Json
+from ideas_pipeline.records.single_times import sure_time
 
 Kinds = Mapping[str, set[str]]
 """Dotted path → kinds of the values there."""
@@ -28,6 +29,8 @@ def kind(value: Json) -> str:
     """The kind of a value in one to three words."""
     if isinstance(value, str):
         return _kind_of_text(value.strip())
+    if isinstance(value, dict | list) and (time := _kind_of_time(value)):
+        return time
     if isinstance(value, list):
         return f"list of {_plural(kind(value[0]))}" if value else "empty list"
     if isinstance(value, dict):
@@ -66,7 +69,7 @@ def _look(value: dict[str, Json], path: str, found: dict[str, set[str]], maps: C
         maps[at] += 1
         if is_keyed(below):
             found[at].add("map by key")
-        elif isinstance(below, dict) and below and depth < _DEEPEST:
+        elif isinstance(below, dict) and below and depth < _DEEPEST and not sure_time(below):
             _look(below, at, found, maps, depth + 1)
         else:
             found[at].add(kind(below))
@@ -86,7 +89,12 @@ def _kind_of_text(text: str) -> str:
         return "number as text"
     if time := _TIME.fullmatch(text):
         return "time as text" if time["zone"] or len(text) == len("2026-01-31") else "time without zone"
-    return "text"
+    return _kind_of_time(text) or "text"
+
+
+def _kind_of_time(value: Json) -> str | None:
+    moment = sure_time(value)
+    return moment and ("time without zone" if moment.zone == "UTC" else "time as text")
 
 
 def _plural(kind: str) -> str:

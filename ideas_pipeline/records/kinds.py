@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ideas_pipeline.late.arrow import pa, pc
-from ideas_pipeline.records.timestamps import TimeFormat, timestamps
+from ideas_pipeline.records.time_format import TimeFormat
+from ideas_pipeline.records.timestamps import timestamps
 from ideas_pipeline.tables.columns import Kind, arrow_type
 from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
 from ideas_pipeline.text import Repeated, TooDeep, clean_text, json_text

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.late.frames import pd
 from ideas_pipeline.records.kinds import Values, convert
-from ideas_pipeline.records.timestamps import TimeFormat
+from ideas_pipeline.records.time_format import TimeFormat
 from ideas_pipeline.tables.columns import kind, known_values, known_word, own_columns, own_keys, pii
 from ideas_pipeline.tables.reject_reasons import Reason, RecordReason, sentence
 from ideas_pipeline.text import TooDeep, clean_text, json_text

@@ -10,7 +10,7 @@ from ideas_pipeline.contract.model import Contract, Fields
 from ideas_pipeline.ideas_api.field_map import Record, storable
 from ideas_pipeline.late.frames import pd
 from ideas_pipeline.library_errors import as_warehouse_errors
-from ideas_pipeline.records.timestamps import TimeFormat
+from ideas_pipeline.records.time_format import TimeFormat
 from ideas_pipeline.records.typed import RejectedRow, SourceFormat, Typed, typed
 from ideas_pipeline.sync.homes import parent_listed_by
 from ideas_pipeline.tables.columns import own_columns, parent_of

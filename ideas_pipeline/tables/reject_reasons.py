@@ -20,6 +20,7 @@ class Reason(StrEnum):
     UNKNOWN_FORMAT = "is not a time: its format is unknown, or can be read in more than one way"
     NO_SUCH_DAY = "is not a time: that day or hour does not exist"
     NO_SUCH_ZONE = "is not a time: that zone does not exist"
+    UNCLEAR_ZONE = "is not a time: more than one zone may have its zone's name, so the contract must name its timezone"
     NO_UNIT = "is not a time: in no unit is it one between 1995 and 2199, so the contract must name its epoch"
     OUT_OF_RANGE = "is not between the years 1 and 9999"
     REPEATED = "came more than once in its record, with different values"

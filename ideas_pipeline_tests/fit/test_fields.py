@@ -36,6 +36,10 @@ def ideas(folder: Path, **columns: list[Any]) -> Draft:
         [0, *(1_714_979_289 + n for n in range(11))],
         [1_714_979_289_000_000 + n for n in range(12)],
         [f"/Date({1_714_979_289_000 + n})/" for n in range(12)],
+        [f"{day} Jan 2024, 10:00" for day in range(1, 13)],
+        [[2024, 1, day, 10, 0] for day in range(1, 13)],
+        [{"_seconds": 1_714_979_289 + n, "_nanoseconds": 0} for n in range(12)],
+        [{"date": f"2024-01-{day:02}", "timezone_type": 3, "timezone": "Europe/Madrid"} for day in range(1, 13)],
     ],
 )
 def test_every_form_of_time_that_a_sync_reads_is_a_time(times: list[Any], tmp_path: Path) -> None:

@@ -33,14 +33,24 @@ def naive(moment: datetime, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def test_times_with_a_zone_ask_nothing() -> None:
-    draft = asked([{"created_at": "2026-01-31T10:00:00Z"}])
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-01-31T10:00:00Z",
+        "Jan 31, 2026 10:00 AM UTC",
+        {"date": "2026-01-31 10:00:00.000000", "timezone_type": 3, "timezone": "Europe/Madrid"},
+    ],
+)
+def test_times_with_a_zone_ask_nothing(time: Any) -> None:
+    draft = asked([{"created_at": time}])
     assert (draft.lines, draft.questions) == ({}, [])
 
 
 def test_the_same_moment_in_both_forms_all_the_year_shows_the_zone() -> None:
     moments = [datetime(2026, month, 3, 12, tzinfo=UTC) for month in MONTHS]
     records = [{"created_at": naive(m, "America/New_York"), "created_ts": int(m.timestamp())} for m in moments]
+    assert asked(records).contract.timezone == "America/New_York"
+    records = [{"created_at": {"date": r["created_at"]}, "created_ts": r["created_ts"]} for r in records]
     assert asked(records).contract.timezone == "America/New_York"
 
 

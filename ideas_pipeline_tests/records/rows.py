@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ideas_pipeline.records.timestamps import TimeFormat
+from ideas_pipeline.records.time_format import TimeFormat
 from ideas_pipeline.records.typed import SourceFormat, Typed, typed
 from ideas_pipeline.tables.community import TABLES
 

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ideas_pipeline.records.timestamps import TimeFormat, timestamps
+from ideas_pipeline.records.time_format import TimeFormat
+from ideas_pipeline.records.timestamps import timestamps
+from ideas_pipeline.text import Repeated
 
 NINE = "2024-01-31T09:00:00"
 NONE = ("0000-00-00", "-0001-11-30", "0001-01-01", "1970-01-01 00:00:00", "9999-12-31")
@@ -58,6 +60,36 @@ def moment(value, timezone="UTC", epoch=None, no_times=()):
         "Wed Jan 31 09:00:00 UTC 2024",
         "Wed Jan 31 2024 10:00:00 GMT+0100 (CET)",
         "/Date(1706691600000+0100)/",
+        "2024-01-31 9:00:00 AM",
+        "2024-1-31 09:00",
+        "2024-01-31T04:00:00 EST",
+        "2024-01-31 10:00:00 CET",
+        "2024-01-31T10:00:00[Europe/Madrid]",
+        "Wed, 31 Jan 2024 10:00:00 CET",
+        "31 Jan 2024, 09:00",
+        "31st of January 2024 at 9:00 am",
+        "Jan 31, 2024 9:00 AM",
+        "Wednesday, January 31, 2024, 09:00:00 UTC",
+        "2024-Jan-31 09:00:00",
+        {"$date": "2024-01-31T09:00:00Z"},
+        {"$date": 1706691600000},
+        {"$date": {"$numberLong": "1706691600000"}},
+        {"_seconds": 1706691600, "_nanoseconds": 0},
+        {"seconds": "1706691600", "nanos": 0},
+        {"date": "2024-01-31 10:00:00.000000", "timezone_type": 3, "timezone": "Europe/Madrid"},
+        {"date": "2024-01-31 10:00:00.000000", "timezone_type": 1, "timezone": "+01:00"},
+        {"date": "2024-01-31 04:00:00.000000", "timezone_type": 2, "timezone": "EST"},
+        {"date": "2024-01-31", "time": "09:00:00"},
+        {"dateTime": "2024-01-31T10:00:00.0000000", "timeZone": "Europe/Madrid"},
+        {"dateTime": "2024-01-31T10:00:00+01:00", "timeZone": "Europe/Madrid"},
+        {"__type": "Date", "iso": "2024-01-31T09:00:00.000Z"},
+        {"iso": "2024-01-31T09:00:00Z", "epoch": 1706691600},
+        {"epoch": 1706691600},
+        {"value": "2024-01-31 09:00:00", "display_value": "31.01.2024 10:00"},
+        {"date": {"year": 2024, "month": 1, "day": 31}, "time": {"hour": 9, "minute": 0, "second": 0, "nano": 0}},
+        {"year": 2024, "month": "JANUARY", "monthValue": 1, "dayOfMonth": 31, "hour": 9, "minute": 0},
+        [2024, 1, 31, 9, 0],
+        [2024, 1, 31, 9, 0, 0, 0],
     ],
 )
 def test_one_moment_can_be_written_in_many_ways(text):
@@ -67,6 +99,9 @@ def test_one_moment_can_be_written_in_many_ways(text):
 def test_a_fraction_is_kept_to_the_microsecond():
     assert moment("2024-01-31T09:00:00.1234567Z") == NINE + ".123456"
     assert moment("2024-01-31T09:00:00.5") == NINE + ".500000"
+    assert moment({"seconds": 1706691600, "nanos": 123456999}) == NINE + ".123456"
+    assert moment([2024, 1, 31, 9, 0, 0, 123456000]) == NINE + ".123456"
+    assert moment([2024, 1, 31, 9, 0, 0, 123]) == NINE + ".123000"  # Jackson's milliseconds
     assert moment(1706691600.25) == NINE + ".250000"
 
 
@@ -137,6 +172,12 @@ def test_the_end_of_a_day_and_a_leap_second_are_the_next_moment():
         -62135596800000,
         -62169984000,
         253402300799,
+        "31 Dec 9999, 23:59",
+        {"$date": {"$numberLong": "0"}},
+        {"seconds": 0, "nanos": 0},
+        {"date": "-0001-11-30 00:00:00.000000", "timezone_type": 3, "timezone": "UTC"},
+        {"date": "1970-01-01 01:00:00.000000", "timezone_type": 3, "timezone": "Europe/Madrid"},
+        [1970, 1, 1, 0, 0],
     ],
 )
 def test_some_times_mean_that_there_is_none(value):
@@ -152,6 +193,26 @@ def test_a_column_whose_times_all_count_has_no_such_times():
 def test_a_time_without_a_zone_is_in_the_lists_zone_and_one_with_a_zone_is_not():
     assert moment("2024-07-31 11:00:00", "Europe/Madrid") == "2024-07-31T09:00:00"
     assert moment("2024-07-31 11:00:00Z", "Europe/Madrid") == "2024-07-31T11:00:00"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "31 Jul 2024, 11:00",
+        [2024, 7, 31, 11, 0],
+        {"date": "2024-07-31", "time": "11:00"},
+        {"value": "2024-07-31 11:00"},
+    ],
+)
+def test_whatever_its_form_a_time_without_a_zone_is_in_the_lists_zone(value):
+    assert moment(value, "Europe/Madrid") == "2024-07-31T09:00:00"
+
+
+def test_an_abbreviation_means_the_lists_zone_before_any_other():
+    assert moment("2024-01-31 09:00:00 CST") == "2024-01-31T15:00:00"
+    assert moment("2024-01-31 09:00:00 CST", "Asia/Shanghai") == "2024-01-31T01:00:00"
+    assert moment("2024-01-31 09:00:00 IST", "Asia/Kolkata") == "2024-01-31T03:30:00"
+    assert moment("2024-10-27 02:30:00 CET", "Europe/Madrid") == "2024-10-27T01:30:00"  # the second of two
 
 
 @pytest.mark.parametrize("how", ["2024-10-27 02:30:00", "2024-10-27T02:30"])
@@ -183,7 +244,12 @@ def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(h
         (86400, "in no unit is it one between 1995 and 2199"),
         ("99999999", "that day or hour does not exist"),
         ("Fri, 31 Feb 2024 10:15:00 GMT", "that day or hour does not exist"),
-        ("Fri, 05 Jan 2024 10:15:00 CET", "that zone does not exist"),
+        ("Fri, 05 Jan 2024 10:15:00 IST", "more than one"),
+        ("2024-01-31 09:00:00 Mars/Phobos", "that zone does not exist"),
+        ("2024-01-31 13:00:00 AM", "that day or hour does not exist"),
+        ("5 Marraskuuta 2024, 10:00", "its format is unknown"),
+        ("05-SEP-24", "its format is unknown"),
+        (45322.375, "in no unit is it one between 1995 and 2199"),
         ("12:30", "its format is unknown"),
         (float("nan"), "not between the years 1 and 9999"),
         (10**400, "not between the years 1 and 9999"),
@@ -191,6 +257,16 @@ def test_a_time_that_is_skipped_is_the_moment_at_which_the_clocks_went_forward(h
         ("0001-01-01T00:00:00+10:00", "not between the years 1 and 9999"),
         (True, "is not a time"),
         ([1], "is not a time"),
+        ([2024, 1, 31, True], "is not a time"),
+        (Repeated([2024, 1, 31]), "is not a time"),
+        ({}, "is not a time"),
+        ({"id": 7}, "is not a time"),
+        ({"date": "2024-01-31", "hour": 9}, "is not a time"),
+        ({"seconds": 1706691600, "of": 60}, "is not a time"),
+        ({"dateTime": "2024-01-31T10:00:00", "timeZone": "Pacific Standard Time"}, "its format is unknown"),
+        ({"date": "2024-01-31 10:00", "timezone": {"id": 3}}, "is not a time"),
+        ({"$date": {"$numberLong": "soon"}}, "is not a time"),
+        ([2024, 13, 1], "that day or hour does not exist"),
     ],
 )
 def test_what_is_not_a_time_has_a_reason(value, reason):
