@@ -10,6 +10,7 @@
     ├── NotFound                   404 or 410: it was deleted, or is hidden from this account
     ├── RequestRefused             any other 4xx: the API rejects the request that the contract builds
     ├── Unavailable                no usable response after every retry
+    │   ├── LoginPage              a web page, or a redirect to a login, in place of JSON
     │   ├── RateLimited            a rate limit or a spent budget, for longer than the deadline allows
     │   └── RunLockLost            another run has taken the account over from this one, which was frozen
     └── NotArchived                the archive cannot be read, or does not hold what was asked for
@@ -134,6 +135,10 @@ class RequestRefused(IdeasApiError):
 
 class Unavailable(IdeasApiError):
     """Connection errors, timeouts, 5xx or broken bodies, after every retry."""
+
+
+class LoginPage(Unavailable):
+    """A web page, or a redirect to a login, in place of JSON: the token has expired, or the API is in maintenance."""
 
 
 class RateLimited(Unavailable):

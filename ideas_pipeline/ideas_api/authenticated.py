@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from ideas_pipeline.errors import AccessDenied, IdeasApiError, RateLimited, RequestRefused
+from ideas_pipeline.errors import AccessDenied, IdeasApiError, LoginPage, RateLimited, RequestRefused
 from ideas_pipeline.ideas_api.auth import Auth
 from ideas_pipeline.ideas_api.auth_responses import new_token_error
 from ideas_pipeline.ideas_api.http_errors import access_denied
@@ -111,14 +111,14 @@ class AuthenticatedTransport:
             call.requests += response.requests
         except IdeasApiError as raised:
             call.requests += raised.requests
-            if not isinstance(raised, AccessDenied | RequestRefused | RateLimited):
+            if not isinstance(raised, AccessDenied | RequestRefused | RateLimited | LoginPage):
                 raise
             error = raised
         accepted = response is not None and not response.refuses_token and not response.states_error
         if accepted:
             self._witness = call, token, sent
             self._auth.accepted(token)
-        doubtful = isinstance(error, AccessDenied) or (response is not None and response.refuses_token)
+        doubtful = isinstance(error, AccessDenied | LoginPage) or (response is not None and response.refuses_token)
         if not (accepted or doubtful or isinstance(error, RateLimited)):
             # Whatever the API says to a token of an earlier run, a new token is worth one attempt.
             doubtful = self._auth.is_untried(token)

@@ -16,6 +16,7 @@ from ideas_pipeline.errors import (
     NOT_FOUND,
     AccessDenied,
     IdeasApiError,
+    LoginPage,
     NotFound,
     RateLimited,
     RequestRefused,
@@ -36,6 +37,7 @@ class RetryableError(Exception):
         processed: whether the API may have acted on the request all the same.
         rate_limited: whether the API asks for fewer requests, and whether that is certain; None if it does not ask.
         hint: what to do if every attempt fails, as a sentence.
+        web_page: whether a web page came in place of JSON.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class RetryableError(Exception):
         processed: bool = True,
         rate_limited: Literal["certain", "likely"] | None = None,
         hint: str = "",
+        web_page: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -55,6 +58,7 @@ class RetryableError(Exception):
         self.processed = processed
         self.rate_limited = rate_limited
         self.hint = hint
+        self.web_page = web_page
 
     def __str__(self) -> str:
         return f"{self.reason} (HTTP {self.status})" if self.status else self.reason
@@ -142,7 +146,7 @@ def access_denied(path: str, status: int | None) -> AccessDenied:
 def unavailable(last: RetryableError, attempts: int) -> Unavailable:
     """The error when every attempt failed, or a retry would not be safe."""
     count = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    return Unavailable(
+    return (LoginPage if last.web_page else Unavailable)(
         f"no usable response after {count}; last error: {last.reason}",
         status=last.status,
         hint=last.hint or "Try again later; finished work is kept.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -14,11 +15,12 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import requests.utils
 
-from ideas_pipeline.errors import NOT_FOUND, ContractError
+from ideas_pipeline.errors import NOT_FOUND, ContractError, LoginPage
 from ideas_pipeline.ideas_api.http_errors import RetryableError, nested_too_deeply, refusal
 from ideas_pipeline.ideas_api.json_body import NestedTooDeeply, Parsed, parse
 from ideas_pipeline.ideas_api.urls import same_host
 
+_LOGIN = re.compile(r"(?:log|sign)[-_]?(?:in|on)\b|\bsso\b|\bauthenticate\b", re.IGNORECASE)
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
 # A longer pause is a mistake of the server.
@@ -104,6 +106,7 @@ def redirect_target(response: requests.Response, method: str, url: str, path: st
         path: its path, as errors may show it.
 
     Raises:
+        LoginPage: the redirect leads from a list to a login.
         ContractError: the redirect leads nowhere or to another host, or the request is not a GET.
     """
     status = response.status_code
@@ -117,8 +120,14 @@ def redirect_target(response: requests.Response, method: str, url: str, path: st
         raise ContractError(
             f"the API redirects {path} without a valid Location header", status=status, hint=hint
         ) from None
+    parts = urlsplit(location)
+    if _LOGIN.search(parts.path) and not _LOGIN.search(path):
+        raise LoginPage(
+            f"the API redirects {path} to a login page, {parts.scheme}://{parts.hostname}{parts.path}",
+            status=status,
+            hint=hint,
+        )
     if target is None:
-        parts = urlsplit(location)
         raise ContractError(
             f"the API redirects {path} to {parts.scheme}://{parts.hostname}, and the token is not sent there",
             status=status,
@@ -166,5 +175,5 @@ def _not_json(response: requests.Response, content: bytes) -> RetryableError:
         return RetryableError("the body is empty", status=status)
     if is_web_page(content) or response.headers.get("Content-Type", "").startswith("text/html"):
         hint = "A login or maintenance page? Open the API's address in a browser."
-        return RetryableError("the body is a web page, not JSON", status=status, hint=hint)
+        return RetryableError("the body is a web page, not JSON", status=status, hint=hint, web_page=True)
     return RetryableError("the body is not valid JSON or was truncated", status=status)

@@ -38,6 +38,9 @@ DIALECTS = {
     "200 with an empty list": Answer(200, {"data": [], "message": "Token is not valid"}),
     "200 with a message alone": Answer(200, {"message": "Unauthenticated."}),
     "200 of Salesforce": Answer(200, [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]),
+    "200 with a login page": Answer(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"}),
+    "302 to a login page": Answer(302, b"", {"Location": "/login?next=ideas"}),
+    "302 to another host's login page": Answer(302, b"", {"Location": "https://sso.example.com/oauth/signin"}),
     "200 with meta": Answer(200, {"meta": {"code": 400, "error_type": "OAuthAccessTokenException"}}),
 }
 
