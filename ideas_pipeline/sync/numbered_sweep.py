@@ -80,6 +80,7 @@ class NumberedSweep(Sweep):
                 self.doubts.add("a record moved to the head of the list while it was read")
             self.chain.add_helper(ids)
             return []
+        ids, padding = self._own(ids, news)
         if page.position in self._bridges:
             before, after = self._bridges[page.position]
             self.chain.add_helper(ids)
@@ -87,10 +88,11 @@ class NumberedSweep(Sweep):
         index = self._starts[page.position]
         if self.pages == 1:
             self._measure(page)
-        is_window = bool(page.records) and not (ids and not news and self._repeats_the_page_before(index, ids))
+        is_window = bool(page.records) and not (ids and not news and self._repeats_a_page(index, ids))
         self._note_contradictions(page, ids, news, is_window=is_window)
         self._barren = 0 if is_window else self._barren + 1
-        self._last = _LastWindow(index, len(page.records) if is_window else 0, page.refused is not None)
+        length = len(page.records) - padding if is_window else 0
+        self._last = _LastWindow(index, length, page.refused is not None)
         follow: list[Position] = []
         if is_window:
             self._add_window(index, ids, page)
@@ -160,11 +162,37 @@ class NumberedSweep(Sweep):
     def _asked(self) -> int:
         return self.size or int(getattr(self.paging, "size", 1))
 
-    def _repeats_the_page_before(self, index: int, ids: list[str]) -> bool:
-        """Whether a page is the one before it again, as some APIs send beyond the end of a list."""
-        earlier = [start for start in self.chain.windows if start < index]
-        if (self.total is not None and not self.probed) or not earlier or self.chain.windows[max(earlier)] != ids:
+    def _own(self, ids: list[str], news: set[str]) -> tuple[list[str], int]:
+        """The ids of a page without what the API adds to it, and how many records fill it up at its end.
+
+        Some APIs show a pinned record, the first one of the list, on top of every page. Some fill the last page up with
+        the first records of the list. Both count only if all other records are new.
+        """
+        head = self.chain.windows.get(0)
+        if not head or not news or len(news) == len(ids):
+            return ids, 0
+        own = ids[1:] if ids[0] == head[0] else ids
+        padding = len(own) - next((n for n, key in enumerate(own) if key not in news), len(own))
+        if padding and own[-padding:] == head[:padding]:
+            own = own[:-padding]
+        return (own, padding) if news.issuperset(own) else (ids, 0)
+
+    def _repeats_a_page(self, index: int, ids: list[str]) -> bool:
+        """Whether a page is the one before it or the first one again, as some APIs send beyond the end of a list.
+
+        Or it is a pinned record alone.
+        """
+        earlier = sorted(start for start in self.chain.windows if start < index)
+        if (self.total is not None and not self.probed) or not earlier:
             return False
+        head, before = self.chain.windows[earlier[0]], self.chain.windows[earlier[-1]]
+        if ids not in (before, head, head[:1]):
+            return False
+        if ids == head and head != before:
+            self._ended = True  # the pages that follow come a second time, too
+            # An API may also send it instead of pages beyond a certain depth.
+            if self._last_is_full() and self.held > 1 and not self.probed:
+                self.doubts.add(f"the API sent the first page again after {self.count} records")
         if len(self.chain.windows) == 1 and len(ids) > 1 and not self.probed:
             self.doubts.add("the second page is the same as the first: the API may not know the parameter for it")
         return True

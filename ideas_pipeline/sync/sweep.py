@@ -86,6 +86,8 @@ class Sweep:
         self._requested: set[Position] = set()
         self._stale = 0
         self._barren = 0
+        self._last_id: str | None = None
+        self._is_inclusive: bool | None = None  # not known before the second page
 
     @property
     def count(self) -> int:
@@ -133,9 +135,11 @@ class Sweep:
 
     def _follow(self, page: Page, ids: list[str], news: set[str]) -> list[Position]:
         """``news``: the ids that this sweep had not seen before."""
-        if len(news) < len(ids) and not self.probed:  # beyond the end, a server may repeat its last page
+        is_known = self._begins_with_the_last_one(ids)
+        self._last_id = ids[-1] if ids else self._last_id
+        if len(news) < len(ids) - is_known and not self.probed:  # beyond the end, a server may repeat its last page
             self.moved.add(came_twice(ids, news))
-        if page.next is None or self._names_itself(page):
+        if page.next is None or self._names_itself(page, is_alone=is_known and len(page.records) == 1):
             return []
         if self.total is not None and self.count >= self.total:
             if self.probed or page.next in self._requested:
@@ -168,9 +172,24 @@ class Sweep:
         """The position of the first page, to look at it again; empty if that teaches nothing."""
         return []
 
-    def _names_itself(self, page: Page) -> bool:
-        """Whether the API names the same cursor again, as some do at the end of every list."""
-        return page.next == page.position and self.pages > 1 and len(page.records) < self.held
+    def _begins_with_the_last_one(self, ids: list[str]) -> bool:
+        """Whether the page begins with the last record of the one before it, as each does if cursors are inclusive."""
+        if self.pages == 1 or not ids:
+            return False
+        if self._is_inclusive is not False and ids[0] == self._last_id:
+            self._is_inclusive = True
+            return True
+        if self._is_inclusive:
+            self.moved.add("a record came twice")  # on the pages before
+        self._is_inclusive = False
+        return False
+
+    def _names_itself(self, page: Page, *, is_alone: bool) -> bool:
+        """Whether the API names the same cursor again, as some do at the end of every list.
+
+        ``is_alone``: whether the page is the last record of the page before, and no other.
+        """
+        return page.next == page.position and self.pages > 1 and (is_alone or len(page.records) < self.held)
 
     def _request(self, positions: list[Position]) -> list[Position]:
         fresh = [p for p in positions if p not in self._requested]

@@ -46,6 +46,9 @@ class MovingList:
     claimed_total: int | None = None
     ignores_size: bool = False
     repeats_last_page: bool = False  # instead of empty pages beyond the end
+    wraps_around: bool = False  # the first page follows the last one
+    pads_last_page: bool = False  # with the first records
+    inclusive: bool = False  # cursors name the last record of a page, with which the next one begins
     refuses_beyond: int | None = None  # the status of pages beyond the end, and beyond ``deepest``
     deepest: int | None = None
     hidden: set[str] = field(default_factory=set)  # left out of pages after they were cut
@@ -75,6 +78,8 @@ class MovingList:
         size = self._size(position)
         start = self._start(position, size)
         start = self.replay.get(start, start)
+        if self.wraps_around and self.ids:
+            start %= -(-len(self.ids) // size) * size
         end = len(self.ids) if self.paging.style == "none" else start + size
         if self.repeats_last_page and start >= len(self.ids):
             start = (len(self.ids) - 1) // size * size if isinstance(self.paging, PagePaging) else len(self.ids) - 1
@@ -87,6 +92,8 @@ class MovingList:
             shown = []
         if self.pinned and shown:
             shown = [self.pinned, *(key for key in shown if key != self.pinned)]
+        if self.pads_last_page and shown and start:
+            shown += self.ids[: size - len(shown)]
         total = (len(self.ids) if self.claimed_total is None else self.claimed_total) if self.totals else None
         return Page(
             records=[
@@ -122,8 +129,10 @@ class MovingList:
             case NoPaging():
                 return None
             case _:
-                following = start + self.paging.size
-                if following < len(self.ids):
+                following = start + self.paging.size - self.inclusive
+                if self.inclusive and self.cursor_at_the_end == "same" and count:
+                    return str(start + count - 1)
+                if following < len(self.ids) - self.inclusive:
                     return str(following)
                 ends = {None: None, "same": str(start) if start else None, "new": str(following)}
                 return ends[self.cursor_at_the_end]
