@@ -110,6 +110,14 @@ _ABOUT_FAILURE = re.compile(
     r"(?:load|fetch|retrieve|get|read|process|connect)\b"
 )
 
+# The words of an API that calls an empty list, or a page beyond the end of a list, an error.
+_NO_RECORDS = re.compile(
+    r"(?:sorry )?(?:there (?:are|is|were|was) )?(?:(?:no|0) (?:(?:more|further|matching) )?(?:\w+ )?"
+    r"(?:records?|results?|rows?|items?|entries|data|objects?|elements?|matches|challenges?|ideas?|comments?|votes?|users?"
+    r"|members?)|nothing)(?: (?:were|was|are|is|have been))?(?: (?:found|available|exists?|left|returned|to show))?"
+)
+_MAY_STAND_BESIDE_NO_RECORDS = frozenset((200, 204, 400, 404, 410, 416, 422))
+
 
 @dataclass(slots=True)
 class StatedError:
@@ -136,6 +144,14 @@ class StatedError:
         if self.codes & TOKEN_STATUSES:
             return True
         return any(_ABOUT_TOKEN.search(_OTHER_TOKENS.sub("", text)) for text in self.texts)
+
+    @property
+    def about_no_records(self) -> bool:
+        """Whether the error is that there are no records, and nothing else."""
+        if not self.codes <= _MAY_STAND_BESIDE_NO_RECORDS or self.about_token or self.about_rate(loosely=True):
+            return False
+        is_failure = any(map(_ABOUT_FAILURE.search, self.texts))
+        return not is_failure and any(map(_NO_RECORDS.fullmatch, self.texts))
 
     def about_rate(self, *, loosely: bool) -> bool:
         """Whether the error is a rate limit. ``loosely``: it certainly is an error, so a mention is enough."""

@@ -101,7 +101,7 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
     Args:
         body: the response's JSON.
         paths: where the records are: a list, perhaps in an envelope, a map of objects, or one object. Null and empty
-            values have no records.
+            values have no records; PHP also sends false.
 
     Raises:
         UnexpectedResponse: no path is present, or the value there is of another kind.
@@ -109,7 +109,7 @@ def records_in(body: Json, paths: Paths) -> list[tuple[str | None, Json]]:
     found = present(body, paths)
     if found is MISSING:
         raise no_list(paths, body, "there is nothing at {} in")
-    if not (found in (None, "") or isinstance(found, list | dict)):
+    if not (found in (None, "") or found is False or isinstance(found, list | dict)):
         raise no_list(paths, found)
     found = unwrapped(found)
     if not found:

@@ -203,21 +203,26 @@ class PageReader:
 
 def is_error_body(contract: Contract, spec: Stream, body: Json, status: int) -> bool:
     """Whether a response of a stream is an error message instead of records."""
-    if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, "", [], {}):
+    if not isinstance(body, dict) or present(body, spec.records) not in (MISSING, None, "", [], {}, False):
         return False
     error = present(body, contract.error_paths)
-    return (error is not MISSING and says_error(error)) or stated_error(body, status).marked
+    stated = stated_error(body, status)
+    return ((error is not MISSING and says_error(error)) or stated.marked) and not stated.about_no_records
 
 
 def says_none(spec: Stream, response: Response) -> bool:
-    """Whether the response says "no records" without a list: by its status, or by a total of 0.
+    """Whether the response says "no records" without a list: by its status, by a total of 0, or in words.
 
     Spring and ASP.NET answer 204 without a body; Go leaves out an empty list (``omitempty``) and sends the total alone.
+    Others call it an error: ``{"status": "error", "message": "No records found"}``.
     """
     if response.status == HTTPStatus.NO_CONTENT:
         return True
-    left_out = present(response.body, spec.records) is MISSING
-    return left_out and pagination.total_of(spec.paging.total, response.body, response.headers) == 0
+    if present(response.body, spec.records) is not MISSING:
+        return False
+    if pagination.total_of(spec.paging.total, response.body, response.headers) == 0:
+        return True
+    return isinstance(response.body, dict) and stated_error(response.body, response.status).about_no_records
 
 
 def _is_no_record(spec: Stream, value: Json) -> bool:

@@ -83,3 +83,22 @@ def test_a_message_that_nothing_could_be_read_is_an_error_and_no_empty_list(mess
 )
 def test_a_message_that_there_is_nothing_is_no_error(message: str) -> None:
     assert not stated_error({"data": [], "message": message}, 200).marked
+
+
+NOTHING = {"status": "error", "message": "No records found"}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_empty"),
+    [
+        (NOTHING, True),
+        ({"error": "no_results"}, True),
+        ({"errors": [{"code": 404, "detail": "There are no more ideas."}]}, True),
+        (NOTHING | {"code": 403}, False),
+        (NOTHING | {"detail": "database error"}, False),
+        ({"error": "No records found, because your session has expired"}, False),
+        ({"error": "not found"}, False),
+    ],
+)
+def test_an_error_that_says_that_there_are_no_records_is_an_empty_list(body: Json, is_empty: bool) -> None:
+    assert stated_error(body, 200).about_no_records == is_empty

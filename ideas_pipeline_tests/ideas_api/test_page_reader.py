@@ -86,6 +86,13 @@ def test_a_record_that_came_before_is_not_mapped_again(seen: set[str], columns: 
     assert (found.columns["id"], len(found.columns), bool(found.extra)) == ("12", columns, not seen)
 
 
+@pytest.mark.parametrize("body", [{"data": False}, {"success": False, "data": False, "message": "No comments found"}])
+def test_false_and_an_error_that_there_are_no_records_are_an_empty_list(body: Any) -> None:
+    assert page(contract_with({}), "comments", body, set()).records == []
+    with pytest.raises(UnexpectedResponse, match="an error message instead of records"):
+        page(contract_with({}), "comments", body | {"success": False, "message": "Access denied"}, set())
+
+
 def test_a_map_that_no_id_identifies_is_no_record() -> None:
     with pytest.raises(UnexpectedResponse, match="at data or comments or items is a map of list, theme"):
         page(CONTRACTS[0], "comments", {"data": {"list": {"1": {"id": 1}}, "theme": "dark"}}, set())
