@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ideas_pipeline.contract.types import HeaderName, Model, Paths
 
@@ -22,6 +22,21 @@ class Total(Model):
         return self
 
 
+def _can_end_a_list(status: int) -> int:
+    if not 400 <= status <= 599 or status in (401, 429, 503):
+        raise ValueError(
+            f"{status} cannot be the status of a page beyond the end: name one from 400 to 599 other than 401, 429 and "
+            "503, which are about the token and the load"
+        )
+    return status
+
+
+Statuses = Annotated[
+    tuple[Annotated[int, AfterValidator(_can_end_a_list)], ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, int) else value),
+]
+
+
 class NoPaging(Model):
     """The whole list comes in one response."""
 
@@ -30,7 +45,10 @@ class NoPaging(Model):
 
 
 class PagePaging(Model):
-    """Pages are numbered, ``first`` being 0 or 1."""
+    """Pages are numbered, ``first`` being 0 or 1.
+
+    ``beyond``: statuses of a page beyond the last one, besides those that every API uses.
+    """
 
     style: Literal["page"]
     page_parameter: str = "page"
@@ -38,16 +56,18 @@ class PagePaging(Model):
     first: Literal[0, 1] = 1
     size: int = Field(default=100, ge=1)
     total: Total | None = None
+    beyond: Statuses = ()
 
 
 class OffsetPaging(Model):
-    """A page starts after ``offset`` records."""
+    """A page starts after ``offset`` records. ``beyond``: as for numbered pages."""
 
     style: Literal["offset"]
     offset_parameter: str = "offset"
     size_parameter: str | None = None
     size: int = Field(default=100, ge=1)
     total: Total | None = None
+    beyond: Statuses = ()
 
 
 class CursorPaging(Model):

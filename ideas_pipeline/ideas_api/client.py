@@ -19,6 +19,7 @@ from ideas_pipeline.errors import (
     NotFound,
     RequestRefused,
     TokenRefused,
+    Unavailable,
     UnexpectedResponse,
 )
 from ideas_pipeline.ideas_api import pagination
@@ -135,7 +136,8 @@ class IdeasApi:
         """Request one page. A refusal that answers the question is returned as a response.
 
         A 404 or 410 says that the scope does not exist, or that the page is beyond the last one. So do the other
-        statuses of ``pagination.BEYOND_THE_END``, if the API did not say that there is such a page.
+        statuses of ``pagination.BEYOND_THE_END`` and of the contract's ``beyond``, if the API did not say that there is
+        such a page.
 
         Args:
             stream: the stream to read.
@@ -154,8 +156,9 @@ class IdeasApi:
             return self._authenticated.send(spec.method, path, parameters)
         except IdeasApiError as error:
             failure = error
-        beyond = pagination.may_be_beyond(spec.paging, position) and failure.status in pagination.BEYOND_THE_END
-        if isinstance(failure, NotFound) or (isinstance(failure, RequestRefused) and beyond):
+        is_refusal = isinstance(failure, AccessDenied | RequestRefused | Unavailable)
+        is_beyond = is_refusal and pagination.is_beyond(spec.paging, position, failure.status)
+        if isinstance(failure, NotFound) or is_beyond:
             return Response(
                 status=failure.status or HTTPStatus.NOT_FOUND,
                 headers={},

@@ -25,7 +25,7 @@ from ideas_pipeline.ideas_api.field_map import (
     records_in,
 )
 from ideas_pipeline.ideas_api.nesting import Unnest, list_cut_short, unnest
-from ideas_pipeline.ideas_api.pagination import BEYOND_THE_END, Page, Position
+from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.ideas_api.partial import says_partial
 from ideas_pipeline.ideas_api.references import NO_ROWS, REFERS, KnownRows, Settle, plain_references
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
@@ -98,7 +98,7 @@ class PageReader:
         paging = spec.paging
         is_first = position == pagination.first(paging)
         is_empty = spec.not_found_is_empty and is_first and response.status in NOT_FOUND
-        if is_empty or (response.status in BEYOND_THE_END and pagination.may_be_beyond(paging, position)):
+        if is_empty or pagination.is_beyond(paging, position, response.status):
             return Page([], None, None, response.requests, response.received_at, position, refused=response.status)
         try:
             response.found()

@@ -114,6 +114,13 @@ def may_be_beyond(paging: AnyPaging, position: Position) -> bool:
     return isinstance(paging, PagePaging | OffsetPaging) and position != first(paging)
 
 
+def is_beyond(paging: AnyPaging, position: Position, status: int | None) -> bool:
+    """Whether ``status`` is a refusal of the page at ``position``, which may be beyond the end of the list."""
+    if not isinstance(paging, PagePaging | OffsetPaging) or position == first(paging):
+        return False
+    return status in BEYOND_THE_END or status in paging.beyond
+
+
 def page_at(paging: PagePaging, index: int, held: int, size: int | None = None) -> Position:
     """The position of the numbered page that begins at, or contains, the record at ``index``.
 

@@ -68,7 +68,7 @@ class Target:
 
     def page(self, position: Position, response: Response) -> Page:
         """The page at ``position``; without records if the API refused it. Raises UnexpectedResponse."""
-        if response.status in pagination.BEYOND_THE_END:
+        if pagination.is_beyond(self.spec.paging, position, response.status):
             return Page(response, [], None, None)
         records = [record for _, record in self.records(response)]
         paging = self.spec.paging

@@ -197,8 +197,17 @@ class SweptScope:
             self.verdict = "complete"
         else:
             status = f" (HTTP {error.status})" if error.status else ""
-            self.verdict, self.reason = "incomplete", f"{error.message}{status}"
+            self.verdict, self.reason = "incomplete", f"{error.message}{status}{self._may_be_beyond(error)}"
             self.retryable = is_retryable(error)
+
+    def _may_be_beyond(self, error: IdeasApiError) -> str:
+        """What to do if the page that failed was beyond the end of the list; empty if it was not."""
+        total, count = self._sweep.total, self._sweep.count
+        if not isinstance(self._sweep, NumberedSweep) or error.status not in (403, 500) or not self._sweep.pages:
+            return ""
+        if self._sweep.pending or (total is not None and count < total):
+            return ""
+        return f", after {counted(count, 'record')}. If the list ends there, add beyond: {error.status} to its paging"
 
     def _is_declared_empty(self) -> bool:
         """Whether the parent, too, says that the list is empty. A count that was always 0 proves nothing."""

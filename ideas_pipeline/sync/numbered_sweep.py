@@ -18,6 +18,8 @@ _AHEAD = 64
 _BRIDGES, _PAGES_PER_BRIDGE = 3, 10
 # Search indexes count and serve this many records at least, before they stop doing both.
 _SMALLEST_CAP = 1000
+# Statuses that say that a page does not exist. Others may have another reason, such as a depth that is not served.
+_SURELY_BEYOND = (404, 410, 416)
 # An API's own limit of records on a page, such as 10, 25 or 50, is usually a multiple of this.
 _CAPS = 5
 # How many records neighbours have in common if offsets can be chosen, so that a single deletion does not part them.
@@ -205,7 +207,7 @@ class NumberedSweep(Sweep):
             self.doubts.add("pages brought nothing new and did not end")
             self._ended = True
         is_all = self.total == self.count < _SMALLEST_CAP
-        if page.refused in (400, 422) and self._last_is_full() and not is_all:
+        if page.refused not in (None, *_SURELY_BEYOND) and self._last_is_full() and not is_all:
             # The end of the list, or the depth from which on the API refuses to serve it.
             self.doubts.add(f"the API refused the page after {self.count} records (HTTP {page.refused})")
 

@@ -90,12 +90,20 @@ def numbered(query: Mapping[str, str], held: list[int], size: int = 3) -> list[i
     return held[start : start + size]
 
 
-@pytest.mark.parametrize("status", [404, 400, 410, 416, 422])
-@pytest.mark.parametrize("paging", [{}, {"style": "offset"}], ids=["page", "offset"])
+@pytest.mark.parametrize(
+    ("status", "paging"),
+    [
+        *((status, paging) for status in (404, 400, 410, 416, 422) for paging in ({}, {"style": "offset"})),
+        (403, {"beyond": 403}),
+        (500, {"beyond": [403, 500]}),
+    ],
+    ids=str,
+)
 def test_a_page_beyond_the_end_may_be_refused(
     status: int, paging: dict[str, Any], sqlite: Warehouse, tmp_path: Path
 ) -> None:
     last = 7
+    without = {name: value for name, value in paging.items() if name != "beyond"}
 
     def lists(path: str, query: Mapping[str, str]) -> Answer:
         page = numbered(query, list(range(1, last + 1)))
@@ -105,6 +113,10 @@ def test_a_page_beyond_the_end_may_be_refused(
         result = synced(lists, sqlite, tmp_path, paging)
         assert (result.verdict, stream(result, "users").reason) == ("complete", None)
         assert live(sqlite) == set(range(1, last + 1))
+    if without != paging:
+        result = synced(lists, sqlite, tmp_path, without)
+        sentence = f"after 7 records. If the list ends there, add beyond: {status} to its paging"
+        assert (result.verdict, sentence in str(stream(result, "users").reason)) == ("incomplete", True)
 
 
 @pytest.mark.parametrize("status", [404, 400, 422])

@@ -144,7 +144,7 @@ def test_a_server_that_knows_no_second_page_is_found_out(style: str) -> None:
     assert reading.requests < 20
 
 
-@pytest.mark.parametrize("status", [404, 400, 410, 416, 422])
+@pytest.mark.parametrize("status", [404, 400, 410, 416, 422, 500])
 @pytest.mark.parametrize("style", NUMBERED)
 def test_a_refused_page_after_the_last_one_is_the_end_of_the_list(style: str, status: int) -> None:
     for number in (1, 2, 3, 4, 5, 10):
