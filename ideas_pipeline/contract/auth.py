@@ -103,9 +103,9 @@ def _one_or_more(value: Any) -> Any:
 
 
 def _can_refuse(status: int) -> int:
-    if not 300 <= status <= 599 or status == 429:
+    if status != 204 and (not 300 <= status <= 599 or status == 429):
         raise ValueError(
-            f"{status} cannot be the status of an expired token: name one from 300 to 599 other than 429, "
+            f"{status} cannot be the status of an expired token: name 204, or one from 300 to 599 other than 429, "
             "which is a rate limit; for a 200 with an error body, write some words of that body into words"
         )
     return status

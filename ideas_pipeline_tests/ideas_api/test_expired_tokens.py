@@ -219,6 +219,7 @@ def test_a_refused_token_is_not_left_in_the_store_as_good_if_no_new_one_can_be_h
 
 ODD = {
     "a status": (ExpiredToken(statuses=(418,)), Answer(418, {"errno": 17})),
+    "no content": (ExpiredToken(statuses=(204,)), Answer(204, b"")),
     "a redirect": (ExpiredToken(statuses=(302,)), Answer(302, b"", {"Location": "/login"})),
     "words": (ExpiredToken(words=("E-17",)), Answer(200, {"error": "e-17: nope"})),
     "words of a page": (ExpiredToken(words=("Sign in to Ideas",)), Answer(200, b"<html><h1>Sign in to Ideas</h1>")),
