@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.ideas_api import pagination
+from ideas_pipeline.ideas_api.composite_ids import is_anonymous
 from ideas_pipeline.ideas_api.pagination import Page, Position
 from ideas_pipeline.sync.sweep import BARREN_PAGES, STALE_PAGES, Expected, Sweep, came_twice
 from ideas_pipeline.sync.windows import Chain, Order
@@ -171,7 +172,7 @@ class NumberedSweep(Sweep):
         the first records of the list. Both count only if all other records are new.
         """
         head = self.chain.windows.get(0)
-        if not head or not news or len(news) == len(ids):
+        if not head or not news or len(news) == len(ids) or any(map(is_anonymous, set(ids) - news)):
             return ids, 0
         own = ids[1:] if ids[0] == head[0] else ids
         padding = len(own) - next((n for n, key in enumerate(own) if key not in news), len(own))

@@ -176,7 +176,7 @@ class Sweep:
         """Whether the page begins with the last record of the one before it, as each does if cursors are inclusive."""
         if self.pages == 1 or not ids:
             return False
-        if self._is_inclusive is not False and ids[0] == self._last_id:
+        if self._is_inclusive is not False and ids[0] == self._last_id and not is_anonymous(ids[0]):
             self._is_inclusive = True
             return True
         if self._is_inclusive:
