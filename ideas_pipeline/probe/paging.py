@@ -6,12 +6,15 @@ from dataclasses import replace
 
 from ideas_pipeline.contract.paging import NoPaging, OffsetPaging, PagePaging
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.errors import AccessDenied, IdeasApiError, Unavailable
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.responses import Response
 from ideas_pipeline.probe.guess import likely_paging, likely_total
 from ideas_pipeline.probe.step import Step
 from ideas_pipeline.probe.target import Page, Target
+
+# An API's own limit of records on a page, such as 10, 25 or 50, is usually a multiple of this.
+_USUAL_LIMIT = 5
 
 
 def check_paging(step: Step, target: Target, response: Response) -> None:
@@ -156,7 +159,17 @@ def _check_second_page(step: Step, target: Target, page: Page) -> bool:
     paging = target.spec.paging
     if page.next is None:
         return False
-    response = target.request(step, page.next)
+    try:
+        response = target.request(step, page.next)
+    except (AccessDenied, Unavailable) as error:
+        if error.status not in (403, 500) or not _is_surely_all(target, page):
+            raise
+        sentence = (
+            f"the API answers the page after the last one with HTTP {error.status}, so no list ends; make sure that "
+            f"there are no more than these {len(page.records)} records"
+        )
+        step.differ(sentence, place=f"{place}.beyond", to=[error.status])
+        return False
     second = target.page(page.next, response)
     if response.status in pagination.BEYOND_THE_END and _has_more(target, page, response.status):
         differ_in_paging(step, place, f"the API refuses the second page (HTTP {response.status})", page.response)
@@ -185,6 +198,14 @@ def _check_second_page(step: Step, target: Target, page: Page) -> bool:
     if page.total is not None:
         _check_end(step, target, page, second)
     return True
+
+
+def _is_surely_all(target: Target, page: Page) -> bool:
+    """Whether a page has all records: as many as the total, or fewer than asked for and than an API would allow."""
+    count, paging = len(page.records), target.spec.paging
+    if not isinstance(paging, PagePaging | OffsetPaging):
+        return False
+    return page.total == count if page.total is not None else count < paging.size and count % _USUAL_LIMIT != 0
 
 
 def _check_end(step: Step, target: Target, page: Page, second: Page) -> None:

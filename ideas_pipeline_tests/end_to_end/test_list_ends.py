@@ -125,6 +125,17 @@ def test_a_list_whose_first_page_is_refused_is_not_a_list(status: int, sqlite: W
     assert result.verdict == "failed"
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_check_proposes_how_a_page_beyond_the_end_is_refused(status: int, tmp_path: Path) -> None:
+    def lists(path: str, query: Mapping[str, str]) -> Answer:
+        page = numbered(query, [1, 2])
+        return Answer(body={"data": people(*page)}) if page else Answer(status, body={"detail": "No."})
+
+    step = checked(lists, tmp_path, {})
+    assert f"the page after the last one with HTTP {status}" in " ".join(step.differs)
+    assert step.fix == {"streams": {"users": {"paging": {"beyond": [status]}}}}
+
+
 def test_a_check_does_not_call_the_path_wrong_because_of_a_page_beyond_the_end(tmp_path: Path) -> None:
     def lists(path: str, query: Mapping[str, str]) -> Answer:
         page = numbered(query, list(range(1, 6))) if path == "users" else []
