@@ -20,7 +20,8 @@ from ideas_pipeline.ideas_api.http_errors import RetryableError, nested_too_deep
 from ideas_pipeline.ideas_api.json_body import NestedTooDeeply, Parsed, parse
 from ideas_pipeline.ideas_api.urls import same_host
 
-_LOGIN = re.compile(r"(?:log|sign)[-_]?(?:in|on)\b|\bsso\b|\bauthenticate\b", re.IGNORECASE)
+# The path of a login page: /login, /users/sign_in, /login.php, /sso/start. /ideas/7-login-fails is none.
+_LOGIN = re.compile(r"/(?:(?:log|sign)[-_]?(?:in|on)|sso|authenticate)(?:\.[a-z]+|/[a-z]*)?$", re.IGNORECASE)
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
 # A longer pause is a mistake of the server.

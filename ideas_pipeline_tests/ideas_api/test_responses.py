@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
-from ideas_pipeline.ideas_api.responses import http_date, retry_after
+from ideas_pipeline.errors import LoginPage
+from ideas_pipeline.ideas_api.responses import http_date, redirect_target, retry_after
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -43,3 +45,25 @@ def test_a_date_header_is_parsed() -> None:
     assert http_date("Tue, 14 Nov 2023 22:13:20 GMT") == NOW
     assert http_date("yesterday") is None
     assert http_date(None) is None
+
+
+@pytest.mark.parametrize(
+    ("location", "is_login"),
+    [
+        ("/login?next=%2Fv2%2Fideas", True),
+        ("/users/sign_in", True),
+        ("https://sso.example.com/oauth/signin", True),
+        ("/v2/ideas/7-login-fails", False),
+        ("/v2/blog-in-french", False),
+    ],
+)
+def test_a_redirect_to_a_login_page_is_told_from_others(location: str, is_login: bool) -> None:
+    redirect = requests.Response()
+    redirect.status_code = 302
+    redirect.headers["Location"] = location
+    url = "https://ideas.example.com/v2/ideas"
+    if is_login:
+        with pytest.raises(LoginPage):
+            redirect_target(redirect, "GET", url, "/v2/ideas")
+    else:
+        assert redirect_target(redirect, "GET", url, "/v2/ideas") == f"https://ideas.example.com{location}"
