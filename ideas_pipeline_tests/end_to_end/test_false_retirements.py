@@ -23,6 +23,7 @@ from ideas_pipeline_tests.end_to_end.living import deleted
 from ideas_pipeline_tests.end_to_end.pipeline import paged, stream, sync
 from ideas_pipeline_tests.end_to_end.test_absence import remove_idea
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.engines import each_on_sqlite
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 CONTRACT = paged({"style": "page", "size_parameter": "per_page", "size": 10, "total": {"body": ["total"]}})
@@ -73,7 +74,7 @@ def false_ends(engine: sa.Engine, living: set[str]) -> list[Any]:
         return list(connection.execute(query).all())
 
 
-@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.__name__)
+@each_on_sqlite("drift", {drift.__name__: drift for drift in DRIFTS})
 def test_ideas_that_live_through_a_drift_are_never_retired(
     drift: Callable[[Tables], None], simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -97,7 +98,7 @@ def test_ideas_that_live_through_a_drift_are_never_retired(
     assert false_ends(warehouse.engine, living) == []
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@each_on_sqlite("fault", FAULTS)
 def test_a_list_that_is_cut_short_or_repeats_retires_nothing(
     fault: Fault, simulator: Simulator, warehouse: Warehouse, tmp_path: Path
 ) -> None:

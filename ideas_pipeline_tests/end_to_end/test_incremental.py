@@ -155,7 +155,7 @@ def test_a_night_with_one_percent_of_the_ideas_changed_costs_at_most_a_tenth_mor
     A list of several pages in which something is new or gone takes two readings to be proven.
     """
     contract = contract_with({"limits": {"concurrency": 16}})
-    town = generate(Size(challenges=10, ideas=800, comments=4_000, votes=12_000, users=1_200))
+    town = generate(Size(challenges=10, ideas=400, comments=2_000, votes=6_000, users=600))
     with Simulator(contract, town) as simulator, Warehouse.open(sqlite_url, COMMUNITY) as warehouse:
         tables = simulator.tables
         sync(simulator, warehouse, tmp_path, mode=Full())

@@ -1,11 +1,10 @@
-"""After a sync the warehouse is the community: on every engine, for every way in which lists can be paged."""
+"""After a sync the warehouse is the community: on every engine, and for every way in which lists can be paged."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.load import load_contract
@@ -17,6 +16,7 @@ from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, paged, small_village, sync
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
+from ideas_pipeline_tests.engines import each_on_sqlite
 from ideas_pipeline_tests.warehouse.batches import COMMUNITY
 
 _SIZED = {"size_parameter": "per_page", "size": 25}
@@ -64,7 +64,7 @@ CONTRACTS = {
 }
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+@each_on_sqlite("contract", CONTRACTS)
 def test_the_warehouse_equals_the_source_and_a_second_sync_changes_nothing(
     contract: Contract, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -91,7 +91,7 @@ QUIRKS = {
 }
 
 
-@pytest.mark.parametrize("quirks", QUIRKS.values(), ids=QUIRKS)
+@each_on_sqlite("quirks", QUIRKS)
 def test_the_habits_of_real_apis_do_not_change_what_is_stored(
     quirks: Quirks, warehouse: Warehouse, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from ideas_pipeline.sync.findings import Expectations, stream_findings
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with
 from ideas_pipeline_tests.end_to_end.small_api import read, small_api
+from ideas_pipeline_tests.engines import each_on_sqlite
 
 
 def findings_of(
@@ -27,19 +28,20 @@ def findings_of(
     return {finding.code: finding for finding in found}
 
 
-@pytest.mark.parametrize(
-    ("field", "values"),
-    [
-        ("is_deleted", [True, False, True]),
-        ("deleted_at", ["2026-03-01T09:00:00Z", None, "2026-03-02T09:00:00Z"]),
-        ("deleted", [1, 0, 1]),
-        ("state", ["trash", "publish", "trash"]),
-        ("status", ["Deleted", "open", "deleted"]),
-    ],
-)
+SAY_DELETED = {
+    "is_deleted": [True, False, True],
+    "deleted_at": ["2026-03-01T09:00:00Z", None, "2026-03-02T09:00:00Z"],
+    "deleted": [1, 0, 1],
+    "state": ["trash", "publish", "trash"],
+    "status": ["Deleted", "open", "deleted"],
+}
+
+
+@each_on_sqlite("said", {field: (field, values) for field, values in SAY_DELETED.items()})
 def test_records_that_say_that_they_are_deleted_are_a_finding_with_its_line(
-    field: str, values: list[Any], warehouse: Warehouse, tmp_path: Path
+    said: tuple[str, list[Any]], warehouse: Warehouse, tmp_path: Path
 ) -> None:
+    field, values = said
     ideas = [{"id": n, "title": "I", field: value} for n, value in enumerate(values)]
     finding = findings_of(warehouse, tmp_path, ideas)["unmapped_fields"]
     assert (finding.severity, finding.is_doubt, finding.numbers) == ("warning", True, {field: 2})
@@ -49,7 +51,7 @@ def test_records_that_say_that_they_are_deleted_are_a_finding_with_its_line(
     assert not settled.get("unmapped_fields", finding).is_doubt or "unmapped_fields" not in settled
 
 
-@pytest.mark.parametrize("field", ["is_deleted", "deleted_at", "state", "status"])
+@each_on_sqlite("field", {field: field for field in ("is_deleted", "deleted_at", "state", "status")})
 def test_records_that_are_not_deleted_are_none(field: str, warehouse: Warehouse, tmp_path: Path) -> None:
     ideas = [
         {"id": n, "title": "I", field: {"is_deleted": False, "deleted_at": None}.get(field, "open")} for n in (1, 2)
