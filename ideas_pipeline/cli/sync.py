@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from ideas_pipeline.cli import options
 from ideas_pipeline.text import counted
@@ -71,6 +72,8 @@ def sync(only: Sequence[str], full: bool, every: bool, jobs: int, as_json: bool)
             raise click.UsageError("--all and --community exclude each other.")
         arguments = ["sync", *(["--full"] if full else []), *(word for name in only for word in ("--only", name))]
         raise click.exceptions.Exit(sync_all(arguments, jobs, as_json=as_json))
+    if click.get_current_context().get_parameter_source("jobs") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--jobs needs --all: it is how many communities are synced at a time.")
     settings, contract = configured()
     options.check_names(only, contract.streams, "--only")
     mode = Full() if full else Incremental()

@@ -340,6 +340,11 @@ def test_all_communities_and_one_exclude_each_other(command: str) -> None:
     assert (done.exit_code, "--all and --community exclude each other" in done.output) == (2, True)
 
 
+def test_jobs_without_all_is_refused_and_not_ignored() -> None:
+    done = CliRunner().invoke(main, ["sync", "--jobs", "3"])
+    assert (done.exit_code, "--jobs needs --all" in done.output) == (2, True)
+
+
 def test_tab_completes_the_communities_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "ideas_pipeline.yaml").write_text("communities: {acme: , apex: , globex: }\n")
     words = {"COMP_WORDS": "ideas-pipeline sync --community a", "COMP_CWORD": "3"}
