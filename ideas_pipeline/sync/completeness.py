@@ -37,11 +37,11 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
 from ideas_pipeline.sync.numbered_sweep import NumberedSweep
 from ideas_pipeline.sync.sweep import Expected, Sweep
+from ideas_pipeline.tables.bookkeeping import ReasonCode
 from ideas_pipeline.text import counted
 from ideas_pipeline.times import LATEST_PLAN
 
 # How the sentence begins that names lists inside records of which the API says that they go on elsewhere.
-GO_ON = "the API sends only a part"
 
 Verdict = Literal["complete", "incomplete", "not_found"]
 
@@ -68,6 +68,7 @@ class SweptScope:
         verdict: None until the scope is finished.
         reason: why it is not complete; of a complete scope, which claim of the API was not believed, or which lists
             inside its records the API says are not whole.
+        reason_code: the reason as a word, if it comes with advice.
         retryable: whether a later run may complete it.
         started_at: when the first sweep started, in UTC.
         requests: number of requests sent, retries included.
@@ -95,6 +96,7 @@ class SweptScope:
         self.declared = declared
         self.verdict: Verdict | None = None
         self.reason: str | None = None
+        self.reason_code: ReasonCode | None = None
         self.retryable = True
         self.started_at: datetime | None = None
         self.requests = 0
@@ -288,6 +290,7 @@ class SweptScope:
             times = f"{self.sweeps} sweeps" if self.sweeps > 1 else "one sweep"
             doubts = "; ".join(sorted(sweep.doubts | sweep.moved)) or "no earlier sweep confirmed these records"
             self.verdict, self.reason = "incomplete", f"{doubts} (after {times})"
+            self.reason_code = "total_differs" if sweep.total_differs else None
             return []
         self._earlier.append(sweep)
         return self.start()
@@ -296,9 +299,11 @@ class SweptScope:
         self.verdict, self.ids = "complete", ids | nested if nested else ids  # no copy of a large set
         if self._sweep.capped is not None:
             self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
+            self.reason_code = "total_unused"
         elif self._cut:
             table, count = self._cut.most_common(1)[0]
-            self.reason = f"{GO_ON} of {table} in {counted(count, 'record')}"
+            self.reason = f"the API sends only a part of {table} in {counted(count, 'record')}"
+            self.reason_code = "cut_lists"
         return []
 
     def _is_one_instant(self, page: Page) -> bool:

@@ -70,7 +70,7 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     warehouse = run.warehouse
     settle_homes(run, stream, tally, homes)
     with warehouse.writing() as tx:
-        note_contradictions(tx, stream, homes.contradictions(tally.complete))
+        note_contradictions(tx, stream, homes.contradictions(tally.complete), homes.contradiction_code)
         forget_complete(tx, stream, homes.undecided.keys() & tally.complete)
         forget_absences(tx, stream, homes.listed_elsewhere)
         note_orphans(tx, stream, spec.listed_by, run.run_id, run.options.clock())

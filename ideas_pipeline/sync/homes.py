@@ -21,6 +21,7 @@ from ideas_pipeline.ideas_api.composite_ids import id_text, state_of
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.references import KnownRows
 from ideas_pipeline.sync.completeness import SweptScope
+from ideas_pipeline.tables.bookkeeping import ContradictionCode
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES
 from ideas_pipeline.text import clean_text
@@ -31,7 +32,6 @@ _MOST_WAITING = 10_000
 # Fewer records than this can be the same in two lists by chance.
 _FEWEST = 2
 # How the sentence begins that names an ignored parent.
-IGNORED = "the API ignores"
 
 
 class NotNeeded(IdeasApiError):
@@ -257,7 +257,7 @@ class Homes:
     def contradictions(self, scopes: Iterable[str]) -> dict[str, str]:
         """Describe the contradictions found in each scope's list, for the finding."""
         if self.chosen is not None:
-            return dict.fromkeys(scopes, f"{IGNORED} {self.column} in the path: they hold the same {self._stream}")
+            return dict.fromkeys(scopes, f"{self._ignored}: they hold the same {self._stream}")
         found: dict[str, list[str]] = {}
         for scope, foreign in self._foreign.items():
             found.setdefault(scope, []).append(f"{len(foreign)} of its records name another {self.column}")
@@ -271,10 +271,19 @@ class Homes:
         return {scope: "; ".join(parts) for scope, parts in found.items() if scope in among}
 
     @property
+    def contradiction_code(self) -> ContradictionCode | None:
+        """What ``contradictions`` describes, as a word."""
+        return None if self.chosen is None else "ignored_parent"
+
+    @property
+    def _ignored(self) -> str:
+        return f"the API ignores {self.column} in the path"
+
+    @property
     def sentence(self) -> str:
         """That the API ignores the parent, although records do not name theirs, and the contract line that mends it."""
         return (
-            f"{IGNORED} {self.column} in the path: different lists hold the same {self._stream}, and these do not say "
+            f"{self._ignored}: different lists hold the same {self._stream}, and these do not say "
             f"to which {self.column} they belong. Correct the path or its parameters; or map {self.column} to the "
             f"field that says it, and read one list of all: {one_list(self._stream, self._spec)}"
         )

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.ideas_api.composite_ids import SELF_REFERENCES, names_people
-from ideas_pipeline.sync.completeness import GO_ON
 from ideas_pipeline.sync.finding import SHOWN, Finding, listed
-from ideas_pipeline.sync.homes import IGNORED, one_list
+from ideas_pipeline.sync.homes import one_list
 from ideas_pipeline.text import counted
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.absences import contradicted
 from ideas_pipeline.warehouse.database import Transaction
-from ideas_pipeline.warehouse.scopes import contradictions, has_rows, last_sweeps, verified_before
+from ideas_pipeline.warehouse.scopes import contradiction_codes, contradictions, has_rows, last_sweeps, verified_before
 
 # A scope can be verified that much later than promised, for example because a night was missed.
 _LATE = timedelta(days=2)
@@ -30,7 +29,7 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
         what = f"Scopes read and complete: {last.scopes:,}."
         if not last.disbelieved:
             return Finding("completeness", stream, "note", what, numbers=numbers)
-        if last.disbelieved.startswith(GO_ON):
+        if "cut_lists" in last.codes:
             return Finding(
                 "completeness",
                 stream,
@@ -63,7 +62,7 @@ def completeness(last: quality.LastRun | None, contract: Contract, stream: str, 
     if shown:
         what += f" Scopes: {', '.join(shown)}{' …' if len(last.incomplete) > len(shown) else ''}."
     do = "Sync again (`ideas-pipeline sync`); if it stays, run `ideas-pipeline check`."
-    if "the API's total is" in reason:
+    if "total_differs" in last.codes:
         do += f" If its total counts rows that it never sends: streams: {{{stream}: {{paging: {{total: null}}}}}}."
     if held and last.verdict == "incomplete" and last.scopes_complete == last.scopes:
         do = "Settle the held rows (see `mass_absence`)."
@@ -221,7 +220,7 @@ def contradicting_lists(tx: Transaction, contract: Contract, stream: str) -> Fin
         f"If {each.placeholder} in the contract's fields is read from the wrong field, correct it or set it to null. "
         "Otherwise compare these lists with the community itself."
     )
-    if any(what.startswith(IGNORED) for what in found):
+    if "ignored_parent" in contradiction_codes(tx, stream):
         do = f"Read one list of all: {one_list(stream, contract.streams[stream])}"
     return Finding(
         "contradictions",

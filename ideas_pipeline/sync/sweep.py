@@ -80,6 +80,7 @@ class Sweep:
         self.capped: int | None = earlier.capped if earlier else None
         self.held = 0
         self.probed = False
+        self.total_differs = False
         self.moved: set[str] = set()
         self.doubts: set[str] = set()
         self._last_total: int | None = None
@@ -162,6 +163,7 @@ class Sweep:
         if len(totals) > 1:
             self.moved.add(f"the API's total changed between {totals[0]} and {totals[-1]}")
         elif totals and totals[0] not in (self.count, self.count + len(self.nested)):
+            self.total_differs = True
             self.moved.add(f"the API's total is {totals[0]}, but {self.count} records came")
 
     def proves(self, seen: int) -> bool:

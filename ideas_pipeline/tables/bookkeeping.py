@@ -13,6 +13,11 @@ from ideas_pipeline.tables.community import METADATA
 RunMode = Literal["incremental", "full", "window", "replay", "confirm", "retry"]
 SYNC_MODES: tuple[RunMode, ...] = ("incremental", "full")
 
+# Reasons of scopes that come with advice (``_sync_scopes.reason_code``).
+ReasonCode = Literal["total_differs", "total_unused", "cut_lists"]
+# Contradictions that come with advice (``_scopes.contradiction_code``).
+ContradictionCode = Literal["ignored_parent"]
+
 SCHEMA_VERSION = 1
 PROGRAM = "ideas_pipeline"
 
@@ -112,6 +117,12 @@ SYNC_SCOPES = sa.Table(
         required=True,
     ),
     column("reason", "text", "Why it is not complete."),
+    column(
+        "reason_code",
+        "text",
+        "The reason as a word: total_differs (from the number of records); of a complete scope, total_unused (it is a "
+        "cap or an estimate) or cut_lists (lists inside records are not whole). Null for other reasons.",
+    ),
     column("total_first", "integer", "The API's total on the first page of the last sweep."),
     column("total_last", "integer", "The API's total on the last page of the last sweep."),
     column("declared", "integer", "The count that the parent declares."),
@@ -149,6 +160,11 @@ SCOPES = sa.Table(
     ),
     column("run_id", "id", "The run in which it was last complete.", required=True),
     column("contradiction", "text", "What in its last complete sweep contradicted other lists; null if nothing did."),
+    column(
+        "contradiction_code",
+        "text",
+        "The contradiction as a word: ignored_parent (the lists of all parents are the same). Null for other ones.",
+    ),
     comment="One row per scope: how far it has been read. It changes only in the transaction that loads the scope.",
 )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ideas_pipeline.late.frames import pd
+from ideas_pipeline.tables.bookkeeping import ReasonCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class ScopeRead:
         scope: The scope.
         verdict: ``complete``, ``incomplete`` or ``not_found``.
         reason: Why it is not complete.
+        reason_code: The reason as a word, if it comes with advice.
         swept_at: When the last sweep ended; timezone-aware.
         total_first: The total that the API stated first.
         total_last: The total that the API stated last.
@@ -137,6 +139,7 @@ class ScopeRead:
     pages: int
     received: int
     judged: bool
+    reason_code: ReasonCode | None = None
     present: tuple[str, ...] | None = None
     counts: Counts = Counts()
     remembered: bool = False

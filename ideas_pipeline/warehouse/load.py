@@ -179,6 +179,7 @@ def _record_scopes(tx: Transaction, batch: Batch, counts: dict[str, Counts]) -> 
                 "swept_at": utc(read.swept_at),
                 "verdict": read.verdict,
                 "reason": read.reason,
+                "reason_code": read.reason_code,
                 "total_first": read.total_first,
                 "total_last": read.total_last,
                 "declared": read.declared,

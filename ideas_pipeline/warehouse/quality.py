@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS
+from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS, ReasonCode
 from ideas_pipeline.tables.columns import kind, own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES, scope_of
 from ideas_pipeline.times import EARLIEST, LATEST_PLAN, TOMORROW, utc
@@ -36,6 +36,7 @@ class LastRun:
         hidden_changes: Scopes that had changed although no parent column showed it.
         incomplete: The scopes of that run that are incomplete, sorted.
         disbelieved: Which claim of the API was not used for a complete scope of that run; None if all were.
+        codes: The reasons of that run's scopes that have a word.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class LastRun:
     hidden_changes: int
     incomplete: list[str]
     disbelieved: str | None
+    codes: frozenset[ReasonCode] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,13 @@ def last_run(tx: Transaction, stream: str) -> LastRun | None:
     of_run = sa.and_(tx.owns(SYNC_SCOPES), scopes.stream == stream, scopes.run_id == run.run_id)
     incomplete = sa.select(scopes.scope).where(of_run, scopes.verdict == "incomplete").order_by(scopes.scope)
     disbelieved = sa.select(sa.func.min(scopes.reason)).where(of_run, scopes.verdict == "complete")
-    return LastRun(*run, incomplete=list(tx.scalars(incomplete)), disbelieved=tx.scalar(disbelieved))
+    codes = sa.select(scopes.reason_code).where(of_run, scopes.reason_code.is_not(None)).distinct()
+    return LastRun(
+        *run,
+        incomplete=list(tx.scalars(incomplete)),
+        disbelieved=tx.scalar(disbelieved),
+        codes=frozenset(tx.scalars(codes)),
+    )
 
 
 def incomplete_scopes(tx: Transaction, stream: str, run_id: str) -> list[IncompleteScope]:

@@ -6,7 +6,7 @@ other difference is an error, and the database stays unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateColumn, ExecutableDDLElement, SetColumnComme
 
 from ideas_pipeline.errors import WarehouseMisconfigured
 from ideas_pipeline.tables.all_tables import METADATA
-from ideas_pipeline.tables.bookkeeping import PROGRAM, REJECTED_RECORDS, SCHEMA_VERSION, WAREHOUSE
+from ideas_pipeline.tables.bookkeeping import PROGRAM, REJECTED_RECORDS, SCHEMA_VERSION, SCOPES, SYNC_SCOPES, WAREHOUSE
 from ideas_pipeline.warehouse.database import reading, writing
 from ideas_pipeline.warehouse.grants import share
 
@@ -24,6 +24,19 @@ _COMPARABLE = {"sqlite", "postgresql"}
 # The package `accounts` creates them, in whatever database IDEAS_TOKEN_STORE names; they can be there first.
 _TABLES_OF_ACCOUNTS = {"_accounts", "_heartbeats"}
 _REASON_OF_EARLIER_VERSIONS = "an earlier version could not type it; `ideas-pipeline rejects retry` says why"
+
+_SENTENCES_OF_EARLIER_VERSIONS = (
+    (
+        SYNC_SCOPES.c.reason_code,
+        SYNC_SCOPES.c.reason,
+        {
+            "total_differs": "the API's total is ",
+            "total_unused": "the API's total, ",
+            "cut_lists": "the API sends only a part of ",
+        },
+    ),
+    (SCOPES.c.contradiction_code, SCOPES.c.contradiction, {"ignored_parent": "the API ignores "}),
+)
 
 
 def prepare(engine: sa.Engine) -> None:
@@ -64,8 +77,17 @@ def _migration(connection: sa.Connection) -> list[sa.Executable]:
     if "column_name" not in columns.get(REJECTED_RECORDS.name, {"column_name": None}):
         # Earlier versions quoted the value in the reason.
         statements.append(sa.update(REJECTED_RECORDS).values(reason=_REASON_OF_EARLIER_VERSIONS))
+    statements += _codes_of_earlier_versions(columns)
     statements += comments(inspector, METADATA.sorted_tables)
     return statements + _update_version(connection, names)
+
+
+def _codes_of_earlier_versions(columns: Mapping[str, Container[str]]) -> Iterator[sa.Executable]:
+    """Give the reasons of earlier versions, which were sentences alone, the code that they have now."""
+    for column, sentence, sentences in _SENTENCES_OF_EARLIER_VERSIONS:
+        if column.name not in columns.get(column.table.name, {column.name}):
+            for code, words in sentences.items():
+                yield sa.update(column.table).where(sentence.contains(words)).values({column: code})
 
 
 def _check_owner(connection: sa.Connection, names: set[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ideas_pipeline.late.arrow import pa
-from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES
+from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES, ContradictionCode
 from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
 from ideas_pipeline.times import utc
 from ideas_pipeline.warehouse.batch import Batch, Counts, ScopeRead
@@ -82,6 +82,7 @@ def update_scope_states(tx: Transaction, batch: Batch, counts: Mapping[str, Coun
                 "suspect": read.verifying and changed,
                 "run_id": batch.run_id,
                 "contradiction": None,
+                "contradiction_code": None,
             }
         )
     tx.execute(
@@ -93,13 +94,15 @@ def update_scope_states(tx: Transaction, batch: Batch, counts: Mapping[str, Coun
     these.drop(tx.connection, checkfirst=False)
 
 
-def note_contradictions(tx: Transaction, stream: str, found: Mapping[str, str]) -> None:
-    """Note what contradicts other lists, by scope, for scopes whose state is known."""
+def note_contradictions(
+    tx: Transaction, stream: str, found: Mapping[str, str], code: ContradictionCode | None = None
+) -> None:
+    """Note what contradicts other lists, by scope, for scopes whose state is known; ``code``: as a word."""
     if found:
         tx.execute(
             sa.update(SCOPES)
             .where(tx.owns(SCOPES), SCOPES.c.stream == stream, SCOPES.c.scope == sa.bindparam("in_scope"))
-            .values(contradiction=sa.bindparam("what")),
+            .values(contradiction=sa.bindparam("what"), contradiction_code=code),
             [{"in_scope": scope, "what": what} for scope, what in found.items()],
         )
 
@@ -125,6 +128,13 @@ def contradictions(tx: Transaction, stream: str) -> dict[str, int]:
     what = SCOPES.c.contradiction
     query = sa.select(what, sa.func.count()).where(tx.owns(SCOPES), SCOPES.c.stream == stream, what.is_not(None))
     return dict(tx.execute(query.group_by(what).order_by(sa.func.count().desc(), what)).all())
+
+
+def contradiction_codes(tx: Transaction, stream: str) -> set[ContradictionCode]:
+    """The contradictions in the last complete sweeps of a stream that have a word."""
+    code = SCOPES.c.contradiction_code
+    query = sa.select(code).where(tx.owns(SCOPES), SCOPES.c.stream == stream, code.is_not(None)).distinct()
+    return set(tx.scalars(query))
 
 
 def _watermark(read: ScopeRead, known: ScopeState | None) -> datetime | None:

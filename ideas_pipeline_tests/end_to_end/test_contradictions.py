@@ -116,6 +116,11 @@ def test_a_list_that_is_the_same_for_every_parent_is_not_read_for_every_parent(
             of_ideas = sa.select(sa.func.sum(SYNC_SCOPES.c.requests)).where(SYNC_SCOPES.c.stream == "ideas")
             assert connection.scalar(of_ideas) == sent, "every request is in the books, also those that were in vain"
         assert column(warehouse, "ideas.challenge_id") == {str(n): str(1 + n % 200) for n in range(450)}
+    with warehouse.reading() as tx:
+        found = stream_findings(tx, contract_with({}), "ideas", Expectations("UTC", 14, 36), now())
+    [finding] = [finding for finding in found if finding.code == "contradictions"]
+    assert "the API ignores challenge_id in the path" in finding.what
+    assert finding.do == "Read one list of all: streams: {ideas: {path: ideas, each: null}}"
 
 
 @pytest.mark.parametrize("name", ["comments", "votes"])

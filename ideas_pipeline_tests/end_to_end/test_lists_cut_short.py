@@ -60,6 +60,7 @@ def test_a_count_that_is_always_too_high_is_a_finding(warehouse: Warehouse, tmp_
         complete = next(finding for finding in found if finding.code == "completeness")
         assert (complete.severity, complete.is_doubt) == ("warning", True)
         assert "the API sends only a part of idea_labels in 1 record" in complete.what
+        assert "a parameter that shows more items" in complete.do
 
 
 def test_replies_that_an_envelope_leaves_out_are_not_deleted(warehouse: Warehouse, tmp_path: Path) -> None:

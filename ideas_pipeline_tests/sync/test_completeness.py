@@ -53,6 +53,7 @@ def test_a_total_that_stops_counting_ends_nothing_and_proves_nothing(style: str,
     reading = read_whole(MovingList(ids(5 * SIZE), WITH_TOTAL[style], claimed_total=cap))
     assert (reading.verdict, reading.ids) == ("complete", set(ids(5 * SIZE)))
     assert reading.reason == f"the API's total, {cap}, is a cap or an estimate, and was not used"
+    assert reading.reason_code == "total_unused"
     assert reading.sweeps == (1 if style == "offset" else 2), "as a list without a total"
 
 
@@ -113,6 +114,7 @@ def test_a_list_cut_short_is_incomplete_and_says_what_is_missing(style: str) -> 
     reading = read_whole(MovingList(ids(12), WITH_TOTAL[style], truncate_after=6))
     assert reading.verdict == "incomplete"
     assert re.fullmatch(r"the API's total is 12, but [67] records came \(after 2 sweeps\)", str(reading.reason))
+    assert reading.reason_code == "total_differs"
 
 
 @pytest.mark.parametrize("style", ["page from 1", "page from 0"])

@@ -11,14 +11,15 @@ import sqlalchemy as sa
 
 from ideas_pipeline.errors import WarehouseError, WarehouseMisconfigured
 from ideas_pipeline.tables.all_tables import METADATA
-from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, WAREHOUSE
+from ideas_pipeline.tables.bookkeeping import PROGRAM, SCHEMA_VERSION, SCOPES, SYNC_SCOPES, WAREHOUSE
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, live, load
+from ideas_pipeline_tests.warehouse.batches import COMMUNITY, held, idea, live, load, read
 
 
-def test_an_empty_database_gets_all_tables_and_the_marker(warehouse: Warehouse) -> None:
-    assert set(METADATA.tables) == set(sa.inspect(warehouse.engine).get_table_names())
-    [marker] = held(warehouse, WAREHOUSE)
+def test_an_empty_database_gets_all_tables_and_the_marker(warehouse_url: str) -> None:
+    with Warehouse.open(warehouse_url, COMMUNITY) as warehouse:
+        assert set(METADATA.tables) == set(sa.inspect(warehouse.engine).get_table_names())
+        [marker] = held(warehouse, WAREHOUSE)
     assert (marker["program"], marker["schema_version"]) == (PROGRAM, SCHEMA_VERSION)
 
 
@@ -65,6 +66,36 @@ def test_a_warehouse_of_an_older_version_gets_what_it_lacks_and_keeps_its_rows(
         assert held(migrated, WAREHOUSE)[0]["schema_version"] == SCHEMA_VERSION
         load(migrated, "ideas", [idea("1", view_count=3, _extra='{"a": 1}')], on=2)
         assert held(migrated, "ideas")[0]["view_count"] == 3
+
+
+REASONS = {
+    "a record came twice; the API's total is 4, but 3 records came (after 2 sweeps)": "total_differs",
+    "the API's total, 1000, is a cap or an estimate, and was not used": "total_unused",
+    "the API sends only a part of idea_labels in 2 records": "cut_lists",
+    "no earlier sweep confirmed these records (after one sweep)": None,
+}
+CONTRADICTIONS = {
+    "the API ignores challenge_id in the path: they hold the same ideas": "ignored_parent",
+    "3 of its records are also in another list": None,
+}
+
+
+def test_sentences_of_an_older_version_get_their_codes(warehouse: Warehouse, warehouse_url: str) -> None:
+    load(warehouse, "ideas", [], on=1, scopes=[read(f"{n}", remembered=True) for n in range(4)])
+    with warehouse.engine.begin() as connection:
+        for table, sentence, known in ((SYNC_SCOPES, "reason", REASONS), (SCOPES, "contradiction", CONTRADICTIONS)):
+            for number, words in enumerate(known):
+                connection.execute(sa.update(table).where(table.c.scope == f"{number}").values({sentence: words}))
+    _execute(
+        warehouse.engine,
+        "ALTER TABLE _sync_scopes DROP COLUMN reason_code",
+        "ALTER TABLE _scopes DROP COLUMN contradiction_code",
+    )
+    with Warehouse.open(warehouse_url, COMMUNITY) as migrated:
+        reasons = {row["reason"]: row["reason_code"] for row in held(migrated, SYNC_SCOPES)}
+        contradictions = {row["contradiction"]: row["contradiction_code"] for row in held(migrated, SCOPES)}
+    assert reasons == REASONS
+    assert contradictions == CONTRADICTIONS | {None: None}
 
 
 def test_comments_are_refreshed(postgresql_url: str) -> None:
