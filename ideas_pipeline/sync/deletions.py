@@ -273,7 +273,7 @@ def _search_moved(run: Run, stream: str, tally: Tally, homes: Homes, noted: Mapp
 def _has_no_new_parent(run: Run, parent: str) -> bool:
     """Whether the warehouse has every parent that the API has now: the scope of a new one may have what has moved."""
     spec = run.source.contract.streams[parent]
-    if spec.each or spec.reads == "one":
+    if spec.each:
         return True
     seen, flagged = set[str](), set[str]()
     verdict = None

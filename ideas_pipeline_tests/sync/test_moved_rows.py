@@ -120,6 +120,14 @@ def test_absent_rows_wait_if_the_api_has_a_list_that_is_new(community: Lists, wa
     assert homes(warehouse)["z"] == "c3"
 
 
+def test_a_search_that_finds_every_absent_row_leaves_no_doubt_although_a_list_is_new(
+    community: Lists, warehouse: Warehouse
+) -> None:
+    leaves_unseen(community, then=lambda: community.lists.update({("challenges", ""): rows(["c1", "c2", "c3"])}))
+    result = community.night(2, "ideas")
+    assert (result.verdict, result.counts.held, homes(warehouse)["z"]) == ("complete", 0, "c1")
+
+
 def test_rows_that_are_held_already_are_not_searched(community: Lists) -> None:
     community.lists["ideas", "c2"] = rows("xy")
     community.night(2, "ideas", distrust="another role")
@@ -139,6 +147,33 @@ def test_a_row_in_two_lists_stays_where_it_is(order: str, verdict: str, communit
     assert homes(warehouse) == HOMES
     states = {row["scope"]: row["contradiction"] for row in held(warehouse, SCOPES) if row["stream"] == "ideas"}
     assert states == {order: None, other: "1 of its records are also in another list"}
+
+
+def test_a_row_that_does_not_move_is_looked_for_in_its_home_once_more_if_another_list_has_it(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Both lists are complete, but the row can have left the one before the other was read."""
+    counted(warehouse, 1, a=3, b=2)
+    lists = Lists(warehouse, tmp_path)
+    lists.lists["comments", "a"], lists.lists["comments", "b"] = rows("123"), rows("45")
+    lists.night(1, "comments")
+    lists.lists["comments", "b"] = rows("453")
+    result = lists.night(2, "comments")
+    assert (result.counts.requests, result.counts.updated) == (3, 0)
+    assert str(result.reason).startswith("ids are not unique")
+    lists.lists["comments", "a"] = rows("12")
+    assert lists.night(3, "comments").counts.updated == 1
+    assert {row["id"]: row["idea_id"] for row in held(warehouse, "comments")}["3"] == "b"
+
+
+def test_rows_are_renewed_in_their_homes_if_one_list_stands_for_all_and_does_not_say_where_they_belong(
+    community: Lists, warehouse: Warehouse
+) -> None:
+    for scope in LISTED:
+        community.lists["ideas", scope] = rows("abcxyz", title="New")
+    assert community.night(2, "ideas").verdict == "incomplete"
+    assert homes(warehouse) == HOMES
+    assert {row["title"] for row in held(warehouse, "ideas")} == {"New"}
 
 
 @pytest.fixture
