@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -95,16 +96,16 @@ def _write(settings: Settings, file: Path) -> None:
         write_report(warehouse, file)
     write(f"Wrote the report. Open {file} in a browser.")
     if settings.report_url and file == settings.report:
-        write(f"Copied it to {_copied(settings, settings.report_url)}.")
+        write(f"Copied it to {_copied(settings.report, settings.report_url, settings)}.")
 
 
-def _copied(settings: Settings, folder: str) -> str:
+def _copied(page: Path, folder: str, settings: Settings) -> str:
     from ideas_pipeline.cli.failures import Failed
     from ideas_pipeline.errors import NotDelivered
     from ideas_pipeline.report.publish import publish
 
     try:
-        return publish(settings.report, folder)
+        return publish(page, folder)
     except NotDelivered as error:
         raise Failed(settings.worded(str(error))) from None
 
@@ -121,7 +122,13 @@ def _write_front_page(settings: Settings, communities: Sequence[Settings]) -> No
     file = sharing[0].front_page
     with open_warehouse(settings) as warehouse, _written_to(file, "front page"):
         write_front_page(warehouse, {one.community: one.report for one in sharing}, file)
-    write(f"Wrote the front page of {len(sharing)} communities. Open {file} in a browser.")
+        write(f"Wrote the front page of {len(sharing)} communities. Open {file} in a browser.")
+        if folder := sharing[0].report_url:
+            copied = {one.community: one.report for one in sharing if one.report_url == folder}
+            with TemporaryDirectory() as temporary:
+                page = Path(temporary, file.name)
+                write_front_page(warehouse, copied, page, side_by_side=True)
+                write(f"Copied it to {_copied(page, folder, sharing[0])}.")
 
 
 @contextmanager

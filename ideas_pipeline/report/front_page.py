@@ -31,13 +31,16 @@ _HEADERS = (
 )
 
 
-def write_front_page(warehouse: Warehouse, reports: Mapping[str, Path], path: Path) -> int:
+def write_front_page(
+    warehouse: Warehouse, reports: Mapping[str, Path], path: Path, *, side_by_side: bool = False
+) -> int:
     """Write the page from ``mart_communities``.
 
     Args:
         warehouse: The warehouse, opened for any of its communities.
         reports: The path of each community's report. Those that exist are linked, relative to ``path``.
         path: The file to write, for its owner alone; an existing one is replaced and keeps its rights.
+        side_by_side: Whether copies of the page and of the reports will be in one folder: then links are file names.
 
     Returns:
         The size of the page in bytes.
@@ -52,15 +55,14 @@ def write_front_page(warehouse: Warehouse, reports: Mapping[str, Path], path: Pa
                 "The front page of the report needs the marts, which are not built yet. Run: ideas-pipeline marts."
             )
         found = tx.execute(sa.select(TABLE).order_by(TABLE.c.community)).all()
-    rows = [(_link(reports.get(row.community), path), _cells(row)) for row in found]
+    reports = {community: report for community, report in reports.items() if report.is_file()}
+    links = {one: report.name if side_by_side else _relative(report, path) for one, report in reports.items()}
+    rows = [(quote(links.get(row.community, "")), _cells(row)) for row in found]
     return write_page(path, environment().get_template("communities.html").render(headers=_HEADERS, rows=rows))
 
 
-def _link(report: Path | None, page: Path) -> str:
-    """The relative address of a report; empty if it does not exist."""
-    if report is None or not report.is_file():
-        return ""
-    return quote(Path(os.path.relpath(report.resolve(), page.parent.resolve())).as_posix())
+def _relative(report: Path, page: Path) -> str:
+    return Path(os.path.relpath(report.resolve(), page.parent.resolve())).as_posix()
 
 
 def _cells(row: sa.Row[Any]) -> list[str]:

@@ -15,6 +15,7 @@ from ideas_pipeline.marts.communities import TABLE
 from ideas_pipeline.report.front_page import write_front_page
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.cli.command import ideas_pipeline
+from ideas_pipeline_tests.report.marts_with import days, fill
 from ideas_pipeline_tests.report.reading import Page
 
 AT = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -57,6 +58,21 @@ def test_before_the_marts_are_built_there_is_no_page(sqlite_url: str, tmp_path: 
     with Warehouse.open(sqlite_url, "acme") as empty, pytest.raises(WarehouseError, match="ideas-pipeline marts"):
         write_front_page(empty, {}, page)
     assert not page.exists()
+
+
+def test_the_copy_in_the_folder_of_the_reports_links_to_their_copies(
+    warehouse: Warehouse, sqlite_url: str, tmp_path: Path
+) -> None:
+    fill(sqlite_url, daily_activity=days(3, ideas=1)).dispose()
+    (shared := tmp_path / "shared").mkdir()
+    (tmp_path / "ideas_pipeline.yaml").write_text(
+        f"defaults: {{warehouse_url: '{sqlite_url}', report_url: 'file://{shared}'}}\n"
+        "communities: {acme: , globex: {report_url: null}}\n"
+    )
+    done = ideas_pipeline("report", "--community", "acme", folder=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"Copied it to file://{shared}/communities.html.")
+    [link] = Page((shared / "communities.html").read_text()).all("a")
+    assert (shared / unquote(link.get("href"))).read_text() == (tmp_path / ".ideas/acme/report-acme.html").read_text()
 
 
 def test_each_report_that_cannot_be_written_is_named_with_its_community(tmp_path: Path) -> None:
