@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -96,6 +97,8 @@ def make_engine(url: str, session: str | None = None) -> sa.Engine:
     Raises:
         WarehouseMisconfigured: the URL cannot be used.
     """
+    # At DEBUG, SQLAlchemy logs each row that it reads; `hide_parameters` hides only what is written.
+    logging.getLogger("sqlalchemy.engine.Engine").addFilter(_without_rows)
     parsed = _parsed(url)
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -115,6 +118,10 @@ def make_engine(url: str, session: str | None = None) -> sa.Engine:
         raise WarehouseMisconfigured(
             f"The driver for {parsed.drivername} is not installed ({error.name}). Install it: {command}."
         ) from None
+
+
+def _without_rows(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _parsed(url: str) -> sa.URL:
