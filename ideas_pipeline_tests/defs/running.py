@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
+from ideas_pipeline.contract.load import load_contract
 from ideas_pipeline.definitions import build_defs
 from ideas_pipeline.defs.assets import GROUP as COMMUNITY
+from ideas_pipeline.simulator.simulator import Simulator
+from ideas_pipeline_tests.end_to_end.pipeline import small_village
+
+
+@contextmanager
+def configured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A running API whose account is configured, so that the pipeline takes it for a real one."""
+    # The API's rate limit would only make the tests wait.
+    contract = folder / "contract.yaml"
+    contract.write_text("limits: {requests_per_second: null}")
+    monkeypatch.setenv("IDEAS_CONTRACT", str(contract))
+    with Simulator(load_contract(None), small_village(), page_cap=20) as running:
+        monkeypatch.setenv("IDEAS_COMMUNITY", "acme")
+        monkeypatch.setenv("IDEAS_CLIENT_ID", running.client_id)
+        monkeypatch.setenv("IDEAS_CLIENT_SECRET", running.client_secret)
+        monkeypatch.setenv("IDEAS_API_BASE_URL", running.base_url)
+        yield running
 
 
 def nightly_sync(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,46 +17,62 @@ from ideas_pipeline.marts.build import MARTS
 from ideas_pipeline.simulator.faults import Fault
 from ideas_pipeline.simulator.simulator import Simulator
 from ideas_pipeline.warehouse.warehouse import Warehouse
-from ideas_pipeline_tests.defs.running import days, failures, metadata, nightly_sync
+from ideas_pipeline_tests.defs.running import configured, days, failures, metadata, nightly_sync
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `include_sources`")  # the tester's own
 
 
-def test_a_night_ends_with_the_marts_the_report_and_its_copy(
-    simulator: Simulator, instance: dg.DagsterInstance, unconfigured: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (shared := unconfigured / "shared").mkdir()
-    monkeypatch.setenv("IDEAS_REPORT_URL", f"file://{shared}")
-    night = nightly_sync(instance, what_follows=True)
-    assert night.success
-    recorded = metadata(night)
+@dataclass(frozen=True)
+class Night:
+    """A night that made the marts, the report and its copy."""
+
+    folder: Path
+    simulator: Simulator
+    instance: dg.DagsterInstance
+    result: dg.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    folder = tmp_path_factory.mktemp("night")
+    (folder / "shared").mkdir()
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        for name in [name for name in os.environ if name.startswith("IDEAS_")]:
+            patch.delenv(name)
+        patch.chdir(folder)
+        patch.setenv("IDEAS_REPORT_URL", f"file://{folder}/shared")
+        with configured(folder, patch) as simulator:
+            yield Night(folder, simulator, instance, nightly_sync(instance, what_follows=True))
+
+
+def test_a_night_ends_with_the_marts_the_report_and_its_copy(night: Night) -> None:
+    assert night.result.success
+    recorded = metadata(night.result)
     assert recorded.keys() >= {*MARTS, "report"}
-    assert recorded["mart_challenges"]["dagster/row_count"] == len(simulator.tables["challenges"])
+    assert recorded["mart_challenges"]["dagster/row_count"] == len(night.simulator.tables["challenges"])
     assert "How might we waste less?" in str(recorded["mart_challenges"]["preview"])
     report = Path(str(recorded["report"]["report"]))
-    assert report == unconfigured / ".ideas/report-acme.html"
+    assert report == night.folder / ".ideas/report-acme.html"
     assert report.stat().st_size == recorded["report"]["size_bytes"]
-    assert recorded["report"]["copy"] == f"file://{shared}/report-acme.html"
-    assert (shared / "report-acme.html").read_bytes() == report.read_bytes()
+    copy = night.folder / "shared/report-acme.html"
+    assert recorded["report"]["copy"] == f"file://{copy}"
+    assert copy.read_bytes() == report.read_bytes()
 
 
-def test_dagster_is_shown_nobody(simulator: Simulator, instance: dg.DagsterInstance) -> None:
-    recorded = metadata(nightly_sync(instance, what_follows=True))
+def test_dagster_is_shown_nobody(night: Night) -> None:
+    recorded = metadata(night.result)
     assert "preview" not in recorded["mart_contributors"]
     shown = str([recorded[name] for name in (*MARTS, "report")])
-    assert not [key for key in simulator.tables["users"] if f"| {key} |" in shown]
+    assert not [key for key in night.simulator.tables["users"] if f"| {key} |" in shown]
 
 
-def test_after_a_night_nothing_is_left_to_build_and_a_table_that_changes_alone_is_followed(
-    simulator: Simulator, instance: dg.DagsterInstance
-) -> None:
-    nightly_sync(instance, what_follows=True)
+def test_after_a_night_nothing_is_left_to_build_and_a_table_that_changes_alone_is_followed(night: Night) -> None:
     defs = build_defs()
-    seen = dg.evaluate_automation_conditions(defs, instance)
+    seen = dg.evaluate_automation_conditions(defs, night.instance)
     assert seen.total_requested == 0
     backfilled = dg.AssetMaterialization(dg.AssetKey(["acme", "comments"]), partition="2025-03-01")
-    instance.report_runless_asset_event(backfilled)
-    then = dg.evaluate_automation_conditions(defs, instance, cursor=seen.cursor)
+    night.instance.report_runless_asset_event(backfilled)
+    then = dg.evaluate_automation_conditions(defs, night.instance, cursor=seen.cursor)
     asked_for = {found.key.path[-1] for found in then.results if found.true_subset.size}
     assert {"mart_challenges", "mart_daily_activity", "report"} <= asked_for
 

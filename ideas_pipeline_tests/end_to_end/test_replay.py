@@ -28,7 +28,15 @@ from ideas_pipeline.tables.community import IDEAS, TABLES
 from ideas_pipeline.warehouse.scopes import live_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.archive.pages import archived
-from ideas_pipeline_tests.end_to_end.pipeline import api_of, contract_with, paged, stream, sync_with, village
+from ideas_pipeline_tests.end_to_end.pipeline import (
+    api_of,
+    contract_with,
+    paged,
+    small_village,
+    stream,
+    sync_with,
+    village,
+)
 from ideas_pipeline_tests.end_to_end.test_absence import deleted, remove_idea
 from ideas_pipeline_tests.end_to_end.test_truth import CONTRACTS, last_written
 from ideas_pipeline_tests.end_to_end.truth import assert_true_to
@@ -116,7 +124,7 @@ def test_a_lost_warehouse_comes_back_from_the_archive_however_lists_are_paged(
     contract: Contract, sqlite_url: str, tmp_path: Path
 ) -> None:
     with (
-        Simulator(contract, village(seed=3)) as simulator,
+        Simulator(contract, small_village(seed=3)) as simulator,
         Warehouse.open(f"{sqlite_url}-lost", COMMUNITY) as lost,
     ):
         sync(simulator, lost, tmp_path)
