@@ -13,7 +13,7 @@ from ideas_pipeline.text import counted
 from ideas_pipeline.warehouse import quality
 from ideas_pipeline.warehouse.absences import contradicted
 from ideas_pipeline.warehouse.database import Transaction
-from ideas_pipeline.warehouse.scopes import contradiction_codes, contradictions, has_rows, last_sweeps, verified_before
+from ideas_pipeline.warehouse.scopes import contradictions, has_rows, last_sweeps, verified_before
 
 # A scope can be verified that much later than promised, for example because a night was missed.
 _LATE = timedelta(days=2)
@@ -220,7 +220,7 @@ def contradicting_lists(tx: Transaction, contract: Contract, stream: str) -> Fin
         f"If {each.placeholder} in the contract's fields is read from the wrong field, correct it or set it to null. "
         "Otherwise compare these lists with the community itself."
     )
-    if "ignored_parent" in contradiction_codes(tx, stream):
+    if "ignored_parent" in quality.contradiction_codes(tx, stream):
         do = f"Read one list of all: {one_list(stream, contract.streams[stream])}"
     return Finding(
         "contradictions",

@@ -11,7 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.contract.types import Json
-from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SYNC_SCOPES, SYNC_STREAMS, ReasonCode
+from ideas_pipeline.tables.bookkeeping import (
+    ABSENCES,
+    REJECTED_RECORDS,
+    SCOPES,
+    SYNC_SCOPES,
+    SYNC_STREAMS,
+    ContradictionCode,
+    ReasonCode,
+)
 from ideas_pipeline.tables.columns import kind, own_keys, parent_of
 from ideas_pipeline.tables.community import TABLES, scope_of
 from ideas_pipeline.times import EARLIEST, LATEST_PLAN, TOMORROW, utc
@@ -100,6 +108,13 @@ def last_run(tx: Transaction, stream: str) -> LastRun | None:
         disbelieved=tx.scalar(disbelieved),
         codes=frozenset(tx.scalars(codes)),
     )
+
+
+def contradiction_codes(tx: Transaction, stream: str) -> set[ContradictionCode]:
+    """The contradictions in the last complete sweeps of a stream that have a word."""
+    code = SCOPES.c.contradiction_code
+    query = sa.select(code).where(tx.owns(SCOPES), SCOPES.c.stream == stream, code.is_not(None)).distinct()
+    return set(tx.scalars(query))
 
 
 def incomplete_scopes(tx: Transaction, stream: str, run_id: str) -> list[IncompleteScope]:

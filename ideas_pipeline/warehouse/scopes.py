@@ -130,13 +130,6 @@ def contradictions(tx: Transaction, stream: str) -> dict[str, int]:
     return dict(tx.execute(query.group_by(what).order_by(sa.func.count().desc(), what)).all())
 
 
-def contradiction_codes(tx: Transaction, stream: str) -> set[ContradictionCode]:
-    """The contradictions in the last complete sweeps of a stream that have a word."""
-    code = SCOPES.c.contradiction_code
-    query = sa.select(code).where(tx.owns(SCOPES), SCOPES.c.stream == stream, code.is_not(None)).distinct()
-    return set(tx.scalars(query))
-
-
 def _watermark(read: ScopeRead, known: ScopeState | None) -> datetime | None:
     """Time up to which the scope was read: at most the start of its sweep, whatever times its records have.
 
