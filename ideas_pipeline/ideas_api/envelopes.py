@@ -92,7 +92,9 @@ def counts_beside(paths: Paths) -> Callable[[Json, int], bool]:
             at = record
             for step in way:
                 at = at.get(step) if isinstance(at, dict) else None
-            if isinstance(at, dict) and any(type(at[n]) is int and at[n] > items for n in names & at.keys()):
+            if not isinstance(at, dict) or names.isdisjoint(at):
+                continue
+            if any(type(at[n]) is int and at[n] > items for n in names & at.keys()):
                 return True
         return False
 

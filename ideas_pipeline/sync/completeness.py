@@ -235,10 +235,10 @@ class SweptScope:
                 if self._states.setdefault(text, record.state) != record.state:
                     record.repeats = LATEST_PLAN if is_repeated else self.started_at
                     text = f"{text}\n{record.state}"  # another record with the same id: it counts, but gets no row
-            if text not in self._seen:
-                self._seen[text] = text
+            before = len(self._seen)
+            ids.append(self._seen.setdefault(text, text))  # one string object per id, shared by all sweeps
+            if len(self._seen) > before:
                 fresh.append(record)
-            ids.append(self._seen[text])  # one string object per id, shared by all sweeps
         return fresh, ids
 
     def _note_nested(self, page: Page) -> list[Record]:
