@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +80,9 @@ def parse(body: bytes, content_type: str = "") -> Parsed:
             parse_float=_decimal,
             object_pairs_hook=_map,
         )
-        return Parsed(clean_json(value) if "\\u" in text or not is_clean(text) else value, replaced)
+        # Since Python 3.12 it reads more levels than any function can walk through.
+        may_be_deep = text.count("[") + text.count("{") >= sys.getrecursionlimit()
+        return Parsed(clean_json(value) if may_be_deep or "\\u" in text or not is_clean(text) else value, replaced)
     except RecursionError:
         raise NestedTooDeeply("JSON that is nested too deeply") from None
 

@@ -29,7 +29,7 @@ def test_the_charset_of_the_header_is_honoured(charset: str) -> None:
     assert (parsed.value, parsed.replaced) == ([text[2:-2]], 0)
 
 
-@pytest.mark.parametrize("charset", ["ISO-8859-1", "us-ascii", "unknown-8bit", "base64", "windows-31j"])
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "us-ascii", "unknown-8bit", "base64"])
 def test_a_charset_that_the_body_is_not_in_counts_for_nothing(charset: str) -> None:
     assert value_of('["é 日"]'.encode(), f"application/json; charset={charset}") == ["é 日"]
 
@@ -104,7 +104,8 @@ def test_everything_read_can_be_written_for_an_engine() -> None:
         b'"\xe4',
         b"{} {}",
         b"[" * 100_000,
-        b'["\\u0000",' + b"[" * 800 + b"]" * 800 + b"]",
+        b'["\\u0000",' + b"[" * 2_000 + b"]" * 2_000 + b"]",
+        b"[" * 2_000 + b"]" * 2_000,
     ],
 )
 def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
