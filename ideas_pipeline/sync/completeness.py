@@ -41,8 +41,6 @@ from ideas_pipeline.tables.bookkeeping import ReasonCode
 from ideas_pipeline.text import counted
 from ideas_pipeline.times import LATEST_PLAN
 
-# How the sentence begins that names lists inside records of which the API says that they go on elsewhere.
-
 Verdict = Literal["complete", "incomplete", "not_found"]
 
 

@@ -31,7 +31,6 @@ from ideas_pipeline.text import clean_text
 _MOST_WAITING = 10_000
 # Fewer records than this can be the same in two lists by chance.
 _FEWEST = 2
-# How the sentence begins that names an ignored parent.
 
 
 class NotNeeded(IdeasApiError):

@@ -99,6 +99,8 @@ class NumberedSweep(Sweep):
         follow: list[Position] = []
         if is_window:
             self._add_window(index, ids, page)
+            if padding and (not self._orders or self._is_in_order_of_edits()):
+                self.moved.add("a record came twice")  # an edit of the first one may have moved it to the end
             follow = self._bridge_gaps(index)
         return follow + self._next_windows()
 

@@ -91,6 +91,25 @@ def test_edits_that_move_unread_records_to_the_head_hide_none_of_them(a_day: int
     assert (reading.verdict, reading.ids) == ("complete", set(keys))
 
 
+def test_edits_that_move_the_head_of_a_list_to_its_end_are_not_taken_for_a_page_that_was_filled_up() -> None:
+    """Some APIs fill the last page up with the first records. Here r6 is passed over in both sweeps."""
+    moving = MovingList(ids(9), WITHOUT_TOTAL["page from 1"], totals=False, ignores_size=True)
+    moving.edited = {key: f"2026-01-{n + 1:02}" for n, key in enumerate(moving.ids)}
+    edits = iter(range(10, 20))
+    heads_before_page = {2: 1, 5: 2, 6: 1}
+    pages = iter(range(1000))
+
+    def edit_the_first(m: MovingList) -> None:
+        for _ in range(heads_before_page.get(next(pages), 0)):
+            m.move(0, len(m.ids) - 1)
+            m.edited[m.ids[-1]] = f"2026-02-{next(edits)}"
+
+    reading = SweptScope("s", moving.paging, sweeps=2, edited="updated_at")
+    read(moving, reading, between=edit_the_first)
+    assert "r6" not in reading.ids
+    assert reading.verdict == "incomplete"
+
+
 @pytest.mark.parametrize("style", NUMBERED)
 @pytest.mark.parametrize("a_page", [1, 2])
 def test_a_record_on_every_page_links_none_of_them(a_page: int, style: str) -> None:
