@@ -69,6 +69,7 @@ class NumberedSweep(Sweep):
         self._order: list[int] = []
         self._bridges: dict[Position, tuple[int, int]] = {}
         self._looks_at_head = False
+        self._has_pinned = False
         self._last = _LastWindow()
         self._ends: dict[int, int | None] = {}
         self._orders = {name: Order() for name in (expected.edited, "created_at", "id") if name and expected.edited}
@@ -177,6 +178,7 @@ class NumberedSweep(Sweep):
         if not head or not news or len(news) == len(ids) or any(map(is_anonymous, set(ids) - news)):
             return ids, 0
         own = ids[1:] if ids[0] == head[0] else ids
+        self._has_pinned |= len(own) < len(ids)
         padding = len(own) - next((n for n, key in enumerate(own) if key not in news), len(own))
         if padding and own[-padding:] == head[:padding]:
             own = own[:-padding]
@@ -191,7 +193,7 @@ class NumberedSweep(Sweep):
         if (self.total is not None and not self.probed) or not earlier:
             return False
         head, before = self.chain.windows[earlier[0]], self.chain.windows[earlier[-1]]
-        if ids not in (before, head, head[:1]):
+        if ids not in (before, head, head[:1] if self._has_pinned else head):
             return False
         if ids == head and head != before:
             self._ended = True  # the pages that follow come a second time, too
