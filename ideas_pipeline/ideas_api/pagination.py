@@ -121,6 +121,11 @@ def is_beyond(paging: AnyPaging, position: Position, status: int | None) -> bool
     return status in BEYOND_THE_END or status in paging.beyond
 
 
+def is_usual_limit(records: int) -> bool:
+    """Whether an API may limit its pages to so many records of its own accord: such limits are 10, 25, 50 …"""
+    return records % 5 == 0
+
+
 def page_at(paging: PagePaging, index: int, held: int, size: int | None = None) -> Position:
     """The position of the numbered page that begins at, or contains, the record at ``index``.
 

@@ -13,9 +13,6 @@ from ideas_pipeline.probe.guess import likely_paging, likely_total
 from ideas_pipeline.probe.step import Step
 from ideas_pipeline.probe.target import Page, Target
 
-# An API's own limit of records on a page, such as 10, 25 or 50, is usually a multiple of this.
-_USUAL_LIMIT = 5
-
 
 def check_paging(step: Step, target: Target, response: Response) -> None:
     """Compare the paging of one list with the contract, with at most four more requests.
@@ -205,7 +202,9 @@ def _is_surely_all(target: Target, page: Page) -> bool:
     count, paging = len(page.records), target.spec.paging
     if not isinstance(paging, PagePaging | OffsetPaging):
         return False
-    return page.total == count if page.total is not None else count < paging.size and count % _USUAL_LIMIT != 0
+    if page.total is not None:
+        return page.total == count
+    return count < paging.size and not pagination.is_usual_limit(count)
 
 
 def _check_end(step: Step, target: Target, page: Page, second: Page) -> None:

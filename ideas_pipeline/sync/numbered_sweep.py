@@ -21,8 +21,6 @@ _BRIDGES, _PAGES_PER_BRIDGE = 3, 10
 _SMALLEST_CAP = 1000
 # Statuses that say that a page does not exist. Others may have another reason, such as a depth that is not served.
 _SURELY_BEYOND = (404, 410, 416)
-# An API's own limit of records on a page, such as 10, 25 or 50, is usually a multiple of this.
-_CAPS = 5
 # How many records neighbours have in common if offsets can be chosen, so that a single deletion does not part them.
 # Pages of fewer records than ``_SMALL`` have one in common.
 _OVERLAP, _SMALL = 2, 50
@@ -122,8 +120,10 @@ class NumberedSweep(Sweep):
     @property
     def may_be_capped(self) -> bool:
         """Whether the one page with records may be shorter than asked for because of the API's own limit."""
-        usual = self.held % _CAPS == 0 or self.expected.is_only_list or self.expected.undeclared(self.count)
-        return len(self.chain.windows) == 1 and self.held < self._asked and bool(usual)
+        if len(self.chain.windows) != 1 or self.held >= self._asked:
+            return False
+        is_only_list = self.expected.is_only_list
+        return pagination.is_usual_limit(self.held) or is_only_list or self.expected.undeclared(self.count) > 0
 
     def look_at_head(self) -> list[Position]:
         """See ``Sweep.look_at_head``.
