@@ -147,7 +147,7 @@ class StatedError:
 
     @property
     def about_no_records(self) -> bool:
-        """Whether the error is that there are no records, and nothing else."""
+        """Whether the error only means that the list is empty, or has ended."""
         if not self.codes <= _MAY_STAND_BESIDE_NO_RECORDS or self.about_token or self.about_rate(loosely=True):
             return False
         is_failure = any(map(_ABOUT_FAILURE.search, self.texts))

@@ -163,7 +163,7 @@ def _check_second_page(step: Step, target: Target, page: Page) -> bool:
             raise
         sentence = (
             f"the API answers the page after the last one with HTTP {error.status}, so no list ends; make sure that "
-            f"there are no more than these {len(page.records)} records"
+            f"these {len(page.records)} records are all"
         )
         step.differ(sentence, place=f"{place}.beyond", to=[error.status])
         return False

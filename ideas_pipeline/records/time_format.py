@@ -35,7 +35,7 @@ class TimeFormat:
             hour becomes the moment at which the clocks went forward.
         epoch: the unit of numbers: ``seconds``, ``milliseconds``, ``microseconds`` or ``nanoseconds``; None takes the
             unit in which a number is a time between 1995 and 2199.
-        no_times: days (``0001-01-01``) and times (``1970-01-01 00:00:00``) that mean that there is no time, as they
+        no_times: days (``0001-01-01``) and times (``1970-01-01 00:00:00``) that mean that nothing happened, as they
             are written or in UTC.
     """
 
@@ -82,7 +82,7 @@ def read_number(value: int | float | Decimal, written: TimeFormat) -> Moment:
 
 
 def means_none(moment: int, written: TimeFormat) -> bool:
-    """Whether a moment, in microseconds since 1970 (UTC), means that there is no time."""
+    """Whether a moment, in microseconds since 1970 (UTC), means that nothing happened."""
     none = written.no_times
     if not none:
         return False

@@ -37,11 +37,11 @@ SAY_DELETED = {
 }
 
 
-@each_on_sqlite("said", {field: (field, values) for field, values in SAY_DELETED.items()})
+@each_on_sqlite("sent", {field: (field, values) for field, values in SAY_DELETED.items()})
 def test_records_that_say_that_they_are_deleted_are_a_finding_with_its_line(
-    said: tuple[str, list[Any]], warehouse: Warehouse, tmp_path: Path
+    sent: tuple[str, list[Any]], warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    field, values = said
+    field, values = sent
     ideas = [{"id": n, "title": "I", field: value} for n, value in enumerate(values)]
     finding = findings_of(warehouse, tmp_path, ideas)["unmapped_fields"]
     assert (finding.severity, finding.is_doubt, finding.numbers) == ("warning", True, {field: 2})
