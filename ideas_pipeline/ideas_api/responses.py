@@ -20,7 +20,7 @@ from ideas_pipeline.ideas_api.http_errors import RetryableError, nested_too_deep
 from ideas_pipeline.ideas_api.json_body import NestedTooDeeply, Parsed, parse
 from ideas_pipeline.ideas_api.urls import same_host
 
-# The path of a login page: /login, /users/sign_in, /login.php, /sso/start. /ideas/7-login-fails is none.
+# The path of a login page: /login, /users/sign_in, /login.php, /sso/start. /ideas/7-login-fails is not one.
 _LOGIN = re.compile(r"/(?:(?:log|sign)[-_]?(?:in|on)|sso|authenticate)(?:\.[a-z]+|/[a-z]*)?$", re.IGNORECASE)
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
@@ -124,9 +124,7 @@ def redirect_target(response: requests.Response, method: str, url: str, path: st
     parts = urlsplit(location)
     if _LOGIN.search(parts.path) and not _LOGIN.search(path):
         raise LoginPage(
-            f"the API redirects {path} to a login page, {parts.scheme}://{parts.hostname}{parts.path}",
-            status=status,
-            hint=hint,
+            f"the API redirects {path} to a login page of {parts.scheme}://{parts.hostname}", status=status, hint=hint
         )
     if target is None:
         raise ContractError(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 import requests
 
@@ -52,18 +54,20 @@ def test_a_date_header_is_parsed() -> None:
     [
         ("/login?next=%2Fv2%2Fideas", True),
         ("/users/sign_in", True),
+        ("/people/ann@people.example/login", True),
         ("https://sso.example.com/oauth/signin", True),
         ("/v2/ideas/7-login-fails", False),
         ("/v2/blog-in-french", False),
     ],
 )
-def test_a_redirect_to_a_login_page_is_told_from_others(location: str, is_login: bool) -> None:
+def test_a_redirect_to_a_login_page_is_recognised_and_its_path_not_repeated(location: str, is_login: bool) -> None:
     redirect = requests.Response()
     redirect.status_code = 302
     redirect.headers["Location"] = location
     url = "https://ideas.example.com/v2/ideas"
     if is_login:
-        with pytest.raises(LoginPage):
+        with pytest.raises(LoginPage) as caught:
             redirect_target(redirect, "GET", url, "/v2/ideas")
+        assert urlsplit(location).path not in str(caught.value)
     else:
         assert redirect_target(redirect, "GET", url, "/v2/ideas") == f"https://ideas.example.com{location}"
