@@ -13,6 +13,7 @@ from ideas_pipeline.times import EARLIEST, LATEST_PLAN
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
+DAY = 24 * 3600 * 1_000_000  # in microseconds
 FIRST = (datetime.min - EPOCH) // MICROSECOND
 LAST = (datetime.max - EPOCH) // MICROSECOND
 # 0000-00-00 as PHP reads it, in seconds since 1970: it lies before the first year.

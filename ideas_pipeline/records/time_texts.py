@@ -8,6 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ideas_pipeline.records.time_format import (
+    DAY,
     EPOCH,
     MICROSECOND,
     NO_TIME,
@@ -19,7 +20,7 @@ from ideas_pipeline.records.time_format import (
 from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
 
 _LONGEST = 100
-_DAY = 24 * 3600 * 1_000_000
+
 
 _CLOCK = (
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?"
@@ -108,7 +109,7 @@ def _read_parts(found: re.Match[str], written: TimeFormat) -> Moment:
         return NO_TIME
     later = 0
     if (hour, minute, second) == ("24", "00", "00"):  # ISO 8601: the end of the day
-        hour, later = "00", _DAY
+        hour, later = "00", DAY
     if second == "60":  # a leap second
         second, later = "59", 1_000_000
     try:

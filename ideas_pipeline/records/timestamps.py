@@ -11,6 +11,7 @@ from ideas_pipeline.late.arrow import pa, pc
 from ideas_pipeline.late.frames import np, pd
 from ideas_pipeline.records.single_times import read_time
 from ideas_pipeline.records.time_format import (
+    DAY,
     EPOCH,
     FIRST,
     LAST,
@@ -27,10 +28,10 @@ from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
 # A column of microseconds since 1970, with _UNREAD in place of each value that is null or has to be read by itself.
 Moments: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
-_DAY = 24 * 3600 * 1_000_000
+
 _UNREAD = FIRST - 1
 # Local times this close to either end may leave the range when they are converted to UTC.
-_MARGIN = 2 * _DAY
+_MARGIN = 2 * DAY
 
 # Formats that Arrow parses a column at a time; anything else is parsed value by value. A month and a day are not 00:
 # Arrow refuses a whole column if one day does not exist.
