@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,16 @@ from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
 from ideas_pipeline.times import CLOCKS_DIFFER, utc
 from ideas_pipeline.warehouse import embedded, history
-from ideas_pipeline.warehouse.batch import Batch
+from ideas_pipeline.warehouse.batch import Batch, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.merge import Deletion, mark_deleted
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 
+# Of a large list, PostgreSQL's driver would else hold all rows at once.
+_ROWS_AT_ONCE = 10_000
 
-def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
+
+def note_absences(tx: Transaction, batch: Batch, seen: Set[str]) -> None:
     """Update the absent rows of the batch's stream.
 
     Rows whose id is in ``seen`` are no longer absent. A live row is absent if its scope is judged (see
@@ -31,33 +34,32 @@ def note_absences(tx: Transaction, batch: Batch, seen: sa.Table) -> None:
     Args:
         tx: A write transaction.
         batch: The batch.
-        seen: The staged ids that the sweeps brought.
+        seen: The ids that the sweeps brought.
     """
-    tx.execute(sa.delete(ABSENCES).where(_of(tx, batch.stream), ABSENCES.c.id.in_(sa.select(seen.c.id))))
-    table = TABLES[batch.stream]
-    scope = scope_of(table, batch.listed_by)
+    forget_absences(tx, batch.stream, seen)
+    absent = [read.scope for read in batch.scopes if read.verdict == "not_found"]
     judged = [read for read in batch.scopes if read.judged]
-    began = min((read.started_at for read in judged if read.started_at), default=None)
-    unseen = ~sa.exists().where(seen.c.id == table.c.id)
-    changed_at, future = table.c._changed_at, utc(batch.at) + CLOCKS_DIFFER
-    known: sa.ColumnElement[bool] = sa.true()
-    if began:
-        known = sa.or_(changed_at <= utc(began), changed_at > future, table.c._run_id == batch.run_id)
-    not_found = [read.scope for read in batch.scopes if read.verdict == "not_found"]
-    # Two statements: SQLite uses no index for either condition if they are joined by OR.
     if judged:
-        scopes = staging_ids("judged")
-        stage_ids(tx.connection, scopes, (read.scope for read in judged))
-        listed = is_listed_in(table, tx.community, batch.listed_by, sa.select(scopes.c.id))
-        rows = sa.select(table).where(listed, unseen, known)
-        _note(tx, batch.stream, rows, scope, batch.run_id, utc(batch.at))
-        scopes.drop(tx.connection, checkfirst=False)
-    if not_found:
-        absent = staging_ids("not_found")
-        stage_ids(tx.connection, absent, not_found)
-        rows = sa.select(table).where(table.c.id.in_(sa.select(absent.c.id)))
-        _note(tx, batch.stream, rows, scope, batch.run_id, utc(batch.at))
-        absent.drop(tx.connection, checkfirst=False)
+        # Compared here: to send all ids that were seen to the database takes much longer than to read those it has.
+        absent += (id_ for id_ in _listed(tx, batch, judged) if id_ not in seen)
+    note_rows(tx, batch.stream, batch.listed_by, absent, batch.run_id, batch.at)
+
+
+def _listed(tx: Transaction, batch: Batch, judged: Sequence[ScopeRead]) -> Iterator[str]:
+    """The ids of the live rows of judged scopes that can count as absent."""
+    table = TABLES[batch.stream]
+    scopes = staging_ids("judged")
+    stage_ids(tx.connection, scopes, (read.scope for read in judged))
+    rows = sa.select(table.c.id).where(
+        tx.live(table), is_listed_in(table, tx.community, batch.listed_by, sa.select(scopes.c.id))
+    )
+    if began := min((read.started_at for read in judged if read.started_at), default=None):
+        changed_at, future = table.c._changed_at, utc(batch.at) + CLOCKS_DIFFER
+        rows = rows.where(
+            sa.or_(changed_at <= utc(began), changed_at > future, table.c._run_id == batch.run_id),
+        )
+    yield from tx.scalars(rows.execution_options(yield_per=_ROWS_AT_ONCE))
+    scopes.drop(tx.connection, checkfirst=False)
 
 
 def note_orphans(tx: Transaction, stream: str, listed_by: str | None, run_id: str, at: datetime) -> int:
@@ -281,9 +283,9 @@ def forget_lists_below(tx: Transaction, stream: str, staged: sa.Table) -> None:
 
 
 def forget_absences(tx: Transaction, stream: str, ids: Collection[str]) -> None:
-    """Forget the absences of rows that were seen after all, in another list."""
-    if ids:
-        staged = staging_ids("seen_elsewhere")
+    """Forget the absences of rows that were seen after all."""
+    if ids and tx.execute(sa.select(ABSENCES.c.id).where(_of(tx, stream)).limit(1)).first():
+        staged = staging_ids("seen")
         stage_ids(tx.connection, staged, ids)
         tx.execute(sa.delete(ABSENCES).where(_of(tx, stream), ABSENCES.c.id.in_(sa.select(staged.c.id))))
         staged.drop(tx.connection, checkfirst=False)

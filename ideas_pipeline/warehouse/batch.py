@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -140,7 +140,7 @@ class ScopeRead:
     received: int
     judged: bool
     reason_code: ReasonCode | None = None
-    present: tuple[str, ...] | None = None
+    present: Collection[str] | None = None
     counts: Counts = Counts()
     remembered: bool = False
     fingerprint: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from ideas_pipeline.warehouse.batch import Batch, Counts, Loaded, ScopeRead
 from ideas_pipeline.warehouse.database import Transaction, refresh
 from ideas_pipeline.warehouse.embedded import mark_absent
 from ideas_pipeline.warehouse.flagged import find_flagged, mark_flagged
-from ideas_pipeline.warehouse.merge import Elsewhere, count, elsewhere, merge
+from ideas_pipeline.warehouse.merge import Elsewhere, count, elsewhere, insert_new, update_changed
 from ideas_pipeline.warehouse.rejects import update_rejects
 from ideas_pipeline.warehouse.scopes import update_scope_states
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_frame, stage_ids, staging_ids, staging_table
@@ -32,12 +32,10 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     names = list(dict.fromkeys([stream, *batch.frames, *batch.stated]))
     staged = {name: staging_table(name) for name in names}
     stated = {name: staging_ids(f"stated_{name}") for name in batch.stated}
-    seen = staging_ids("seen")
     for name in names:
         stage_frame(tx.connection, staged[name], batch.frames.get(name))
     for name, ids in batch.stated.items():
         stage_ids(tx.connection, stated[name], ids)
-    stage_ids(tx.connection, seen, _seen(batch))
 
     for name in names:
         refresh(tx.connection, TABLES[name])
@@ -51,12 +49,16 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     flagged = find_flagged(tx, TABLES[stream], staged[stream], flags)
     if flagged.known:
         _leave_out(tx, stream, staged, stated, flagged.known)
-    counts = _counts(batch, count(tx, TABLES[stream], staged[stream], batch), Counter(flagged.known.values()))
+    changes = count(tx, TABLES[stream], staged[stream], batch)
+    counts = _counts(batch, changes, Counter(flagged.known.values()))
     forget_lists_below(tx, stream, staged[stream])
+    if any(changed for _, changed, _ in changes.values()):
+        update_changed(tx, TABLES[stream], staged[stream], batch)
+    insert_new(tx, TABLES[stream], staged[stream], batch)
     embedded, embedded_held = 0, dict[str, int]()
-    for name in names:
-        written = merge(tx, TABLES[name], staged[name], batch, at)
-        embedded += written if name != stream else 0
+    for name in names[1:]:
+        embedded += update_changed(tx, TABLES[name], staged[name], batch)
+        embedded += insert_new(tx, TABLES[name], staged[name], batch)
     for name, parents in stated.items():
         marked, held = mark_absent(tx, TABLES[name], staged[name], parents, batch)
         embedded += marked
@@ -71,11 +73,11 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     doubtful = dict.fromkeys(_scopes(batch) if embedded_held else (), None) | dict.fromkeys(doubled, _SHARED)
     reads = tuple(_doubted(read, doubtful[read.scope]) if read.scope in doubtful else read for read in batch.scopes)
     batch = replace(batch, scopes=reads)
-    note_absences(tx, batch, seen)
+    note_absences(tx, batch, _seen(batch))
     _record_scopes(tx, batch, counts)
     update_scope_states(tx, batch, counts)
 
-    for table in [*staged.values(), *stated.values(), seen]:
+    for table in [*staged.values(), *stated.values()]:
         table.drop(tx.connection, checkfirst=False)
     return Loaded(counts, embedded, embedded_held, doubled, staying)
 
@@ -114,17 +116,14 @@ def _doubted(read: ScopeRead, reason: str | None) -> ScopeRead:
     return replace(read, judged=False, remembered=False, verdict="incomplete", reason=reason)
 
 
-def _seen(batch: Batch) -> Iterator[str]:
+def _seen(batch: Batch) -> set[str]:
     """The ids of the stream's records that were seen: those present in a judged scope, else all in the batch."""
     listed = {read.scope: read.present for read in batch.scopes if read.judged and read.present is not None}
+    seen = {r.id for r in batch.rejects if r.table == batch.stream and r.id is not None and r.scope not in listed}
     if batch.stream in batch.frames:
         frame = batch.frames[batch.stream]
-        yield from frame["id"] if not listed else frame["id"][~frame["_scope"].isin(list(listed))]
-    for reject in batch.rejects:
-        if reject.table == batch.stream and reject.id is not None and reject.scope not in listed:
-            yield reject.id
-    for present in listed.values():
-        yield from present
+        seen.update(frame["id"] if not listed else frame["id"][~frame["_scope"].isin(list(listed))])
+    return seen.union(*listed.values())
 
 
 def _counts(

@@ -24,7 +24,7 @@ def same_row(table: sa.Table, staged: sa.Table) -> sa.ColumnElement[bool]:
 
 
 def count(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch) -> dict[str, tuple[int, int, int]]:
-    """Count the staged rows, per scope, that ``merge`` will insert, update, and leave unchanged."""
+    """Count the staged rows, per scope, that are new, that differ from their row, and that are equal to it."""
     is_new = table.c.community.is_(None)
     differs = sa.and_(table.c.community.is_not(None), _differs(table, staged, batch))
     inserted = sa.func.sum(sa.case((is_new, 1), else_=0))
@@ -69,49 +69,43 @@ def live_rows(tx: Transaction, table: sa.Table, ids: Sequence[str]) -> Iterator[
         yield from tx.execute(sa.select(table).where(tx.live(table), some)).mappings()
 
 
-def merge(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch, at: datetime) -> int:
-    """Update the rows of ``batch`` that differ or come back, and insert the new ones.
+def update_changed(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch) -> int:
+    """Update the rows of ``table`` that differ from their staged rows, or come back. Return how many there were.
 
-    Nothing is known of the columns that vanished from the API, so rows that exist keep what they have there.
-
-    Args:
-        tx: a transaction that writes.
-        table: the table to change.
-        staged: its staged rows.
-        batch: what is being loaded.
-        at: the moment of the change, in UTC.
-
-    Returns:
-        How many rows were updated or inserted.
+    Nothing is known of the columns that vanished from the API, so rows keep what they have there.
     """
-    run_id, vanished = batch.run_id, batch.vanished.get(table.name, frozenset())
+    vanished = batch.vanished.get(table.name, frozenset())
     values = {c.name: c for c in _values(staged) if c.name not in vanished}
     # Redundant, but lets SQLite use the primary-key index instead of scanning the community.
     first = next(iter(staged.primary_key.columns))
     among = table.c[first.name].in_(sa.select(first).correlate(None))
+    written = {"_changed_at": utc(batch.at), "_deleted_at": None, "_deleted_because": None, "_run_id": batch.run_id}
     updated = tx.execute(
         sa.update(table)
         .where(tx.owns(table), among, same_row(table, staged), _differs(table, staged, batch))
-        .values(**values, _changed_at=at, _deleted_at=None, _deleted_because=None, _run_id=run_id)
+        .values(**values, **written)
     )
+    return updated.rowcount
+
+
+def insert_new(tx: Transaction, table: sa.Table, staged: sa.Table, batch: Batch) -> int:
+    """Insert the staged rows whose key no row of ``table`` has. Return how many there were."""
     names = [c.name for c in staged.columns if c.name != "_scope"]
-    moment = sa.literal(at, table.c._changed_at.type)
+    moment = sa.literal(utc(batch.at), table.c._changed_at.type)
     known = sa.exists().where(tx.owns(table), same_row(table, staged))
+    rows = sa.select(
+        sa.literal(tx.community, table.c.community.type),
+        *(staged.c[name] for name in names),
+        moment,
+        moment,
+        sa.literal(batch.run_id, table.c._run_id.type),
+    )
     inserted = tx.execute(
         sa.insert(table)
-        .from_select(
-            ["community", *names, "_first_seen_at", "_changed_at", "_run_id"],
-            sa.select(
-                sa.literal(tx.community, table.c.community.type),
-                *(staged.c[name] for name in names),
-                moment,
-                moment,
-                sa.literal(run_id, table.c._run_id.type),
-            ).where(~known),
-        )
+        .from_select(["community", *names, "_first_seen_at", "_changed_at", "_run_id"], rows.where(~known))
         .execution_options(preserve_rowcount=True)
     )
-    return updated.rowcount + inserted.rowcount
+    return inserted.rowcount
 
 
 @dataclass(frozen=True, slots=True)
