@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ideas_pipeline.marts.dialect import believed, count_if, share
-from ideas_pipeline.marts.facts import ACTS, PEOPLE
+from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS, IDEA_ACTS, PEOPLE
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column, is_live
 from ideas_pipeline.tables.community import CHALLENGES
@@ -51,37 +51,23 @@ TABLE = mart_table(
 
 
 def _select(context: BuildContext) -> sa.Select[Any]:
-    c, challenge = ACTS.c, CHALLENGES.c
-    by_idea = (
-        sa.select(
-            c.challenge_id,
-            c.idea_id,
-            sa.func.max(sa.case((c.kind == "joint_idea", 1), else_=0)).label("joint"),
-            count_if(sa.and_(c.kind == "comment", c.is_current)).label("comments"),
-            count_if(sa.and_(c.kind == "vote", c.is_current)).label("votes"),
-            count_if(~c.is_current).label("cleared"),
-            count_if(sa.and_(c.at.is_(None), c.kind != "joint_idea")).label("undated"),
-            sa.func.max(c.at).label("last_at"),
-        )
-        .group_by(c.challenge_id, c.idea_id)
-        .subquery()
-    )
-    i = by_idea.c
+    idea, acts, challenge = COUNTED_IDEAS.c, IDEA_ACTS.c, CHALLENGES.c
     ideas = (
         sa.select(
-            i.challenge_id,
+            idea.challenge_id,
             sa.func.count().label("ideas"),
-            sa.func.sum(i.joint).label("joint_ideas"),
-            sa.func.sum(i.comments).label("comments"),
-            count_if(i.comments > 0).label("ideas_commented"),
-            sa.func.sum(i.votes).label("votes"),
-            count_if(i.votes > 0).label("ideas_voted"),
-            count_if(sa.and_(i.comments == 0, i.votes == 0)).label("ideas_without_response"),
-            sa.func.sum(i.cleared).label("cleared"),
-            sa.func.sum(i.undated).label("undated"),
-            sa.func.max(i.last_at).label("last_at"),
+            count_if(acts.co_authors > 0).label("joint_ideas"),
+            sa.func.sum(acts.comments).label("comments"),
+            count_if(acts.comments > 0).label("ideas_commented"),
+            sa.func.sum(acts.votes).label("votes"),
+            count_if(acts.votes > 0).label("ideas_voted"),
+            count_if(sa.and_(acts.comments == 0, acts.votes == 0)).label("ideas_without_response"),
+            sa.func.sum(acts.cleared).label("cleared"),
+            sa.func.sum(acts.undated).label("undated"),
+            sa.func.max(acts.last_at).label("last_at"),
         )
-        .group_by(i.challenge_id)
+        .join_from(COUNTED_IDEAS, IDEA_ACTS, acts.idea_id == idea.idea_id)
+        .group_by(idea.challenge_id)
         .subquery()
     )
     people = _people()

@@ -158,7 +158,7 @@ def share(part: Column, whole: Column) -> Column:
 
 def count_if(condition: Column) -> Column:
     """The number of rows that fulfil ``condition``."""
-    return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
+    return sa.func.count().filter(condition)
 
 
 def percentiles(rows: sa.FromClause, by: Sequence[str], value: str, names: Mapping[str, int]) -> sa.Subquery:

@@ -55,7 +55,6 @@ AUTHORS = fact_table("authors", key=("idea_id", "user_id"), idea_id="id", user_i
 ACTS = fact_table(
     "acts",
     kind="text",
-    id="id",
     idea_id="id",
     challenge_id="id",
     user_id="id",
@@ -69,6 +68,25 @@ ACTS = fact_table(
 """Acts: idea (by its author), joint_idea (by each co-author), comment, vote. ``user_id`` is null without a person.
 
 ``at`` and ``day`` are null if the source has no time, or one that cannot be true.
+"""
+
+IDEA_ACTS = fact_table(
+    "idea_acts",
+    key=("idea_id",),
+    idea_id="id",
+    co_authors="integer",
+    comments="integer",
+    votes="integer",
+    cleared="integer",
+    undated="integer",
+    responses="integer",
+    first_response_at="timestamp",
+    last_at="timestamp",
+)
+"""The acts on each counted idea, its own submission included: one row per idea.
+
+``comments`` and ``votes`` are current; ``cleared`` are the others. ``responses`` are comments, current or not, by
+others than its authors. ``undated`` acts have no known time; a joint idea counts once.
 """
 
 PERSON_DAYS = fact_table(
@@ -147,7 +165,6 @@ def _acts(context: BuildContext) -> sa.Select[Any]:
     c = every.c
     return sa.select(
         c.kind,
-        c.id,
         c.idea_id,
         c.challenge_id,
         c.user_id,
@@ -162,15 +179,13 @@ def _acts(context: BuildContext) -> sa.Select[Any]:
 
 def _posts() -> sa.Select[Any]:
     c = COUNTED_IDEAS.c
-    return _act("idea", c.idea_id, c.author_id, c.created_at, sa.true(), by_author=sa.true())
+    return _act("idea", c.author_id, c.created_at, sa.true(), by_author=sa.true())
 
 
 def _joint_posts() -> sa.Select[Any]:
     c = COUNTED_IDEAS.c
     joint = sa.and_(AUTHORS.c.idea_id == c.idea_id, sa.or_(c.author_id.is_(None), AUTHORS.c.user_id != c.author_id))
-    return _act("joint_idea", c.idea_id, AUTHORS.c.user_id, c.created_at, sa.true(), by_author=sa.true()).join(
-        AUTHORS, joint
-    )
+    return _act("joint_idea", AUTHORS.c.user_id, c.created_at, sa.true(), by_author=sa.true()).join(AUTHORS, joint)
 
 
 def _comments(context: BuildContext) -> sa.Select[Any]:
@@ -181,7 +196,7 @@ def _comments(context: BuildContext) -> sa.Select[Any]:
     at = happened(c.created_at, context)
     is_current = sa.and_(c._deleted_at.is_(None), status != "cleared")
     return (
-        _act("comment", c.id, c.author_id, at, is_current, by_author=by_author)
+        _act("comment", c.author_id, at, is_current, by_author=by_author)
         .join(COMMENTS, c.idea_id == COUNTED_IDEAS.c.idea_id)
         .where(_done(COMMENTS, context), status != "removed", ~is_banned(c.author_id))
     )
@@ -191,7 +206,7 @@ def _votes(context: BuildContext) -> sa.Select[Any]:
     c = VOTES.c
     at = happened(c.created_at, context)
     value = sa.case((c.value.between(-_LARGEST_VOTE, _LARGEST_VOTE), c.value))
-    cast = _act("vote", c.id, c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=value)
+    cast = _act("vote", c.user_id, at, c._deleted_at.is_(None), voting_type=c.voting_type, value=value)
     return cast.join(VOTES, c.idea_id == COUNTED_IDEAS.c.idea_id).where(_done(VOTES, context), ~is_banned(c.user_id))
 
 
@@ -203,7 +218,6 @@ def _done(table: sa.Table, context: BuildContext) -> sa.ColumnElement[bool]:
 
 def _act(
     kind: str,
-    id_: sa.ColumnElement[Any],
     person: sa.ColumnElement[Any],
     at: sa.ColumnElement[Any],
     is_current: sa.ColumnElement[Any],
@@ -215,7 +229,6 @@ def _act(
     none: sa.ColumnElement[Any] = sa.null()
     return sa.select(
         sa.literal(kind, sa.Text).label("kind"),
-        id_.label("id"),
         COUNTED_IDEAS.c.idea_id,
         COUNTED_IDEAS.c.challenge_id,
         person.label("user_id"),
@@ -225,6 +238,22 @@ def _act(
         sa.cast(none if value is None else value, sa.Double).label("value"),
         sa.cast(sa.false() if by_author is None else by_author, sa.Boolean).label("by_author"),
     ).select_from(COUNTED_IDEAS)
+
+
+def _idea_acts(context: BuildContext) -> sa.Select[Any]:
+    c = ACTS.c
+    is_response = sa.and_(c.kind == "comment", ~c.by_author)
+    return sa.select(
+        c.idea_id,
+        count_if(c.kind == "joint_idea"),
+        count_if(sa.and_(c.kind == "comment", c.is_current)),
+        count_if(sa.and_(c.kind == "vote", c.is_current)),
+        count_if(~c.is_current),
+        count_if(sa.and_(c.at.is_(None), c.kind != "joint_idea")),
+        count_if(is_response),
+        sa.func.min(sa.case((is_response, c.at))),
+        sa.func.max(c.at),
+    ).group_by(c.idea_id)
 
 
 def _person_days(context: BuildContext) -> sa.Select[Any]:
@@ -262,6 +291,7 @@ SELECTS: dict[sa.Table, Callable[[BuildContext], sa.Select[Any]]] = {
     COUNTED_IDEAS: _ideas,
     AUTHORS: _authors,
     ACTS: _acts,
+    IDEA_ACTS: _idea_acts,
     PERSON_DAYS: _person_days,
     PEOPLE: _people,
 }

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ideas_pipeline.marts.adoption import adopted_ideas, classes_exist
 from ideas_pipeline.marts.dialect import literal_moment, seconds_between
-from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS
+from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS, IDEA_ACTS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.marts.stages import STAYS
 from ideas_pipeline.tables.columns import column
@@ -51,13 +51,7 @@ TABLE = mart_table(
 
 def _select(context: BuildContext) -> sa.Select[Any]:
     idea, now = COUNTED_IDEAS.c, literal_moment(context.as_of)
-    responses = _responses(context)
-    votes = (
-        sa.select(ACTS.c.idea_id, sa.func.count().label("votes"))
-        .where(ACTS.c.kind == "vote", ACTS.c.is_current)
-        .group_by(ACTS.c.idea_id)
-        .subquery()
-    )
+    acts, by_admins = IDEA_ACTS.c, _responses_by_admins(context)
     stage = (
         sa.select(STAYS.c.idea_id, STAYS.c.stage_id, sa.func.max(STAYS.c.began).label("since"))
         .where(STAYS.c.ended.is_(None))
@@ -75,32 +69,27 @@ def _select(context: BuildContext) -> sa.Select[Any]:
             seconds_between(idea.created_at, now, context),
             stage.c.since,
             seconds_between(stage.c.since, now, context),
-            sa.func.coalesce(responses.c.responses, 0),
-            responses.c.first_at,
-            seconds_between(idea.created_at, responses.c.first_at, context),
-            seconds_between(idea.created_at, responses.c.first_by_admin_at, context),
-            sa.func.coalesce(votes.c.votes, 0),
+            acts.responses,
+            acts.first_response_at,
+            seconds_between(idea.created_at, acts.first_response_at, context),
+            seconds_between(idea.created_at, by_admins.c.first_at, context),
+            acts.votes,
             sa.case((classes_exist(context), sa.case((adopted.c.idea_id.is_not(None), sa.true()), else_=sa.false()))),
             adopted.c.at,
         )
-        .outerjoin_from(COUNTED_IDEAS, responses, responses.c.idea_id == idea.idea_id)
-        .outerjoin(votes, votes.c.idea_id == idea.idea_id)
+        .join_from(COUNTED_IDEAS, IDEA_ACTS, acts.idea_id == idea.idea_id)
+        .outerjoin(by_admins, by_admins.c.idea_id == idea.idea_id)
         .outerjoin(stage, sa.and_(stage.c.idea_id == idea.idea_id, stage.c.stage_id == idea.stage_id))
         .outerjoin(adopted, adopted.c.idea_id == idea.idea_id)
     )
 
 
-def _responses(context: BuildContext) -> sa.Subquery:
+def _responses_by_admins(context: BuildContext) -> sa.Subquery:
     c = ACTS.c
     admins = sa.select(USERS.c.id).where(USERS.c.community == context.community, USERS.c.role == "admin")
     return (
-        sa.select(
-            c.idea_id,
-            sa.func.count().label("responses"),
-            sa.func.min(c.at).label("first_at"),
-            sa.func.min(sa.case((c.user_id.in_(admins), c.at))).label("first_by_admin_at"),
-        )
-        .where(c.kind == "comment", ~c.by_author)
+        sa.select(c.idea_id, sa.func.min(c.at).label("first_at"))
+        .where(c.kind == "comment", ~c.by_author, c.user_id.in_(admins))
         .group_by(c.idea_id)
         .subquery()
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ideas_pipeline.marts.dialect import percentiles, seconds_between, share
-from ideas_pipeline.marts.facts import ACTS, COUNTED_IDEAS
+from ideas_pipeline.marts.dialect import count_if, percentiles, seconds_between, share
+from ideas_pipeline.marts.facts import COUNTED_IDEAS, IDEA_ACTS
 from ideas_pipeline.marts.mart import BuildContext, Mart, mart_table
 from ideas_pipeline.tables.columns import column
 
@@ -27,25 +27,19 @@ TABLE = mart_table(
 
 
 def _select(context: BuildContext) -> sa.Select[Any]:
-    idea, act = COUNTED_IDEAS.c, ACTS.c
-    first = (
-        sa.select(act.idea_id, sa.func.min(act.at).label("at"), sa.func.count().label("responses"))
-        .where(act.kind == "comment", ~act.by_author)
-        .group_by(act.idea_id)
-        .subquery()
-    )
+    idea, acts = COUNTED_IDEAS.c, IDEA_ACTS.c
     waited = (
         sa.select(
             idea.challenge_id,
-            first.c.responses,
-            seconds_between(idea.created_at, first.c.at, context).label("seconds"),
+            acts.responses,
+            seconds_between(idea.created_at, acts.first_response_at, context).label("seconds"),
         )
-        .outerjoin(first, first.c.idea_id == idea.idea_id)
+        .join_from(COUNTED_IDEAS, IDEA_ACTS, acts.idea_id == idea.idea_id)
         .where(idea.challenge_id.is_not(None))
         .subquery()
     )
     times = percentiles(waited, ["challenge_id"], "seconds", {"median": 50, "p90": 90})
-    answered = sa.func.count(waited.c.responses)
+    answered = count_if(waited.c.responses > 0)
     counts = (
         sa.select(
             waited.c.challenge_id,
