@@ -108,7 +108,7 @@ def batch(about: About, rows: Rows) -> Batch:
     frames: dict[str, pd.DataFrame] = {stream: taken}
     stated: dict[str, list[str]] = {}
     lost = {r.position for r in main.rejects if r.column is None} | main.superseded
-    loaded = set(taken["id"])
+    loaded = set(taken["id"].to_numpy())
     # A value is rejected only if its row is loaded: a window leaves out others.
     rejects = [_reject(about, stream, rows, r) for r in main.rejects if r.column is None or r.id in loaded]
     # Of a record that came twice (an idea seen in two challenges) the last one is loaded, with its embedded rows.

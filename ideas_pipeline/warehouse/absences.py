@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
 from ideas_pipeline.times import CLOCKS_DIFFER, utc
 from ideas_pipeline.warehouse import embedded, history
-from ideas_pipeline.warehouse.batch import Batch, ScopeRead
+from ideas_pipeline.warehouse.batch import Batch, ScopeRead, seen_ids
 from ideas_pipeline.warehouse.database import Transaction
 from ideas_pipeline.warehouse.merge import Deletion, mark_deleted
 from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
@@ -23,24 +23,22 @@ from ideas_pipeline.warehouse.staging import stage_ids, staging_ids
 _ROWS_AT_ONCE = 10_000
 
 
-def note_absences(tx: Transaction, batch: Batch, seen: Set[str]) -> None:
+def note_absences(tx: Transaction, batch: Batch) -> None:
     """Update the absent rows of the batch's stream.
 
-    Rows whose id is in ``seen`` are no longer absent. A live row is absent if its scope is judged (see
-    ``ScopeRead.judged``) and its id is not in ``seen``, or if it is a single record that the API did not find. In a
+    Rows that the sweeps brought are no longer absent. A live row is absent if its scope is judged (see
+    ``ScopeRead.judged``) and the sweeps did not bring it, or if it is a single record that the API did not find. In a
     judged scope, a row that another run changed after the first sweep of the batch started does not count as absent,
     unless that is in the future: then the clock of that run was wrong.
-
-    Args:
-        tx: A write transaction.
-        batch: The batch.
-        seen: The ids that the sweeps brought.
     """
-    forget_absences(tx, batch.stream, seen)
-    absent = [read.scope for read in batch.scopes if read.verdict == "not_found"]
     judged = [read for read in batch.scopes if read.judged]
+    some_are_noted = tx.execute(sa.select(ABSENCES.c.id).where(_of(tx, batch.stream)).limit(1)).first()
+    seen = seen_ids(batch) if judged or some_are_noted else frozenset[str]()
+    if some_are_noted:
+        forget_absences(tx, batch.stream, seen)
+    absent = [read.scope for read in batch.scopes if read.verdict == "not_found"]
     if judged:
-        # Compared here: to send all ids that were seen to the database takes much longer than to read those it has.
+        # Compared here: to send all ids that were seen to the database takes longer than to read those that it has.
         absent += (id_ for id_ in _listed(tx, batch, judged) if id_ not in seen)
     note_rows(tx, batch.stream, batch.listed_by, absent, batch.run_id, batch.at)
 
@@ -55,9 +53,7 @@ def _listed(tx: Transaction, batch: Batch, judged: Sequence[ScopeRead]) -> Itera
     )
     if began := min((read.started_at for read in judged if read.started_at), default=None):
         changed_at, future = table.c._changed_at, utc(batch.at) + CLOCKS_DIFFER
-        rows = rows.where(
-            sa.or_(changed_at <= utc(began), changed_at > future, table.c._run_id == batch.run_id),
-        )
+        rows = rows.where(sa.or_(changed_at <= utc(began), changed_at > future, table.c._run_id == batch.run_id))
     yield from tx.scalars(rows.execution_options(yield_per=_ROWS_AT_ONCE))
     scopes.drop(tx.connection, checkfirst=False)
 
@@ -284,7 +280,7 @@ def forget_lists_below(tx: Transaction, stream: str, staged: sa.Table) -> None:
 
 def forget_absences(tx: Transaction, stream: str, ids: Collection[str]) -> None:
     """Forget the absences of rows that were seen after all."""
-    if ids and tx.execute(sa.select(ABSENCES.c.id).where(_of(tx, stream)).limit(1)).first():
+    if ids:
         staged = staging_ids("seen")
         stage_ids(tx.connection, staged, ids)
         tx.execute(sa.delete(ABSENCES).where(_of(tx, stream), ABSENCES.c.id.in_(sa.select(staged.c.id))))

@@ -73,7 +73,7 @@ def load(tx: Transaction, batch: Batch) -> Loaded:
     doubtful = dict.fromkeys(_scopes(batch) if embedded_held else (), None) | dict.fromkeys(doubled, _SHARED)
     reads = tuple(_doubted(read, doubtful[read.scope]) if read.scope in doubtful else read for read in batch.scopes)
     batch = replace(batch, scopes=reads)
-    note_absences(tx, batch, _seen(batch))
+    note_absences(tx, batch)
     _record_scopes(tx, batch, counts)
     update_scope_states(tx, batch, counts)
 
@@ -114,16 +114,6 @@ def _doubted(read: ScopeRead, reason: str | None) -> ScopeRead:
     if reason is None:
         return replace(read, remembered=False)
     return replace(read, judged=False, remembered=False, verdict="incomplete", reason=reason)
-
-
-def _seen(batch: Batch) -> set[str]:
-    """The ids of the stream's records that were seen: those present in a judged scope, else all in the batch."""
-    listed = {read.scope: read.present for read in batch.scopes if read.judged and read.present is not None}
-    seen = {r.id for r in batch.rejects if r.table == batch.stream and r.id is not None and r.scope not in listed}
-    if batch.stream in batch.frames:
-        frame = batch.frames[batch.stream]
-        seen.update(frame["id"] if not listed else frame["id"][~frame["_scope"].isin(list(listed))])
-    return seen.union(*listed.values())
 
 
 def _counts(
