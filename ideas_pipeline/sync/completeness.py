@@ -134,9 +134,9 @@ class SweptScope:
         return self._sweep.totals[-1] if self._sweep.totals else None
 
     @property
-    def some_vanished(self) -> bool:
-        """Whether an earlier sweep had seen a record that is not in ``ids``."""
-        return not (self._seen.keys() <= self.ids and self._nested <= self.ids)
+    def vanished(self) -> set[str]:
+        """The ids that an earlier sweep had seen, and that are not in ``ids``."""
+        return {key for seen in (self._seen, self._nested) for key in seen if key not in self.ids}
 
     @property
     def seen(self) -> Collection[str]:

@@ -78,6 +78,10 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         every_list = tally.plan.parents <= tally.complete and not tally.reasons and not tally.untyped
         in_no_list = homes.unlisted if tally.plan.parents and every_list else set()
         note_rows(tx, stream, spec.listed_by, in_no_list, run.run_id, run.options.clock())
+        # Sweeps of this run have seen them: what an earlier run noticed does not confirm their absence.
+        seen_before = set[str]().union(*tally.vanished.values()) & absences(tx, stream).keys()
+        forget_absences(tx, stream, seen_before)
+        note_rows(tx, stream, spec.listed_by, seen_before, run.run_id, run.options.clock())
         noted = absences(tx, stream)
     if homes.moves and homes.chosen is None and any(not absence.held_because for absence in noted.values()):
         settled = _search_moved(run, stream, tally, homes, noted)
@@ -151,12 +155,16 @@ def _contradicted(
 ) -> dict[str, str]:
     """What contradicts the absences that this run noticed, by scope.
 
-    The parent still counts the rows that the list lacks, the lists contradict each other, or the API does not find the
-    list, as if its parent were hidden. A count that always differed is not a contradiction; one that did not fall with
-    the rows is.
+    The parent still counts the rows that the list lacks, the lists contradict each other, the API does not find the
+    list, as if its parent were hidden, or the sweeps of the list contradict each other. That may be a deletion in
+    between, or replicas of which some are behind: with pages of both, a sweep can also lack rows that both have. A
+    count that always differed is not a contradiction; one that did not fall with the rows is.
     """
     new = Counter(absence.scope for absence in absent.values() if absence.run_id == run.run_id)
     found = dict.fromkeys(new.keys() & tally.not_found, "the API answers 404 or 410 for a list that had rows")
+    found |= dict.fromkeys(
+        new.keys() & tally.vanished.keys(), "an earlier sweep of the same run had rows that are absent"
+    )
     found |= {s: w for s, w in homes.contradictions(tally.complete).items() if s in new}
     spec = run.source.contract.streams[stream]
     if not new or not spec.each or not spec.each.declared:

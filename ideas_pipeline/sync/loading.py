@@ -36,6 +36,7 @@ class Tally:
         untyped: scopes with a record whose id could not be typed.
         watermarks: by scope, the latest moment in the column of ``since``.
         homes: where its records belong; None if whoever reads them knows.
+        vanished: by complete scope, the ids that an earlier sweep of this run had seen and the last one had not.
         not_found: the scopes that the API does not find, which stands for an empty list.
         abandoned: the scopes whose sweep was broken off because another list has their records, with their requests.
     """
@@ -50,6 +51,7 @@ class Tally:
     untyped: set[str] = field(default_factory=set)
     watermarks: dict[str, datetime] = field(default_factory=dict)
     homes: Homes | None = None
+    vanished: dict[str, set[str]] = field(default_factory=dict)
     not_found: set[str] = field(default_factory=set)
     abandoned: dict[str, int] = field(default_factory=dict)
 
@@ -74,6 +76,9 @@ def load_batch(run: Run, stream: str, rows: Rows, finished: list[SweptScope], ta
     run.source.privacy.readmit(run.warehouse)
     at = run.options.clock()
     tally.not_found |= {swept.scope for swept in finished if swept.not_found}
+    tally.vanished |= {
+        swept.scope: ids for swept in finished if swept.verdict == "complete" and (ids := swept.vanished)
+    }
     about = About(
         contract=run.source.contract,
         stream=stream,
@@ -215,7 +220,7 @@ def scope_read(run: Run, stream: str, swept: SweptScope, tally: Tally, at: datet
         pages=swept.pages,
         received=swept.received,
         judged=complete and planned.bounds.open and spec.reads == "list" and swept.scope not in tally.untyped,
-        present=swept.ids if swept.some_vanished or swept.scope in tally.partly else None,
+        present=swept.ids if swept.scope in tally.vanished or swept.scope in tally.partly else None,
         counts=tally.partly.pop(swept.scope, Counts()) + Counts(requests=swept.requests),
         remembered=complete,
         fingerprint=planned.fingerprint,

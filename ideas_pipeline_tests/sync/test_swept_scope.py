@@ -60,7 +60,7 @@ def test_a_scope_knows_whether_a_record_vanished_between_its_sweeps() -> None:
                 there.ids = ids(9)
 
         read(moving, reading, on_sweep=lose_one)
-        assert (reading.verdict, reading.some_vanished) == ("complete", vanished)
+        assert (reading.verdict, bool(reading.vanished)) == ("complete", vanished)
 
 
 @pytest.mark.parametrize(("declared", "not_found"), [(None, True), (3, True), (0, False)])
