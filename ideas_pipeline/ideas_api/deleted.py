@@ -22,7 +22,11 @@ def says_deleted(value: Json, no_times: Container[str]) -> bool:
         return _text_says_so(value.strip(), no_times)
     if isinstance(value, int | float):
         return value > 0
-    return isinstance(value, dict | list) and bool(value)
+    if isinstance(value, dict):
+        # A time as a map, as PHP ({"date": …, "timezone": …}) and MongoDB ({"$date": …}) write it.
+        times = [value[name] for name in ("date", "$date", "$numberLong") if name in value]
+        return says_deleted(times[0], no_times) if times else bool(value)
+    return isinstance(value, list) and bool(value)
 
 
 def _text_says_so(text: str, no_times: Container[str]) -> bool:
@@ -31,4 +35,5 @@ def _text_says_so(text: str, no_times: Container[str]) -> bool:
     try:
         return float(text) > 0
     except ValueError:
-        return text[:10] not in no_times and text[:19].replace("T", " ") not in no_times
+        # Years before 1, as PHP writes the zero date of MySQL: -0001-11-30.
+        return not text.startswith("-") and text[:10] not in no_times and text[:19].replace("T", " ") not in no_times

@@ -14,7 +14,10 @@ NO_TIMES = load_contract(None).no_times
 
 @pytest.mark.parametrize(
     "value",
-    [True, 1, 1_772_355_600, "1", "true", "Yes", " y ", "deleted", "2026-03-01T09:00:00Z", "1772355600", {"by": 7}],
+    [
+        *(True, 1, 1_772_355_600, "1", "true", "Yes", " y ", "deleted", "2026-03-01T09:00:00Z", "1772355600"),
+        *({"by": 7}, {"date": "2026-03-01 09:00:00.000000", "timezone": "UTC"}, {"$date": 1_772_355_600_000}),
+    ],
 )
 def test_what_says_that_a_record_is_deleted(value: Any) -> None:
     assert says_deleted(value, NO_TIMES)
@@ -25,6 +28,8 @@ def test_what_says_that_a_record_is_deleted(value: Any) -> None:
     [
         *(None, False, 0, -1, 0.0, "", " ", "0", "0.0", "false", "No", "n", "null", [], {}),
         *("published", "0000-00-00 00:00:00", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", "9999-12-31"),
+        *({"date": "-0001-11-30 00:00:00.000000", "timezone_type": 3, "timezone": "UTC"}, {"$date": None}),
+        {"$date": {"$numberLong": "-62135596800000"}},
     ],
 )
 def test_what_does_not_say_so(value: Any) -> None:
