@@ -8,6 +8,9 @@ from ideas_pipeline.contract.types import Json
 
 _YES = {"true", "t", "yes", "y", "on", "deleted", "removed", "trash", "trashed"}
 
+# Where maps have their time: those of PHP, Microsoft Graph, MongoDB, protobuf, Firestore, Parse and ServiceNow.
+_TIMES_IN_MAPS = ("date", "dateTime", "$date", "$numberLong", "seconds", "_seconds", "iso", "value")
+
 
 def says_deleted(value: Json, no_times: Container[str]) -> bool:
     """Whether a flag, or the time of a deletion, says that its record is deleted.
@@ -23,8 +26,7 @@ def says_deleted(value: Json, no_times: Container[str]) -> bool:
     if isinstance(value, int | float):
         return value > 0
     if isinstance(value, dict):
-        # A time as a map, as PHP ({"date": …, "timezone": …}) and MongoDB ({"$date": …}) write it.
-        times = [value[name] for name in ("date", "$date", "$numberLong") if name in value]
+        times = [value[name] for name in _TIMES_IN_MAPS if name in value]
         return says_deleted(times[0], no_times) if times else bool(value)
     return isinstance(value, list) and bool(value)
 

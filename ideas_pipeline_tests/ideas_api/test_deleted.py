@@ -29,7 +29,12 @@ def test_what_says_that_a_record_is_deleted(value: Any) -> None:
         *(None, False, 0, -1, 0.0, "", " ", "0", "0.0", "false", "No", "n", "null", [], {}),
         *("published", "0000-00-00 00:00:00", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z", "9999-12-31"),
         *({"date": "-0001-11-30 00:00:00.000000", "timezone_type": 3, "timezone": "UTC"}, {"$date": None}),
-        {"$date": {"$numberLong": "-62135596800000"}},
+        *(
+            {"$date": {"$numberLong": "-62135596800000"}},
+            {"seconds": 0, "nanos": 0},
+            {"value": "", "display_value": ""},
+        ),
+        {"dateTime": "0001-01-01T00:00:00.0000000", "timeZone": "UTC"},
     ],
 )
 def test_what_does_not_say_so(value: Any) -> None:
