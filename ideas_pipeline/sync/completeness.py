@@ -136,7 +136,9 @@ class SweptScope:
     @property
     def vanished(self) -> set[str]:
         """The ids that an earlier sweep had seen, and that are not in ``ids``."""
-        return {key for seen in (self._seen, self._nested) for key in seen if key not in self.ids}
+        if self._seen.keys() <= self.ids and self._nested <= self.ids:
+            return set()
+        return (self._seen.keys() | self._nested) - self.ids
 
     @property
     def seen(self) -> Collection[str]:

@@ -198,22 +198,20 @@ def declared_numbers(tx: Transaction, contract: Contract, stream: str, *, is_com
 
 def contradicting_lists(tx: Transaction, contract: Contract, stream: str) -> Finding | None:
     """What contradicts the stream's lists or absent rows; None if nothing does."""
-    each = contract.streams[stream].each
-    if each is None:
-        return None
-    found, absent = contradictions(tx, stream), contradicted(tx, stream)
-    if absent:
+    if absent := contradicted(tx, stream):
         return Finding(
             "contradictions",
             stream,
             "warning",
             f"Absent rows of {stream} whose absence is contradicted: {listed(absent)}.",
             "They count as live until a complete sweep of another run lacks them as well.",
-            "Sync again. If the parents still count them then, the API may hide rows from this account.",
+            "Sync again. If the parents still count them then, the API may hide rows from this account. If sweeps "
+            "differ night after night, some of the API's servers may be behind: ask the vendor.",
             {"absent": sum(absent.values())},
             is_doubt=True,
         )
-    if not found:
+    each, found = contract.streams[stream].each, contradictions(tx, stream)
+    if each is None or not found:
         return None
     scopes = sum(found.values())
     do = (

@@ -11,6 +11,7 @@ from ideas_pipeline.sync.run import RunResult
 from ideas_pipeline.warehouse.warehouse import Warehouse
 from ideas_pipeline_tests.end_to_end.pipeline import contract_with, stream
 from ideas_pipeline_tests.end_to_end.small_api import column, read, small_api
+from ideas_pipeline_tests.end_to_end.test_contradictions import warnings
 from ideas_pipeline_tests.engines import on_sqlite
 from ideas_pipeline_tests.ideas_api.scripted_server import Answer, Received, ScriptedServer
 
@@ -69,8 +70,10 @@ def test_a_person_who_was_deleted_between_two_sweeps_is_marked_by_the_next_run(
 ) -> None:
     with community(warehouse, tmp_path) as api:
         assert stream(api.night(NEWEST, BEHIND), "users").counts.absent == 0
+        assert "an earlier sweep of the same run had rows" in warnings(warehouse, "users")["contradictions"]
         assert stream(api.night(BEHIND), "users").counts.absent == 1
         assert api.people == set(BEHIND)
+        assert "contradictions" not in warnings(warehouse, "users")
 
 
 def test_a_person_who_was_deleted_before_the_run_is_marked_by_it(warehouse: Warehouse, tmp_path: Path) -> None:
