@@ -21,7 +21,6 @@ from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
 
 _LONGEST = 100
 
-
 _CLOCK = (
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?"
     r"(?:\s*(?P<half>[AP])\.?M\b\.?)?"

@@ -28,7 +28,6 @@ from ideas_pipeline.tables.reject_reasons import Reason, Unreadable
 # A column of microseconds since 1970, with _UNREAD in place of each value that is null or has to be read by itself.
 Moments: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
-
 _UNREAD = FIRST - 1
 # Local times this close to either end may leave the range when they are converted to UTC.
 _MARGIN = 2 * DAY

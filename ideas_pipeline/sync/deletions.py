@@ -78,10 +78,11 @@ def judge_absences(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
         every_list = tally.plan.parents <= tally.complete and not tally.reasons and not tally.untyped
         in_no_list = homes.unlisted if tally.plan.parents and every_list else set()
         note_rows(tx, stream, spec.listed_by, in_no_list, run.run_id, run.options.clock())
-        # Sweeps of this run have seen them: what an earlier run noticed does not confirm their absence.
-        seen_before = set[str]().union(*tally.vanished.values()) & absences(tx, stream).keys()
-        forget_absences(tx, stream, seen_before)
-        note_rows(tx, stream, spec.listed_by, seen_before, run.run_id, run.options.clock())
+        if vanished := set[str]().union(*tally.vanished.values()):
+            # Sweeps of this run have seen them: what an earlier run noticed does not confirm their absence.
+            seen_before = vanished & absences(tx, stream).keys()
+            forget_absences(tx, stream, seen_before)
+            note_rows(tx, stream, spec.listed_by, seen_before, run.run_id, run.options.clock())
         noted = absences(tx, stream)
     if homes.moves and homes.chosen is None and any(not absence.held_because for absence in noted.values()):
         settled = _search_moved(run, stream, tally, homes, noted)
