@@ -139,12 +139,11 @@ def forget_other_lists(run: Run, stream: str, scopes: Collection[str]) -> None:
         stream: the stream.
         scopes: its present scopes.
     """
-    spec = run.source.contract.streams[stream]
-    if spec.reads != "list" or not run.mode.moves_state:
+    if not run.mode.moves_state:
         return
     with run.warehouse.reading() as tx:
         noted = undecided(tx, stream)
-        listed_nowhere = unlisted(tx, stream, spec.listed_by) if noted else set()
+        listed_nowhere = unlisted(tx, stream, run.source.contract.streams[stream].listed_by) if noted else set()
     others = [id_ for id_, absence in noted.items() if absence.scope not in scopes and id_ not in listed_nowhere]
     if others:
         with run.warehouse.writing() as tx:

@@ -182,6 +182,25 @@ def test_rows_that_an_ignored_parent_put_in_the_wrong_place_are_put_right(wareho
         assert not read(server, warehouse, tmp_path).changed
 
 
+def test_an_idea_moves_although_its_old_list_is_not_read_if_one_list_stands_for_all(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    contract = contract_with({"streams": {"ideas": {"each": {"changed_when": ["idea_count"]}}}})
+    challenges = [{"id": c, "title": f"C{c}", "idea_count": 2} for c in range(1, 6)]
+    rows = [{"id": n, "title": f"I{n}", "challenge_id": 1 + n % 5} for n in range(10)]
+    with small_api({"challenges": challenges, r"challenges/(\d+)/ideas": rows}) as server:
+        read(server, warehouse, tmp_path, contract)
+        rows[2]["challenge_id"] = 4
+        for challenge in challenges[3:]:
+            challenge["idea_count"] = 3  # the old home shows no change
+        sent = len(server.paths())
+        result = stream(read(server, warehouse, tmp_path, contract, mode=Incremental()), "ideas")
+        assert "challenges/3/ideas" not in server.paths()[sent:]
+    assert (result.verdict, result.counts.skipped, result.counts.absent) == ("complete", 2, 0)
+    assert column(warehouse, "ideas.challenge_id") == {str(row["id"]): str(row["challenge_id"]) for row in rows}
+    assert moves(warehouse) == 1
+
+
 def test_rows_that_their_parent_still_counts_wait_for_a_second_run(warehouse: Warehouse, tmp_path: Path) -> None:
     posts = [{"id": n, "body": f"B{n}"} for n in range(1, 6)]
     idea = ideas()[0] | {"comment_count": 5}
