@@ -42,6 +42,17 @@ def test_an_erased_person_is_gone_and_the_output_says_what_was_erased_and_not_wh
     assert json.loads(again.stdout)["rows"] == {}
 
 
+def test_a_community_that_was_put_back_into_the_file_for_it_needs_no_credentials(folder):
+    person, name = author(folder)
+    (folder / ".env").unlink()
+    entry = {"warehouse_url": "sqlite:///.ideas/warehouse.db", "state_dir": ".ideas"}
+    (folder / "ideas_pipeline.yaml").write_text(json.dumps({"communities": {"community": entry}}))
+    done = ideas_pipeline("erase", "--community", "community", "--user", person, "--yes", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Erased. erased-" in done.stdout
+    assert name.encode() not in (folder / ".ideas/warehouse.db").read_bytes()
+
+
 def test_an_id_that_nobody_has_is_not_reported_as_a_person_who_was_erased(folder):
     done = ideas_pipeline("erase", "--user", "canary", "--dry-run", folder=folder)
     assert "Nothing is stored of this person in tables" in done.stdout
