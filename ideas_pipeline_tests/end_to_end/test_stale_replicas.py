@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ class Community:
     warehouse: Warehouse
     folder: Path
     server: ScriptedServer
-    of_sweeps: list[range] = field(default_factory=list)
+    of_sweeps: list[Sequence[int]] = field(default_factory=list)
 
     def answer(self, request: Received) -> Answer:
         page = int(request.query["page"])
@@ -37,7 +37,7 @@ class Community:
         rows = [{"id": n, "display_name": f"U{n}"} for n in self.of_sweeps[0]]
         return Answer(body={"data": rows[(page - 1) * 3 : page * 3], "total": len(rows)})
 
-    def night(self, *of_sweeps: range) -> RunResult:
+    def night(self, *of_sweeps: Sequence[int]) -> RunResult:
         self.of_sweeps = [range(0), *of_sweeps]
         return read(self.server, self.warehouse, self.folder, CONTRACT)
 
@@ -57,12 +57,13 @@ def community(warehouse: Warehouse, folder: Path) -> Iterator[Community]:
 
 def test_a_person_whom_some_servers_do_not_have_yet_is_never_deleted(warehouse: Warehouse, tmp_path: Path) -> None:
     with community(warehouse, tmp_path) as api:
-        for _ in range(3):
-            result = api.night(NEWEST, BEHIND)
+        for joined in range(3):
+            newest = range(1, 10 + joined)  # a list as the warehouse knows it would be complete after one sweep
+            result = api.night(newest, BEHIND)
             assert (result.verdict, stream(result, "users").counts.absent) == ("complete", 0)
-            assert api.people == set(NEWEST)
-        assert api.night(NEWEST).verdict == "complete"
-        assert api.people == set(NEWEST)
+            assert api.people == set(newest)
+        assert api.night(newest).verdict == "complete"
+        assert api.people == set(newest)
 
 
 def test_a_person_who_was_deleted_between_two_sweeps_is_marked_by_the_next_run(
@@ -74,6 +75,16 @@ def test_a_person_who_was_deleted_between_two_sweeps_is_marked_by_the_next_run(
         assert stream(api.night(BEHIND), "users").counts.absent == 1
         assert api.people == set(BEHIND)
         assert "contradictions" not in warnings(warehouse, "users")
+
+
+def test_a_person_whom_a_second_run_lacks_is_marked_while_another_vanishes(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    left = [n for n in BEHIND if n != 5]
+    with community(warehouse, tmp_path) as api:
+        assert stream(api.night(NEWEST, left), "users").counts.absent == 0
+        assert stream(api.night([*left, 10], left), "users").counts.absent == 2
+        assert api.people == {*left, 10}
 
 
 def test_a_person_who_was_deleted_before_the_run_is_marked_by_it(warehouse: Warehouse, tmp_path: Path) -> None:
