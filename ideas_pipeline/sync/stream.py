@@ -34,10 +34,10 @@ from ideas_pipeline.warehouse.warehouse import Warehouse
 BATCH_RECORDS = 4_000
 BATCH_SCOPES = 500
 _BATCH_SECONDS = 10.0
-_GROWS = 5
+_GROWS = 2
 # A scope is loaded when its last page has come, so that readers never see half of it. The exception: if this many
 # records of unfinished scopes wait in memory, they are loaded.
-UNFINISHED_RECORDS = 20_000
+UNFINISHED_RECORDS = 8_000
 
 
 def sync_stream(run: Run, stream: str) -> StreamResult:
