@@ -24,14 +24,16 @@ Any doubt means another sweep, up to a limit. Each record is handed on once, whe
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Collection, Set
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, reduce
 from typing import Literal
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
 from ideas_pipeline.errors import IdeasApiError, NotFound, is_retryable
+from ideas_pipeline.id_set import IdSet
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
@@ -100,7 +102,7 @@ class SweptScope:
         self.requests = 0
         self.received = 0
         self.sweeps = 0
-        self.ids: set[str] = set()
+        self.ids = IdSet()
         self.not_found = False
         self._paging = paging
         self._declared_before = declared_before
@@ -109,7 +111,7 @@ class SweptScope:
         self._most_pages = pages
         ids: Callable[[], Set[str]] = cache(known or frozenset)
         self._expected = Expected(ids, declared if known else None, edited, is_only_list=bool(known) and not scope)
-        self._seen: dict[str, str] = {}
+        self._seen = IdSet()
         self._states: dict[str, str] = {}
         self._nested: set[str] = set()
         self._cut: Counter[str] = Counter()
@@ -136,9 +138,7 @@ class SweptScope:
     @property
     def vanished(self) -> set[str]:
         """The ids that an earlier sweep had seen, and that are not in ``ids``."""
-        if self._seen.keys() <= self.ids and self._nested <= self.ids:
-            return set()
-        return (self._seen.keys() | self._nested) - self.ids
+        return {*(self._seen - self.ids), *self.ids.lacks(self._nested)}
 
     @property
     def seen(self) -> Collection[str]:
@@ -235,10 +235,10 @@ class SweptScope:
                 if self._states.setdefault(text, record.state) != record.state:
                     record.repeats = LATEST_PLAN if is_repeated else self.started_at
                     text = f"{text}\n{record.state}"  # another record with the same id: it counts, but gets no row
-            before = len(self._seen)
-            ids.append(self._seen.setdefault(text, text))  # one string object per id, shared by all sweeps
-            if len(self._seen) > before:
+            if text not in self._seen:
+                self._seen.add(text)
                 fresh.append(record)
+            ids.append(self._seen.shared(text))
         return fresh, ids
 
     def _note_nested(self, page: Page) -> list[Record]:
@@ -285,7 +285,7 @@ class SweptScope:
         if sweep.clean and (self._is_one_instant(page) or self._agrees()):
             return self._complete(sweep.ids, sweep.nested)
         if sweep.proves(len(self._seen)):
-            return sweep.look_at_head() or self._complete(set(self._seen), self._nested)
+            return sweep.look_at_head() or self._complete(IdSet(self._seen), self._nested)
         if self.sweeps >= self._limit or (not sweep.clean and any(sweep.same_as(e) for e in self._earlier)):
             times = f"{self.sweeps} sweeps" if self.sweeps > 1 else "one sweep"
             doubts = "; ".join(sorted(sweep.doubts | sweep.moved)) or "no earlier sweep confirmed these records"
@@ -295,7 +295,7 @@ class SweptScope:
         self._earlier.append(sweep)
         return self.start()
 
-    def _complete(self, ids: set[str], nested: set[str]) -> list[Position]:
+    def _complete(self, ids: IdSet, nested: set[str]) -> list[Position]:
         self.verdict, self.ids = "complete", ids | nested if nested else ids  # no copy of a large set
         if self._sweep.capped is not None:
             self.reason = f"the API's total, {self._sweep.capped}, is a cap or an estimate, and was not used"
@@ -323,5 +323,5 @@ class SweptScope:
         if sweep.total is None:
             return any(e.clean and e.ids == sweep.ids for e in self._earlier)
         if self._earlier:
-            return not sweep.ids.difference(*(e.ids for e in self._earlier))
+            return not reduce(operator.sub, (e.ids for e in self._earlier), sweep.ids)
         return (sweep.ids | sweep.nested if sweep.nested else sweep.ids) == self._expected.ids()

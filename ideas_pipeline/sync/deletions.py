@@ -290,7 +290,7 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
         lambda swept, position: run.source.page(parent, swept.scope, position),
         concurrency=1,
     ):
-        seen |= got.swept.ids
+        seen.update(got.swept.ids)
         flagged |= {str(record.columns["id"]) for record in got.records if record.deleted}
         verdict = got.swept.verdict
     with run.warehouse.reading() as tx:

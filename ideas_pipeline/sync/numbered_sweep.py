@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ideas_pipeline.contract.paging import OffsetPaging, PagePaging
+from ideas_pipeline.id_set import IdList
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.composite_ids import is_anonymous
 from ideas_pipeline.ideas_api.pagination import Page, Position
@@ -78,7 +79,7 @@ class NumberedSweep(Sweep):
 
     def _follow(self, page: Page, ids: list[str], news: set[str]) -> list[Position]:
         if self._looks_at_head:
-            if not news.isdisjoint(self.expected.ids()):
+            if any(id_ in self.expected.ids() for id_ in news):
                 self.doubts.add("a record moved to the head of the list while it was read")
             self.chain.add_helper(ids)
             return []
@@ -180,7 +181,7 @@ class NumberedSweep(Sweep):
         own = ids[1:] if ids[0] == head[0] else ids
         self._has_pinned |= len(own) < len(ids)
         padding = len(own) - next((n for n, key in enumerate(own) if key not in news), len(own))
-        if padding and own[-padding:] == head[:padding]:
+        if padding and own[-padding:] == list(head)[:padding]:
             own = own[:-padding]
         return (own, padding) if news.issuperset(own) else (ids, 0)
 
@@ -192,7 +193,7 @@ class NumberedSweep(Sweep):
         earlier = sorted(start for start in self.chain.windows if start < index)
         if (self.total is not None and not self.probed) or not earlier:
             return False
-        head, before = self.chain.windows[earlier[0]], self.chain.windows[earlier[-1]]
+        head, before = list(self.chain.windows[earlier[0]]), list(self.chain.windows[earlier[-1]])
         if ids not in (before, head, head[:1] if self._has_pinned else head):
             return False
         if ids == head and head != before:
@@ -217,7 +218,7 @@ class NumberedSweep(Sweep):
             self.doubts.add(f"the API refused the page after {self.count} records (HTTP {page.refused})")
 
     def _add_window(self, index: int, ids: list[str], page: Page) -> None:
-        self.chain.windows[index] = ids
+        self.chain.windows[index] = IdList(ids)
         self._ends[index] = page.total
         for name, order in self._orders.items():
             order.add([record.columns.get(name) for record in page.records])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -40,7 +40,7 @@ class Probed:
 class _Known:
     """The ids of the rows that are live, and of those that are not: deleted records bring no news of these."""
 
-    live: set[str]
+    live: Set[str]
     deleted: set[str]
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Literal, Protocol
 
 from ideas_pipeline.errors import IdeasApiError
+from ideas_pipeline.id_set import IdSet
 from ideas_pipeline.ideas_api.pagination import ALL, Bounds
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.source import Source
@@ -82,7 +83,7 @@ def swept_scope(run: Run, stream: str, scope: str, bounds: Bounds = ALL, declare
     """
     spec = run.source.contract.streams[stream]
 
-    def known() -> set[str]:
+    def known() -> IdSet:
         with run.warehouse.reading() as tx:
             return live_ids(tx, stream, spec.listed_by, scope)
 

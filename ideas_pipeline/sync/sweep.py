@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+from ideas_pipeline.id_set import IdSet
 from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.composite_ids import is_anonymous
 from ideas_pipeline.ideas_api.pagination import AnyPaging, Page, Position
@@ -35,9 +36,9 @@ class Expected:
     edited: str | None = None
     is_only_list: bool = False
 
-    def unseen(self, seen: set[str]) -> int:
+    def unseen(self, seen: IdSet) -> int:
         """How many live rows of the warehouse were not seen."""
-        return sum(key not in seen for key in self.ids())
+        return len(seen.lacks(self.ids()))
 
     def undeclared(self, seen: int) -> int:
         """How many records the parent declares beyond the ``seen`` ones."""
@@ -71,7 +72,7 @@ class Sweep:
         self.paging = paging
         self.expected = expected
         self.is_first = earlier is None
-        self.ids: set[str] = set()
+        self.ids = IdSet()
         self.keyless = 0
         self.nested: set[str] = set()
         self.pages = 0
@@ -126,8 +127,8 @@ class Sweep:
         if self.pages == 1:
             self.held = len(page.records)
         self.keyless += len(page.records) - len(ids)
-        news = set(ids) - self.ids
-        self.ids |= news
+        news = self.ids.lacks(ids)
+        self.ids.update(news)
         # Beyond all records of the total, or already in the first response, which is read at one instant.
         exceeds = self.total is not None and self.total < self.count and (self.probed or self.pages == 1)
         if exceeds and news and self._total_stood_still():

@@ -14,9 +14,11 @@ and nothing is proven here. Neither is it if every page shows the same row, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
+
+from ideas_pipeline.id_set import IdList
 
 # How many bridges are requested at most to link two neighbours.
 _TRIES = 3
@@ -33,16 +35,16 @@ class Chain:
         helpers: windows that may link others: those of an earlier sweep, and bridges.
     """
 
-    def __init__(self, helpers: Iterable[list[str]] = ()) -> None:
-        self.windows: dict[int, list[str]] = {}
-        self.helpers: list[list[str]] = list(helpers)
+    def __init__(self, helpers: Iterable[IdList] = ()) -> None:
+        self.windows: dict[int, IdList] = {}
+        self.helpers: list[IdList] = list(helpers)
         self._bridges: dict[int, int] = {}  # by the index of the later neighbour
         self._of: dict[str, list[int]] = {}  # the helpers that have a row: only lists that move need it
         self._indexed = 0
 
     def add_helper(self, ids: list[str]) -> None:
         """Add a window that may link others."""
-        self.helpers.append(ids)
+        self.helpers.append(IdList(ids))
 
     def linked(self, before: int, after: int) -> bool:
         """Whether two neighbours share a row, or one window shares a row with each."""
@@ -73,7 +75,7 @@ class Chain:
         """Whether a row is in all of at least three windows. It then links pages that may have gaps between them."""
         return len(self.windows) > 2 and bool(set.intersection(*map(set, self.windows.values())))
 
-    def all(self) -> list[list[str]]:
+    def all(self) -> list[IdList]:
         """All windows, whatever they are for."""
         return [*self.windows.values(), *self.helpers]
 
@@ -85,12 +87,13 @@ class Chain:
         return {number for key in ids for number in self._of.get(key, ())}
 
 
-def in_one_order(windows: Sequence[Sequence[str]]) -> bool:
+def in_one_order(windows: Iterable[Iterable[str]]) -> bool:
     """Whether there is an order of all rows that agrees with every window."""
     following: dict[str, list[str]] = {}
     before: dict[str, int] = {}
+    ids: dict[str, str] = {}  # one object for each
     for window in windows:
-        for one, other in pairwise(window):
+        for one, other in pairwise(ids.setdefault(id_, id_) for id_ in window):
             following.setdefault(one, []).append(other)
             before[other] = before.get(other, 0) + 1
     rows = following.keys() | before.keys()

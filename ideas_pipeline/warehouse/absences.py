@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ideas_pipeline.id_set import IdSet
 from ideas_pipeline.tables.bookkeeping import ABSENCES, REJECTED_RECORDS, SCOPES, SYNC_MODES, SYNC_RUNS, SYNC_SCOPES
 from ideas_pipeline.tables.columns import parent_of
 from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
@@ -32,14 +33,13 @@ def note_absences(tx: Transaction, batch: Batch) -> None:
     unless that is in the future: then the clock of that run was wrong.
     """
     judged = [read for read in batch.scopes if read.judged]
-    some_are_noted = tx.execute(sa.select(ABSENCES.c.id).where(_of(tx, batch.stream)).limit(1)).first()
-    seen = seen_ids(batch) if judged or some_are_noted else frozenset[str]()
-    if some_are_noted:
-        forget_absences(tx, batch.stream, seen)
+    noted = tx.scalars(sa.select(ABSENCES.c.id).where(_of(tx, batch.stream))).all()
+    seen = seen_ids(batch) if judged or noted else IdSet()
+    forget_absences(tx, batch.stream, [id_ for id_ in noted if id_ in seen])
     absent = [read.scope for read in batch.scopes if read.verdict == "not_found"]
     if judged:
         # Compared here: to send all ids that were seen to the database takes longer than to read those that it has.
-        absent += (id_ for id_ in _listed(tx, batch, judged) if id_ not in seen)
+        absent += seen.lacks(_listed(tx, batch, judged))
     note_rows(tx, batch.stream, batch.listed_by, absent, batch.run_id, batch.at)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ideas_pipeline.id_set import IdSet
 from ideas_pipeline.late.frames import pd
 from ideas_pipeline.tables.bookkeeping import ReasonCode
 
@@ -196,14 +197,16 @@ class Batch:
     counted_before: Mapping[str, Counts] = field(default_factory=dict)
 
 
-def seen_ids(batch: Batch) -> Set[str]:
+def seen_ids(batch: Batch) -> IdSet:
     """The ids of the stream's records that were seen: those present in a judged scope, else all in the batch."""
     listed = {read.scope: read.present for read in batch.scopes if read.judged and read.present is not None}
-    seen = {r.id for r in batch.rejects if r.table == batch.stream and r.id is not None and r.scope not in listed}
+    seen = IdSet(r.id for r in batch.rejects if r.table == batch.stream and r.id is not None and r.scope not in listed)
     if batch.stream in batch.frames:
         frame = batch.frames[batch.stream]
         seen.update((frame["id"] if not listed else frame["id"][~frame["_scope"].isin(list(listed))]).to_numpy())
-    return seen.union(*listed.values())
+    for present in listed.values():
+        seen.update(present)
+    return seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ideas_pipeline.id_set import IdSet
 from ideas_pipeline.late.arrow import pa
 from ideas_pipeline.tables.bookkeeping import ABSENCES, SCOPES, SYNC_RUNS, SYNC_SCOPES, ContradictionCode
 from ideas_pipeline.tables.community import TABLES, is_listed_in, scope_of
@@ -20,6 +21,8 @@ from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_ids, stag
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
 _SCOPES_AT_ONCE = 1_000
+# Of a large list, PostgreSQL's driver would else hold all ids at once.
+_IDS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +244,13 @@ def any_id(tx: Transaction, name: str) -> str | None:
     return id_
 
 
-def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: str = "") -> set[str]:
+def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: str = "") -> IdSet:
     """The ids of the stream's live rows in ``scope``; of all if the stream is one list (see ``scope_of``)."""
     table = TABLES[stream]
     query = sa.select(table.c.id).where(tx.live(table))
     if listed_by is not None:
         query = query.where(is_listed_in(table, tx.community, listed_by, sa.select(sa.literal(scope))))
-    return set(tx.scalars(query))
+    return IdSet(tx.scalars(query.execution_options(yield_per=_IDS_AT_ONCE)))
 
 
 def deleted_ids(tx: Transaction, stream: str) -> set[str]:
