@@ -59,6 +59,9 @@ class Auth:
 
     Attributes:
         account: the account's fingerprint.
+        is_stored: whether the access token in use is from an earlier run.
+        unrefused: how many access tokens were replaced that the API had not refused. Whether they were valid to the end
+            is not known.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class Auth:
         self._failures = 0
         # The token that came from the store, until the API has accepted it: it may have been revoked meanwhile.
         self._untried: str | None = None
+        self.is_stored = False
+        self.unrefused = 0
 
     def header(self) -> tuple[dict[str, str], str]:
         """The header for an API call, and the access token in it. Logs in or refreshes the token if necessary.
@@ -92,13 +97,22 @@ class Auth:
             ContractError: the contract's auth flow does not lead to the API.
         """
         current = self._current
-        if current is None or _is_expired(current[0]):
-            current = self._renew(current[0].access_token if current else None)
+        if current is None:
+            current = self._renew(None)
+        elif _is_expired(current[0]):
+            self.unrefused += 1
+            current = self._renew(current[0].access_token)
         return current[1], current[0].access_token
 
     def renew(self, refused: str) -> None:
         """Replace this access token, which the API refused. Threads and processes share one renewal."""
         self._renew(refused)
+
+    def replace(self) -> None:
+        """Replace the access token, although the API did not refuse it. Raises as ``header`` does."""
+        _, token = self.header()
+        self.unrefused += 1
+        self._renew(token)
 
     def is_current(self, token: str) -> bool:
         """Whether no other thread has replaced this access token meanwhile."""
@@ -135,7 +149,7 @@ class Auth:
     def login(self) -> None:
         """Log in with client id and secret, even if there is a valid token. Raises as ``header`` does."""
         with self._lock, self._store.lock():
-            self._current = self._with_header(self._log_in(self.stored()))
+            self._use(self._log_in(self.stored()))
 
     @contextmanager
     def exclusive_token(self) -> Iterator[tuple[dict[str, str], str]]:
@@ -144,11 +158,11 @@ class Auth:
         A refusal of this token therefore cannot be caused by expiry or by another caller. Raises as ``header`` does.
         """
         with self._lock, self._store.lock():
-            current = self._with_header(self._obtain(self.stored()))
+            tokens = self._obtain(self.stored())
             try:
-                yield current[1], current[0].access_token
+                yield self._header_of(tokens), tokens.access_token
             finally:
-                self._current = current
+                self._use(tokens)
 
     def _renew(self, refused: str | None) -> tuple[Tokens, dict[str, str]]:
         """A usable token other than the refused one: from another thread, from another process, or a new one."""
@@ -163,20 +177,23 @@ class Auth:
             try:
                 with self._store.lock():
                     stored = self.stored()
-                    if stored and _is_usable(stored, refused):
-                        tokens, self._untried = stored, stored.access_token
-                    else:
-                        tokens = self._obtain(stored)
+                    is_stored = bool(stored and _is_usable(stored, refused))
+                    tokens = stored if stored and is_stored else self._obtain(stored)
             except IdeasApiError as error:
                 self._failure = error
                 self._failures += 1
                 raise
-            self._current = self._with_header(tokens)
-            return self._current
+            self._untried = tokens.access_token if is_stored else self._untried
+            return self._use(tokens, is_stored=is_stored)
 
-    def _with_header(self, tokens: Tokens) -> tuple[Tokens, dict[str, str]]:
+    def _use(self, tokens: Tokens, *, is_stored: bool = False) -> tuple[Tokens, dict[str, str]]:
+        current = tokens, self._header_of(tokens)
+        self._current, self.is_stored = current, is_stored
+        return current
+
+    def _header_of(self, tokens: Tokens) -> dict[str, str]:
         header = self._contract.header
-        return tokens, {header.name: header.format.replace("{access_token}", tokens.access_token)}
+        return {header.name: header.format.replace("{access_token}", tokens.access_token)}
 
     def _obtain(self, stored: Tokens | None) -> Tokens:
         """Get new tokens by refresh or login, and store them. The caller holds the store's lock."""

@@ -104,6 +104,7 @@ class SweptScope:
         self.sweeps = 0
         self.ids = IdSet()
         self.not_found = False
+        self._is_missing = False
         self._paging = paging
         self._declared_before = declared_before
         self._single = single
@@ -122,6 +123,11 @@ class SweptScope:
     def finished(self) -> bool:
         """Whether there is a verdict, and no page is pending."""
         return self.verdict is not None and self._sweep.pending == 0
+
+    @property
+    def came_empty(self) -> bool:
+        """Whether its last sweep showed no record, or it was not found."""
+        return self._sweep.count == 0 and (self._sweep.pages > 0 or self._is_missing)
 
     @property
     def pages(self) -> int:
@@ -156,6 +162,18 @@ class SweptScope:
         self._sweep = self._next_sweep()
         self.ids = self._sweep.ids
         return self._sweep.start()
+
+    def start_over(self) -> None:
+        """Forget the verdict. Sweeps that showed records still count."""
+        self.verdict, self.reason, self.reason_code, self.retryable = None, None, None, True
+        self.not_found = self._is_missing = False
+        self._limit += self.sweeps
+        if not self.received:
+            self._earlier = []
+
+    def give_up(self, reason: str) -> None:
+        """End as incomplete; a later run may complete it."""
+        self.verdict, self.reason, self.reason_code, self.retryable = "incomplete", reason, None, True
 
     def take(self, page: Page) -> tuple[list[Record], list[Position]]:
         """Add a received page. Return the records not seen before, and the positions to request next."""
@@ -193,6 +211,7 @@ class SweptScope:
         self._sweep.pending -= 1
         if self.verdict:
             return
+        self._is_missing = isinstance(error, NotFound)
         if self._single and isinstance(error, NotFound):
             self.verdict, self.reason = "not_found", error.message
         elif isinstance(error, NotFound) and self._is_declared_empty():

@@ -11,7 +11,7 @@ from ideas_pipeline.errors import IdeasApiError
 from ideas_pipeline.ideas_api.composite_ids import names_people
 from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.sync.batching import Rows
-from ideas_pipeline.sync.fetching import fetch
+from ideas_pipeline.sync.empty_lists import fetch_with_valid_token
 from ideas_pipeline.sync.homes import Homes, Waiting
 from ideas_pipeline.sync.loading import Tally, load_batch
 from ideas_pipeline.sync.planning import scopes_of
@@ -235,10 +235,10 @@ def _sweep_again(
     found: dict[str, dict[str, Record]] = {}
     # Scopes that were complete before an error that ends all requests are found all the same.
     with suppress(IdeasApiError):
-        for got in fetch(
+        for got in fetch_with_valid_token(
+            run,
             (swept_scope(run, stream, scope) for scope in scopes),
             lambda swept, position: run.source.page(stream, swept.scope, position, known=homes.known),
-            concurrency=run.source.contract.limits.concurrency,
         ):
             scope = got.swept.scope
             seen[scope] |= {id_: r for r in got.records if homes.home(r) == scope and (id_ := homes.key(r)) in wanted}
@@ -285,10 +285,8 @@ def _has_no_new_parent(run: Run, parent: str) -> bool:
         return True
     seen, flagged = set[str](), set[str]()
     verdict = None
-    for got in fetch(
-        [swept_scope(run, parent, "")],
-        lambda swept, position: run.source.page(parent, swept.scope, position),
-        concurrency=1,
+    for got in fetch_with_valid_token(
+        run, [swept_scope(run, parent, "")], lambda swept, position: run.source.page(parent, swept.scope, position)
     ):
         seen.update(got.swept.ids)
         flagged |= {str(record.columns["id"]) for record in got.records if record.deleted}

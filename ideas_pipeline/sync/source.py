@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container
+from dataclasses import dataclass
+from http import HTTPStatus
 
 from ideas_pipeline.archive.files import ArchivedPage
 from ideas_pipeline.archive.writer import Writer
 from ideas_pipeline.contract.model import Contract
+from ideas_pipeline.errors import AccessDenied, NotFound, UnexpectedResponse
+from ideas_pipeline.ideas_api import pagination
 from ideas_pipeline.ideas_api.client import IdeasApi
 from ideas_pipeline.ideas_api.json_body import charset_of
 from ideas_pipeline.ideas_api.page_reader import PageReader, headers_read
@@ -60,6 +64,17 @@ class RunArchive:
             self._writer.add(page)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whether a list shows records, and how many requests it took to find out.
+
+    ``records``: None if there is no list of which it is known that it has records.
+    """
+
+    records: bool | None
+    requests: int = 0
+
+
 class Source:
     """The pages of a community. Safe to use from many threads.
 
@@ -75,6 +90,9 @@ class Source:
         self.privacy = privacy
         self._archive = archive
         self._reader = PageReader(client.contract)
+        # The list that showed records last, and the statuses of lists that showed none.
+        self._with_records: tuple[str, str, Bounds] | None = None
+        self._empty_statuses: set[int] = set()
 
     def page(
         self,
@@ -103,7 +121,37 @@ class Source:
             self._archive.add(stream, scope, position, not bounds.open, answer)
         # Accounts are mapped whole each time: somebody who was erased meanwhile is recognised by names and addresses.
         page = self._reader.page(stream, scope, position, answer, known, () if stream == "users" else seen)
+        if not page.records:
+            self._empty_statuses.add(answer.status)
+        elif position == pagination.first(self.contract.streams[stream].paging):
+            self._with_records = stream, scope, bounds
         return self.privacy.apply(stream, page)
+
+    def shows_records(self) -> Shown:
+        """Whether the API still shows records in the list that showed some last: an expired token may show none.
+
+        Raises:
+            IdeasApiError: the API does not say.
+        """
+        if self._with_records is None:
+            return Shown(None)
+        stream, scope, bounds = self._with_records
+        first = pagination.first(self.contract.streams[stream].paging)
+        try:
+            answer = self.client.request(stream, scope, first, bounds)
+            return Shown(bool(self._reader.page(stream, scope, first, answer).records), answer.requests)
+        except (AccessDenied, NotFound, UnexpectedResponse) as error:
+            return Shown(False, error.requests)
+
+    def forget_records(self) -> None:
+        """Forget which list showed records: it does not any more."""
+        self._with_records = None
+
+    def advice_on_expiry(self) -> str:
+        """The line of the contract that would recognize an expired token, if there is one, as a sentence to add."""
+        if HTTPStatus.NO_CONTENT not in self._empty_statuses:
+            return ""
+        return " If it never answers 204 for an empty list, add to the contract: auth: {expired: {statuses: 204}}"
 
     def look(self, stream: str, scope: str, position: Position) -> Page:
         """A page that is only compared with others: requested once, whatever comes, and not archived.

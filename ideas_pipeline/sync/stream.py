@@ -15,7 +15,7 @@ from ideas_pipeline.sync.batching import Rows, hold_back
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.deletions import forget_other_lists, judge_absences
 from ideas_pipeline.sync.drift import Drift
-from ideas_pipeline.sync.fetching import fetch
+from ideas_pipeline.sync.empty_lists import fetch_with_valid_token
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.page_zero import PageZero
@@ -164,11 +164,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             rows, finished, since = Rows(), [], time.monotonic()
 
         try:
-            for got in fetch(
-                _scopes_to_sweep(run, stream, tally, homes),
-                page,
-                concurrency=run.source.contract.limits.concurrency,
-            ):
+            for got in fetch_with_valid_token(run, _scopes_to_sweep(run, stream, tally, homes), page):
                 scope = got.swept.scope
                 homes.observe(scope, got.records)
                 if not homes.is_needed(scope):
