@@ -95,6 +95,9 @@ BEYOND_THE_END = frozenset({400, 404, 410, 416, 422})
 LARGEST_TOTAL = 10**15
 _MOST_DIGITS = 100
 
+# The names of a URL in a link that is a map.
+_HREFS = ("href", "url", "uri", "link")
+
 _NUMBER = re.compile(r"\d+(?:@\d+)?")
 
 
@@ -265,7 +268,7 @@ def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], u
     if _is_none(link):
         return None
     try:
-        target = same_host(urljoin(url, str(link)), url)
+        target = same_host(_resolved(str(link), url), url)
     except ValueError:
         raise UnexpectedResponse(
             "the next page's link is not a URL", hint="Correct paging.next in the contract, or report it to the vendor."
@@ -278,6 +281,18 @@ def _next_link(paging: NextLinkPaging, body: Json, headers: Mapping[str, str], u
     return target
 
 
+def _resolved(link: str, url: str) -> str:
+    """The absolute URL of a link on the page at ``url``. Raises ValueError if it is not a URL.
+
+    Servers behind a proxy do not know the first segments of their paths, and others write links from their base URL on.
+    So a link whose path is the end of this page's path leads to this list.
+    """
+    link = link.replace("&amp;", "&")  # escaped for HTML; no parameter's name begins so
+    target, here = urlsplit(urljoin(url, link)), urlsplit(url).path
+    path = urlsplit(link).path.strip("/")
+    return target._replace(path=here).geturl() if path and here.rstrip("/").endswith(f"/{path}") else target.geturl()
+
+
 def _is_none(following: Json) -> bool:
     """Whether a cursor or link says that no page follows. None leads to 0 or -1, where lists begin."""
     return following is MISSING or not following or str(following).lower() in NO_PAGE
@@ -285,12 +300,15 @@ def _is_none(following: Json) -> bool:
 
 def _href(link: Json) -> Json:
     """The URL of a link that is a map (HAL), or the one called ``next`` in a list of maps (Spring, FHIR)."""
-    if isinstance(link, list):
-        link = next(
-            (each for each in link if isinstance(each, dict) and "next" in (each.get("rel"), each.get("relation"))),
-            None,
+    if isinstance(link, list) and any(isinstance(each, dict) for each in link):
+        link = next((each for each in link if isinstance(each, dict) and "next" in each.values()), None)
+    if not isinstance(link, dict) or not link:
+        return link
+    if not (found := [link[name] for name in _HREFS if name in link]):
+        raise UnexpectedResponse(
+            f"the next page's link is a map without {', '.join(_HREFS)}", hint="Correct paging.next in the contract."
         )
-    return next((link[name] for name in ("href", "url") if name in link), None) if isinstance(link, dict) else link
+    return found[0]
 
 
 def _link_header(value: str) -> str | None:
