@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
 from ideas_pipeline.errors import IdeasApiError, is_retryable
 from ideas_pipeline.ideas_api.field_map import Record
-from ideas_pipeline.ideas_api.pagination import Page, Position
+from ideas_pipeline.ideas_api.pagination import ALL, Bounds, Page, Position
 from ideas_pipeline.sync.batching import Rows, hold_back
 from ideas_pipeline.sync.completeness import SweptScope
 from ideas_pipeline.sync.deletions import forget_other_lists, judge_absences
 from ideas_pipeline.sync.drift import Drift
 from ideas_pipeline.sync.empty_lists import fetch_with_valid_token
+from ideas_pipeline.sync.fetching import Fetched
 from ideas_pipeline.sync.homes import Homes, NotNeeded
 from ideas_pipeline.sync.loading import Tally, load_batch, load_covered
 from ideas_pipeline.sync.page_zero import PageZero
-from ideas_pipeline.sync.planning import Times, known_rows, plan
+from ideas_pipeline.sync.planning import ScopePlan, Times, known_rows, plan
 from ideas_pipeline.sync.probing import Probed, probe
 from ideas_pipeline.sync.run import Full, Incremental, Run, StreamResult, Verdict, swept_scope
+from ideas_pipeline.text import counted
 from ideas_pipeline.warehouse.absences import unlisted
 from ideas_pipeline.warehouse.batch import Counts
+from ideas_pipeline.warehouse.edited import live_ids_after
 from ideas_pipeline.warehouse.runs import finish_stream, incomplete_streams, start_stream
 from ideas_pipeline.warehouse.scopes import has_rows
 from ideas_pipeline.warehouse.warehouse import Warehouse
@@ -129,13 +132,27 @@ def _doubt_lists_never_found(run: Run, stream: str, tally: Tally) -> None:
             )
 
 
-def _scopes_to_sweep(run: Run, stream: str, tally: Tally, homes: Homes) -> Iterator[SweptScope]:
-    for planned in tally.plan.scopes.values():
+def _scopes_to_sweep(run: Run, stream: str, scopes: Iterable[ScopePlan], homes: Homes) -> Iterator[SweptScope]:
+    for planned in scopes:
         if not homes.is_needed(planned.scope) or not run.source.privacy.reads(stream, planned.scope):
             continue
         swept = swept_scope(run, stream, planned.scope, planned.bounds, planned.declared)
         swept.started_at = run.options.clock()
         yield swept
+
+
+def _hides_rows(run: Run, stream: str, swept: SweptScope, bounds: Bounds) -> bool:
+    """Whether the API's filter by time does not show rows that it must show.
+
+    The last ``lookback`` seconds before the watermark are requested again, and the warehouse has rows of this time. If
+    one does not come, it was deleted, or the filter is not as the contract says: it wants another format or zone.
+    """
+    spec = run.source.contract.streams[stream]
+    if not (isinstance(run.mode, Incremental) and spec.since and bounds.since and swept.verdict == "complete"):
+        return False
+    with run.warehouse.reading() as tx:
+        recent = live_ids_after(tx, stream, spec.since.column, bounds.since, spec.listed_by, swept.scope)
+    return not recent <= swept.ids
 
 
 def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
@@ -145,6 +162,7 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
     rows, finished = Rows(), list[SweptScope]()
     unfinished: dict[str, list[Record]] = {}
     held_back: dict[str, list[Record]] = {}
+    hidden: dict[str, int] = {}  # by scope whose filter hides rows, the number of requests that showed it
     waiting = 0
     loading: Future[None] | None = None
     since = time.monotonic()
@@ -156,6 +174,13 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             bounds = scopes[swept.scope].bounds
             return run.source.page(stream, swept.scope, position, bounds, homes.known, swept.seen)
 
+        def passes() -> Iterator[Fetched]:
+            yield from fetch_with_valid_token(run, _scopes_to_sweep(run, stream, scopes.values(), homes), page)
+            whole = list(_scopes_to_sweep(run, stream, [scopes[scope] for scope in hidden], homes))
+            for swept in whole:
+                swept.requests = hidden[swept.scope]
+            yield from fetch_with_valid_token(run, whole, page)
+
         def flush() -> None:
             nonlocal rows, finished, loading, since
             if loading:
@@ -164,8 +189,14 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             rows, finished, since = Rows(), [], time.monotonic()
 
         try:
-            for got in fetch_with_valid_token(run, _scopes_to_sweep(run, stream, tally, homes), page):
+            for got in passes():
                 scope = got.swept.scope
+                if got.finished and _hides_rows(run, stream, got.swept, scopes[scope].bounds):
+                    scopes[scope] = replace(scopes[scope], bounds=ALL)
+                    hidden[scope] = got.swept.requests
+                    waiting -= len(unfinished.pop(scope, ()))
+                    held_back.pop(scope, None)
+                    continue
                 homes.observe(scope, got.records)
                 if not homes.is_needed(scope):
                     waiting -= len(unfinished.pop(scope, ()))
@@ -198,6 +229,11 @@ def _read_and_load(run: Run, stream: str, tally: Tally, homes: Homes) -> None:
             flush()
             if loading:
                 loading.result()
+    if hidden:
+        run.progress.noted(
+            f"{stream}: with since, the API does not show known records of {counted(len(hidden), 'list')}, which were "
+            "therefore read whole. If this comes every night, correct or remove since in the contract."
+        )
     load_covered(run, stream, tally, homes)
     page_zero.look()
 

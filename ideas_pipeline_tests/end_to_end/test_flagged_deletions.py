@@ -129,8 +129,8 @@ def test_a_run_that_reads_only_what_changed_marks_them_too(warehouse: Warehouse,
     contract = {
         "streams": {"ideas": FLAGS, "comments": FLAGS | since | {"path": "comments", "each": None}},
     }
-    for comment in board.comments:
-        comment["updated_at"] = "2026-02-01T09:00:00Z"
+    for comment, day in zip(board.comments, ("2026-01-31", "2026-02-01"), strict=True):
+        comment["updated_at"] = f"{day}T09:00:00Z"
     board.read(warehouse, tmp_path, contract=contract)
     board.comments = [{"id": "c2", "idea_id": 1, "updated_at": WHEN, "is_deleted": True}]
     for marked in (1, 0):

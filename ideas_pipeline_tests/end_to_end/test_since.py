@@ -113,3 +113,25 @@ def test_a_record_with_a_time_in_the_future_does_not_hide_other_records(warehous
             tables["comments"]["now"] = comment("now", "i1", datetime.now(UTC))
         sync(simulator, warehouse, tmp_path, mode=Incremental())
         assert_true_to(warehouse.engine, COMMUNITY, UNSHOWN, simulator.tables)
+
+
+@pytest.mark.parametrize("filtered_by", ["created_at", "nothing"])
+def test_a_list_is_read_whole_if_the_filter_does_not_show_a_comment_that_it_must_show(
+    filtered_by: str, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """An API that filters by another time than the contract says, or shows no records to what it cannot read."""
+    column = "created_at" if filtered_by == "created_at" else "published_at"  # which no comment has
+    server = contract_with({"streams": {"comments": {"since": {"parameter": "since", "column": column}}}})
+    with Simulator(server, community()) as simulator:
+        with simulator.changing() as tables:
+            tables["comments"]["last-i1"]["updated_at"] = (LONG_AGO + timedelta(days=2)).isoformat()
+        sync(simulator, warehouse, tmp_path, mode=Full(), contract=UNSHOWN)
+        with simulator.changing() as tables:
+            tables["comments"]["first-i1"] |= {
+                "body": "edited",
+                "updated_at": (LONG_AGO + timedelta(days=3)).isoformat(),
+            }
+            tables["comments"]["new"] = comment("new", "i1", LONG_AGO + timedelta(days=3))
+        result = sync(simulator, warehouse, tmp_path, mode=Incremental(), contract=UNSHOWN)
+        assert result.verdict == "complete"
+        assert_true_to(warehouse.engine, COMMUNITY, UNSHOWN, simulator.tables)
