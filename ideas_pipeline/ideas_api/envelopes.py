@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ideas_pipeline.contract.types import Json, Paths
 
@@ -21,9 +21,13 @@ _ABOUT = re.compile(
 _META = re.compile(r"links?|meta(data)?|paging|pagination|page(info)?")
 _MORE_PAGES = re.compile(r"has(more|next|nextpage)")
 _MORE = re.compile(rf"{_MORE_PAGES.pattern}|(is|results?)?(incomplete|partial|truncated)(results?|data|response)?")
-_LAST = re.compile(r"(is)?last")
+_LAST = re.compile(r"(is)?last(page)?")
 _NEXT = re.compile(r"next(cursor|link|page|url)?|odatanextlink")
 _COUNT = re.compile(r"(odata|total)?count|total(items)?")
+_FLAGS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
 # How APIs write that no page follows, besides null and an empty text: Redis and Twitter send the cursor 0.
 NO_PAGE = frozenset(("0", "-1", "null", "none", "nil", "undefined", "false"))
 
@@ -57,8 +61,11 @@ def says_last(body: Json, path: str) -> bool:
     at = body
     for step in ("", *path.split(".")[:-1]):
         at = at.get(step) if step and isinstance(at, dict) else at
-        if isinstance(at, dict) and any(v is False and _MORE_PAGES.fullmatch(plain_name(n)) for n, v in at.items()):
-            return True
+        for name, value in _with_meta(at) if isinstance(at, dict) else ():
+            if _MORE_PAGES.fullmatch(name) and _flag(value) is False:
+                return True
+            if _LAST.fullmatch(name) and _flag(value) and not str(value).isdigit():  # Laravel's is a page's number
+                return True
     return False
 
 
@@ -72,11 +79,26 @@ def is_cut_short(value: Json, *, by_count: bool = True) -> bool:
     items = unwrapped(value)
     if items is value or not isinstance(value, dict):
         return False
-    metas = [below for name, below in value.items() if isinstance(below, dict) and _META.fullmatch(plain_name(name))]
-    for name, below in [pair for each in (value, *metas) for pair in each.items()]:
-        if _says_more(plain_name(name), below) or (by_count and _counts_more(plain_name(name), below, len(items))):
-            return True
-    return False
+    return any(
+        _says_more(name, below) or (by_count and _counts_more(name, below, len(items)))
+        for name, below in _with_meta(value)
+    )
+
+
+def _with_meta(envelope: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+    """The plain names and values in an envelope, and in the maps about the list in it."""
+    for name, value in envelope.items():
+        plain = plain_name(name)
+        yield plain, value
+        if isinstance(value, dict) and _META.fullmatch(plain):
+            yield from ((plain_name(below), each) for below, each in value.items())
+
+
+def _flag(value: Json) -> bool | None:
+    """A flag as JSON, text or number; None if the value is none."""
+    if isinstance(value, float) or not isinstance(value, int | str):
+        return None
+    return _FLAGS.get(str(value).strip().lower())
 
 
 def counts_beside(paths: Paths) -> Callable[[Json, int], bool]:
@@ -115,8 +137,10 @@ def _says_more(name: str, value: Json) -> bool:
     if _NEXT.fullmatch(name):
         value = value.get("href") if isinstance(value, dict) else value
         return bool(value) and str(value).lower() not in NO_PAGE
-    flags = {True: _MORE, False: _LAST}
-    return isinstance(value, bool) and flags[value].fullmatch(name) is not None
+    flag = _flag(value)
+    if flag is None or (_LAST.fullmatch(name) and str(value).isdigit()):
+        return False
+    return (_MORE if flag else _LAST).fullmatch(name) is not None
 
 
 def _counts_more(name: str, value: Json, count: int) -> bool:

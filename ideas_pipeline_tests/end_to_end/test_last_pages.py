@@ -17,12 +17,24 @@ CURSOR = {"style": "cursor", "cursor": "page.next", "cursor_parameter": "after",
 
 
 @on_sqlite
-@pytest.mark.parametrize("flag", ["has_more", "hasNextPage", "has_next"])
-def test_a_cursor_beside_no_more_pages_leads_nowhere(flag: str, warehouse: Warehouse, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "flags",
+    [
+        lambda more: {"page": {"has_more": more}},
+        lambda more: {"page": {"hasNextPage": str(more)}},
+        lambda more: {"has_next": int(more)},
+        lambda more: {"meta": {"has_more": "Y" if more else "N"}},
+        lambda more: {"is_last": "false" if more else "true"},
+        lambda more: {"last": not more},
+    ],
+    ids=["has_more", "text", "number", "letter", "is_last", "last"],
+)
+def test_a_cursor_beside_no_more_pages_leads_nowhere(flags: Any, warehouse: Warehouse, tmp_path: Path) -> None:
     def lists(path: str, query: Mapping[str, str]) -> Answer:
         after = int(query.get("after", 0)) % 7  # after the last record, the list begins again
         page = people(*range(after + 1, min(after + 3, 7) + 1))
-        return Answer(body={"data": page, "page": {"next": page[-1]["id"], flag: page[-1]["id"] < 7}})
+        said = flags(page[-1]["id"] < 7)
+        return Answer(body={"data": page, **said, "page": {"next": page[-1]["id"], **said.get("page", {})}})
 
     for _ in "first night", "second night":
         assert synced(lists, warehouse, tmp_path, CURSOR).verdict == "complete"
@@ -37,6 +49,7 @@ def test_more_pages_are_read_as_long_as_there_is_a_cursor_and_nothing_denies_it(
         after = int(query.get("after", 0))
         page = people(*range(after + 1, min(after + 3, 7) + 1))
         body: dict[str, Any] = {"data": page, "page": {"next": after + 3 if after < 6 else None}, "has_more": None}
+        body |= {"last": 1, "meta": {"last_page": 3}}
         return Answer(body=body)
 
     assert synced(lists, warehouse, tmp_path, CURSOR).verdict == "complete"
