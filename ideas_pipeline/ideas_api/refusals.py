@@ -29,7 +29,6 @@ _RESETS = ("X-RateLimit-Reset-After", "RateLimit-Reset", "X-RateLimit-Reset", "X
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ and the older form with names written out.
 _STRUCTURED = re.compile(r"\b(r|remaining|t|reset)\s*=\s*(\d{1,18})")
 _MOST_DIGITS = 18
-_MILLISECONDS = 1e11  # As a Unix time in seconds, this would be the year 5138.
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +127,9 @@ def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
         return None
     for name in _RESETS:
         if name in headers:
-            return retry_after(_in_seconds(headers[name]), now)
+            return retry_after(headers[name], now)
     seconds = _structured(headers, "t", "reset")
     return None if seconds is None else min(float(seconds), LONGEST_PAUSE)
-
-
-def _in_seconds(value: str) -> str:
-    """A number of seconds or a Unix time, which some APIs send in milliseconds."""
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return str(number / 1000) if number > _MILLISECONDS else value
 
 
 def _structured(headers: Mapping[str, str], *names: str) -> int | None:

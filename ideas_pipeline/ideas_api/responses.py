@@ -24,6 +24,10 @@ from ideas_pipeline.ideas_api.urls import same_host
 _LOGIN = re.compile(r"/(?:(?:log|sign)[-_]?(?:in|on)|sso|authenticate)(?:\.[a-z]+|/[a-z]*)?$", re.IGNORECASE)
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
+_MILLISECONDS = 1e11  # As a Unix time in seconds, this would be the year 5138.
+# A pause with units, as Go writes durations: 60s, 1m30s, 500ms; also in words.
+_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?\s*(?:ms|h|m|s)[a-z]*\s*)+")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # A longer pause is a mistake of the server.
 LONGEST_PAUSE = 24 * 3600.0
 
@@ -136,7 +140,7 @@ def redirect_target(response: requests.Response, method: str, url: str, path: st
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Parse a Retry-After header (RFC 9110 §10.2.3), or the Unix time that some APIs send in it.
+    """Parse a Retry-After header (RFC 9110 §10.2.3), or the Unix time or the duration that some APIs send in it.
 
     urllib3's parser is not used: it knows no Unix time and no fractions, and reads a date by this machine's clock.
 
@@ -152,12 +156,21 @@ def retry_after(value: str | None, now: float) -> float | None:
     try:
         number = float(value)
     except ValueError:
-        moment = http_date(value)
+        pause = _duration(value.strip().lower())
+        moment = http_date(value) if pause is None else now + pause
     else:
+        number = number / 1000 if number > _MILLISECONDS else number
         moment = number if number > _SMALLEST_UNIX_TIME else now + number
     if moment is None or not math.isfinite(moment):
         return None
     return min(max(moment - now, 0.0), LONGEST_PAUSE)
+
+
+def _duration(text: str) -> float | None:
+    """The seconds of a duration with units; None if the text is none."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)\s*(ms|h|m|s)", text))
 
 
 def http_date(value: str | None) -> float | None:

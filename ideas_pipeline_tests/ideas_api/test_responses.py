@@ -22,9 +22,15 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("Tue, 14 Nov 2023 23:14:20 +0100", 60),
         ("1700000300", 300),
         ("1700000300.5", 300.5),
+        ("1700000300500", 300.5),
+        ("60s", 60),
+        ("1m30s", 90),
+        ("1500ms", 1.5),
+        ("12 minutes", 720),
+        ("1 hour 30 Seconds", 3630),
     ],
 )
-def test_seconds_dates_and_unix_times_are_understood(value: str, seconds: float) -> None:
+def test_seconds_dates_unix_times_and_durations_are_understood(value: str, seconds: float) -> None:
     assert retry_after(value, NOW) == seconds
 
 
@@ -38,7 +44,9 @@ def test_a_pause_is_at_most_a_day(value: str) -> None:
     assert retry_after(value, NOW) == 86400
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", "nan", "inf", "12 minutes", "Tue, 99 Nov 2023 22:13:20 GMT"])
+@pytest.mark.parametrize(
+    "value", [None, "", "soon", "nan", "inf", "9 lives", "in 12 s", "Tue, 99 Nov 2023 22:13:20 GMT"]
+)
 def test_an_invalid_value_means_no_pause(value: str | None) -> None:
     assert retry_after(value, NOW) is None
 
