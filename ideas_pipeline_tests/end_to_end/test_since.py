@@ -135,3 +135,18 @@ def test_a_list_is_read_whole_if_the_filter_does_not_show_a_comment_that_it_must
         result = sync(simulator, warehouse, tmp_path, mode=Incremental(), contract=UNSHOWN)
         assert result.verdict == "complete"
         assert_true_to(warehouse.engine, COMMUNITY, UNSHOWN, simulator.tables)
+
+
+def test_a_list_is_not_read_whole_because_one_of_its_newest_comments_was_deleted(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with Simulator(UNSHOWN, community()) as simulator:
+        with simulator.changing() as tables:
+            for n in range(3):
+                tables["comments"][f"r{n}"] = comment(f"r{n}", "i1", LONG_AGO + timedelta(days=2, minutes=n))
+        sync(simulator, warehouse, tmp_path, mode=Full())
+        with simulator.changing() as tables:
+            del tables["comments"]["r1"]
+            tables["comments"]["new"] = comment("new", "i1", LONG_AGO + timedelta(days=3))
+        counts = stream(sync(simulator, warehouse, tmp_path, mode=Incremental()), "comments").counts
+    assert (counts.inserted, counts.requests) == (1, IDEAS)
