@@ -17,7 +17,7 @@ SELECTS = facts.SELECTS | stages.SELECTS
 # What a statement of a build may use to sort: in PostgreSQL's server; with SQLite in this process, and for pages, too.
 # More did not make it faster at 1,400,000 acts. And what SQLite uses by default.
 _POSTGRESQL_MEGABYTES = 64
-_SQLITE_KILOBYTES = 24_000
+_SQLITE_KILOBYTES = 8_000
 _SQLITE_DEFAULT = 2_000
 
 
