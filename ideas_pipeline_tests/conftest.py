@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def empty_folder(no_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def pytest_configure() -> None:
     accept_interrupts()
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what imports and collection have created, which never becomes garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
