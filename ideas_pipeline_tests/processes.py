@@ -47,6 +47,7 @@ _PROGRAM = [
 _FORKSERVER = multiprocessing.get_context("forkserver")
 _FORKSERVER.set_forkserver_preload(
     [
+        "ideas_pipeline_tests",  # first, because of what it keeps out
         *_PROGRAM,
         # The program imports these when it first uses them.
         "pandas",
