@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ideas_pipeline_tests.browser import SCREENSHOTS, chromium, needs_chromium
 from ideas_pipeline_tests.dagster_processes import ask, dagster_dev, end_of, launch, loaded, until
@@ -19,6 +19,7 @@ CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ...
     assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }"""
 RUNS = """{ runsOrError(limit: 20) { ... on Runs { results {
     jobName status assetSelection { path } tags { key value } } } } }"""
+BACKFILLS = "{ partitionBackfillsOrError { ... on PartitionBackfills { results { id } } } }"
 # A page of Dagster's takes its time on a machine that is busy with other tests.
 PATIENCE_MS = 120_000
 
@@ -60,12 +61,18 @@ def ui(graphql: str, nightly: Any) -> str:
     return graphql.removesuffix("/graphql")
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        page.set_default_timeout(PATIENCE_MS)
-        yield page
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+    page.close()
 
 
 def picture(page: Page, name: str) -> None:
@@ -161,6 +168,8 @@ def test_a_backfill_is_started_by_clicking_and_the_marts_and_the_report_follow_i
             {"mart_challenges", "mart_people", "report"} <= found and "comments" not in found for found in assets
         )
 
+    until(lambda: ask(f"{ui}/graphql", BACKFILLS)["partitionBackfillsOrError"]["results"])
+    page.goto("about:blank")  # Dagster's pages keep asking the server what is new, which takes a core
     until(backfilled)
     until(followed)
     page.goto(f"{ui}/runs")
