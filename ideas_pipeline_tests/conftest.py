@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from ideas_pipeline_tests.compiled import share_compiled
 from ideas_pipeline_tests.engines import (  # fixtures
     other_warehouse,
     postgresql_server,
@@ -46,6 +47,7 @@ def empty_folder(no_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def pytest_configure() -> None:
     accept_interrupts()
+    share_compiled()
 
 
 def pytest_collection_finish() -> None:
