@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 # Every run of the suite tries the same combinations; with IDEAS_SOAK, which says how many, others each time.
 _SOAK = "IDEAS_SOAK" in os.environ
 _SEED = os.environ.get("DIALECTS_SEED") or (str(secrets.randbelow(10**9)) if _SOAK else "1")
-_COMBINATIONS = int(os.environ.get("IDEAS_SOAK", "12"))
+_COMBINATIONS = int(os.environ.get("IDEAS_SOAK", "30"))
 
 
 def hamlet(seed: int) -> Tables:
