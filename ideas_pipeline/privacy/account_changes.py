@@ -14,7 +14,7 @@ from ideas_pipeline.ideas_api.pagination import Page
 from ideas_pipeline.privacy.key import Key, is_surrogate
 from ideas_pipeline.privacy.policy import ABOUT_A_PERSON
 from ideas_pipeline.privacy.redact import id_text
-from ideas_pipeline.privacy.suppression import SuppressionList, forms
+from ideas_pipeline.privacy.suppression import Suppressed, SuppressionList, forms
 from ideas_pipeline.tables.bookkeeping import SCOPES, SYNC_SCOPES
 from ideas_pipeline.tables.columns import pii
 from ideas_pipeline.tables.community import TABLES
@@ -34,6 +34,27 @@ def words_of(key: Key, values: Iterable[object]) -> set[str]:
     return {key.word(form) for text in texts for form in forms(text)} | {
         text for text in texts if _HASH.fullmatch(text)
     }
+
+
+def stored_words(tx: Transaction, key: Key, person: str) -> set[str]:
+    """The name and address of a person that the warehouse has, as the suppression list holds them."""
+    users = TABLES["users"]
+    query = sa.select(users.c.display_name, users.c.email).where(tx.owns(users), users.c.id == person)
+    return words_of(key, (value for row in tx.execute(query) for value in row))
+
+
+def named_since(tx: Transaction, erased: SuppressionList, people: Iterable[str]) -> list[Suppressed]:
+    """New entries for erased people whose accounts were loaded later, with the names and addresses from these.
+
+    A run can load a page that it read before the erasure. Until then, nothing says how others' records name the person.
+    """
+    entries = []
+    for person in people:
+        entry = erased.entry_of(erased.key.surrogate(erased.community, person))
+        words = stored_words(tx, erased.key, person)
+        if entry and not words <= entry.words:
+            entries.append(replace(entry, at=datetime.now(UTC), words=entry.words | words))
+    return entries
 
 
 def note_account_changes(erased: SuppressionList, page: Page) -> dict[str, str]:

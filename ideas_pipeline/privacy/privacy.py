@@ -16,8 +16,7 @@ from ideas_pipeline.archive.rewrite import rewrite
 from ideas_pipeline.contract.model import Contract
 from ideas_pipeline.errors import ArchiveInUse, PrivacyError
 from ideas_pipeline.ideas_api.pagination import Page
-from ideas_pipeline.privacy import archives, suppression
-from ideas_pipeline.privacy.account_changes import deleted_accounts, note_account_changes, words_of
+from ideas_pipeline.privacy import account_changes, archives, suppression
 from ideas_pipeline.privacy.archives import Archive
 from ideas_pipeline.privacy.erase_rows import erase_rows, people_in
 from ideas_pipeline.privacy.key import Key, is_surrogate
@@ -111,7 +110,7 @@ class Privacy:
         """Remove erased people from ``page``, apply the policy, and return it. Called from many threads."""
         self._erased.refresh()
         if stream == "users" and self._erased.was_ever_used:
-            back = note_account_changes(self._erased, page)
+            back = account_changes.note_account_changes(self._erased, page)
             with self._lock:
                 self._back |= back
         if self._erased:
@@ -232,11 +231,12 @@ class Privacy:
         if not self._erases_deleted:
             return 0
         with warehouse.reading() as tx:
-            people = deleted_accounts(tx)
+            people = account_changes.deleted_accounts(tx)
         if people:
             because: Because = "deleted at the source"
             self._erased.merge(
-                self._erased.entry(id_, words_of(self._key, names), because=because) for id_, *names in people
+                self._erased.entry(id_, account_changes.words_of(self._key, names), because=because)
+                for id_, *names in people
             )
             self._apply_list(warehouse, again=False)
         return len(people)
@@ -256,7 +256,11 @@ class Privacy:
         applied = {(e.surrogate, e.at) for e in there}
         missing = [e for e in self._erased.entries() if (e.surrogate, e.at) not in applied]
         if missing or (again and self._erased):
-            rows = self._erase_rows(warehouse, missing, "sync")
+            with warehouse.reading() as tx:
+                named = account_changes.named_since(tx, self._erased, people_in(tx, self._redactor))
+            if named:
+                self._erased.merge(named)
+            rows = self._erase_rows(warehouse, [*missing, *named], "sync")
             if rows:
                 compact(warehouse, rows.keys())
                 # A run that is under way archives pages without people who were erased before it began.
@@ -354,7 +358,7 @@ class Privacy:
         """
         if is_surrogate(person):
             raise PrivacyError(f"{person} stands for a person who is erased already.")
-        words = self._words(warehouse, person) | words_of(self._key, also_known_as)
+        words = self._words(warehouse, person) | account_changes.words_of(self._key, also_known_as)
         # Others can have erased people on other machines since ``begin``: the archive is freed from them, too.
         before = len(self._merge_list_of(warehouse))
         known = self._erased.entry_of(self._key.surrogate(self._community, person))
@@ -383,12 +387,8 @@ class Privacy:
         return rewrite(self._archive.folder, self._without_erased)
 
     def _words(self, warehouse: Warehouse, person: str) -> set[str]:
-        users = TABLES["users"]
-        query = sa.select(users.c.display_name, users.c.email).where(
-            users.c.community == self._community, users.c.id == person
-        )
         with warehouse.reading() as tx:
-            return words_of(self._key, [value for row in tx.execute(query) for value in row])
+            return account_changes.stored_words(tx, self._key, person)
 
 
 def _what(error: ArchiveInUse | OSError) -> str:

@@ -104,7 +104,7 @@ def test_who_came_back_is_not_forgotten_if_pages_come_while_others_are_readmitte
         return note_account_changes(people, of)
 
     monkeypatch.setattr("ideas_pipeline.privacy.privacy.erased_among", among)
-    monkeypatch.setattr("ideas_pipeline.privacy.privacy.note_account_changes", noted)
+    monkeypatch.setattr("ideas_pipeline.privacy.account_changes.note_account_changes", noted)
     first = page(id="42")
     privacy.apply("users", first)
     privacy.readmit(warehouse)
