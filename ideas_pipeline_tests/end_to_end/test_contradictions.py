@@ -185,7 +185,10 @@ def test_rows_that_an_ignored_parent_put_in_the_wrong_place_are_put_right(wareho
 def test_an_idea_moves_although_its_old_list_is_not_read_if_one_list_stands_for_all(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    contract = contract_with({"streams": {"ideas": {"each": {"changed_when": ["idea_count"]}}}})
+    # One request at a time, so that the list that a night verifies is that of the first challenge.
+    contract = contract_with(
+        {"limits": {"concurrency": 1}, "streams": {"ideas": {"each": {"changed_when": ["idea_count"]}}}}
+    )
     challenges = [{"id": c, "title": f"C{c}", "idea_count": 2} for c in range(1, 6)]
     rows = [{"id": n, "title": f"I{n}", "challenge_id": 1 + n % 5} for n in range(10)]
     with small_api({"challenges": challenges, r"challenges/(\d+)/ideas": rows}) as server:
