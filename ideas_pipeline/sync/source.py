@@ -68,7 +68,7 @@ class RunArchive:
 class Shown:
     """Whether a list shows records, and how many requests it took to find out.
 
-    ``records``: None if there is no list of which it is known that it has records.
+    ``records``: None if no list is known to have records.
     """
 
     records: bool | None

@@ -20,9 +20,7 @@ from ideas_pipeline.warehouse.runs import GOAL_LASTS
 from ideas_pipeline.warehouse.staging import arrow_schema, copy, stage_ids, staging_ids
 from ideas_pipeline.warehouse.warehouse import Warehouse
 
-_SCOPES_AT_ONCE = 1_000
-# Of a large list, PostgreSQL's driver would else hold all ids at once.
-_IDS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 1_000  # PostgreSQL's driver would else hold all ids of a large list
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +248,7 @@ def live_ids(tx: Transaction, stream: str, listed_by: str | None = None, scope: 
     query = sa.select(table.c.id).where(tx.live(table))
     if listed_by is not None:
         query = query.where(is_listed_in(table, tx.community, listed_by, sa.select(sa.literal(scope))))
-    return IdSet(tx.scalars(query.execution_options(yield_per=_IDS_AT_ONCE)))
+    return IdSet(tx.scalars(query.execution_options(yield_per=_ROWS_AT_ONCE)))
 
 
 def deleted_ids(tx: Transaction, stream: str) -> set[str]:
@@ -304,7 +302,7 @@ def prune_sweeps(warehouse: Warehouse, stream: str, before: datetime) -> int:
     )
     deleted, last = 0, None
     while True:
-        query = sa.select(rows.scope).distinct().where(old).order_by(rows.scope).limit(_SCOPES_AT_ONCE)
+        query = sa.select(rows.scope).distinct().where(old).order_by(rows.scope).limit(_ROWS_AT_ONCE)
         with warehouse.reading() as tx:
             scopes = tx.scalars(query if last is None else query.where(rows.scope > last)).all()
         if not scopes:

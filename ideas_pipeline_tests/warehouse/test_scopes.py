@@ -60,7 +60,7 @@ def test_other_streams_and_communities_keep_theirs(warehouse: Warehouse, other_w
 def test_more_lists_than_a_transaction_holds_are_all_seen_to(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scopes, "_SCOPES_AT_ONCE", 3)
+    monkeypatch.setattr(scopes, "_ROWS_AT_ONCE", 3)
     lists = [f"c{n}" for n in range(10)]
     for on in (1, 2, 9):
         was_read(warehouse, on, *lists)
