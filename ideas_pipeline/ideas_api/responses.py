@@ -25,8 +25,9 @@ _LOGIN = re.compile(r"/(?:(?:log|sign)[-_]?(?:in|on)|sso|authenticate)(?:\.[a-z]
 # A larger number in Retry-After is a Unix time: 10^9 seconds are 31 years, and as a Unix time September 2001.
 _SMALLEST_UNIX_TIME = 1e9
 _MILLISECONDS = 1e11  # As a Unix time in seconds, this would be the year 5138.
-# A pause with units, as Go writes durations: 60s, 1m30s, 500ms; also in words.
-_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?\s*(?:ms|h|m|s)[a-z]*\s*)+")
+# A pause with units, as Go writes durations: 60s, 1m30s, 500ms; also in words. Each unit is read in one way only: with
+# two, `ms` and `m` with a letter more, a long text of them would take for ever.
+_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?\s*(?:ms|h|m(?!s)|s)[a-z]*\s*)+")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # A longer pause is a mistake of the server.
 LONGEST_PAUSE = 24 * 3600.0

@@ -23,7 +23,7 @@ from ideas_pipeline.ideas_api.field_map import Record
 from ideas_pipeline.ideas_api.json_body import charset_of, may_exceed, parse
 from ideas_pipeline.ideas_api.pagination import LARGEST_TOTAL, following, total_of
 from ideas_pipeline.ideas_api.repeated_ids import tell_apart
-from ideas_pipeline.ideas_api.responses import Response
+from ideas_pipeline.ideas_api.responses import Response, retry_after
 from ideas_pipeline.ideas_api.urls import stays_in_place
 from ideas_pipeline.privacy import personal
 from ideas_pipeline_tests.ideas_api.scripted_auth import CLIENT_ID, CLIENT_SECRET, ScriptedAuth
@@ -202,6 +202,8 @@ TEXTS: dict[str, Callable[[], Any]] = {
     "Link: commas": lambda: pagination._link_header(", " * LONG),
     "Link: spaces": lambda: pagination._link_header("," + " " * LONG),
     "Link: parameters": lambda: pagination._link_header("<a>" + "; rel=x" * (LONG // 10)),
+    "Retry-After: units": lambda: retry_after("1ms" * (LONG // 3) + "!", time.time()),
+    "Retry-After: spaces": lambda: retry_after("1s" + " " * LONG + "1" + " " * LONG + "!", time.time()),
     "an address in a long word": lambda: personal.ADDRESS.sub("", "a" * LONG + " @"),
     "an address of dots": lambda: personal.ADDRESS.sub("", "a@" + "." * LONG),
     "addresses in a row": lambda: personal.ADDRESS.sub("", "a@b" * (LONG // 3)),
